@@ -1,0 +1,39 @@
+//! Connections in the making. Floor 1: it tries the addresses and reports.
+
+use crate::error::{Action, Error};
+use crate::outbox::Outbox;
+use crate::timer::TimerId;
+use crate::world::TcpStream;
+use std::collections::VecDeque;
+use std::io;
+use std::net::SocketAddr;
+
+/// A connection in the making: one address of a name after the other, until one answers.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    /// The attempt that is under way; `None` before the first.
+    pub(crate) socket: Option<TcpStream>,
+    /// Where the attempt under way, or the last one, goes.
+    pub(crate) address: SocketAddr,
+    /// The addresses not tried yet.
+    pub(crate) remaining: VecDeque<SocketAddr>,
+    /// Ends the whole when it fires.
+    pub(crate) timer: TimerId,
+    /// Whether the connection sends at once.
+    pub(crate) nodelay: bool,
+    /// What was written before there was a connection.
+    pub(crate) early: Outbox,
+    /// Hints that came with the news of being connected; the stream inherits them.
+    pub(crate) readable: bool,
+    pub(crate) more_follows: bool,
+}
+
+impl Connector {
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        self.socket.as_ref().map_or(Ok(false), TcpStream::is_connected)
+    }
+
+    pub(crate) fn error(&self, cause: io::Error) -> Error {
+        Error::new(Action::Connect, self.address.to_string(), cause)
+    }
+}

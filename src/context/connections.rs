@@ -1,0 +1,182 @@
+//! What may be asked of connections, by id.
+
+use crate::address::Address;
+use crate::context::{Context, Notice};
+use crate::id::Id;
+use crate::reason::Reason;
+use crate::sources::Source;
+use crate::stream::WriteSide;
+use std::io;
+
+/// # Connections
+///
+/// Each of these does nothing, or answers as though there were nothing, when the connection is gone.
+impl Context {
+    /// Sends `data` after all that was written before. It is sent when the turn ends, together with
+    /// what else is written until then.
+    ///
+    /// What is written after [`close`](Self::close), [`abort`](Self::abort) or
+    /// [`write_eof`](Self::write_eof) is dropped. A write that finds more waiting than the
+    /// [limit](Self::set_write_limit) ends the connection with
+    /// [`Reason::WriteLimit`](crate::Reason::WriteLimit).
+    ///
+    /// In a callback of the connection itself, [`Transport::write`](crate::Transport::write) is
+    /// shorter to write, and sends earlier.
+    pub fn write(&mut self, id: Id, data: &[u8]) {
+        self.push(id, data);
+        if let Some(stream) = self.sources.stream_mut(id)
+            && !stream.unflushed
+        {
+            stream.unflushed = true;
+            self.unflushed.push(id);
+        }
+    }
+
+    /// Ends our side once all that was written has been sent; the peer sees the end of the data,
+    /// and may go on sending. The connection ends when both sides have.
+    #[doc(alias = "loseWriteConnection")]
+    pub fn write_eof(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream_mut(id)
+            && stream.takes_writes()
+        {
+            stream.write_side = WriteSide::Ending;
+            self.flush(id);
+        }
+    }
+
+    /// Ends a connection once all that was written has been sent. No more data is delivered, and
+    /// what is written after this is dropped.
+    ///
+    /// Given the id of a listener, it stops listening, at once; its connections stay. Given the id
+    /// of a connection that is not there yet, it gives the attempt up.
+    #[doc(alias = "loseConnection")]
+    #[doc(alias = "stopListening")]
+    #[doc(alias = "stopConnecting")]
+    pub fn close(&mut self, id: Id) {
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) => {
+                let reason = if stream.eof { Reason::ClosedByPeer } else { Reason::Closed };
+                self.close_because(id, reason);
+            }
+            Some(Source::Listener(_)) => self.close_listener(id),
+            Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
+            Some(Source::Gone | Source::Lingering(_)) | None => {}
+        }
+    }
+
+    /// Ends a connection at once: what waits to be sent is dropped, and the peer is sent a reset
+    /// (RST), so that it cannot take what it got for the whole. A listener or an attempt to connect
+    /// is ended as by [`close`](Self::close).
+    ///
+    /// Like all requests it calls nobody: `connection_lost` comes after this callback.
+    #[doc(alias = "abortConnection")]
+    pub fn abort(&mut self, id: Id) {
+        match self.sources.get(id) {
+            Some(Source::Stream(_)) => self.end(id, Reason::Aborted),
+            _ => self.close(id),
+        }
+    }
+
+    /// Whether a connection is gone, or is going: it takes no more writes and delivers no more data.
+    pub fn is_closing(&self, id: Id) -> bool {
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.is_closing(),
+            Some(Source::Connector(_) | Source::Listener(_)) => false,
+            Some(Source::Gone | Source::Lingering(_)) | None => true,
+        }
+    }
+
+    /// Stops delivering data, until [`resume`](Self::resume). The system takes some more from the
+    /// peer, then the peer has to wait. A peer that resets the connection is noticed all the same.
+    #[doc(alias = "pause_reading")]
+    #[doc(alias = "pauseProducing")]
+    pub fn pause(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.paused = true;
+        }
+    }
+
+    /// Delivers data again after [`pause`](Self::pause), and tells the protocol so by
+    /// [`reading_resumed`](crate::Protocol::reading_resumed).
+    #[doc(alias = "resume_reading")]
+    #[doc(alias = "resumeProducing")]
+    pub fn resume(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream_mut(id)
+            && stream.paused
+        {
+            stream.paused = false;
+            self.notices.push_back(Notice::Resumed(id));
+            self.enlist(id);
+        }
+    }
+
+    /// Whether data is being held back by [`pause`](Self::pause).
+    pub fn is_paused(&self, id: Id) -> bool {
+        self.sources.stream(id).is_some_and(|stream| stream.paused)
+    }
+
+    /// How many bytes wait to be sent: written, and not yet taken by the system.
+    #[doc(alias = "get_write_buffer_size")]
+    pub fn write_buffer_size(&self, id: Id) -> usize {
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.outbox.len(),
+            Some(Source::Connector(connector)) => connector.early.len(),
+            _ => 0,
+        }
+    }
+
+    /// Sets the marks on what waits to be sent, in bytes: above `high` the protocol hears
+    /// [`pause_writing`](crate::Protocol::pause_writing), then at `low` or below
+    /// [`resume_writing`](crate::Protocol::resume_writing). Unless set they are at 64 KiB and
+    /// 16 KiB. A `low` above `high` counts as `high`.
+    #[doc(alias = "bufferSize")]
+    pub fn set_write_buffer_limits(&mut self, id: Id, high: usize, low: usize) {
+        if let Some(stream) = self.sources.stream_mut(id) {
+            (stream.high_water, stream.low_water) = (high, low.min(high));
+            self.check_marks(id);
+        }
+    }
+
+    /// Sets how many bytes may wait when more is written: 64 MiB unless set. A write that finds more
+    /// ends the connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit), so that a peer
+    /// who never reads cannot take the memory.
+    pub fn set_write_limit(&mut self, id: Id, bytes: usize) {
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.write_limit = bytes;
+        }
+    }
+
+    /// The address of our end, of a connection or a listener.
+    #[doc(alias = "getHost")]
+    pub fn local_address(&self, id: Id) -> Option<Address> {
+        match self.sources.get(id)? {
+            Source::Listener(listener) => Some(listener.address.clone()),
+            Source::Stream(stream) => stream.socket.local_address().ok(),
+            _ => None,
+        }
+    }
+
+    /// The address of the peer's end of a connection.
+    #[doc(alias = "getPeer")]
+    pub fn peer(&self, id: Id) -> Option<Address> {
+        self.sources.stream(id).map(|stream| stream.peer.clone())
+    }
+
+    /// The ids of all connections that are there, in no particular order.
+    ///
+    /// ```
+    /// # let mut reactor = ropewalk::Reactor::new()?;
+    /// # let context = reactor.context();
+    /// let waiting: usize = context.connections().map(|id| context.write_buffer_size(id)).sum();
+    /// assert_eq!(waiting, 0);
+    /// # Ok::<(), ropewalk::Error>(())
+    /// ```
+    pub fn connections(&self) -> impl Iterator<Item = Id> {
+        let streams = self.sources.iter().filter(|(_, source)| matches!(source, Source::Stream(_)));
+        streams.map(|(id, _)| id)
+    }
+}
+
+fn given_up() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the attempt was given up")
+}

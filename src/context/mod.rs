@@ -1,0 +1,178 @@
+//! The half of the reactor that callbacks may use. Floor 2: it never calls a user.
+
+mod connections;
+mod plumbing;
+mod sockets;
+mod timers;
+
+use crate::error::Error;
+use crate::handle::Handle;
+use crate::id::Id;
+use crate::outbox::Spares;
+use crate::protocol::Factory;
+use crate::sources::Sources;
+use crate::timer::TimerQueue;
+use crate::world::{Clock, Registrar};
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Instant;
+
+pub use sockets::Port;
+pub(crate) use timers::{Call, Job};
+
+/// The reactor, as callbacks, timers and calls from other threads see it.
+///
+/// Its methods come in three kinds:
+///
+/// - **Those that reach the system now** return a `Result` or an answer:
+///   [`listen_tcp`](Self::listen_tcp), [`connect_tcp`](Self::connect_tcp),
+///   [`local_address`](Self::local_address).
+/// - **Requests** about a connection never fail; what comes of them arrives as a callback:
+///   [`write`](Self::write), [`close`](Self::close), [`abort`](Self::abort),
+///   [`pause`](Self::pause) and their kin. They take an [`Id`], and one whose connection is gone
+///   makes them do nothing.
+/// - **Time**: [`now`](Self::now), [`call_later`](Self::call_later), [`cancel`](Self::cancel) and
+///   their kin.
+///
+/// # Callbacks never run inside callbacks
+///
+/// No method of a `Context` calls a protocol, a factory or a timer: it cannot, for it does not hold
+/// them. What a request brings about is told after the callback that made it has returned. So a
+/// `RefCell` of your own, a chat room's say, may stay borrowed while you call any of these.
+///
+/// # Where to get one
+///
+/// From [`Transport::context`](crate::Transport::context) in a protocol's callback, from
+/// [`Reactor::context`](crate::Reactor::context) before and between runs; timers and
+/// [`Handle::call`] are given one.
+pub struct Context {
+    /// What tells the poll which sockets to watch.
+    pub(crate) registrar: Registrar,
+    clock: Clock,
+    /// When the turn began, or rather when its poll returned.
+    now: Instant,
+
+    pub(crate) sources: Sources,
+    spares: Spares,
+    timers: TimerQueue<Job>,
+
+    /// Those that had more to do than their budget allowed, or that an event has just named.
+    pub(crate) ready: VecDeque<Id>,
+    /// Those that others have written to: flushed when the turn ends.
+    unflushed: Vec<Id>,
+    /// What the owners are to be told, or are to be given, once the running callback has returned.
+    pub(crate) notices: VecDeque<Notice>,
+
+    /// For those who ask; and the stop of a run, wanted and how urgently.
+    handle: Handle,
+    pub(crate) stop: Stop,
+}
+
+/// What waits for the running callback to return, because it needs the half of the reactor in which
+/// the callback lives. The context carries these; it never calls what is in them.
+pub(crate) enum Notice {
+    /// A connection attempt has failed: tell its factory.
+    ConnectFailed(Id, Error),
+    /// The marks on what waits to be sent were crossed: tell the protocol.
+    Flow(Id),
+    /// A listener was closed: drop its factory, then free its slot.
+    Free(Id),
+    /// A connection has ended: tell its protocol, then free its slot.
+    Lost(Id),
+    /// Reading goes on after a pause: tell the protocol.
+    Resumed(Id),
+    /// A listener or connector was made: seat its factory.
+    Seat(Id, Box<dyn Factory>),
+}
+
+/// How far the end of a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stop {
+    No,
+    /// End in order.
+    Wanted,
+    /// End without waiting for anybody.
+    AtOnce,
+}
+
+impl Context {
+    pub(crate) fn new(registrar: Registrar, clock: Clock, handle: Handle) -> Self {
+        let now = clock.now();
+        Self {
+            registrar,
+            clock,
+            now,
+            sources: Sources::default(),
+            spares: Spares::default(),
+            timers: TimerQueue::new(now),
+            ready: VecDeque::new(),
+            unflushed: Vec::new(),
+            notices: VecDeque::new(),
+            handle,
+            stop: Stop::No,
+        }
+    }
+
+    /// The time at which this turn's events were fetched. All that happens in a turn happens at
+    /// this instant; delays count from it.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// let mut reactor = Reactor::new()?;
+    /// let before = reactor.context().now();
+    /// reactor.turn(Some(std::time::Duration::from_millis(1)))?;
+    /// assert!(reactor.context().now() > before);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Reads the clock anew.
+    pub(crate) fn refresh(&mut self) -> Instant {
+        self.now = self.clock.now();
+        self.now
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// A handle to this reactor for other threads.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Ends the run, in order: listeners close, connections send what waits, each protocol hears
+    /// `connection_lost` with [`Reason::Stopped`](crate::Reason::Stopped), and
+    /// [`Reactor::run`](crate::Reactor::run) returns. See there.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.context().call_later(Duration::from_millis(1), |context| context.stop());
+    /// reactor.run()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn stop(&mut self) {
+        self.stop = self.stop.max(Stop::Wanted);
+    }
+
+    /// Whether a stop was asked for. From then on until the run has ended nobody can listen or
+    /// connect.
+    pub fn is_stopping(&self) -> bool {
+        self.stop != Stop::No
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("sockets", &self.sources.iter().count())
+            .field("timers", &self.timers.len())
+            .field("ready", &self.ready.len())
+            .field("stop", &self.stop)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,322 @@
+//! Listening and connecting.
+
+use crate::address::Address;
+use crate::connector::Connector;
+use crate::context::{Context, Job, Notice, Stop};
+use crate::error::{Action, Error};
+use crate::id::Id;
+use crate::listener::Listener;
+use crate::logging::TCP;
+use crate::options::{ConnectOptions, ListenOptions};
+use crate::outbox::Outbox;
+use crate::protocol::Factory;
+use crate::sources::Source;
+use crate::stream::Stream;
+use crate::world::{TcpListener, TcpStream};
+use log::{debug, info};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// A listener: its [`Id`], and the address that the system gave it.
+///
+/// ```
+/// # use ropewalk::{Error, Protocol, Reactor, Transport};
+/// # struct Quiet;
+/// # impl Protocol for Quiet {
+/// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// # }
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
+/// println!("listening on {}", port.address());
+/// assert_ne!(port.address().port(), Some(0));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Port {
+    id: Id,
+    address: Address,
+}
+
+impl Port {
+    /// Its id, to [close](Context::close) it by.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Where it listens; if port 0 was asked for, the port that the system chose.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+/// # Listening and connecting
+impl Context {
+    /// Listens on `address` for TCP connections, each of which gets a protocol from `factory`.
+    ///
+    /// Port 0 lets the system choose one, which [`Port::address`] tells. If a name has several
+    /// addresses, the first that can be listened on is taken. `[::]` takes IPv4 clients as well,
+    /// where the system does so by itself (Linux does: ipv6(7), IPV6_V6ONLY).
+    ///
+    /// To stop listening, [close](Self::close) the port's id: the port is free at once, and its
+    /// connections stay.
+    ///
+    /// # Errors
+    ///
+    /// What the system answers: the address is in use, not ours, or needs a privilege; and always
+    /// once the reactor [is stopping](Self::is_stopping).
+    #[doc(alias = "listenTCP")]
+    #[doc(alias = "create_server")]
+    pub fn listen_tcp(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.listen_tcp_with(address, &ListenOptions::new(), factory)
+    }
+
+    /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_tcp`](Self::listen_tcp).
+    pub fn listen_tcp_with(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        options: &ListenOptions,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let addresses = self.resolve(Action::Listen, address)?;
+        let mut outcome = Err(no_address(Action::Listen));
+        for address in addresses {
+            outcome = self
+                .open_listener(address, options)
+                .map_err(|cause| Error::new(Action::Listen, address.to_string(), cause));
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let port = outcome?;
+        self.notices.push_back(Notice::Seat(port.id, Box::new(factory)));
+        info!(target: TCP, "{} listening on {}", port.id, port.address);
+        Ok(port)
+    }
+
+    fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
+        let mut socket = TcpListener::bind(address, options)?;
+        let address = socket.local_address()?;
+        let mut registered = Ok(());
+        let registrar = &self.registrar;
+        let id = self.sources.insert(|id| {
+            registered = registrar.register_listener(&mut socket, id);
+            registered
+                .is_ok()
+                .then(|| Source::Listener(Listener::new(socket, address.clone(), options.nodelay)))
+        });
+        registered?;
+        Ok(Port { id: id.ok_or_else(no_room)?, address })
+    }
+
+    /// Connects to `address` over TCP; `factory` builds the protocol once the connection is there.
+    ///
+    /// Exactly one of two things follows, never before this callback has returned: the factory is
+    /// asked for a protocol, which hears `connection_made`; or the factory hears
+    /// [`connection_failed`](Factory::connection_failed), with the address and the reason.
+    ///
+    /// The id that is returned is that of the connection to be. What is [written](Self::write) to it
+    /// before it is there is sent once it is. [Closing](Self::close) or [aborting](Self::abort) it
+    /// before then gives the attempt up.
+    ///
+    /// If `address` is a name, its addresses are tried in the system's order until one answers.
+    /// Looking a name up blocks this thread, and with it the whole reactor; an address in digits
+    /// costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// If `address` is not an address and the name cannot be looked up, or the reactor
+    /// [is stopping](Self::is_stopping). The factory hears nothing then.
+    ///
+    /// ```
+    /// use ropewalk::{Context, Error, Factory, Address, Id, Protocol, Reactor, Transport};
+    ///
+    /// struct Caller;
+    /// struct Call;
+    /// impl Factory for Caller {
+    ///     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
+    ///         Some(Box::new(Call))
+    ///     }
+    ///     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
+    ///         println!("{error}");
+    ///         context.stop();
+    ///     }
+    /// }
+    /// impl Protocol for Call {
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// }
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.connect_tcp("127.0.0.1:1", Caller)?;
+    /// reactor.run()?; // cannot connect to 127.0.0.1:1: connection refused (…)
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "connectTCP")]
+    #[doc(alias = "create_connection")]
+    pub fn connect_tcp(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.connect_tcp_with(address, &ConnectOptions::new(), factory)
+    }
+
+    /// [`connect_tcp`](Self::connect_tcp) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_tcp`](Self::connect_tcp).
+    pub fn connect_tcp_with(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        options: &ConnectOptions,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        let remaining = self.resolve(Action::Connect, address)?;
+        let Some(&first) = remaining.first() else {
+            return Err(no_address(Action::Connect));
+        };
+        let (now, timers) = (self.now, &mut self.timers);
+        let id = self.sources.insert(|id| {
+            Some(Source::Connector(Box::new(Connector {
+                socket: None,
+                address: first,
+                remaining: remaining.into(),
+                timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
+                nodelay: options.nodelay,
+                early: Outbox::default(),
+                readable: false,
+                more_follows: false,
+            })))
+        });
+        let id = id.ok_or_else(|| Error::new(Action::Connect, first.to_string(), no_room()))?;
+        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        self.connect_next(id, io::ErrorKind::AddrNotAvailable.into());
+        Ok(id)
+    }
+
+    /// Tries the next address of a connector; if none is left, it has failed for `cause`.
+    pub(crate) fn connect_next(&mut self, id: Id, mut cause: io::Error) {
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return;
+        };
+        if let Some(mut socket) = connector.socket.take() {
+            self.registrar.deregister_stream(&mut socket);
+        }
+        while let Some(address) = connector.remaining.pop_front() {
+            debug!(target: TCP, "{id} connecting to {address}");
+            connector.address = address;
+            let attempt = TcpStream::connect(address).and_then(|mut socket| {
+                self.registrar.register_stream(&mut socket, id)?;
+                Ok(socket)
+            });
+            match attempt {
+                Ok(socket) => {
+                    connector.socket = Some(socket);
+                    return;
+                }
+                Err(error) => cause = error,
+            }
+        }
+        self.fail_connector(id, cause);
+    }
+
+    /// Ends a connection attempt; its factory is told.
+    pub(crate) fn fail_connector(&mut self, id: Id, cause: io::Error) {
+        if !matches!(self.sources.get(id), Some(Source::Connector(_))) {
+            return;
+        }
+        if let Some(Source::Connector(mut connector)) = self.sources.replace(id, Source::Gone) {
+            if let Some(mut socket) = connector.socket.take() {
+                self.registrar.deregister_stream(&mut socket);
+            }
+            self.timers.cancel(connector.timer);
+            connector.early.clear(&mut self.spares);
+            let error = connector.error(cause);
+            info!(target: TCP, "{id} {error}");
+            self.notices.push_back(Notice::ConnectFailed(id, error));
+        }
+    }
+
+    /// Makes a connection of a connector that has its socket connected, under the same id. `None`
+    /// if it is not one.
+    pub(crate) fn establish(&mut self, id: Id) -> Option<Address> {
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return None;
+        };
+        let socket = connector.socket.take()?;
+        let peer = Address::from(connector.address);
+        self.timers.cancel(connector.timer);
+        set_nodelay(id, &socket, connector.nodelay);
+        let mut stream = Stream::new(socket, peer.clone(), self.now);
+        stream.outbox = std::mem::take(&mut connector.early);
+        stream.readable = connector.readable;
+        stream.more_follows = connector.more_follows;
+        self.sources.replace(id, Source::Stream(stream));
+        Some(peer)
+    }
+
+    /// Takes in a connection that was accepted.
+    ///
+    /// # Errors
+    ///
+    /// If the poll cannot take it, or the table is full.
+    pub(crate) fn adopt(
+        &mut self,
+        mut socket: TcpStream,
+        peer: Address,
+        nodelay: bool,
+    ) -> io::Result<Id> {
+        let mut registered = Ok(());
+        let (registrar, now) = (&self.registrar, self.now);
+        let id = self.sources.insert(|id| {
+            registered = registrar.register_stream(&mut socket, id);
+            registered.is_ok().then(|| {
+                set_nodelay(id, &socket, nodelay);
+                Source::Stream(Stream::new(socket, peer, now))
+            })
+        });
+        registered?;
+        id.ok_or_else(no_room)
+    }
+
+    fn resolve(
+        &self,
+        action: Action,
+        address: impl ToSocketAddrs + fmt::Debug,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        let name = || format!("{address:?}");
+        if self.stop != Stop::No {
+            let cause = io::Error::other("the reactor is stopping");
+            return Err(Error::new(action, name(), cause));
+        }
+        match address.to_socket_addrs() {
+            Ok(addresses) => Ok(addresses.collect()),
+            Err(cause) => Err(Error::new(action, name(), cause)),
+        }
+    }
+}
+
+fn set_nodelay(id: Id, socket: &TcpStream, nodelay: bool) {
+    if nodelay && let Err(error) = socket.set_nodelay(true) {
+        // The peer may be gone already; then the first read says so.
+        debug!(target: TCP, "{id} TCP_NODELAY: {error}");
+    }
+}
+
+fn no_address(action: Action) -> Error {
+    let cause = io::Error::new(io::ErrorKind::InvalidInput, "the list of addresses is empty");
+    Error::new(action, "nowhere", cause)
+}
+
+fn no_room() -> io::Error {
+    io::Error::other("the reactor has no room for another socket")
+}

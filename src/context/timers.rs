@@ -1,0 +1,109 @@
+//! Time.
+
+use crate::context::Context;
+use crate::id::Id;
+use crate::logging::TIMER;
+use crate::timer::TimerId;
+use log::trace;
+use std::any::type_name;
+use std::time::{Duration, Instant};
+
+/// What a timer does when it is due.
+pub(crate) enum Job {
+    /// A listener that rested asks again.
+    AcceptAgain(Id),
+    /// A user's call.
+    Call(Box<dyn Call>),
+    /// A connection attempt has taken too long.
+    ConnectTimeout(Id),
+    /// A socket has lingered long enough.
+    LingerEnd(Id),
+}
+
+/// A call that someone has asked for, with a name by which the logs can accuse it.
+pub(crate) trait Call {
+    fn make(self: Box<Self>, context: &mut Context);
+
+    fn name(&self) -> &'static str;
+}
+
+impl<F: FnOnce(&mut Context)> Call for F {
+    fn make(self: Box<Self>, context: &mut Context) {
+        self(context);
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<F>()
+    }
+}
+
+/// # Time
+impl Context {
+    /// Calls `call` once, `delay` from [now](Self::now), never earlier.
+    ///
+    /// Timers that are due at one instant are called in the order in which they were scheduled. One
+    /// that a callback schedules is called in a later turn, even with a delay of zero. A delay too
+    /// long for the clock is cut to some 584 years.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// let context = reactor.context();
+    /// let tea = context.call_later(Duration::from_millis(2), |context| context.stop());
+    /// let fire = context.call_later(Duration::from_secs(600), |_| panic!("the house burns"));
+    /// assert!(context.cancel(fire));
+    /// assert!(context.is_active(tea));
+    /// reactor.run()?;
+    /// assert!(!reactor.context().is_active(tea));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "callLater")]
+    pub fn call_later(
+        &mut self,
+        delay: Duration,
+        call: impl FnOnce(&mut Self) + 'static,
+    ) -> TimerId {
+        trace!(target: TIMER, "call in {delay:?}");
+        self.schedule(delay, Job::Call(Box::new(call)))
+    }
+
+    /// Calls `call` once, at `when`; in the next turn if that is past.
+    #[doc(alias = "callAt")]
+    pub fn call_at(&mut self, when: Instant, call: impl FnOnce(&mut Self) + 'static) -> TimerId {
+        self.call_later(when.saturating_duration_since(self.now), call)
+    }
+
+    /// Drops a call that has not been made. Whether there was one.
+    pub fn cancel(&mut self, timer: TimerId) -> bool {
+        self.timers.cancel(timer).is_some()
+    }
+
+    /// Puts a call that has not been made off, or brings it forward, to `delay` from
+    /// [now](Self::now), as though it had been scheduled only now. Whether there was one.
+    pub fn reset(&mut self, timer: TimerId, delay: Duration) -> bool {
+        self.timers.reset(timer, self.now, delay)
+    }
+
+    /// Whether the call is still to be made.
+    #[doc(alias = "active")]
+    pub fn is_active(&self, timer: TimerId) -> bool {
+        self.timers.is_active(timer)
+    }
+
+    pub(crate) fn schedule(&mut self, delay: Duration, job: Job) -> TimerId {
+        self.timers.schedule(self.now, delay, job)
+    }
+
+    pub(crate) fn timer_mark(&self) -> u64 {
+        self.timers.mark()
+    }
+
+    pub(crate) fn pop_due(&mut self, mark: u64) -> Option<Job> {
+        self.timers.pop_due(self.now, mark).map(|(_, job)| job)
+    }
+
+    pub(crate) fn until_next_timer(&self, now: Instant) -> Option<Duration> {
+        self.timers.until_next(now)
+    }
+}

@@ -1,0 +1,267 @@
+//! The only code that calls users. Floor 4.
+//!
+//! [`Dispatcher`] holds the two halves of the reactor: the [`Context`], which callbacks may use, and
+//! the owners, the callback objects themselves. A callback borrows its own object from one half and
+//! the whole of the other; so no callback can reach another callback's object, and none can run
+//! inside another. It is a theorem of the borrow checker, not a convention.
+
+mod guard;
+mod serve;
+
+use crate::context::{Context, Job, Notice};
+use crate::handle::Calls;
+use crate::id::Id;
+use crate::logging::TCP;
+use crate::protocol::{Factory, Protocol};
+use crate::reason::Reason;
+use crate::transport::Transport;
+use guard::{Watch, guarded};
+use log::info;
+use std::fmt;
+use std::time::Duration;
+
+/// How many timers fire in a turn before the sockets are served. A storm of them goes on in the
+/// next turn.
+const TIMERS: usize = 4096;
+
+/// Calls users, and sees to what their callbacks bring about.
+pub(crate) struct Dispatcher {
+    pub(crate) context: Context,
+    /// By slot: who is told what happens to the socket in that slot.
+    owners: Vec<Option<Owner>>,
+    calls: Calls,
+    watch: Watch,
+}
+
+/// The callback object of a socket.
+enum Owner {
+    Factory(Box<dyn Factory>),
+    Protocol(Box<dyn Protocol>),
+}
+
+impl Dispatcher {
+    pub(crate) fn new(context: Context) -> Self {
+        let calls = Calls::new(context.handle());
+        let watch = Watch::new(context.clock());
+        Self { context, owners: Vec::new(), calls, watch }
+    }
+
+    pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
+        self.watch.set_threshold(duration);
+    }
+
+    /// How long the poll may wait: not at all if work is left, and no longer than to the first
+    /// timer.
+    pub(crate) fn wait_limit(&mut self, limit: Option<Duration>) -> Option<Duration> {
+        if self.context.is_busy() || self.calls.are_waiting() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.context.until_next_timer(self.watch.last_look());
+        match (limit, next) {
+            (Some(limit), Some(next)) => Some(limit.min(next)),
+            (limit, next) => limit.or(next),
+        }
+    }
+
+    /// The poll has returned: everything until the next poll happens at this instant.
+    pub(crate) fn begin_turn(&mut self) {
+        let now = self.context.refresh();
+        self.watch.start(now);
+    }
+
+    /// Attends to what was asked for between two turns.
+    pub(crate) fn catch_up(&mut self) {
+        self.begin_turn();
+        self.end_turn();
+    }
+
+    /// What was written is sent, and who has something to hear hears it.
+    pub(crate) fn end_turn(&mut self) {
+        self.settle();
+        self.context.flush_others();
+        self.settle();
+    }
+
+    /// Makes the calls that other threads have sent, within the budget.
+    pub(crate) fn make_calls(&mut self, woken: bool) {
+        if !woken && !self.calls.are_waiting() {
+            return;
+        }
+        for _ in 0..self.calls.take() {
+            let Some(call) = self.calls.next() else { break };
+            let name = call.name();
+            guarded(name, "call", || call.make(&mut self.context));
+            self.look(name, "call");
+            self.settle();
+        }
+    }
+
+    /// Fires the timers that are due, within the budget. What they schedule is left to the next
+    /// turn, and what they cancel does not fire.
+    pub(crate) fn fire_timers(&mut self) {
+        let mark = self.context.timer_mark();
+        for _ in 0..TIMERS {
+            let Some(job) = self.context.pop_due(mark) else { break };
+            match job {
+                Job::Call(call) => {
+                    let name = call.name();
+                    guarded(name, "timer", || call.make(&mut self.context));
+                    self.look(name, "timer");
+                }
+                Job::AcceptAgain(id) => self.context.end_rest(id),
+                Job::ConnectTimeout(id) => self.context.time_out(id),
+                Job::LingerEnd(id) => self.context.free(id),
+            }
+            self.settle();
+        }
+    }
+
+    /// Whatever is left is ended without waiting, and everyone is told.
+    pub(crate) fn cut_off(&mut self) {
+        self.context.cut_off();
+        self.settle();
+    }
+
+    /// The end of the reactor itself: calls that were sent are made, later ones refused, and
+    /// everyone is told.
+    pub(crate) fn shut(&mut self) {
+        self.context.stop();
+        for call in self.calls.close() {
+            let name = call.name();
+            guarded(name, "call", || call.make(&mut self.context));
+            self.settle();
+        }
+        self.cut_off();
+    }
+
+    /// Tells the owners what the callback that has just returned brought about; and what those
+    /// callbacks bring about in turn, until nobody has anything to hear.
+    fn settle(&mut self) {
+        while let Some(notice) = self.context.notices.pop_front() {
+            match notice {
+                Notice::ConnectFailed(id, error) => {
+                    if let Some(Owner::Factory(mut factory)) = self.unseat(id) {
+                        let name = factory.type_name();
+                        guarded(name, "connection_failed", || {
+                            factory.connection_failed(&mut self.context, id, error);
+                        });
+                        self.look(name, "connection_failed");
+                        guarded(name, "drop", || drop(factory));
+                    }
+                    self.context.free(id);
+                }
+                Notice::Flow(id) => self.tell_flow(id),
+                Notice::Free(id) => self.free(id),
+                Notice::Lost(id) => self.tell_lost(id),
+                Notice::Resumed(id) => {
+                    if !self.context.is_paused(id) && !self.context.is_closing(id) {
+                        self.call(id, "reading_resumed", |protocol, transport| {
+                            protocol.reading_resumed(transport);
+                        });
+                    }
+                }
+                Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
+            }
+        }
+    }
+
+    /// Calls a protocol, on the one road that leads there: under guard, watched, and with what it
+    /// wrote sent when it returns.
+    fn call(
+        &mut self,
+        id: Id,
+        callback: &'static str,
+        body: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
+    ) {
+        let Some(Some(Owner::Protocol(protocol))) = self.owners.get_mut(id.slot()) else {
+            return;
+        };
+        let mut transport = Transport::new(&mut self.context, id);
+        let returned = guarded(protocol.type_name(), callback, || {
+            body(protocol.as_mut(), &mut transport);
+        });
+        if let Some(took) = self.watch.look() {
+            self.watch.complain(protocol.type_name(), callback, took, self.context.ready.len());
+        }
+        match returned {
+            Some(()) => self.context.flush(id),
+            None => self.context.end(id, Reason::Panicked),
+        }
+    }
+
+    fn tell_flow(&mut self, id: Id) {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        // Looked at again, since much may have happened before this notice's turn came.
+        if !stream.wants_to_tell_flow() {
+            return;
+        }
+        stream.told_to_pause = !stream.told_to_pause;
+        if stream.told_to_pause {
+            self.call(id, "pause_writing", |protocol, transport| protocol.pause_writing(transport));
+        } else {
+            self.call(id, "resume_writing", |protocol, transport| {
+                protocol.resume_writing(transport);
+            });
+        }
+    }
+
+    fn tell_lost(&mut self, id: Id) {
+        let now = self.context.now();
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        let Some(reason) = stream.take_end() else {
+            return;
+        };
+        let (peer, received, sent) = (&stream.peer, stream.received, stream.sent);
+        let seconds = now.saturating_duration_since(stream.since).as_secs_f64();
+        info!(
+            target: TCP,
+            "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
+        );
+        self.call(id, "connection_lost", |protocol, transport| {
+            protocol.connection_lost(transport, reason);
+        });
+        self.free(id);
+    }
+
+    /// Drops the owner, then frees the slot.
+    fn free(&mut self, id: Id) {
+        match self.unseat(id) {
+            Some(Owner::Protocol(protocol)) => {
+                guarded(protocol.type_name(), "drop", || drop(protocol));
+            }
+            Some(Owner::Factory(factory)) => {
+                guarded(factory.type_name(), "drop", || drop(factory));
+            }
+            None => {}
+        }
+        self.context.free(id);
+    }
+
+    fn seat(&mut self, id: Id, owner: Owner) {
+        if self.owners.len() <= id.slot() {
+            self.owners.resize_with(id.slot() + 1, || None);
+        }
+        self.owners[id.slot()] = Some(owner);
+    }
+
+    fn unseat(&mut self, id: Id) -> Option<Owner> {
+        self.owners.get_mut(id.slot())?.take()
+    }
+
+    /// Looks at the clock after a user's code has run.
+    fn look(&mut self, who: &'static str, callback: &'static str) {
+        if let Some(took) = self.watch.look() {
+            self.watch.complain(who, callback, took, self.context.ready.len());
+        }
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher").field("context", &self.context).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! What went wrong, on which address, and what to do about it.
+
+use std::fmt;
+use std::io;
+
+/// A request to the system that failed.
+///
+/// It says what was tried, on which address, why it failed, and what to do about it where we know:
+///
+/// ```
+/// use ropewalk::{Protocol, Reactor, Transport};
+///
+/// struct Quiet;
+/// impl Protocol for Quiet {
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// }
+///
+/// let mut reactor = Reactor::new().unwrap();
+/// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet).unwrap();
+/// let error = reactor.listen_tcp(port.address(), || Quiet).unwrap_err();
+/// assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+/// let expected = format!("cannot listen on {}: address already in use", port.address());
+/// assert!(error.to_string().starts_with(&expected), "{error}");
+/// ```
+///
+/// `Debug` prints the same sentence, for that is what a program shows whose `main` returns it.
+pub struct Error {
+    action: Action,
+    /// Empty where no address is involved.
+    address: String,
+    cause: io::Error,
+}
+
+/// What was tried.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    CatchSignals,
+    Connect,
+    Listen,
+    Poll,
+    Start,
+}
+
+impl Error {
+    pub(crate) fn new(action: Action, address: impl Into<String>, cause: io::Error) -> Self {
+        Self { action, address: address.into(), cause }
+    }
+
+    /// The kind of the system's error, to match on.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.cause.kind()
+    }
+
+    /// The system's error.
+    pub fn io_error(&self) -> &io::Error {
+        &self.cause
+    }
+
+    fn advice(&self) -> Option<&'static str> {
+        use io::ErrorKind::*;
+        // ENFILE and EMFILE have no stable kind.
+        #[cfg(unix)]
+        if matches!(self.cause.raw_os_error(), Some(23 | 24)) {
+            return Some("too many files are open; raise the limit with `ulimit -n`");
+        }
+        Some(match (self.action, self.kind()) {
+            (Action::Listen, AddrInUse) => {
+                "another program listens there; choose another port, or port 0 to let the system \
+                 choose one"
+            }
+            (Action::Listen, AddrNotAvailable) => {
+                "this machine has no such address; try 127.0.0.1, or 0.0.0.0 for all of them"
+            }
+            (Action::Listen, PermissionDenied) => {
+                "ports below 1024 need a privilege; choose one above"
+            }
+            (Action::Connect, ConnectionRefused) => "nothing listens there; is the server running?",
+            (Action::Connect, TimedOut) => {
+                "no answer; is the address right, and does a firewall stand between?"
+            }
+            (Action::Connect, HostUnreachable | NetworkUnreachable) => {
+                "this machine knows no way there"
+            }
+            (Action::Listen | Action::Connect, InvalidInput) => {
+                "write it as HOST:PORT, such as 127.0.0.1:7000 or [::1]:7000"
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.action {
+            Action::CatchSignals => "cannot catch signals",
+            Action::Connect => "cannot connect to ",
+            Action::Listen => "cannot listen on ",
+            Action::Poll => "cannot wait for events",
+            Action::Start => "cannot start a reactor",
+        })?;
+        write!(f, "{}: {}", self.address, Sentence(&self.cause))?;
+        match self.advice() {
+            Some(advice) => write!(f, " ({advice})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        Self::new(error.kind(), error)
+    }
+}
+
+/// The system's own words, as part of a sentence: no capital, no error number.
+struct Sentence<'a>(&'a io::Error);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        let text = text.split(" (os error").next().unwrap_or_default();
+        let mut characters = text.chars();
+        let first = characters.next().into_iter().flat_map(char::to_lowercase);
+        write!(f, "{}{}", first.collect::<String>(), characters.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_where_why_and_what_to_do() {
+        let cause = io::Error::from_raw_os_error(98);
+        let error = Error::new(Action::Listen, "127.0.0.1:7001", cause);
+        let text = error.to_string();
+        assert!(text.contains("127.0.0.1:7001") && text.contains("port 0"), "{text}");
+        assert_eq!(format!("{error:?}"), text);
+        assert_eq!(io::Error::from(error).to_string(), text);
+    }
+}

@@ -1,0 +1,157 @@
+//! Calls from other threads. Floor 2.
+
+use crate::context::{Call, Context};
+use crate::logging::HANDLE;
+use crate::world::Waker;
+use std::collections::VecDeque;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// How many calls are made in a turn before the sockets have theirs, however fast they are sent.
+const CALLS: usize = 1024;
+
+/// A way for other threads to have something done on the reactor's: the only part of a reactor that
+/// may be sent to them, and cloned freely.
+///
+/// ```
+/// use ropewalk::{Error, Reactor};
+/// use std::thread;
+///
+/// let mut reactor = Reactor::new()?;
+/// let handle = reactor.handle();
+/// let worker = thread::spawn(move || {
+///     let answer = 6 * 7; // that took a while
+///     handle.call(move |context| {
+///         println!("the answer is {answer}");
+///         context.stop();
+///     })
+/// });
+/// reactor.run()?;
+/// assert!(worker.join().unwrap().is_ok());
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Mutex<Queue>,
+    waker: Waker,
+}
+
+#[derive(Default)]
+struct Queue {
+    calls: VecDeque<RemoteCall>,
+    closed: bool,
+}
+
+type RemoteCall = Box<dyn Call + Send>;
+
+impl Handle {
+    /// Makes `call` on the reactor's thread, in one of the next turns. Calls sent by one thread are
+    /// made in the order in which they were sent, each exactly once.
+    ///
+    /// It never waits for the reactor. Calls that are sent between two runs are made in the next
+    /// one, or else when the reactor is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If the reactor has been dropped: then the call will never be made.
+    #[doc(alias = "callFromThread")]
+    #[doc(alias = "call_soon_threadsafe")]
+    pub fn call(
+        &self,
+        call: impl FnOnce(&mut Context) + Send + 'static,
+    ) -> Result<(), ReactorGone> {
+        let mut queue = self.lock();
+        if queue.closed {
+            return Err(ReactorGone);
+        }
+        let first = queue.calls.is_empty();
+        queue.calls.push_back(Box::new(call));
+        drop(queue);
+        // The reactor takes all that is there at once. So whoever finds the queue empty wakes it,
+        // and nobody else has to.
+        if first && let Err(error) = self.shared.waker.wake() {
+            log::error!(target: HANDLE, "cannot wake the reactor: {error}");
+        }
+        Ok(())
+    }
+
+    /// [Stops](Context::stop) the reactor's run.
+    ///
+    /// # Errors
+    ///
+    /// If the reactor has been dropped.
+    pub fn stop(&self) -> Result<(), ReactorGone> {
+        self.call(Context::stop)
+    }
+
+    pub(crate) fn new(waker: Waker) -> Self {
+        Self { shared: Arc::new(Shared { queue: Mutex::default(), waker }) }
+    }
+
+    /// No code of a user runs under the lock, so a poisoned one guards a sound queue.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}
+
+/// The reactor has been dropped; what it was to do will not be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReactorGone;
+
+impl fmt::Display for ReactorGone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the reactor is gone, and the call with it")
+    }
+}
+
+impl Error for ReactorGone {}
+
+/// The reactor's end: the calls that have been sent and not been made.
+pub(crate) struct Calls {
+    handle: Handle,
+    /// Taken from the queue, and to be made before what came to the queue since.
+    taken: VecDeque<RemoteCall>,
+}
+
+impl Calls {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle, taken: VecDeque::new() }
+    }
+
+    /// Takes over what has been sent; a budget's worth of it may then be made.
+    pub(crate) fn take(&mut self) -> usize {
+        if self.taken.is_empty() {
+            std::mem::swap(&mut self.taken, &mut self.handle.lock().calls);
+        }
+        self.taken.len().min(CALLS)
+    }
+
+    pub(crate) fn next(&mut self) -> Option<RemoteCall> {
+        self.taken.pop_front()
+    }
+
+    /// Whether calls are known to wait. Those that come later wake the poll.
+    pub(crate) fn are_waiting(&self) -> bool {
+        !self.taken.is_empty()
+    }
+
+    /// From now on calls are refused. Returns those that were sent before.
+    pub(crate) fn close(&mut self) -> VecDeque<RemoteCall> {
+        let mut queue = self.handle.lock();
+        queue.closed = true;
+        let mut calls = std::mem::take(&mut self.taken);
+        calls.append(&mut queue.calls);
+        calls
+    }
+}

@@ -1,0 +1,68 @@
+//! Listeners: what accepting can bring. Floor 1: it reports, others act.
+
+use crate::address::Address;
+use crate::world::{TcpListener, TcpStream};
+use std::io;
+use std::time::Duration;
+
+/// How many connections a listener accepts in one turn. More waiting ones have to let those have
+/// their turn who are connected already.
+pub(crate) const ACCEPTS: usize = 64;
+
+/// How long a listener rests when the system has no more to give. Edge triggering tells of a
+/// waiting client once, and asking again at once would spin; ten times a second costs nothing, and
+/// the clients wait in the backlog meanwhile.
+pub(crate) const REST: Duration = Duration::from_millis(100);
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(crate) socket: TcpListener,
+    /// Kept, so that it can be told when descriptors have run out.
+    pub(crate) address: Address,
+    /// Whether accepted connections send at once.
+    pub(crate) nodelay: bool,
+    /// It waits for its rest to end.
+    pub(crate) resting: bool,
+    /// The trouble has been told, and nothing has been accepted since: it is not told again.
+    pub(crate) complained: bool,
+}
+
+/// What one attempt to accept brought.
+#[derive(Debug)]
+pub(crate) enum Accepted {
+    Connection(TcpStream, Address),
+    /// The client at the front has gone wrong; the one behind it may be well.
+    Spoiled(io::Error),
+    /// No client waits.
+    Dry,
+    /// The system has run out of something. Clients may wait, but asking again at once is useless.
+    Exhausted(io::Error),
+}
+
+impl Listener {
+    pub(crate) fn new(socket: TcpListener, address: Address, nodelay: bool) -> Self {
+        Self { socket, address, nodelay, resting: false, complained: false }
+    }
+
+    pub(crate) fn accept(&mut self) -> Accepted {
+        use io::ErrorKind::*;
+        match self.socket.accept() {
+            Ok((stream, peer)) => {
+                self.complained = false;
+                Accepted::Connection(stream, peer)
+            }
+            Err(error) => match error.kind() {
+                WouldBlock => Accepted::Dry,
+                // What accept(2) passes on from a connection that failed while it waited.
+                ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted
+                | NetworkDown | NetworkUnreachable | PermissionDenied | TimedOut => {
+                    Accepted::Spoiled(error)
+                }
+                // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else: it must neither spin nor
+                // cost the listener.
+                _ => Accepted::Exhausted(error),
+            },
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The targets under which the reactor logs, one for each subsystem.
+//!
+//! They are part of the public interface: `RUST_LOG=ropewalk::timer=trace` goes on working.
+
+/// Turns, stops, panics, slow callbacks.
+pub(crate) const REACTOR: &str = "ropewalk::reactor";
+/// Listeners, connections, and each system call on them.
+pub(crate) const TCP: &str = "ropewalk::tcp";
+/// Timers set, cancelled, fired.
+pub(crate) const TIMER: &str = "ropewalk::timer";
+/// Calls from other threads.
+pub(crate) const HANDLE: &str = "ropewalk::handle";
+/// Signals.
+#[cfg(all(unix, feature = "signals"))]
+pub(crate) const SIGNAL: &str = "ropewalk::signal";

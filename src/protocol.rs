@@ -1,0 +1,182 @@
+//! What users implement. Floor 3.
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::error::Error;
+use crate::id::Id;
+use crate::reason::Reason;
+use crate::transport::Transport;
+use std::any::type_name;
+
+/// One connection's behaviour: an object with a method for each thing that can happen to it.
+///
+/// # The order of callbacks
+///
+/// ```text
+/// connection_made                            first, once
+///   data_received | reading_resumed          any number of times, until
+///   eof_received                             at most once; no data after it
+///   pause_writing, resume_writing            in turns, beginning with a pause
+/// connection_lost                            last, once
+/// ```
+///
+/// - [`connection_lost`](Self::connection_lost) comes for every connection that was made, whatever
+///   ends it: a close, a reset, a panic, the reactor's stop or its being dropped.
+/// - After a [`close`](Transport::close) or [`abort`](Transport::abort) only it is still to come.
+/// - No callback runs inside another one. What a callback asks for happens after it has returned.
+/// - A panic in a callback ends this connection, with [`Reason::Panicked`], and nothing else. (Where
+///   panics abort the process, `panic = "abort"`, they do.)
+///
+/// # Long work
+///
+/// While a callback runs, everybody else waits; one that takes longer than 100 ms (unless
+/// [set](crate::Reactor::set_slow_callback_duration)) is warned of. Let a thread do long work, and
+/// answer through a [`Handle`](crate::Handle).
+///
+/// ```
+/// use ropewalk::{Protocol, Transport};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+/// ```
+#[allow(unused_variables)] // The names are the documentation.
+pub trait Protocol: 'static {
+    /// The connection is there: it can be written to.
+    #[doc(alias = "connectionMade")]
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {}
+
+    /// The peer has sent `data`: at least one byte, in the order sent, and in whatever pieces the
+    /// network has made of it. It is lent for this call.
+    #[doc(alias = "dataReceived")]
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]);
+
+    /// The peer has ended its side: it sends nothing more, and may still read.
+    ///
+    /// Unless overridden this closes the connection, after what was written has been sent. One that
+    /// does not close here stays open for writing until it does.
+    #[doc(alias = "readConnectionLost")]
+    fn eof_received(&mut self, transport: &mut Transport<'_>) {
+        transport.close();
+    }
+
+    /// More than the high-water mark waits to be sent: the peer reads more slowly than you write.
+    ///
+    /// It comes after the callback in which that happened, not in the middle of it; a long loop of
+    /// writes can ask for [`write_buffer_size`](Transport::write_buffer_size). What is written
+    /// nevertheless is kept, up to the [limit](Transport::set_write_limit).
+    #[doc(alias = "pauseProducing")]
+    fn pause_writing(&mut self, transport: &mut Transport<'_>) {}
+
+    /// After [`pause_writing`](Self::pause_writing): what waits has gone down to the low-water mark.
+    #[doc(alias = "resumeProducing")]
+    fn resume_writing(&mut self, transport: &mut Transport<'_>) {}
+
+    /// Somebody has called [`resume`](Transport::resume) after a pause. A protocol that keeps data
+    /// which it had not yet delivered to its own user goes on here: no new data need come.
+    fn reading_resumed(&mut self, transport: &mut Transport<'_>) {}
+
+    /// The connection has ended. `transport` still tells its id and peer; what is written is
+    /// dropped.
+    #[doc(alias = "connectionLost")]
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {}
+
+    /// What the logs call it.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        type_name::<Self>()
+    }
+}
+
+impl<P: Protocol + ?Sized> Protocol for Box<P> {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        (**self).connection_made(transport);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        (**self).data_received(transport, data);
+    }
+
+    fn eof_received(&mut self, transport: &mut Transport<'_>) {
+        (**self).eof_received(transport);
+    }
+
+    fn pause_writing(&mut self, transport: &mut Transport<'_>) {
+        (**self).pause_writing(transport);
+    }
+
+    fn resume_writing(&mut self, transport: &mut Transport<'_>) {
+        (**self).resume_writing(transport);
+    }
+
+    fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
+        (**self).reading_resumed(transport);
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+        (**self).connection_lost(transport, reason);
+    }
+
+    fn type_name(&self) -> &'static str {
+        (**self).type_name()
+    }
+}
+
+/// What makes the protocols: one for each connection of a listener, or for the one of a connector.
+///
+/// Every closure that returns a protocol is a factory, `|| Echo`; implement the trait where the
+/// peer's address matters, where some are to be refused, or where a failed attempt to connect is to
+/// be heard of.
+///
+/// ```
+/// use ropewalk::{Address, Factory, Protocol, Transport};
+///
+/// struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+/// #         transport.write(data);
+/// #     }
+/// # }
+///
+/// /// An echo for this machine only.
+/// struct LocalEcho;
+///
+/// impl Factory for LocalEcho {
+///     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
+///         peer.ip()?.is_loopback().then(|| Box::new(Echo) as Box<dyn Protocol>)
+///     }
+/// }
+/// ```
+#[allow(unused_variables)] // The names are the documentation.
+pub trait Factory: 'static {
+    /// A protocol for a new connection with `peer`; `None` refuses it, and it is closed.
+    ///
+    /// A panic here costs that connection, and leaves the listener as it was.
+    #[doc(alias = "buildProtocol")]
+    fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>>;
+
+    /// The attempt to connect, which [`connect_tcp`](Context::connect_tcp) began and named `id`, has
+    /// failed: no connection is made of it. `error` says on which address, and why.
+    #[doc(alias = "clientConnectionFailed")]
+    fn connection_failed(&mut self, context: &mut Context, id: Id, error: Error) {}
+
+    /// What the logs call it.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        type_name::<Self>()
+    }
+}
+
+impl<F, P> Factory for F
+where
+    F: FnMut() -> P + 'static,
+    P: Protocol,
+{
+    fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
+        Some(Box::new(self()))
+    }
+}

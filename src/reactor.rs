@@ -1,0 +1,250 @@
+//! The reactor: a poll, a dispatcher, and the turn. Floor 4, and the place to begin to read.
+
+use crate::context::{Context, Port};
+use crate::dispatch::Dispatcher;
+use crate::error::{Action, Error};
+use crate::handle::Handle;
+use crate::id::Id;
+use crate::logging::REACTOR;
+use crate::protocol::Factory;
+#[cfg(all(unix, feature = "signals"))]
+use crate::signals::Signals;
+use crate::world::{Clock, Event, Poller};
+use log::{debug, info, warn};
+use std::fmt;
+use std::net::ToSocketAddrs;
+use std::time::Duration;
+
+/// How many bytes one read can bring: one buffer serves all connections, so it may be large, and a
+/// bulk transfer needs few calls.
+const READ_SIZE: usize = 64 * 1024;
+
+/// How long `stop` waits for peers that are slow to take what was written, unless set.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The reactor: it owns all sockets and calls the protocols.
+///
+/// A reactor is a value. There can be several, one a thread; one can be run, stopped, run again and
+/// dropped. It cannot be sent to another thread, but its [`Handle`] can.
+///
+/// ```
+/// use ropewalk::{Error, Protocol, Reactor, Transport};
+/// use std::time::Duration;
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
+/// println!("listening on {}", port.address());
+/// # reactor.context().call_later(Duration::from_millis(1), |context| context.stop());
+/// reactor.run()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Reactor {
+    poller: Poller,
+    dispatcher: Dispatcher,
+    /// Lent to `data_received`; one for all connections.
+    buffer: Vec<u8>,
+    grace: Duration,
+    #[cfg(all(unix, feature = "signals"))]
+    signals: Option<Signals>,
+}
+
+impl Reactor {
+    /// A reactor with nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left for a poll and its waker.
+    pub fn new() -> Result<Self, Error> {
+        let start = |cause| Error::new(Action::Start, "", cause);
+        let poller = Poller::new().map_err(start)?;
+        let registrar = poller.registrar().map_err(start)?;
+        let handle = Handle::new(poller.waker().map_err(start)?);
+        Ok(Self {
+            poller,
+            dispatcher: Dispatcher::new(Context::new(registrar, Clock, handle)),
+            buffer: vec![0; READ_SIZE],
+            grace: GRACE,
+            #[cfg(all(unix, feature = "signals"))]
+            signals: None,
+        })
+    }
+
+    /// Turns until [`stop`](Context::stop) is called, then ends in order:
+    ///
+    /// 1. Listeners close; attempts to connect are given up, and their factories told.
+    /// 2. No more data is delivered. Connections send what waits, within the
+    ///    [grace](Self::set_grace). Those of whom nothing waits end at once.
+    /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
+    ///    [`Reason::Stopped`](crate::Reason::Stopped).
+    /// 4. `run` returns. Timers that have not fired are kept; the reactor can be run again.
+    ///
+    /// If `stop` was called before, `run` does only this.
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll fails, which leaves nothing to go on with: all connections have been
+    /// ended then, and their protocols told.
+    pub fn run(&mut self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        self.dispatcher.catch_up();
+        while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
+            outcome = self.pass(None);
+        }
+        if outcome.is_ok() {
+            outcome = self.wind_down();
+        }
+        self.dispatcher.cut_off();
+        self.dispatcher.context.stop = crate::context::Stop::No;
+        outcome
+    }
+
+    /// One turn of the loop. It waits until something happens, but no longer than `limit`; `None` is without limit. For
+    /// programs that have a loop of their own, and for tests. [`stop`](Context::stop) only takes
+    /// effect in [`run`](Self::run), which can be called for its sake.
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll fails.
+    #[doc(alias = "iterate")]
+    pub fn turn(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        self.dispatcher.catch_up();
+        self.pass(limit)
+    }
+
+    /// The loop's body: what stands here is what happens, in this order.
+    fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        let limit = self.dispatcher.wait_limit(limit);
+        self.poller.wait(limit).map_err(|cause| Error::new(Action::Poll, "", cause))?;
+
+        self.dispatcher.begin_turn();
+        let mut woken = false;
+        for event in self.poller.events() {
+            match event {
+                Event::Ready(hint) => self.dispatcher.context.note(hint),
+                Event::Woken => woken = true,
+                #[cfg(all(unix, feature = "signals"))]
+                Event::Signalled => {
+                    if let Some(signals) = &mut self.signals {
+                        signals.heed(&mut self.dispatcher.context);
+                    }
+                }
+            }
+        }
+        self.dispatcher.make_calls(woken);
+        self.dispatcher.fire_timers();
+        self.dispatcher.serve_ready(&mut self.buffer);
+        self.dispatcher.end_turn();
+        Ok(())
+    }
+
+    /// Turns on while connections have something to send, and the grace lasts.
+    fn wind_down(&mut self) -> Result<(), Error> {
+        let deadline = self.context().now().checked_add(self.grace);
+        self.dispatcher.context.wind_down();
+        self.dispatcher.end_turn();
+        let (sockets, bytes) = self.dispatcher.context.remainder();
+        if bytes > 0 {
+            let grace = self.grace;
+            info!(target: REACTOR, "stopping: {bytes} bytes wait to be sent, for up to {grace:?}");
+        } else {
+            debug!(target: REACTOR, "stopping: {sockets} sockets linger");
+        }
+        while self.dispatcher.context.remainder().0 > 0 {
+            let now = self.context().now();
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            if left == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once() {
+                let (sockets, bytes) = self.dispatcher.context.remainder();
+                warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
+                break;
+            }
+            self.pass(left)?;
+        }
+        Ok(())
+    }
+
+    /// [`Context::listen_tcp`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn listen_tcp(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.context().listen_tcp(address, factory)
+    }
+
+    /// [`Context::connect_tcp`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn connect_tcp(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.context().connect_tcp(address, factory)
+    }
+
+    /// All else that can be asked of a reactor: timers, other options, connections by their ids.
+    pub fn context(&mut self) -> &mut Context {
+        self.dispatcher.context.refresh();
+        &mut self.dispatcher.context
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> Handle {
+        self.dispatcher.context.handle()
+    }
+
+    /// Sets how long a stop waits for peers that are slow to take what was written: 10 seconds
+    /// unless set. Zero waits for nobody.
+    pub fn set_grace(&mut self, grace: Duration) {
+        self.grace = grace;
+    }
+
+    /// Sets how long a callback may take before it is warned of: 100 ms unless set.
+    #[doc(alias = "slow_callback_duration")]
+    pub fn set_slow_callback_duration(&mut self, duration: Duration) {
+        self.dispatcher.set_slow_callback_duration(duration);
+    }
+
+    /// From now on SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) the run in order; a second one
+    /// ends it without waiting for anybody.
+    ///
+    /// Where there are no such signals this does nothing: there, Ctrl-C ends the process.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left for it.
+    #[cfg(feature = "signals")]
+    pub fn stop_on_signals(&mut self) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            let registrar = &self.dispatcher.context.registrar;
+            let signals = Signals::catch(registrar)
+                .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
+            self.signals = Some(signals);
+        }
+        Ok(())
+    }
+}
+
+/// Every protocol that is left hears `connection_lost`, with
+/// [`Reason::Stopped`](crate::Reason::Stopped).
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        self.dispatcher.shut();
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a connection ended.
+
+use std::fmt;
+use std::io;
+
+/// Why a connection ended, as told to
+/// [`Protocol::connection_lost`](crate::Protocol::connection_lost).
+///
+/// Only [`Closed`](Self::Closed) and [`ClosedByPeer`](Self::ClosedByPeer) promise that every byte
+/// which was written has been handed to the system.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// We aborted it: what waited to be sent was dropped, and the peer was sent a reset.
+    Aborted,
+    /// We closed it, and all that was written before has been handed to the system.
+    Closed,
+    /// The peer ended its side first; what we had written before has been handed to the system.
+    ClosedByPeer,
+    /// The system reported an error that has no reason of its own here.
+    Failed(io::Error),
+    /// A callback of its protocol panicked. What waited to be sent was dropped.
+    Panicked,
+    /// The peer reset it: its program died, or closed with our data unread.
+    Reset,
+    /// The reactor stopped. What was written was sent if the peer took it within the
+    /// [grace](crate::Reactor::set_grace); the rest was dropped.
+    Stopped,
+    /// The peer stopped answering, and the system gave up.
+    TimedOut,
+    /// More waited to be sent than the
+    /// [limit](crate::Transport::set_write_limit) allows: the peer reads too slowly, or not at all.
+    WriteLimit,
+}
+
+impl Reason {
+    /// Whether bytes that were written may have been dropped, so that the peer must be told by a
+    /// reset that what it got is not the whole.
+    pub(crate) fn is_abrupt(&self) -> bool {
+        !matches!(self, Self::Closed | Self::ClosedByPeer | Self::Stopped)
+    }
+}
+
+impl From<io::Error> for Reason {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            // A write after the peer's reset has been reported says EPIPE: it is still the reset.
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
+            io::ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Failed(error),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Aborted => f.write_str("aborted by us"),
+            Self::Closed => f.write_str("closed by us"),
+            Self::ClosedByPeer => f.write_str("closed by the peer"),
+            Self::Failed(error) => write!(f, "failed: {error}"),
+            Self::Panicked => f.write_str("a callback panicked"),
+            Self::Reset => f.write_str("reset by the peer"),
+            Self::Stopped => f.write_str("the reactor stopped"),
+            Self::TimedOut => f.write_str("timed out"),
+            Self::WriteLimit => f.write_str("too much waited to be sent"),
+        }
+    }
+}

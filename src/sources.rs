@@ -1,0 +1,116 @@
+//! The table of all sockets: every kind there is, and the one accessor that checks an [`Id`].
+
+use crate::connector::Connector;
+use crate::id::{self, Id};
+use crate::listener::Listener;
+use crate::stream::{Lingering, Stream};
+use mio::Token;
+use slab::Slab;
+
+/// Every kind of thing that the poll watches. It is a closed enum on purpose: one sees them all
+/// here, and `match` finds every place that a new one has to care about.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// A connection in the making.
+    Connector(Box<Connector>),
+    /// Its socket is closed already; the slot is kept until its owner has been dropped.
+    Gone,
+    /// The socket of a connection that has ended for us and not yet for the peer.
+    Lingering(Lingering),
+    /// A socket that accepts connections.
+    Listener(Listener),
+    /// A connection.
+    Stream(Stream),
+}
+
+/// One slot of the table.
+#[derive(Debug)]
+struct Entry {
+    id: Id,
+    /// Whether it stands in the ready queue, so that it stands there once.
+    queued: bool,
+    source: Source,
+}
+
+/// The sockets of one reactor.
+///
+/// A slot is used again; a serial never is. Every look-up compares the whole id, in
+/// [`get_mut`](Self::get_mut), so that what was meant for one that is gone reaches nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Sources {
+    entries: Slab<Entry>,
+    next_serial: u64,
+}
+
+impl Sources {
+    /// `None`, with the source dropped, when all slots are taken or all serials are used up.
+    pub(crate) fn insert(&mut self, build: impl FnOnce(Id) -> Option<Source>) -> Option<Id> {
+        let vacant = self.entries.vacant_entry();
+        if vacant.key() >= Id::SLOTS || self.next_serial >= Id::SERIALS {
+            return None;
+        }
+        let id = Id::new(vacant.key(), self.next_serial);
+        let source = build(id)?;
+        self.next_serial += 1;
+        vacant.insert(Entry { id, queued: false, source });
+        Some(id)
+    }
+
+    pub(crate) fn get(&self, id: Id) -> Option<&Source> {
+        let entry = self.entries.get(id.slot())?;
+        (entry.id == id).then_some(&entry.source)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: Id) -> Option<&mut Source> {
+        Some(&mut self.entry_mut(id)?.source)
+    }
+
+    pub(crate) fn stream(&self, id: Id) -> Option<&Stream> {
+        match self.get(id)? {
+            Source::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn stream_mut(&mut self, id: Id) -> Option<&mut Stream> {
+        match self.get_mut(id)? {
+            Source::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    /// Puts another source in place of one, under the same id.
+    pub(crate) fn replace(&mut self, id: Id, source: Source) -> Option<Source> {
+        Some(std::mem::replace(self.get_mut(id)?, source))
+    }
+
+    pub(crate) fn remove(&mut self, id: Id) -> Option<Source> {
+        self.get(id)?;
+        Some(self.entries.remove(id.slot()).source)
+    }
+
+    /// Who an event is for: nobody, if its socket has gone since the poll.
+    pub(crate) fn find(&self, token: Token) -> Option<Id> {
+        let entry = self.entries.get(id::slot_of(token))?;
+        (entry.id.token() == token).then_some(entry.id)
+    }
+
+    /// Whether the caller is to list it as ready: it was not listed yet.
+    pub(crate) fn begin_queued(&mut self, id: Id) -> bool {
+        self.entry_mut(id).is_some_and(|entry| !std::mem::replace(&mut entry.queued, true))
+    }
+
+    pub(crate) fn end_queued(&mut self, id: Id) {
+        if let Some(entry) = self.entry_mut(id) {
+            entry.queued = false;
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Id, &Source)> {
+        self.entries.iter().map(|(_, entry)| (entry.id, &entry.source))
+    }
+
+    fn entry_mut(&mut self, id: Id) -> Option<&mut Entry> {
+        self.entries.get_mut(id.slot()).filter(|entry| entry.id == id)
+    }
+}

@@ -1,0 +1,297 @@
+//! Things to do later. Floor 0: a priority queue that knows no sockets and calls nobody.
+
+use slab::Slab;
+use std::time::{Duration, Instant};
+
+/// The name of a timer: of [`Context::call_later`](crate::Context::call_later) and its kin.
+///
+/// It stays valid for ever: once the timer has fired or was cancelled, it names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimerId {
+    slot: u32,
+    serial: u64,
+}
+
+/// Timers with something to do, `T`, ordered by deadline; those due at one instant stand in the
+/// order in which they were scheduled.
+///
+/// A heap whose entries know their timer and whose timers know their place in the heap. So a
+/// cancelled timer is gone at once: nothing is left to be skipped later, and a million cancelled
+/// timers leave nothing behind. Each operation costs a logarithm of the number outstanding, and
+/// next to nothing when deadlines grow, as timeouts do.
+#[derive(Debug)]
+pub(crate) struct TimerQueue<T> {
+    /// The instant from which deadlines are counted.
+    epoch: Instant,
+    /// A heap with [`ARITY`] children to a node; the earliest deadline is in front.
+    heap: Vec<Due>,
+    timers: Slab<Timer<T>>,
+    /// How many times a timer was scheduled so far. It orders equal deadlines and serves as serial.
+    scheduled: u64,
+}
+
+/// One place in the heap.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    /// Nanoseconds since the epoch: 584 years of them, and longer delays are cut to that.
+    deadline: u64,
+    order: u64,
+    slot: u32,
+}
+
+#[derive(Debug)]
+struct Timer<T> {
+    serial: u64,
+    position: u32,
+    job: T,
+}
+
+/// Four children to a node make the heap half as deep as two, and the four stand side by side in
+/// memory.
+const ARITY: usize = 4;
+
+/// A queue that has had room for more timers than this gives the room back once it is not needed.
+const KEPT: usize = 1024;
+
+impl<T> TimerQueue<T> {
+    pub(crate) fn new(epoch: Instant) -> Self {
+        Self { epoch, heap: Vec::new(), timers: Slab::new(), scheduled: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
+    /// A deadline before `now` counts as `now`: what is scheduled in a turn sorts behind all that
+    /// was due before.
+    pub(crate) fn schedule(&mut self, now: Instant, delay: Duration, job: T) -> TimerId {
+        let order = self.next_order();
+        let position = self.heap.len() as u32;
+        let slot = self.timers.insert(Timer { serial: order, position, job }) as u32;
+        self.heap.push(Due { deadline: self.deadline(now, delay), order, slot });
+        self.rise(position as usize);
+        TimerId { slot, serial: order }
+    }
+
+    pub(crate) fn cancel(&mut self, id: TimerId) -> Option<T> {
+        let position = self.position(id)?;
+        Some(self.remove(position).1)
+    }
+
+    /// As though the timer had been scheduled only now.
+    pub(crate) fn reset(&mut self, id: TimerId, now: Instant, delay: Duration) -> bool {
+        let Some(position) = self.position(id) else {
+            return false;
+        };
+        let order = self.next_order();
+        self.heap[position] = Due { deadline: self.deadline(now, delay), order, slot: id.slot };
+        self.settle(position);
+        true
+    }
+
+    pub(crate) fn is_active(&self, id: TimerId) -> bool {
+        self.position(id).is_some()
+    }
+
+    /// How long until the first one is due: `None` if there is none.
+    pub(crate) fn until_next(&self, now: Instant) -> Option<Duration> {
+        let next = Duration::from_nanos(self.heap.first()?.deadline);
+        Some(next.saturating_sub(now.saturating_duration_since(self.epoch)))
+    }
+
+    /// Marks this moment: [`pop_due`](Self::pop_due) with this mark gives out none that is
+    /// scheduled later.
+    pub(crate) fn mark(&self) -> u64 {
+        self.scheduled
+    }
+
+    /// Takes out the first timer if it is due and was scheduled before the mark.
+    ///
+    /// One at a time, so that what the first one's job cancels is gone before it is asked for.
+    pub(crate) fn pop_due(&mut self, now: Instant, mark: u64) -> Option<(TimerId, T)> {
+        let first = self.heap.first()?;
+        let due = first.deadline <= self.deadline(now, Duration::ZERO) && first.order < mark;
+        due.then(|| self.remove(0))
+    }
+
+    fn next_order(&mut self) -> u64 {
+        self.scheduled += 1;
+        self.scheduled - 1
+    }
+
+    fn deadline(&self, now: Instant, delay: Duration) -> u64 {
+        let elapsed = now.saturating_duration_since(self.epoch);
+        let nanoseconds = elapsed.saturating_add(delay).as_nanos();
+        u64::try_from(nanoseconds).unwrap_or(u64::MAX)
+    }
+
+    fn position(&self, id: TimerId) -> Option<usize> {
+        let timer = self.timers.get(id.slot as usize)?;
+        (timer.serial == id.serial).then_some(timer.position as usize)
+    }
+
+    fn remove(&mut self, position: usize) -> (TimerId, T) {
+        let due = self.heap.swap_remove(position);
+        if position < self.heap.len() {
+            self.settle(position);
+        }
+        let timer = self.timers.remove(due.slot as usize);
+        self.give_memory_back();
+        (TimerId { slot: due.slot, serial: timer.serial }, timer.job)
+    }
+
+    fn give_memory_back(&mut self) {
+        if self.heap.capacity() > KEPT && self.heap.len() < self.heap.capacity() / 4 {
+            self.heap.shrink_to(self.heap.capacity() / 2);
+        }
+        if self.timers.capacity() > KEPT && self.timers.is_empty() {
+            self.timers = Slab::new();
+        }
+    }
+
+    /// Moves the entry at `position` to where it belongs, up or down.
+    fn settle(&mut self, position: usize) {
+        let position = self.rise(position);
+        self.sink(position);
+    }
+
+    fn rise(&mut self, mut position: usize) -> usize {
+        while position > 0 {
+            let parent = (position - 1) / ARITY;
+            if self.heap[parent].key() <= self.heap[position].key() {
+                break;
+            }
+            self.swap(parent, position);
+            position = parent;
+        }
+        self.note_position(position);
+        position
+    }
+
+    fn sink(&mut self, mut position: usize) {
+        loop {
+            let children = ARITY * position + 1..self.heap.len().min(ARITY * (position + 1) + 1);
+            let Some(least) = children.min_by_key(|&child| self.heap[child].key()) else {
+                break;
+            };
+            if self.heap[position].key() <= self.heap[least].key() {
+                break;
+            }
+            self.swap(least, position);
+            position = least;
+        }
+        self.note_position(position);
+    }
+
+    /// Swaps two entries and tells the timer that now stands at `settled`. The other is still on
+    /// its way; it is told where it comes to rest.
+    fn swap(&mut self, moving: usize, settled: usize) {
+        self.heap.swap(moving, settled);
+        self.note_position(settled);
+    }
+
+    fn note_position(&mut self, position: usize) {
+        let slot = self.heap[position].slot as usize;
+        self.timers[slot].position = position as u32;
+    }
+}
+
+impl Due {
+    fn key(&self) -> (u64, u64) {
+        (self.deadline, self.order)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue() -> (TimerQueue<u32>, Instant) {
+        let epoch = Instant::now();
+        (TimerQueue::new(epoch), epoch)
+    }
+
+    fn milliseconds(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn drain(queue: &mut TimerQueue<u32>, now: Instant) -> Vec<u32> {
+        let mark = queue.mark();
+        std::iter::from_fn(|| queue.pop_due(now, mark)).map(|(_, job)| job).collect()
+    }
+
+    #[test]
+    fn fires_by_deadline_then_in_the_order_of_scheduling() {
+        let (mut queue, now) = queue();
+        for (job, delay) in [(1, 5), (2, 3), (3, 5), (4, 0), (5, 3)] {
+            queue.schedule(now, milliseconds(delay), job);
+        }
+        assert_eq!(drain(&mut queue, now + milliseconds(4)), [4, 2, 5]);
+        assert_eq!(queue.until_next(now + milliseconds(4)), Some(milliseconds(1)));
+        assert_eq!(drain(&mut queue, now + milliseconds(5)), [1, 3]);
+    }
+
+    #[test]
+    fn agrees_with_a_sorted_list_whatever_is_cancelled_and_reset() {
+        let (mut queue, now) = queue();
+        let mut model: Vec<(u64, usize, TimerId, u32)> = Vec::new();
+        let mut random = 12_345_u64;
+        let mut next = |bound: u64| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) % bound
+        };
+        for step in 0..20_000 {
+            let delay = next(500);
+            match next(4) {
+                0 if !model.is_empty() => {
+                    let (_, _, id, job) = model.remove(next(model.len() as u64) as usize);
+                    assert_eq!(queue.cancel(id), Some(job));
+                    assert!(!queue.is_active(id));
+                }
+                1 if !model.is_empty() => {
+                    let chosen = next(model.len() as u64) as usize;
+                    (model[chosen].0, model[chosen].1) = (delay, step);
+                    assert!(queue.reset(model[chosen].2, now, milliseconds(delay)));
+                }
+                _ => {
+                    let id = queue.schedule(now, milliseconds(delay), step as u32);
+                    model.push((delay, step, id, step as u32));
+                }
+            }
+        }
+        model.sort_unstable_by_key(|&(delay, order, ..)| (delay, order));
+        let expected: Vec<u32> = model.iter().map(|entry| entry.3).collect();
+        assert_eq!(drain(&mut queue, now + milliseconds(500)), expected);
+    }
+
+    #[test]
+    fn a_million_cancelled_timers_leave_no_memory_behind() {
+        let (mut queue, now) = queue();
+        let ids: Vec<TimerId> =
+            (0..1_000_000).map(|n| queue.schedule(now, milliseconds(n % 977), 0)).collect();
+        for id in ids {
+            assert_eq!(queue.cancel(id), Some(0));
+        }
+        assert_eq!(queue.len(), 0);
+        assert!(queue.heap.capacity() <= KEPT && queue.timers.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn a_slot_that_is_used_again_is_not_the_old_timer() {
+        let (mut queue, now) = queue();
+        let old = queue.schedule(now, milliseconds(1), 1);
+        queue.cancel(old);
+        let new = queue.schedule(now, milliseconds(1), 2);
+        assert_eq!(old.slot, new.slot);
+        assert_eq!(queue.cancel(old), None);
+        assert!(!queue.reset(old, now, milliseconds(9)) && queue.is_active(new));
+    }
+
+    #[test]
+    fn the_longest_delay_is_no_overflow_and_never_due() {
+        let (mut queue, now) = queue();
+        queue.schedule(now, Duration::MAX, 1);
+        assert!(queue.until_next(now).unwrap() > milliseconds(1000 * 60 * 60 * 24 * 365 * 500));
+        assert_eq!(drain(&mut queue, now + milliseconds(1000)), []);
+    }
+}

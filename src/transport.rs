@@ -1,0 +1,182 @@
+//! One connection's face on the context. Floor 2.
+
+use crate::address::Address;
+use crate::context::Context;
+use crate::id::Id;
+use std::fmt::{self, Write};
+
+/// A connection, as its own protocol sees it during a callback.
+///
+/// All requests are thrown over the wall: they return nothing and never fail. What comes of them
+/// comes as a callback.
+///
+/// Everything beyond its own connection a protocol reaches through [`context`](Self::context):
+/// other connections by their [`Id`], timers, listeners.
+///
+/// ```
+/// use ropewalk::{Protocol, Transport};
+///
+/// struct Greeter;
+///
+/// impl Protocol for Greeter {
+///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+///         let peer = transport.peer();
+///         write!(transport, "Hello, {peer}. Goodbye.\r\n");
+///         transport.close();
+///     }
+///
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Transport<'a> {
+    context: &'a mut Context,
+    id: Id,
+}
+
+impl<'a> Transport<'a> {
+    pub(crate) fn new(context: &'a mut Context, id: Id) -> Self {
+        Self { context, id }
+    }
+
+    /// The same transport for a shorter time: for protocols that hand it on to others, inside a
+    /// type of their own.
+    pub fn reborrow(&mut self) -> Transport<'_> {
+        Transport { context: self.context, id: self.id }
+    }
+
+    /// The whole reactor, as far as callbacks may use it.
+    pub fn context(&mut self) -> &mut Context {
+        self.context
+    }
+
+    /// The name of this connection, by which others can reach it.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// The address of the peer's end. It is known in
+    /// [`connection_lost`](crate::Protocol::connection_lost) too.
+    ///
+    /// # Panics
+    ///
+    /// Never in a callback of this connection, and nowhere else can a transport be had.
+    #[doc(alias = "getPeer")]
+    #[doc(alias = "get_extra_info")]
+    pub fn peer(&self) -> Address {
+        self.context
+            .peer(self.id)
+            .expect("a connection exists until its last callback has returned")
+    }
+
+    /// The address of our end, if the system still knows it: it forgets when a connection breaks.
+    #[doc(alias = "getHost")]
+    pub fn local_address(&self) -> Option<Address> {
+        self.context.local_address(self.id)
+    }
+
+    /// Sends `data` after all that was written before. It is sent when this callback returns,
+    /// together with all else that this callback writes; a long piece may be sent at once.
+    ///
+    /// What is written after [`close`](Self::close), [`abort`](Self::abort) or
+    /// [`write_eof`](Self::write_eof) is dropped. There is no need to keep `data`, and no need to
+    /// wait; but see [`pause_writing`](crate::Protocol::pause_writing).
+    pub fn write(&mut self, data: &[u8]) {
+        self.context.push(self.id, data);
+    }
+
+    /// What `write!` and `writeln!` call, with nothing to unwrap.
+    ///
+    /// ```
+    /// # fn answer(transport: &mut ropewalk::Transport<'_>, status: u16) {
+    /// write!(transport, "status {status}\r\n");
+    /// # }
+    /// ```
+    pub fn write_fmt(&mut self, text: fmt::Arguments<'_>) {
+        // Writing itself does not fail. A `Display` of the user's may, and then its text ends there.
+        let _ = Text(self).write_fmt(text);
+    }
+
+    /// Sends several pieces, one after the other, as though they were one.
+    #[doc(alias = "writeSequence")]
+    #[doc(alias = "writelines")]
+    pub fn write_sequence<'d>(&mut self, pieces: impl IntoIterator<Item = &'d [u8]>) {
+        for piece in pieces {
+            self.write(piece);
+        }
+    }
+
+    /// Ends our side once all that was written has been sent; the peer sees the end of the data and
+    /// may go on sending. The connection ends when both sides have.
+    #[doc(alias = "loseWriteConnection")]
+    pub fn write_eof(&mut self) {
+        self.context.write_eof(self.id);
+    }
+
+    /// Ends the connection once all that was written has been sent. No more data is delivered, and
+    /// what is written after this is dropped.
+    #[doc(alias = "loseConnection")]
+    pub fn close(&mut self) {
+        self.context.close(self.id);
+    }
+
+    /// Ends the connection at once: what waits to be sent is dropped, and the peer is sent a reset
+    /// (RST), so that it cannot take what it got for the whole.
+    #[doc(alias = "abortConnection")]
+    pub fn abort(&mut self) {
+        self.context.abort(self.id);
+    }
+
+    /// Whether the connection is going: it takes no more writes and delivers no more data.
+    pub fn is_closing(&self) -> bool {
+        self.context.is_closing(self.id)
+    }
+
+    /// Stops delivering data, until [`resume`](Self::resume). The system takes some more from the
+    /// peer, then the peer has to wait. A peer that resets the connection is noticed all the same.
+    #[doc(alias = "pause_reading")]
+    #[doc(alias = "pauseProducing")]
+    pub fn pause(&mut self) {
+        self.context.pause(self.id);
+    }
+
+    /// Delivers data again after [`pause`](Self::pause).
+    #[doc(alias = "resume_reading")]
+    #[doc(alias = "resumeProducing")]
+    pub fn resume(&mut self) {
+        self.context.resume(self.id);
+    }
+
+    /// Whether data is being held back by [`pause`](Self::pause).
+    pub fn is_paused(&self) -> bool {
+        self.context.is_paused(self.id)
+    }
+
+    /// How many bytes wait to be sent: written, and not yet taken by the system.
+    #[doc(alias = "get_write_buffer_size")]
+    pub fn write_buffer_size(&self) -> usize {
+        self.context.write_buffer_size(self.id)
+    }
+
+    /// Sets the marks on what waits to be sent, in bytes: see
+    /// [`Context::set_write_buffer_limits`].
+    pub fn set_write_buffer_limits(&mut self, high: usize, low: usize) {
+        self.context.set_write_buffer_limits(self.id, high, low);
+    }
+
+    /// Sets how many bytes may wait when more is written: 64 MiB unless set. A write that finds more
+    /// ends the connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit).
+    pub fn set_write_limit(&mut self, bytes: usize) {
+        self.context.set_write_limit(self.id, bytes);
+    }
+}
+
+/// Text on its way to a transport.
+struct Text<'t, 'a>(&'t mut Transport<'a>);
+
+impl Write for Text<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
+    }
+}

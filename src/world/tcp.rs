@@ -1,0 +1,124 @@
+//! TCP sockets, each call named after what it does to the system.
+
+use crate::address::Address;
+use crate::options::ListenOptions;
+use mio::event::Source;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::time::Duration;
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) struct TcpListener {
+    socket: mio::net::TcpListener,
+}
+
+impl TcpListener {
+    pub(crate) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // On Unix this lets a server that is started anew have its port at once, though old
+        // connections are still in TIME_WAIT; a port that is listened on stays refused. On Windows
+        // it would let two programs share the port.
+        #[cfg(unix)]
+        socket.set_reuse_address(options.reuse_address)?;
+        socket.bind(&address.into())?;
+        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()) })
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<(TcpStream, Address)> {
+        let (socket, peer) = self.socket.accept()?;
+        Ok((TcpStream { socket }, peer.into()))
+    }
+
+    pub(crate) fn local_address(&self) -> io::Result<Address> {
+        self.socket.local_addr().map(Address::from)
+    }
+
+    pub(super) fn source(&mut self) -> &mut impl Source {
+        &mut self.socket
+    }
+}
+
+/// A connected socket, or one that is being connected.
+#[derive(Debug)]
+pub(crate) struct TcpStream {
+    socket: mio::net::TcpStream,
+}
+
+/// Without this, a write to a connection that the peer has reset would kill a process in which the
+/// signal is not ignored, such as one whose `main` is not Rust's. Plain writes have it already.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const NO_SIGPIPE: i32 = 0x4000; // MSG_NOSIGNAL, send(2)
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const NO_SIGPIPE: i32 = 0;
+
+impl TcpStream {
+    /// Whether a read that returns less than was asked for has emptied the socket, so that the
+    /// read which would only say so can be spared (epoll(7), on EPOLLET and stream sockets).
+    pub(crate) const SHORT_READ_MEANS_DRY: bool =
+        cfg!(any(target_os = "linux", target_os = "android"));
+
+    /// Begins to connect. The outcome is asked for by [`is_connected`](Self::is_connected).
+    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+        mio::net::TcpStream::connect(address).map(|socket| Self { socket })
+    }
+
+    /// `Ok(false)` while the attempt goes on. Being writable proves nothing: the error is asked
+    /// for, then the peer, and a socket that has met itself (a closed port in the range from which
+    /// the system chose ours) counts as refused.
+    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+        if let Some(error) = self.socket.take_error()? {
+            return Err(error);
+        }
+        match self.socket.peer_addr() {
+            Ok(peer) if self.socket.local_addr()? == peer => {
+                Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself"))
+            }
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(buffer)
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE)
+    }
+
+    /// Sends the end of our side, after what the system has already taken.
+    pub(crate) fn shutdown_write(&self) -> io::Result<()> {
+        self.socket.shutdown(Shutdown::Write)
+    }
+
+    /// Makes the closing of this socket a reset: what the system still holds is dropped.
+    pub(crate) fn reset_on_close(&self) -> io::Result<()> {
+        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
+    }
+
+    pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.socket.set_nodelay(nodelay)
+    }
+
+    /// The error that the socket holds, taken from it.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.socket.take_error()
+    }
+
+    pub(crate) fn local_address(&self) -> io::Result<Address> {
+        self.socket.local_addr().map(Address::from)
+    }
+
+    pub(super) fn source(&mut self) -> &mut impl Source {
+        &mut self.socket
+    }
+}
