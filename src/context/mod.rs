@@ -1,8 +1,11 @@
 //! The half of the reactor that callbacks may use. Floor 2: it never calls a user.
 
+mod connecting;
 mod connections;
-mod plumbing;
-mod sockets;
+mod ending;
+mod listening;
+mod readiness;
+mod sending;
 mod timers;
 
 use crate::error::Error;
@@ -17,7 +20,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
-pub use sockets::Port;
+pub use listening::Port;
 pub(crate) use timers::{Call, Job};
 
 /// The reactor, as callbacks, timers and calls from other threads see it.

@@ -1,122 +1,24 @@
-//! Listening and connecting.
+//! Connecting.
 
 use crate::address::Address;
 use crate::connector::Connector;
 use crate::context::{Context, Job, Notice, Stop};
 use crate::error::{Action, Error};
 use crate::id::Id;
-use crate::listener::Listener;
 use crate::logging::TCP;
-use crate::options::{ConnectOptions, ListenOptions};
+use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::Stream;
-use crate::world::{TcpListener, TcpStream};
+use crate::world::TcpStream;
 use log::{debug, info};
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// A listener: its [`Id`], and the address that the system gave it.
-///
-/// ```
-/// # use ropewalk::{Error, Protocol, Reactor, Transport};
-/// # struct Quiet;
-/// # impl Protocol for Quiet {
-/// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
-/// # }
-/// let mut reactor = Reactor::new()?;
-/// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
-/// println!("listening on {}", port.address());
-/// assert_ne!(port.address().port(), Some(0));
-/// # Ok::<(), Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct Port {
-    id: Id,
-    address: Address,
-}
-
-impl Port {
-    /// Its id, to [close](Context::close) it by.
-    pub fn id(&self) -> Id {
-        self.id
-    }
-
-    /// Where it listens; if port 0 was asked for, the port that the system chose.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-}
-
-/// # Listening and connecting
+/// # Connecting
 impl Context {
-    /// Listens on `address` for TCP connections, each of which gets a protocol from `factory`.
-    ///
-    /// Port 0 lets the system choose one, which [`Port::address`] tells. If a name has several
-    /// addresses, the first that can be listened on is taken. `[::]` takes IPv4 clients as well,
-    /// where the system does so by itself (Linux does: ipv6(7), IPV6_V6ONLY).
-    ///
-    /// To stop listening, [close](Self::close) the port's id: the port is free at once, and its
-    /// connections stay.
-    ///
-    /// # Errors
-    ///
-    /// What the system answers: the address is in use, not ours, or needs a privilege; and always
-    /// once the reactor [is stopping](Self::is_stopping).
-    #[doc(alias = "listenTCP")]
-    #[doc(alias = "create_server")]
-    pub fn listen_tcp(
-        &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
-        factory: impl Factory,
-    ) -> Result<Port, Error> {
-        self.listen_tcp_with(address, &ListenOptions::new(), factory)
-    }
-
-    /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_tcp`](Self::listen_tcp).
-    pub fn listen_tcp_with(
-        &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
-        options: &ListenOptions,
-        factory: impl Factory,
-    ) -> Result<Port, Error> {
-        let addresses = self.resolve(Action::Listen, address)?;
-        let mut outcome = Err(no_address(Action::Listen));
-        for address in addresses {
-            outcome = self
-                .open_listener(address, options)
-                .map_err(|cause| Error::new(Action::Listen, address.to_string(), cause));
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        let port = outcome?;
-        self.notices.push_back(Notice::Seat(port.id, Box::new(factory)));
-        info!(target: TCP, "{} listening on {}", port.id, port.address);
-        Ok(port)
-    }
-
-    fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
-        let mut socket = TcpListener::bind(address, options)?;
-        let address = socket.local_address()?;
-        let mut registered = Ok(());
-        let registrar = &self.registrar;
-        let id = self.sources.insert(|id| {
-            registered = registrar.register_listener(&mut socket, id);
-            registered
-                .is_ok()
-                .then(|| Source::Listener(Listener::new(socket, address.clone(), options.nodelay)))
-        });
-        registered?;
-        Ok(Port { id: id.ok_or_else(no_room)?, address })
-    }
-
     /// Connects to `address` over TCP; `factory` builds the protocol once the connection is there.
     ///
     /// Exactly one of two things follows, never before this callback has returned: the factory is
@@ -264,31 +166,12 @@ impl Context {
         Some(peer)
     }
 
-    /// Takes in a connection that was accepted.
-    ///
-    /// # Errors
-    ///
-    /// If the poll cannot take it, or the table is full.
-    pub(crate) fn adopt(
-        &mut self,
-        mut socket: TcpStream,
-        peer: Address,
-        nodelay: bool,
-    ) -> io::Result<Id> {
-        let mut registered = Ok(());
-        let (registrar, now) = (&self.registrar, self.now);
-        let id = self.sources.insert(|id| {
-            registered = registrar.register_stream(&mut socket, id);
-            registered.is_ok().then(|| {
-                set_nodelay(id, &socket, nodelay);
-                Source::Stream(Stream::new(socket, peer, now))
-            })
-        });
-        registered?;
-        id.ok_or_else(no_room)
+    /// An attempt to connect has taken too long, whatever addresses are left.
+    pub(crate) fn time_out(&mut self, id: Id) {
+        self.fail_connector(id, io::Error::new(io::ErrorKind::TimedOut, "timed out"));
     }
 
-    fn resolve(
+    pub(super) fn resolve(
         &self,
         action: Action,
         address: impl ToSocketAddrs + fmt::Debug,
@@ -305,18 +188,18 @@ impl Context {
     }
 }
 
-fn set_nodelay(id: Id, socket: &TcpStream, nodelay: bool) {
+pub(super) fn set_nodelay(id: Id, socket: &TcpStream, nodelay: bool) {
     if nodelay && let Err(error) = socket.set_nodelay(true) {
         // The peer may be gone already; then the first read says so.
         debug!(target: TCP, "{id} TCP_NODELAY: {error}");
     }
 }
 
-fn no_address(action: Action) -> Error {
+pub(super) fn no_address(action: Action) -> Error {
     let cause = io::Error::new(io::ErrorKind::InvalidInput, "the list of addresses is empty");
     Error::new(action, "nowhere", cause)
 }
 
-fn no_room() -> io::Error {
+pub(super) fn no_room() -> io::Error {
     io::Error::other("the reactor has no room for another socket")
 }

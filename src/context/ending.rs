@@ -1,0 +1,146 @@
+//! How connections end, and how a run does.
+
+use crate::context::{Context, Job, Notice, Stop};
+use crate::id::Id;
+use crate::logging::TCP;
+use crate::reason::Reason;
+use crate::sources::Source;
+use crate::stream::{LINGER, Lingering, Stream, WriteSide};
+use log::debug;
+use std::io;
+
+impl Context {
+    /// No more in, no more out but what waits; then it ends for `reason`.
+    pub(crate) fn close_because(&mut self, id: Id, reason: Reason) {
+        if let Some(stream) = self.sources.stream_mut(id)
+            && !stream.is_closing()
+        {
+            debug!(target: TCP, "{id} closing, {} bytes wait", stream.outbox.len());
+            stream.closing = Some(reason);
+            if stream.readable {
+                self.enlist(id);
+            }
+            self.flush(id);
+        }
+    }
+
+    /// All was sent and the connection may end.
+    pub(super) fn finish(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        let Some(reason) = stream.closing.take() else {
+            return;
+        };
+        let ended = match stream.write_side {
+            WriteSide::Ended => Ok(()),
+            WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
+        };
+        stream.write_side = WriteSide::Ended;
+        stream.lingers = ended.is_ok() && !stream.eof;
+        self.end(id, ended.err().map_or(reason, broken_by_peer));
+    }
+
+    /// Ends a connection now, for `reason`. Its protocol is told after the running callback.
+    pub(crate) fn end(&mut self, id: Id, reason: Reason) {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.ended.is_none())
+        else {
+            return;
+        };
+        if (reason.is_abrupt() || !stream.outbox.is_empty())
+            && let Err(error) = stream.socket.reset_on_close()
+        {
+            debug!(target: TCP, "{id} SO_LINGER: {error}");
+        }
+        stream.outbox.clear(&mut self.spares);
+        stream.ended = Some(reason);
+        self.notices.push_back(Notice::Lost(id));
+    }
+
+    /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
+    /// with a peer that may still be sending, lingers on.
+    pub(crate) fn free(&mut self, id: Id) {
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.lingers => self.linger(id),
+            Some(Source::Stream(stream)) => {
+                self.registrar.deregister_stream(&mut stream.socket);
+                self.sources.remove(id);
+            }
+            Some(Source::Lingering(lingering)) => {
+                self.registrar.deregister_stream(&mut lingering.socket);
+                self.timers.cancel(lingering.timer);
+                self.sources.remove(id);
+            }
+            _ => {
+                self.sources.remove(id);
+            }
+        }
+    }
+
+    fn linger(&mut self, id: Id) {
+        let timer = self.schedule(LINGER, Job::LingerEnd(id));
+        if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
+            let Stream { socket, readable, .. } = stream;
+            self.sources.replace(id, Source::Lingering(Lingering { socket, readable, timer }));
+            if readable {
+                self.enlist(id);
+            }
+        }
+    }
+
+    /// The beginning of the end of a run: nobody new, and everybody is to finish.
+    pub(crate) fn wind_down(&mut self) {
+        for id in self.all() {
+            match self.sources.get(id) {
+                Some(Source::Connector(_)) => {
+                    self.fail_connector(id, io::Error::other("the reactor stopped"));
+                }
+                Some(Source::Listener(_)) => self.close_listener(id),
+                Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
+                Some(Source::Gone | Source::Lingering(_)) | None => {}
+            }
+        }
+    }
+
+    /// The end of the end: who has not finished is cut off.
+    pub(crate) fn cut_off(&mut self) {
+        self.wind_down();
+        for id in self.all() {
+            match self.sources.get(id) {
+                Some(Source::Stream(_)) => self.end(id, Reason::Stopped),
+                Some(Source::Lingering(_)) => self.free(id),
+                _ => {}
+            }
+        }
+    }
+
+    /// How many sockets are left, and how many bytes they have to send.
+    pub(crate) fn remainder(&self) -> (usize, usize) {
+        let waiting = self.sources.iter().map(|(id, _)| self.write_buffer_size(id));
+        waiting.fold((0, 0), |(sockets, bytes), waiting| (sockets + 1, bytes + waiting))
+    }
+
+    /// Ends the run without waiting for anybody.
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn stop_at_once(&mut self) {
+        self.stop = Stop::AtOnce;
+    }
+
+    /// Whether a stop waits for nobody.
+    pub(crate) fn stops_at_once(&self) -> bool {
+        self.stop == Stop::AtOnce
+    }
+
+    fn all(&self) -> Vec<Id> {
+        self.sources.iter().map(|(id, _)| id).collect()
+    }
+}
+
+/// Ending our side can only fail because the connection is gone already, though nobody has read the
+/// reason: shutdown(2) says ENOTCONN for a connection that was reset.
+pub(super) fn broken_by_peer(error: io::Error) -> Reason {
+    match error.kind() {
+        io::ErrorKind::NotConnected => Reason::Reset,
+        _ => error.into(),
+    }
+}

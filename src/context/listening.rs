@@ -1,0 +1,173 @@
+//! Listening, and taking in what is accepted.
+
+use crate::address::Address;
+use crate::context::connecting::{no_address, no_room, set_nodelay};
+use crate::context::{Context, Job, Notice};
+use crate::error::{Action, Error};
+use crate::id::Id;
+use crate::listener::{Listener, REST};
+use crate::logging::TCP;
+use crate::options::ListenOptions;
+use crate::protocol::Factory;
+use crate::sources::Source;
+use crate::stream::Stream;
+use crate::world::{TcpListener, TcpStream};
+use log::{info, warn};
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+
+/// A listener: its [`Id`], and the address that the system gave it.
+///
+/// ```
+/// # use ropewalk::{Error, Protocol, Reactor, Transport};
+/// # struct Quiet;
+/// # impl Protocol for Quiet {
+/// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// # }
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
+/// println!("listening on {}", port.address());
+/// assert_ne!(port.address().port(), Some(0));
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Port {
+    id: Id,
+    address: Address,
+}
+
+impl Port {
+    /// Its id, to [close](Context::close) it by.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Where it listens; if port 0 was asked for, the port that the system chose.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+/// # Listening
+impl Context {
+    /// Listens on `address` for TCP connections, each of which gets a protocol from `factory`.
+    ///
+    /// Port 0 lets the system choose one, which [`Port::address`] tells. If a name has several
+    /// addresses, the first that can be listened on is taken. `[::]` takes IPv4 clients as well,
+    /// where the system does so by itself (Linux does: ipv6(7), IPV6_V6ONLY).
+    ///
+    /// To stop listening, [close](Self::close) the port's id: the port is free at once, and its
+    /// connections stay.
+    ///
+    /// # Errors
+    ///
+    /// What the system answers: the address is in use, not ours, or needs a privilege; and always
+    /// once the reactor [is stopping](Self::is_stopping).
+    #[doc(alias = "listenTCP")]
+    #[doc(alias = "create_server")]
+    pub fn listen_tcp(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.listen_tcp_with(address, &ListenOptions::new(), factory)
+    }
+
+    /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_tcp`](Self::listen_tcp).
+    pub fn listen_tcp_with(
+        &mut self,
+        address: impl ToSocketAddrs + fmt::Debug,
+        options: &ListenOptions,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let addresses = self.resolve(Action::Listen, address)?;
+        let mut outcome = Err(no_address(Action::Listen));
+        for address in addresses {
+            outcome = self
+                .open_listener(address, options)
+                .map_err(|cause| Error::new(Action::Listen, address.to_string(), cause));
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let port = outcome?;
+        self.notices.push_back(Notice::Seat(port.id, Box::new(factory)));
+        info!(target: TCP, "{} listening on {}", port.id, port.address);
+        Ok(port)
+    }
+
+    fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
+        let mut socket = TcpListener::bind(address, options)?;
+        let address = socket.local_address()?;
+        let mut registered = Ok(());
+        let registrar = &self.registrar;
+        let id = self.sources.insert(|id| {
+            registered = registrar.register_listener(&mut socket, id);
+            registered
+                .is_ok()
+                .then(|| Source::Listener(Listener::new(socket, address.clone(), options.nodelay)))
+        });
+        registered?;
+        Ok(Port { id: id.ok_or_else(no_room)?, address })
+    }
+
+    /// Takes in a connection that was accepted.
+    ///
+    /// # Errors
+    ///
+    /// If the poll cannot take it, or the table is full.
+    pub(crate) fn adopt(
+        &mut self,
+        mut socket: TcpStream,
+        peer: Address,
+        nodelay: bool,
+    ) -> io::Result<Id> {
+        let mut registered = Ok(());
+        let (registrar, now) = (&self.registrar, self.now);
+        let id = self.sources.insert(|id| {
+            registered = registrar.register_stream(&mut socket, id);
+            registered.is_ok().then(|| {
+                set_nodelay(id, &socket, nodelay);
+                Source::Stream(Stream::new(socket, peer, now))
+            })
+        });
+        registered?;
+        id.ok_or_else(no_room)
+    }
+
+    /// A listener has met the system's limits: it asks again after a while.
+    pub(crate) fn begin_rest(&mut self, id: Id, error: &io::Error) {
+        if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
+            if !std::mem::replace(&mut listener.complained, true) {
+                let address = &listener.address;
+                warn!(
+                    target: TCP,
+                    "{id} cannot accept on {address}: {error}; clients wait until it can"
+                );
+            }
+            listener.resting = true;
+            self.schedule(REST, Job::AcceptAgain(id));
+        }
+    }
+
+    pub(crate) fn end_rest(&mut self, id: Id) {
+        if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
+            listener.resting = false;
+            self.enlist(id);
+        }
+    }
+
+    /// Stops listening now; its factory is dropped after the running callback.
+    pub(crate) fn close_listener(&mut self, id: Id) {
+        if let Some(Source::Listener(mut listener)) = self.sources.replace(id, Source::Gone) {
+            info!(target: TCP, "{id} no longer listening on {}", listener.address);
+            self.registrar.deregister_listener(&mut listener.socket);
+            self.notices.push_back(Notice::Free(id));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What is written, on its way out.
+
+use crate::context::ending::broken_by_peer;
+use crate::context::{Context, Notice};
+use crate::id::Id;
+use crate::logging::TCP;
+use crate::reason::Reason;
+use crate::sources::Source;
+use crate::stream::{WRITE_LIMIT, WriteSide};
+use log::{debug, trace};
+use std::io;
+
+impl Context {
+    /// Takes `data` to be sent, and leaves it to the caller to see that it is flushed.
+    pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.takes_writes() => {
+                if stream.outbox.len() > stream.write_limit {
+                    self.end(id, Reason::WriteLimit);
+                } else if let Err(error) = stream.push(data, &mut self.spares) {
+                    self.end(id, error.into());
+                }
+            }
+            Some(Source::Connector(connector)) if connector.early.len() > WRITE_LIMIT => {
+                self.fail_connector(id, io::Error::other("too much waited to be sent"));
+            }
+            Some(Source::Connector(connector)) => connector.early.push(data, &mut self.spares),
+            _ => {}
+        }
+    }
+
+    /// Sends what waits, as far as the socket and the budget allow, and then does what waited for
+    /// it to be sent: the end of our side, or of the connection.
+    pub(crate) fn flush(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.wants_flush()) else {
+            self.check_marks(id);
+            return;
+        };
+        if let Err(error) = stream.flush(&mut self.spares) {
+            self.end(id, error.into());
+        } else if !stream.outbox.is_empty() {
+            trace!(target: TCP, "{id} {} bytes wait", stream.outbox.len());
+            if stream.writable {
+                self.enlist(id);
+            }
+            self.check_marks(id);
+        } else if stream.closing.is_some() {
+            self.finish(id);
+        } else {
+            if stream.write_side == WriteSide::Ending {
+                self.end_write_side(id);
+            }
+            self.check_marks(id);
+        }
+    }
+
+    /// Flushes those that others have written to.
+    pub(crate) fn flush_others(&mut self) {
+        let mut listed = std::mem::take(&mut self.unflushed);
+        for id in listed.drain(..) {
+            if let Some(stream) = self.sources.stream_mut(id) {
+                stream.unflushed = false;
+                self.flush(id);
+            }
+        }
+        if self.unflushed.is_empty() {
+            self.unflushed = listed;
+        }
+    }
+
+    /// Compares what waits with the marks; if the protocol has to hear of it, it will.
+    pub(crate) fn check_marks(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream(id)
+            && stream.wants_to_tell_flow()
+        {
+            self.notices.push_back(Notice::Flow(id));
+        }
+    }
+
+    /// All was sent and our side may end.
+    fn end_write_side(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        stream.write_side = WriteSide::Ended;
+        match stream.socket.shutdown_write() {
+            Ok(()) if stream.eof => self.close(id),
+            Ok(()) => debug!(target: TCP, "{id} ended our side"),
+            Err(error) => self.end(id, broken_by_peer(error)),
+        }
+    }
+}
