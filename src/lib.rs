@@ -1,10 +1,80 @@
-//! Event-driven networking with callback objects.
+//! Event-driven networking with callback objects: Twisted's protocols and factories, in Rust, on a
+//! reactor small enough to read.
+//!
+//! You write a [`Protocol`]: an object with a method for each thing that can happen to a connection.
+//! A [`Factory`] makes one for each connection. The [`Reactor`] owns the sockets and calls.
+//!
+//! ```
+//! use ropewalk::{Error, Protocol, Reactor, Transport};
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let mut reactor = Reactor::new()?;
+//!     let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
+//!     println!("listening on {}", port.address());
+//! #   reactor.context().stop();
+//!     reactor.run()
+//! }
+//! ```
+//!
+//! # Where to find what
+//!
+//! | You want to | see |
+//! |---|---|
+//! | learn it from the beginning | the [`guide`] |
+//! | say what happens to a connection | [`Protocol`] |
+//! | write, close, pause in a callback | [`Transport`] |
+//! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
+//! | refuse clients, hear of failed attempts to connect | [`Factory`] |
+//! | run it all | [`Reactor`] |
+//! | have a thread answer | [`Handle`] |
+//! | know why a connection ended | [`Reason`] |
+//!
+//! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`.
+//!
+//! # Logging
+//!
+//! The reactor logs through the [`log`] crate, under one target for each subsystem; they are stable.
+//!
+//! | target | of |
+//! |---|---|
+//! | `ropewalk::reactor` | turns, stops, panics in callbacks, slow callbacks |
+//! | `ropewalk::tcp` | listeners, connections, each system call on them |
+//! | `ropewalk::timer` | timers |
+//! | `ropewalk::handle` | calls from other threads |
+//! | `ropewalk::signal` | signals |
+//!
+//! | level | means |
+//! |---|---|
+//! | error | a bug: ours, or a panic in a callback |
+//! | warn | trouble that was survived: descriptors have run out, a callback was slow |
+//! | info | listening, connected, lost (with the reason, the bytes and the time), stopping |
+//! | debug | what leads there: closing, the end of one side, a refused client |
+//! | trace | each readiness event, each read |
+//!
+//! # Features
+//!
+//! - `signals` (on unless turned off; Unix): `Reactor::stop_on_signals`, by the crates signal-hook
+//!   and signal-hook-mio.
+//!
+//! # Platforms
+//!
+//! Linux is where it runs and is tested. What is Unix-only stands behind `cfg(unix)`; other systems
+//! that mio knows may work and have not been tried.
 
 mod address;
 mod connector;
 mod context;
 mod dispatch;
 mod error;
+pub mod guide;
 mod handle;
 mod id;
 mod listener;
@@ -33,3 +103,8 @@ pub use reactor::Reactor;
 pub use reason::Reason;
 pub use timer::TimerId;
 pub use transport::Transport;
+
+/// The README's code, compiled and run as the rest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,7 +1,9 @@
 //! Listeners: what accepting can bring. Floor 1: it reports, others act.
 
 use crate::address::Address;
+use crate::logging::TCP;
 use crate::world::{TcpListener, TcpStream};
+use log::trace;
 use std::io;
 use std::time::Duration;
 
@@ -47,7 +49,9 @@ impl Listener {
 
     pub(crate) fn accept(&mut self) -> Accepted {
         use io::ErrorKind::*;
-        match self.socket.accept() {
+        let result = self.socket.accept();
+        trace!(target: TCP, "{} accept: {result:?}", self.address);
+        match result {
             Ok((stream, peer)) => {
                 self.complained = false;
                 Accepted::Connection(stream, peer)

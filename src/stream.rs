@@ -2,10 +2,12 @@
 //! others act.
 
 use crate::address::Address;
+use crate::logging::TCP;
 use crate::outbox::{Outbox, SLICES, Spares};
 use crate::reason::Reason;
 use crate::timer::TimerId;
 use crate::world::TcpStream;
+use log::trace;
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
@@ -58,6 +60,8 @@ pub(crate) struct Stream {
     /// The protocol was told to pause writing, and not yet to resume.
     pub(crate) told_to_pause: bool,
 
+    /// Writing has failed, for this reason. What can still be read is delivered, then it ends.
+    pub(crate) broken: Option<Reason>,
     /// No more data in or out but what waits; when that is sent, the connection ends for this
     /// reason.
     pub(crate) closing: Option<Reason>,
@@ -113,6 +117,7 @@ impl Stream {
             write_side: WriteSide::Open,
             unflushed: false,
             told_to_pause: false,
+            broken: None,
             closing: None,
             ended: None,
             lingers: false,
@@ -130,7 +135,7 @@ impl Stream {
     }
 
     pub(crate) fn takes_writes(&self) -> bool {
-        self.write_side == WriteSide::Open && !self.is_closing()
+        self.write_side == WriteSide::Open && self.broken.is_none() && !self.is_closing()
     }
 
     /// Whether to read now. One that is closing reads even when paused, in order to throw away: a
@@ -144,7 +149,7 @@ impl Stream {
         let waiting = self.writable && !self.outbox.is_empty();
         let finishing = self.outbox.is_empty()
             && (self.closing.is_some() || self.write_side == WriteSide::Ending);
-        self.ended.is_none() && (waiting || finishing)
+        self.ended.is_none() && self.broken.is_none() && (waiting || finishing)
     }
 
     /// Whether the marks were crossed since the protocol was told to pause or to resume.
@@ -166,7 +171,9 @@ impl Stream {
 
     /// Reads once.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
-        match retry(|| self.socket.read(buffer)) {
+        let result = retry(|| self.socket.read(buffer));
+        trace!(target: TCP, "{} read: {result:?}", self.peer);
+        match result {
             Ok(0) => {
                 self.eof = true;
                 Filled::Eof
@@ -222,6 +229,7 @@ impl Stream {
                 retry(|| self.socket.write_vectored(&slices[..filled]))
             }
         };
+        trace!(target: TCP, "{} write: {result:?}", self.peer);
         match result {
             Ok(count) => {
                 self.sent += count as u64;

@@ -1,6 +1,7 @@
 //! Things to do later. Floor 0: a priority queue that knows no sockets and calls nobody.
 
 use slab::Slab;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The name of a timer: of [`Context::call_later`](crate::Context::call_later) and its kin.
@@ -10,6 +11,13 @@ use std::time::{Duration, Instant};
 pub struct TimerId {
     slot: u32,
     serial: u64,
+}
+
+/// As the logs write it.
+impl fmt::Display for TimerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "timer {}", self.serial)
+    }
 }
 
 /// Timers with something to do, `T`, ordered by deadline; those due at one instant stand in the

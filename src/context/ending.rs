@@ -16,6 +16,9 @@ impl Context {
             && !stream.is_closing()
         {
             debug!(target: TCP, "{id} closing, {} bytes wait", stream.outbox.len());
+            if let Some(reason) = stream.broken.take() {
+                return self.end(id, reason);
+            }
             stream.closing = Some(reason);
             if stream.readable {
                 self.enlist(id);

@@ -20,8 +20,8 @@ impl Context {
                 stream.readable |= hint.readable;
                 stream.writable |= hint.writable;
                 stream.more_follows |= hint.more_follows;
-                let broken = hint.failed && stream.paused && stream.closing.is_none();
-                if broken && let Ok(Some(error)) = stream.socket.take_error() {
+                let unheard = hint.failed && stream.paused && stream.closing.is_none();
+                if unheard && let Ok(Some(error)) = stream.socket.take_error() {
                     // Nobody reads from it now, so no read would ever tell.
                     self.end(id, error.into());
                 } else if stream.wants_read() || stream.wants_flush() {

@@ -18,7 +18,7 @@ impl Context {
                 if stream.outbox.len() > stream.write_limit {
                     self.end(id, Reason::WriteLimit);
                 } else if let Err(error) = stream.push(data, &mut self.spares) {
-                    self.end(id, error.into());
+                    self.break_off(id, error.into());
                 }
             }
             Some(Source::Connector(connector)) if connector.early.len() > WRITE_LIMIT => {
@@ -37,7 +37,7 @@ impl Context {
             return;
         };
         if let Err(error) = stream.flush(&mut self.spares) {
-            self.end(id, error.into());
+            self.break_off(id, error.into());
         } else if !stream.outbox.is_empty() {
             trace!(target: TCP, "{id} {} bytes wait", stream.outbox.len());
             if stream.writable {
@@ -68,6 +68,23 @@ impl Context {
         }
     }
 
+    /// Writing has failed: the connection is broken. What the peer sent before it broke may still be
+    /// unread, its last words among it; if the protocol is willing, they are delivered first, and
+    /// whoever then meets the end of them ends the connection for this reason.
+    fn break_off(&mut self, id: Id, reason: Reason) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if stream.paused || stream.is_closing() {
+            return self.end(id, reason);
+        }
+        stream.outbox.clear(&mut self.spares);
+        stream.broken = Some(reason);
+        (stream.readable, stream.more_follows) = (true, true);
+        self.enlist(id);
+        self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
+    }
+
     /// Compares what waits with the marks; if the protocol has to hear of it, it will.
     pub(crate) fn check_marks(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream(id)
@@ -86,7 +103,7 @@ impl Context {
         match stream.socket.shutdown_write() {
             Ok(()) if stream.eof => self.close(id),
             Ok(()) => debug!(target: TCP, "{id} ended our side"),
-            Err(error) => self.end(id, broken_by_peer(error)),
+            Err(error) => self.break_off(id, broken_by_peer(error)),
         }
     }
 }

@@ -64,8 +64,11 @@ impl Context {
         delay: Duration,
         call: impl FnOnce(&mut Self) + 'static,
     ) -> TimerId {
-        trace!(target: TIMER, "call in {delay:?}");
-        self.schedule(delay, Job::Call(Box::new(call)))
+        let call: Box<dyn Call> = Box::new(call);
+        let name = call.name();
+        let timer = self.schedule(delay, Job::Call(call));
+        trace!(target: TIMER, "{timer} in {delay:?}: {name}");
+        timer
     }
 
     /// Calls `call` once, at `when`; in the next turn if that is past.
@@ -76,12 +79,14 @@ impl Context {
 
     /// Drops a call that has not been made. Whether there was one.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
+        trace!(target: TIMER, "{timer} cancelled");
         self.timers.cancel(timer).is_some()
     }
 
     /// Puts a call that has not been made off, or brings it forward, to `delay` from
     /// [now](Self::now), as though it had been scheduled only now. Whether there was one.
     pub fn reset(&mut self, timer: TimerId, delay: Duration) -> bool {
+        trace!(target: TIMER, "{timer} reset to {delay:?}");
         self.timers.reset(timer, self.now, delay)
     }
 
@@ -100,7 +105,9 @@ impl Context {
     }
 
     pub(crate) fn pop_due(&mut self, mark: u64) -> Option<Job> {
-        self.timers.pop_due(self.now, mark).map(|(_, job)| job)
+        let (timer, job) = self.timers.pop_due(self.now, mark)?;
+        trace!(target: TIMER, "{timer} is due");
+        Some(job)
     }
 
     pub(crate) fn until_next_timer(&self, now: Instant) -> Option<Duration> {

@@ -136,7 +136,14 @@ impl Dispatcher {
 
     /// Tells the owners what the callback that has just returned brought about; and what those
     /// callbacks bring about in turn, until nobody has anything to hear.
+    #[inline]
     fn settle(&mut self) {
+        if !self.context.notices.is_empty() {
+            self.tell_all();
+        }
+    }
+
+    fn tell_all(&mut self) {
         while let Some(notice) = self.context.notices.pop_front() {
             match notice {
                 Notice::ConnectFailed(id, error) => {

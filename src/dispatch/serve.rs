@@ -9,7 +9,7 @@ use crate::sources::Source;
 use crate::stream::{Filled, READ_BUDGET, Stream, WriteSide};
 use crate::world::TcpStream;
 use crate::{Address, Protocol};
-use log::{debug, info, trace, warn};
+use log::{debug, info, warn};
 
 impl Dispatcher {
     /// Serves those that were ready when it was called. Who is not done then, or becomes ready
@@ -52,7 +52,12 @@ impl Dispatcher {
             }
             let filled = stream.fill(buffer);
             let discard = stream.is_closing();
-            trace!(target: TCP, "{id} read: {filled:?}");
+            if !matches!(filled, Filled::Data(_))
+                && let Some(reason) = stream.broken.take()
+            {
+                self.context.end(id, reason);
+                continue;
+            }
             match filled {
                 Filled::Data(count) => {
                     budget = budget.saturating_sub(count);

@@ -1,7 +1,9 @@
 //! The poll: which sockets have something to say.
 
 use crate::id::Id;
+use crate::logging::REACTOR;
 use crate::world::{TcpListener, TcpStream};
+use log::{debug, trace};
 use mio::event::Source;
 use mio::{Events, Interest, Poll, Registry, Token};
 use std::io;
@@ -64,7 +66,9 @@ impl Poller {
     /// Waits until something happens, or until the time is up. A signal's interruption counts as
     /// nothing having happened.
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        match self.poll.poll(&mut self.events, limit) {
+        let result = self.poll.poll(&mut self.events, limit);
+        trace!(target: REACTOR, "poll for {limit:?}: {result:?}");
+        match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.events.clear();
                 Ok(())
@@ -132,7 +136,7 @@ impl Registrar {
 
     fn deregister(&self, source: &mut impl Source) {
         if let Err(error) = self.registry.deregister(source) {
-            log::debug!(target: crate::logging::REACTOR, "deregistering a socket: {error}");
+            debug!(target: REACTOR, "deregistering a socket: {error}");
         }
     }
 }

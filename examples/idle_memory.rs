@@ -1,0 +1,113 @@
+//! What an idle connection costs in memory, beyond the protocol object itself.
+//!
+//! ```text
+//! cargo run --release --example idle_memory            # 9,000 connections
+//! cargo run --release --example idle_memory 1000
+//! ```
+//!
+//! One reactor accepts so many connections from this same process, each with a protocol that holds
+//! nothing. The program reads its resident memory (proc(5), `/proc/self/statm`) before and after,
+//! idle and again once every connection has echoed a message, and fails if a connection costs more
+//! than 400 bytes. What the kernel holds for a socket is not in it.
+
+use ropewalk::{Error, Protocol, Reactor, Transport};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::time::Duration;
+use std::{env, fs, io};
+
+/// The most that a connection may cost, in bytes.
+const LIMIT: usize = 400;
+
+/// A protocol that holds nothing, so that what is measured is the reactor's.
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let count: usize = env::args().nth(1).map_or(Ok(9_000), |argument| argument.parse())?;
+    let mut reactor = Reactor::new()?;
+    let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
+    let address = port.address().socket_addr().expect("a TCP listener has one");
+    let mut clients: Vec<TcpStream> = Vec::with_capacity(count);
+
+    // The first connections warm everything up that is there once.
+    grow(&mut reactor, &mut clients, address, 100.min(count))?;
+    echo(&mut reactor, &mut clients)?;
+    let warm = clients.len();
+    let before = resident()?;
+
+    grow(&mut reactor, &mut clients, address, count)?;
+    let idle = resident()?.saturating_sub(before) / (clients.len() - warm).max(1);
+    println!("{} idle connections: {idle} bytes each", clients.len());
+
+    echo(&mut reactor, &mut clients)?;
+    let used = resident()?.saturating_sub(before) / (clients.len() - warm).max(1);
+    println!("after each has echoed a message: {used} bytes each");
+
+    if idle.max(used) > LIMIT {
+        eprintln!("error: that is more than {LIMIT} bytes a connection");
+        return Ok(ExitCode::FAILURE);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Connects clients until there are `count`, and waits until the reactor has taken them all in.
+fn grow(
+    reactor: &mut Reactor,
+    clients: &mut Vec<TcpStream>,
+    address: std::net::SocketAddr,
+    count: usize,
+) -> Result<(), Box<dyn std::error::Error>> {
+    while clients.len() < count {
+        for _ in 0..64.min(count - clients.len()) {
+            clients.push(TcpStream::connect(address)?);
+        }
+        while reactor.context().connections().count() < clients.len() {
+            turn(reactor)?;
+        }
+    }
+    Ok(())
+}
+
+/// Has every client send a message and get it back.
+fn echo(
+    reactor: &mut Reactor,
+    clients: &mut [TcpStream],
+) -> Result<(), Box<dyn std::error::Error>> {
+    const MESSAGE: &[u8] = b"a message";
+    for clients in clients.chunks_mut(64) {
+        for client in &mut *clients {
+            client.write_all(MESSAGE)?;
+            client.set_nonblocking(true)?;
+        }
+        for client in clients {
+            let mut missing = MESSAGE.len();
+            while missing > 0 {
+                match client.read(&mut [0; MESSAGE.len()]) {
+                    Ok(0) => return Err("the reactor closed a connection".into()),
+                    Ok(count) => missing -= count,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => turn(reactor)?,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn turn(reactor: &mut Reactor) -> Result<(), Error> {
+    reactor.turn(Some(Duration::from_millis(10)))
+}
+
+/// The resident memory of this process, in bytes.
+fn resident() -> Result<usize, Box<dyn std::error::Error>> {
+    let pages = fs::read_to_string("/proc/self/statm")?;
+    let pages: usize = pages.split(' ').nth(1).ok_or("statm has a second field")?.parse()?;
+    Ok(pages * 4096)
+}
