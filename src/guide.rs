@@ -216,7 +216,7 @@
 //! }
 //! ```
 //!
-//! That is a chat in 57 lines. The one in `ropewalk-protocols` has rooms, commands and limits besides.
+//! That is a chat in 52 lines. The one in `ropewalk-protocols` has rooms, commands and limits besides.
 //!
 //! # 6. Time, and a test
 //!
