@@ -1,0 +1,120 @@
+//! Writes are gathered: how many system calls it takes is counted in the log, where each is a line.
+
+mod support;
+
+use log::{LevelFilter, Metadata, Record};
+use ropewalk::Reactor;
+use std::cell::RefCell;
+use std::io::Write;
+use std::net::TcpStream;
+use support::*;
+
+thread_local! {
+    /// The reads and writes of this thread's reactors, as logged.
+    static CALLS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Keeps the lines that tell of a system call on a connection.
+struct Calls;
+
+impl log::Log for Calls {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "ropewalk::tcp"
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let line = record.args().to_string();
+        let of_interest = line.contains(" write: ") || line.contains(" read: ");
+        if self.enabled(record.metadata()) && of_interest {
+            CALLS.with_borrow_mut(|calls| calls.push(line));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Counts from here on.
+fn begin_count() {
+    let _ = log::set_logger(&Calls); // Another scenario of this program may have set it.
+    log::set_max_level(LevelFilter::Trace);
+    CALLS.take();
+}
+
+/// How many there were since, of the named kind.
+fn count(kind: &str) -> usize {
+    CALLS.with_borrow(|calls| calls.iter().filter(|line| line.contains(kind)).count())
+}
+
+fn crowd(count: usize) -> (Reactor, Log, Vec<TcpStream>) {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let clients = (0..count).map(|_| client(address)).collect();
+    turn_until(&mut reactor, "all are there", |_| log.made() == count);
+    (reactor, log, clients)
+}
+
+#[test]
+fn a_broadcast_of_many_lines_costs_one_write_a_connection() {
+    let (mut reactor, log, clients) = crowd(20);
+    begin_count();
+    for _ in 0..100 {
+        for id in log.ids() {
+            reactor.context().write(id, b"a line for everybody\n");
+        }
+    }
+    turns(&mut reactor, 1);
+    assert_eq!(count(" write: "), 20);
+    for client in &clients {
+        assert_eq!(read_turning(&mut reactor, client, 2100).len(), 2100);
+    }
+}
+
+#[test]
+fn what_a_callback_writes_leaves_in_one_write_when_it_returns() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, |transport, event| {
+        if let Event::Data(_) = event {
+            for _ in 0..10 {
+                transport.write(b"an ");
+                write!(transport, "answer ");
+            }
+            // Not sent yet: it is gathered.
+            assert_eq!(transport.write_buffer_size(), 100);
+        }
+    }));
+    let mut client = client(address);
+    client.write_all(b"?").unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    begin_count();
+    assert_eq!(read_turning(&mut reactor, &client, 100), b"an answer ".repeat(10));
+    assert_eq!(count(" write: "), 1);
+}
+
+#[test]
+fn an_echo_costs_one_read_and_one_write() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let mut client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    begin_count();
+    for _ in 0..50 {
+        client.write_all(b"ping").unwrap();
+        assert_eq!(read_turning(&mut reactor, &client, 4), b"ping");
+    }
+    assert_eq!((count(" read: "), count(" write: ")), (50, 50));
+}
+
+#[test]
+fn a_long_write_is_not_gathered_and_keeps_its_place() {
+    let (mut reactor, log, clients) = crowd(1);
+    let id = log.ids()[0];
+    begin_count();
+    let context = reactor.context();
+    context.write(id, b"short, ");
+    context.write(id, &pattern(100_000));
+    // It has left already, with what waited before it.
+    assert_eq!(count(" write: "), 1);
+    reactor.context().write(id, b", short");
+    let all = read_turning(&mut reactor, &clients[0], 100_014);
+    assert_eq!(all, [b"short, ".as_slice(), &pattern(100_000), b", short"].concat());
+}
