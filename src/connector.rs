@@ -11,8 +11,10 @@ use std::net::SocketAddr;
 /// A connection in the making: one address of a name after the other, until one answers.
 #[derive(Debug)]
 pub(crate) struct Connector {
-    /// The attempt that is under way; `None` before the first.
+    /// The attempt that is under way.
     pub(crate) socket: Option<TcpStream>,
+    /// The system has refused even to begin the first attempt, for this reason.
+    pub(crate) refused: Option<io::Error>,
     /// Where the attempt under way, or the last one, goes.
     pub(crate) address: SocketAddr,
     /// The addresses not tried yet.
@@ -29,8 +31,12 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    pub(crate) fn is_connected(&self) -> io::Result<bool> {
-        self.socket.as_ref().map_or(Ok(false), TcpStream::is_connected)
+    /// What has become of the attempt under way: `Ok(false)` as long as nothing has.
+    pub(crate) fn outcome(&mut self) -> io::Result<bool> {
+        match self.refused.take() {
+            Some(error) => Err(error),
+            None => self.socket.as_ref().map_or(Ok(false), TcpStream::is_connected),
+        }
     }
 
     pub(crate) fn error(&self, cause: io::Error) -> Error {

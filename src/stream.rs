@@ -53,6 +53,9 @@ pub(crate) struct Stream {
     pub(crate) paused: bool,
     /// The peer has ended its side.
     pub(crate) eof: bool,
+    /// The poll has said that the socket has an error. A read tells which; where nobody reads, the
+    /// socket is asked.
+    pub(crate) failed: bool,
     /// Our side: see [`WriteSide`].
     pub(crate) write_side: WriteSide,
     /// It is listed for the flush at the end of the turn, once.
@@ -114,6 +117,7 @@ impl Stream {
             more_follows: false,
             paused: false,
             eof: false,
+            failed: false,
             write_side: WriteSide::Open,
             unflushed: false,
             told_to_pause: false,
@@ -136,6 +140,11 @@ impl Stream {
 
     pub(crate) fn takes_writes(&self) -> bool {
         self.write_side == WriteSide::Open && self.broken.is_none() && !self.is_closing()
+    }
+
+    /// Whether nobody will read: then a read will not tell that the connection has broken.
+    pub(crate) fn is_deaf(&self) -> bool {
+        (self.paused || self.eof) && self.closing.is_none()
     }
 
     /// Whether to read now. One that is closing reads even when paused, in order to throw away: a

@@ -90,6 +90,7 @@ impl Context {
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 socket: None,
+                refused: None,
                 address: first,
                 remaining: remaining.into(),
                 timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
@@ -101,34 +102,45 @@ impl Context {
         });
         let id = id.ok_or_else(|| Error::new(Action::Connect, first.to_string(), no_room()))?;
         self.notices.push_back(Notice::Seat(id, Box::new(factory)));
-        self.connect_next(id, io::ErrorKind::AddrNotAvailable.into());
+        if let Some(Err(error)) = self.begin_attempt(id)
+            && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
+        {
+            // It is told, or the next address tried, when its turn comes: a factory that connects
+            // again at once would otherwise have this turn to itself.
+            connector.refused = Some(error);
+            self.enlist(id);
+        }
         Ok(id)
     }
 
-    /// Tries the next address of a connector; if none is left, it has failed for `cause`.
+    /// Tries the next addresses of a connector, after one that failed for `cause`, until an attempt is
+    /// under way. If none is left, the connector has failed.
     pub(crate) fn connect_next(&mut self, id: Id, mut cause: io::Error) {
-        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
-            return;
-        };
-        if let Some(mut socket) = connector.socket.take() {
-            self.registrar.deregister_stream(&mut socket);
-        }
-        while let Some(address) = connector.remaining.pop_front() {
-            debug!(target: TCP, "{id} connecting to {address}");
-            connector.address = address;
-            let attempt = TcpStream::connect(address).and_then(|mut socket| {
-                self.registrar.register_stream(&mut socket, id)?;
-                Ok(socket)
-            });
-            match attempt {
-                Ok(socket) => {
-                    connector.socket = Some(socket);
-                    return;
-                }
+        while let Some(outcome) = self.begin_attempt(id) {
+            match outcome {
+                Ok(()) => return,
                 Err(error) => cause = error,
             }
         }
         self.fail_connector(id, cause);
+    }
+
+    /// Begins to connect to the next address. `None` if none is left.
+    fn begin_attempt(&mut self, id: Id) -> Option<io::Result<()>> {
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return None;
+        };
+        if let Some(mut socket) = connector.socket.take() {
+            self.registrar.deregister_stream(&mut socket);
+        }
+        let address = connector.remaining.pop_front()?;
+        debug!(target: TCP, "{id} connecting to {address}");
+        connector.address = address;
+        Some(TcpStream::connect(address).and_then(|mut socket| {
+            self.registrar.register_stream(&mut socket, id)?;
+            connector.socket = Some(socket);
+            Ok(())
+        }))
     }
 
     /// Ends a connection attempt; its factory is told.

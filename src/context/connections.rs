@@ -93,6 +93,7 @@ impl Context {
     pub fn pause(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream_mut(id) {
             stream.paused = true;
+            self.end_if_broken(id);
         }
     }
 

@@ -27,6 +27,20 @@ impl Context {
         }
     }
 
+    /// Ends a connection that has broken and from which nobody reads, so that no read will ever tell.
+    pub(crate) fn end_if_broken(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.is_deaf()) else {
+            return;
+        };
+        if let Some(reason) = stream.broken.take() {
+            self.end(id, reason);
+        } else if std::mem::take(&mut stream.failed)
+            && let Ok(Some(error)) = stream.socket.take_error()
+        {
+            self.end(id, error.into());
+        }
+    }
+
     /// All was sent and the connection may end.
     pub(super) fn finish(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {

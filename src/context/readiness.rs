@@ -20,12 +20,12 @@ impl Context {
                 stream.readable |= hint.readable;
                 stream.writable |= hint.writable;
                 stream.more_follows |= hint.more_follows;
-                let unheard = hint.failed && stream.paused && stream.closing.is_none();
-                if unheard && let Ok(Some(error)) = stream.socket.take_error() {
-                    // Nobody reads from it now, so no read would ever tell.
-                    self.end(id, error.into());
-                } else if stream.wants_read() || stream.wants_flush() {
+                stream.failed |= hint.failed;
+                if stream.wants_read() || stream.wants_flush() {
                     self.enlist(id);
+                }
+                if hint.failed {
+                    self.end_if_broken(id);
                 }
             }
             Some(Source::Connector(connector)) => {

@@ -75,7 +75,7 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if stream.paused || stream.is_closing() {
+        if stream.is_deaf() || stream.is_closing() {
             return self.end(id, reason);
         }
         stream.outbox.clear(&mut self.spares);

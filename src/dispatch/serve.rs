@@ -83,6 +83,7 @@ impl Dispatcher {
             // Both sides have ended, so the connection has.
             self.context.close(id);
         }
+        self.context.end_if_broken(id);
     }
 
     /// Accepts until nobody waits or the budget is spent.
@@ -124,7 +125,7 @@ impl Dispatcher {
         let Some(Source::Connector(connector)) = self.context.sources.get_mut(id) else {
             return;
         };
-        match connector.is_connected() {
+        match connector.outcome() {
             Ok(false) => {}
             Err(error) => self.context.connect_next(id, error),
             Ok(true) => {
