@@ -129,11 +129,19 @@ impl Calls {
         Self { handle, taken: VecDeque::new() }
     }
 
-    /// Takes over what has been sent; a budget's worth of it may then be made.
-    pub(crate) fn take(&mut self) -> usize {
+    /// Takes over all that has been sent. It must follow every wake-up: whoever sends to a queue that
+    /// is not empty counts on one that has been sent before.
+    pub(crate) fn take(&mut self) {
+        let mut queue = self.handle.lock();
         if self.taken.is_empty() {
-            std::mem::swap(&mut self.taken, &mut self.handle.lock().calls);
+            std::mem::swap(&mut self.taken, &mut queue.calls);
+        } else {
+            self.taken.append(&mut queue.calls);
         }
+    }
+
+    /// How many calls may be made now.
+    pub(crate) fn budget(&self) -> usize {
         self.taken.len().min(CALLS)
     }
 

@@ -5,8 +5,14 @@ use crate::logging::SIGNAL;
 use crate::world::Registrar;
 use log::info;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Which signals end a run.
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// The signals that end a run. They reach the poll through a pipe of signal-hook's; no code of ours
 /// runs in a signal handler.
@@ -16,8 +22,9 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn catch(registrar: &Registrar) -> io::Result<Self> {
-        let mut signals = signal_hook_mio::v1_0::Signals::new([SIGINT, SIGTERM])?;
+        let mut signals = signal_hook_mio::v1_0::Signals::new(SIGNALS)?;
         registrar.register_signals(&mut signals)?;
+        Catchers::enter()?;
         Ok(Self { signals })
     }
 
@@ -37,8 +44,59 @@ impl Signals {
     }
 }
 
+impl Drop for Signals {
+    fn drop(&mut self) {
+        Catchers::leave();
+    }
+}
+
 impl fmt::Debug for Signals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Signals").finish_non_exhaustive()
+    }
+}
+
+/// How many reactors of this process catch signals.
+///
+/// It is the one thing here that the whole process shares, because signals are. signal-hook leaves
+/// its handler where it is when the last user is gone, and the signal would then do nothing: Ctrl-C
+/// would not end a program that has dropped its reactor.
+struct Catchers {
+    count: usize,
+    /// While set, the signals do what they did before anybody caught them. `None` until somebody did.
+    nobody: Option<Arc<AtomicBool>>,
+}
+
+static CATCHERS: Mutex<Catchers> = Mutex::new(Catchers { count: 0, nobody: None });
+
+impl Catchers {
+    fn enter() -> io::Result<()> {
+        let mut catchers = Self::lock();
+        if catchers.nobody.is_none() {
+            let nobody = Arc::new(AtomicBool::new(true));
+            for signal in SIGNALS {
+                flag::register_conditional_default(signal, nobody.clone())?;
+            }
+            catchers.nobody = Some(nobody);
+        }
+        catchers.count += 1;
+        catchers.note();
+        Ok(())
+    }
+
+    fn leave() {
+        let mut catchers = Self::lock();
+        catchers.count -= 1;
+        catchers.note();
+    }
+
+    fn note(&self) {
+        if let Some(nobody) = &self.nobody {
+            nobody.store(self.count == 0, Ordering::SeqCst);
+        }
+    }
+
+    fn lock() -> MutexGuard<'static, Self> {
+        CATCHERS.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

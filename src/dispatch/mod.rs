@@ -84,10 +84,10 @@ impl Dispatcher {
 
     /// Makes the calls that other threads have sent, within the budget.
     pub(crate) fn make_calls(&mut self, woken: bool) {
-        if !woken && !self.calls.are_waiting() {
-            return;
+        if woken {
+            self.calls.take();
         }
-        for _ in 0..self.calls.take() {
+        for _ in 0..self.calls.budget() {
             let Some(call) = self.calls.next() else { break };
             let name = call.name();
             guarded(name, "call", || call.make(&mut self.context));
