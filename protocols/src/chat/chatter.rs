@@ -1,0 +1,223 @@
+//! One connection of the chat: from its lines to what they mean.
+
+use crate::chat::commands::{Command, HELP};
+use crate::chat::name::{RULE, folded, is_acceptable};
+use crate::chat::pace::Pace;
+use crate::chat::text::Harmless;
+use crate::chat::{Chat, LOG};
+use crate::line::{LineHandler, LineTransport};
+use log::info;
+use ropewalk::Reason;
+use std::fmt;
+use std::rc::Rc;
+
+/// Where everyone begins.
+const LOBBY: &str = "lobby";
+
+/// One connection of a [`Chat`], made by [`Chat::protocol`].
+#[derive(Debug)]
+pub struct Chatter {
+    chat: Chat,
+    pace: Pace,
+    /// `None` until he has a name.
+    seat: Option<Seat>,
+}
+
+/// Who someone is, and where.
+#[derive(Clone, Debug)]
+struct Seat {
+    name: Rc<str>,
+    room: Rc<str>,
+}
+
+impl Chatter {
+    pub(super) fn new(chat: Chat) -> Self {
+        Self { chat, pace: Pace::default(), seat: None }
+    }
+}
+
+impl LineHandler for Chatter {
+    type Line = str;
+
+    fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
+        lines.set_write_limit(self.chat.write_limit);
+        lines.send_line("* what is your name?");
+    }
+
+    fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
+        if !line.trim().is_empty() {
+            match self.seat.clone() {
+                None => self.introduce(lines, line.trim()),
+                Some(seat) => self.heed(lines, seat, line),
+            }
+        }
+        self.keep_pace(lines);
+    }
+
+    fn line_length_exceeded(&mut self, lines: &mut LineTransport<'_>, _beginning: &str) {
+        let most = self.chat.max_length;
+        answer(lines, format_args!("that was dropped: a line has at most {most} bytes"));
+        self.keep_pace(lines);
+    }
+
+    fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {
+        let Some(Seat { name, room }) = self.seat.take() else {
+            return;
+        };
+        info!(target: LOG, "{} {name} left {room}: {reason}", lines.id());
+        let mut hall = self.chat.hall.borrow_mut();
+        hall.leave(&room, lines.id());
+        hall.release(&name);
+        let why = match reason {
+            // Everybody is leaving: nobody is left to be told.
+            Reason::Stopped => return,
+            Reason::WriteLimit => " (too slow)",
+            Reason::Reset => " (connection reset)",
+            Reason::TimedOut => " (timed out)",
+            Reason::Failed(_) => " (connection failed)",
+            Reason::Panicked => " (our fault)",
+            _ => "",
+        };
+        hall.tell_room(lines.context(), &room, None, format_args!("* {name} left{why}"));
+    }
+}
+
+/// What lines mean.
+impl Chatter {
+    /// The first line is a name.
+    fn introduce(&mut self, lines: &mut LineTransport<'_>, name: &str) {
+        if name == "/quit" {
+            return quit(lines);
+        }
+        match self.claim(lines, name) {
+            Some(name) => {
+                answer(lines, format_args!("welcome, {name}; /help lists the commands"));
+                self.enter(lines, name, LOBBY.into());
+            }
+            None => lines.send_line("* what is your name?"),
+        }
+    }
+
+    fn heed(&mut self, lines: &mut LineTransport<'_>, seat: Seat, line: &str) {
+        let Seat { name, room } = &seat;
+        match Command::parse(line) {
+            Command::Say(text) => {
+                self.tell_others(lines, room, format_args!("<{name}> {}", Harmless(text)));
+            }
+            Command::Me(action) => {
+                self.tell_others(lines, room, format_args!("* {name} {}", Harmless(action)));
+            }
+            Command::Msg(to, text) => self.whisper(lines, name, to, text),
+            Command::Join(other) => self.join(lines, seat, other),
+            Command::Nick(new) => self.rename(lines, seat, new),
+            Command::Who => {
+                let people = self.chat.hall.borrow().list(room, None);
+                answer(lines, format_args!("in {room}: {people}"));
+            }
+            Command::Help => HELP.iter().for_each(|line| answer(lines, format_args!("{line}"))),
+            Command::Quit => quit(lines),
+            Command::Incomplete(usage) => answer(lines, format_args!("usage: {usage}")),
+            Command::Unknown(command) => {
+                let command = Harmless(command);
+                answer(lines, format_args!("there is no {command}; see /help"));
+            }
+        }
+    }
+
+    fn join(&mut self, lines: &mut LineTransport<'_>, seat: Seat, other: &str) {
+        if !is_acceptable(other) {
+            return answer(lines, format_args!("that cannot be a room: {RULE}"));
+        }
+        let other: Rc<str> = folded(other).into();
+        if other == seat.room {
+            return answer(lines, format_args!("you are in {other} already"));
+        }
+        let Seat { name, room } = seat;
+        self.chat.hall.borrow_mut().leave(&room, lines.id());
+        self.tell_others(lines, &room, format_args!("* {name} left for {other}"));
+        self.enter(lines, name, other);
+    }
+
+    /// Takes a seat in a room.
+    fn enter(&mut self, lines: &mut LineTransport<'_>, name: Rc<str>, room: Rc<str>) {
+        info!(target: LOG, "{} {name} joined {room}", lines.id());
+        self.tell_others(lines, &room, format_args!("* {name} joined {room}"));
+        let mut hall = self.chat.hall.borrow_mut();
+        match &*hall.list(&room, None) {
+            "" => answer(lines, format_args!("you are alone in {room}")),
+            people => answer(lines, format_args!("you are in {room} with {people}")),
+        }
+        hall.enter(&room, lines.id(), name.clone());
+        self.seat = Some(Seat { name, room });
+    }
+
+    fn rename(&mut self, lines: &mut LineTransport<'_>, seat: Seat, new: &str) {
+        let Some(new) = self.claim(lines, new) else {
+            return;
+        };
+        let Seat { name: old, room } = seat;
+        let mut hall = self.chat.hall.borrow_mut();
+        if folded(&old) != folded(&new) {
+            hall.release(&old);
+        }
+        hall.rename(&room, lines.id(), &new);
+        info!(target: LOG, "{} {old} is now {new}", lines.id());
+        hall.tell_room(lines.context(), &room, None, format_args!("* {old} is now known as {new}"));
+        self.seat = Some(Seat { name: new, room });
+    }
+
+    /// Takes a name for this connection. If it cannot be had, it has been said why.
+    fn claim(&self, lines: &mut LineTransport<'_>, name: &str) -> Option<Rc<str>> {
+        if !is_acceptable(name) {
+            answer(lines, format_args!("that cannot be a name: {RULE}"));
+        } else if !self.chat.hall.borrow_mut().claim(name, lines.id()) {
+            answer(lines, format_args!("{name} is taken"));
+        } else {
+            return Some(name.into());
+        }
+        None
+    }
+
+    fn whisper(&self, lines: &mut LineTransport<'_>, from: &str, to: &str, text: &str) {
+        let mut hall = self.chat.hall.borrow_mut();
+        match hall.find(to) {
+            Some(id) => {
+                hall.tell(lines.context(), id, format_args!("[{from}] {}", Harmless(text)));
+                answer(lines, format_args!("{to} was told"));
+            }
+            None => answer(lines, format_args!("nobody is called {}", Harmless(to))),
+        }
+    }
+
+    fn tell_others(&self, lines: &mut LineTransport<'_>, room: &str, text: fmt::Arguments<'_>) {
+        let id = lines.id();
+        self.chat.hall.borrow_mut().tell_room(lines.context(), room, Some(id), text);
+    }
+
+    /// Reads no more from someone who talks too fast, until he has earned his next line.
+    fn keep_pace(&mut self, lines: &mut LineTransport<'_>) {
+        let now = lines.context().now();
+        let Some(limit) = &self.chat.flood_limit else {
+            return;
+        };
+        let Some(slowed) = self.pace.spend(limit, now) else {
+            return;
+        };
+        if slowed.is_new {
+            answer(lines, format_args!("you talk too fast, and are read more slowly"));
+        }
+        let id = lines.id();
+        lines.pause();
+        lines.context().call_later(slowed.wait, move |context| context.resume(id));
+    }
+}
+
+/// Tells this connection something of the server's own.
+fn answer(lines: &mut LineTransport<'_>, text: fmt::Arguments<'_>) {
+    writeln!(lines, "* {text}");
+}
+
+fn quit(lines: &mut LineTransport<'_>) {
+    lines.send_line("* goodbye");
+    lines.close();
+}

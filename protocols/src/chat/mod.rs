@@ -1,0 +1,162 @@
+//! A chat server: rooms, names, and whoever comes.
+//!
+//! It speaks lines of text, so that any program which can send lines is a client. The first line is
+//! one's name; after that a line is said to the room one is in, and a line that begins with `/` is a
+//! command:
+//!
+//! | Command | What it does |
+//! |---|---|
+//! | `/join ROOM` | goes to another room; `lobby` is where everyone begins |
+//! | `/who` | says who is in this room |
+//! | `/nick NAME` | changes one's name |
+//! | `/me ACTION` | tells the room what one does |
+//! | `/msg NAME TEXT` | says something to one person only, in whatever room |
+//! | `/help` | lists these |
+//! | `/quit` | leaves |
+//!
+//! What alice says reaches everyone else in her room as `<alice> text`, what she does as
+//! `* alice text`, what she says to bob alone as `[alice] text`. A line of the server's own begins
+//! with `* `. All that is sent ends in LF.
+//!
+//! Nobody can make another one pay:
+//!
+//! - Control characters, and those that change the direction of writing, come as U+FFFD.
+//! - Who sends too fast is slowed, and loses nothing: see [`Chat::flood_limit`].
+//! - Who reads too slowly is dropped: see [`Chat::write_limit`].
+//!
+//! Who joins and who leaves, and why, is logged under `ropewalk_protocols::chat`, at level info.
+//!
+//! | File | What |
+//! |---|---|
+//! | `chatter.rs` | one connection: from its lines to what they mean |
+//! | `commands.rs` | the commands, from their text |
+//! | `hall.rs` | who is there, in which room, and telling them |
+//! | `name.rs` | which names are acceptable, and which are the same |
+//! | `pace.rs` | how fast one may talk |
+//! | `text.rs` | what others may be shown |
+
+mod chatter;
+mod commands;
+mod hall;
+mod name;
+mod pace;
+mod text;
+
+use crate::line::LineReceiver;
+use hall::Hall;
+use pace::Limit;
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+pub use chatter::Chatter;
+
+/// The chat's log target. It is part of the public interface.
+const LOG: &str = "ropewalk_protocols::chat";
+
+/// How long a line may be, in bytes, unless set: a screenful.
+const MAX_LENGTH: usize = 1024;
+
+/// How many bytes may wait for one person, unless set: a long evening's talk.
+const WRITE_LIMIT: usize = 1024 * 1024;
+
+/// A chat server. Clones are the same chat.
+///
+/// ```
+/// use ropewalk::{Error, Reactor};
+/// use ropewalk_protocols::chat::Chat;
+/// # use std::{io::{Read, Write}, net::TcpStream};
+///
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_tcp("127.0.0.1:0", Chat::new().factory())?;
+/// println!("listening on {}", port.address());
+/// # let mut client = TcpStream::connect(port.address()).unwrap();
+/// # client.write_all(b"alice\n/quit\n").unwrap();
+/// # client.set_nonblocking(true).unwrap();
+/// # let mut said = Vec::new();
+/// # while client.read_to_end(&mut said).is_err() {
+/// #     reactor.turn(None)?;
+/// # }
+/// # assert!(String::from_utf8(said).unwrap().contains("welcome, alice"));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// Everybody is in one reactor, so a chat cannot be sent to another thread.
+#[derive(Clone)]
+pub struct Chat {
+    hall: Rc<RefCell<Hall>>,
+    max_length: usize,
+    write_limit: usize,
+    flood_limit: Option<Limit>,
+}
+
+impl Chat {
+    /// A chat with nobody in it.
+    pub fn new() -> Self {
+        Self {
+            hall: Rc::default(),
+            max_length: MAX_LENGTH,
+            write_limit: WRITE_LIMIT,
+            flood_limit: Some(Limit::default()),
+        }
+    }
+
+    /// How long a line may be, in bytes: 1,024 unless set. Who sends a longer one is told so, and
+    /// the line is dropped.
+    #[must_use]
+    pub fn max_length(self, bytes: usize) -> Self {
+        Self { max_length: bytes, ..self }
+    }
+
+    /// How many bytes may wait for someone who does not read them: 1 MiB unless set. Who has more to
+    /// read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and the
+    /// others are told that he was too slow.
+    #[must_use]
+    pub fn write_limit(self, bytes: usize) -> Self {
+        Self { write_limit: bytes, ..self }
+    }
+
+    /// How many lines someone may send at once, and how many a second after that: 1,000 and 100
+    /// unless set. Who sends more is read from no faster than that; nothing is lost.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is 0: then nobody could say anything.
+    #[must_use]
+    pub fn flood_limit(self, burst: u32, lines_per_second: u32) -> Self {
+        Self { flood_limit: Some(Limit::new(burst, lines_per_second)), ..self }
+    }
+
+    /// Lets everyone talk as fast as they can: for measuring.
+    #[must_use]
+    pub fn without_flood_limit(self) -> Self {
+        Self { flood_limit: None, ..self }
+    }
+
+    /// The protocol of one connection.
+    pub fn protocol(&self) -> LineReceiver<Chatter> {
+        LineReceiver::new(Chatter::new(self.clone())).max_length(self.max_length)
+    }
+
+    /// What makes the protocols, to listen with.
+    pub fn factory(&self) -> impl FnMut() -> LineReceiver<Chatter> + use<> {
+        let chat = self.clone();
+        move || chat.protocol()
+    }
+}
+
+impl Default for Chat {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Chat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chat")
+            .field("max_length", &self.max_length)
+            .field("write_limit", &self.write_limit)
+            .field("flood_limit", &self.flood_limit)
+            .finish_non_exhaustive()
+    }
+}

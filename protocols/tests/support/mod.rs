@@ -1,0 +1,131 @@
+//! A reactor whose turns are driven by hand, and clients in the same thread. Nobody sleeps.
+
+#![allow(dead_code)] // Each test program uses a part of it.
+
+pub(crate) mod recorder;
+
+use ropewalk::{Factory, Protocol, Reactor, Transport};
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Far more than any test takes, so that a broken one ends.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Turns until `condition` holds.
+#[track_caller]
+pub(crate) fn turn_until(reactor: &mut Reactor, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "it did not come to that");
+        reactor.turn(Some(Duration::from_millis(1))).unwrap();
+    }
+}
+
+/// A reactor that listens, and where.
+pub(crate) fn listening(factory: impl Factory) -> (Reactor, ropewalk::Address) {
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.listen_tcp("127.0.0.1:0", factory).unwrap();
+    let address = port.address().clone();
+    (reactor, address)
+}
+
+/// A client that neither waits nor forgets.
+pub(crate) struct Client {
+    stream: Option<TcpStream>,
+    pub(crate) received: Vec<u8>,
+    /// Why no more will come: `None` as long as it may.
+    pub(crate) ended: Option<ErrorKind>,
+}
+
+impl Client {
+    pub(crate) fn connect(address: &ropewalk::Address) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        Self { stream: Some(stream), received: Vec::new(), ended: None }
+    }
+
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        self.stream.as_mut().unwrap()
+    }
+
+    pub(crate) fn hang_up(&mut self) {
+        self.stream = None;
+    }
+
+    /// Sends all of `data`, turning while there is no room for it.
+    #[track_caller]
+    pub(crate) fn send(&mut self, reactor: &mut Reactor, data: impl AsRef<[u8]>) {
+        let mut data = data.as_ref();
+        turn_until(reactor, || {
+            data = &data[self.send_some(data)..];
+            data.is_empty()
+        });
+    }
+
+    /// Sends as much as there is room for.
+    pub(crate) fn send_some(&mut self, data: &[u8]) -> usize {
+        match self.stream().write(data) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Takes what is there.
+    pub(crate) fn read(&mut self) {
+        let Some(stream) = self.stream.as_mut().filter(|_| self.ended.is_none()) else {
+            return;
+        };
+        match stream.read_to_end(&mut self.received) {
+            Ok(_) => self.ended = Some(ErrorKind::UnexpectedEof),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => self.ended = Some(error.kind()),
+        }
+    }
+
+    pub(crate) fn text(&mut self) -> String {
+        self.read();
+        String::from_utf8(self.received.clone()).unwrap()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.read();
+        self.ended.is_some()
+    }
+}
+
+/// Calls `body` with a real transport, so that it can feed protocols by hand.
+#[track_caller]
+pub(crate) fn with_transport<T: 'static>(
+    body: impl FnOnce(&mut Transport<'_>) -> T + 'static,
+) -> T {
+    struct Lend<F, T>(Option<F>, Rc<RefCell<Option<T>>>);
+
+    impl<T: 'static, F: FnOnce(&mut Transport<'_>) -> T + 'static> Protocol for Lend<F, T> {
+        fn connection_made(&mut self, transport: &mut Transport<'_>) {
+            let body = self.0.take().unwrap();
+            *self.1.borrow_mut() = Some(body(transport));
+            transport.context().stop();
+        }
+
+        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+        fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: ropewalk::Reason) {
+            transport.context().stop();
+        }
+    }
+
+    let result = Rc::new(RefCell::new(None));
+    let (mut body, slot) = (Some(body), result.clone());
+    let (mut reactor, address) = listening(move || Lend(body.take(), slot.clone()));
+    reactor.set_slow_callback_duration(DEADLINE * 6);
+    // The client stays until the end, and is not waited for.
+    reactor.set_grace(Duration::ZERO);
+    let _client = TcpStream::connect(address).unwrap();
+    reactor.run().unwrap();
+    result.take().expect("the body panicked: see above")
+}

@@ -1,0 +1,133 @@
+//! A line handler that writes down what it hears, and does what lines tell it to.
+
+use ropewalk::{Id, Reason};
+use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Made(Id),
+    Line(String),
+    /// Raw data, however many pieces it came in.
+    Raw(String),
+    TooLong(String),
+    Eof(String),
+    Lost(String),
+}
+
+/// What was heard, by all recorders that share it.
+pub(crate) type Record = Rc<RefCell<Vec<Heard>>>;
+
+/// Lines that are commands: `close`, `abort`, `pause`, `blink` (pause and resume at once), `raw N`
+/// (as many bytes raw), `raw` (raw until a `!`), `until X` (another delimiter), `max N`.
+pub(crate) struct Recorder {
+    pub(crate) record: Record,
+    /// How many raw bytes are still to come; `None`: until a `!`.
+    pub(crate) missing: Option<usize>,
+    pub(crate) pauses_always: bool,
+    pub(crate) closes_if_too_long: bool,
+    pub(crate) survives_eof: bool,
+}
+
+impl Recorder {
+    pub(crate) fn new(record: &Record) -> Self {
+        Self {
+            record: record.clone(),
+            missing: None,
+            pauses_always: false,
+            closes_if_too_long: false,
+            survives_eof: false,
+        }
+    }
+
+    pub(crate) fn receiver(record: &Record) -> LineReceiver<Self> {
+        LineReceiver::new(Self::new(record))
+    }
+
+    fn hear(&self, heard: Heard) {
+        self.record.borrow_mut().push(heard);
+    }
+}
+
+impl LineHandler for Recorder {
+    type Line = [u8];
+
+    fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
+        self.hear(Heard::Made(lines.id()));
+    }
+
+    fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &[u8]) {
+        let line = text(line);
+        let (word, argument) = line.split_once(' ').unwrap_or((&line, ""));
+        match word {
+            "abort" => lines.abort(),
+            "blink" => {
+                lines.pause();
+                lines.resume();
+            }
+            "close" => lines.close(),
+            "max" => lines.set_max_length(argument.parse().unwrap()),
+            "pause" => lines.pause(),
+            "raw" => {
+                self.missing = argument.parse().ok();
+                lines.set_raw_mode();
+            }
+            "until" => lines.set_delimiter(Delimiter::new(argument)),
+            _ if self.pauses_always => lines.pause(),
+            _ => {}
+        }
+        self.hear(Heard::Line(line));
+    }
+
+    fn raw_data_received(&mut self, lines: &mut LineTransport<'_>, data: &[u8]) {
+        assert!(!data.is_empty(), "a piece is never empty");
+        let end = match self.missing {
+            Some(missing) => missing,
+            None => data.iter().position(|&byte| byte == b'!').map_or(usize::MAX, |at| at + 1),
+        };
+        let (ours, rest) = data.split_at(data.len().min(end));
+        if let Some(missing) = &mut self.missing {
+            *missing -= ours.len();
+        }
+        if ours.len() == end {
+            lines.set_line_mode(rest);
+        }
+        let mut record = self.record.borrow_mut();
+        match record.last_mut() {
+            Some(Heard::Raw(before)) => before.push_str(&text(ours)),
+            _ => record.push(Heard::Raw(text(ours))),
+        }
+    }
+
+    fn line_length_exceeded(&mut self, lines: &mut LineTransport<'_>, beginning: &[u8]) {
+        self.hear(Heard::TooLong(text(beginning)));
+        if self.closes_if_too_long {
+            lines.close();
+        }
+    }
+
+    fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &[u8]) {
+        self.hear(Heard::Eof(text(unfinished)));
+        if !self.survives_eof {
+            lines.close();
+        }
+    }
+
+    fn connection_lost(&mut self, _lines: &mut LineTransport<'_>, reason: Reason) {
+        self.hear(Heard::Lost(reason.to_string()));
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The lines among what was heard.
+pub(crate) fn lines_of(record: &Record) -> Vec<String> {
+    let lines = |heard: &Heard| match heard {
+        Heard::Line(line) => Some(line.clone()),
+        _ => None,
+    };
+    record.borrow().iter().filter_map(lines).collect()
+}
