@@ -1,0 +1,244 @@
+//! Measures an echo server, and checks every byte that comes back.
+//!
+//!     cargo run --release --example echo_client -- --demo
+//!     cargo run --release --example echo_client 127.0.0.1:7000
+//!
+//! The first brings its own server; the second needs one in another terminal:
+//!
+//!     cargo run --release --example echo 127.0.0.1:7000
+//!
+//! Each connection sends a message, waits until all of it has come back, and sends the next. You see
+//! how many messages went round, how many that is in a second, and how long one took.
+//!
+//! Options:
+//!
+//!     HOST:PORT          the server (127.0.0.1:7000)
+//!     --connections N    how many at a time (10)
+//!     --messages N       how many on each connection (10000)
+//!     --size BYTES       how long each is (64)
+//!     --demo             an echo server in the same reactor; 1000 messages unless told otherwise
+//!     --help             this text
+
+mod support;
+
+use lexopt::Parser;
+use lexopt::prelude::*;
+use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
+use ropewalk_protocols::Echo;
+use std::cell::RefCell;
+use std::num::NonZero;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use support::Failure;
+
+/// After how many bytes the pattern that is sent begins anew. It is prime, so that a piece which is
+/// lost or doubled by some buffer, whose size is a power of two, does not go unnoticed.
+const PERIOD: usize = 251;
+
+/// What is asked of the server.
+#[derive(Clone, Copy)]
+struct Load {
+    connections: usize,
+    /// On each connection.
+    messages: usize,
+    size: usize,
+}
+
+/// How the measurement stands, for all connections together.
+struct Tally {
+    load: Load,
+    /// A message begins somewhere in its first period, wherever the one before has ended.
+    pattern: Vec<u8>,
+    round_trips: Vec<Duration>,
+    /// How many connections have messages to send.
+    busy: usize,
+    start: Instant,
+    failure: Option<String>,
+}
+
+impl Tally {
+    fn new(load: Load) -> Self {
+        Self {
+            load,
+            pattern: (0..PERIOD + load.size).map(|place| (place % PERIOD) as u8).collect(),
+            round_trips: Vec::new(),
+            busy: load.connections,
+            start: Instant::now(),
+            failure: None,
+        }
+    }
+
+    fn fail(&mut self, context: &mut Context, message: String) {
+        self.failure.get_or_insert(message);
+        context.stop();
+    }
+
+    fn print_progress(&self) {
+        let (done, seconds) = (self.round_trips.len(), self.start.elapsed().as_secs_f64());
+        let all = self.load.connections.saturating_mul(self.load.messages);
+        println!("{seconds:.0} s: {done} of {all} messages");
+    }
+
+    fn print_result(&mut self) {
+        let (done, seconds) = (self.round_trips.len(), self.start.elapsed().as_secs_f64());
+        println!(
+            "{done} messages of {} bytes, every byte as sent, in {seconds:.2} s",
+            self.load.size
+        );
+        self.round_trips.sort_unstable();
+        if let (Some(median), Some(high)) = (self.percentile(50), self.percentile(99)) {
+            let rate = done as f64 / seconds;
+            println!(
+                "{rate:.0} messages a second; round trip: median {median:.1?}, p99 {high:.1?}"
+            );
+        }
+    }
+
+    fn percentile(&self, percent: usize) -> Option<Duration> {
+        self.round_trips.get(self.round_trips.len() * percent / 100).copied()
+    }
+}
+
+/// One connection: a message, its echo, the next message.
+struct Pinger {
+    tally: Rc<RefCell<Tally>>,
+    /// How many messages are to be sent after this one.
+    left: usize,
+    sent_at: Instant,
+    /// Where in the pattern the next byte to come back stands.
+    position: usize,
+    /// How many bytes of the message have not come back.
+    awaited: usize,
+}
+
+impl Pinger {
+    fn send(&mut self, transport: &mut Transport<'_>) {
+        let tally = self.tally.borrow();
+        (self.sent_at, self.awaited) = (Instant::now(), tally.load.size);
+        transport.write(&tally.pattern[self.position..self.position + tally.load.size]);
+    }
+
+    /// Takes what has come back; says what is wrong with it.
+    fn check(&mut self, data: &[u8]) -> Result<(), &'static str> {
+        if data.len() > self.awaited {
+            return Err("more came back than was sent");
+        }
+        if data != &self.tally.borrow().pattern[self.position..self.position + data.len()] {
+            return Err("what came back is not what was sent");
+        }
+        self.awaited -= data.len();
+        self.position = (self.position + data.len()) % PERIOD;
+        Ok(())
+    }
+}
+
+impl Protocol for Pinger {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        self.send(transport);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        if let Err(message) = self.check(data) {
+            let message = format!("{}: {message}", transport.peer());
+            self.tally.borrow_mut().fail(transport.context(), message);
+        } else if self.awaited == 0 {
+            self.tally.borrow_mut().round_trips.push(self.sent_at.elapsed());
+            if self.left == 0 {
+                transport.close();
+            } else {
+                self.left -= 1;
+                self.send(transport);
+            }
+        }
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+        let mut tally = self.tally.borrow_mut();
+        tally.busy -= 1;
+        match reason {
+            Reason::Closed if tally.busy == 0 => transport.context().stop(),
+            Reason::Closed | Reason::Stopped => {}
+            reason => {
+                let message = format!("{}: the connection ended: {reason}", transport.peer());
+                tally.fail(transport.context(), message);
+            }
+        }
+    }
+}
+
+/// Makes the connections.
+struct Pingers {
+    tally: Rc<RefCell<Tally>>,
+}
+
+impl Factory for Pingers {
+    fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
+        Some(Box::new(Pinger {
+            tally: Rc::clone(&self.tally),
+            left: self.tally.borrow().load.messages - 1,
+            sent_at: Instant::now(),
+            position: 0,
+            awaited: 0,
+        }))
+    }
+
+    fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
+        self.tally.borrow_mut().fail(context, error.to_string());
+    }
+}
+
+fn main() -> ExitCode {
+    support::main(include_str!("echo_client.rs"), |mut arguments| {
+        let (mut server, mut demo) = ("127.0.0.1:7000".to_owned(), false);
+        let (mut connections, mut messages, mut size) = (10, None, 64);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Value(address) => server = address.string()?,
+                Long("connections") => connections = at_least_one(&mut arguments)?,
+                Long("messages") => messages = Some(at_least_one(&mut arguments)?),
+                Long("size") => size = at_least_one(&mut arguments)?,
+                Long("demo") => demo = true,
+                argument => return Err(support::other(argument)),
+            }
+        }
+        support::log_from("warn");
+        let messages = messages.unwrap_or(if demo { 1_000 } else { 10_000 });
+        let mut reactor = Reactor::new()?;
+        reactor.stop_on_signals()?;
+        if demo {
+            let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
+            println!("listening on {}", port.address());
+            server = port.address().to_string();
+        }
+        measure(reactor, &server, Load { connections, messages, size })
+    })
+}
+
+fn at_least_one(arguments: &mut Parser) -> Result<usize, lexopt::Error> {
+    arguments.value()?.parse().map(NonZero::get)
+}
+
+fn measure(mut reactor: Reactor, server: &str, load: Load) -> Result<(), Failure> {
+    let Load { connections, messages, size } = load;
+    println!("{connections} connections to {server} send {messages} messages of {size} bytes each");
+    let tally = Rc::new(RefCell::new(Tally::new(load)));
+    for _ in 0..connections {
+        reactor.connect_tcp(server, Pingers { tally: Rc::clone(&tally) })?;
+    }
+    report_each_second(reactor.context(), Rc::clone(&tally));
+    reactor.run()?;
+    let mut tally = tally.borrow_mut();
+    if let Some(message) = tally.failure.take() {
+        return Err(Failure::Run(message));
+    }
+    tally.print_result();
+    Ok(())
+}
+
+fn report_each_second(context: &mut Context, tally: Rc<RefCell<Tally>>) {
+    context.call_later(Duration::from_secs(1), move |context| {
+        tally.borrow().print_progress();
+        report_each_second(context, tally);
+    });
+}

@@ -1,0 +1,419 @@
+//! The bundled programs, run as people run them: as processes, with files, pipes and signals.
+//!
+//! `cargo test` builds them; to run these tests alone, say `cargo build --examples` first.
+
+#![cfg(unix)]
+
+/// The line editor of `chat_client` is tested here as well, where it stands.
+#[path = "../examples/support/editor.rs"]
+mod editor;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// How long a program may take before it is killed, and its test fails.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Those that take options.
+const PROGRAMS: [&str; 7] =
+    ["chat", "chat_client", "clock", "connect", "echo_client", "proxy", "worker"];
+
+/// How each server is run on a port that the system chooses.
+const SERVERS: [(&str, &[&str]); 5] = [
+    ("chat", &["--listen", "127.0.0.1:0"]),
+    ("clock", &["--listen", "127.0.0.1:0"]),
+    ("echo", &["127.0.0.1:0"]),
+    ("proxy", &["--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"]),
+    ("worker", &["--listen", "127.0.0.1:0"]),
+];
+
+/// A program that runs.
+struct Program {
+    child: Child,
+    output: Option<BufReader<ChildStdout>>,
+    errors: Option<JoinHandle<String>>,
+    /// While this is there, so is the watchdog.
+    _watched: Sender<()>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+struct End {
+    /// `None` if it was killed.
+    code: Option<i32>,
+    /// What it printed that nobody had read.
+    output: String,
+    errors: String,
+}
+
+impl Program {
+    fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::start_with_input(name, arguments, Stdio::piped())
+    }
+
+    fn start_with_input(name: &str, arguments: &[&str], input: Stdio) -> Self {
+        let path = program(name);
+        let mut child = Command::new(&path)
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}; cargo build --examples", path.display()));
+        let output = child.stdout.take().map(BufReader::new);
+        let mut stderr = child.stderr.take().unwrap();
+        let errors = thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let watched = watch(child.id());
+        Self { child, output, errors: Some(errors), _watched: watched }
+    }
+
+    /// Starts a server; the first line that it prints says where it listens.
+    fn serve(name: &str, arguments: &[&str]) -> (Self, String) {
+        let mut server = Self::start(name, arguments);
+        let first = server.read_line();
+        let address = first.strip_prefix("listening on ").map(str::to_owned);
+        (server, address.unwrap_or_else(|| panic!("{name} printed {first:?} first")))
+    }
+
+    fn type_line(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn end_input(&mut self) {
+        self.child.stdin = None;
+    }
+
+    /// The next line that it prints; empty if there is none.
+    fn read_line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.as_mut().unwrap().read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Reads until a line contains `text`.
+    fn read_until(&mut self, text: &str) {
+        let mut before = Vec::new();
+        loop {
+            let line = self.read_line();
+            if line.contains(text) {
+                return;
+            }
+            assert!(!line.is_empty(), "no {text:?} in {before:#?}, {:?}", self.end());
+            before.push(line);
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// Ends its input, and waits until it ends.
+    fn end(&mut self) -> End {
+        self.end_input();
+        let mut output = String::new();
+        if let Some(mut rest) = self.output.take() {
+            rest.read_to_string(&mut output).unwrap();
+        }
+        let code = self.child.wait().unwrap().code();
+        let errors = self.errors.take().unwrap().join().unwrap();
+        End { code, output, errors }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Cargo puts the examples beside the tests.
+fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    test.ancestors().nth(2).unwrap().join("examples").join(name)
+}
+
+/// Kills the process if it takes too long.
+fn watch(process: u32) -> Sender<()> {
+    let (watched, watch) = mpsc::channel();
+    thread::spawn(move || {
+        if watch.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
+            signal(process, "KILL");
+        }
+    });
+    watched
+}
+
+fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args(["-s", name, &process.to_string()]).status();
+    assert!(status.unwrap().success());
+}
+
+fn run(name: &str, arguments: &[&str]) -> End {
+    Program::start(name, arguments).end()
+}
+
+/// An address on which nobody listens.
+fn dead_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn demos_end_by_themselves() {
+    let demos = ["chat", "clock", "connect", "echo_client", "proxy", "worker"];
+    // One beside the other, for most of their time they wait.
+    let running = demos.map(|name| (name, Program::serve(name, &["--demo"])));
+    for (name, (mut program, address)) in running {
+        let port = address.strip_prefix("127.0.0.1:").and_then(|port| port.parse::<u16>().ok());
+        assert!(port.is_some_and(|port| port != 0), "{name}: {address}");
+        let end = program.end();
+        assert_eq!(end.code, Some(0), "{name}: {end:?}");
+        assert!(end.output.lines().count() >= 2, "{name}: {end:?}");
+        assert!(!end.errors.contains("ERROR"), "{name}: {end:?}");
+    }
+}
+
+#[test]
+fn help_is_there() {
+    for name in PROGRAMS {
+        let end = run(name, &["--help"]);
+        assert_eq!((end.code, &*end.errors), (Some(0), ""), "{name}");
+        assert!(end.output.contains(&format!("--example {name}")), "{name}: {}", end.output);
+        assert!(end.output.contains("Options:"), "{name}: {}", end.output);
+    }
+}
+
+#[test]
+fn unknown_options_are_refused() {
+    for name in PROGRAMS {
+        let end = run(name, &["--colour"]);
+        assert_eq!((end.code, &*end.output), (Some(2), ""), "{name}");
+        assert!(end.errors.contains("--colour"), "{name}: {}", end.errors);
+    }
+}
+
+#[test]
+fn what_is_missing_or_malformed_is_said() {
+    let cases: [(&str, &[&str], i32, &str); 7] = [
+        ("chat", &["--burst", "0"], 2, "zero"),
+        ("chat", &["--listen"], 2, "--listen"),
+        ("clock", &["--every", "never"], 2, "never"),
+        ("connect", &[], 2, "HOST:PORT"),
+        ("connect", &["nonsense"], 1, "HOST:PORT"),
+        ("echo", &["nonsense"], 1, "HOST:PORT"),
+        ("proxy", &[], 2, "--to"),
+    ];
+    for (name, arguments, code, message) in cases {
+        let end = run(name, arguments);
+        assert_eq!(end.code, Some(code), "{name}: {end:?}");
+        assert!(end.errors.contains(message), "{name}: {end:?}");
+    }
+}
+
+#[test]
+fn signals_end_servers_in_order() {
+    for (name, arguments) in SERVERS {
+        for signal in ["TERM", "INT"] {
+            let (mut server, address) = Program::serve(name, arguments);
+            let mut client = TcpStream::connect(&address).unwrap();
+            server.signal(signal);
+            // The client sees an orderly end. A server lingers until it has ended its side as well.
+            let mut rest = Vec::new();
+            client.read_to_end(&mut rest).unwrap_or_else(|error| panic!("{name}: {error}"));
+            drop(client);
+            let end = server.end();
+            assert_eq!(end.code, Some(0), "{name}, {signal}: {end:?}");
+        }
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (name, arguments) in SERVERS {
+        let arguments = arguments.iter().map(|&word| match word {
+            "127.0.0.1:0" => &*address,
+            word => word,
+        });
+        let end = run(name, &arguments.collect::<Vec<_>>());
+        assert_eq!((end.code, &*end.output), (Some(1), ""), "{name}: {}", end.errors);
+        assert!(end.errors.contains(&format!("cannot listen on {address}")), "{}", end.errors);
+    }
+}
+
+#[test]
+fn clients_say_that_nobody_listens() {
+    let address = dead_address();
+    for name in ["chat_client", "connect", "echo_client"] {
+        let end = run(name, &[&address]);
+        assert_eq!(end.code, Some(1), "{name}: {end:?}");
+        let message = format!("error: cannot connect to {address}: connection refused");
+        assert!(end.errors.contains(&message), "{name}: {end:?}");
+    }
+}
+
+#[test]
+fn two_people_chat() {
+    let (_server, address) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
+    let mut alice = Program::start("chat_client", &[&address]);
+    alice.read_until("name");
+    alice.type_line("alice");
+    alice.read_until("alone");
+    let mut bob = Program::start("chat_client", &[&address, "--name", "bob"]);
+    alice.read_until("bob joined");
+    alice.type_line("good evening, zoë 你好");
+    bob.read_until("<alice> good evening, zoë 你好");
+    bob.type_line("/me bows");
+    alice.read_until("* bob bows");
+    // The last line lacks its end, and is said all the same.
+    write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
+    assert_eq!(bob.end().code, Some(0));
+    alice.read_until("<bob> and leaves");
+    alice.read_until("* bob left");
+    alice.signal("INT");
+    let end = alice.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn chat_client_takes_files_and_nothing() {
+    let (_server, address) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
+    let end = Program::start_with_input("chat_client", &[&address], Stdio::null()).end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("name"), "{end:?}");
+
+    let mut listener = Program::start("chat_client", &[&address, "--name", "listener"]);
+    listener.read_until("alone");
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let file = File::open(manifest).unwrap();
+    let arguments = [&*address, "--name", "reader"];
+    let end = Program::start_with_input("chat_client", &arguments, file.into()).end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let last = std::fs::read_to_string(manifest).unwrap().lines().last().unwrap().to_owned();
+    listener.read_until(&format!("<reader> {last}"));
+}
+
+#[test]
+fn connect_takes_files_pipes_and_nothing() {
+    let (_server, address) = Program::serve("echo", &["127.0.0.1:0"]);
+    let end = Program::start_with_input("connect", &[&address], Stdio::null()).end();
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+    let file = File::open(lock).unwrap();
+    let end = Program::start_with_input("connect", &[&address], file.into()).end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(end.output, std::fs::read_to_string(lock).unwrap());
+
+    let mut talk = Program::start("connect", &[&address]);
+    talk.type_line("there");
+    talk.read_until("there");
+    talk.type_line("and back");
+    let end = talk.end();
+    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
+}
+
+#[test]
+fn connect_ends_quietly_when_nobody_reads_its_output() {
+    let (_server, address) =
+        Program::serve("clock", &["--listen", "127.0.0.1:0", "--every", "0.01"]);
+    let mut connect = Program::start("connect", &[&address]);
+    connect.read_until("since the start");
+    connect.output = None;
+    assert_eq!(connect.child.wait().unwrap().code(), Some(0));
+    assert_eq!(connect.end().errors, "");
+}
+
+#[test]
+fn connect_says_that_the_connection_broke() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let mut connect = Program::start("connect", &[&address]);
+    let (mut peer, _) = server.accept().unwrap();
+    connect.type_line("unread");
+    assert_eq!(peer.peek(&mut [0]).unwrap(), 1);
+    peer.write_all(b"last words\n").unwrap();
+    connect.read_until("last words");
+    drop(peer); // What was not read makes it a reset.
+    let end = connect.end();
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.errors.contains(&format!("{address} ended: reset")), "{end:?}");
+}
+
+#[test]
+fn echo_client_checks_what_comes_back() {
+    let (_server, address) = Program::serve("echo", &["127.0.0.1:0"]);
+    let load = ["--connections", "20", "--messages", "50", "--size", "3000"];
+    let end = run("echo_client", &[&[&*address], &load[..]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("1000 messages of 3000 bytes, every byte as sent"), "{end:?}");
+
+    let (_server, address) = Program::serve("worker", &["--listen", "127.0.0.1:0"]);
+    let end = run("echo_client", &[&address]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.errors.contains("came back"), "{end:?}");
+}
+
+#[test]
+fn proxy_joins_both_ways() {
+    let (_echo, echo) = Program::serve("echo", &["127.0.0.1:0"]);
+    let (_proxy, proxy) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &echo]);
+    let mut connect = Program::start("connect", &[&proxy]);
+    connect.type_line("there");
+    connect.read_until("there");
+    connect.type_line("and back");
+    let end = connect.end();
+    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
+    let load = ["--connections", "3", "--messages", "5", "--size", "1000000"];
+    let end = run("echo_client", &[&[&*proxy], &load[..]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn proxy_turns_away_when_nobody_is_behind_it() {
+    let dead = dead_address();
+    let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
+    let end = run("connect", &[&address]);
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+    proxy.signal("TERM");
+    let end = proxy.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.errors.contains(&format!("turned away: cannot connect to {dead}")), "{end:?}");
+}
+
+#[test]
+fn clock_ticks_and_dismisses_the_silent() {
+    let arguments = ["--listen", "127.0.0.1:0", "--every", "0.02", "--idle", "0.2"];
+    let (_server, address) = Program::serve("clock", &arguments);
+    let mut client = Program::start("connect", &[&address]);
+    client.read_until("since the start");
+    client.read_until("goodbye");
+    let end = client.end();
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+}
+
+#[test]
+fn worker_answers_what_was_asked_before_the_end() {
+    let (_server, address) = Program::serve("worker", &["--listen", "127.0.0.1:0"]);
+    let mut client = Program::start("connect", &[&address]);
+    client.type_line("1000");
+    client.type_line("ping");
+    client.type_line("0");
+    let end = client.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    for answer in ["prime number 1000 is 7919;", "pong", "type a number"] {
+        assert!(end.output.contains(answer), "{answer}: {end:?}");
+    }
+}
