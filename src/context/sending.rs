@@ -107,3 +107,31 @@ impl Context {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Protocol, Reactor, Transport};
+    use std::net::TcpStream;
+
+    struct Quiet;
+
+    impl Protocol for Quiet {
+        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    }
+
+    #[test]
+    fn one_that_is_written_to_many_times_is_listed_once() {
+        let mut reactor = Reactor::new().unwrap();
+        let port = reactor.listen_tcp("127.0.0.1:0", || Quiet).unwrap();
+        let _client = TcpStream::connect(port.address()).unwrap();
+        while reactor.context().connections().count() == 0 {
+            reactor.turn(None).unwrap();
+        }
+        let context = reactor.context();
+        let id = context.connections().next().unwrap();
+        for _ in 0..100 {
+            context.write(id, b"a line");
+        }
+        assert_eq!(context.unflushed, [id]);
+    }
+}

@@ -1,0 +1,139 @@
+//! What the log says: who came, who left and why, and who is to blame.
+
+mod support;
+
+use log::{Level, LevelFilter, Log as _, Metadata, Record};
+use ropewalk::{Protocol, Transport};
+use std::cell::RefCell;
+use std::io::Write;
+use std::sync::Once;
+use std::time::{Duration, Instant};
+use support::*;
+
+thread_local! {
+    /// What was logged in this thread; each test has one to itself.
+    static LINES: RefCell<Vec<(Level, String, String)>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Capture;
+
+impl log::Log for Capture {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("ropewalk")
+    }
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let line = (record.level(), record.target().to_owned(), record.args().to_string());
+            LINES.with_borrow_mut(|lines| lines.push(line));
+        }
+    }
+    fn flush(&self) {}
+}
+
+fn capture() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Capture).unwrap();
+        log::set_max_level(LevelFilter::Trace);
+        Capture.flush();
+    });
+}
+
+/// The lines of one level and target.
+fn lines(level: Level, target: &str) -> Vec<String> {
+    LINES.with_borrow(|lines| {
+        let wanted = lines.iter().filter(|(l, t, _)| (*l, t.as_str()) == (level, target));
+        wanted.map(|(_, _, text)| text.clone()).collect()
+    })
+}
+
+/// Spins, panics or echoes, as it is told.
+struct Blameworthy;
+
+impl Protocol for Blameworthy {
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        match data {
+            b"spin" => {
+                let begin = Instant::now();
+                while begin.elapsed() < Duration::from_millis(10) {}
+            }
+            b"panic" => panic!("out of cheese"),
+            _ => {}
+        }
+        transport.write(data);
+    }
+}
+
+#[test]
+fn a_session_is_told_at_info_with_addresses_reason_and_bytes() {
+    capture();
+    let (mut reactor, address) = up(|| Blameworthy);
+    let mut client = client(address);
+    let peer = client.local_addr().unwrap();
+    client.write_all(b"hello").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 5), b"hello");
+    drop(client);
+    turn_until(&mut reactor, "gone", |reactor| reactor.context().connections().count() == 0);
+    reactor.context().stop();
+    reactor.run().unwrap();
+
+    let told = lines(Level::Info, "ropewalk::tcp");
+    let has = |words: &[&str]| told.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    let (address, peer) = (address.to_string(), peer.to_string());
+    assert!(has(&["listening on", &address]), "{told:?}");
+    assert!(has(&[&peer, "connected"]), "{told:?}");
+    assert!(has(&[&peer, "lost: closed by the peer", "5 bytes in", "5 out", " s)"]), "{told:?}");
+    assert!(has(&["no longer listening", &address]), "{told:?}");
+    let bad = LINES.with_borrow(|lines| lines.iter().filter(|line| line.0 <= Level::Warn).count());
+    assert_eq!(bad, 0, "an ordinary session worries nobody");
+}
+
+#[test]
+fn a_slow_callback_is_warned_of_with_the_protocols_name_and_the_time() {
+    capture();
+    let (mut reactor, address) = up(|| Blameworthy);
+    reactor.set_slow_callback_duration(Duration::from_millis(5));
+    let mut client = client(address);
+    client.write_all(b"spin").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 4), b"spin");
+    let told = lines(Level::Warn, "ropewalk::reactor");
+    let blames = |line: &String| line.contains("Blameworthy") && line.contains("data_received");
+    assert!(told.iter().any(|line| blames(line) && line.contains("ms")), "{told:?}");
+    let spin = |_: &mut ropewalk::Context| {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_millis(10) {}
+    };
+    reactor.context().call_later(Duration::ZERO, spin);
+    reactor.handle().call(spin).unwrap();
+    turns(&mut reactor, 3);
+    let told = lines(Level::Warn, "ropewalk::reactor");
+    assert!(told.iter().any(|line| line.contains("timer") && line.contains("logs::")), "{told:?}");
+    assert!(told.iter().any(|line| line.contains("call") && line.contains("logs::")), "{told:?}");
+}
+
+#[test]
+fn a_panic_is_an_error_with_the_protocols_name_and_its_words() {
+    capture();
+    let (mut reactor, address) = up(|| Blameworthy);
+    let mut client = client(address);
+    client.write_all(b"panic").unwrap();
+    turn_until(&mut reactor, "told", |_| !lines(Level::Error, "ropewalk::reactor").is_empty());
+    let told = lines(Level::Error, "ropewalk::reactor");
+    assert_eq!(told.len(), 1);
+    for word in ["Blameworthy", "data_received", "out of cheese"] {
+        assert!(told[0].contains(word), "{told:?}");
+    }
+    let lost = lines(Level::Info, "ropewalk::tcp");
+    assert!(lost.iter().any(|line| line.contains("lost: a callback panicked")), "{lost:?}");
+}
+
+#[test]
+fn a_failed_attempt_is_told_with_its_address() {
+    capture();
+    let (log, failures) = (Log::default(), Failures::default());
+    let mut reactor = ropewalk::Reactor::new().unwrap();
+    reactor.connect_tcp("127.0.0.1:1", Caller::new(&log, &failures, only_record)).unwrap();
+    turn_until(&mut reactor, "told", |_| !failures.borrow().is_empty());
+    let told = lines(Level::Info, "ropewalk::tcp");
+    assert!(told.iter().any(|line| line.contains("cannot connect to 127.0.0.1:1")), "{told:?}");
+}

@@ -1,0 +1,287 @@
+//! System calls that fail: whichever, and whenever, it costs one connection at most (strace(1)).
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use ropewalk::{Context, Error, Reactor, Transport};
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::process::{Command, Output, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+use support::*;
+
+/// How many clients the scenario has; each says so many lines.
+const CLIENTS: usize = 4;
+const LINES: usize = 3;
+
+fn line(client: usize, number: usize) -> Vec<u8> {
+    format!("client {client} says line {number}\n").into_bytes()
+}
+
+/// What all the scenario's children run: an echo with a few clients, in one reactor, then a stop.
+/// It checks itself, and returns how many clients heard everything.
+fn scenario() -> usize {
+    let (served, called) = (Log::default(), Log::default());
+    let failures = Failures::default();
+    match play(&served, &called, &failures) {
+        // What was asked of the system before the run, or the poll itself, may be refused.
+        Err(error) => println!("\nREFUSED {error}"),
+        Ok(()) => println!("\nPLAYED"),
+    }
+    served.check(true);
+    called.check(true);
+    let whole = (0..CLIENTS).filter(|client| {
+        let said: Vec<u8> = (0..LINES).flat_map(|number| line(*client, number)).collect();
+        called.ids().iter().any(|id| heard(&called, *id) == said)
+    });
+    let whole = whole.count();
+    for log in [&served, &called] {
+        for id in log.ids() {
+            let said = |client| (0..LINES).flat_map(move |number| line(client, number));
+            let heard = heard(log, id);
+            let is_beginning = |client| said(client).collect::<Vec<u8>>().starts_with(&heard);
+            assert!((0..CLIENTS).any(is_beginning), "{id} heard {:?}", String::from_utf8(heard));
+        }
+    }
+    assert!(called.made() + failures.borrow().len() <= CLIENTS);
+    println!("WHOLE {whole} CALLED {} FAILED {}", called.made(), failures.borrow().len());
+    for (id, event) in called.all().iter().chain(&served.all()) {
+        if let Event::Lost(reason) = event {
+            println!("LOST {id} {reason}");
+        }
+    }
+    whole
+}
+
+fn heard(log: &Log, id: ropewalk::Id) -> Vec<u8> {
+    let mut data = Vec::new();
+    for event in log.of(id) {
+        if let Event::Data(bytes) = event {
+            data.extend(bytes);
+        }
+    }
+    data
+}
+
+fn play(served: &Log, called: &Log, failures: &Failures) -> Result<(), Error> {
+    let mut reactor = Reactor::new()?;
+    let port = reactor.listen_tcp("127.0.0.1:0", recorders(served, echo))?;
+    for client in 0..CLIENTS {
+        let so_far = Rc::new(RefCell::new(0));
+        let hook = move |transport: &mut Transport<'_>, event: &Event| match event {
+            // Some of it before the peer has answered, and in more than one piece.
+            Event::Made => transport.write(&line(client, 0)),
+            Event::Data(data) => {
+                let mut so_far = so_far.borrow_mut();
+                let (before, size) = (*so_far, line(client, 0).len());
+                *so_far += data.len();
+                for number in before / size + 1..=*so_far / size {
+                    if number < LINES {
+                        let id = transport.id();
+                        transport.write(b"");
+                        transport.context().write(id, &line(client, number));
+                    } else {
+                        transport.close();
+                    }
+                }
+            }
+            _ => {}
+        };
+        reactor.connect_tcp(port.address(), Caller::new(called, failures, hook))?;
+    }
+    // A fault may leave one waiting for what never comes: that is its own loss.
+    reactor.context().call_later(Duration::from_millis(700), Context::stop);
+    fn look(context: &mut Context, called: Log, served: Log, failures: Failures) {
+        let ended = called.lost() + failures.borrow().len() == CLIENTS;
+        if ended && served.lost() == served.made() {
+            return context.stop();
+        }
+        let again = move |context: &mut Context| look(context, called, served, failures);
+        context.call_later(Duration::from_millis(1), again);
+    }
+    look(reactor.context(), called.clone(), served.clone(), Rc::clone(failures));
+    reactor.set_grace(Duration::from_millis(300));
+    reactor.run()
+}
+
+/// What the children below run, and what has to come of it when nothing fails.
+#[test]
+fn undisturbed_everything_arrives() {
+    let whole = scenario();
+    assert!(is_child() || whole == CLIENTS);
+}
+
+const SCENARIO: &str = "undisturbed_everything_arrives";
+
+/// Whether strace is there and may trace; if not, the scenario is skipped, and says so.
+fn strace_works() -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let works = command.status().is_ok_and(|status| status.success());
+    if !works {
+        println!("skipped: there is no strace(1) here, or it may not trace");
+    }
+    works
+}
+
+fn traced(name: &str, options: &[&str]) -> Output {
+    let wrapper = [&["timeout", "-k", "1", "20", "strace", "-f", "--quiet=all"], options].concat();
+    child(name, &wrapper).output().unwrap()
+}
+
+/// The n-th `call` fails with each of `errors`, for each n up to `last`; what has to be whole
+/// nevertheless is all but `cost` of the clients.
+fn sweep(call: &str, errors: &[&str], last: usize, cost: usize) {
+    if !strace_works() {
+        return;
+    }
+    for error in errors {
+        for n in 1..=last {
+            let inject = format!("inject={call}:error={error}:when={n}");
+            let only = format!("trace={call}");
+            let output = traced(SCENARIO, &["-o", "/dev/null", "-e", &only, "-e", &inject]);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{inject}: {}\n{text}\n{errors}", output.status);
+            assert!(!errors.contains("panicked"), "{inject}: {errors}");
+            if text.contains("PLAYED") {
+                let whole = text.split_once("WHOLE ").unwrap().1.split(' ').next().unwrap();
+                let whole: usize = whole.parse().unwrap();
+                assert!(whole + cost >= CLIENTS, "{inject} cost more than {cost}: {text}");
+            } else {
+                assert!(text.contains("REFUSED"), "{inject}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failing_accept_costs_at_most_the_client_it_was_for() {
+    // An injected failure takes nobody off the backlog, so in fact it costs nothing.
+    let errors =
+        ["EINTR", "ECONNABORTED", "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EPROTO", "EPERM"];
+    sweep("accept4", &errors, 5, 0);
+}
+
+#[test]
+fn a_failing_read_costs_at_most_its_connection() {
+    sweep("recvfrom", &["EINTR"], 8, 0);
+    sweep("recvfrom", &["ECONNRESET", "ETIMEDOUT", "ENOMEM"], 8, 1);
+}
+
+#[test]
+fn a_failing_write_costs_at_most_its_connection() {
+    sweep("sendto,sendmsg", &["EINTR"], 8, 0);
+    sweep("sendto,sendmsg", &["ECONNRESET", "EPIPE", "ENOBUFS", "ENOMEM"], 8, 1);
+}
+
+#[test]
+fn a_failing_connect_costs_at_most_that_attempt() {
+    let errors = ["ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL", "EPERM", "ETIMEDOUT", "ENOBUFS"];
+    sweep("connect", &errors, CLIENTS, 1);
+}
+
+#[test]
+fn a_failing_socket_option_or_shutdown_costs_at_most_its_connection() {
+    sweep("setsockopt", &["EINVAL", "ENOMEM"], 10, 0);
+    sweep("shutdown", &["ENOTCONN", "ENOMEM"], CLIENTS, 1);
+    sweep("getsockopt", &["ENOBUFS"], CLIENTS, 1);
+}
+
+#[test]
+fn an_interrupted_wait_costs_nothing_and_a_failing_one_ends_the_run_in_order() {
+    sweep("epoll_wait,epoll_pwait", &["EINTR"], 8, 0);
+    sweep("epoll_wait,epoll_pwait", &["ENOMEM", "EBADF"], 6, CLIENTS);
+}
+
+#[test]
+fn a_socket_that_the_poll_does_not_take_costs_at_most_its_connection() {
+    sweep("epoll_ctl", &["ENOSPC", "ENOMEM", "EPERM"], 14, 1);
+}
+
+#[test]
+fn a_socket_that_cannot_be_had_costs_at_most_its_attempt() {
+    sweep("socket", &["EMFILE", "ENFILE", "ENOBUFS"], 1 + CLIENTS, 1);
+    sweep("epoll_create1,eventfd2,bind,listen", &["EMFILE", "ENOMEM"], 2, 1);
+}
+
+/// The calls of a child that ran the scenario, with the process ids taken off.
+fn calls(name: &str, only: &str) -> Vec<String> {
+    let path = std::env::temp_dir().join(format!("ropewalk-{}-{name}", std::process::id()));
+    let text = path.to_str().unwrap();
+    let output = traced(name, &["-o", text, "-e", only]);
+    let calls = std::fs::read_to_string(&path).unwrap();
+    let _ = std::fs::remove_file(&path);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let without_pid =
+        |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned();
+    calls.lines().map(without_pid).collect()
+}
+
+#[test]
+fn each_socket_is_taken_off_the_poll_before_it_is_closed_and_registered_once() {
+    if !strace_works() {
+        return;
+    }
+    let mut watched = HashSet::new();
+    let mut registrations = 0;
+    for call in calls(SCENARIO, "trace=epoll_ctl,close") {
+        let arguments: Vec<&str> = call.split(['(', ',', ')']).map(str::trim).collect();
+        match arguments[..] {
+            ["epoll_ctl", _, "EPOLL_CTL_ADD", fd, ..] => {
+                registrations += 1;
+                assert!(watched.insert(fd.to_owned()), "{call}");
+            }
+            ["epoll_ctl", _, "EPOLL_CTL_MOD", ..] => panic!("a registration is never changed"),
+            ["epoll_ctl", _, "EPOLL_CTL_DEL", fd, ..] => assert!(watched.remove(fd), "{call}"),
+            ["close", fd, ..] => {
+                // The waker's descriptor goes with the poll itself.
+                assert!(!watched.contains(fd) || watched.len() == 1, "{call}: still watched");
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(registrations, 1 + 1 + 2 * CLIENTS, "the waker, the listener, the connections");
+}
+
+#[test]
+fn what_one_callback_writes_and_what_a_turn_writes_to_others_goes_in_one_call_each() {
+    const NAME: &str =
+        "what_one_callback_writes_and_what_a_turn_writes_to_others_goes_in_one_call_each";
+    const MEMBERS: usize = 5;
+    if is_child() {
+        let log = Log::default();
+        let everybody = log.clone();
+        let hook = move |transport: &mut Transport<'_>, event: &Event| {
+            if *event == Event::Made {
+                // Ten pieces of one's own.
+                (0..10).for_each(|_| transport.write(b"own "));
+            } else if matches!(event, Event::Data(_)) {
+                // A hundred lines to everybody else.
+                let me = transport.id();
+                for _ in 0..100 {
+                    for id in everybody.ids().into_iter().filter(|id| *id != me) {
+                        transport.context().write(id, b"broadcast\n");
+                    }
+                }
+            }
+        };
+        let (mut reactor, address) = up(recorders(&log, hook));
+        let clients: Vec<_> = (0..MEMBERS).map(|_| client(address)).collect();
+        turn_until(&mut reactor, "all made", |_| log.made() == MEMBERS);
+        std::io::Write::write_all(&mut &clients[0], b"go").unwrap();
+        for client in &clients[1..] {
+            assert_eq!(read_turning(&mut reactor, client, 1_040).len(), 1_040);
+        }
+        return;
+    }
+    if !strace_works() {
+        return;
+    }
+    let calls = calls(NAME, "trace=sendto,sendmsg");
+    let own = calls.iter().filter(|call| call.contains("\"own own ") && call.ends_with("= 40"));
+    assert_eq!(own.count(), MEMBERS, "{calls:?}");
+    let others = calls.iter().filter(|call| call.contains("broadcast"));
+    assert_eq!(others.count(), MEMBERS - 1, "one call each: {calls:?}");
+}

@@ -1,0 +1,293 @@
+//! Timers: when, in what order, and what they may do to each other.
+
+mod support;
+
+use ropewalk::{Context, Reactor, TimerId};
+use std::cell::{Cell, RefCell};
+use std::io::Write;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+use support::*;
+
+/// Notes of who has fired.
+type Fired = Rc<RefCell<Vec<u32>>>;
+
+fn note(fired: &Fired, name: u32) -> impl FnOnce(&mut Context) + 'static {
+    let fired = Rc::clone(fired);
+    move |_| fired.borrow_mut().push(name)
+}
+
+fn milliseconds(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+#[test]
+fn timers_fire_by_deadline_and_at_one_instant_in_the_order_of_scheduling() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let context = reactor.context();
+    let when = context.now() + milliseconds(5);
+    for (name, delay) in [(3, 5), (1, 2), (4, 5), (2, 2), (5, 5)] {
+        context.call_later(milliseconds(delay), note(&fired, name));
+    }
+    context.call_at(when, note(&fired, 6));
+    context.call_at(when, note(&fired, 7));
+    turn_until(&mut reactor, "all fired", |_| fired.borrow().len() == 7);
+    assert_eq!(*fired.borrow(), [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn a_timer_never_fires_early_and_fires_once() {
+    let mut reactor = Reactor::new().unwrap();
+    for delay in [Duration::from_micros(300), milliseconds(1), Duration::from_micros(7_900)] {
+        let fired = Rc::new(Cell::new(0));
+        let count = Rc::clone(&fired);
+        let begin = Instant::now();
+        reactor.context().call_later(delay, move |_| count.set(count.get() + 1));
+        turn_until(&mut reactor, "fired", |_| fired.get() > 0);
+        assert!(begin.elapsed() >= delay);
+        turns(&mut reactor, 3);
+        assert_eq!(fired.get(), 1);
+    }
+}
+
+#[test]
+fn waiting_for_a_timer_does_not_spin() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.context().call_later(Duration::from_micros(30_300), note(&fired, 1));
+    let mut count = 0;
+    while fired.borrow().is_empty() {
+        reactor.turn(None).unwrap();
+        count += 1;
+    }
+    assert!(count < 20, "{count} turns for one timer");
+}
+
+#[test]
+fn a_timer_may_cancel_its_sibling_that_is_due_in_the_same_pass() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let sibling: Rc<Cell<Option<TimerId>>> = Rc::default();
+    let context = reactor.context();
+    let cancels = {
+        let (fired, sibling) = (Rc::clone(&fired), Rc::clone(&sibling));
+        move |context: &mut Context| {
+            fired.borrow_mut().push(1);
+            let sibling = sibling.get().unwrap();
+            assert!(context.is_active(sibling));
+            assert!(context.cancel(sibling));
+            assert!(!context.is_active(sibling) && !context.cancel(sibling));
+        }
+    };
+    context.call_later(Duration::ZERO, cancels);
+    sibling.set(Some(context.call_later(Duration::ZERO, note(&fired, 2))));
+    context.call_later(Duration::ZERO, note(&fired, 3));
+    turn_until(&mut reactor, "fired", |_| fired.borrow().len() == 2);
+    turns(&mut reactor, 3);
+    assert_eq!(*fired.borrow(), [1, 3]);
+}
+
+#[test]
+fn a_timer_may_put_its_sibling_off_and_bring_another_forward() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let others: Rc<Cell<Option<(TimerId, TimerId)>>> = Rc::default();
+    let context = reactor.context();
+    let moves = {
+        let (fired, others) = (Rc::clone(&fired), Rc::clone(&others));
+        move |context: &mut Context| {
+            fired.borrow_mut().push(1);
+            let (due, far) = others.get().unwrap();
+            assert!(context.reset(due, milliseconds(20)));
+            assert!(context.reset(far, Duration::ZERO));
+        }
+    };
+    context.call_later(Duration::ZERO, moves);
+    let due = context.call_later(Duration::ZERO, note(&fired, 3));
+    let far = context.call_later(Duration::from_secs(3600), note(&fired, 2));
+    others.set(Some((due, far)));
+    turn_until(&mut reactor, "all fired", |_| fired.borrow().len() == 3);
+    assert_eq!(*fired.borrow(), [1, 2, 3]);
+}
+
+#[test]
+fn a_timer_that_fires_is_no_longer_there_to_cancel_or_reset() {
+    let own: Rc<Cell<Option<TimerId>>> = Rc::default();
+    let seen = Rc::new(Cell::new(false));
+    let mut reactor = Reactor::new().unwrap();
+    let tries = {
+        let (own, seen) = (Rc::clone(&own), Rc::clone(&seen));
+        move |context: &mut Context| {
+            let own = own.get().unwrap();
+            assert!(!context.is_active(own));
+            assert!(!context.cancel(own));
+            assert!(!context.reset(own, Duration::ZERO));
+            seen.set(true);
+        }
+    };
+    own.set(Some(reactor.context().call_later(Duration::ZERO, tries)));
+    turn_until(&mut reactor, "fired", |_| seen.get());
+}
+
+#[test]
+fn a_stale_timer_id_does_not_reach_the_timer_in_its_place() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let context = reactor.context();
+    let old = context.call_later(milliseconds(1), note(&fired, 1));
+    assert!(context.cancel(old));
+    let new = context.call_later(milliseconds(1), note(&fired, 2));
+    assert_ne!(old, new);
+    assert!(!context.cancel(old) && !context.reset(old, Duration::MAX) && !context.is_active(old));
+    assert!(context.is_active(new));
+    turn_until(&mut reactor, "fired", |_| *fired.borrow() == [2]);
+}
+
+#[test]
+fn a_time_that_is_past_means_the_next_turn() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let past = Instant::now().checked_sub(milliseconds(1)).unwrap();
+    reactor.context().call_at(past, note(&fired, 1));
+    assert!(fired.borrow().is_empty());
+    reactor.turn(Some(PATIENCE)).unwrap();
+    assert_eq!(*fired.borrow(), [1]);
+}
+
+#[test]
+fn what_a_timer_schedules_runs_in_a_later_turn_and_sockets_have_theirs_between() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let mut client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    client.write_all(b"between").unwrap();
+    let seen: Rc<RefCell<Vec<(u32, usize)>>> = Rc::default();
+    let first = {
+        let (seen, log) = (Rc::clone(&seen), log.clone());
+        move |context: &mut Context| {
+            seen.borrow_mut().push((1, log.data().len()));
+            let (again, past) = (Rc::clone(&seen), context.now() - milliseconds(1));
+            context.call_at(past, move |_| again.borrow_mut().push((2, log.data().len())));
+        }
+    };
+    reactor.context().call_later(Duration::ZERO, first);
+    reactor.turn(Some(PATIENCE)).unwrap();
+    assert_eq!(*seen.borrow(), [(1, 0)], "the second is not of this turn");
+    turn_until(&mut reactor, "the second", |_| seen.borrow().len() == 2);
+    assert_eq!(*seen.borrow(), [(1, 0), (2, 7)], "the data came between the two");
+}
+
+#[test]
+fn the_longest_delays_neither_panic_nor_fire_nor_disturb() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let context = reactor.context();
+    let year = Duration::from_secs(365 * 24 * 3600);
+    let mut far = Vec::new();
+    for delay in [Duration::MAX, Duration::from_secs(u64::MAX / 10), 30 * year, 25 * year / 365] {
+        far.push(context.call_later(delay, |_| panic!("too early")));
+    }
+    assert!(context.reset(far[2], Duration::MAX));
+    // With nothing but those, a turn waits for as long as it is told to.
+    reactor.turn(Some(milliseconds(1))).unwrap();
+    reactor.context().call_later(milliseconds(2), note(&fired, 1));
+    while fired.borrow().is_empty() {
+        reactor.turn(None).unwrap();
+    }
+    assert!(far.iter().all(|timer| reactor.context().is_active(*timer)));
+    for timer in far {
+        assert!(reactor.context().cancel(timer));
+    }
+    drop(reactor);
+    Reactor::new().unwrap().context().call_later(Duration::MAX, |_| panic!("too early"));
+}
+
+#[test]
+fn a_timeout_may_be_too_long_for_the_clock() {
+    let (log, failures) = (Log::default(), Failures::default());
+    let (mut reactor, address) = up(|| Echo);
+    let options = ropewalk::ConnectOptions::new().timeout(Duration::MAX);
+    let caller = Caller::new(&log, &failures, only_record);
+    reactor.context().connect_tcp_with(address, &options, caller).unwrap();
+    reactor.set_grace(Duration::MAX);
+    turn_until(&mut reactor, "connected", |_| log.made() == 1);
+    reactor.context().stop();
+    reactor.run().unwrap();
+    log.check(true);
+}
+
+#[test]
+fn timers_that_have_not_fired_are_kept_from_run_to_run() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let timer = reactor.context().call_later(milliseconds(5), note(&fired, 1));
+    reactor.context().stop();
+    reactor.run().unwrap();
+    assert!(fired.borrow().is_empty() && reactor.context().is_active(timer));
+    let stop = |context: &mut Context| context.stop();
+    reactor.context().call_later(milliseconds(10), stop);
+    reactor.run().unwrap();
+    assert_eq!(*fired.borrow(), [1]);
+}
+
+#[test]
+fn an_interval_whose_callback_is_slow_does_not_pile_up() {
+    fn tick(context: &mut Context, ticks: Rc<Cell<u32>>) {
+        ticks.set(ticks.get() + 1);
+        let begin = Instant::now();
+        while begin.elapsed() < milliseconds(8) {}
+        context.call_later(milliseconds(2), move |context| tick(context, ticks));
+    }
+    let ticks = Rc::new(Cell::new(0));
+    let mut reactor = Reactor::new().unwrap();
+    tick(reactor.context(), Rc::clone(&ticks));
+    for turn in 1..=10 {
+        let before = ticks.get();
+        reactor.turn(Some(PATIENCE)).unwrap();
+        assert!(ticks.get() <= before + 1, "one tick a turn at most, in turn {turn}");
+    }
+}
+
+#[test]
+fn an_idle_timer_that_fires_with_the_peers_end_loses_the_connection_once() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    for round in 1..=10 {
+        let client = client(address);
+        turn_until(&mut reactor, "made", |_| log.made() == round);
+        let id = log.ids()[round - 1];
+        drop(client);
+        // Timers come before sockets, and both are due in one turn.
+        reactor.context().call_later(Duration::ZERO, move |context| context.close(id));
+        turn_until(&mut reactor, "lost", |_| log.lost() == round);
+    }
+    turns(&mut reactor, 3);
+    log.check(true);
+}
+
+#[test]
+fn a_hundred_thousand_timers_scheduled_and_cancelled_leave_none() {
+    let mut reactor = Reactor::new().unwrap();
+    let context = reactor.context();
+    for _ in 0..100_000 {
+        let timer = context.call_later(Duration::from_secs(3600), |_| panic!("cancelled"));
+        assert!(context.cancel(timer));
+    }
+    assert!(format!("{context:?}").contains("timers: 0"), "{context:?}");
+}
+
+#[test]
+fn what_a_cancelled_timer_holds_is_dropped_at_once() {
+    let held = Rc::new(());
+    let mut reactor = Reactor::new().unwrap();
+    let inside = Rc::clone(&held);
+    let timer = reactor.context().call_later(Duration::from_secs(3600), move |_| drop(inside));
+    assert_eq!(Rc::strong_count(&held), 2);
+    reactor.context().cancel(timer);
+    assert_eq!(Rc::strong_count(&held), 1);
+    let inside = Rc::clone(&held);
+    reactor.context().call_later(Duration::from_secs(3600), move |_| drop(inside));
+    drop(reactor);
+    assert_eq!(Rc::strong_count(&held), 1);
+}
