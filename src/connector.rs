@@ -2,6 +2,7 @@
 
 use crate::error::{Action, Error};
 use crate::outbox::Outbox;
+use crate::stream::{Limits, WriteSide};
 use crate::timer::TimerId;
 use crate::world::TcpStream;
 use std::collections::VecDeque;
@@ -23,8 +24,11 @@ pub(crate) struct Connector {
     pub(crate) timer: TimerId,
     /// Whether the connection sends at once.
     pub(crate) nodelay: bool,
-    /// What was written before there was a connection.
+    /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,
+    pub(crate) write_side: WriteSide,
+    pub(crate) paused: bool,
+    pub(crate) limits: Limits,
     /// Hints that came with the news of being connected; the stream inherits them.
     pub(crate) readable: bool,
     pub(crate) more_follows: bool,

@@ -77,6 +77,7 @@ mod error;
 pub mod guide;
 mod handle;
 mod id;
+mod lingering;
 mod listener;
 mod logging;
 mod options;

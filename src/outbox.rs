@@ -8,9 +8,9 @@ use std::io::IoSlice;
 /// few times however much waits.
 const BUFFER_SIZE: usize = 64 * 1024;
 
-/// How many buffers one vectored write may carry: with [`BUFFER_SIZE`], up to 1 MiB, which is more
-/// than a socket takes at once.
-pub(crate) const SLICES: usize = 16;
+/// How many slices one vectored write may carry: four full buffers, which is a connection's budget,
+/// and a tail.
+pub(crate) const SLICES: usize = 5;
 
 /// The bytes that one connection has been given to send and the system has not taken yet.
 ///

@@ -77,7 +77,8 @@ pub trait Protocol: 'static {
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {}
 
     /// Somebody has called [`resume`](Transport::resume) after a pause. A protocol that keeps data
-    /// which it had not yet delivered to its own user goes on here: no new data need come.
+    /// which it had not yet delivered to its own user goes on here: no new data need come. It comes
+    /// before any data that was held back, and before the peer's end.
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {}
 
     /// The connection has ended. `transport` still tells its id and peer; what is written is

@@ -10,7 +10,7 @@ use crate::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::signals::Signals;
 use crate::world::{Clock, Event, Poller};
-use log::{debug, info, warn};
+use log::{info, warn};
 use std::fmt;
 use std::net::ToSocketAddrs;
 use std::time::Duration;
@@ -151,24 +151,29 @@ impl Reactor {
         let deadline = self.context().now().checked_add(self.grace);
         self.dispatcher.context.wind_down();
         self.dispatcher.end_turn();
-        let (sockets, bytes) = self.dispatcher.context.remainder();
+        let (sockets, bytes) = self.dispatcher.context.unfinished();
         if bytes > 0 {
             let grace = self.grace;
-            info!(target: REACTOR, "stopping: {bytes} bytes wait to be sent, for up to {grace:?}");
-        } else {
-            debug!(target: REACTOR, "stopping: {sockets} sockets linger");
+            info!(
+                target: REACTOR,
+                "stopping: {sockets} have {bytes} bytes to send, and up to {grace:?} for it"
+            );
         }
-        while self.dispatcher.context.remainder().0 > 0 {
+        // The first look does not wait: it finds out who is still sending.
+        let mut limit = Some(Duration::ZERO);
+        loop {
+            self.pass(limit)?;
+            let (sockets, bytes) = self.dispatcher.context.unfinished();
             let now = self.context().now();
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(now));
-            if left == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once() {
-                let (sockets, bytes) = self.dispatcher.context.remainder();
-                warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
-                break;
+            limit = deadline.map(|deadline| deadline.saturating_duration_since(now));
+            if sockets == 0 {
+                return Ok(());
             }
-            self.pass(left)?;
+            if limit == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once() {
+                warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// [`Context::listen_tcp`], before a run.

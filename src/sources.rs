@@ -2,8 +2,9 @@
 
 use crate::connector::Connector;
 use crate::id::{self, Id};
+use crate::lingering::Lingering;
 use crate::listener::Listener;
-use crate::stream::{Lingering, Stream};
+use crate::stream::Stream;
 use mio::Token;
 use slab::Slab;
 

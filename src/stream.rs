@@ -5,11 +5,10 @@ use crate::address::Address;
 use crate::logging::TCP;
 use crate::outbox::{Outbox, SLICES, Spares};
 use crate::reason::Reason;
-use crate::timer::TimerId;
 use crate::world::TcpStream;
 use log::trace;
 use std::io::{self, IoSlice};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// How many bytes one connection may read in a turn before the others are served: four full
 /// buffers, some 50 µs of work. A flood goes on in the next turn, behind all who were waiting.
@@ -27,11 +26,7 @@ const GATHER: usize = 16 * 1024;
 const HIGH_WATER: usize = 64 * 1024;
 
 /// How many bytes may wait when more is written, unless set: generous, and far from all memory.
-pub(crate) const WRITE_LIMIT: usize = 64 * 1024 * 1024;
-
-/// How long a closed socket lingers for the peer to end its side. nginx grants 5 seconds between
-/// two reads; this is for all of it, since what lingers only throws away.
-pub(crate) const LINGER: Duration = Duration::from_secs(2);
+const WRITE_LIMIT: usize = 64 * 1024 * 1024;
 
 /// One connection.
 #[derive(Debug)]
@@ -70,21 +65,34 @@ pub(crate) struct Stream {
     pub(crate) closing: Option<Reason>,
     /// It has ended, for this reason; only `connection_lost` is still to come.
     pub(crate) ended: Option<Reason>,
-    /// It was closed in order while the peer may still be sending: see [`Lingering`].
+    /// It was closed in order while the peer may still be sending: see [`Lingering`](crate::lingering::Lingering).
     pub(crate) lingers: bool,
 
-    /// Above so many waiting bytes the protocol is told to pause writing.
-    pub(crate) high_water: usize,
-    /// At so many or fewer it is told to resume.
-    pub(crate) low_water: usize,
-    /// A write that finds more than this waiting ends the connection.
-    pub(crate) write_limit: usize,
+    /// How much may wait.
+    pub(crate) limits: Limits,
 
     /// When it was made.
     pub(crate) since: Instant,
     /// Bytes in and out, for the log.
     pub(crate) received: u64,
     pub(crate) sent: u64,
+}
+
+/// How many bytes may wait to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Above so many the protocol is told to pause writing.
+    pub(crate) high_water: usize,
+    /// At so many or fewer it is told to resume.
+    pub(crate) low_water: usize,
+    /// A write that finds more than this ends the connection.
+    pub(crate) write_limit: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { high_water: HIGH_WATER, low_water: HIGH_WATER / 4, write_limit: WRITE_LIMIT }
+    }
 }
 
 /// How far the ending of our side has come.
@@ -125,9 +133,7 @@ impl Stream {
             closing: None,
             ended: None,
             lingers: false,
-            high_water: HIGH_WATER,
-            low_water: HIGH_WATER / 4,
-            write_limit: WRITE_LIMIT,
+            limits: Limits::default(),
             since,
             received: 0,
             sent: 0,
@@ -166,9 +172,9 @@ impl Stream {
         let waiting = self.outbox.len();
         !self.is_closing()
             && if self.told_to_pause {
-                waiting <= self.low_water
+                waiting <= self.limits.low_water
             } else {
-                waiting > self.high_water
+                waiting > self.limits.high_water
             }
     }
 
@@ -180,7 +186,7 @@ impl Stream {
 
     /// Reads once.
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
-        let result = retry(|| self.socket.read(buffer));
+        let result = self.socket.read(buffer);
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
             Ok(0) => {
@@ -230,12 +236,12 @@ impl Stream {
     /// taken; those that waited are off the outbox.
     fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
         let result = match self.outbox.only_slice() {
-            Some(bytes) if tail.is_empty() => retry(|| self.socket.write(bytes)),
-            Some([]) => retry(|| self.socket.write(tail)),
+            Some(bytes) if tail.is_empty() => self.socket.write(bytes),
+            Some([]) => self.socket.write(tail),
             _ => {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let filled = self.outbox.slices(tail, &mut slices);
-                retry(|| self.socket.write_vectored(&slices[..filled]))
+                self.socket.write_vectored(&slices[..filled])
             }
         };
         trace!(target: TCP, "{} write: {result:?}", self.peer);
@@ -250,47 +256,6 @@ impl Stream {
                 Ok(0)
             }
             Err(error) => Err(error),
-        }
-    }
-}
-
-/// The socket of a connection that has ended for us while the peer may still be sending.
-///
-/// To close a socket on which data arrives makes the system send a reset, and a reset destroys what
-/// the peer has not read yet: our last words. So our side is ended, and what comes in is thrown
-/// away until the peer ends its own, or until [`LINGER`] is over.
-#[derive(Debug)]
-pub(crate) struct Lingering {
-    pub(crate) socket: TcpStream,
-    pub(crate) readable: bool,
-    pub(crate) timer: TimerId,
-}
-
-impl Lingering {
-    /// Throws away what has come in, within the budget. Whether the peer has ended its side.
-    pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
-        let mut budget = READ_BUDGET;
-        while budget > 0 {
-            match retry(|| self.socket.read(buffer)) {
-                Ok(0) => return true,
-                Ok(count) => budget = budget.saturating_sub(count),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.readable = false;
-                    return false;
-                }
-                Err(_) => return true,
-            }
-        }
-        false
-    }
-}
-
-/// Does it again if a signal has interrupted it.
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
         }
     }
 }

@@ -122,6 +122,11 @@ impl<T> TimerQueue<T> {
         due.then(|| self.remove(0))
     }
 
+    /// Takes out the first timer, due or not.
+    pub(crate) fn pop(&mut self) -> Option<T> {
+        (!self.heap.is_empty()).then(|| self.remove(0).1)
+    }
+
     fn next_order(&mut self) -> u64 {
         self.scheduled += 1;
         self.scheduled - 1

@@ -277,7 +277,7 @@ fn what_the_peer_says_first_and_its_end_come_with_the_news_of_being_connected() 
 }
 
 #[test]
-fn a_thousand_attempts_at_once_all_get_their_answer() {
+fn two_hundred_attempts_at_once_all_get_their_answer() {
     let (log, failures) = (Log::default(), Failures::default());
     let served = Log::default();
     let (mut reactor, live) = up(recorders(&served, only_record));
@@ -337,4 +337,33 @@ fn a_peer_that_goes_away_while_it_waits_to_be_accepted_costs_nothing() {
     stays.read_exact(&mut buffer).unwrap();
     turn_until(&mut reactor, "the others are gone", |_| log.lost() == log.made() - 1);
     log.check(false);
+}
+
+#[test]
+fn what_is_asked_of_a_connection_before_it_is_there_is_done_once_it_is() {
+    let log = Log::default();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let failures = Failures::default();
+    let caller = Caller::new(&log, &failures, only_record);
+    let id = reactor.connect_tcp(listener.local_addr().unwrap(), caller).unwrap();
+    let context = reactor.context();
+    context.set_write_buffer_limits(id, 10, 0);
+    context.pause(id);
+    context.write(id, b"all that we say");
+    context.write_eof(id);
+    context.write(id, b"dropped");
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    peer.write_all(b"answer").unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    turns(&mut reactor, 3);
+    assert_eq!(read_all(&peer), b"all that we say");
+    assert!(reactor.context().is_paused(id));
+    assert_eq!(log.data(), b"", "nothing is delivered while it is paused");
+    reactor.context().resume(id);
+    turn_until(&mut reactor, "the answer", |_| log.data() == b"answer");
+    drop(peer);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.reasons(), ["Closed"], "our side ended first");
 }

@@ -264,3 +264,32 @@ fn a_client_that_ends_its_side_in_a_flood_is_still_served_in_turn() {
     turn_until(&mut reactor, "all lost", |_| log.lost() == 20);
     log.check(true);
 }
+
+#[test]
+fn a_connection_sends_within_a_budget_in_a_turn() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    let sent = pattern(4 * MUCH);
+    reactor.context().write(id, &sent);
+    turn_until(&mut reactor, "the socket is full", |reactor| {
+        let before = reactor.context().write_buffer_size(id);
+        reactor.turn(Some(Duration::from_millis(1))).unwrap();
+        before == reactor.context().write_buffer_size(id)
+    });
+    // Now the peer makes room for much more than a budget.
+    let (mut got, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
+    while let Some(Ok(count @ 1..)) = peek_now(&client, &mut buffer) {
+        got.extend_from_slice(&buffer[..count]);
+    }
+    let before = reactor.context().write_buffer_size(id);
+    turn_until(&mut reactor, "it sends again", |reactor| {
+        reactor.context().write_buffer_size(id) < before
+    });
+    let sent_in_a_turn = before - reactor.context().write_buffer_size(id);
+    assert!(sent_in_a_turn <= 256 * 1024 + 64 * 1024, "{sent_in_a_turn} bytes in one turn");
+    got.extend(read_turning(&mut reactor, &client, sent.len() - got.len()));
+    assert!(got == sent);
+}

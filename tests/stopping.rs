@@ -5,7 +5,7 @@ mod support;
 use ropewalk::{Context, Reactor, Transport};
 use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -276,4 +276,44 @@ fn one_who_closes_at_the_stop_keeps_its_own_reason() {
     reactor.run().unwrap();
     assert_eq!(reader.join().unwrap(), MUCH);
     assert_eq!(log.reasons(), ["Closed"]);
+}
+
+#[test]
+fn clients_that_keep_silent_do_not_hold_a_stop_up() {
+    let log = Log::default();
+    let (mut reactor, address) = up_patiently(&log, only_record);
+    let clients: Vec<TcpStream> = (0..20).map(|_| client(address)).collect();
+    turn_until(&mut reactor, "all made", |_| log.made() == 20);
+    // Nobody closes. A timer that is due long before any of them is given up must not fire.
+    let fired = Rc::new(Cell::new(false));
+    let noted = Rc::clone(&fired);
+    reactor.context().call_later(Duration::from_secs(1), move |_| noted.set(true));
+    reactor.context().stop();
+    reactor.run().unwrap();
+    assert!(!fired.get(), "the run has waited for somebody");
+    assert_eq!(log.reasons(), vec!["Stopped"; 20]);
+    for client in &clients {
+        assert_eq!(read_all(client), b"", "an orderly end, not a reset");
+    }
+}
+
+#[test]
+fn a_client_that_is_still_sending_at_the_stop_gets_our_last_words() {
+    let log = Log::default();
+    let (mut reactor, address) = up_patiently(&log, |transport, event| {
+        if *event == Event::Made {
+            transport.write(b"last words");
+        }
+    });
+    let mut talker = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    talker.write_all(&[0; 1_000_000]).unwrap();
+    reactor.context().stop();
+    let talking = thread::spawn(move || {
+        talker.write_all(&[0; 1_000_000]).unwrap();
+        talker.shutdown(Shutdown::Write).unwrap();
+        read_all(&talker)
+    });
+    reactor.run().unwrap();
+    assert_eq!(talking.join().unwrap(), b"last words");
 }

@@ -10,7 +10,7 @@ use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
-use crate::stream::Stream;
+use crate::stream::{Limits, Stream, WriteSide};
 use crate::world::TcpStream;
 use log::{debug, info};
 use std::fmt;
@@ -26,7 +26,7 @@ impl Context {
     /// [`connection_failed`](Factory::connection_failed), with the address and the reason.
     ///
     /// The id that is returned is that of the connection to be. What is [written](Self::write) to it
-    /// before it is there is sent once it is. [Closing](Self::close) or [aborting](Self::abort) it
+    /// before it is there is sent once it is, and what else is asked of it is done then. [Closing](Self::close) or [aborting](Self::abort) it
     /// before then gives the attempt up.
     ///
     /// If `address` is a name, its addresses are tried in the system's order until one answers.
@@ -96,6 +96,9 @@ impl Context {
                 timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
                 nodelay: options.nodelay,
                 early: Outbox::default(),
+                write_side: WriteSide::Open,
+                paused: false,
+                limits: Limits::default(),
                 readable: false,
                 more_follows: false,
             })))
@@ -172,6 +175,9 @@ impl Context {
         set_nodelay(id, &socket, connector.nodelay);
         let mut stream = Stream::new(socket, peer.clone(), self.now);
         stream.outbox = std::mem::take(&mut connector.early);
+        stream.write_side = connector.write_side;
+        stream.paused = connector.paused;
+        stream.limits = connector.limits;
         stream.readable = connector.readable;
         stream.more_follows = connector.more_follows;
         self.sources.replace(id, Source::Stream(stream));

@@ -5,7 +5,7 @@ use crate::context::{Context, Notice};
 use crate::id::Id;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::WriteSide;
+use crate::stream::{Limits, WriteSide};
 use std::io;
 
 /// # Connections
@@ -36,11 +36,13 @@ impl Context {
     /// and may go on sending. The connection ends when both sides have.
     #[doc(alias = "loseWriteConnection")]
     pub fn write_eof(&mut self, id: Id) {
-        if let Some(stream) = self.sources.stream_mut(id)
-            && stream.takes_writes()
-        {
-            stream.write_side = WriteSide::Ending;
-            self.flush(id);
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.takes_writes() => {
+                stream.write_side = WriteSide::Ending;
+                self.flush(id);
+            }
+            Some(Source::Connector(connector)) => connector.write_side = WriteSide::Ending,
+            _ => {}
         }
     }
 
@@ -55,7 +57,8 @@ impl Context {
     pub fn close(&mut self, id: Id) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                let reason = if stream.eof { Reason::ClosedByPeer } else { Reason::Closed };
+                let peer_was_first = stream.eof && stream.write_side == WriteSide::Open;
+                let reason = if peer_was_first { Reason::ClosedByPeer } else { Reason::Closed };
                 self.close_because(id, reason);
             }
             Some(Source::Listener(_)) => self.close_listener(id),
@@ -91,9 +94,13 @@ impl Context {
     #[doc(alias = "pause_reading")]
     #[doc(alias = "pauseProducing")]
     pub fn pause(&mut self, id: Id) {
-        if let Some(stream) = self.sources.stream_mut(id) {
-            stream.paused = true;
-            self.end_if_broken(id);
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) => {
+                stream.paused = true;
+                self.end_if_broken(id);
+            }
+            Some(Source::Connector(connector)) => connector.paused = true,
+            _ => {}
         }
     }
 
@@ -102,18 +109,24 @@ impl Context {
     #[doc(alias = "resume_reading")]
     #[doc(alias = "resumeProducing")]
     pub fn resume(&mut self, id: Id) {
-        if let Some(stream) = self.sources.stream_mut(id)
-            && stream.paused
-        {
-            stream.paused = false;
-            self.notices.push_back(Notice::Resumed(id));
-            self.enlist(id);
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.paused => {
+                stream.paused = false;
+                self.notices.push_back(Notice::Resumed(id));
+                self.enlist(id);
+            }
+            Some(Source::Connector(connector)) => connector.paused = false,
+            _ => {}
         }
     }
 
     /// Whether data is being held back by [`pause`](Self::pause).
     pub fn is_paused(&self, id: Id) -> bool {
-        self.sources.stream(id).is_some_and(|stream| stream.paused)
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.paused,
+            Some(Source::Connector(connector)) => connector.paused,
+            _ => false,
+        }
     }
 
     /// How many bytes wait to be sent: written, and not yet taken by the system.
@@ -132,8 +145,8 @@ impl Context {
     /// 16 KiB. A `low` above `high` counts as `high`.
     #[doc(alias = "bufferSize")]
     pub fn set_write_buffer_limits(&mut self, id: Id, high: usize, low: usize) {
-        if let Some(stream) = self.sources.stream_mut(id) {
-            (stream.high_water, stream.low_water) = (high, low.min(high));
+        if let Some(limits) = self.limits_mut(id) {
+            (limits.high_water, limits.low_water) = (high, low.min(high));
             self.check_marks(id);
         }
     }
@@ -142,8 +155,16 @@ impl Context {
     /// ends the connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit), so that a peer
     /// who never reads cannot take the memory.
     pub fn set_write_limit(&mut self, id: Id, bytes: usize) {
-        if let Some(stream) = self.sources.stream_mut(id) {
-            stream.write_limit = bytes;
+        if let Some(limits) = self.limits_mut(id) {
+            limits.write_limit = bytes;
+        }
+    }
+
+    fn limits_mut(&mut self, id: Id) -> Option<&mut Limits> {
+        match self.sources.get_mut(id)? {
+            Source::Stream(stream) => Some(&mut stream.limits),
+            Source::Connector(connector) => Some(&mut connector.limits),
+            _ => None,
         }
     }
 

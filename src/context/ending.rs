@@ -2,10 +2,11 @@
 
 use crate::context::{Context, Job, Notice, Stop};
 use crate::id::Id;
+use crate::lingering::{LINGER, Lingering};
 use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::{LINGER, Lingering, Stream, WriteSide};
+use crate::stream::{Stream, WriteSide};
 use log::debug;
 use std::io;
 
@@ -98,7 +99,10 @@ impl Context {
         let timer = self.schedule(LINGER, Job::LingerEnd(id));
         if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
             let Stream { socket, readable, .. } = stream;
-            self.sources.replace(id, Source::Lingering(Lingering { socket, readable, timer }));
+            self.sources.replace(
+                id,
+                Source::Lingering(Lingering { socket, readable, heard: false, timer }),
+            );
             if readable {
                 self.enlist(id);
             }
@@ -131,10 +135,17 @@ impl Context {
         }
     }
 
-    /// How many sockets are left, and how many bytes they have to send.
-    pub(crate) fn remainder(&self) -> (usize, usize) {
-        let waiting = self.sources.iter().map(|(id, _)| self.write_buffer_size(id));
-        waiting.fold((0, 0), |(sockets, bytes), waiting| (sockets + 1, bytes + waiting))
+    /// For how many sockets the end of a run has to wait, and how many bytes they have to send. One
+    /// that lingers counts if its peer is still sending.
+    pub(crate) fn unfinished(&self) -> (usize, usize) {
+        let counts = |source: &Source| match source {
+            Source::Lingering(lingering) => lingering.heard,
+            _ => true,
+        };
+        let unfinished = self.sources.iter().filter(|(_, source)| counts(source));
+        unfinished.fold((0, 0), |(sockets, bytes), (id, _)| {
+            (sockets + 1, bytes + self.write_buffer_size(id))
+        })
     }
 
     /// Ends the run without waiting for anybody.

@@ -6,7 +6,7 @@ use crate::id::Id;
 use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::{WRITE_LIMIT, WriteSide};
+use crate::stream::WriteSide;
 use log::{debug, trace};
 use std::io;
 
@@ -15,16 +15,19 @@ impl Context {
     pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
-                if stream.outbox.len() > stream.write_limit {
+                if stream.outbox.len() > stream.limits.write_limit {
                     self.end(id, Reason::WriteLimit);
                 } else if let Err(error) = stream.push(data, &mut self.spares) {
                     self.break_off(id, error.into());
                 }
             }
-            Some(Source::Connector(connector)) if connector.early.len() > WRITE_LIMIT => {
-                self.fail_connector(id, io::Error::other("too much waited to be sent"));
+            Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
+                if connector.early.len() > connector.limits.write_limit {
+                    self.fail_connector(id, io::Error::other("too much waited to be sent"));
+                } else {
+                    connector.early.push(data, &mut self.spares);
+                }
             }
-            Some(Source::Connector(connector)) => connector.early.push(data, &mut self.spares),
             _ => {}
         }
     }

@@ -110,6 +110,11 @@ impl Context {
         Some(job)
     }
 
+    /// Takes out the first timer, due or not.
+    pub(crate) fn take_timer(&mut self) -> Option<Job> {
+        self.timers.pop()
+    }
+
     pub(crate) fn until_next_timer(&self, now: Instant) -> Option<Duration> {
         self.timers.until_next(now)
     }

@@ -132,6 +132,9 @@ impl Dispatcher {
             self.settle();
         }
         self.cut_off();
+        while let Some(job) = self.context.take_timer() {
+            guarded("a timer", "drop", || drop(job));
+        }
     }
 
     /// Tells the owners what the callback that has just returned brought about; and what those

@@ -116,7 +116,10 @@ impl Dispatcher {
         };
         match self.context.adopt(socket, peer.clone(), nodelay) {
             Ok(id) => self.introduce(id, protocol, &peer),
-            Err(error) => warn!(target: TCP, "{listener} cannot take {peer} in: {error}"),
+            Err(error) => {
+                warn!(target: TCP, "{listener} cannot take {peer} in: {error}");
+                guarded(protocol.type_name(), "drop", || drop(protocol));
+            }
         }
     }
 

@@ -84,15 +84,15 @@ impl TcpStream {
     }
 
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(buffer)
+        retry(|| self.socket.read(buffer))
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes)
+        retry(|| self.socket.write(bytes))
     }
 
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE)
+        retry(|| SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE))
     }
 
     /// Sends the end of our side, after what the system has already taken.
@@ -120,5 +120,15 @@ impl TcpStream {
 
     pub(super) fn source(&mut self) -> &mut impl Source {
         &mut self.socket
+    }
+}
+
+/// Does it again if a signal has interrupted it.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
 }
