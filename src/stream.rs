@@ -63,6 +63,8 @@ pub(crate) struct Stream {
     /// No more data in or out but what waits; when that is sent, the connection ends for this
     /// reason.
     pub(crate) closing: Option<Reason>,
+    /// Data has come in since it was closed: the peer is still sending.
+    pub(crate) heard: bool,
     /// It has ended, for this reason; only `connection_lost` is still to come.
     pub(crate) ended: Option<Reason>,
     /// It was closed in order while the peer may still be sending: see [`Lingering`](crate::lingering::Lingering).
@@ -131,6 +133,7 @@ impl Stream {
             told_to_pause: false,
             broken: None,
             closing: None,
+            heard: false,
             ended: None,
             lingers: false,
             limits: Limits::default(),
@@ -195,6 +198,7 @@ impl Stream {
             }
             Ok(count) => {
                 self.received += count as u64;
+                self.heard |= self.closing.is_some();
                 let short = count < buffer.len() && TcpStream::SHORT_READ_MEANS_DRY;
                 if short && !self.more_follows {
                     self.readable = false;

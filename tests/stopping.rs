@@ -49,7 +49,7 @@ fn a_stop_in_any_callback_ends_the_run_and_everyone_is_told_once() {
         let (mut reactor, address) = up_patiently(&log, hook);
         let mut active = client(address);
         active.write_all(b"hello").unwrap();
-        active.shutdown(std::net::Shutdown::Write).unwrap();
+        active.shutdown(Shutdown::Write).unwrap();
         let idle = thread::spawn(move || read_all(&client(address)));
         reactor.run().unwrap();
         log.check(true);

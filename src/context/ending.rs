@@ -98,11 +98,9 @@ impl Context {
     fn linger(&mut self, id: Id) {
         let timer = self.schedule(LINGER, Job::LingerEnd(id));
         if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
-            let Stream { socket, readable, .. } = stream;
-            self.sources.replace(
-                id,
-                Source::Lingering(Lingering { socket, readable, heard: false, timer }),
-            );
+            let Stream { socket, readable, heard, .. } = stream;
+            let lingering = Lingering { socket, readable, heard, timer };
+            self.sources.replace(id, Source::Lingering(lingering));
             if readable {
                 self.enlist(id);
             }
