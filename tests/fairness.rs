@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 /// A turn that does not wait.
@@ -292,4 +292,38 @@ fn a_connection_sends_within_a_budget_in_a_turn() {
     assert!(sent_in_a_turn <= 256 * 1024 + 64 * 1024, "{sent_in_a_turn} bytes in one turn");
     got.extend(read_turning(&mut reactor, &client, sent.len() - got.len()));
     assert!(got == sent);
+}
+
+#[test]
+fn a_turn_does_not_wait_while_somebody_is_not_done() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let mut flood = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    flood.write_all(&pattern(1_500_000)).unwrap();
+    let begin = Instant::now();
+    while log.data().len() < 1_500_000 {
+        reactor.turn(Some(2 * PATIENCE)).unwrap();
+    }
+    assert!(begin.elapsed() < PATIENCE, "it waited for news of one that it knew to be ready");
+}
+
+#[test]
+fn calls_are_made_a_budget_at_a_time_and_a_socket_is_served_between() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let mut small = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let made = Arc::new(AtomicU64::new(0));
+    for _ in 0..5_000 {
+        let made = Arc::clone(&made);
+        let count = move |_: &mut Context| _ = made.fetch_add(1, Ordering::Relaxed);
+        reactor.handle().call(count).unwrap();
+    }
+    small.write_all(b"small").unwrap();
+    one_turn(&mut reactor);
+    let made_in_a_turn = made.load(Ordering::Relaxed);
+    assert!((1..5_000).contains(&made_in_a_turn), "{made_in_a_turn} calls in one turn");
+    assert_eq!(log.data(), b"small", "it was served in that turn");
+    turn_until(&mut reactor, "all calls", |_| made.load(Ordering::Relaxed) == 5_000);
 }

@@ -50,6 +50,7 @@ fn crowd(count: usize) -> (Reactor, Log, Vec<TcpStream>) {
     let (mut reactor, address) = up(recorders(&log, only_record));
     let clients = (0..count).map(|_| client(address)).collect();
     turn_until(&mut reactor, "all are there", |_| log.made() == count);
+    turns(&mut reactor, 3); // The poll has nothing more to say of them.
     (reactor, log, clients)
 }
 

@@ -18,7 +18,7 @@ impl Context {
     /// What is written after [`close`](Self::close), [`abort`](Self::abort) or
     /// [`write_eof`](Self::write_eof) is dropped. A write that finds more waiting than the
     /// [limit](Self::set_write_limit) ends the connection with
-    /// [`Reason::WriteLimit`](crate::Reason::WriteLimit).
+    /// [`Reason::WriteLimit`].
     ///
     /// In a callback of the connection itself, [`Transport::write`](crate::Transport::write) is
     /// shorter to write, and sends earlier.
@@ -152,7 +152,7 @@ impl Context {
     }
 
     /// Sets how many bytes may wait when more is written: 64 MiB unless set. A write that finds more
-    /// ends the connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit), so that a peer
+    /// ends the connection with [`Reason::WriteLimit`], so that a peer
     /// who never reads cannot take the memory.
     pub fn set_write_limit(&mut self, id: Id, bytes: usize) {
         if let Some(limits) = self.limits_mut(id) {
