@@ -488,6 +488,29 @@ fn a_close_with_unread_input_does_not_eat_the_last_reply() {
 }
 
 #[test]
+fn after_a_close_what_comes_in_is_thrown_away_while_what_waits_is_sent() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(
+        &log,
+        on_data(|transport| {
+            transport.write(&pattern(MUCH));
+            transport.close();
+        }),
+    ));
+    let mut client = client(address);
+    client.write_all(b"first").unwrap();
+    turn_until(&mut reactor, "the first", |_| !log.data().is_empty());
+    for _ in 0..5 {
+        client.write_all(b"too late").unwrap();
+        turns(&mut reactor, 2);
+    }
+    assert_eq!(log.lost(), 0, "much still waits");
+    assert!(read_all_turning(&mut reactor, &client).unwrap() == pattern(MUCH));
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.data(), b"first");
+}
+
+#[test]
 fn a_socket_that_lingers_is_let_go_when_its_peer_ends_or_after_a_while() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, on_made(|transport| transport.close())));
