@@ -9,7 +9,7 @@ use crate::logging::REACTOR;
 use crate::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::signals::Signals;
-use crate::world::{Clock, Event, Poller};
+use crate::world::{Event, Poller};
 use log::{info, warn};
 use std::fmt;
 use std::net::ToSocketAddrs;
@@ -66,11 +66,11 @@ impl Reactor {
     pub fn new() -> Result<Self, Error> {
         let start = |cause| Error::new(Action::Start, "", cause);
         let poller = Poller::new().map_err(start)?;
-        let registrar = poller.registrar().map_err(start)?;
+        let world = poller.world().map_err(start)?;
         let handle = Handle::new(poller.waker().map_err(start)?);
         Ok(Self {
             poller,
-            dispatcher: Dispatcher::new(Context::new(registrar, Clock, handle)),
+            dispatcher: Dispatcher::new(Context::new(world, handle)),
             buffer: vec![0; READ_SIZE],
             grace: GRACE,
             #[cfg(all(unix, feature = "signals"))]
@@ -237,8 +237,7 @@ impl Reactor {
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
         #[cfg(unix)]
         {
-            let registrar = &self.dispatcher.context.registrar;
-            let signals = Signals::catch(registrar)
+            let signals = Signals::catch(&self.dispatcher.context.world)
                 .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
             self.signals = Some(signals);
         }

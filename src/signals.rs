@@ -2,7 +2,7 @@
 
 use crate::context::Context;
 use crate::logging::SIGNAL;
-use crate::world::Registrar;
+use crate::world::World;
 use log::info;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -21,9 +21,9 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    pub(crate) fn catch(registrar: &Registrar) -> io::Result<Self> {
+    pub(crate) fn catch(world: &World) -> io::Result<Self> {
         let mut signals = signal_hook_mio::v1_0::Signals::new(SIGNALS)?;
-        registrar.register_signals(&mut signals)?;
+        world.watch_signals(&mut signals)?;
         Catchers::enter()?;
         Ok(Self { signals })
     }

@@ -134,13 +134,13 @@ impl Context {
             return None;
         };
         if let Some(mut socket) = connector.socket.take() {
-            self.registrar.deregister_stream(&mut socket);
+            self.world.forget_stream(&mut socket);
         }
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
         connector.address = address;
-        Some(TcpStream::connect(address).and_then(|mut socket| {
-            self.registrar.register_stream(&mut socket, id)?;
+        Some(self.world.connect(address).and_then(|mut socket| {
+            self.world.watch_stream(&mut socket, id)?;
             connector.socket = Some(socket);
             Ok(())
         }))
@@ -153,7 +153,7 @@ impl Context {
         }
         if let Some(Source::Connector(mut connector)) = self.sources.replace(id, Source::Gone) {
             if let Some(mut socket) = connector.socket.take() {
-                self.registrar.deregister_stream(&mut socket);
+                self.world.forget_stream(&mut socket);
             }
             self.timers.cancel(connector.timer);
             connector.early.clear(&mut self.spares);

@@ -81,11 +81,11 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.lingers => self.linger(id),
             Some(Source::Stream(stream)) => {
-                self.registrar.deregister_stream(&mut stream.socket);
+                self.world.forget_stream(&mut stream.socket);
                 self.sources.remove(id);
             }
             Some(Source::Lingering(lingering)) => {
-                self.registrar.deregister_stream(&mut lingering.socket);
+                self.world.forget_stream(&mut lingering.socket);
                 self.timers.cancel(lingering.timer);
                 self.sources.remove(id);
             }

@@ -11,7 +11,7 @@ use crate::options::ListenOptions;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::Stream;
-use crate::world::{TcpListener, TcpStream};
+use crate::world::TcpStream;
 use log::{info, warn};
 use std::fmt;
 use std::io;
@@ -102,12 +102,12 @@ impl Context {
     }
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
-        let mut socket = TcpListener::bind(address, options)?;
+        let mut socket = self.world.listen(address, options)?;
         let address = socket.local_address()?;
         let mut registered = Ok(());
-        let registrar = &self.registrar;
+        let world = &self.world;
         let id = self.sources.insert(|id| {
-            registered = registrar.register_listener(&mut socket, id);
+            registered = world.watch_listener(&mut socket, id);
             registered
                 .is_ok()
                 .then(|| Source::Listener(Listener::new(socket, address.clone(), options.nodelay)))
@@ -128,9 +128,9 @@ impl Context {
         nodelay: bool,
     ) -> io::Result<Id> {
         let mut registered = Ok(());
-        let (registrar, now) = (&self.registrar, self.now);
+        let (world, now) = (&self.world, self.now);
         let id = self.sources.insert(|id| {
-            registered = registrar.register_stream(&mut socket, id);
+            registered = world.watch_stream(&mut socket, id);
             registered.is_ok().then(|| {
                 set_nodelay(id, &socket, nodelay);
                 Source::Stream(Stream::new(socket, peer, now))
@@ -166,7 +166,7 @@ impl Context {
     pub(crate) fn close_listener(&mut self, id: Id) {
         if let Some(Source::Listener(mut listener)) = self.sources.replace(id, Source::Gone) {
             info!(target: TCP, "{id} no longer listening on {}", listener.address);
-            self.registrar.deregister_listener(&mut listener.socket);
+            self.world.forget_listener(&mut listener.socket);
             self.notices.push_back(Notice::Free(id));
         }
     }

@@ -15,7 +15,7 @@ use crate::outbox::Spares;
 use crate::protocol::Factory;
 use crate::sources::Sources;
 use crate::timer::TimerQueue;
-use crate::world::{Clock, Registrar};
+use crate::world::{Clock, World};
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
@@ -49,9 +49,8 @@ pub(crate) use timers::{Call, Job};
 /// [`Reactor::context`](crate::Reactor::context) before and between runs; timers and
 /// [`Handle::call`] are given one.
 pub struct Context {
-    /// What tells the poll which sockets to watch.
-    pub(crate) registrar: Registrar,
-    clock: Clock,
+    /// Where sockets come from, and what time it is there.
+    pub(crate) world: World,
     /// When the turn began, or rather when its poll returned.
     now: Instant,
 
@@ -99,11 +98,10 @@ pub(crate) enum Stop {
 }
 
 impl Context {
-    pub(crate) fn new(registrar: Registrar, clock: Clock, handle: Handle) -> Self {
-        let now = clock.now();
+    pub(crate) fn new(world: World, handle: Handle) -> Self {
+        let now = world.clock().now();
         Self {
-            registrar,
-            clock,
+            world,
             now,
             sources: Sources::default(),
             spares: Spares::default(),
@@ -133,12 +131,12 @@ impl Context {
 
     /// Reads the clock anew.
     pub(crate) fn refresh(&mut self) -> Instant {
-        self.now = self.clock.now();
+        self.now = self.world.clock().now();
         self.now
     }
 
     pub(crate) fn clock(&self) -> Clock {
-        self.clock
+        self.world.clock()
     }
 
     /// A handle to this reactor for other threads.

@@ -2,10 +2,9 @@
 
 use crate::id::Id;
 use crate::logging::REACTOR;
-use crate::world::{TcpListener, TcpStream};
-use log::{debug, trace};
-use mio::event::Source;
-use mio::{Events, Interest, Poll, Registry, Token};
+use crate::world::World;
+use log::trace;
+use mio::{Events, Poll, Token};
 use std::io;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ const WAKE: Token = Token(usize::MAX);
 
 /// The token of the signals; no [`Id`] has it.
 #[cfg(all(unix, feature = "signals"))]
-pub(crate) const SIGNALS: Token = Token(usize::MAX - Id::SLOTS - 1);
+pub(super) const SIGNALS: Token = Token(usize::MAX - Id::SLOTS - 1);
 
 /// Waits for events.
 #[derive(Debug)]
@@ -55,8 +54,9 @@ impl Poller {
         Ok(Self { poll: Poll::new()?, events: Events::with_capacity(EVENTS) })
     }
 
-    pub(crate) fn registrar(&self) -> io::Result<Registrar> {
-        Ok(Registrar { registry: self.poll.registry().try_clone()? })
+    /// The world whose sockets this poll waits for.
+    pub(crate) fn world(&self) -> io::Result<World> {
+        Ok(World::new(self.poll.registry().try_clone()?))
     }
 
     pub(crate) fn waker(&self) -> io::Result<Waker> {
@@ -95,49 +95,6 @@ impl Poller {
                 })
             }
         })
-    }
-}
-
-/// Tells the poll which sockets to watch.
-///
-/// Each socket is registered once, for everything and edge-triggered, and deregistered before it is
-/// closed: were its descriptor held elsewhere too, say by a child, the poll would go on reporting.
-#[derive(Debug)]
-pub(crate) struct Registrar {
-    registry: Registry,
-}
-
-impl Registrar {
-    pub(crate) fn register_stream(&self, stream: &mut TcpStream, id: Id) -> io::Result<()> {
-        // Urgent data is watched for because a read stops short before it (see `more_follows`).
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.registry.register(stream.source(), id.token(), interest)
-    }
-
-    pub(crate) fn register_listener(&self, listener: &mut TcpListener, id: Id) -> io::Result<()> {
-        self.registry.register(listener.source(), id.token(), Interest::READABLE)
-    }
-
-    #[cfg(all(unix, feature = "signals"))]
-    pub(crate) fn register_signals(&self, signals: &mut impl Source) -> io::Result<()> {
-        self.registry.register(signals, SIGNALS, Interest::READABLE)
-    }
-
-    pub(crate) fn deregister_stream(&self, stream: &mut TcpStream) {
-        self.deregister(stream.source());
-    }
-
-    pub(crate) fn deregister_listener(&self, listener: &mut TcpListener) {
-        self.deregister(listener.source());
-    }
-
-    fn deregister(&self, source: &mut impl Source) {
-        if let Err(error) = self.registry.deregister(source) {
-            debug!(target: REACTOR, "deregistering a socket: {error}");
-        }
     }
 }
 

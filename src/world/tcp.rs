@@ -15,7 +15,7 @@ pub(crate) struct TcpListener {
 }
 
 impl TcpListener {
-    pub(crate) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // On Unix this lets a server that is started anew have its port at once, though old
         // connections are still in TIME_WAIT; a port that is listened on stays refused. On Windows
@@ -62,7 +62,7 @@ impl TcpStream {
         cfg!(any(target_os = "linux", target_os = "android"));
 
     /// Begins to connect. The outcome is asked for by [`is_connected`](Self::is_connected).
-    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
+    pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
         mio::net::TcpStream::connect(address).map(|socket| Self { socket })
     }
 
