@@ -106,6 +106,16 @@ impl fmt::Debug for Handle {
 }
 
 /// The reactor has been dropped; what it was to do will not be done.
+///
+/// ```
+/// use ropewalk::{Reactor, ReactorGone};
+///
+/// let reactor = Reactor::new()?;
+/// let handle = reactor.handle();
+/// drop(reactor);
+/// assert_eq!(handle.call(|_| unreachable!()), Err(ReactorGone));
+/// # Ok::<(), ropewalk::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReactorGone;
 

@@ -69,6 +69,27 @@ pub trait Protocol: 'static {
     /// It comes after the callback in which that happened, not in the middle of it; a long loop of
     /// writes can ask for [`write_buffer_size`](Transport::write_buffer_size). What is written
     /// nevertheless is kept, up to the [limit](Transport::set_write_limit).
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    ///
+    /// /// An echo that reads no more from a peer that does not read.
+    /// struct PatientEcho;
+    ///
+    /// impl Protocol for PatientEcho {
+    ///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+    ///         transport.write(data);
+    ///     }
+    ///
+    ///     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.pause();
+    ///     }
+    ///
+    ///     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.resume();
+    ///     }
+    /// }
+    /// ```
     #[doc(alias = "pauseProducing")]
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {}
 

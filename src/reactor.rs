@@ -111,6 +111,17 @@ impl Reactor {
     /// programs that have a loop of their own, and for tests. [`stop`](Context::stop) only takes
     /// effect in [`run`](Self::run), which can be called for its sake.
     ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// for _frame in 0..3 {
+    ///     reactor.turn(Some(Duration::ZERO))?; // what has come, without waiting for more
+    ///     // … then draw.
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If the system's poll fails.
@@ -229,6 +240,17 @@ impl Reactor {
     /// ends it without waiting for anybody.
     ///
     /// Where there are no such signals this does nothing: there, Ctrl-C ends the process.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.stop_on_signals()?;
+    /// reactor.set_grace(Duration::from_secs(3));
+    /// # reactor.context().stop();
+    /// reactor.run()?; // until Ctrl-C
+    /// # Ok::<(), Error>(())
+    /// ```
     ///
     /// # Errors
     ///

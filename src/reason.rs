@@ -8,6 +8,20 @@ use std::io;
 ///
 /// Only [`Closed`](Self::Closed) and [`ClosedByPeer`](Self::ClosedByPeer) promise that every byte
 /// which was written has been handed to the system.
+///
+/// ```
+/// use ropewalk::Reason;
+///
+/// fn try_again(reason: &Reason) -> bool {
+///     match reason {
+///         Reason::Closed | Reason::Aborted | Reason::Stopped => false, // our own doing
+///         Reason::ClosedByPeer => false,
+///         _ => true,
+///     }
+/// }
+/// assert!(try_again(&Reason::Reset));
+/// assert_eq!(Reason::Reset.to_string(), "reset by the peer");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {

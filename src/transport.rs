@@ -98,6 +98,12 @@ impl<'a> Transport<'a> {
     }
 
     /// Sends several pieces, one after the other, as though they were one.
+    ///
+    /// ```
+    /// # fn answer(transport: &mut ropewalk::Transport<'_>, body: &[u8]) {
+    /// transport.write_sequence([b"answer: ".as_slice(), body, b"\r\n"]);
+    /// # }
+    /// ```
     #[doc(alias = "writeSequence")]
     #[doc(alias = "writelines")]
     pub fn write_sequence<'d>(&mut self, pieces: impl IntoIterator<Item = &'d [u8]>) {
@@ -108,6 +114,24 @@ impl<'a> Transport<'a> {
 
     /// Ends our side once all that was written has been sent; the peer sees the end of the data and
     /// may go on sending. The connection ends when both sides have.
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    ///
+    /// /// Asks one question, and says that it was the last.
+    /// struct Question(&'static str);
+    ///
+    /// impl Protocol for Question {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.write(self.0.as_bytes());
+    ///         transport.write_eof();
+    ///     }
+    ///
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
+    ///         println!("{}", String::from_utf8_lossy(data));
+    ///     }
+    /// }
+    /// ```
     #[doc(alias = "loseWriteConnection")]
     pub fn write_eof(&mut self) {
         self.context.write_eof(self.id);
@@ -166,6 +190,13 @@ impl<'a> Transport<'a> {
 
     /// Sets how many bytes may wait when more is written: 64 MiB unless set. A write that finds more
     /// ends the connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit).
+    ///
+    /// ```
+    /// # fn connection_made(transport: &mut ropewalk::Transport<'_>) {
+    /// // One who does not read a megabyte of what others say is not listening.
+    /// transport.set_write_limit(1024 * 1024);
+    /// # }
+    /// ```
     pub fn set_write_limit(&mut self, bytes: usize) {
         self.context.set_write_limit(self.id, bytes);
     }

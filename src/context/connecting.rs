@@ -73,6 +73,19 @@ impl Context {
 
     /// [`connect_tcp`](Self::connect_tcp) with other options than the defaults.
     ///
+    /// ```
+    /// # use ropewalk::{ConnectOptions, Error, Protocol, Reactor, Transport};
+    /// # use std::time::Duration;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// let options = ConnectOptions::new().timeout(Duration::from_secs(3));
+    /// reactor.context().connect_tcp_with("127.0.0.1:1", &options, || Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`connect_tcp`](Self::connect_tcp).

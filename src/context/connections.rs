@@ -11,6 +11,39 @@ use std::io;
 /// # Connections
 ///
 /// Each of these does nothing, or answers as though there were nothing, when the connection is gone.
+///
+/// ```
+/// use ropewalk::{Context, Id};
+///
+/// /// Asks everybody to leave but one.
+/// fn leave_alone(context: &mut Context, stays: Id) {
+///     let others: Vec<Id> = context.connections().filter(|&id| id != stays).collect();
+///     for id in others {
+///         context.write(id, b"We are closing.\r\n");
+///         context.close(id); // once that is sent
+///         assert!(context.is_closing(id));
+///     }
+/// }
+/// # use ropewalk::{Error, Protocol, Reactor, Transport};
+/// # use std::{io::Read, net::TcpStream};
+/// # struct Quiet;
+/// # impl Protocol for Quiet {
+/// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// # }
+/// # let mut reactor = Reactor::new()?;
+/// # let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
+/// # let mut clients = [0; 3].map(|_| TcpStream::connect(port.address()).unwrap());
+/// # while reactor.context().connections().count() < 3 {
+/// #     reactor.turn(None)?;
+/// # }
+/// # let stays = reactor.context().connections().next().unwrap();
+/// # leave_alone(reactor.context(), stays);
+/// # while reactor.context().connections().count() > 1 {
+/// #     reactor.turn(None)?;
+/// # }
+/// # assert_eq!(reactor.context().connections().next(), Some(stays));
+/// # Ok::<(), Error>(())
+/// ```
 impl Context {
     /// Sends `data` after all that was written before. It is sent when the turn ends, together with
     /// what else is written until then.

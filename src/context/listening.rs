@@ -76,6 +76,19 @@ impl Context {
 
     /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults.
     ///
+    /// ```
+    /// # use ropewalk::{Error, ListenOptions, Protocol, Reactor, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// let options = ListenOptions::new().backlog(16);
+    /// reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    ///
     /// # Errors
     ///
     /// As [`listen_tcp`](Self::listen_tcp).

@@ -72,6 +72,20 @@ impl Context {
     }
 
     /// Calls `call` once, at `when`; in the next turn if that is past.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// let context = reactor.context();
+    /// let noon = context.now() + Duration::from_millis(2);
+    /// let bell = context.call_at(noon, |context| context.stop());
+    /// // The clock is a millisecond slow.
+    /// context.reset(bell, Duration::from_millis(3));
+    /// reactor.run()?;
+    /// assert!(reactor.context().now() > noon);
+    /// # Ok::<(), Error>(())
+    /// ```
     #[doc(alias = "callAt")]
     pub fn call_at(&mut self, when: Instant, call: impl FnOnce(&mut Self) + 'static) -> TimerId {
         self.call_later(when.saturating_duration_since(self.now), call)
