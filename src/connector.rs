@@ -1,5 +1,6 @@
-//! Connections in the making. Floor 1: it tries the addresses and reports.
+//! Connections in the making. Floor 1: it knows what has become of the attempt, others make the next.
 
+use crate::address::Address;
 use crate::error::{Action, Error};
 use crate::outbox::Outbox;
 use crate::stream::{Limits, WriteSide};
@@ -35,11 +36,12 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
-    /// What has become of the attempt under way: `Ok(false)` as long as nothing has.
-    pub(crate) fn outcome(&mut self) -> io::Result<bool> {
+    /// What has become of the attempt under way: the peer's address if it has succeeded, and
+    /// `Ok(None)` as long as nothing has.
+    pub(crate) fn outcome(&mut self) -> io::Result<Option<Address>> {
         match self.refused.take() {
             Some(error) => Err(error),
-            None => self.socket.as_ref().map_or(Ok(false), TcpStream::is_connected),
+            None => self.socket.as_ref().map_or(Ok(None), TcpStream::connected_to),
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) struct Listener {
     pub(crate) nodelay: bool,
     /// It waits for its rest to end.
     pub(crate) resting: bool,
-    /// The trouble has been told, and nothing has been accepted since: it is not told again.
+    /// The trouble has been told, and clients have waited ever since: it is not told again.
     pub(crate) complained: bool,
 }
 
@@ -52,12 +52,12 @@ impl Listener {
         let result = self.socket.accept();
         trace!(target: TCP, "{} accept: {result:?}", self.address);
         match result {
-            Ok((stream, peer)) => {
-                self.complained = false;
-                Accepted::Connection(stream, peer)
-            }
+            Ok((stream, peer)) => Accepted::Connection(stream, peer),
             Err(error) => match error.kind() {
-                WouldBlock => Accepted::Dry,
+                WouldBlock => {
+                    self.complained = false;
+                    Accepted::Dry
+                }
                 // What accept(2) passes on from a connection that failed while it waited.
                 ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted
                 | NetworkDown | NetworkUnreachable | PermissionDenied | TimedOut => {

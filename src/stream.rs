@@ -39,15 +39,19 @@ pub(crate) struct Stream {
 
     /// A hint that reading is worth a try; `WouldBlock` clears it, or a short read.
     pub(crate) readable: bool,
-    /// A hint that writing is worth a try; only `WouldBlock` clears it.
+    /// A hint that writing is worth a try; `WouldBlock` clears it, or a short write.
     pub(crate) writable: bool,
     /// A short read does not clear `readable` now (see `Readiness`).
     pub(crate) more_follows: bool,
 
     /// The protocol wants no data for now.
     pub(crate) paused: bool,
+    /// Reading is to go on after a pause, once the protocol has been told.
+    pub(crate) resumed: bool,
     /// The peer has ended its side.
     pub(crate) eof: bool,
+    /// It did so while our side was open.
+    pub(crate) peer_was_first: bool,
     /// The poll has said that the socket has an error. A read tells which; where nobody reads, the
     /// socket is asked.
     pub(crate) failed: bool,
@@ -55,6 +59,9 @@ pub(crate) struct Stream {
     pub(crate) write_side: WriteSide,
     /// It is listed for the flush at the end of the turn, once.
     pub(crate) unflushed: bool,
+    /// More than the high-water mark waited, though it was sent since: a protocol that saw it and
+    /// stopped of itself has to hear that it may go on.
+    pub(crate) crossed: bool,
     /// The protocol was told to pause writing, and not yet to resume.
     pub(crate) told_to_pause: bool,
 
@@ -127,10 +134,13 @@ impl Stream {
             more_follows: false,
             paused: false,
             eof: false,
+            peer_was_first: false,
             failed: false,
             write_side: WriteSide::Open,
             unflushed: false,
+            crossed: false,
             told_to_pause: false,
+            resumed: false,
             broken: None,
             closing: None,
             heard: false,
@@ -159,7 +169,7 @@ impl Stream {
     /// Whether to read now. One that is closing reads even when paused, in order to throw away: a
     /// peer that first sends all it has would otherwise never get to read our last words.
     pub(crate) fn wants_read(&self) -> bool {
-        let wanted = !self.paused || self.closing.is_some();
+        let wanted = !(self.paused || self.resumed) || self.closing.is_some();
         self.readable && wanted && !self.eof && self.ended.is_none()
     }
 
@@ -170,18 +180,22 @@ impl Stream {
         self.ended.is_none() && self.broken.is_none() && (waiting || finishing)
     }
 
+    /// Whether more waits than the high-water mark.
+    pub(crate) fn is_over(&self) -> bool {
+        self.outbox.len() > self.limits.high_water
+    }
+
     /// Whether the marks were crossed since the protocol was told to pause or to resume.
     pub(crate) fn wants_to_tell_flow(&self) -> bool {
-        let waiting = self.outbox.len();
         !self.is_closing()
             && if self.told_to_pause {
-                waiting <= self.limits.low_water
+                self.outbox.len() <= self.limits.low_water
             } else {
-                waiting > self.limits.high_water
+                self.crossed || self.is_over()
             }
     }
 
-    /// The reason for which it has ended, the first time it is asked for.
+    /// The reason for which it has ended, to be given away once.
     pub(crate) fn take_end(&mut self) -> Option<Reason> {
         // What stays behind keeps the rest of the reactor from taking it for alive.
         Some(std::mem::replace(self.ended.as_mut()?, Reason::Closed))
@@ -194,6 +208,7 @@ impl Stream {
         match result {
             Ok(0) => {
                 self.eof = true;
+                self.peer_was_first = self.write_side == WriteSide::Open;
                 Filled::Eof
             }
             Ok(count) => {
@@ -212,6 +227,13 @@ impl Stream {
             }
             Err(error) => Filled::Failed(error),
         }
+    }
+
+    /// Whether more waits than may, and the socket does not take it.
+    pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
+        let is_beyond = |stream: &Self| stream.outbox.len() > stream.limits.write_limit;
+        // What was only gathered so far has not been offered. An error will be met again.
+        is_beyond(self) && (self.flush(spares).is_err() || is_beyond(self))
     }
 
     /// Takes `data` to be sent: behind what waits already, or, if it is long and the socket takes
@@ -239,19 +261,24 @@ impl Stream {
     /// One system call: what waits, then `tail`. Returns how many bytes of both together were
     /// taken; those that waited are off the outbox.
     fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
-        let result = match self.outbox.only_slice() {
-            Some(bytes) if tail.is_empty() => self.socket.write(bytes),
-            Some([]) => self.socket.write(tail),
+        let (offered, result) = match self.outbox.only_slice() {
+            Some(bytes) if tail.is_empty() => (bytes.len(), self.socket.write(bytes)),
+            Some([]) => (tail.len(), self.socket.write(tail)),
             _ => {
                 let mut slices = [IoSlice::new(&[]); SLICES];
                 let filled = self.outbox.slices(tail, &mut slices);
-                self.socket.write_vectored(&slices[..filled])
+                let slices = &slices[..filled];
+                let offered = slices.iter().map(|slice| slice.len()).sum();
+                (offered, self.socket.write_vectored(slices))
             }
         };
         trace!(target: TCP, "{} write: {result:?}", self.peer);
         match result {
             Ok(count) => {
                 self.sent += count as u64;
+                if count < offered && TcpStream::SHORT_WRITE_MEANS_FULL {
+                    self.writable = false;
+                }
                 self.outbox.advance(count.min(self.outbox.len()), spares);
                 Ok(count)
             }

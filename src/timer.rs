@@ -34,6 +34,8 @@ pub(crate) struct TimerQueue<T> {
     /// A heap with [`ARITY`] children to a node; the earliest deadline is in front.
     heap: Vec<Due>,
     timers: Slab<Timer<T>>,
+    /// With so few timers left it is worth a try to give memory back.
+    shrink_at: usize,
     /// How many times a timer was scheduled so far. It orders equal deadlines and serves as serial.
     scheduled: u64,
 }
@@ -63,7 +65,7 @@ const KEPT: usize = 1024;
 
 impl<T> TimerQueue<T> {
     pub(crate) fn new(epoch: Instant) -> Self {
-        Self { epoch, heap: Vec::new(), timers: Slab::new(), scheduled: 0 }
+        Self { epoch, heap: Vec::new(), timers: Slab::new(), shrink_at: 0, scheduled: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -78,6 +80,7 @@ impl<T> TimerQueue<T> {
         let slot = self.timers.insert(Timer { serial: order, position, job }) as u32;
         self.heap.push(Due { deadline: self.deadline(now, delay), order, slot });
         self.rise(position as usize);
+        self.shrink_at = self.shrink_at.max(self.heap.len() / 4);
         TimerId { slot, serial: order }
     }
 
@@ -153,12 +156,13 @@ impl<T> TimerQueue<T> {
         (TimerId { slot: due.slot, serial: timer.serial }, timer.job)
     }
 
+    /// Tried when three quarters are gone, and again when half of the rest are: so that it costs little
+    /// even if a timer in a high slot stays, and with it the slots below.
     fn give_memory_back(&mut self) {
-        if self.heap.capacity() > KEPT && self.heap.len() < self.heap.capacity() / 4 {
-            self.heap.shrink_to(self.heap.capacity() / 2);
-        }
-        if self.timers.capacity() > KEPT && self.timers.is_empty() {
-            self.timers = Slab::new();
+        if self.heap.len() <= self.shrink_at && self.timers.capacity() > KEPT {
+            self.shrink_at = self.heap.len() / 2;
+            self.heap.shrink_to_fit();
+            self.timers.shrink_to_fit();
         }
     }
 
@@ -286,6 +290,19 @@ mod tests {
             assert_eq!(queue.cancel(id), Some(0));
         }
         assert_eq!(queue.len(), 0);
+        assert!(queue.heap.capacity() <= KEPT && queue.timers.capacity() <= KEPT);
+    }
+
+    #[test]
+    fn one_that_stays_does_not_keep_the_memory_of_the_others() {
+        let (mut queue, now) = queue();
+        let heartbeat = queue.schedule(now, milliseconds(5), 1);
+        let ids: Vec<TimerId> =
+            (0..100_000).map(|_| queue.schedule(now, milliseconds(9), 0)).collect();
+        for id in ids {
+            queue.cancel(id);
+        }
+        assert!(queue.is_active(heartbeat));
         assert!(queue.heap.capacity() <= KEPT && queue.timers.capacity() <= KEPT);
     }
 

@@ -119,3 +119,14 @@ fn a_long_write_is_not_gathered_and_keeps_its_place() {
     let all = read_turning(&mut reactor, &clients[0], 100_014);
     assert_eq!(all, [b"short, ".as_slice(), &pattern(100_000), b", short"].concat());
 }
+
+#[test]
+fn a_short_write_is_not_followed_by_one_that_would_only_say_no() {
+    let (mut reactor, log, _clients) = crowd(1);
+    let id = log.ids()[0];
+    begin_count();
+    reactor.context().write(id, &pattern(4 * MUCH));
+    turns(&mut reactor, 2);
+    assert!(reactor.context().write_buffer_size(id) > 0, "the socket is full");
+    assert_eq!(count("WouldBlock"), 0);
+}

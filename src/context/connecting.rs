@@ -176,17 +176,17 @@ impl Context {
         }
     }
 
-    /// Makes a connection of a connector that has its socket connected, under the same id. `None`
-    /// if it is not one.
-    pub(crate) fn establish(&mut self, id: Id) -> Option<Address> {
+    /// Makes a connection with `peer` of a connector that has its socket connected, under the same id.
+    pub(crate) fn establish(&mut self, id: Id, peer: Address) {
         let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
-            return None;
+            return;
         };
-        let socket = connector.socket.take()?;
-        let peer = Address::from(connector.address);
+        let Some(socket) = connector.socket.take() else {
+            return;
+        };
         self.timers.cancel(connector.timer);
         set_nodelay(id, &socket, connector.nodelay);
-        let mut stream = Stream::new(socket, peer.clone(), self.now);
+        let mut stream = Stream::new(socket, peer, self.now);
         stream.outbox = std::mem::take(&mut connector.early);
         stream.write_side = connector.write_side;
         stream.paused = connector.paused;
@@ -194,12 +194,22 @@ impl Context {
         stream.readable = connector.readable;
         stream.more_follows = connector.more_follows;
         self.sources.replace(id, Source::Stream(stream));
-        Some(peer)
     }
 
-    /// An attempt to connect has taken too long, whatever addresses are left.
+    /// An attempt to connect has taken too long, whatever addresses are left. But the last word has
+    /// the socket: it may be connected, and only its turn not have come.
     pub(crate) fn time_out(&mut self, id: Id) {
-        self.fail_connector(id, io::Error::new(io::ErrorKind::TimedOut, "timed out"));
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return;
+        };
+        match connector.outcome() {
+            Ok(Some(_)) => self.enlist(id),
+            Ok(None) => {
+                let cause = io::Error::new(io::ErrorKind::TimedOut, "timed out");
+                self.fail_connector(id, cause);
+            }
+            Err(error) => self.fail_connector(id, error),
+        }
     }
 
     pub(super) fn resolve(
@@ -207,14 +217,18 @@ impl Context {
         action: Action,
         address: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Vec<SocketAddr>, Error> {
-        let name = || format!("{address:?}");
+        let name = || format!("{address:?}").trim_matches('"').to_owned();
         if self.stop != Stop::No {
             let cause = io::Error::other("the reactor is stopping");
             return Err(Error::new(action, name(), cause));
         }
         match address.to_socket_addrs() {
             Ok(addresses) => Ok(addresses.collect()),
-            Err(cause) => Err(Error::new(action, name(), cause)),
+            // Whatever the system calls it, it is the address that could not be made sense of.
+            Err(cause) => {
+                let cause = io::Error::new(io::ErrorKind::InvalidInput, cause);
+                Err(Error::new(action, name(), cause))
+            }
         }
     }
 }

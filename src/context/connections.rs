@@ -1,7 +1,7 @@
 //! What may be asked of connections, by id.
 
 use crate::address::Address;
-use crate::context::{Context, Notice};
+use crate::context::Context;
 use crate::id::Id;
 use crate::reason::Reason;
 use crate::sources::Source;
@@ -90,8 +90,8 @@ impl Context {
     pub fn close(&mut self, id: Id) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                let peer_was_first = stream.eof && stream.write_side == WriteSide::Open;
-                let reason = if peer_was_first { Reason::ClosedByPeer } else { Reason::Closed };
+                let first = stream.peer_was_first;
+                let reason = if first { Reason::ClosedByPeer } else { Reason::Closed };
                 self.close_because(id, reason);
             }
             Some(Source::Listener(_)) => self.close_listener(id),
@@ -145,7 +145,7 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.paused => {
                 stream.paused = false;
-                self.notices.push_back(Notice::Resumed(id));
+                stream.resumed = true;
                 self.enlist(id);
             }
             Some(Source::Connector(connector)) => connector.paused = false,

@@ -7,6 +7,7 @@ use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
 use crate::stream::{Stream, WriteSide};
+use crate::world::TcpStream;
 use log::debug;
 use std::io;
 
@@ -56,7 +57,8 @@ impl Context {
         };
         stream.write_side = WriteSide::Ended;
         stream.lingers = ended.is_ok() && !stream.eof;
-        self.end(id, ended.err().map_or(reason, broken_by_peer));
+        let ended = ended.map_err(|error| broken_by_peer(&stream.socket, error));
+        self.end(id, ended.err().unwrap_or(reason));
     }
 
     /// Ends a connection now, for `reason`. Its protocol is told after the running callback.
@@ -162,11 +164,12 @@ impl Context {
     }
 }
 
-/// Ending our side can only fail because the connection is gone already, though nobody has read the
-/// reason: shutdown(2) says ENOTCONN for a connection that was reset.
-pub(super) fn broken_by_peer(error: io::Error) -> Reason {
-    match error.kind() {
-        io::ErrorKind::NotConnected => Reason::Reset,
+/// Ending our side can only fail because the connection is gone already: shutdown(2) says ENOTCONN
+/// for each way of being gone. Which one it was, the socket knows, unless it has told before.
+pub(super) fn broken_by_peer(socket: &TcpStream, error: io::Error) -> Reason {
+    match (socket.take_error(), error.kind()) {
+        (Ok(Some(cause)), _) => cause.into(),
+        (_, io::ErrorKind::NotConnected) => Reason::Reset,
         _ => error.into(),
     }
 }

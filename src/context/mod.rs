@@ -81,8 +81,6 @@ pub(crate) enum Notice {
     Free(Id),
     /// A connection has ended: tell its protocol, then free its slot.
     Lost(Id),
-    /// Reading goes on after a pause: tell the protocol.
-    Resumed(Id),
     /// A listener or connector was made: seat its factory.
     Seat(Id, Box<dyn Factory>),
 }

@@ -15,7 +15,7 @@ impl Context {
     pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
-                if stream.outbox.len() > stream.limits.write_limit {
+                if stream.is_beyond_limit(&mut self.spares) {
                     self.end(id, Reason::WriteLimit);
                 } else if let Err(error) = stream.push(data, &mut self.spares) {
                     self.break_off(id, error.into());
@@ -39,6 +39,7 @@ impl Context {
             self.check_marks(id);
             return;
         };
+        stream.crossed |= stream.is_over();
         if let Err(error) = stream.flush(&mut self.spares) {
             self.break_off(id, error.into());
         } else if !stream.outbox.is_empty() {
@@ -66,9 +67,7 @@ impl Context {
                 self.flush(id);
             }
         }
-        if self.unflushed.is_empty() {
-            self.unflushed = listed;
-        }
+        self.unflushed = listed; // Its memory is kept; flushing writes to nobody else.
     }
 
     /// Writing has failed: the connection is broken. What the peer sent before it broke may still be
@@ -106,7 +105,10 @@ impl Context {
         match stream.socket.shutdown_write() {
             Ok(()) if stream.eof => self.close(id),
             Ok(()) => debug!(target: TCP, "{id} ended our side"),
-            Err(error) => self.break_off(id, broken_by_peer(error)),
+            Err(error) => {
+                let reason = broken_by_peer(&stream.socket, error);
+                self.break_off(id, reason);
+            }
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Dispatcher {
     owners: Vec<Option<Owner>>,
     calls: Calls,
     watch: Watch,
+    /// What is scheduled after this belongs to a later turn.
+    mark: u64,
 }
 
 /// The callback object of a socket.
@@ -43,7 +45,7 @@ impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
-        Self { context, owners: Vec::new(), calls, watch }
+        Self { context, owners: Vec::new(), calls, watch, mark: 0 }
     }
 
     pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
@@ -67,12 +69,15 @@ impl Dispatcher {
     pub(crate) fn begin_turn(&mut self) {
         let now = self.context.refresh();
         self.watch.start(now);
+        self.mark = self.context.timer_mark();
     }
 
-    /// Attends to what was asked for between two turns.
-    pub(crate) fn catch_up(&mut self) {
+    /// Attends to what was asked for between two turns. Whether there was anything.
+    pub(crate) fn catch_up(&mut self) -> bool {
+        let busy = self.context.is_busy();
         self.begin_turn();
         self.end_turn();
+        busy
     }
 
     /// What was written is sent, and who has something to hear hears it.
@@ -99,9 +104,8 @@ impl Dispatcher {
     /// Fires the timers that are due, within the budget. What they schedule is left to the next
     /// turn, and what they cancel does not fire.
     pub(crate) fn fire_timers(&mut self) {
-        let mark = self.context.timer_mark();
         for _ in 0..TIMERS {
-            let Some(job) = self.context.pop_due(mark) else { break };
+            let Some(job) = self.context.pop_due(self.mark) else { break };
             match job {
                 Job::Call(call) => {
                     let name = call.name();
@@ -118,13 +122,18 @@ impl Dispatcher {
 
     /// Whatever is left is ended without waiting, and everyone is told.
     pub(crate) fn cut_off(&mut self) {
-        self.context.cut_off();
-        self.settle();
+        self.context.stop();
+        // Those that were closed in order linger once they have been told; then they go, too.
+        for _ in 0..2 {
+            self.context.cut_off();
+            self.settle();
+        }
     }
 
     /// The end of the reactor itself: calls that were sent are made, later ones refused, and
     /// everyone is told.
     pub(crate) fn shut(&mut self) {
+        self.begin_turn();
         self.context.stop();
         for call in self.calls.close() {
             let name = call.name();
@@ -163,13 +172,6 @@ impl Dispatcher {
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
                 Notice::Lost(id) => self.tell_lost(id),
-                Notice::Resumed(id) => {
-                    if !self.context.is_paused(id) && !self.context.is_closing(id) {
-                        self.call(id, "reading_resumed", |protocol, transport| {
-                            protocol.reading_resumed(transport);
-                        });
-                    }
-                }
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
             }
         }
@@ -186,13 +188,10 @@ impl Dispatcher {
         let Some(Some(Owner::Protocol(protocol))) = self.owners.get_mut(id.slot()) else {
             return;
         };
+        let who = protocol.type_name();
         let mut transport = Transport::new(&mut self.context, id);
-        let returned = guarded(protocol.type_name(), callback, || {
-            body(protocol.as_mut(), &mut transport);
-        });
-        if let Some(took) = self.watch.look() {
-            self.watch.complain(protocol.type_name(), callback, took, self.context.ready.len());
-        }
+        let returned = guarded(who, callback, || body(protocol.as_mut(), &mut transport));
+        self.look(who, callback);
         match returned {
             Some(()) => self.context.flush(id),
             None => self.context.end(id, Reason::Panicked),
@@ -208,6 +207,7 @@ impl Dispatcher {
             return;
         }
         stream.told_to_pause = !stream.told_to_pause;
+        stream.crossed = false;
         if stream.told_to_pause {
             self.call(id, "pause_writing", |protocol, transport| protocol.pause_writing(transport));
         } else {

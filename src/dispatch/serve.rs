@@ -39,6 +39,7 @@ impl Dispatcher {
     /// Sends what waits, then reads and delivers until the socket is dry or the budget spent.
     fn serve_stream(&mut self, id: Id, buffer: &mut [u8]) {
         self.context.flush(id);
+        self.tell_resumed(id);
         let mut budget = READ_BUDGET;
         loop {
             self.settle();
@@ -75,6 +76,20 @@ impl Dispatcher {
         }
     }
 
+    /// In its own turn, not within the `resume`: two who resume each other would never end.
+    fn tell_resumed(&mut self, id: Id) {
+        let stream = self.context.sources.stream_mut(id);
+        let resumed = stream.is_some_and(|stream| {
+            let wanted = !stream.paused && !stream.is_closing();
+            wanted && std::mem::take(&mut stream.resumed)
+        });
+        if resumed {
+            self.call(id, "reading_resumed", |protocol, transport| {
+                protocol.reading_resumed(transport);
+            });
+        }
+    }
+
     fn tell_eof(&mut self, id: Id) {
         debug!(target: TCP, "{id} the peer ended its side");
         self.call(id, "eof_received", |protocol, transport| protocol.eof_received(transport));
@@ -88,24 +103,31 @@ impl Dispatcher {
 
     /// Accepts until nobody waits or the budget is spent.
     fn serve_listener(&mut self, id: Id) {
+        let mut spoiled = None;
         for _ in 0..ACCEPTS {
             let Some(Source::Listener(listener)) = self.context.sources.get_mut(id) else {
                 return;
             };
             match listener.accept() {
                 Accepted::Connection(socket, peer) => {
+                    spoiled = None;
                     let nodelay = listener.nodelay;
                     self.welcome(id, socket, peer, nodelay);
                     self.settle();
                 }
                 Accepted::Spoiled(error) => {
                     debug!(target: TCP, "{id} a client was gone before it was accepted: {error}");
+                    spoiled = Some(error);
                 }
                 Accepted::Dry => return,
                 Accepted::Exhausted(error) => return self.context.begin_rest(id, &error),
             }
         }
-        self.context.enlist(id);
+        match spoiled {
+            // Not one that was gone, but one that is refused before it is taken off the queue.
+            Some(error) => self.context.begin_rest(id, &error),
+            None => self.context.enlist(id),
+        }
     }
 
     /// Has a protocol built for a connection that was accepted.
@@ -129,10 +151,10 @@ impl Dispatcher {
             return;
         };
         match connector.outcome() {
-            Ok(false) => {}
+            Ok(None) => {}
             Err(error) => self.context.connect_next(id, error),
-            Ok(true) => {
-                let Some(peer) = self.context.establish(id) else { return };
+            Ok(Some(peer)) => {
+                self.context.establish(id, peer.clone());
                 let built = self.build(id, &peer);
                 if let Some(Owner::Factory(factory)) = self.unseat(id) {
                     guarded(factory.type_name(), "drop", || drop(factory));

@@ -61,15 +61,19 @@ impl TcpStream {
     pub(crate) const SHORT_READ_MEANS_DRY: bool =
         cfg!(any(target_os = "linux", target_os = "android"));
 
-    /// Begins to connect. The outcome is asked for by [`is_connected`](Self::is_connected).
+    /// Whether a write that takes less than it was given has filled the socket. Linux remembers that
+    /// somebody waits for room then, and the poll will tell of it.
+    pub(crate) const SHORT_WRITE_MEANS_FULL: bool = Self::SHORT_READ_MEANS_DRY;
+
+    /// Begins to connect. The outcome is asked for by [`connected_to`](Self::connected_to).
     pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
         mio::net::TcpStream::connect(address).map(|socket| Self { socket })
     }
 
-    /// `Ok(false)` while the attempt goes on. Being writable proves nothing: the error is asked
+    /// The peer; `Ok(None)` while the attempt goes on. Being writable proves nothing: the error is asked
     /// for, then the peer, and a socket that has met itself (a closed port in the range from which
     /// the system chose ours) counts as refused.
-    pub(crate) fn is_connected(&self) -> io::Result<bool> {
+    pub(crate) fn connected_to(&self) -> io::Result<Option<Address>> {
         if let Some(error) = self.socket.take_error()? {
             return Err(error);
         }
@@ -77,8 +81,8 @@ impl TcpStream {
             Ok(peer) if self.socket.local_addr()? == peer => {
                 Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself"))
             }
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Ok(peer) => Ok(Some(peer.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(None),
             Err(error) => Err(error),
         }
     }
