@@ -20,6 +20,8 @@
 //!     --demo               the server and three clients in one reactor; ends by itself
 //!     --help               this text
 
+#[path = "support/stdout.rs"]
+mod stdout;
 mod support;
 
 use lexopt::Parser;
@@ -104,11 +106,14 @@ fn main() -> ExitCode {
         reactor.stop_on_signals()?;
         let listen = if demo { "127.0.0.1:0" } else { &*listen };
         let port = reactor.listen_tcp(listen, chat.factory())?;
-        println!("listening on {}", port.address());
+        stdout::say(format_args!("listening on {}", port.address()));
         if demo {
             play(reactor.context(), port.address())?;
         } else {
-            println!("join in other terminals: cargo run --example chat_client {}", port.address());
+            let address = port.address();
+            stdout::say(format_args!(
+                "join in other terminals: cargo run --example chat_client {address}"
+            ));
         }
         Ok(reactor.run()?)
     })

@@ -17,6 +17,8 @@
 //!     --demo              the clock and a client in one reactor, faster; ends by itself
 //!     --help              this text
 
+#[path = "support/stdout.rs"]
+mod stdout;
 mod support;
 
 use lexopt::prelude::*;
@@ -145,11 +147,12 @@ fn main() -> ExitCode {
             tick: Rc::default(),
             dismissal: None,
         })?;
-        println!("listening on {}", port.address());
+        stdout::say(format_args!("listening on {}", port.address()));
         if demo {
             reactor.connect_tcp(port.address(), Listener::default)?;
         } else {
-            println!("hear it tick with: cargo run --example connect {}", port.address());
+            let address = port.address();
+            stdout::say(format_args!("hear it tick with: cargo run --example connect {address}"));
         }
         Ok(reactor.run()?)
     })

@@ -19,6 +19,8 @@
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
+#[path = "support/stdout.rs"]
+mod stdout;
 mod support;
 
 use lexopt::prelude::*;
@@ -168,7 +170,9 @@ fn main() -> ExitCode {
             let missing = || Failure::Usage("--to HOST:PORT is missing".to_owned());
             let to = to.ok_or_else(missing)?;
             let proxy = serve(&mut reactor, &listen, &to)?;
-            println!("who goes there is taken to {to}: cargo run --example connect {proxy}");
+            stdout::say(format_args!(
+                "who goes there is taken to {to}: cargo run --example connect {proxy}"
+            ));
         }
         Ok(reactor.run()?)
     })
@@ -181,6 +185,6 @@ fn serve(reactor: &mut Reactor, listen: &str, to: &str) -> Result<Address, Failu
         servers.map_err(|error| Failure::Run(format!("cannot proxy to {to}: {error}")))?;
     let servers: Rc<[SocketAddr]> = servers.collect();
     let port = reactor.listen_tcp(listen, move || End::New(Rc::clone(&servers)))?;
-    println!("listening on {}", port.address());
+    stdout::say(format_args!("listening on {}", port.address()));
     Ok(port.address().clone())
 }

@@ -16,6 +16,8 @@
 //!     --demo              the server and two clients in one reactor; ends by itself
 //!     --help              this text
 
+#[path = "support/stdout.rs"]
+mod stdout;
 mod support;
 
 use lexopt::prelude::*;
@@ -64,6 +66,15 @@ impl LineHandler for Asker {
                 _ => lines.send_line(format!("type a number from 1 to {MOST}, or ping")),
             },
         }
+    }
+
+    /// Who does not read the answers is asked for no more questions.
+    fn pause_writing(&mut self, lines: &mut LineTransport<'_>) {
+        lines.pause();
+    }
+
+    fn resume_writing(&mut self, lines: &mut LineTransport<'_>) {
+        lines.resume();
     }
 
     fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &str) {
@@ -190,14 +201,15 @@ fn main() -> ExitCode {
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let port =
             reactor.listen_tcp(listen, move || LineReceiver::new(Asker { jobs: jobs.clone() }))?;
-        println!("listening on {}", port.address());
+        stdout::say(format_args!("listening on {}", port.address()));
         let handle = reactor.handle();
         thread::spawn(move || work(&queue, &handle));
         if demo {
             let hasty = reactor.connect_tcp(port.address(), || Hasty)?;
             reactor.connect_tcp(port.address(), move || LineReceiver::new(Patient { hasty }))?;
         } else {
-            println!("ask it with: cargo run --example connect {}", port.address());
+            let address = port.address();
+            stdout::say(format_args!("ask it with: cargo run --example connect {address}"));
         }
         Ok(reactor.run()?)
     })

@@ -437,3 +437,50 @@ fn a_stop_ends_everybody_in_order() {
         assert_eq!(client.text(), "");
     }
 }
+
+#[test]
+fn who_leaves_without_reading_what_waits_is_gone_for_the_others_at_once() {
+    for leave in ["/quit", "the end of his side"] {
+        let mut house = House::new(Chat::new().without_flood_limit());
+        let mut alice = house.guest("alice");
+        let mut bob = house.guest("bob");
+        house.caught_up(&mut alice);
+        let line = "x".repeat(1000);
+        let waiting = |house: &mut House| {
+            let context = house.reactor.context();
+            context.connections().map(|id| context.write_buffer_size(id)).max().unwrap_or_default()
+        };
+        // Bob does not read from here on.
+        while waiting(&mut house) < 50_000 {
+            for _ in 0..50 {
+                house.says(&mut alice, &line);
+            }
+        }
+        match leave {
+            "/quit" => house.says(&mut bob, "/quit"),
+            _ => bob.stream().shutdown(Shutdown::Write).unwrap(),
+        }
+        house.until(&mut alice, "* bob left\n");
+        assert!(waiting(&mut house) > 0, "he has not read it");
+        assert_eq!(house.reactor.context().connections().count(), 2);
+        let mut new_bob = house.guest("bob");
+        house.says(&mut new_bob, "hello");
+        house.until(&mut alice, "<bob> hello\n");
+    }
+}
+
+#[test]
+fn a_pasted_page_is_said_in_parts_with_a_turn_for_the_others_between() {
+    let mut house = House::new(Chat::new());
+    let mut alice = house.guest("alice");
+    let mut bob = house.guest("bob");
+    house.caught_up(&mut alice);
+    assert_eq!(alice.send_some("page\n".repeat(500).as_bytes()), 2_500);
+    let mut heard = 0;
+    while heard < 500 {
+        house.reactor.turn(Some(Duration::from_millis(20))).unwrap();
+        let before = heard;
+        heard = bob.text().matches("<alice> page\n").count();
+        assert!(heard - before <= 50, "{} lines in one turn", heard - before);
+    }
+}

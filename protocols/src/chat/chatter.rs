@@ -10,15 +10,25 @@ use log::info;
 use ropewalk::Reason;
 use std::fmt;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// Where everyone begins.
 const LOBBY: &str = "lobby";
+
+/// How long someone who has left is given to read what still waits for him.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+
+/// How many lines one is heard in a turn. Each goes to everybody in the room, so a pasted page may be
+/// much work; the others are served between its parts.
+const LINES_A_TURN: u32 = 50;
 
 /// One connection of a [`Chat`], made by [`Chat::protocol`].
 #[derive(Debug)]
 pub struct Chatter {
     chat: Chat,
     pace: Pace,
+    /// The turn in which he was heard last, and how many lines he has said in it.
+    heard: Option<(Instant, u32)>,
     /// `None` until he has a name.
     seat: Option<Seat>,
 }
@@ -32,7 +42,7 @@ struct Seat {
 
 impl Chatter {
     pub(super) fn new(chat: Chat) -> Self {
-        Self { chat, pace: Pace::default(), seat: None }
+        Self { chat, pace: Pace::default(), heard: None, seat: None }
     }
 }
 
@@ -60,17 +70,13 @@ impl LineHandler for Chatter {
         self.keep_pace(lines);
     }
 
+    fn eof_received(&mut self, lines: &mut LineTransport<'_>, _unfinished: &str) {
+        self.leave(lines, "");
+        close(lines);
+    }
+
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {
-        let Some(Seat { name, room }) = self.seat.take() else {
-            return;
-        };
-        info!(target: LOG, "{} {name} left {room}: {reason}", lines.id());
-        let mut hall = self.chat.hall.borrow_mut();
-        hall.leave(&room, lines.id());
-        hall.release(&name);
         let why = match reason {
-            // Everybody is leaving: nobody is left to be told.
-            Reason::Stopped => return,
             Reason::WriteLimit => " (too slow)",
             Reason::Reset => " (connection reset)",
             Reason::TimedOut => " (timed out)",
@@ -78,7 +84,7 @@ impl LineHandler for Chatter {
             Reason::Panicked => " (our fault)",
             _ => "",
         };
-        hall.tell_room(lines.context(), &room, None, format_args!("* {name} left{why}"));
+        self.leave(lines, why);
     }
 }
 
@@ -87,7 +93,7 @@ impl Chatter {
     /// The first line is a name.
     fn introduce(&mut self, lines: &mut LineTransport<'_>, name: &str) {
         if name == "/quit" {
-            return quit(lines);
+            return self.quit(lines);
         }
         match self.claim(lines, name) {
             Some(name) => {
@@ -115,7 +121,7 @@ impl Chatter {
                 answer(lines, format_args!("in {room}: {people}"));
             }
             Command::Help => HELP.iter().for_each(|line| answer(lines, format_args!("{line}"))),
-            Command::Quit => quit(lines),
+            Command::Quit => self.quit(lines),
             Command::Incomplete(usage) => answer(lines, format_args!("usage: {usage}")),
             Command::Unknown(command) => {
                 let command = Harmless(command);
@@ -194,21 +200,43 @@ impl Chatter {
         self.chat.hall.borrow_mut().tell_room(lines.context(), room, Some(id), text);
     }
 
-    /// Reads no more from someone who talks too fast, until he has earned his next line.
+    fn quit(&mut self, lines: &mut LineTransport<'_>) {
+        lines.send_line("* goodbye");
+        self.leave(lines, "");
+        close(lines);
+    }
+
+    /// Gives the seat and the name up, the first time it is called; the room is told.
+    fn leave(&mut self, lines: &mut LineTransport<'_>, why: &str) {
+        let Some(Seat { name, room }) = self.seat.take() else {
+            return;
+        };
+        info!(target: LOG, "{} {name} left {room}{why}", lines.id());
+        let mut hall = self.chat.hall.borrow_mut();
+        hall.leave(&room, lines.id());
+        hall.release(&name);
+        // When everybody is leaving, nobody is left to be told.
+        if !lines.context().is_stopping() {
+            hall.tell_room(lines.context(), &room, None, format_args!("* {name} left{why}"));
+        }
+    }
+
+    /// Reads no more from someone who talks too fast, until he has earned his next line; nor, in this
+    /// turn, from someone who has said much in it.
     fn keep_pace(&mut self, lines: &mut LineTransport<'_>) {
         let now = lines.context().now();
-        let Some(limit) = &self.chat.flood_limit else {
-            return;
-        };
-        let Some(slowed) = self.pace.spend(limit, now) else {
-            return;
-        };
-        if slowed.is_new {
+        let slowed = self.chat.flood_limit.as_ref().and_then(|limit| self.pace.spend(limit, now));
+        if slowed.as_ref().is_some_and(|slowed| slowed.is_new) {
             answer(lines, format_args!("you talk too fast, and are read more slowly"));
         }
-        let id = lines.id();
-        lines.pause();
-        lines.context().call_later(slowed.wait, move |context| context.resume(id));
+        let said = self.heard.filter(|(turn, _)| *turn == now).map_or(1, |(_, said)| said + 1);
+        self.heard = Some((now, said));
+        let turn_is_over = (said >= LINES_A_TURN).then_some(Duration::ZERO);
+        if let Some(wait) = slowed.map(|slowed| slowed.wait).or(turn_is_over) {
+            let id = lines.id();
+            lines.pause();
+            lines.context().call_later(wait, move |context| context.resume(id));
+        }
     }
 }
 
@@ -217,7 +245,9 @@ fn answer(lines: &mut LineTransport<'_>, text: fmt::Arguments<'_>) {
     writeln!(lines, "* {text}");
 }
 
-fn quit(lines: &mut LineTransport<'_>) {
-    lines.send_line("* goodbye");
+/// Sends what waits and ends the connection; but who does not read it is not waited for.
+fn close(lines: &mut LineTransport<'_>) {
+    let id = lines.id();
     lines.close();
+    lines.context().call_later(LAST_WORDS, move |context| context.abort(id));
 }

@@ -10,7 +10,15 @@ pub(super) const RULE: &str = "a name has 1 to 20 letters, digits, _ or -";
 pub(super) fn is_acceptable(name: &str) -> bool {
     let length = name.chars().take(MAX_LENGTH + 1).count();
     (1..=MAX_LENGTH).contains(&length)
-        && name.chars().all(|character| character.is_alphanumeric() || "_-".contains(character))
+        && name.chars().all(|character| {
+            character.is_alphanumeric() && !is_invisible(character) || "_-".contains(character)
+        })
+}
+
+/// The fillers of Hangul count as letters and show nothing: with one of them at its end, a name would
+/// look like another's.
+fn is_invisible(character: char) -> bool {
+    matches!(character, '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}')
 }
 
 /// The same for names that differ in case only.
@@ -28,7 +36,18 @@ mod tests {
         {
             assert!(is_acceptable(good), "{good}");
         }
-        for bad in ["", " ", "a b", "123456789012345678901", "/join", "a:b", "\x1b", "*", "<a>"] {
+        for bad in [
+            "",
+            " ",
+            "a b",
+            "123456789012345678901",
+            "/join",
+            "a:b",
+            "\x1b",
+            "*",
+            "<a>",
+            "a\u{3164}",
+        ] {
             assert!(!is_acceptable(bad), "{bad}");
         }
     }
