@@ -34,6 +34,7 @@ pub struct Error {
 /// What was tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
+    #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
     CatchSignals,
     Connect,
     Listen,

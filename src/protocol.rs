@@ -14,8 +14,9 @@ use std::any::type_name;
 ///
 /// ```text
 /// connection_made                            first, once
-///   data_received | reading_resumed          any number of times, until
+///   data_received                            any number of times, until
 ///   eof_received                             at most once; no data after it
+///   reading_resumed                          after each resume that follows a pause
 ///   pause_writing, resume_writing            in turns, beginning with a pause
 /// connection_lost                            last, once
 /// ```

@@ -81,7 +81,7 @@ impl Reactor {
     /// Turns until [`stop`](Context::stop) is called, then ends in order:
     ///
     /// 1. Listeners close; attempts to connect are given up, and their factories told.
-    /// 2. No more data is delivered. Connections send what waits, within the
+    /// 2. From the next turn on no more data is delivered. Connections send what waits, within the
     ///    [grace](Self::set_grace). Those of whom nothing waits end at once.
     /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
     ///    [`Reason::Stopped`](crate::Reason::Stopped).

@@ -44,7 +44,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// `None`, with the source dropped, when all slots are taken or all serials are used up.
+    /// `None` when all slots are taken, all serials are used up, or `build` declines.
     pub(crate) fn insert(&mut self, build: impl FnOnce(Id) -> Option<Source>) -> Option<Id> {
         let vacant = self.entries.vacant_entry();
         if vacant.key() >= Id::SLOTS || self.next_serial >= Id::SERIALS {

@@ -22,8 +22,9 @@ impl Context {
     /// Connects to `address` over TCP; `factory` builds the protocol once the connection is there.
     ///
     /// Exactly one of two things follows, never before this callback has returned: the factory is
-    /// asked for a protocol, which hears `connection_made`; or the factory hears
-    /// [`connection_failed`](Factory::connection_failed), with the address and the reason.
+    /// asked for a protocol, which hears `connection_made` (unless it refuses, and so closes the
+    /// connection); or the factory hears [`connection_failed`](Factory::connection_failed), with the
+    /// address and the reason.
     ///
     /// The id that is returned is that of the connection to be. What is [written](Self::write) to it
     /// before it is there is sent once it is, and what else is asked of it is done then. [Closing](Self::close) or [aborting](Self::abort) it

@@ -46,7 +46,7 @@ use std::io;
 /// ```
 impl Context {
     /// Sends `data` after all that was written before. It is sent when the turn ends, together with
-    /// what else is written until then.
+    /// what else is written until then; a long piece may be sent at once.
     ///
     /// What is written after [`close`](Self::close), [`abort`](Self::abort) or
     /// [`write_eof`](Self::write_eof) is dropped. A write that finds more waiting than the
@@ -80,7 +80,8 @@ impl Context {
     }
 
     /// Ends a connection once all that was written has been sent. No more data is delivered, and
-    /// what is written after this is dropped.
+    /// what is written after this is dropped. A peer that does not read is waited for as long as the
+    /// system does; [`abort`](Self::abort) from a timer sets an end to it.
     ///
     /// Given the id of a listener, it stops listening, at once; its connections stay. Given the id
     /// of a connection that is not there yet, it gives the attempt up.

@@ -91,7 +91,8 @@ pub(crate) enum Stop {
     No,
     /// End in order.
     Wanted,
-    /// End without waiting for anybody.
+    /// End without waiting for anybody: a second signal asks for it.
+    #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
     AtOnce,
 }
 

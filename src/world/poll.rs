@@ -1,6 +1,5 @@
 //! The poll: which sockets have something to say.
 
-use crate::id::Id;
 use crate::logging::REACTOR;
 use crate::world::World;
 use log::trace;
@@ -12,12 +11,12 @@ use std::time::Duration;
 /// the system reports in turn; more than this at once only delays the timers.
 const EVENTS: usize = 1024;
 
-/// The token of the waker; no [`Id`] has it.
+/// The token of the waker; no [`Id`](crate::Id) has it.
 const WAKE: Token = Token(usize::MAX);
 
-/// The token of the signals; no [`Id`] has it.
+/// The token of the signals; no [`Id`](crate::Id) has it.
 #[cfg(all(unix, feature = "signals"))]
-pub(super) const SIGNALS: Token = Token(usize::MAX - Id::SLOTS - 1);
+pub(super) const SIGNALS: Token = Token(usize::MAX - crate::Id::SLOTS - 1);
 
 /// Waits for events.
 #[derive(Debug)]
