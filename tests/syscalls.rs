@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 /// How many clients the scenario has; each says so many lines.
@@ -284,4 +284,29 @@ fn what_one_callback_writes_and_what_a_turn_writes_to_others_goes_in_one_call_ea
     assert_eq!(own.count(), MEMBERS, "{calls:?}");
     let others = calls.iter().filter(|call| call.contains("broadcast"));
     assert_eq!(others.count(), MEMBERS - 1, "one call each: {calls:?}");
+}
+
+/// Each refusal seemed to be of one client, and the next was asked for at once.
+#[test]
+fn an_accept_that_is_refused_before_it_takes_a_client_does_not_spin() {
+    if is_child() {
+        let (mut reactor, address) = up(|| Echo);
+        let _client = client(address);
+        let (begin, mut turns) = (Instant::now(), 0);
+        while begin.elapsed() < Duration::from_millis(500) {
+            reactor.turn(Some(Duration::from_millis(100))).unwrap();
+            turns += 1;
+        }
+        assert!(turns < 50, "{turns} turns in half a second: it spins");
+        return;
+    }
+    if !strace_works() {
+        return;
+    }
+    for error in ["EPERM", "ENETDOWN", "EMFILE"] {
+        let inject = format!("inject=accept4:error={error}");
+        let name = "an_accept_that_is_refused_before_it_takes_a_client_does_not_spin";
+        let output = traced(name, &["-e", "trace=accept4", "-e", &inject]);
+        assert!(output.status.success(), "{error}: {}", String::from_utf8_lossy(&output.stdout));
+    }
 }
