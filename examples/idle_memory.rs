@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! cargo run --release --example idle_memory            # 9,000 connections
-//! cargo run --release --example idle_memory 1000
+//! cargo run --release --example idle_memory 5000
 //! ```
+//!
+//! It needs two descriptors a connection (`ulimit -n 20000`).
 //!
 //! One reactor accepts so many connections from this same process, each with a protocol that holds
 //! nothing. The program reads its resident memory (proc(5), `/proc/self/statm`) before and after,
@@ -14,7 +16,7 @@ use ropewalk::{Error, Protocol, Reactor, Transport};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{env, fs, io};
 
 /// The most that a connection may cost, in bytes.
@@ -68,8 +70,12 @@ fn grow(
         for _ in 0..64.min(count - clients.len()) {
             clients.push(TcpStream::connect(address)?);
         }
+        let begin = Instant::now();
         while reactor.context().connections().count() < clients.len() {
             turn(reactor)?;
+            if begin.elapsed() > Duration::from_secs(5) {
+                return Err("no descriptors are left; raise the limit with `ulimit -n`".into());
+            }
         }
     }
     Ok(())

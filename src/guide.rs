@@ -239,6 +239,8 @@
 //!         self.timer = Some(transport.context().call_later(self.patience, move |context| {
 //!             context.write(id, b"Too slow.\r\n");
 //!             context.close(id);
+//!             // One who does not even read that is not waited for.
+//!             context.call_later(Duration::from_secs(10), move |context| context.abort(id));
 //!         }));
 //!     }
 //!
@@ -255,18 +257,19 @@
 //!     }
 //! }
 //!
-//! // A test: a real client, in a thread, against a reactor on a port of the system's choice.
+//! // A test: a real client, in a thread, against a reactor on a port of the system's choice, which is
+//! // turned until the client is done. Should the client panic, the test fails where it is joined.
 //! let mut reactor = Reactor::new()?;
 //! let patience = Duration::from_millis(10);
 //! let port = reactor.listen_tcp("127.0.0.1:0", move || Impatient { patience, timer: None })?;
-//! let (address, handle) = (port.address().clone(), reactor.handle());
+//! let address = port.address().clone();
 //! let client = std::thread::spawn(move || {
 //!     let mut client = std::net::TcpStream::connect(address).unwrap();
-//!     let said = std::io::read_to_string(&mut client).unwrap();
-//!     handle.stop().unwrap();
-//!     said
+//!     std::io::read_to_string(&mut client).unwrap()
 //! });
-//! reactor.run()?;
+//! while !client.is_finished() {
+//!     reactor.turn(Some(patience))?;
+//! }
 //! assert_eq!(client.join().unwrap(), "Too slow.\r\n");
 //! # Ok::<(), ropewalk::Error>(())
 //! ```
@@ -276,6 +279,8 @@
 //! - [`Protocol`](crate::Protocol) states the order of all callbacks.
 //! - [`pause_writing`](crate::Protocol::pause_writing) and [`pause`](crate::Transport::pause) are for
 //!   peers that are too slow, or too fast.
-//! - [`Factory`](crate::Factory) refuses clients, and hears of failed attempts to connect.
+//! - [`connect_tcp`](crate::Context::connect_tcp) calls others; [`Factory`](crate::Factory) hears of
+//!   attempts that failed, and refuses clients.
+//! - [`stop_on_signals`](crate::Reactor::stop_on_signals) has Ctrl-C end a run in order.
 //! - [`Handle`](crate::Handle) lets threads do long work.
 //! - The programs in `examples/` show each of these at work.

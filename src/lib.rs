@@ -42,6 +42,8 @@
 //! # Logging
 //!
 //! The reactor logs through the [`log`] crate, under one target for each subsystem; they are stable.
+//! To see it, have a program set a logger up, such as env_logger, and run it with
+//! `RUST_LOG=ropewalk=info`.
 //!
 //! | target | of |
 //! |---|---|

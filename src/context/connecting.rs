@@ -30,6 +30,10 @@ impl Context {
     /// before it is there is sent once it is, and what else is asked of it is done then. [Closing](Self::close) or [aborting](Self::abort) it
     /// before then gives the attempt up.
     ///
+    /// After 30 seconds the attempt has failed ([`ConnectOptions::timeout`]). A factory serves one
+    /// attempt; to try again, connect again with a new one, later (`call_later`), unless the reactor
+    /// [is stopping](Self::is_stopping).
+    ///
     /// If `address` is a name, its addresses are tried in the system's order until one answers.
     /// Looking a name up blocks this thread, and with it the whole reactor; an address in digits
     /// costs nothing.
