@@ -8,7 +8,8 @@
 mod guard;
 mod serve;
 
-use crate::context::{Context, Job, Notice};
+use crate::context::{Call, Context, Job, Notice};
+use crate::error::Error;
 use crate::handle::Calls;
 use crate::id::Id;
 use crate::logging::TCP;
@@ -94,9 +95,7 @@ impl Dispatcher {
         }
         for _ in 0..self.calls.budget() {
             let Some(call) = self.calls.next() else { break };
-            let name = call.name();
-            guarded(name, "call", || call.make(&mut self.context));
-            self.look(name, "call");
+            self.make(call, "call");
             self.settle();
         }
     }
@@ -107,11 +106,7 @@ impl Dispatcher {
         for _ in 0..TIMERS {
             let Some(job) = self.context.pop_due(self.mark) else { break };
             match job {
-                Job::Call(call) => {
-                    let name = call.name();
-                    guarded(name, "timer", || call.make(&mut self.context));
-                    self.look(name, "timer");
-                }
+                Job::Call(call) => self.make(call, "timer"),
                 Job::AcceptAgain(id) => self.context.end_rest(id),
                 Job::ConnectTimeout(id) => self.context.time_out(id),
                 Job::LingerEnd(id) => self.context.free(id),
@@ -136,8 +131,7 @@ impl Dispatcher {
         self.begin_turn();
         self.context.stop();
         for call in self.calls.close() {
-            let name = call.name();
-            guarded(name, "call", || call.make(&mut self.context));
+            self.make(call, "call");
             self.settle();
         }
         self.cut_off();
@@ -158,17 +152,7 @@ impl Dispatcher {
     fn tell_all(&mut self) {
         while let Some(notice) = self.context.notices.pop_front() {
             match notice {
-                Notice::ConnectFailed(id, error) => {
-                    if let Some(Owner::Factory(mut factory)) = self.unseat(id) {
-                        let name = factory.type_name();
-                        guarded(name, "connection_failed", || {
-                            factory.connection_failed(&mut self.context, id, error);
-                        });
-                        self.look(name, "connection_failed");
-                        guarded(name, "drop", || drop(factory));
-                    }
-                    self.context.free(id);
-                }
+                Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
                 Notice::Lost(id) => self.tell_lost(id),
@@ -196,6 +180,24 @@ impl Dispatcher {
             Some(()) => self.context.flush(id),
             None => self.context.end(id, Reason::Panicked),
         }
+    }
+
+    /// Makes a call that somebody has asked for: a timer's, or another thread's.
+    fn make(&mut self, call: Box<impl Call + ?Sized>, kind: &'static str) {
+        let who = call.name();
+        guarded(who, kind, || call.make(&mut self.context));
+        self.look(who, kind);
+    }
+
+    fn tell_failed(&mut self, id: Id, error: Error) {
+        if let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(id.slot()) {
+            let who = factory.type_name();
+            guarded(who, "connection_failed", || {
+                factory.connection_failed(&mut self.context, id, error);
+            });
+            self.look(who, "connection_failed");
+        }
+        self.free(id);
     }
 
     fn tell_flow(&mut self, id: Id) {
@@ -239,15 +241,7 @@ impl Dispatcher {
 
     /// Drops the owner, then frees the slot.
     fn free(&mut self, id: Id) {
-        match self.unseat(id) {
-            Some(Owner::Protocol(protocol)) => {
-                guarded(protocol.type_name(), "drop", || drop(protocol));
-            }
-            Some(Owner::Factory(factory)) => {
-                guarded(factory.type_name(), "drop", || drop(factory));
-            }
-            None => {}
-        }
+        self.unseat(id);
         self.context.free(id);
     }
 
@@ -258,8 +252,17 @@ impl Dispatcher {
         self.owners[id.slot()] = Some(owner);
     }
 
-    fn unseat(&mut self, id: Id) -> Option<Owner> {
-        self.owners.get_mut(id.slot())?.take()
+    /// Drops the owner, whose own code may run then.
+    fn unseat(&mut self, id: Id) {
+        match self.owners.get_mut(id.slot()).and_then(Option::take) {
+            Some(Owner::Protocol(protocol)) => {
+                guarded(protocol.type_name(), "drop", || drop(protocol));
+            }
+            Some(Owner::Factory(factory)) => {
+                guarded(factory.type_name(), "drop", || drop(factory));
+            }
+            None => {}
+        }
     }
 
     /// Looks at the clock after a user's code has run.

@@ -156,9 +156,7 @@ impl Dispatcher {
             Ok(Some(peer)) => {
                 self.context.establish(id, peer.clone());
                 let built = self.build(id, &peer);
-                if let Some(Owner::Factory(factory)) = self.unseat(id) {
-                    guarded(factory.type_name(), "drop", || drop(factory));
-                }
+                self.unseat(id);
                 match built {
                     Some(protocol) => self.introduce(id, protocol, &peer),
                     None => {
