@@ -17,6 +17,13 @@ pub(crate) const SLICES: usize = 5;
 /// An empty outbox holds no memory: its buffers come from [`Spares`] and go back there.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
+    /// `None` when nothing waits.
+    buffers: Option<Box<Buffers>>,
+}
+
+/// The buffers of an outbox in which something waits.
+#[derive(Debug, Default)]
+struct Buffers {
     /// The front buffer. It stands outside the deque because nearly always it is the only one.
     first: Vec<u8>,
     rest: VecDeque<Vec<u8>>,
@@ -27,40 +34,30 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.waiting
+        self.buffers.as_ref().map_or(0, |buffers| buffers.waiting)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiting == 0
+        self.buffers.is_none()
     }
 
-    pub(crate) fn push(&mut self, mut data: &[u8], spares: &mut Spares) {
-        self.waiting += data.len();
-        while !data.is_empty() {
-            let last = self.last_with_room(spares);
-            let (fits, later) = data.split_at(data.len().min(BUFFER_SIZE - last.len()));
-            last.extend_from_slice(fits);
-            data = later;
+    #[inline(always)]
+    pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
+        if !data.is_empty() {
+            self.buffers.get_or_insert_with(|| spares.take()).push(data);
         }
-    }
-
-    fn last_with_room(&mut self, spares: &mut Spares) -> &mut Vec<u8> {
-        if self.rest.is_empty() && self.first.len() < BUFFER_SIZE {
-            if self.first.capacity() == 0 {
-                self.first = spares.take();
-            }
-            return &mut self.first;
-        }
-        if self.rest.back().is_none_or(|last| last.len() == BUFFER_SIZE) {
-            self.rest.push_back(spares.take());
-        }
-        self.rest.back_mut().expect("a buffer was pushed if there was none")
     }
 
     /// The bytes at the front, when they are all that waits.
+    #[inline(always)]
     pub(crate) fn only_slice(&self) -> Option<&[u8]> {
-        self.rest.is_empty().then(|| &self.first[self.sent..])
+        match &self.buffers {
+            Some(buffers) if buffers.rest.is_empty() => Some(buffers.front()),
+            Some(_) => None,
+            None => Some(&[]),
+        }
     }
 
     /// Fills `slices` with the bytes at the front, in order, then `tail`; returns how many slices
@@ -70,11 +67,12 @@ impl Outbox {
         tail: &'a [u8],
         slices: &mut [IoSlice<'a>; SLICES],
     ) -> usize {
-        let front = &self.first[self.sent..];
-        let rest = self.rest.iter().map(Vec::as_slice);
-        let waiting = std::iter::once(front).chain(rest).chain(std::iter::once(tail));
+        let waiting = self.buffers.iter().flat_map(|buffers| {
+            std::iter::once(buffers.front()).chain(buffers.rest.iter().map(Vec::as_slice))
+        });
+        let all = waiting.chain(std::iter::once(tail)).filter(|bytes| !bytes.is_empty());
         let mut filled = 0;
-        for (slot, bytes) in slices.iter_mut().zip(waiting.filter(|bytes| !bytes.is_empty())) {
+        for (slot, bytes) in slices.iter_mut().zip(all) {
             *slot = IoSlice::new(bytes);
             filled += 1;
         }
@@ -82,31 +80,101 @@ impl Outbox {
     }
 
     /// Forgets the first `count` bytes, which the system has taken.
+    #[inline(always)]
     pub(crate) fn advance(&mut self, count: usize, spares: &mut Spares) {
-        debug_assert!(count <= self.waiting);
-        self.waiting -= count;
-        self.sent += count;
-        while self.sent > 0 && self.sent >= self.first.len() {
-            self.sent -= self.first.len();
-            let next = self.rest.pop_front().unwrap_or_default();
-            spares.give(std::mem::replace(&mut self.first, next));
-        }
-        if self.rest.is_empty() && self.rest.capacity() > 0 {
-            self.rest = VecDeque::new();
+        let Some(buffers) = &mut self.buffers else {
+            return;
+        };
+        debug_assert!(count <= buffers.waiting);
+        if count < buffers.waiting {
+            buffers.advance(count);
+        } else {
+            self.clear(spares);
         }
     }
 
     /// Forgets everything.
+    #[inline(always)]
     pub(crate) fn clear(&mut self, spares: &mut Spares) {
-        self.advance(self.waiting, spares);
+        if let Some(buffers) = self.buffers.take() {
+            spares.give(buffers);
+        }
+    }
+}
+
+impl Buffers {
+    #[inline(always)]
+    fn push(&mut self, data: &[u8]) {
+        self.waiting += data.len();
+        if self.rest.is_empty() && self.first.len() + data.len() <= BUFFER_SIZE {
+            self.first.extend_from_slice(data);
+        } else {
+            self.spread(data);
+        }
+    }
+
+    /// Fills the last buffer, then begins others.
+    #[cold]
+    fn spread(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            let last = self.last_with_room();
+            let (fits, later) = data.split_at(data.len().min(BUFFER_SIZE - last.len()));
+            last.extend_from_slice(fits);
+            data = later;
+        }
+    }
+
+    fn last_with_room(&mut self) -> &mut Vec<u8> {
+        if self.rest.is_empty() && self.first.len() < BUFFER_SIZE {
+            return &mut self.first;
+        }
+        if self.rest.back().is_none_or(|last| last.len() == BUFFER_SIZE) {
+            self.rest.push_back(Vec::new());
+        }
+        self.rest.back_mut().expect("a buffer was pushed if there was none")
+    }
+
+    #[inline(always)]
+    fn front(&self) -> &[u8] {
+        &self.first[self.sent..]
+    }
+
+    /// How much memory it takes, once it is empty.
+    #[inline(always)]
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.first.capacity()
+    }
+
+    /// Only the front buffer is kept: the others were a burst's.
+    #[inline(always)]
+    fn clear(&mut self) {
+        self.first.clear();
+        if self.rest.capacity() > 0 {
+            self.rest = VecDeque::new();
+        }
+        (self.sent, self.waiting) = (0, 0);
+    }
+
+    /// Fewer than wait.
+    #[cold]
+    fn advance(&mut self, count: usize) {
+        self.waiting -= count;
+        self.sent += count;
+        while self.sent >= self.first.len() {
+            self.sent -= self.first.len();
+            // More waits than was taken, so there is a next one.
+            self.first = self.rest.pop_front().unwrap_or_default();
+        }
     }
 }
 
 /// Empty buffers that wait to be used again, so that a warm reactor sends without allocating.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
-    buffers: Vec<Vec<u8>>,
-    /// The capacity of all of them together, in bytes.
+    // Boxed, since they are handed over as they are.
+    #[expect(clippy::vec_box)]
+    buffers: Vec<Box<Buffers>>,
+    /// The memory of all of them together, in bytes.
     held: usize,
 }
 
@@ -115,17 +183,24 @@ pub(crate) struct Spares {
 const SPARES_LIMIT: usize = 4 * 1024 * 1024;
 
 impl Spares {
-    fn take(&mut self) -> Vec<u8> {
-        let buffer = self.buffers.pop().unwrap_or_default();
-        self.held -= buffer.capacity();
-        buffer
+    #[inline(always)]
+    fn take(&mut self) -> Box<Buffers> {
+        match self.buffers.pop() {
+            Some(buffers) => {
+                self.held -= buffers.size();
+                buffers
+            }
+            None => Box::default(),
+        }
     }
 
-    fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() > 0 && self.held + buffer.capacity() <= SPARES_LIMIT {
-            buffer.clear();
-            self.held += buffer.capacity();
-            self.buffers.push(buffer);
+    #[inline(always)]
+    fn give(&mut self, mut buffers: Box<Buffers>) {
+        let held = self.held + buffers.size();
+        if held <= SPARES_LIMIT {
+            self.held = held;
+            buffers.clear();
+            self.buffers.push(buffers);
         }
     }
 }
@@ -166,8 +241,8 @@ mod tests {
         outbox.advance(199_999, &mut spares);
         outbox.push(b"more", &mut spares);
         outbox.advance(5, &mut spares);
-        assert_eq!((outbox.first.capacity(), outbox.rest.capacity()), (0, 0));
-        assert!(spares.held >= 200_000);
+        assert!(outbox.is_empty() && outbox.buffers.is_none());
+        assert!(spares.buffers.iter().all(|buffers| buffers.rest.capacity() == 0));
     }
 
     #[test]

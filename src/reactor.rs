@@ -138,11 +138,12 @@ impl Reactor {
         self.poller.wait(limit).map_err(|cause| Error::new(Action::Poll, "", cause))?;
 
         self.dispatcher.begin_turn();
-        let mut woken = false;
+        self.dispatcher.fire_timers();
+        self.dispatcher.serve_left_over(&mut self.buffer);
         for event in self.poller.events() {
             match event {
-                Event::Ready(hint) => self.dispatcher.context.note(hint),
-                Event::Woken => woken = true,
+                Event::Ready(hint) => self.dispatcher.serve_event(hint, &mut self.buffer),
+                Event::Woken => self.dispatcher.take_calls(),
                 #[cfg(all(unix, feature = "signals"))]
                 Event::Signalled => {
                     if let Some(signals) = &mut self.signals {
@@ -151,9 +152,7 @@ impl Reactor {
                 }
             }
         }
-        self.dispatcher.make_calls(woken);
-        self.dispatcher.fire_timers();
-        self.dispatcher.serve_ready(&mut self.buffer);
+        self.dispatcher.make_calls();
         self.dispatcher.end_turn();
         Ok(())
     }

@@ -53,6 +53,11 @@ impl Reason {
     pub(crate) fn is_abrupt(&self) -> bool {
         !matches!(self, Self::Closed | Self::ClosedByPeer | Self::Stopped)
     }
+
+    /// Gives the reason away. Something has to stay behind, and this costs nothing.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Closed)
+    }
 }
 
 impl From<io::Error> for Reason {

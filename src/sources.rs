@@ -5,12 +5,14 @@ use crate::id::{self, Id};
 use crate::lingering::Lingering;
 use crate::listener::Listener;
 use crate::stream::Stream;
+use crate::world::Readiness;
 use mio::Token;
 use slab::Slab;
 
 /// Every kind of thing that the poll watches. It is a closed enum on purpose: one sees them all
 /// here, and `match` finds every place that a new one has to care about.
 #[derive(Debug)]
+#[repr(u8)] // As for `State`: the kind is one byte.
 pub(crate) enum Source {
     /// A connection in the making.
     Connector(Box<Connector>),
@@ -24,13 +26,29 @@ pub(crate) enum Source {
     Stream(Stream),
 }
 
+impl Source {
+    /// Takes in what the poll says of it: hints, of which each kind keeps those that it acts on.
+    #[inline]
+    pub(crate) fn note(&mut self, hint: Readiness) {
+        match self {
+            Self::Stream(stream) => stream.note(hint),
+            Self::Connector(connector) => {
+                connector.readable |= hint.readable;
+                connector.more_follows |= hint.more_follows;
+            }
+            Self::Lingering(lingering) => lingering.readable |= hint.readable,
+            Self::Gone | Self::Listener(_) => {}
+        }
+    }
+}
+
 /// One slot of the table.
 #[derive(Debug)]
-struct Entry {
-    id: Id,
+pub(crate) struct Entry {
+    pub(crate) id: Id,
     /// Whether it stands in the ready queue, so that it stands there once.
-    queued: bool,
-    source: Source,
+    pub(crate) queued: bool,
+    pub(crate) source: Source,
 }
 
 /// The sockets of one reactor.
@@ -91,16 +109,11 @@ impl Sources {
     }
 
     /// Who an event is for: nobody, if its socket has gone since the poll.
-    pub(crate) fn find(&self, token: Token) -> Option<Id> {
-        let entry = self.entries.get(id::slot_of(token))?;
-        (entry.id.token() == token).then_some(entry.id)
+    pub(crate) fn find(&mut self, token: Token) -> Option<&mut Entry> {
+        self.entries.get_mut(id::slot_of(token)).filter(|entry| entry.id.token() == token)
     }
 
-    /// Whether the caller is to list it as ready: it was not listed yet.
-    pub(crate) fn begin_queued(&mut self, id: Id) -> bool {
-        self.entry_mut(id).is_some_and(|entry| !std::mem::replace(&mut entry.queued, true))
-    }
-
+    /// One that has been taken from the ready queue may be listed again.
     pub(crate) fn end_queued(&mut self, id: Id) {
         if let Some(entry) = self.entry_mut(id) {
             entry.queued = false;
@@ -111,7 +124,7 @@ impl Sources {
         self.entries.iter().map(|(_, entry)| (entry.id, &entry.source))
     }
 
-    fn entry_mut(&mut self, id: Id) -> Option<&mut Entry> {
+    pub(crate) fn entry_mut(&mut self, id: Id) -> Option<&mut Entry> {
         self.entries.get_mut(id.slot()).filter(|entry| entry.id == id)
     }
 }

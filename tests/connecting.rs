@@ -92,13 +92,13 @@ fn a_cancelled_attempt_is_told_once_whatever_it_was_about_to_become() {
             let at_once = reactor.connect_tcp(address, caller()).unwrap();
             end(reactor.context(), at_once);
             end(reactor.context(), at_once);
-            // In the same turn in which its outcome is known: calls come before sockets.
+            // In the same turn in which its outcome is known: timers come before sockets.
             let late = reactor.connect_tcp(address, caller()).unwrap();
             let call = move |context: &mut Context| {
                 end(context, late);
                 end(context, late);
             };
-            reactor.handle().call(call).unwrap();
+            reactor.context().call_later(Duration::ZERO, call);
             turn_until(&mut reactor, "both told", |_| failures.borrow().len() == 2);
             turns(&mut reactor, 5);
             let ids: Vec<Id> = failures.borrow().iter().map(|(id, _)| *id).collect();

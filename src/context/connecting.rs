@@ -10,7 +10,7 @@ use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
-use crate::stream::{Limits, Stream, WriteSide};
+use crate::stream::{Limits, Reading, Stream, WriteSide};
 use crate::world::TcpStream;
 use log::{debug, info};
 use std::fmt;
@@ -194,7 +194,9 @@ impl Context {
         let mut stream = Stream::new(socket, peer, self.now);
         stream.outbox = std::mem::take(&mut connector.early);
         stream.write_side = connector.write_side;
-        stream.paused = connector.paused;
+        if connector.paused {
+            stream.reading = Reading::Paused;
+        }
         stream.limits = connector.limits;
         stream.readable = connector.readable;
         stream.more_follows = connector.more_follows;

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::id::Id;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::{Limits, WriteSide};
+use crate::stream::{Limits, Reading, WriteSide};
 use std::io;
 
 /// # Connections
@@ -130,7 +130,7 @@ impl Context {
     pub fn pause(&mut self, id: Id) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                stream.paused = true;
+                stream.reading = Reading::Paused;
                 self.end_if_broken(id);
             }
             Some(Source::Connector(connector)) => connector.paused = true,
@@ -144,9 +144,8 @@ impl Context {
     #[doc(alias = "resumeProducing")]
     pub fn resume(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Stream(stream)) if stream.paused => {
-                stream.paused = false;
-                stream.resumed = true;
+            Some(Source::Stream(stream)) if stream.reading == Reading::Paused => {
+                stream.reading = Reading::Resumed;
                 self.enlist(id);
             }
             Some(Source::Connector(connector)) => connector.paused = false,
@@ -157,7 +156,7 @@ impl Context {
     /// Whether data is being held back by [`pause`](Self::pause).
     pub fn is_paused(&self, id: Id) -> bool {
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) => stream.paused,
+            Some(Source::Stream(stream)) => stream.reading == Reading::Paused,
             Some(Source::Connector(connector)) => connector.paused,
             _ => false,
         }
@@ -180,7 +179,7 @@ impl Context {
     #[doc(alias = "bufferSize")]
     pub fn set_write_buffer_limits(&mut self, id: Id, high: usize, low: usize) {
         if let Some(limits) = self.limits_mut(id) {
-            (limits.high_water, limits.low_water) = (high, low.min(high));
+            limits.set_marks(high, low);
             self.check_marks(id);
         }
     }
@@ -190,7 +189,7 @@ impl Context {
     /// who never reads cannot take the memory.
     pub fn set_write_limit(&mut self, id: Id, bytes: usize) {
         if let Some(limits) = self.limits_mut(id) {
-            limits.write_limit = bytes;
+            limits.set_write_limit(bytes);
         }
     }
 

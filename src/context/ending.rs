@@ -6,10 +6,11 @@ use crate::lingering::{LINGER, Lingering};
 use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::{Stream, WriteSide};
+use crate::stream::{State, Stream, WriteSide};
 use crate::world::TcpStream;
 use log::debug;
 use std::io;
+use std::mem;
 
 impl Context {
     /// No more in, no more out but what waits; then it ends for `reason`.
@@ -18,10 +19,10 @@ impl Context {
             && !stream.is_closing()
         {
             debug!(target: TCP, "{id} closing, {} bytes wait", stream.outbox.len());
-            if let Some(reason) = stream.broken.take() {
+            if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }
-            stream.closing = Some(reason);
+            stream.state = State::Closing(reason);
             if stream.readable {
                 self.enlist(id);
             }
@@ -34,9 +35,9 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.is_deaf()) else {
             return;
         };
-        if let Some(reason) = stream.broken.take() {
+        if let Some(reason) = stream.take_break() {
             self.end(id, reason);
-        } else if std::mem::take(&mut stream.failed)
+        } else if mem::take(&mut stream.failed)
             && let Ok(Some(error)) = stream.socket.take_error()
         {
             self.end(id, error.into());
@@ -48,7 +49,7 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        let Some(reason) = stream.closing.take() else {
+        let Some(reason) = stream.take_closing() else {
             return;
         };
         let ended = match stream.write_side {
@@ -63,17 +64,19 @@ impl Context {
 
     /// Ends a connection now, for `reason`. Its protocol is told after the running callback.
     pub(crate) fn end(&mut self, id: Id, reason: Reason) {
-        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.ended.is_none())
-        else {
+        let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
+        if matches!(stream.state, State::Ended(_)) {
+            return;
+        }
         if (reason.is_abrupt() || !stream.outbox.is_empty())
             && let Err(error) = stream.socket.reset_on_close()
         {
             debug!(target: TCP, "{id} SO_LINGER: {error}");
         }
         stream.outbox.clear(&mut self.spares);
-        stream.ended = Some(reason);
+        stream.state = State::Ended(reason);
         self.notices.push_back(Notice::Lost(id));
     }
 

@@ -6,13 +6,25 @@ use crate::id::Id;
 use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::WriteSide;
+use crate::stream::{State, WriteSide};
 use log::{debug, trace};
 use std::io;
 
 impl Context {
     /// Takes `data` to be sent, and leaves it to the caller to see that it is flushed.
+    #[inline]
     pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
+        match self.sources.stream_mut(id) {
+            Some(stream) if stream.only_gathers(data.len()) => {
+                stream.outbox.push(data, &mut self.spares);
+            }
+            _ => self.push_with_care(id, data),
+        }
+    }
+
+    /// What is too much to be merely gathered, or is for one that is closing or not there yet.
+    #[inline(never)]
+    fn push_with_care(&mut self, id: Id, data: &[u8]) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
                 if stream.is_beyond_limit(&mut self.spares) {
@@ -34,28 +46,39 @@ impl Context {
 
     /// Sends what waits, as far as the socket and the budget allow, and then does what waited for
     /// it to be sent: the end of our side, or of the connection.
+    #[inline(always)]
     pub(crate) fn flush(&mut self, id: Id) {
-        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.wants_flush()) else {
-            self.check_marks(id);
+        let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        stream.crossed |= stream.is_over();
-        if let Err(error) = stream.flush(&mut self.spares) {
+        if stream.wants_flush()
+            && let Err(error) = stream.flush(&mut self.spares)
+        {
             self.break_off(id, error.into());
-        } else if !stream.outbox.is_empty() {
-            trace!(target: TCP, "{id} {} bytes wait", stream.outbox.len());
-            if stream.writable {
-                self.enlist(id);
-            }
-            self.check_marks(id);
-        } else if stream.closing.is_some() {
-            self.finish(id);
-        } else {
-            if stream.write_side == WriteSide::Ending {
-                self.end_write_side(id);
-            }
-            self.check_marks(id);
+        } else if !stream.is_settled() {
+            self.see_to_rest(id);
         }
+    }
+
+    /// Sees to what is left to be sent, or to what waited for all to be sent.
+    #[inline(never)]
+    fn see_to_rest(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        match stream.state {
+            State::Broken(_) | State::Ended(_) => {}
+            _ if !stream.outbox.is_empty() => {
+                trace!(target: TCP, "{id} {} bytes wait", stream.outbox.len());
+                if stream.writable {
+                    self.enlist(id);
+                }
+            }
+            State::Closing(_) => return self.finish(id),
+            State::Open if stream.write_side == WriteSide::Ending => self.end_write_side(id),
+            State::Open => {}
+        }
+        self.check_marks(id);
     }
 
     /// Flushes those that others have written to.
@@ -73,6 +96,7 @@ impl Context {
     /// Writing has failed: the connection is broken. What the peer sent before it broke may still be
     /// unread, its last words among it; if the protocol is willing, they are delivered first, and
     /// whoever then meets the end of them ends the connection for this reason.
+    #[cold]
     fn break_off(&mut self, id: Id, reason: Reason) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
@@ -81,7 +105,7 @@ impl Context {
             return self.end(id, reason);
         }
         stream.outbox.clear(&mut self.spares);
-        stream.broken = Some(reason);
+        stream.state = State::Broken(reason);
         (stream.readable, stream.more_follows) = (true, true);
         self.enlist(id);
         self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
@@ -89,10 +113,11 @@ impl Context {
 
     /// Compares what waits with the marks; if the protocol has to hear of it, it will.
     pub(crate) fn check_marks(&mut self, id: Id) {
-        if let Some(stream) = self.sources.stream(id)
-            && stream.wants_to_tell_flow()
-        {
-            self.notices.push_back(Notice::Flow(id));
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.note_crossing();
+            if stream.wants_to_tell_flow() {
+                self.notices.push_back(Notice::Flow(id));
+            }
         }
     }
 

@@ -10,18 +10,31 @@ use std::time::{Duration, Instant};
 /// asyncio's threshold, `slow_callback_duration`.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// Runs a user's code. `None` if it has panicked, which has been logged then.
+/// Runs a user's code.
 ///
-/// What the code had borrowed is sound afterwards as far as the reactor is concerned: no method of
-/// the context leaves off in the middle. The user's own object may not be; it is dropped soon.
-pub(super) fn guarded<T>(who: &str, what: &str, code: impl FnOnce() -> T) -> Option<T> {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(value) => Some(value),
-        Err(payload) => {
-            log::error!(target: REACTOR, "{who}: panic in {what}: {}", message(&*payload));
-            drop_quietly(payload);
-            None
-        }
+/// What the code had borrowed is sound after a panic as far as the reactor is concerned: no method
+/// of the context leaves off in the middle. The user's own object may not be; it is dropped soon.
+#[inline]
+pub(super) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(Panic)
+}
+
+/// What a user's code has panicked with.
+#[must_use]
+pub(super) struct Panic(Box<dyn Any + Send>);
+
+impl Panic {
+    #[cold]
+    pub(super) fn report(self, who: &str, what: &str) {
+        log::error!(target: REACTOR, "{who}: panic in {what}: {}", message(&*self.0));
+        drop_quietly(self.0);
+    }
+}
+
+/// Drops what is a user's, whose own code may run then.
+pub(super) fn drop_guarded(value: impl Sized, who: &str) {
+    if let Err(panic) = guarded(|| drop(value)) {
+        panic.report(who, "drop");
     }
 }
 
@@ -38,19 +51,35 @@ fn drop_quietly(payload: Box<dyn Any + Send>) {
     }
 }
 
+/// How many callbacks are timed together.
+const STRETCH: u32 = 32;
+
+/// How many callbacks are timed one by one after a slow stretch.
+const CLOSELY: u32 = 100_000;
+
 /// Notices callbacks that hold everybody else up.
 ///
-/// The clock is read once a callback, after it: the end of one is the beginning of the next.
+/// To read the clock costs as much as all else that surrounds a callback. So the first callback of a
+/// turn is timed by itself, and the others in stretches: if a stretch took less than the threshold,
+/// each of its callbacks did. After one that took longer each is timed by itself for a while, since
+/// who was slow once will be again.
 #[derive(Debug)]
 pub(super) struct Watch {
     clock: Clock,
     threshold: Duration,
     last_look: Instant,
+    /// How many callbacks have returned since then.
+    unseen: u32,
+    /// How many may return until the next look.
+    stretch: u32,
+    /// How many more looks are taken after every callback.
+    closely: u32,
 }
 
 impl Watch {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, threshold: SLOW, last_look: clock.now() }
+        let last_look = clock.now();
+        Self { clock, threshold: SLOW, last_look, unseen: 0, stretch: 1, closely: 0 }
     }
 
     pub(super) fn set_threshold(&mut self, threshold: Duration) {
@@ -59,6 +88,7 @@ impl Watch {
 
     pub(super) fn start(&mut self, now: Instant) {
         self.last_look = now;
+        (self.unseen, self.stretch) = (0, 1);
     }
 
     /// The latest reading of the clock.
@@ -66,18 +96,47 @@ impl Watch {
         self.last_look
     }
 
-    /// How long it has been since the last look, if that was too long.
-    pub(super) fn look(&mut self) -> Option<Duration> {
-        let now = self.clock.now();
-        let took = now.saturating_duration_since(self.last_look);
-        self.last_look = now;
-        (took >= self.threshold).then_some(took)
+    /// Notes that a callback has returned. Whether it is time to look.
+    #[inline]
+    pub(super) fn returned(&mut self) -> bool {
+        self.unseen += 1;
+        self.unseen >= self.stretch
     }
 
-    pub(super) fn complain(&self, who: &str, callback: &str, took: Duration, others: usize) {
-        log::warn!(
-            target: REACTOR,
-            "slow: {who} took {took:.1?} in {callback}; {others} others that were ready had to wait"
-        );
+    /// Looks at the clock: whether what has returned since the last look took too long.
+    pub(super) fn look(&mut self) -> Option<Slow> {
+        let now = self.clock.now();
+        let took = now.saturating_duration_since(self.last_look);
+        let slow = (took >= self.threshold).then_some(Slow { took, callbacks: self.unseen });
+        let slow = slow.filter(|slow| slow.callbacks > 0);
+        self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
+        self.stretch = if self.closely > 0 { 1 } else { STRETCH };
+        (self.last_look, self.unseen) = (now, 0);
+        slow
+    }
+}
+
+/// Callbacks that took too long, all together.
+#[derive(Debug)]
+pub(super) struct Slow {
+    took: Duration,
+    callbacks: u32,
+}
+
+impl Slow {
+    /// Says so: `who` ran last, in the callback `what`.
+    pub(super) fn report(&self, who: &str, what: &str) {
+        let Self { took, callbacks } = self;
+        match callbacks {
+            1 => log::warn!(
+                target: REACTOR,
+                "slow: {who} took {took:.1?} in {what}; everybody else had to wait"
+            ),
+            _ => log::warn!(
+                target: REACTOR,
+                "slow: {callbacks} callbacks took {took:.1?}, the last of them {who} in {what}; \
+                 everybody else had to wait, and from now on each callback is timed by itself"
+            ),
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! the whole of the other; so no callback can reach another callback's object, and none can run
 //! inside another. It is a theorem of the borrow checker, not a convention.
 
+mod callback;
 mod guard;
 mod serve;
 
@@ -15,8 +16,10 @@ use crate::id::Id;
 use crate::logging::TCP;
 use crate::protocol::{Factory, Protocol};
 use crate::reason::Reason;
+use crate::stream::Flow;
 use crate::transport::Transport;
-use guard::{Watch, guarded};
+use callback::Callback;
+use guard::{Watch, drop_guarded, guarded};
 use log::info;
 use std::fmt;
 use std::time::Duration;
@@ -86,13 +89,16 @@ impl Dispatcher {
         self.settle();
         self.context.flush_others();
         self.settle();
+        self.look("somebody", "a callback");
+    }
+
+    /// Other threads have sent calls.
+    pub(crate) fn take_calls(&mut self) {
+        self.calls.take();
     }
 
     /// Makes the calls that other threads have sent, within the budget.
-    pub(crate) fn make_calls(&mut self, woken: bool) {
-        if woken {
-            self.calls.take();
-        }
+    pub(crate) fn make_calls(&mut self) {
         for _ in 0..self.calls.budget() {
             let Some(call) = self.calls.next() else { break };
             self.make(call, "call");
@@ -136,7 +142,7 @@ impl Dispatcher {
         }
         self.cut_off();
         while let Some(job) = self.context.take_timer() {
-            guarded("a timer", "drop", || drop(job));
+            drop_guarded(job, "a timer");
         }
     }
 
@@ -163,39 +169,42 @@ impl Dispatcher {
 
     /// Calls a protocol, on the one road that leads there: under guard, watched, and with what it
     /// wrote sent when it returns.
-    fn call(
-        &mut self,
-        id: Id,
-        callback: &'static str,
-        body: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>),
-    ) {
+    fn call(&mut self, id: Id, callback: Callback<'_>) {
         let Some(Some(Owner::Protocol(protocol))) = self.owners.get_mut(id.slot()) else {
             return;
         };
-        let who = protocol.type_name();
+        let name = callback.name();
         let mut transport = Transport::new(&mut self.context, id);
-        let returned = guarded(who, callback, || body(protocol.as_mut(), &mut transport));
-        self.look(who, callback);
+        let returned = guarded(|| callback.make(protocol.as_mut(), &mut transport));
+        self.returned(id, name);
         match returned {
-            Some(()) => self.context.flush(id),
-            None => self.context.end(id, Reason::Panicked),
+            Ok(()) => self.context.flush(id),
+            Err(panic) => {
+                panic.report(self.name_of(id), name);
+                self.context.end(id, Reason::Panicked);
+            }
         }
     }
 
     /// Makes a call that somebody has asked for: a timer's, or another thread's.
     fn make(&mut self, call: Box<impl Call + ?Sized>, kind: &'static str) {
         let who = call.name();
-        guarded(who, kind, || call.make(&mut self.context));
-        self.look(who, kind);
+        if let Err(panic) = guarded(|| call.make(&mut self.context)) {
+            panic.report(who, kind);
+        }
+        if self.watch.returned() {
+            self.look(who, kind);
+        }
     }
 
     fn tell_failed(&mut self, id: Id, error: Error) {
+        const CALLBACK: &str = "connection_failed";
         if let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(id.slot()) {
-            let who = factory.type_name();
-            guarded(who, "connection_failed", || {
-                factory.connection_failed(&mut self.context, id, error);
-            });
-            self.look(who, "connection_failed");
+            let failed = || factory.connection_failed(&mut self.context, id, error);
+            if let Err(panic) = guarded(failed) {
+                panic.report(self.name_of(id), CALLBACK);
+            }
+            self.returned(id, CALLBACK);
         }
         self.free(id);
     }
@@ -208,14 +217,12 @@ impl Dispatcher {
         if !stream.wants_to_tell_flow() {
             return;
         }
-        stream.told_to_pause = !stream.told_to_pause;
-        stream.crossed = false;
-        if stream.told_to_pause {
-            self.call(id, "pause_writing", |protocol, transport| protocol.pause_writing(transport));
+        if stream.flow == Flow::Paused {
+            stream.flow = Flow::Even;
+            self.call(id, Callback::ResumeWriting);
         } else {
-            self.call(id, "resume_writing", |protocol, transport| {
-                protocol.resume_writing(transport);
-            });
+            stream.flow = Flow::Paused;
+            self.call(id, Callback::PauseWriting);
         }
     }
 
@@ -233,9 +240,7 @@ impl Dispatcher {
             target: TCP,
             "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
         );
-        self.call(id, "connection_lost", |protocol, transport| {
-            protocol.connection_lost(transport, reason);
-        });
+        self.call(id, Callback::ConnectionLost(reason));
         self.free(id);
     }
 
@@ -254,21 +259,41 @@ impl Dispatcher {
 
     /// Drops the owner, whose own code may run then.
     fn unseat(&mut self, id: Id) {
-        match self.owners.get_mut(id.slot()).and_then(Option::take) {
-            Some(Owner::Protocol(protocol)) => {
-                guarded(protocol.type_name(), "drop", || drop(protocol));
-            }
-            Some(Owner::Factory(factory)) => {
-                guarded(factory.type_name(), "drop", || drop(factory));
-            }
-            None => {}
+        if let Some(owner) = self.owners.get_mut(id.slot()).and_then(Option::take) {
+            let name = owner.name();
+            drop_guarded(owner, name);
         }
     }
 
-    /// Looks at the clock after a user's code has run.
+    /// Notes that the owner of a socket has been called, and looks at the clock from time to time.
+    #[inline]
+    fn returned(&mut self, id: Id, callback: &'static str) {
+        if self.watch.returned() {
+            self.look(self.name_of(id), callback);
+        }
+    }
+
+    #[cold]
     fn look(&mut self, who: &'static str, callback: &'static str) {
-        if let Some(took) = self.watch.look() {
-            self.watch.complain(who, callback, took, self.context.ready.len());
+        if let Some(slow) = self.watch.look() {
+            slow.report(who, callback);
+        }
+    }
+
+    /// What the logs call the owner of a socket.
+    fn name_of(&self, id: Id) -> &'static str {
+        match (self.context.sources.get(id), self.owners.get(id.slot())) {
+            (Some(_), Some(Some(owner))) => owner.name(),
+            _ => "one that is gone",
+        }
+    }
+}
+
+impl Owner {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Factory(factory) => factory.type_name(),
+            Self::Protocol(protocol) => protocol.type_name(),
         }
     }
 }

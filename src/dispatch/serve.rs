@@ -1,98 +1,158 @@
 //! Serving those that are ready, each within its budget.
 
-use crate::dispatch::guard::guarded;
+use crate::dispatch::callback::Callback;
+use crate::dispatch::guard::{drop_guarded, guarded};
 use crate::dispatch::{Dispatcher, Owner};
 use crate::id::Id;
 use crate::listener::{ACCEPTS, Accepted};
-use crate::logging::TCP;
+use crate::logging::{REACTOR, TCP};
 use crate::sources::Source;
-use crate::stream::{Filled, READ_BUDGET, Stream, WriteSide};
-use crate::world::TcpStream;
+use crate::stream::{Filled, READ_BUDGET, Reading, Stream, WriteSide};
+use crate::world::{Readiness, TcpStream};
 use crate::{Address, Protocol};
-use log::{debug, info, warn};
+use log::{debug, info, trace, warn};
 
 impl Dispatcher {
-    /// Serves those that were ready when it was called. Who is not done then, or becomes ready
+    /// Serves those that were not done in the last turn. Who is not done even then, or is listed
     /// meanwhile, is served in the next turn.
-    pub(crate) fn serve_ready(&mut self, buffer: &mut [u8]) {
+    pub(crate) fn serve_left_over(&mut self, buffer: &mut [u8]) {
         for _ in 0..self.context.ready.len() {
             let Some(id) = self.context.ready.pop_front() else { break };
             self.context.sources.end_queued(id);
-            match self.context.sources.get_mut(id) {
-                Some(Source::Stream(_)) => self.serve_stream(id, buffer),
-                Some(Source::Listener(_)) => self.serve_listener(id),
-                Some(Source::Connector(_)) => self.serve_connector(id),
-                Some(Source::Lingering(lingering)) => {
-                    let ended = lingering.readable && lingering.drain(buffer);
-                    if ended {
-                        self.context.free(id);
-                    } else if lingering.readable {
-                        self.context.enlist(id);
+            self.serve(id, buffer);
+        }
+    }
+
+    /// Notes what the poll says of a socket, and serves the socket, unless it waits in the ready
+    /// queue for its turn.
+    #[inline]
+    pub(crate) fn serve_event(&mut self, hint: Readiness, buffer: &mut [u8]) {
+        let Some(entry) = self.context.sources.find(hint.token) else {
+            trace!(target: REACTOR, "event for one that is gone: {hint:?}");
+            return;
+        };
+        let id = entry.id;
+        trace!(target: REACTOR, "{id} {hint:?}");
+        let queued = entry.queued;
+        match &mut entry.source {
+            Source::Stream(stream) => {
+                stream.note(hint);
+                if !queued && stream.wants_only_read() {
+                    // So it is most of the time.
+                    let filled = stream.fill(buffer);
+                    let dry = !stream.readable;
+                    let budget = READ_BUDGET.saturating_sub(self.deliver(id, filled, buffer));
+                    if !dry {
+                        self.serve_reading(id, buffer, budget);
                     }
+                } else if !queued {
+                    self.serve(id, buffer);
                 }
-                Some(Source::Gone) | None => {}
             }
+            other => {
+                other.note(hint);
+                if !queued {
+                    self.serve(id, buffer);
+                }
+            }
+        }
+        if hint.failed {
+            self.context.end_if_broken(id);
             self.settle();
         }
     }
 
-    /// Sends what waits, then reads and delivers until the socket is dry or the budget spent.
-    fn serve_stream(&mut self, id: Id, buffer: &mut [u8]) {
-        self.context.flush(id);
-        self.tell_resumed(id);
-        let mut budget = READ_BUDGET;
-        loop {
-            self.settle();
-            let Some(stream) = self.context.sources.stream_mut(id) else { break };
-            if !stream.wants_read() {
-                break;
+    fn serve(&mut self, id: Id, buffer: &mut [u8]) {
+        match self.context.sources.get_mut(id) {
+            Some(Source::Stream(_)) => {
+                self.context.flush(id);
+                self.tell_resumed(id);
+                self.settle();
+                self.serve_reading(id, buffer, READ_BUDGET);
             }
+            Some(Source::Listener(listener)) if listener.resting => {}
+            Some(Source::Listener(_)) => self.serve_listener(id),
+            Some(Source::Connector(_)) => self.serve_connector(id),
+            Some(Source::Lingering(lingering)) => {
+                let ended = lingering.readable && lingering.drain(buffer);
+                if ended {
+                    self.context.free(id);
+                } else if lingering.readable {
+                    self.context.enlist(id);
+                }
+            }
+            Some(Source::Gone) | None => {}
+        }
+        self.settle();
+    }
+
+    /// Reads and delivers until the socket is dry or the budget spent.
+    fn serve_reading(&mut self, id: Id, buffer: &mut [u8], mut budget: usize) {
+        while let Some(stream) = self.context.sources.stream_mut(id)
+            && stream.wants_read()
+        {
             if budget == 0 {
-                self.context.enlist(id);
-                break;
+                return self.context.enlist(id);
             }
             let filled = stream.fill(buffer);
-            let discard = stream.is_closing();
-            if !matches!(filled, Filled::Data(_))
-                && let Some(reason) = stream.broken.take()
-            {
-                self.context.end(id, reason);
-                continue;
+            budget = budget.saturating_sub(self.deliver(id, filled, buffer));
+        }
+    }
+
+    /// Delivers what a read has brought. Returns how many bytes that was.
+    #[inline(always)]
+    fn deliver(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
+        match filled {
+            Filled::Data(count) => {
+                self.call(id, Callback::DataReceived(&buffer[..count]));
+                self.settle();
+                count
             }
-            match filled {
-                Filled::Data(count) => {
-                    budget = budget.saturating_sub(count);
-                    if !discard {
-                        self.call(id, "data_received", |protocol, transport| {
-                            protocol.data_received(transport, &buffer[..count]);
-                        });
-                    }
-                }
-                Filled::Dry => break,
-                Filled::Eof if discard => {}
-                Filled::Eof => self.tell_eof(id),
-                Filled::Failed(error) => self.context.end(id, error.into()),
+            Filled::Discarded(count) => count,
+            filled => {
+                self.end_reading(id, filled);
+                0
             }
         }
+    }
+
+    /// A read brought no data: the socket is dry, or nothing more will come.
+    #[cold]
+    fn end_reading(&mut self, id: Id, filled: Filled) {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        if let Some(reason) = stream.take_break() {
+            self.context.end(id, reason);
+            return self.settle();
+        }
+        match filled {
+            Filled::Data(_) | Filled::Discarded(_) | Filled::Dry => {}
+            Filled::Eof if stream.is_closing() => {}
+            Filled::Eof => self.tell_eof(id),
+            Filled::Failed(error) => self.context.end(id, error.into()),
+        }
+        self.settle();
     }
 
     /// In its own turn, not within the `resume`: two who resume each other would never end.
     fn tell_resumed(&mut self, id: Id) {
         let stream = self.context.sources.stream_mut(id);
         let resumed = stream.is_some_and(|stream| {
-            let wanted = !stream.paused && !stream.is_closing();
-            wanted && std::mem::take(&mut stream.resumed)
+            let resumed = stream.reading == Reading::Resumed && !stream.is_closing();
+            if resumed {
+                stream.reading = Reading::On;
+            }
+            resumed
         });
         if resumed {
-            self.call(id, "reading_resumed", |protocol, transport| {
-                protocol.reading_resumed(transport);
-            });
+            self.call(id, Callback::ReadingResumed);
         }
     }
 
     fn tell_eof(&mut self, id: Id) {
         debug!(target: TCP, "{id} the peer ended its side");
-        self.call(id, "eof_received", |protocol, transport| protocol.eof_received(transport));
+        self.call(id, Callback::EofReceived);
         let stream = self.context.sources.stream_mut(id);
         if stream.is_some_and(|stream| stream.write_side == WriteSide::Ended) {
             // Both sides have ended, so the connection has.
@@ -140,7 +200,8 @@ impl Dispatcher {
             Ok(id) => self.introduce(id, protocol, &peer),
             Err(error) => {
                 warn!(target: TCP, "{listener} cannot take {peer} in: {error}");
-                guarded(protocol.type_name(), "drop", || drop(protocol));
+                let name = protocol.type_name();
+                drop_guarded(protocol, name);
             }
         }
     }
@@ -172,16 +233,18 @@ impl Dispatcher {
         let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(owner.slot()) else {
             return None;
         };
-        let name = factory.type_name();
-        let built = guarded(name, "build", || factory.build(peer));
-        self.look(name, "build");
-        built.flatten()
+        let built = guarded(|| factory.build(peer));
+        self.returned(owner, "build");
+        built.unwrap_or_else(|panic| {
+            panic.report(self.name_of(owner), "build");
+            None
+        })
     }
 
     fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
         self.seat(id, Owner::Protocol(protocol));
-        self.call(id, "connection_made", |protocol, transport| protocol.connection_made(transport));
+        self.call(id, Callback::ConnectionMade);
         if self.context.sources.stream(id).is_some_and(Stream::wants_read) {
             self.context.enlist(id);
         }

@@ -87,10 +87,12 @@ impl TcpStream {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         retry(|| self.socket.read(buffer))
     }
 
+    #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         retry(|| self.socket.write(bytes))
     }
@@ -128,11 +130,17 @@ impl TcpStream {
 }
 
 /// Does it again if a signal has interrupted it.
+#[inline(always)]
 fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if was_interrupted(&error) => {}
             result => return result,
         }
     }
+}
+
+#[cold]
+fn was_interrupted(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Interrupted
 }

@@ -1,0 +1,45 @@
+//! All that a protocol can be called for, in one place.
+
+use crate::protocol::Protocol;
+use crate::reason::Reason;
+use crate::transport::Transport;
+
+/// A callback that a protocol is due.
+#[derive(Debug)]
+pub(super) enum Callback<'a> {
+    ConnectionMade,
+    DataReceived(&'a [u8]),
+    EofReceived,
+    PauseWriting,
+    ResumeWriting,
+    ReadingResumed,
+    ConnectionLost(Reason),
+}
+
+impl Callback<'_> {
+    /// What the logs call it: the method's name.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::ConnectionMade => "connection_made",
+            Self::DataReceived(_) => "data_received",
+            Self::EofReceived => "eof_received",
+            Self::PauseWriting => "pause_writing",
+            Self::ResumeWriting => "resume_writing",
+            Self::ReadingResumed => "reading_resumed",
+            Self::ConnectionLost(_) => "connection_lost",
+        }
+    }
+
+    #[inline]
+    pub(super) fn make(self, protocol: &mut dyn Protocol, transport: &mut Transport<'_>) {
+        match self {
+            Self::ConnectionMade => protocol.connection_made(transport),
+            Self::DataReceived(data) => protocol.data_received(transport, data),
+            Self::EofReceived => protocol.eof_received(transport),
+            Self::PauseWriting => protocol.pause_writing(transport),
+            Self::ResumeWriting => protocol.resume_writing(transport),
+            Self::ReadingResumed => protocol.reading_resumed(transport),
+            Self::ConnectionLost(reason) => protocol.connection_lost(transport, reason),
+        }
+    }
+}

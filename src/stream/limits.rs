@@ -1,0 +1,57 @@
+//! How much may wait to be sent, and what the protocol knows of it. Floor 0.
+
+/// Where gathering ends to pay, in bytes. A system call that is saved is worth the copying of about
+/// this much; from here on a write goes to the socket directly, with what waited before it.
+pub(super) const GATHER: usize = 16 * 1024;
+
+/// asyncio's high-water mark, in bytes; its low mark is a quarter of it.
+const HIGH_WATER: usize = 64 * 1024;
+
+/// How many bytes may wait when more is written, unless set: generous, and far from all memory.
+const WRITE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How many bytes may wait to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Above so many the protocol is told to pause writing.
+    pub(super) high_water: usize,
+    /// At so many or fewer it is told to resume.
+    pub(super) low_water: usize,
+    /// A write that finds more than this ends the connection.
+    pub(crate) write_limit: usize,
+    /// Up to so many nothing has to be looked at: none of the limits is reached.
+    pub(super) gather: usize,
+}
+
+impl Limits {
+    fn new(high_water: usize, low_water: usize, write_limit: usize) -> Self {
+        let gather = GATHER.min(high_water).min(write_limit);
+        Self { high_water, low_water, write_limit, gather }
+    }
+
+    pub(crate) fn set_marks(&mut self, high: usize, low: usize) {
+        *self = Self::new(high, low.min(high), self.write_limit);
+    }
+
+    pub(crate) fn set_write_limit(&mut self, bytes: usize) {
+        *self = Self::new(self.high_water, self.low_water, bytes);
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::new(HIGH_WATER, HIGH_WATER / 4, WRITE_LIMIT)
+    }
+}
+
+/// What the protocol knows of the marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    /// There is nothing to know: no more waits than the high-water mark.
+    Even,
+    /// More waited, though it may have been sent since: a protocol that saw it and stopped of itself
+    /// has to hear that it may go on. So it is told to pause, and then to resume.
+    Crossed,
+    /// It was told to pause writing, and not yet to resume.
+    Paused,
+}

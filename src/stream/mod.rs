@@ -1,0 +1,223 @@
+//! Connections: their flags, their bytes, and what the socket does with them. Floor 1: it reports,
+//! others act.
+
+mod limits;
+mod transfer;
+
+use crate::address::Address;
+use crate::outbox::Outbox;
+use crate::reason::Reason;
+use crate::world::{Readiness, TcpStream};
+use std::time::Instant;
+
+pub(crate) use limits::{Flow, Limits};
+pub(crate) use transfer::{Filled, READ_BUDGET};
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) socket: TcpStream,
+    /// Kept, for the system forgets it when the connection breaks.
+    pub(crate) peer: Address,
+    /// What has been written and not sent.
+    pub(crate) outbox: Outbox,
+
+    /// A hint that reading is worth a try; `WouldBlock` clears it, or a short read.
+    pub(crate) readable: bool,
+    /// A hint that writing is worth a try; `WouldBlock` clears it, or a short write.
+    pub(crate) writable: bool,
+    /// A short read does not clear `readable` now (see `Readiness`).
+    pub(crate) more_follows: bool,
+
+    /// What the protocol wants: see [`Reading`].
+    pub(crate) reading: Reading,
+    /// The peer has ended its side.
+    pub(crate) eof: bool,
+    /// It did so while our side was open.
+    pub(crate) peer_was_first: bool,
+    /// The poll has said that the socket has an error. A read tells which; where nobody reads, the
+    /// socket is asked.
+    pub(crate) failed: bool,
+    /// Our side: see [`WriteSide`].
+    pub(crate) write_side: WriteSide,
+    /// It is listed for the flush at the end of the turn, once.
+    pub(crate) unflushed: bool,
+    /// What the protocol knows of the marks: see [`Flow`].
+    pub(crate) flow: Flow,
+
+    /// How far it has come on the way to its end: see [`State`].
+    pub(crate) state: State,
+    /// Data has come in since it was closed: the peer is still sending.
+    pub(crate) heard: bool,
+    /// It was closed in order while the peer may still be sending: see [`Lingering`](crate::lingering::Lingering).
+    pub(crate) lingers: bool,
+
+    /// How much may wait.
+    pub(crate) limits: Limits,
+
+    /// When it was made.
+    pub(crate) since: Instant,
+    /// Bytes in and out, for the log.
+    pub(crate) received: u64,
+    pub(crate) sent: u64,
+}
+
+/// How far a connection has come on the way to its end.
+#[derive(Debug)]
+#[repr(u8)] // It is asked for several times a callback: one byte tells.
+pub(crate) enum State {
+    Open,
+    /// Writing has failed, for this reason. What can still be read is delivered, then it ends.
+    Broken(Reason),
+    /// No more data in or out but what waits; when that is sent, it ends for this reason.
+    Closing(Reason),
+    /// It has ended, for this reason; only `connection_lost` is still to come.
+    Ended(Reason),
+}
+
+/// Whether data is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    On,
+    /// The protocol wants none for now.
+    Paused,
+    /// It goes on once the protocol has been told.
+    Resumed,
+}
+
+/// How far the ending of our side has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteSide {
+    Open,
+    /// It ends when what waits is sent.
+    Ending,
+    Ended,
+}
+
+impl Stream {
+    pub(crate) fn new(socket: TcpStream, peer: Address, since: Instant) -> Self {
+        Self {
+            socket,
+            peer,
+            outbox: Outbox::default(),
+            readable: false,
+            // The first write will tell, so a greeting leaves without waiting for the poll.
+            writable: true,
+            more_follows: false,
+            reading: Reading::On,
+            eof: false,
+            peer_was_first: false,
+            failed: false,
+            write_side: WriteSide::Open,
+            unflushed: false,
+            flow: Flow::Even,
+            state: State::Open,
+            heard: false,
+            lingers: false,
+            limits: Limits::default(),
+            since,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing(_) | State::Ended(_))
+    }
+
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.write_side == WriteSide::Open && matches!(self.state, State::Open)
+    }
+
+    /// Whether nobody will read: then a read will not tell that the connection has broken.
+    pub(crate) fn is_deaf(&self) -> bool {
+        (self.reading == Reading::Paused || self.eof) && !matches!(self.state, State::Closing(_))
+    }
+
+    /// Whether to read now. One that is closing reads even when paused, in order to throw away: a
+    /// peer that first sends all it has would otherwise never get to read our last words.
+    pub(crate) fn wants_read(&self) -> bool {
+        let wanted = match self.state {
+            State::Open | State::Broken(_) => self.reading == Reading::On,
+            State::Closing(_) => true,
+            State::Ended(_) => false,
+        };
+        wanted && self.readable && !self.eof
+    }
+
+    /// Whether there is something to read, and nothing else to do.
+    #[inline]
+    pub(crate) fn wants_only_read(&self) -> bool {
+        matches!(self.state, State::Open)
+            && self.reading == Reading::On
+            && self.readable
+            && !self.eof
+            && self.outbox.is_empty()
+            && self.write_side != WriteSide::Ending
+    }
+
+    /// Takes in what the poll says.
+    #[inline]
+    pub(crate) fn note(&mut self, hint: Readiness) {
+        self.readable |= hint.readable;
+        self.writable |= hint.writable;
+        self.more_follows |= hint.more_follows;
+        self.failed |= hint.failed;
+    }
+
+    /// Whether something waits that the socket may take.
+    #[inline]
+    pub(crate) fn wants_flush(&self) -> bool {
+        self.writable && !self.outbox.is_empty()
+    }
+
+    /// Notes if more waits than the high-water mark.
+    pub(crate) fn note_crossing(&mut self) {
+        if self.flow == Flow::Even && self.outbox.len() > self.limits.high_water {
+            self.flow = Flow::Crossed;
+        }
+    }
+
+    /// Whether the protocol has to hear of the marks.
+    pub(crate) fn wants_to_tell_flow(&self) -> bool {
+        match self.flow {
+            _ if self.is_closing() => false,
+            Flow::Even => false,
+            Flow::Crossed => true,
+            Flow::Paused => self.outbox.len() <= self.limits.low_water,
+        }
+    }
+
+    /// Whether all is sent and nothing waited for that.
+    #[inline]
+    pub(crate) fn is_settled(&self) -> bool {
+        self.outbox.is_empty()
+            && matches!(self.state, State::Open)
+            && self.write_side != WriteSide::Ending
+            && self.flow == Flow::Even
+    }
+
+    /// The reason for which it is broken, to be given away once: it ends with it.
+    pub(crate) fn take_break(&mut self) -> Option<Reason> {
+        match &mut self.state {
+            State::Broken(reason) => Some(reason.take()),
+            _ => None,
+        }
+    }
+
+    /// The reason for which it is closing, to be given away once.
+    pub(crate) fn take_closing(&mut self) -> Option<Reason> {
+        match &mut self.state {
+            State::Closing(reason) => Some(reason.take()),
+            _ => None,
+        }
+    }
+
+    /// The reason for which it has ended, to be given away once.
+    pub(crate) fn take_end(&mut self) -> Option<Reason> {
+        match &mut self.state {
+            State::Ended(reason) => Some(reason.take()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Bytes in and out: one attempt at a time, within budgets.
+
+use crate::logging::TCP;
+use crate::outbox::{SLICES, Spares};
+use crate::stream::limits::GATHER;
+use crate::stream::{Stream, WriteSide};
+use crate::world::TcpStream;
+use log::trace;
+use std::io::{self, IoSlice};
+
+/// How many bytes one connection may read in a turn before the others are served: four full
+/// buffers, some 50 µs of work. A flood goes on in the next turn, behind all who were waiting.
+pub(crate) const READ_BUDGET: usize = 256 * 1024;
+
+/// How many bytes one connection may send in a turn before the others are served. A fast reader of
+/// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`.
+const WRITE_BUDGET: usize = 256 * 1024;
+
+/// What one attempt to read brought.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    /// So many bytes.
+    Data(usize),
+    /// So many bytes that nobody wants any more.
+    Discarded(usize),
+    Dry,
+    Eof,
+    Failed(io::Error),
+}
+
+impl Stream {
+    /// Reads once.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
+        let result = self.socket.read(buffer);
+        trace!(target: TCP, "{} read: {result:?}", self.peer);
+        match result {
+            Ok(0) => {
+                self.eof = true;
+                self.peer_was_first = self.write_side == WriteSide::Open;
+                Filled::Eof
+            }
+            Ok(count) => {
+                self.received += count as u64;
+                let short = count < buffer.len() && TcpStream::SHORT_READ_MEANS_DRY;
+                if short && !self.more_follows {
+                    self.readable = false;
+                }
+                if self.is_closing() {
+                    self.heard = true;
+                    return Filled::Discarded(count);
+                }
+                Filled::Data(count)
+            }
+            Err(error) => self.not_read(error),
+        }
+    }
+
+    #[cold]
+    fn not_read(&mut self, error: io::Error) -> Filled {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return Filled::Failed(error);
+        }
+        self.readable = false;
+        self.more_follows = false;
+        Filled::Dry
+    }
+
+    /// Whether a piece of so many bytes has just to be put behind what waits.
+    #[inline]
+    pub(crate) fn only_gathers(&self, length: usize) -> bool {
+        self.takes_writes() && self.outbox.len() + length <= self.limits.gather
+    }
+
+    /// Whether more waits than may, and the socket does not take it.
+    pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
+        let is_beyond = |stream: &Self| stream.outbox.len() > stream.limits.write_limit;
+        if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
+            return true; // The error will be met again.
+        }
+        // What was only gathered so far had not been offered before.
+        is_beyond(self)
+    }
+
+    /// Takes `data` to be sent: behind what waits already, or, if it is long and the socket takes
+    /// it, straight to the system.
+    pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) -> io::Result<()> {
+        let mut data = data;
+        if self.writable && self.outbox.len() + data.len() >= GATHER {
+            let waiting = self.outbox.len();
+            let sent = self.send(data, spares)?;
+            data = &data[sent.saturating_sub(waiting)..];
+        }
+        self.outbox.push(data, spares);
+        self.note_crossing();
+        Ok(())
+    }
+
+    /// Sends what waits, within the budget.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
+        let sent = match self.outbox.only_slice() {
+            // Nearly always it is one buffer, and the first call takes all of it.
+            Some(bytes) => {
+                let (offered, result) = (bytes.len(), self.socket.write(bytes));
+                self.took(offered, result, spares)?
+            }
+            None => self.send(&[], spares)?,
+        };
+        if self.wants_flush() {
+            self.flush_on(WRITE_BUDGET.saturating_sub(sent), spares)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(never)]
+    fn flush_on(&mut self, mut budget: usize, spares: &mut Spares) -> io::Result<()> {
+        while self.wants_flush() && budget > 0 {
+            budget = budget.saturating_sub(self.send(&[], spares)?);
+        }
+        Ok(())
+    }
+
+    /// One system call: what waits, then `tail`. Returns how many bytes of both together were
+    /// taken; those that waited are off the outbox.
+    #[inline(never)]
+    fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.outbox.slices(tail, &mut slices);
+        let slices = &slices[..filled];
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        let result = match slices {
+            [only] => self.socket.write(only),
+            several => self.socket.write_vectored(several),
+        };
+        self.took(offered, result, spares)
+    }
+
+    /// The system took so many of the bytes that it was offered, from the front on.
+    #[inline(always)]
+    fn took(
+        &mut self,
+        offered: usize,
+        result: io::Result<usize>,
+        spares: &mut Spares,
+    ) -> io::Result<usize> {
+        trace!(target: TCP, "{} write: {result:?}", self.peer);
+        match result {
+            Ok(count) => {
+                self.sent += count as u64;
+                if count < offered && TcpStream::SHORT_WRITE_MEANS_FULL {
+                    self.writable = false;
+                }
+                self.outbox.advance(count.min(self.outbox.len()), spares);
+                Ok(count)
+            }
+            Err(error) => self.not_written(error),
+        }
+    }
+
+    #[cold]
+    fn not_written(&mut self, error: io::Error) -> io::Result<usize> {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return Err(error);
+        }
+        self.writable = false;
+        Ok(0)
+    }
+}
