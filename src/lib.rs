@@ -34,7 +34,7 @@
 //! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
-//! | have a thread answer | [`Handle`] |
+//! | have a thread answer | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
 //!
 //! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`.
@@ -72,6 +72,7 @@
 //! that mio knows may work and have not been tried.
 
 mod address;
+mod channel;
 mod connector;
 mod context;
 mod dispatch;
@@ -96,6 +97,7 @@ mod transport;
 mod world;
 
 pub use address::Address;
+pub use channel::Sender;
 pub use context::{Context, Port};
 pub use error::Error;
 pub use handle::{Handle, ReactorGone};

@@ -5,12 +5,14 @@
 //! the whole of the other; so no callback can reach another callback's object, and none can run
 //! inside another. It is a theorem of the borrow checker, not a convention.
 
+mod channels;
 mod guard;
 mod serve;
 
+use crate::channel::{ChannelId, Receiver};
 use crate::context::{Call, Context, Job, Notice};
 use crate::error::Error;
-use crate::handle::Calls;
+use crate::handle::{CALLS, Calls, Sent};
 use crate::id::Id;
 use crate::logging::TCP;
 use crate::protocol::{Factory, Protocol};
@@ -18,6 +20,7 @@ use crate::reason::Reason;
 use crate::transport::Transport;
 use guard::{Watch, guarded};
 use log::info;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -31,6 +34,8 @@ pub(crate) struct Dispatcher {
     /// By slot: who is told what happens to the socket in that slot.
     owners: Vec<Option<Owner>>,
     calls: Calls,
+    /// Who is given what other threads send through channels.
+    channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
     watch: Watch,
     /// What is scheduled after this belongs to a later turn.
     mark: u64,
@@ -46,7 +51,8 @@ impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
-        Self { context, owners: Vec::new(), calls, watch, mark: 0 }
+        let (owners, channels) = (Vec::new(), BTreeMap::new());
+        Self { context, owners, calls, channels, watch, mark: 0 }
     }
 
     pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
@@ -88,15 +94,31 @@ impl Dispatcher {
         self.settle();
     }
 
-    /// Makes the calls that other threads have sent, within the budget.
+    /// Attends to what other threads have sent, within the budget.
     pub(crate) fn make_calls(&mut self, woken: bool) {
         if woken {
             self.calls.take();
         }
-        for _ in 0..self.calls.budget() {
-            let Some(call) = self.calls.next() else { break };
-            self.make(call, "call");
-            self.settle();
+        let mut budget = CALLS;
+        // Who is put back during this waits for the next turn.
+        for _ in 0..self.calls.len() {
+            let Some(sent) = self.calls.next() else { break };
+            budget = budget.saturating_sub(self.attend(sent, budget).max(1));
+            if budget == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Makes a call, or hands over messages, but no more than `most`. Returns how many it were.
+    fn attend(&mut self, sent: Sent, most: usize) -> usize {
+        match sent {
+            Sent::Call(call) => {
+                self.make(call, "call");
+                self.settle();
+                1
+            }
+            Sent::Messages(channel) => self.receive(channel, most),
         }
     }
 
@@ -125,16 +147,17 @@ impl Dispatcher {
         }
     }
 
-    /// The end of the reactor itself: calls that were sent are made, later ones refused, and
-    /// everyone is told.
+    /// The end of the reactor itself: calls and messages that were sent are attended to, later ones
+    /// refused, and everyone is told.
     pub(crate) fn shut(&mut self) {
         self.begin_turn();
         self.context.stop();
-        for call in self.calls.close() {
-            self.make(call, "call");
-            self.settle();
+        self.settle();
+        for sent in self.calls.close() {
+            self.attend(sent, usize::MAX);
         }
         self.cut_off();
+        self.close_channels();
         while let Some(job) = self.context.take_timer() {
             guarded("a timer", "drop", || drop(job));
         }
@@ -156,6 +179,7 @@ impl Dispatcher {
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
                 Notice::Lost(id) => self.tell_lost(id),
+                Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
             }
         }
