@@ -34,6 +34,7 @@
 //! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
+//! | use more than one processor | [`ReactorGroup`] |
 //! | have a thread answer | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
 //!
@@ -77,6 +78,7 @@ mod connector;
 mod context;
 mod dispatch;
 mod error;
+mod group;
 pub mod guide;
 mod handle;
 mod id;
@@ -100,6 +102,7 @@ pub use address::Address;
 pub use channel::Sender;
 pub use context::{Context, Port};
 pub use error::Error;
+pub use group::{GroupHandle, GroupPort, Member, ReactorGroup};
 pub use handle::{Handle, ReactorGone};
 pub use id::Id;
 pub use options::{ConnectOptions, ListenOptions};

@@ -94,11 +94,17 @@ impl Reactor {
     /// If the system's poll fails, which leaves nothing to go on with: all connections have been
     /// ended then, and their protocols told.
     pub fn run(&mut self) -> Result<(), Error> {
+        self.run_and_tell(|| {})
+    }
+
+    /// [`run`](Self::run); `stopping` is called when it has begun to end, for whatever reason.
+    pub(crate) fn run_and_tell(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
         let mut outcome = Ok(());
         self.dispatcher.catch_up();
         while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
             outcome = self.pass(None);
         }
+        stopping();
         if outcome.is_ok() {
             outcome = self.wind_down();
         }

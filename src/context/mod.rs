@@ -22,6 +22,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
+pub(crate) use connecting::resolve;
 pub use listening::Port;
 pub(crate) use timers::{Call, Job};
 
