@@ -185,7 +185,7 @@ fn a_panic_costs_the_message_and_nothing_else() {
     let heard = Heard::default();
     let note = Rc::clone(&heard);
     let sender = reactor.context().channel(move |_, number: u32| {
-        assert!(number % 2 == 0, "the receiver's own panic");
+        assert!(number.is_multiple_of(2), "the receiver's own panic");
         note.borrow_mut().push(number);
     });
     (0..10).for_each(|number| sender.send(number).unwrap());
