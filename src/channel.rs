@@ -34,15 +34,16 @@ struct Queue<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends a message. The receiver gets all that were sent before the reactor came to it one after
-    /// the other, in one of the next turns, and in the order in which they were sent.
+    /// Sends a message. The receiver gets all that were sent before the reactor came to it one
+    /// after the other, in one of the next turns, and in the order in which they were sent.
     ///
     /// It never waits for the reactor, and so the queue has no bound: two reactors, each of which
-    /// waited for room with the other, would wait for ever. Whoever can send faster than is received
-    /// has to look at [`waiting`](Self::waiting), and to rest when that is much; a protocol does so by
-    /// [pausing](crate::Transport::pause) the connection that makes it send.
+    /// waited for room with the other, would wait for ever. Whoever can send faster than is
+    /// received has to look at [`waiting`](Self::waiting), and to rest when that is much; a
+    /// protocol does so by [pausing](crate::Transport::pause) the connection that makes it send.
     ///
-    /// What is sent between two runs is received in the next one, or else when the reactor is dropped.
+    /// What is sent between two runs is received in the next one, or else when the reactor is
+    /// dropped.
     ///
     /// # Errors
     ///
@@ -50,8 +51,8 @@ impl<T> Sender<T> {
     pub fn send(&self, message: T) -> Result<(), ReactorGone> {
         let Senders { queue, channel, handle } = &*self.shared;
         let mut queue = lock(queue);
-        // The reactor takes what is there at once. So whoever finds the queue empty tells it to look,
-        // and nobody else has to; if it is told in vain, the message must not be left behind.
+        // The reactor takes what is there at once. So whoever finds the queue empty tells it to
+        // look, and nobody else has to; if it is told in vain, the message must not be left behind.
         if queue.messages.is_empty() {
             handle.send(Sent::Messages(*channel))?;
         }

@@ -25,7 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The reactor: it owns all sockets and calls the protocols.
 ///
 /// A reactor is a value. There can be several, one a thread; one can be run, stopped, run again and
-/// dropped. It cannot be sent to another thread, but its [`Handle`] can.
+/// dropped. It cannot be sent to another thread, but its [`Handle`] can. To serve with as many as
+/// there are processors, see [`ReactorGroup`](crate::ReactorGroup).
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};

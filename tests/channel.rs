@@ -126,9 +126,9 @@ fn messages_that_are_left_over_do_not_wait_for_news() {
     // The wake-up for this one comes while the one that was left over waits.
     sender.send(1_025).unwrap();
     while heard.borrow().len() < 1_026 {
-        reactor.turn(Some(2 * PATIENCE)).unwrap();
+        reactor.turn(Some(PATIENCE)).unwrap();
+        assert!(begin.elapsed() < PATIENCE, "it waited for news of what it knew");
     }
-    assert!(begin.elapsed() < PATIENCE);
 }
 
 #[test]

@@ -6,11 +6,11 @@ use crate::context::{Context, Notice};
 /// # Messages from other threads
 impl Context {
     /// Opens a channel: what any thread sends through the [`Sender`], `receive` is given on the
-    /// reactor's, one message after the other. Where a [`Handle::call`](crate::Handle::call) may only
-    /// carry what can be sent to another thread, `receive` has at hand what lives on this one.
+    /// reactor's, one message after the other. Where a [`Handle::call`](crate::Handle::call) may
+    /// only carry what can be sent to another thread, `receive` has at hand what lives on this one.
     ///
-    /// Many messages that are sent before the reactor comes to them cost one wake-up. In a turn at most
-    /// 1,024 messages and calls are attended to before the sockets have theirs.
+    /// Many messages that are sent before the reactor comes to them cost one wake-up. In a turn at
+    /// most 1,024 messages and calls are attended to before the sockets have theirs.
     ///
     /// `receive` is dropped when the last sender is, or with the reactor. A panic in it costs the
     /// message: the next is received as though nothing had happened.

@@ -155,7 +155,8 @@ impl Context {
 
     /// Ends the run, in order: listeners close, connections send what waits, each protocol hears
     /// `connection_lost` with [`Reason::Stopped`](crate::Reason::Stopped), and
-    /// [`Reactor::run`](crate::Reactor::run) returns. See there.
+    /// [`Reactor::run`](crate::Reactor::run) returns. See there. If this reactor is of a
+    /// [`ReactorGroup`](crate::ReactorGroup), the run of all ends.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};

@@ -72,7 +72,8 @@ impl GroupPort {
         &self.ids
     }
 
-    /// Has all of them closed, soon, from any thread: nobody new gets in, and those who are in stay.
+    /// Has all of them closed, soon, from any thread: nobody new gets in, and those who are in
+    /// stay.
     ///
     /// # Errors
     ///
@@ -84,8 +85,8 @@ impl GroupPort {
     }
 }
 
-/// Asks all of them. If one is there to hear it they all were when it began: a group ends as one, and
-/// may do so while it is being asked.
+/// Asks all of them. If one is there to hear it they all were when it began: a group ends as one,
+/// and may do so while it is being asked.
 fn any(asked: impl Iterator<Item = Result<(), ReactorGone>>) -> Result<(), ReactorGone> {
     asked.fold(Err(ReactorGone), Result::or)
 }

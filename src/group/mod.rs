@@ -1,4 +1,5 @@
-//! More processors: several reactors, each on a thread of its own, that serve the same ports. Floor 5.
+//! More processors: several reactors, each on a thread of its own, that serve the same ports. Floor
+//! 5.
 
 mod handle;
 mod member;
@@ -24,7 +25,8 @@ pub use member::Member;
 use handle::StopAll;
 use member::Worker;
 
-/// Several reactors, each on a thread of its own: for a server that is more than one processor's work.
+/// Several reactors, each on a thread of its own: for a server that is more than one processor's
+/// work.
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, ReactorGroup, Transport};
@@ -45,30 +47,33 @@ use member::Worker;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// Each reactor is as a reactor is, and knows nothing of the others: its connections, its timers and
-/// what its protocols share live on its thread. What is to reach another one is sent there, by a
-/// [`Handle::call`] or through a [channel](crate::Context::channel).
+/// Each reactor is as a reactor is, and knows nothing of the others: its connections, its timers
+/// and what its protocols share live on its thread. What is to reach another one is sent there, by
+/// a [`Handle::call`] or through a [channel](crate::Context::channel).
 ///
-/// The threads are named `ropewalk-0`, `ropewalk-1` and so on. They are there from the beginning, and wait
-/// until the group is run. It ends as one: when a run ends on one of them, for whatever reason, it
-/// ends on all, each in the order that [`Reactor::run`] states. A group that is dropped without a
-/// run drops its reactors, and waits for the threads to end.
+/// The threads are named `ropewalk-0`, `ropewalk-1` and so on. They are there from the beginning,
+/// and wait until the group is run. It ends as one: when a run ends on one of them, for whatever
+/// reason, it ends on all, each in the order that [`Reactor::run`] states. A group that is dropped
+/// without a run drops its reactors, and waits for the threads to end.
 ///
 /// # Who gets which connection
 ///
-/// Each reactor has a listener of its own on the same port (SO_REUSEPORT), and the system chooses by a hash
-/// of the client's address and ours: neither by turns nor by load. Many connections spread evenly, a
-/// handful does not: of 4 clients of 2 reactors, all 4 are with one of them once in 8 times. A
-/// connection stays where it is, and a reactor that is busy gets as many new ones as an idle one.
+/// Each reactor has a listener of its own on the same port (SO_REUSEPORT), and the system chooses
+/// by a hash of the client's address and ours: neither by turns nor by load. Many connections
+/// spread evenly, a handful does not: of 4 clients of 2 reactors, all 4 are with one of them once
+/// in 8 times. A connection stays where it is, and a reactor that is busy gets as many new ones as
+/// an idle one.
 ///
 /// When one of several listeners on a port is closed, connections that it has not accepted are
 /// reset, though others still listen (Linux can be told to move them to those:
-/// `net.ipv4.tcp_migrate_req`). So they are best closed together, as [`GroupPort::close`] and a stop do.
+/// `net.ipv4.tcp_migrate_req`). So they are best closed together, as [`GroupPort::close`] and a
+/// stop do.
 #[derive(Debug)]
 pub struct ReactorGroup {
     handle: GroupHandle,
     workers: Vec<Worker>,
-    /// A call has panicked and ended its thread. What is left must not be run: it would be waited for.
+    /// A call has panicked and ended its thread. What is left must not be run: it would be waited
+    /// for.
     poisoned: bool,
 }
 
@@ -88,8 +93,8 @@ impl ReactorGroup {
         Ok(Self { handle: GroupHandle::new(handles), workers, poisoned: false })
     }
 
-    /// A group of as many reactors as this process may use processors at once; of one, if the system
-    /// does not tell.
+    /// A group of as many reactors as this process may use processors at once; of one, if the
+    /// system does not tell.
     ///
     /// # Errors
     ///
@@ -98,10 +103,11 @@ impl ReactorGroup {
         Self::new(thread::available_parallelism().map_or(1, |count| count.get()))
     }
 
-    /// Listens on `address` with every reactor. `make` is called on the thread of each, and makes the
-    /// factory of its protocols, which need not be sent anywhere.
+    /// Listens on `address` with every reactor. `make` is called on the thread of each, and makes
+    /// the factory of its protocols, which need not be sent anywhere.
     ///
-    /// Of port 0 the system chooses one port for all. Connections are taken in once the group is run.
+    /// Of port 0 the system chooses one port for all. Connections are taken in once the group is
+    /// run.
     ///
     /// ```
     /// use ropewalk::{Error, Protocol, ReactorGroup, Transport};
@@ -128,9 +134,10 @@ impl ReactorGroup {
     ///
     /// # Errors
     ///
-    /// What the system answers to one of them, as [`Context::listen_tcp`](crate::Context::listen_tcp) says: then none listens. A
-    /// port that another server listens on is refused, even if that one would share it. Where the
-    /// system cannot share a port between several listeners, only a group of one can listen: see
+    /// What the system answers to one of them, as
+    /// [`Context::listen_tcp`](crate::Context::listen_tcp) says: then none listens. A port that
+    /// another server listens on is refused, even if that one would share it. Where the system
+    /// cannot share a port between several listeners, only a group of one can listen: see
     /// [`ListenOptions::reuse_port`].
     ///
     /// # Panics
@@ -146,7 +153,8 @@ impl ReactorGroup {
     }
 
     /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults. With
-    /// [`reuse_port`](ListenOptions::reuse_port) the port may be shared with others than this group.
+    /// [`reuse_port`](ListenOptions::reuse_port) the port may be shared with others than this
+    /// group.
     ///
     /// # Errors
     ///
@@ -263,7 +271,8 @@ impl ReactorGroup {
     }
 
     /// Runs all reactors until the group is [stopped](GroupHandle::stop), or one of them is: by
-    /// [`Context::stop`](crate::Context::stop), a signal, or an error. Then all end in order, and their threads with them.
+    /// [`Context::stop`](crate::Context::stop), a signal, or an error. Then all end in order, and
+    /// their threads with them.
     ///
     /// # Errors
     ///

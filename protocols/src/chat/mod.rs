@@ -1,8 +1,8 @@
 //! A chat server: rooms, names, and whoever comes.
 //!
 //! It speaks lines of text, so that any program which can send lines is a client. The first line is
-//! one's name; after that a line is said to the room one is in, and a line that begins with `/` is a
-//! command:
+//! one's name; after that a line is said to the room one is in, and a line that begins with `/` is
+//! a command:
 //!
 //! | Command | What it does |
 //! |---|---|
@@ -26,19 +26,21 @@
 //!
 //! # On several reactors
 //!
-//! A chat is on one reactor. Those of several are [linked](Chat::linked) to one, a [`Network`]: names
-//! are unique in all of it, and who is in a room hears and sees all others in it, wherever they are
-//! connected. What one may count on:
+//! A chat is on one reactor. Those of several are [linked](Chat::linked) to one, a [`Network`]:
+//! names are unique in all of it, and who is in a room hears and sees all others in it, wherever
+//! they are connected. What one may count on:
 //!
 //! - What one person says, and that he comes and goes, is heard by everybody in that order.
-//! - What two say who are on different reactors may be heard in one order by some and in the other by
-//!   others; there is no order that holds everywhere.
-//! - News take a moment. In it, two who join an empty room on two reactors may both be told that they
-//!   are alone; each then sees the other join.
-//! - What is said while a stop has begun may not be heard on another reactor, which is stopping, too.
+//! - What two say who are on different reactors may be heard in one order by some and in the other
+//!   by others; there is no order that holds everywhere.
+//! - News take a moment. In it, two who join an empty room on two reactors may both be told that
+//!   they are alone; each then sees the other join.
+//! - What is said while a stop has begun may not be heard on another reactor, which is stopping,
+//!   too.
 //!
-//! All that happens on one reactor in a turn goes to each of the others in one message. Everyone who
-//! talks is read more slowly while another reactor cannot keep up, so what waits between them is bounded.
+//! All that happens on one reactor in a turn goes to each of the others in one message. Everyone
+//! who talks is read more slowly while another reactor cannot keep up, so what waits between them
+//! is bounded.
 //!
 //! # Logs and files
 //!
@@ -103,8 +105,8 @@ const WRITE_LIMIT: usize = 1024 * 1024;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// Everybody in it is on one reactor, so a chat cannot be sent to another thread. To have everybody on
-/// several, [link](Self::linked) the chats of those.
+/// Everybody in it is on one reactor, so a chat cannot be sent to another thread. To have everybody
+/// on several, [link](Self::linked) the chats of those.
 #[derive(Clone)]
 pub struct Chat {
     hall: Rc<RefCell<Hall>>,
@@ -124,7 +126,8 @@ impl Chat {
         }
     }
 
-    /// A chat with nobody in it, on the reactor of `context`, that is one with all others of `network`.
+    /// A chat with nobody in it, on the reactor of `context`, that is one with all others of
+    /// `network`.
     ///
     /// ```
     /// use ropewalk::{Error, ReactorGroup};
@@ -140,8 +143,8 @@ impl Chat {
     /// # Ok::<(), Error>(())
     /// ```
     ///
-    /// Reactors that are no group can be linked as well, at any time. When one of them stops, its people
-    /// are gone from the rooms of the others.
+    /// Reactors that are no group can be linked as well, at any time. When one of them stops, its
+    /// people are gone from the rooms of the others.
     pub fn linked(network: &Network, context: &mut Context) -> Self {
         let chat = Self::new();
         let hall = chat.hall.clone();
@@ -157,9 +160,9 @@ impl Chat {
         Self { max_length: bytes, ..self }
     }
 
-    /// How many bytes may wait for someone who does not read them: 1 MiB unless set. Who has more to
-    /// read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and the
-    /// others are told that he was too slow.
+    /// How many bytes may wait for someone who does not read them: 1 MiB unless set. Who has more
+    /// to read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and
+    /// the others are told that he was too slow.
     #[must_use]
     pub fn write_limit(self, bytes: usize) -> Self {
         Self { write_limit: bytes, ..self }

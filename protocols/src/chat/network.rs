@@ -12,12 +12,12 @@ use std::time::Duration;
 /// slowly. One that keeps up has taken them all by its next turn.
 const BEHIND: usize = 8;
 
-/// What the chats of several reactors have in common: cloned freely, and sent to each thread, where a
-/// chat is [linked](crate::chat::Chat::linked) to it.
+/// What the chats of several reactors have in common: cloned freely, and sent to each thread, where
+/// a chat is [linked](crate::chat::Chat::linked) to it.
 ///
-/// The word is IRC's ([RFC 1459](https://www.rfc-editor.org/rfc/rfc1459), 1): each server has users of
-/// its own, knows of those of the others, and passes on what is said. So does each chat here. Names are
-/// unique in all of it, and a room is one wherever its people are connected.
+/// The word is IRC's ([RFC 1459](https://www.rfc-editor.org/rfc/rfc1459), 1): each server has users
+/// of its own, knows of those of the others, and passes on what is said. So does each chat here.
+/// Names are unique in all of it, and a room is one wherever its people are connected.
 #[derive(Clone, Default)]
 pub struct Network {
     shared: Arc<Shared>,
@@ -148,8 +148,8 @@ impl Links {
         });
     }
 
-    /// Passes on a line for a room. It goes to all servers, be anyone in that room there or not: of one
-    /// who has just come in, nobody here may know yet, and he is not to miss it.
+    /// Passes on a line for a room. It goes to all servers, be anyone in that room there or not: of
+    /// one who has just come in, nobody here may know yet, and he is not to miss it.
     pub(super) fn say(&self, context: &mut Context, room: &str, line: &str) {
         self.gather(context, |link| match link.news.last_mut() {
             // What follows in the same room joins it: there it will be one write for each person.
