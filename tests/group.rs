@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 /// What the protocols of a group have heard, by reactor.
@@ -254,7 +254,7 @@ fn a_closed_port_lets_nobody_in_and_those_who_are_in_stay() {
     let group = run(2, |_| {});
     let clients = [group.client_of(0), group.client_of(1)];
     group.port.close().unwrap();
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     while TcpStream::connect(group.address).is_ok() {
         assert!(begin.elapsed() < PATIENCE, "it still listens");
     }
@@ -371,8 +371,10 @@ mod signals {
             assert_eq!(read_all(idle), b"", "the idle one ends in order");
         }
         assert!(server.try_wait().unwrap().is_none(), "it waits for the slow readers");
+        let begin = Instant::now();
         signal();
         assert!(wait_for("ENDED").is_some());
+        assert!(begin.elapsed() < PATIENCE, "one of them waited on");
         assert!(server.wait().unwrap().success());
         for mut stuck in [&clients[0], &clients[2]] {
             let error = stuck.read_to_end(&mut Vec::new()).unwrap_err();

@@ -276,14 +276,10 @@ fn a_reactor_that_is_slow_has_talkers_elsewhere_read_more_slowly_and_nothing_is_
     let said = "x".repeat(99) + "\n";
     let said = said.repeat(LINES);
     let mut rest = said.as_bytes();
-    // For a while only the first house has its turns: what it reads without end, the other has to keep.
-    let (mut idle, begin) = (0, Instant::now());
-    while idle < 50 {
-        assert!(begin.elapsed() < Duration::from_secs(10), "it reads on and on");
-        let sent = alice.send_some(rest);
-        rest = &rest[sent..];
-        street.houses[0].0.turn(Some(Duration::from_millis(1))).unwrap();
-        idle = if sent == 0 { idle + 1 } else { 0 };
+    // For a while only the first house has its turns, twice as many as it needs for reading all of it.
+    for _ in 0..4_000 {
+        rest = &rest[alice.send_some(rest)..];
+        street.houses[0].0.turn(Some(Duration::ZERO)).unwrap();
     }
     assert!(!rest.is_empty(), "all of it was read for one who is not there");
     let expected = LINES * "<alice> \n".len() + LINES * 99;
