@@ -17,22 +17,20 @@
 //!     --write-limit BYTES  how much may wait for one who reads too slowly to keep up (1048576)
 //!     --burst LINES        how many lines one may send at once (1000)
 //!     --rate LINES         how many a second after that (100)
-//!     --demo               the server and three clients in one reactor; ends by itself
+//!     --reactors N         how many threads serve (1), each with a reactor of its own
+//!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
 #[path = "support/stdout.rs"]
 mod stdout;
 mod support;
 
-use lexopt::Parser;
 use lexopt::prelude::*;
-use ropewalk::{Address, Context, Reactor, Reason};
-use ropewalk_protocols::chat::Chat;
+use ropewalk::{Address, Context, ReactorGroup, Reason};
+use ropewalk_protocols::chat::{Chat, Network};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
-use std::num::NonZero;
 use std::process::ExitCode;
 use std::time::Duration;
-use support::Failure;
 
 /// What happens in the demo: who says what, one line each moment.
 const PLAY: [(&str, &str); 11] = [
@@ -70,7 +68,7 @@ impl LineHandler for Actor {
 }
 
 /// Lets three clients play their parts, and ends the run after the last line.
-fn play(context: &mut Context, server: &Address) -> Result<(), Failure> {
+fn play(context: &mut Context, server: &Address) -> Result<(), ropewalk::Error> {
     for name in ["alice", "bob", "carol"] {
         let actor = context.connect_tcp(server, move || LineReceiver::new(Actor { name }))?;
         for (moment, (_, line)) in (1..).zip(PLAY).filter(|(_, (speaker, _))| *speaker == name) {
@@ -87,38 +85,46 @@ fn play(context: &mut Context, server: &Address) -> Result<(), Failure> {
 fn main() -> ExitCode {
     support::main(include_str!("chat.rs"), |mut arguments| {
         let (mut listen, mut demo) = ("127.0.0.1:7001".to_owned(), false);
-        let (mut chat, mut burst, mut rate) = (Chat::new(), 1_000, 100);
+        let (mut max_length, mut write_limit) = (1_024, 1_048_576);
+        let (mut burst, mut rate, mut reactors) = (1_000, 100, 1);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
-                Long("max-length") => chat = chat.max_length(arguments.value()?.parse()?),
-                Long("write-limit") => chat = chat.write_limit(arguments.value()?.parse()?),
-                Long("burst") => burst = at_least_one(&mut arguments)?,
-                Long("rate") => rate = at_least_one(&mut arguments)?,
+                Long("max-length") => max_length = arguments.value()?.parse()?,
+                Long("write-limit") => write_limit = arguments.value()?.parse()?,
+                Long("burst") => burst = support::at_least_one(&mut arguments)?,
+                Long("rate") => rate = support::at_least_one(&mut arguments)?,
+                Long("reactors") => reactors = support::at_least_one(&mut arguments)?,
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
         }
-        let chat = chat.flood_limit(burst, rate);
         // The demo is to be read; the logs would stand in the middle of it.
         support::log_from(if demo { "warn" } else { "info" });
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut group = ReactorGroup::new(reactors as usize)?;
+        group.stop_on_signals()?;
         let listen = if demo { "127.0.0.1:0" } else { &*listen };
-        let port = reactor.listen_tcp(listen, chat.factory())?;
+        // Each reactor has a chat for its own clients, and together they are one.
+        let network = Network::new();
+        let port = group.listen_tcp(listen, move |member| {
+            let chat = Chat::linked(&network, member.context());
+            let chat = chat.max_length(max_length).write_limit(write_limit);
+            chat.flood_limit(burst, rate).factory()
+        })?;
         stdout::say(format_args!("listening on {}", port.address()));
         if demo {
-            play(reactor.context(), port.address())?;
+            let server = port.address().clone();
+            let played = group.each(move |member| match member.index() {
+                0 => play(member.context(), &server),
+                _ => Ok(()),
+            });
+            played.into_iter().collect::<Result<(), _>>()?;
         } else {
             let address = port.address();
             stdout::say(format_args!(
                 "join in other terminals: cargo run --example chat_client {address}"
             ));
         }
-        Ok(reactor.run()?)
+        Ok(group.run()?)
     })
-}
-
-fn at_least_one(arguments: &mut Parser) -> Result<u32, lexopt::Error> {
-    arguments.value()?.parse().map(NonZero::get)
 }

@@ -2,24 +2,44 @@
 //!
 //!     cargo run --example echo 127.0.0.1:7000
 //!
-//! Its only argument is the address to listen on; port 0 lets the system choose a port. Poke it in
-//! other terminals with
+//! Poke it in other terminals with
 //!
 //!     cargo run --example connect 127.0.0.1:7000
 //!     cargo run --release --example echo_client 127.0.0.1:7000
 //!
 //! The first sends back every line that you type, the second measures how fast that goes. Here you
 //! see who comes and goes. Ctrl-C ends it.
+//!
+//! Options:
+//!
+//!     HOST:PORT      where to listen (127.0.0.1:7000; port 0 lets the system choose)
+//!     --reactors N   how many threads serve (1), each with a reactor of its own
+//!     --help         this text
 
-use ropewalk::{Error, Reactor};
+#[path = "support/stdout.rs"]
+mod stdout;
+mod support;
+
+use lexopt::prelude::*;
+use ropewalk::ReactorGroup;
 use ropewalk_protocols::Echo;
+use std::process::ExitCode;
 
-fn main() -> Result<(), Error> {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:7000".into());
-    let mut reactor = Reactor::new()?;
-    reactor.stop_on_signals()?;
-    let port = reactor.listen_tcp(address, || Echo)?;
-    println!("listening on {}", port.address());
-    reactor.run()
+fn main() -> ExitCode {
+    support::main(include_str!("echo.rs"), |mut arguments| {
+        let (mut listen, mut reactors) = ("127.0.0.1:7000".to_owned(), 1);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("reactors") => reactors = support::at_least_one(&mut arguments)?,
+                Value(address) => listen = address.string()?,
+                argument => return Err(support::other(argument)),
+            }
+        }
+        support::log_from("info");
+        let mut group = ReactorGroup::new(reactors as usize)?;
+        group.stop_on_signals()?;
+        let port = group.listen_tcp(listen, |_member| || Echo)?;
+        stdout::say(format_args!("listening on {}", port.address()));
+        Ok(group.run()?)
+    })
 }

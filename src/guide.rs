@@ -1,4 +1,4 @@
-//! From an echo to a chat of your own, in six steps.
+//! From an echo to a chat of your own in six steps, and from one processor to all in a seventh.
 //!
 //! Every piece of code here is compiled and run by the tests.
 //!
@@ -273,6 +273,80 @@
 //! assert_eq!(client.join().unwrap(), "Too slow.\r\n");
 //! # Ok::<(), ropewalk::Error>(())
 //! ```
+//!
+//! # 7. More processors
+//!
+//! A reactor is one thread. When one processor is not enough, have several, with a
+//! [`ReactorGroup`](crate::ReactorGroup): each serves a part of the clients, on one and the same port.
+//! Most servers need to change no more than that, for most protocols have to do with one client only;
+//! what they share, such as the room of step 5, there is once on each thread.
+//!
+//! What is to cross from one reactor to another is sent through a
+//! [channel](crate::Context::channel). Here each reactor opens one, and whatever somebody says goes into
+//! all of them; the receivers see to those who are connected to theirs.
+//!
+//! ```
+//! use ropewalk::{Error, Id, Protocol, ReactorGroup, Sender, Transport};
+//!
+//! struct Speaker {
+//!     reactors: Vec<Sender<Vec<u8>>>,
+//! }
+//!
+//! impl Protocol for Speaker {
+//!     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
+//!         for reactor in &self.reactors {
+//!             // One that is gone has nobody left who could hear it.
+//!             let _ = reactor.send(data.to_vec());
+//!         }
+//!     }
+//! }
+//!
+//! fn main() -> Result<(), Error> {
+//!     let mut group = ReactorGroup::for_each_processor()?;
+//!     let reactors = group.each(|member| {
+//!         member.context().channel(|context, data: Vec<u8>| {
+//!             let everyone: Vec<Id> = context.connections().collect();
+//!             for id in everyone {
+//!                 context.write(id, &data);
+//!             }
+//!         })
+//!     });
+//!     let port = group.listen_tcp("127.0.0.1:0", move |_member| {
+//!         let reactors = reactors.clone();
+//!         move || Speaker { reactors: reactors.clone() }
+//!     })?;
+//!     println!("listening on {}", port.address());
+//! #   let (address, handle) = (port.address().clone(), group.handle());
+//! #   let client = std::thread::spawn(move || {
+//! #       use std::io::{Read, Write};
+//! #       let mut clients = [0; 5].map(|_| std::net::TcpStream::connect(&address).unwrap());
+//! #       // Each has been taken in when it hears itself; then one is heard by all.
+//! #       for client in &mut clients {
+//! #           client.write_all(b"!").unwrap();
+//! #           client.read_exact(&mut [0]).unwrap();
+//! #       }
+//! #       clients[0].write_all(b"hello").unwrap();
+//! #       for client in &mut clients {
+//! #           let mut heard = Vec::new();
+//! #           while !heard.ends_with(b"hello") {
+//! #               let mut byte = [0];
+//! #               client.read_exact(&mut byte).unwrap();
+//! #               heard.push(byte[0]);
+//! #           }
+//! #       }
+//! #       handle.stop().unwrap();
+//! #   });
+//! #   group.run()?;
+//! #   client.join().unwrap();
+//! #   return Ok(());
+//! #   #[allow(unreachable_code)]
+//!     group.run()
+//! }
+//! ```
+//!
+//! `each` is called on every reactor's thread before the run, and so is what is given to `listen_tcp`,
+//! which makes a factory there. So all that lives with a reactor may be an `Rc`; only what crosses has
+//! to be `Send`. The chat of `ropewalk-protocols` is linked in this way.
 //!
 //! # Where to go on
 //!

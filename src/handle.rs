@@ -1,5 +1,6 @@
 //! Calls from other threads. Floor 2.
 
+use crate::channel::ChannelId;
 use crate::context::{Call, Context};
 use crate::logging::HANDLE;
 use crate::world::Waker;
@@ -8,8 +9,9 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many calls are made in a turn before the sockets have theirs, however fast they are sent.
-const CALLS: usize = 1024;
+/// How many calls are made and messages received in a turn before the sockets have theirs, however
+/// fast they are sent.
+pub(crate) const CALLS: usize = 1024;
 
 /// A way for other threads to have something done on the reactor's: the only part of a reactor that
 /// may be sent to them, and cloned freely.
@@ -43,17 +45,23 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    calls: VecDeque<RemoteCall>,
+    calls: VecDeque<Sent>,
     closed: bool,
 }
 
-type RemoteCall = Box<dyn Call + Send>;
+/// What other threads send.
+pub(crate) enum Sent {
+    Call(Box<dyn Call + Send>),
+    /// There is something in this channel, or its senders are gone: look at it.
+    Messages(ChannelId),
+}
 
 impl Handle {
     /// Makes `call` on the reactor's thread, in one of the next turns. Calls sent by one thread are
     /// made in the order in which they were sent, each exactly once.
     ///
-    /// It never waits for the reactor. Calls that are sent between two runs are made in the next
+    /// It never waits for the reactor. What lives on the reactor's thread and cannot be sent to
+    /// another is better reached through a [channel](Context::channel). Calls that are sent between two runs are made in the next
     /// one, or else when the reactor is dropped.
     ///
     /// # Errors
@@ -65,19 +73,7 @@ impl Handle {
         &self,
         call: impl FnOnce(&mut Context) + Send + 'static,
     ) -> Result<(), ReactorGone> {
-        let mut queue = self.lock();
-        if queue.closed {
-            return Err(ReactorGone);
-        }
-        let first = queue.calls.is_empty();
-        queue.calls.push_back(Box::new(call));
-        drop(queue);
-        // The reactor takes all that is there at once. So whoever finds the queue empty wakes it,
-        // and nobody else has to.
-        if first && let Err(error) = self.shared.waker.wake() {
-            log::error!(target: HANDLE, "cannot wake the reactor: {error}");
-        }
-        Ok(())
+        self.send(Sent::Call(Box::new(call)))
     }
 
     /// [Stops](Context::stop) the reactor's run.
@@ -91,6 +87,22 @@ impl Handle {
 
     pub(crate) fn new(waker: Waker) -> Self {
         Self { shared: Arc::new(Shared { queue: Mutex::default(), waker }) }
+    }
+
+    pub(crate) fn send(&self, sent: Sent) -> Result<(), ReactorGone> {
+        let mut queue = self.lock();
+        if queue.closed {
+            return Err(ReactorGone);
+        }
+        let first = queue.calls.is_empty();
+        queue.calls.push_back(sent);
+        drop(queue);
+        // The reactor takes all that is there at once. So whoever finds the queue empty wakes it,
+        // and nobody else has to.
+        if first && let Err(error) = self.shared.waker.wake() {
+            log::error!(target: HANDLE, "cannot wake the reactor: {error}");
+        }
+        Ok(())
     }
 
     /// No code of a user runs under the lock, so a poisoned one guards a sound queue.
@@ -121,17 +133,17 @@ pub struct ReactorGone;
 
 impl fmt::Display for ReactorGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reactor is gone, and the call with it")
+        f.write_str("the reactor is gone, and with it what was sent to it")
     }
 }
 
 impl Error for ReactorGone {}
 
-/// The reactor's end: the calls that have been sent and not been made.
+/// The reactor's end: what has been sent and not been attended to.
 pub(crate) struct Calls {
     handle: Handle,
     /// Taken from the queue, and to be made before what came to the queue since.
-    taken: VecDeque<RemoteCall>,
+    taken: VecDeque<Sent>,
 }
 
 impl Calls {
@@ -150,13 +162,17 @@ impl Calls {
         }
     }
 
-    /// How many calls may be made now.
-    pub(crate) fn budget(&self) -> usize {
-        self.taken.len().min(CALLS)
+    pub(crate) fn len(&self) -> usize {
+        self.taken.len()
     }
 
-    pub(crate) fn next(&mut self) -> Option<RemoteCall> {
+    pub(crate) fn next(&mut self) -> Option<Sent> {
         self.taken.pop_front()
+    }
+
+    /// A channel has more messages than the budget allowed: it is looked at again.
+    pub(crate) fn put_back(&mut self, channel: ChannelId) {
+        self.taken.push_back(Sent::Messages(channel));
     }
 
     /// Whether calls are known to wait. Those that come later wake the poll.
@@ -165,7 +181,7 @@ impl Calls {
     }
 
     /// From now on calls are refused. Returns those that were sent before.
-    pub(crate) fn close(&mut self) -> VecDeque<RemoteCall> {
+    pub(crate) fn close(&mut self) -> VecDeque<Sent> {
         let mut queue = self.handle.lock();
         queue.closed = true;
         let mut calls = std::mem::take(&mut self.taken);

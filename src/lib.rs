@@ -34,7 +34,8 @@
 //! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
-//! | have a thread answer | [`Handle`] |
+//! | use more than one processor | [`ReactorGroup`] |
+//! | have a thread answer | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
 //!
 //! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`.
@@ -72,10 +73,12 @@
 //! that mio knows may work and have not been tried.
 
 mod address;
+mod channel;
 mod connector;
 mod context;
 mod dispatch;
 mod error;
+mod group;
 pub mod guide;
 mod handle;
 mod id;
@@ -96,8 +99,10 @@ mod transport;
 mod world;
 
 pub use address::Address;
+pub use channel::Sender;
 pub use context::{Context, Port};
 pub use error::Error;
+pub use group::{GroupHandle, GroupPort, Member, ReactorGroup};
 pub use handle::{Handle, ReactorGone};
 pub use id::Id;
 pub use options::{ConnectOptions, ListenOptions};

@@ -15,12 +15,15 @@ pub struct ListenOptions {
     pub(crate) nodelay: bool,
     #[cfg_attr(not(unix), allow(dead_code))]
     pub(crate) reuse_address: bool,
+    pub(crate) reuse_port: bool,
+    /// Whether to ask first if the port is somebody else's, which with `reuse_port` would not show.
+    pub(crate) claim: bool,
 }
 
 impl ListenOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
-        Self { backlog: 1024, nodelay: true, reuse_address: true }
+        Self { backlog: 1024, nodelay: true, reuse_address: true, reuse_port: false, claim: false }
     }
 
     /// How many connections may wait to be accepted: 1,024 unless set. The system may cut it, Linux
@@ -44,6 +47,23 @@ impl ListenOptions {
     #[must_use]
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
+        self
+    }
+
+    /// Whether the port may be shared with other listeners of the same user that allow it, too, each
+    /// of which is given some of the connections (SO_REUSEPORT, socket(7)): off unless set. A
+    /// [`ReactorGroup`](crate::ReactorGroup) does this for several reactors; see there for what to
+    /// expect of it.
+    ///
+    /// A port that is in use by one who allows it is no error any more, even if that is another
+    /// program which was started twice by mistake.
+    ///
+    /// Where a port cannot be shared so that all get their part, listening fails with
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported): Linux, DragonFly BSD and FreeBSD (as
+    /// SO_REUSEPORT_LB) can; macOS and the other BSDs give all connections to one of the listeners.
+    #[must_use]
+    pub fn reuse_port(mut self, reuse: bool) -> Self {
+        self.reuse_port = reuse;
         self
     }
 }

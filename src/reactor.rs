@@ -25,7 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// The reactor: it owns all sockets and calls the protocols.
 ///
 /// A reactor is a value. There can be several, one a thread; one can be run, stopped, run again and
-/// dropped. It cannot be sent to another thread, but its [`Handle`] can.
+/// dropped. It cannot be sent to another thread, but its [`Handle`] can. To serve with as many as
+/// there are processors, see [`ReactorGroup`](crate::ReactorGroup).
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -94,11 +95,17 @@ impl Reactor {
     /// If the system's poll fails, which leaves nothing to go on with: all connections have been
     /// ended then, and their protocols told.
     pub fn run(&mut self) -> Result<(), Error> {
+        self.run_and_tell(|| {})
+    }
+
+    /// [`run`](Self::run); `stopping` is called when it has begun to end, for whatever reason.
+    pub(crate) fn run_and_tell(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
         let mut outcome = Ok(());
         self.dispatcher.catch_up();
         while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
             outcome = self.pass(None);
         }
+        stopping();
         if outcome.is_ok() {
             outcome = self.wind_down();
         }

@@ -22,9 +22,12 @@ pub(crate) struct Signals {
 
 impl Signals {
     pub(crate) fn catch(world: &World) -> io::Result<Self> {
+        // Handlers run in the order in which they were registered. Were the reactor told first, it
+        // might have ended when the other one looks whether anybody is there, on another thread.
+        Catchers::prepare()?;
         let mut signals = signal_hook_mio::v1_0::Signals::new(SIGNALS)?;
         world.watch_signals(&mut signals)?;
-        Catchers::enter()?;
+        Catchers::enter();
         Ok(Self { signals })
     }
 
@@ -70,7 +73,7 @@ struct Catchers {
 static CATCHERS: Mutex<Catchers> = Mutex::new(Catchers { count: 0, nobody: None });
 
 impl Catchers {
-    fn enter() -> io::Result<()> {
+    fn prepare() -> io::Result<()> {
         let mut catchers = Self::lock();
         if catchers.nobody.is_none() {
             let nobody = Arc::new(AtomicBool::new(true));
@@ -79,9 +82,13 @@ impl Catchers {
             }
             catchers.nobody = Some(nobody);
         }
+        Ok(())
+    }
+
+    fn enter() {
+        let mut catchers = Self::lock();
         catchers.count += 1;
         catchers.note();
-        Ok(())
     }
 
     fn leave() {

@@ -21,14 +21,16 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 7] =
-    ["chat", "chat_client", "clock", "connect", "echo_client", "proxy", "worker"];
+const PROGRAMS: [&str; 8] =
+    ["chat", "chat_client", "clock", "connect", "echo", "echo_client", "proxy", "worker"];
 
 /// How each server is run on a port that the system chooses.
-const SERVERS: [(&str, &[&str]); 5] = [
+const SERVERS: [(&str, &[&str]); 7] = [
     ("chat", &["--listen", "127.0.0.1:0"]),
+    ("chat", &["--listen", "127.0.0.1:0", "--reactors", "3"]),
     ("clock", &["--listen", "127.0.0.1:0"]),
     ("echo", &["127.0.0.1:0"]),
+    ("echo", &["127.0.0.1:0", "--reactors", "3"]),
     ("proxy", &["--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"]),
     ("worker", &["--listen", "127.0.0.1:0"]),
 ];
@@ -205,13 +207,14 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 7] = [
+    let cases: [(&str, &[&str], i32, &str); 8] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
         ("connect", &[], 2, "HOST:PORT"),
         ("connect", &["nonsense"], 1, "HOST:PORT"),
         ("echo", &["nonsense"], 1, "HOST:PORT"),
+        ("echo", &["--reactors", "0"], 2, "zero"),
         ("proxy", &[], 2, "--to"),
     ];
     for (name, arguments, code, message) in cases {
@@ -266,7 +269,9 @@ fn clients_say_that_nobody_listens() {
 
 #[test]
 fn two_people_chat() {
-    let (_server, address) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
+    // On several reactors they may, or may not, be with the same one.
+    let options = ["--listen", "127.0.0.1:0", "--reactors", "4"];
+    let (_server, address) = Program::serve("chat", &options);
     let mut alice = Program::start("chat_client", &[&address]);
     alice.read_until("name");
     alice.type_line("alice");

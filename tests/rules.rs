@@ -57,6 +57,12 @@ fn the_core_knows_neither_global_state_nor_shared_cells() {
 }
 
 #[test]
+fn threads_and_locks_are_where_reactors_meet_only() {
+    only_in("std::thread", "src", &["src/group"]);
+    only_in("Mutex", "src", &["src/channel.rs", "src/handle.rs", "src/signals.rs"]);
+}
+
+#[test]
 fn users_are_called_from_the_dispatcher_only() {
     only_in("catch_unwind", "src", &["src/dispatch/guard.rs"]);
     for word in [".data_received(", ".connection_lost(", ".connection_made(", ".build("] {

@@ -168,3 +168,21 @@ fn when_the_reactor_is_gone_a_signal_ends_the_process_again() {
     server.signal("TERM");
     assert!(!server.end().success(), "the signal was swallowed");
 }
+
+/// The signal is handled on one thread, while the reactor that has heard of it ends on another.
+#[test]
+fn a_signal_that_has_ended_a_run_does_not_end_the_process_as_well() {
+    let name = "a_signal_that_has_ended_a_run_does_not_end_the_process_as_well";
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+        let pid = std::process::id().to_string();
+        let mut kill = Command::new("kill").args(["-s", "INT", &pid]).spawn().unwrap();
+        reactor.run().unwrap();
+        drop(reactor);
+        kill.wait().unwrap();
+        return;
+    }
+    // It is the first reactor of a process that can be met by this, and only now and then.
+    (0..60).for_each(|_| _ = in_child(name, &[]));
+}

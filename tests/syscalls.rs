@@ -3,7 +3,7 @@
 
 mod support;
 
-use ropewalk::{Context, Error, Reactor, Transport};
+use ropewalk::{Context, Error, Reactor, ReactorGroup, Transport};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::process::{Command, Output, Stdio};
@@ -309,4 +309,27 @@ fn an_accept_that_is_refused_before_it_takes_a_client_does_not_spin() {
         let output = traced(name, &["-e", "trace=accept4", "-e", &inject]);
         assert!(output.status.success(), "{error}: {}", String::from_utf8_lossy(&output.stdout));
     }
+}
+
+/// The others must not be waited for then, who would run for ever.
+#[test]
+fn a_poll_that_fails_on_one_reactor_of_a_group_ends_the_group_with_its_error() {
+    fn again(context: &mut Context) {
+        context.call_later(Duration::ZERO, again);
+    }
+    if is_child() {
+        let mut group = ReactorGroup::new(3).unwrap();
+        // One has many turns, in one of which it fails; the others sleep.
+        group.each(|member| _ = (member.index() == 1).then(|| again(member.context())));
+        let error = group.run().unwrap_err();
+        assert!(error.to_string().starts_with("cannot wait for events"), "{error}");
+        return;
+    }
+    if !strace_works() {
+        return;
+    }
+    let name = "a_poll_that_fails_on_one_reactor_of_a_group_ends_the_group_with_its_error";
+    let inject = "inject=epoll_wait,epoll_pwait:error=ENOMEM:when=100";
+    let output = traced(name, &["-e", "trace=epoll_wait,epoll_pwait", "-e", inject]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

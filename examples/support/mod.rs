@@ -1,8 +1,9 @@
 //! What these programs share: how they begin, what they answer to `--help`, and how they fail.
 
 use env_logger::Env;
-use lexopt::{Arg, Parser};
+use lexopt::{Arg, Parser, ValueExt};
 use std::io::{self, Write};
+use std::num::NonZero;
 use std::process::ExitCode;
 
 /// Why a program ends before its work is done.
@@ -53,6 +54,12 @@ pub(crate) fn other(argument: Arg<'_>) -> Failure {
         Arg::Long("help") | Arg::Short('h') => Failure::Help,
         argument => argument.unexpected().into(),
     }
+}
+
+/// A number that must not be 0.
+#[allow(dead_code)] // Not every program takes one.
+pub(crate) fn at_least_one(arguments: &mut Parser) -> Result<u32, lexopt::Error> {
+    arguments.value()?.parse().map(NonZero::get)
 }
 
 /// Logs go to stderr: those from `level` on, unless `RUST_LOG` says otherwise.

@@ -100,7 +100,7 @@ impl Context {
         options: &ConnectOptions,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        let remaining = self.resolve(Action::Connect, address)?;
+        let remaining = self.addresses(Action::Connect, address)?;
         let Some(&first) = remaining.first() else {
             return Err(no_address(Action::Connect));
         };
@@ -219,25 +219,37 @@ impl Context {
         }
     }
 
-    pub(super) fn resolve(
+    pub(super) fn addresses(
         &self,
         action: Action,
         address: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Vec<SocketAddr>, Error> {
-        let name = || format!("{address:?}").trim_matches('"').to_owned();
         if self.stop != Stop::No {
             let cause = io::Error::other("the reactor is stopping");
-            return Err(Error::new(action, name(), cause));
+            return Err(Error::new(action, name(&address), cause));
         }
-        match address.to_socket_addrs() {
-            Ok(addresses) => Ok(addresses.collect()),
-            // Whatever the system calls it, it is the address that could not be made sense of.
-            Err(cause) => {
-                let cause = io::Error::new(io::ErrorKind::InvalidInput, cause);
-                Err(Error::new(action, name(), cause))
-            }
+        resolve(action, address)
+    }
+}
+
+/// What an address or a name stands for. It may block for as long as the system takes to find out.
+pub(crate) fn resolve(
+    action: Action,
+    address: impl ToSocketAddrs + fmt::Debug,
+) -> Result<Vec<SocketAddr>, Error> {
+    match address.to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        // Whatever the system calls it, it is the address that could not be made sense of.
+        Err(cause) => {
+            let cause = io::Error::new(io::ErrorKind::InvalidInput, cause);
+            Err(Error::new(action, name(&address), cause))
         }
     }
+}
+
+/// The address as the user wrote it.
+fn name(address: &impl fmt::Debug) -> String {
+    format!("{address:?}").trim_matches('"').to_owned()
 }
 
 pub(super) fn set_nodelay(id: Id, socket: &TcpStream, nodelay: bool) {

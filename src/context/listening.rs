@@ -98,7 +98,7 @@ impl Context {
         options: &ListenOptions,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let addresses = self.resolve(Action::Listen, address)?;
+        let addresses = self.addresses(Action::Listen, address)?;
         let mut outcome = Err(no_address(Action::Listen));
         for address in addresses {
             outcome = self

@@ -1,5 +1,6 @@
 //! The half of the reactor that callbacks may use. Floor 2: it never calls a user.
 
+mod channels;
 mod connecting;
 mod connections;
 mod ending;
@@ -8,6 +9,7 @@ mod readiness;
 mod sending;
 mod timers;
 
+use crate::channel::{ChannelId, Receiver};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::id::Id;
@@ -20,6 +22,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
+pub(crate) use connecting::resolve;
 pub use listening::Port;
 pub(crate) use timers::{Call, Job};
 
@@ -37,6 +40,8 @@ pub(crate) use timers::{Call, Job};
 /// - **Time**: [`now`](Self::now), [`call_later`](Self::call_later), [`cancel`](Self::cancel) and
 ///   their kin.
 ///
+/// [`channel`](Self::channel) is for what other threads have to say.
+///
 /// # Callbacks never run inside callbacks
 ///
 /// No method of a `Context` calls a protocol, a factory or a timer: it cannot, for it does not hold
@@ -46,7 +51,7 @@ pub(crate) use timers::{Call, Job};
 /// # Where to get one
 ///
 /// From [`Transport::context`](crate::Transport::context) in a protocol's callback, from
-/// [`Reactor::context`](crate::Reactor::context) before and between runs; timers and
+/// [`Reactor::context`](crate::Reactor::context) before and between runs; timers, receivers and
 /// [`Handle::call`] are given one.
 pub struct Context {
     /// Where sockets come from, and what time it is there.
@@ -65,6 +70,8 @@ pub struct Context {
     /// What the owners are to be told, or are to be given, once the running callback has returned.
     pub(crate) notices: VecDeque<Notice>,
 
+    /// How many channels have been opened.
+    channels: u64,
     /// For those who ask; and the stop of a run, wanted and how urgently.
     handle: Handle,
     pub(crate) stop: Stop,
@@ -81,6 +88,8 @@ pub(crate) enum Notice {
     Free(Id),
     /// A connection has ended: tell its protocol, then free its slot.
     Lost(Id),
+    /// A channel was opened: seat its receiver.
+    Open(ChannelId, Box<dyn Receiver>),
     /// A listener or connector was made: seat its factory.
     Seat(Id, Box<dyn Factory>),
 }
@@ -108,6 +117,7 @@ impl Context {
             ready: VecDeque::new(),
             unflushed: Vec::new(),
             notices: VecDeque::new(),
+            channels: 0,
             handle,
             stop: Stop::No,
         }
@@ -145,7 +155,8 @@ impl Context {
 
     /// Ends the run, in order: listeners close, connections send what waits, each protocol hears
     /// `connection_lost` with [`Reason::Stopped`](crate::Reason::Stopped), and
-    /// [`Reactor::run`](crate::Reactor::run) returns. See there.
+    /// [`Reactor::run`](crate::Reactor::run) returns. See there. If this reactor is of a
+    /// [`ReactorGroup`](crate::ReactorGroup), the run of all ends.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};

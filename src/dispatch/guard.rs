@@ -105,10 +105,12 @@ impl Watch {
 
     /// Looks at the clock: whether what has returned since the last look took too long.
     pub(super) fn look(&mut self) -> Option<Slow> {
+        if self.unseen == 0 {
+            return None;
+        }
         let now = self.clock.now();
         let took = now.saturating_duration_since(self.last_look);
         let slow = (took >= self.threshold).then_some(Slow { took, callbacks: self.unseen });
-        let slow = slow.filter(|slow| slow.callbacks > 0);
         self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
         self.stretch = if self.closely > 0 { 1 } else { STRETCH };
         (self.last_look, self.unseen) = (now, 0);

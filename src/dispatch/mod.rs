@@ -6,12 +6,14 @@
 //! inside another. It is a theorem of the borrow checker, not a convention.
 
 mod callback;
+mod channels;
 mod guard;
 mod serve;
 
+use crate::channel::{ChannelId, Receiver};
 use crate::context::{Call, Context, Job, Notice};
 use crate::error::Error;
-use crate::handle::Calls;
+use crate::handle::{CALLS, Calls, Sent};
 use crate::id::Id;
 use crate::logging::TCP;
 use crate::protocol::{Factory, Protocol};
@@ -19,8 +21,9 @@ use crate::reason::Reason;
 use crate::stream::Flow;
 use crate::transport::Transport;
 use callback::Callback;
-use guard::{Watch, drop_guarded, guarded};
+use guard::{Panic, Watch, drop_guarded, guarded};
 use log::info;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -34,6 +37,8 @@ pub(crate) struct Dispatcher {
     /// By slot: who is told what happens to the socket in that slot.
     owners: Vec<Option<Owner>>,
     calls: Calls,
+    /// Who is given what other threads send through channels.
+    channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
     watch: Watch,
     /// What is scheduled after this belongs to a later turn.
     mark: u64,
@@ -49,7 +54,8 @@ impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
-        Self { context, owners: Vec::new(), calls, watch, mark: 0 }
+        let (owners, channels) = (Vec::new(), BTreeMap::new());
+        Self { context, owners, calls, channels, watch, mark: 0 }
     }
 
     pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
@@ -92,17 +98,33 @@ impl Dispatcher {
         self.look("somebody", "a callback");
     }
 
-    /// Other threads have sent calls.
+    /// Other threads have sent something.
     pub(crate) fn take_calls(&mut self) {
         self.calls.take();
     }
 
-    /// Makes the calls that other threads have sent, within the budget.
+    /// Attends to what other threads have sent, within the budget.
     pub(crate) fn make_calls(&mut self) {
-        for _ in 0..self.calls.budget() {
-            let Some(call) = self.calls.next() else { break };
-            self.make(call, "call");
-            self.settle();
+        let mut budget = CALLS;
+        // Who is put back during this waits for the next turn.
+        for _ in 0..self.calls.len() {
+            let Some(sent) = self.calls.next() else { break };
+            budget = budget.saturating_sub(self.attend(sent, budget).max(1));
+            if budget == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Makes a call, or hands over messages, but no more than `most`. Returns how many it were.
+    fn attend(&mut self, sent: Sent, most: usize) -> usize {
+        match sent {
+            Sent::Call(call) => {
+                self.make(call, "call");
+                self.settle();
+                1
+            }
+            Sent::Messages(channel) => self.receive(channel, most),
         }
     }
 
@@ -131,16 +153,17 @@ impl Dispatcher {
         }
     }
 
-    /// The end of the reactor itself: calls that were sent are made, later ones refused, and
-    /// everyone is told.
+    /// The end of the reactor itself: calls and messages that were sent are attended to, later ones
+    /// refused, and everyone is told.
     pub(crate) fn shut(&mut self) {
         self.begin_turn();
         self.context.stop();
-        for call in self.calls.close() {
-            self.make(call, "call");
-            self.settle();
+        self.settle();
+        for sent in self.calls.close() {
+            self.attend(sent, usize::MAX);
         }
         self.cut_off();
+        self.close_channels();
         while let Some(job) = self.context.take_timer() {
             drop_guarded(job, "a timer");
         }
@@ -162,6 +185,7 @@ impl Dispatcher {
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
                 Notice::Lost(id) => self.tell_lost(id),
+                Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
             }
         }
@@ -189,7 +213,13 @@ impl Dispatcher {
     /// Makes a call that somebody has asked for: a timer's, or another thread's.
     fn make(&mut self, call: Box<impl Call + ?Sized>, kind: &'static str) {
         let who = call.name();
-        if let Err(panic) = guarded(|| call.make(&mut self.context)) {
+        let returned = guarded(|| call.make(&mut self.context));
+        self.has_run(who, kind, returned);
+    }
+
+    /// Notes that a call has been made, whether it panicked or not.
+    fn has_run(&mut self, who: &'static str, kind: &'static str, returned: Result<(), Panic>) {
+        if let Err(panic) = returned {
             panic.report(who, kind);
         }
         if self.watch.returned() {

@@ -16,16 +16,38 @@ pub(crate) struct TcpListener {
 
 impl TcpListener {
     pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+        if options.reuse_port && options.claim {
+            Self::claim(address, options)?;
+        }
+        let socket = Self::open(address, options)?;
+        if options.reuse_port {
+            share_port(&socket)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()) })
+    }
+
+    /// Whether the port could be had by one who does not share it.
+    ///
+    /// With SO_REUSEPORT a second server of the same user gets the port without an error, and from
+    /// then on takes half of the first one's clients: a server that was started twice, and nobody
+    /// knows. So it is asked for without that option, which fails as everybody expects, by a socket
+    /// that never listens and so takes no client. Two that ask in the same instant both get it; to
+    /// rule that out there is no way that is documented.
+    fn claim(address: SocketAddr, options: &ListenOptions) -> io::Result<()> {
+        Self::open(address, options)?.bind(&address.into())
+    }
+
+    fn open(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         // On Unix this lets a server that is started anew have its port at once, though old
         // connections are still in TIME_WAIT; a port that is listened on stays refused. On Windows
         // it would let two programs share the port.
         #[cfg(unix)]
         socket.set_reuse_address(options.reuse_address)?;
-        socket.bind(&address.into())?;
-        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()) })
+        Ok(socket)
     }
 
     pub(crate) fn accept(&self) -> io::Result<(TcpStream, Address)> {
@@ -40,6 +62,27 @@ impl TcpListener {
     pub(super) fn source(&mut self) -> &mut impl Source {
         &mut self.socket
     }
+}
+
+#[cfg(any(target_os = "android", target_os = "dragonfly", target_os = "linux"))]
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(target_os = "freebsd")]
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port_lb(true)
+}
+
+/// Elsewhere there is no such option, or it gives all connections to one of the listeners.
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux"
+)))]
+fn share_port(_socket: &Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port fairly"))
 }
 
 /// A connected socket, or one that is being connected.

@@ -22,6 +22,9 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// much work; the others are served between its parts.
 const LINES_A_TURN: u32 = 50;
 
+/// How long one waits for other reactors that are slower than this one.
+const CATCH_UP: Duration = Duration::from_millis(5);
+
 /// One connection of a [`Chat`], made by [`Chat::protocol`].
 #[derive(Debug)]
 pub struct Chatter {
@@ -108,10 +111,10 @@ impl Chatter {
         let Seat { name, room } = &seat;
         match Command::parse(line) {
             Command::Say(text) => {
-                self.tell_others(lines, room, format_args!("<{name}> {}", Harmless(text)));
+                self.say(lines, room, format_args!("<{name}> {}", Harmless(text)));
             }
             Command::Me(action) => {
-                self.tell_others(lines, room, format_args!("* {name} {}", Harmless(action)));
+                self.say(lines, room, format_args!("* {name} {}", Harmless(action)));
             }
             Command::Msg(to, text) => self.whisper(lines, name, to, text),
             Command::Join(other) => self.join(lines, seat, other),
@@ -139,21 +142,21 @@ impl Chatter {
             return answer(lines, format_args!("you are in {other} already"));
         }
         let Seat { name, room } = seat;
-        self.chat.hall.borrow_mut().leave(&room, lines.id());
-        self.tell_others(lines, &room, format_args!("* {name} left for {other}"));
+        let (id, text) = (lines.id(), format_args!("* {name} left for {other}"));
+        self.chat.hall.borrow_mut().leave(lines.context(), &room, id, text);
         self.enter(lines, name, other);
     }
 
     /// Takes a seat in a room.
     fn enter(&mut self, lines: &mut LineTransport<'_>, name: Rc<str>, room: Rc<str>) {
         info!(target: LOG, "{} {name} joined {room}", lines.id());
-        self.tell_others(lines, &room, format_args!("* {name} joined {room}"));
         let mut hall = self.chat.hall.borrow_mut();
         match &*hall.list(&room, None) {
             "" => answer(lines, format_args!("you are alone in {room}")),
             people => answer(lines, format_args!("you are in {room} with {people}")),
         }
-        hall.enter(&room, lines.id(), name.clone());
+        let (person, text) = ((lines.id(), &name), format_args!("* {name} joined {room}"));
+        hall.enter(lines.context(), &room, person, text);
         self.seat = Some(Seat { name, room });
     }
 
@@ -166,9 +169,9 @@ impl Chatter {
         if folded(&old) != folded(&new) {
             hall.release(&old);
         }
-        hall.rename(&room, lines.id(), &new);
         info!(target: LOG, "{} {old} is now {new}", lines.id());
-        hall.tell_room(lines.context(), &room, None, format_args!("* {old} is now known as {new}"));
+        let (person, text) = ((lines.id(), &new), format_args!("* {old} is now known as {new}"));
+        hall.rename(lines.context(), &room, person, text);
         self.seat = Some(Seat { name: new, room });
     }
 
@@ -187,17 +190,17 @@ impl Chatter {
     fn whisper(&self, lines: &mut LineTransport<'_>, from: &str, to: &str, text: &str) {
         let mut hall = self.chat.hall.borrow_mut();
         match hall.find(to) {
-            Some(id) => {
-                hall.tell(lines.context(), id, format_args!("[{from}] {}", Harmless(text)));
+            Some(place) => {
+                hall.tell(lines.context(), place, format_args!("[{from}] {}", Harmless(text)));
                 answer(lines, format_args!("{to} was told"));
             }
             None => answer(lines, format_args!("nobody is called {}", Harmless(to))),
         }
     }
 
-    fn tell_others(&self, lines: &mut LineTransport<'_>, room: &str, text: fmt::Arguments<'_>) {
+    fn say(&self, lines: &mut LineTransport<'_>, room: &str, text: fmt::Arguments<'_>) {
         let id = lines.id();
-        self.chat.hall.borrow_mut().tell_room(lines.context(), room, Some(id), text);
+        self.chat.hall.borrow_mut().say(lines.context(), room, id, text);
     }
 
     fn quit(&mut self, lines: &mut LineTransport<'_>) {
@@ -213,16 +216,14 @@ impl Chatter {
         };
         info!(target: LOG, "{} {name} left {room}{why}", lines.id());
         let mut hall = self.chat.hall.borrow_mut();
-        hall.leave(&room, lines.id());
+        let id = lines.id();
         hall.release(&name);
-        // When everybody is leaving, nobody is left to be told.
-        if !lines.context().is_stopping() {
-            hall.tell_room(lines.context(), &room, None, format_args!("* {name} left{why}"));
-        }
+        hall.leave(lines.context(), &room, id, format_args!("* {name} left{why}"));
     }
 
     /// Reads no more from someone who talks too fast, until he has earned his next line; nor, in this
-    /// turn, from someone who has said much in it.
+    /// turn, from someone who has said much in it; nor from anybody while what is said here is heard
+    /// too late elsewhere.
     fn keep_pace(&mut self, lines: &mut LineTransport<'_>) {
         let now = lines.context().now();
         let slowed = self.chat.flood_limit.as_ref().and_then(|limit| self.pace.spend(limit, now));
@@ -232,7 +233,8 @@ impl Chatter {
         let said = self.heard.filter(|(turn, _)| *turn == now).map_or(1, |(_, said)| said + 1);
         self.heard = Some((now, said));
         let turn_is_over = (said >= LINES_A_TURN).then_some(Duration::ZERO);
-        if let Some(wait) = slowed.map(|slowed| slowed.wait).or(turn_is_over) {
+        let is_ahead = self.chat.hall.borrow().is_ahead().then_some(CATCH_UP);
+        if let Some(wait) = slowed.map(|slowed| slowed.wait).max(turn_is_over).max(is_ahead) {
             let id = lines.id();
             lines.pause();
             lines.context().call_later(wait, move |context| context.resume(id));

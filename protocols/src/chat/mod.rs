@@ -1,8 +1,8 @@
 //! A chat server: rooms, names, and whoever comes.
 //!
 //! It speaks lines of text, so that any program which can send lines is a client. The first line is
-//! one's name; after that a line is said to the room one is in, and a line that begins with `/` is a
-//! command:
+//! one's name; after that a line is said to the room one is in, and a line that begins with `/` is
+//! a command:
 //!
 //! | Command | What it does |
 //! |---|---|
@@ -24,6 +24,26 @@
 //! - Who sends too fast is slowed, and loses nothing: see [`Chat::flood_limit`].
 //! - Who reads too slowly is dropped: see [`Chat::write_limit`].
 //!
+//! # On several reactors
+//!
+//! A chat is on one reactor. Those of several are [linked](Chat::linked) to one, a [`Network`]:
+//! names are unique in all of it, and who is in a room hears and sees all others in it, wherever
+//! they are connected. What one may count on:
+//!
+//! - What one person says, and that he comes and goes, is heard by everybody in that order.
+//! - What two say who are on different reactors may be heard in one order by some and in the other
+//!   by others; there is no order that holds everywhere.
+//! - News take a moment. In it, two who join an empty room on two reactors may both be told that
+//!   they are alone; each then sees the other join.
+//! - What is said while a stop has begun may not be heard on another reactor, which is stopping,
+//!   too.
+//!
+//! All that happens on one reactor in a turn goes to each of the others in one message. Everyone
+//! who talks is read more slowly while another reactor cannot keep up, so what waits between them
+//! is bounded.
+//!
+//! # Logs and files
+//!
 //! Who joins and who leaves, and why, is logged under `ropewalk_protocols::chat`, at level info.
 //!
 //! | File | What |
@@ -31,6 +51,7 @@
 //! | `chatter.rs` | one connection: from its lines to what they mean |
 //! | `commands.rs` | the commands, from their text |
 //! | `hall.rs` | who is there, in which room, and telling them |
+//! | `network.rs` | several reactors as one chat: who has which name, and what they tell each other |
 //! | `name.rs` | which names are acceptable, and which are the same |
 //! | `pace.rs` | how fast one may talk |
 //! | `text.rs` | what others may be shown |
@@ -39,17 +60,20 @@ mod chatter;
 mod commands;
 mod hall;
 mod name;
+mod network;
 mod pace;
 mod text;
 
 use crate::line::LineReceiver;
 use hall::Hall;
 use pace::Limit;
+use ropewalk::Context;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
 pub use chatter::Chatter;
+pub use network::Network;
 
 /// The chat's log target. It is part of the public interface.
 const LOG: &str = "ropewalk_protocols::chat";
@@ -81,7 +105,8 @@ const WRITE_LIMIT: usize = 1024 * 1024;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// Everybody is in one reactor, so a chat cannot be sent to another thread.
+/// Everybody in it is on one reactor, so a chat cannot be sent to another thread. To have everybody
+/// on several, [link](Self::linked) the chats of those.
 #[derive(Clone)]
 pub struct Chat {
     hall: Rc<RefCell<Hall>>,
@@ -101,6 +126,33 @@ impl Chat {
         }
     }
 
+    /// A chat with nobody in it, on the reactor of `context`, that is one with all others of
+    /// `network`.
+    ///
+    /// ```
+    /// use ropewalk::{Error, ReactorGroup};
+    /// use ropewalk_protocols::chat::{Chat, Network};
+    ///
+    /// let network = Network::new();
+    /// let mut group = ReactorGroup::new(2)?;
+    /// group.listen_tcp("127.0.0.1:0", move |member| {
+    ///     Chat::linked(&network, member.context()).factory()
+    /// })?;
+    /// # group.handle().stop().unwrap();
+    /// group.run()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// Reactors that are no group can be linked as well, at any time. When one of them stops, its
+    /// people are gone from the rooms of the others.
+    pub fn linked(network: &Network, context: &mut Context) -> Self {
+        let chat = Self::new();
+        let hall = chat.hall.clone();
+        let sender = context.channel(move |context, batch| hall.borrow_mut().heed(context, batch));
+        chat.hall.borrow_mut().link(network, sender);
+        chat
+    }
+
     /// How long a line may be, in bytes: 1,024 unless set. Who sends a longer one is told so, and
     /// the line is dropped.
     #[must_use]
@@ -108,9 +160,9 @@ impl Chat {
         Self { max_length: bytes, ..self }
     }
 
-    /// How many bytes may wait for someone who does not read them: 1 MiB unless set. Who has more to
-    /// read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and the
-    /// others are told that he was too slow.
+    /// How many bytes may wait for someone who does not read them: 1 MiB unless set. Who has more
+    /// to read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and
+    /// the others are told that he was too slow.
     #[must_use]
     pub fn write_limit(self, bytes: usize) -> Self {
         Self { write_limit: bytes, ..self }

@@ -1,0 +1,44 @@
+//! Handing receivers what other threads have sent them.
+
+use crate::channel::{ChannelId, Left};
+use crate::dispatch::Dispatcher;
+use crate::dispatch::guard::{drop_guarded, guarded};
+
+impl Dispatcher {
+    /// Gives a receiver what was sent to it, but no more than `most` messages. Who is not done then
+    /// goes to the back of the queue. Returns how many messages it were.
+    pub(super) fn receive(&mut self, channel: ChannelId, most: usize) -> usize {
+        let Some(receiver) = self.channels.get_mut(&channel) else {
+            return 0;
+        };
+        let taken = receiver.take(most);
+        for _ in 0..taken.count {
+            let Some(receiver) = self.channels.get_mut(&channel) else { break };
+            let who = receiver.name();
+            let returned = guarded(|| receiver.receive(&mut self.context));
+            self.has_run(who, "channel", returned);
+            self.settle();
+        }
+        match taken.left {
+            Left::More => self.calls.put_back(channel),
+            Left::Nothing => {}
+            Left::Over => self.close_channel(channel),
+        }
+        taken.count
+    }
+
+    /// The end of the reactor: all receivers are dropped.
+    pub(super) fn close_channels(&mut self) {
+        while let Some((&channel, _)) = self.channels.first_key_value() {
+            self.close_channel(channel);
+        }
+    }
+
+    /// Drops a receiver, whose own code may run then.
+    fn close_channel(&mut self, channel: ChannelId) {
+        if let Some(receiver) = self.channels.remove(&channel) {
+            let name = receiver.name();
+            drop_guarded(receiver, name);
+        }
+    }
+}
