@@ -1,0 +1,101 @@
+//! What a warm reactor allocates for a message: nothing.
+
+mod support;
+
+use allocation_counter::{AllocationInfo, measure};
+use ropewalk::{Id, Protocol, Reactor, Transport};
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::rc::Rc;
+use support::*;
+
+/// The same rounds twice: the first time everything gets as large as it has to.
+fn when_warm(mut round: impl FnMut()) -> AllocationInfo {
+    (0..20).for_each(|_| round());
+    measure(|| (0..20).for_each(|_| round()))
+}
+
+fn crowd(reactor: &mut Reactor, address: std::net::SocketAddr, count: usize) -> Vec<TcpStream> {
+    let clients: Vec<_> = (0..count).map(|_| client(address)).collect();
+    turn_until(reactor, "all are there", |reactor| {
+        reactor.context().connections().count() == count
+    });
+    clients
+}
+
+struct Echo;
+
+impl Protocol for Echo {
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        transport.write(data);
+    }
+}
+
+#[test]
+fn an_echo_allocates_nothing_once_warm() {
+    let (mut reactor, address) = up(|| Echo);
+    let clients = crowd(&mut reactor, address, 50);
+    for size in [64, 4_000, 60_000] {
+        let (message, mut answer) = (vec![b'm'; size], vec![0; size]);
+        let allocated = when_warm(|| {
+            for mut client in &clients {
+                client.write_all(&message).unwrap();
+            }
+            for mut client in &clients {
+                client.set_nonblocking(true).unwrap();
+                let mut got = 0;
+                while got < size {
+                    match client.read(&mut answer[got..]) {
+                        Ok(count) => got += count,
+                        Err(_) => reactor.turn(Some(PATIENCE)).unwrap(),
+                    }
+                }
+                client.set_nonblocking(false).unwrap();
+            }
+        });
+        assert_eq!(allocated.count_total, 0, "{size} bytes: {allocated:?}");
+    }
+}
+
+/// Says what it hears to everybody else, a line at a time.
+struct Member(Rc<RefCell<Vec<Id>>>);
+
+impl Protocol for Member {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push(transport.id());
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        let speaker = transport.id();
+        for line in data.split_inclusive(|&byte| byte == b'\n') {
+            for &id in self.0.borrow().iter().filter(|&&id| id != speaker) {
+                transport.context().write(id, line);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_delivery_allocates_nothing_once_warm() {
+    let members = Rc::new(RefCell::new(Vec::new()));
+    let (mut reactor, address) = up(move || Member(Rc::clone(&members)));
+    let clients = crowd(&mut reactor, address, 201);
+    let lines = [b'l'; 63].iter().chain(b"\n").copied().cycle().take(16 * 64).collect::<Vec<u8>>();
+    let mut heard = vec![0; lines.len()];
+    let allocated = when_warm(|| {
+        (&clients[0]).write_all(&lines).unwrap();
+        for mut client in &clients[1..] {
+            client.set_nonblocking(true).unwrap();
+            let mut got = 0;
+            while got < lines.len() {
+                match client.read(&mut heard[got..]) {
+                    Ok(count) => got += count,
+                    Err(_) => reactor.turn(Some(PATIENCE)).unwrap(),
+                }
+            }
+            assert_eq!(heard, lines);
+        }
+    });
+    assert_eq!(allocated.count_total, 0, "{allocated:?}");
+}
