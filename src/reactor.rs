@@ -142,11 +142,27 @@ impl Reactor {
     /// The loop's body: what stands here is what happens, in this order.
     fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
         let limit = self.dispatcher.wait_limit(limit);
-        self.poller.wait(limit).map_err(|cause| Error::new(Action::Poll, "", cause))?;
-
+        self.wait(limit)?;
         self.dispatcher.begin_turn();
         self.dispatcher.fire_timers();
         self.dispatcher.serve_left_over(&mut self.buffer);
+        self.serve_events();
+        if self.dispatcher.context.has_many_to_flush() {
+            // Who spoke at the same moment is heard first, so that one write to each carries it all.
+            self.wait(Some(Duration::ZERO))?;
+            self.serve_events();
+        }
+        self.dispatcher.make_calls();
+        self.dispatcher.end_turn();
+        Ok(())
+    }
+
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        self.poller.wait(limit).map_err(|cause| Error::new(Action::Poll, "", cause))
+    }
+
+    /// What the last wait brought.
+    fn serve_events(&mut self) {
         for event in self.poller.events() {
             match event {
                 Event::Ready(hint) => self.dispatcher.serve_event(hint, &mut self.buffer),
@@ -159,9 +175,6 @@ impl Reactor {
                 }
             }
         }
-        self.dispatcher.make_calls();
-        self.dispatcher.end_turn();
-        Ok(())
     }
 
     /// Turns on while connections have something to send, and the grace lasts.

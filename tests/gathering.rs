@@ -7,6 +7,7 @@ use ropewalk::Reactor;
 use std::cell::RefCell;
 use std::io::Write;
 use std::net::TcpStream;
+use std::rc::Rc;
 use support::*;
 
 thread_local! {
@@ -68,6 +69,37 @@ fn a_broadcast_of_many_lines_costs_one_write_a_connection() {
     for client in &clients {
         assert_eq!(read_turning(&mut reactor, client, 2100).len(), 2100);
     }
+}
+
+#[test]
+fn those_who_speak_at_the_same_moment_are_heard_before_anybody_is_written_to() {
+    const MEMBERS: usize = 20;
+    let log = Log::default();
+    let members = log.clone();
+    let second: Rc<RefCell<Option<TcpStream>>> = Rc::default();
+    let speaks_too = Rc::clone(&second);
+    let (mut reactor, address) = up(recorders(&log, move |transport, event| {
+        if let Event::Data(data) = event {
+            // While the first one's line is on its way to all, the second one's comes in.
+            if let Some(mut client) = speaks_too.take() {
+                client.write_all(b"2").unwrap();
+            }
+            let speaker = transport.id();
+            for id in members.ids().into_iter().filter(|&id| id != speaker) {
+                transport.context().write(id, data);
+            }
+        }
+    }));
+    let mut clients: Vec<TcpStream> = (0..MEMBERS).map(|_| client(address)).collect();
+    turn_until(&mut reactor, "all are there", |_| log.made() == MEMBERS);
+    turns(&mut reactor, 3); // The poll has nothing more to say of them.
+    *second.borrow_mut() = Some(clients[1].try_clone().unwrap());
+    begin_count();
+    clients[0].write_all(b"1").unwrap();
+    for client in &clients[2..] {
+        assert_eq!(read_turning(&mut reactor, client, 2), b"12");
+    }
+    assert_eq!(count(" write: "), MEMBERS);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use crate::stream::{State, WriteSide};
 use log::{debug, trace};
 use std::io;
 
+/// From how many on. A look costs about as much as a write, and may save one for each of them.
+const MANY: usize = 16;
+
 impl Context {
     /// Takes `data` to be sent, and leaves it to the caller to see that it is flushed.
     #[inline]
@@ -79,6 +82,12 @@ impl Context {
             State::Open => {}
         }
         self.check_marks(id);
+    }
+
+    /// Whether so many were written to by others that it pays to look once more whether there is
+    /// something to be gathered with it.
+    pub(crate) fn has_many_to_flush(&self) -> bool {
+        self.unflushed.len() >= MANY
     }
 
     /// Flushes those that others have written to.
