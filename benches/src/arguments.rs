@@ -1,0 +1,182 @@
+//! What the command line asks for.
+
+use crate::Options;
+use crate::load::{Shape, connect, echo, fan_out};
+use crate::rows::{ROWS, Row};
+use crate::servers::{SERVERS, Server, Work};
+use lexopt::Parser;
+use lexopt::prelude::*;
+use std::error::Error;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// How often each is measured, unless told otherwise: odd, so that the median is one that was measured.
+const ROUNDS: usize = 5;
+/// The same, when all of it must be over in a minute.
+const QUICK_ROUNDS: usize = 2;
+
+/// One run of this program.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// Say how it is used.
+    Help,
+    /// Measure these rows, and print their tables.
+    Measure { rows: Vec<&'static Row>, options: Options, markdown: bool },
+    /// Serve until killed.
+    Serve(Serve),
+    /// Put this load on a server for so long.
+    Load { shape: Shape, address: SocketAddr, duration: Duration },
+}
+
+/// How one server is to serve alone.
+#[derive(Debug)]
+pub(crate) struct Serve {
+    pub(crate) server: &'static Server,
+    pub(crate) work: Work,
+    pub(crate) address: SocketAddr,
+    /// The only processor that it may run on.
+    pub(crate) processor: Option<usize>,
+    /// It ends when the program that started it ends.
+    pub(crate) attached: bool,
+}
+
+impl Work {
+    /// What the user calls it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Echo => "echo",
+            Self::Broadcast => "broadcast",
+        }
+    }
+
+    fn from_word(word: &str) -> Result<Self, Box<dyn Error>> {
+        let found = [Self::Echo, Self::Broadcast].into_iter().find(|work| work.word() == word);
+        found.ok_or_else(|| format!("nothing can serve {word:?}, only echo or broadcast").into())
+    }
+}
+
+/// Reads the command line of this program.
+pub(crate) fn read(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
+    let mut words = Vec::new();
+    let (mut markdown, mut quick, mut rounds, mut only) = (false, false, None, Vec::new());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(Order::Help),
+            Long("quick") => quick = true,
+            Long("markdown") => markdown = true,
+            Long("rounds") => rounds = Some(parser.value()?.parse::<usize>()?.max(1)),
+            Long("only") => {
+                for name in parser.value()?.string()?.split(',') {
+                    only.push(server(name)?.name.to_owned());
+                }
+            }
+            Value(word) if words.is_empty() => match word.string()?.as_str() {
+                "serve" => return serve(parser).map(Order::Serve),
+                "load" => return load(parser),
+                word => words.push(row(word)?),
+            },
+            Value(word) => words.push(row(&word.string()?)?),
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    let rounds = rounds.unwrap_or(if quick { QUICK_ROUNDS } else { ROUNDS });
+    // Read once and needed until the end.
+    let options = Options { quick, only: Vec::leak(only), rounds };
+    let rows =
+        ROWS.iter().filter(|row| words.is_empty() || words.iter().any(|it| it.name == row.name));
+    Ok(Order::Measure { rows: rows.collect(), options, markdown })
+}
+
+/// `serve WORK HOST:PORT ...`
+fn serve(mut parser: Parser) -> Result<Serve, Box<dyn Error>> {
+    let mut words = Vec::new();
+    let (mut name, mut processor, mut attached) = ("ropewalk".to_owned(), None, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("with") => name = parser.value()?.string()?,
+            Long("on") => processor = Some(parser.value()?.parse()?),
+            Long("attached") => attached = true,
+            Value(word) if words.len() < 2 => words.push(word.string()?),
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    let [work, address] = &words[..] else {
+        return Err("say what to serve and where: serve echo|broadcast HOST:PORT".into());
+    };
+    let (work, address) = (Work::from_word(work)?, resolve(address)?);
+    Ok(Serve { server: server(&name)?, work, address, processor, attached })
+}
+
+/// `load SHAPE HOST:PORT ...`
+fn load(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
+    let mut words = Vec::new();
+    let (mut seconds, mut numbers) = (3.0, Vec::new());
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("seconds") => seconds = parser.value()?.parse()?,
+            Long(name) => {
+                let name = name.to_owned();
+                numbers.push((name, parser.value()?.parse::<usize>()?.max(1)));
+            }
+            Value(word) if words.len() < 2 => words.push(word.string()?),
+            _ => return Err(argument.unexpected().into()),
+        }
+    }
+    let [shape, address] = &words[..] else {
+        return Err("say which load, and on what: load echo|fan-out|connect HOST:PORT".into());
+    };
+    let (mut shape, address) = (shape_of(shape)?, resolve(address)?);
+    for (name, number) in numbers {
+        set(&mut shape, &name, number)?;
+    }
+    Ok(Order::Load { shape, address, duration: Duration::try_from_secs_f64(seconds)? })
+}
+
+/// The shape that the user calls `name`, as it is unless told otherwise.
+fn shape_of(name: &str) -> Result<Shape, Box<dyn Error>> {
+    match name {
+        "echo" => Ok(Shape::Echo(echo::Shape { connections: 50, size: 64, deep: 1 })),
+        "fan-out" => Ok(Shape::FanOut(fan_out::Shape { receivers: 200, senders: 10, lines: 16 })),
+        "connect" => Ok(Shape::Connect(connect::Shape { connections: 64 })),
+        _ => Err(format!("there is no load {name:?}, only echo, fan-out and connect").into()),
+    }
+}
+
+/// Sets one of the numbers that a shape consists of.
+fn set(shape: &mut Shape, name: &str, number: usize) -> Result<(), Box<dyn Error>> {
+    let place = match (shape, name) {
+        (Shape::Echo(shape), "connections") => &mut shape.connections,
+        (Shape::Echo(shape), "size") => &mut shape.size,
+        (Shape::Echo(shape), "deep") => &mut shape.deep,
+        (Shape::FanOut(shape), "receivers") => &mut shape.receivers,
+        (Shape::FanOut(shape), "senders") => &mut shape.senders,
+        (Shape::FanOut(shape), "lines") => &mut shape.lines,
+        (Shape::Connect(shape), "connections") => &mut shape.connections,
+        _ => return Err(format!("this load has no --{name}").into()),
+    };
+    *place = number;
+    Ok(())
+}
+
+/// The server that the user calls `name`.
+fn server(name: &str) -> Result<&'static Server, Box<dyn Error>> {
+    SERVERS.iter().find(|server| server.name == name).ok_or_else(|| {
+        let names: Vec<_> = SERVERS.iter().map(|server| server.name).collect();
+        format!("there is no server {name:?}, but: {}", names.join(", ")).into()
+    })
+}
+
+/// The row that the user calls `name`.
+fn row(name: &str) -> Result<&'static Row, Box<dyn Error>> {
+    ROWS.iter().find(|row| row.name == name).ok_or_else(|| {
+        let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+        format!("there is no command or row {name:?}; rows are: {}", names.join(", ")).into()
+    })
+}
+
+/// The first address that `HOST:PORT` stands for.
+fn resolve(text: &str) -> Result<SocketAddr, Box<dyn Error>> {
+    let found =
+        text.to_socket_addrs().map_err(|error| format!("no address {text:?}: {error}"))?.next();
+    found.ok_or_else(|| format!("{text:?} stands for no address").into())
+}

@@ -1,0 +1,218 @@
+//! Echo: each client sends messages, and the next one when one has come back.
+
+use super::pace::Pace;
+use super::pattern::Pattern;
+use super::{FINISH, Load, Stretch, no_latencies, socket};
+use hdrhistogram::Histogram;
+use rustix::io::ioctl_fionread;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// How many clients, and what each of them does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    pub(crate) connections: usize,
+    /// Bytes of a message.
+    pub(crate) size: usize,
+    /// How many messages of each client are under way.
+    pub(crate) deep: usize,
+}
+
+/// The time is taken of one message in so many. It is prime, so that it is not always the same
+/// clients' whose number it divides.
+const TIMED: usize = 7;
+
+/// What comes back is compared once in so many readings; the others are counted.
+const COMPARED: usize = 60;
+
+/// To see that something has come is enough to send the next message, and costs a quarter of what it
+/// costs to read it. So it is read when that has happened so often; then all of it at once.
+const LOOKS: usize = 7;
+
+/// More than this is read when it comes, so that the window does not close.
+const SHORT: usize = 4 * 1024;
+
+/// The clients of an echo server.
+#[derive(Debug)]
+pub(crate) struct Echo {
+    shape: Shape,
+    pattern: Pattern,
+    buffer: Vec<u8>,
+    clients: Vec<Client>,
+    /// Readings until the next that is compared.
+    until_compared: usize,
+    /// How often it is enough to look.
+    looks: usize,
+    /// Sendings until the next that is timed.
+    until_timed: usize,
+}
+
+#[derive(Debug)]
+struct Client {
+    socket: OwnedFd,
+    /// Bytes since the beginning, both ways.
+    sent: u64,
+    received: u64,
+    /// How many bytes have come back and lie in the system still, as far as we know.
+    lying: u64,
+    /// How often something had come, since it was read last.
+    looks: usize,
+    /// How many whole messages have come back.
+    messages: u64,
+    /// When that many bytes have come back, the message that was sent then is there.
+    timed: Option<(u64, Instant)>,
+}
+
+impl Echo {
+    /// Connects them all.
+    pub(crate) fn connect(shape: Shape, address: SocketAddr) -> io::Result<Self> {
+        let at_once = shape.size * shape.deep;
+        let looks = if at_once > SHORT { 0 } else { LOOKS };
+        let longest = at_once * (looks + 1);
+        let client = |_| {
+            let socket = socket::connected(address)?;
+            Ok(Client {
+                socket,
+                sent: 0,
+                received: 0,
+                lying: 0,
+                looks: 0,
+                messages: 0,
+                timed: None,
+            })
+        };
+        Ok(Self {
+            shape,
+            pattern: Pattern::new(longest)?,
+            buffer: vec![0; longest],
+            clients: (0..shape.connections).map(client).collect::<io::Result<_>>()?,
+            until_compared: COMPARED,
+            until_timed: TIMED,
+            looks,
+        })
+    }
+
+    /// Finds out what has come back to a client. How many bytes it was.
+    fn receive(&mut self, number: usize) -> io::Result<u64> {
+        let client = &mut self.clients[number];
+        let new = if client.looks < self.looks {
+            let lying = ioctl_fionread(&client.socket)?;
+            let new = lying.saturating_sub(client.lying);
+            client.lying = lying;
+            client.looks += usize::from(new > 0);
+            new
+        } else {
+            self.read(number)?
+        };
+        let client = &mut self.clients[number];
+        client.received += new;
+        client.messages = client.received / self.shape.size as u64;
+        if client.received > client.sent {
+            return Err(socket::wrong("more bytes come back than were sent"));
+        }
+        Ok(new)
+    }
+
+    /// Takes what lies there for a client, and compares it now and then. How many bytes are new.
+    fn read(&mut self, number: usize) -> io::Result<u64> {
+        let client = &mut self.clients[number];
+        let count = if self.until_compared == 0 {
+            let count = socket::receive(&client.socket, &mut self.buffer)?;
+            let offset = client.received - client.lying;
+            if self.buffer[..count] != *self.pattern.part(number, offset, count) {
+                return Err(socket::wrong("other bytes come back than were sent"));
+            }
+            self.until_compared = COMPARED;
+            count as u64
+        } else {
+            self.until_compared -= 1;
+            socket::discard(&client.socket, &mut self.buffer)? as u64
+        };
+        let new = count.saturating_sub(client.lying);
+        client.lying = client.lying.saturating_sub(count);
+        client.looks = 0;
+        Ok(new)
+    }
+
+    /// Sends what a client may send now.
+    fn send(&mut self, number: usize) -> io::Result<()> {
+        let client = &mut self.clients[number];
+        let size = self.shape.size as u64;
+        let allowed = (client.messages + self.shape.deep as u64) * size;
+        let length = (allowed - client.sent) as usize;
+        if length == 0 {
+            return Ok(());
+        }
+        self.until_timed = self.until_timed.saturating_sub(1);
+        if self.until_timed == 0 && client.timed.is_none() {
+            self.until_timed = TIMED;
+            client.timed = Some((allowed, Instant::now()));
+        }
+        client.sent += self.pattern.send(&client.socket, number, client.sent, length)? as u64;
+        Ok(())
+    }
+
+    /// Notes how long a client's message took, if it is one whose time is taken.
+    fn note_time(&mut self, number: usize, latencies: &mut Histogram<u64>) {
+        let client = &mut self.clients[number];
+        if let Some((end, start)) = client.timed
+            && client.received >= end
+        {
+            latencies.saturating_record(start.elapsed().as_nanos() as u64);
+            client.timed = None;
+        }
+    }
+}
+
+impl Load for Echo {
+    fn run(&mut self, duration: Duration) -> io::Result<Stretch> {
+        let mut latencies = no_latencies()?;
+        let (mut count, mut bytes) = (0, 0);
+        let mut pace = Pace::start(duration);
+        loop {
+            let mut had = 0;
+            for number in 0..self.clients.len() {
+                let before = self.clients[number].messages;
+                let received = self.receive(number)?;
+                if received > 0 {
+                    had += 1;
+                    bytes += received;
+                    count += self.clients[number].messages - before;
+                    self.note_time(number, &mut latencies);
+                }
+                self.send(number)?;
+            }
+            if had == 0 {
+                // Who only looks would not notice that the server has gone.
+                let looks = self.looks;
+                self.clients.iter_mut().for_each(|client| client.looks = looks);
+            }
+            if !pace.turn(had, self.clients.len())? {
+                return Ok(pace.end(count, bytes, latencies));
+            }
+        }
+    }
+    /// Compares the last bytes of every client, too.
+    fn finish(&mut self) -> io::Result<()> {
+        let mut pace = Pace::start(FINISH);
+        let mut waiting = true;
+        while waiting {
+            waiting = false;
+            let mut had = 0;
+            for number in 0..self.clients.len() {
+                // Read it, and compare it.
+                self.clients[number].looks = self.looks;
+                self.until_compared = 0;
+                had += usize::from(self.receive(number)? > 0);
+                let client = &self.clients[number];
+                waiting |= client.received < client.sent || client.lying > 0;
+            }
+            if waiting && !pace.turn(had, self.clients.len())? {
+                return Err(socket::wrong("something that was sent does not come back"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! When the load works and when it waits, and for how long it has done so.
+
+use super::Stretch;
+use crate::system::processors;
+use hdrhistogram::Histogram;
+use rustix::time::{ClockId, clock_gettime};
+use std::hint::spin_loop;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// How long to wait, for each client, when a quarter of them had nothing.
+///
+/// That quarter is being served then, and all others are in line behind it; to serve one takes the bare
+/// loop ten times as long as this. So the load is back long before the server runs out of work.
+const WAIT: Duration = Duration::from_nanos(250);
+
+/// A server that says nothing for so long is not going to.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The time of a stretch, spent between working and waiting.
+#[derive(Debug)]
+pub(super) struct Pace {
+    start: Instant,
+    end: Instant,
+    now: Instant,
+    /// When somebody was heard last.
+    heard: Instant,
+    idle: Duration,
+    /// This thread's processor time when it started.
+    own: Duration,
+    /// Server and load share a processor: to spin would take it from the server.
+    shared: bool,
+}
+
+impl Pace {
+    /// A stretch that begins now and takes about so long.
+    pub(super) fn start(duration: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            start: now,
+            end: now + duration,
+            now,
+            heard: now,
+            idle: Duration::ZERO,
+            own: own_processor_time(),
+            shared: processors() == 1,
+        }
+    }
+
+    /// All of `clients` have been asked, and so many `had` something: waits if it is worth it.
+    /// Says whether the stretch goes on.
+    pub(super) fn turn(&mut self, had: usize, clients: usize) -> io::Result<bool> {
+        let began = std::mem::replace(&mut self.now, Instant::now());
+        if had > 0 {
+            self.heard = self.now;
+        } else if self.now - self.heard > PATIENCE {
+            let message = "the server has not answered for 10 seconds";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+        } else {
+            // To ask in vain is to wait, too.
+            self.idle += self.now - began;
+        }
+        if had * 4 < clients * 3 {
+            self.wait(WAIT * clients as u32);
+        }
+        Ok(self.now < self.end)
+    }
+
+    /// When the present turn began.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Says how long the stretch has been, and what became of that time.
+    pub(super) fn end(self, count: u64, bytes: u64, latencies: Histogram<u64>) -> Stretch {
+        let elapsed = self.now - self.start;
+        let robbed = elapsed.saturating_sub(own_processor_time() - self.own);
+        Stretch { count, bytes, elapsed, idle: self.idle, robbed, latencies }
+    }
+
+    fn wait(&mut self, duration: Duration) {
+        let since = self.now;
+        while self.now - since < duration {
+            if self.shared {
+                std::thread::yield_now();
+            } else {
+                spin_loop();
+            }
+            self.now = Instant::now();
+        }
+        self.idle += self.now - since;
+    }
+}
+
+/// The processor time of this thread.
+fn own_processor_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    // It is never negative.
+    Duration::try_from(time).unwrap_or_default()
+}

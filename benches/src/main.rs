@@ -1,0 +1,152 @@
+//! Ropewalk measured against its peers: `cargo run --release -p ropewalk-bench -- --help`.
+
+mod arguments;
+mod child;
+mod load;
+mod progress;
+mod rows;
+mod servers;
+mod system;
+mod table;
+
+use arguments::{Order, Serve};
+use rows::Row;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use servers::SERVERS;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use system::OnLoadProcessor;
+use table::grouped;
+
+/// How long and how often to measure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// All of it in under a minute.
+    pub(crate) quick: bool,
+    /// Only servers whose names are here, and the bare loop; all of them when empty.
+    pub(crate) only: &'static [String],
+    /// How often each is measured, in turns with the others.
+    pub(crate) rounds: usize,
+}
+
+/// `--help`; the rows and the servers are listed behind it.
+const HELP: &str = "\
+Measures Ropewalk against its peers: each server on one processor, the load on the other.
+
+    ropewalk-bench [ROW...]                       measure, all rows unless some are named
+    ropewalk-bench serve WORK HOST:PORT           serve until killed
+    ropewalk-bench load SHAPE HOST:PORT           put a load on any server
+
+When it measures, progress goes to stderr and tables to stdout. Options:
+
+    --quick             all rows in less than a minute, and less exact
+    --rounds N          how often each server is measured, in turns (5; 2 if quick)
+    --only NAME,NAME    only these servers, and the bare loop
+    --markdown          tables in Markdown
+
+`serve echo` sends back what comes. `serve broadcast` sends each line to every other connection, as it
+is. Both print `listening on HOST:PORT`; port 0 is a free one. Options:
+
+    --with NAME         the server (ropewalk)
+    --on PROCESSOR      run on this processor only
+
+`load echo`, `load fan-out` and `load connect` measure such a server and check what it sends. Options:
+
+    --seconds S         for so long, after a fifth of it to warm up (3)
+    --connections N     echo: how many clients (50); connect: how many at a time (64)
+    --size BYTES        echo: of a message (64)
+    --deep N            echo: messages of a client under way (1)
+    --receivers N       fan-out: those that only listen (200)
+    --senders N         fan-out: those that send, and hear each other (10)
+    --lines N           fan-out: of 64 bytes, that each sends at once (16)
+
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ropewalk-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    system::raise_descriptor_limit()?;
+    match arguments::read(lexopt::Parser::from_env())? {
+        Order::Help => help(),
+        Order::Measure { rows, options, markdown } => measure(&rows, &options, markdown)?,
+        Order::Serve(order) => serve(&order)?,
+        Order::Load { shape, address, duration } => load(shape, address, duration)?,
+    }
+    Ok(())
+}
+
+fn help() {
+    print!("{HELP}Rows:\n\n");
+    rows::ROWS.iter().for_each(|row| println!("    {:<20}{}", row.name, row.what));
+    print!("\nServers:\n\n");
+    SERVERS.iter().for_each(|server| println!("    {:<20}{}", server.name, server.what));
+}
+
+/// Prints each table when it is there: a run takes minutes.
+fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<dyn Error>> {
+    let start = Instant::now();
+    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|it| it == name);
+    if SERVERS.iter().any(|server| server.python && wanted(server.name)) {
+        eprintln!("looking for Python, Twisted and uvloop; the first time it fetches them");
+        // Each server that cannot run for the want of it says so in its place.
+        if let Err(error) = servers::python::environment() {
+            eprintln!("without them: {error}");
+        }
+    }
+    for (place, row) in rows.iter().enumerate() {
+        eprintln!("[{}/{}] {}: {}", place + 1, rows.len(), row.name, row.what);
+        for table in (row.measure)(options)? {
+            match markdown {
+                true => println!("{}", table.markdown()),
+                false => println!("{}", table.plain()),
+            }
+        }
+    }
+    eprintln!("done in {} s", start.elapsed().as_secs());
+    Ok(())
+}
+
+fn serve(order: &Serve) -> Result<(), Box<dyn Error>> {
+    if order.attached {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+    }
+    if let Some(processor) = order.processor {
+        system::run_on(processor)?;
+    }
+    match servers::serve(order.server, order.work, order.address)? {}
+}
+
+/// A fifth of the time goes to warming up.
+fn load(shape: load::Shape, address: SocketAddr, duration: Duration) -> Result<(), Box<dyn Error>> {
+    let _pinned = OnLoadProcessor::enter()?;
+    let mut load = load::connect(shape, address).map_err(|error| format!("{address}: {error}"))?;
+    load.run(duration / 5)?;
+    let stretch = load.run(duration)?;
+    load.finish()?;
+    let what = match shape {
+        load::Shape::Echo(_) => "messages",
+        load::Shape::FanOut(_) => "deliveries",
+        load::Shape::Connect(_) => "connections",
+    };
+    let seconds = stretch.elapsed.as_secs_f64();
+    println!("{} {what} in {seconds:.2} s, all as they should be", grouped(stretch.count as f64));
+    println!(
+        "{} {what}/s, {} MB/s",
+        grouped(stretch.rate()),
+        grouped(stretch.bytes as f64 / seconds / 1e6)
+    );
+    let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| stretch.latency(share));
+    println!("half of them within {p50:.1?}, 99 % within {p99:.1?}, 99.9 % within {p999:.1?}");
+    println!("the load was busy {:.0} % of the time", stretch.busy() * 100.0);
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! How far it is, for those who wait: a line on stderr.
+
+use std::io::{IsTerminal, Write, stderr};
+use std::time::{Duration, Instant};
+
+/// Steps towards the end of something.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    title: String,
+    start: Instant,
+    done: usize,
+    steps: usize,
+    /// The line can be written over.
+    terminal: bool,
+}
+
+impl Progress {
+    /// Nothing is done yet.
+    pub(crate) fn begin(title: &str, steps: usize) -> Self {
+        let terminal = stderr().is_terminal();
+        if !terminal {
+            eprintln!("  {title}");
+        }
+        Self { title: title.to_owned(), start: Instant::now(), done: 0, steps, terminal }
+    }
+
+    /// Says what is being done now, and how long it will take until all is.
+    pub(crate) fn show(&self, step: &str) {
+        let left = match self.done {
+            0 => String::new(),
+            done => format!(", {} s left", seconds(self.start.elapsed(), self.steps - done, done)),
+        };
+        if self.terminal {
+            eprint!("\r\x1b[K  {}: {step}{left}", self.title);
+            // A progress that cannot be shown is no reason to stop.
+            let _ = stderr().flush();
+        }
+    }
+
+    /// One step is done.
+    pub(crate) fn advance(&mut self) {
+        self.done += 1;
+    }
+
+    /// Leaves the line to what comes next.
+    pub(crate) fn end(self) {
+        if self.terminal {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+/// How long so many more steps take, when `done` have taken `elapsed`.
+fn seconds(elapsed: Duration, left: usize, done: usize) -> u64 {
+    (elapsed * left as u32 / done as u32).as_secs() + 1
+}

@@ -1,0 +1,160 @@
+//! How servers are compared: each is started afresh, loaded and measured, one after the other, and so
+//! again for several rounds.
+//!
+//! A machine's speed drifts. What two servers did within one round was done within seconds, so they
+//! are compared round by round, and the median of that is the ratio that the report shows.
+
+use crate::Options;
+use crate::child::Child;
+use crate::load::{self, Shape, Stretch};
+use crate::progress::Progress;
+use crate::servers::{SERVERS, Server, Work};
+use crate::system::OnLoadProcessor;
+use std::error::Error;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// The server that all others are compared to.
+pub(super) const BARE: &str = "bare";
+
+/// What one server did in one round.
+#[derive(Debug)]
+pub(super) struct Sample {
+    pub(super) stretch: Stretch,
+    /// The server's processor time in that stretch.
+    pub(super) processor_time: Duration,
+    /// Descriptors that the server has open when all clients are gone, and had not before.
+    pub(super) left_behind: usize,
+}
+
+impl Sample {
+    /// Starts a server, loads it, and measures both.
+    fn take(
+        server: &Server,
+        work: Work,
+        shape: Shape,
+        options: &Options,
+    ) -> Result<Self, Box<dyn Error>> {
+        let [warm_up, duration] = if options.quick { [20, 80] } else { [200, 700] };
+        let child = Child::start(server, work)?;
+        let descriptors = match shape {
+            Shape::Connect(_) => descriptors_of_one_that_has_served(&child)?,
+            _ => 0,
+        };
+        let mut load = load::connect(shape, child.address())?;
+        load.run(Duration::from_millis(warm_up))?;
+        let before = child.processor_time()?;
+        let stretch = load.run(Duration::from_millis(duration))?;
+        let processor_time = child.processor_time()? - before;
+        load.finish()?;
+        drop(load);
+        let left_behind = match shape {
+            Shape::Connect(_) => left_behind(&child, descriptors)?,
+            _ => 0,
+        };
+        Ok(Self { stretch, processor_time, left_behind })
+    }
+
+    /// The server's processor time for each message, delivery or connection, in nanoseconds.
+    pub(super) fn cost(&self) -> f64 {
+        self.processor_time.as_nanos() as f64 / self.stretch.count as f64
+    }
+
+    /// How much of its processor the load did not get, from 0 to 1.
+    pub(super) fn robbed(&self) -> f64 {
+        self.stretch.robbed.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
+    }
+
+    /// How much of one processor the server took, from 0 to 1.
+    pub(super) fn server_busy(&self) -> f64 {
+        self.processor_time.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
+    }
+}
+
+/// How many descriptors a server has when it has nobody to serve. Some open what they need for
+/// themselves only after they have said that they listen; so it serves somebody first.
+fn descriptors_of_one_that_has_served(child: &Child) -> io::Result<usize> {
+    let one = Shape::Connect(load::connect::Shape { connections: 1 });
+    load::connect(one, child.address())?.run(Duration::from_millis(10))?;
+    std::thread::sleep(Duration::from_millis(50));
+    child.descriptors()
+}
+
+/// How many more than `before` descriptors a server keeps, though it has had the time to close them.
+fn left_behind(child: &Child, before: usize) -> io::Result<usize> {
+    let start = Instant::now();
+    loop {
+        let more = child.descriptors()?.saturating_sub(before);
+        if more == 0 || start.elapsed() > Duration::from_secs(2) {
+            return Ok(more);
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// One server's samples, a round's after the other's; and why there are none, or no more.
+#[derive(Debug)]
+pub(super) struct Samples {
+    pub(super) server: &'static Server,
+    pub(super) rounds: Vec<Sample>,
+    pub(super) failure: Option<String>,
+}
+
+impl Samples {
+    /// The median of a figure.
+    pub(super) fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
+        median(self.rounds.iter().map(figure).collect())
+    }
+
+    /// The median of the ratios of a figure to another server's in the same round.
+    pub(super) fn ratio(&self, to: &Self, figure: impl Fn(&Sample) -> f64) -> f64 {
+        let pairs = self.rounds.iter().zip(&to.rounds);
+        median(pairs.map(|(ours, theirs)| figure(ours) / figure(theirs)).collect())
+    }
+}
+
+pub(super) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    match figures.len() {
+        0 => f64::NAN,
+        count if count % 2 == 1 => figures[count / 2],
+        count => (figures[count / 2 - 1] + figures[count / 2]) / 2.0,
+    }
+}
+
+/// Measures all servers that the user wants, in turns. Who fails once is not tried again.
+pub(super) fn compare(
+    title: &str,
+    work: Work,
+    shape: Shape,
+    options: &Options,
+) -> Result<Vec<Samples>, Box<dyn Error>> {
+    let _pinned = OnLoadProcessor::enter()?;
+    let mut all: Vec<_> = SERVERS
+        .iter()
+        .filter(|server| wanted(server, options))
+        .map(|server| Samples { server, rounds: Vec::new(), failure: None })
+        .collect();
+    let mut progress = Progress::begin(title, all.len() * options.rounds);
+    for round in 1..=options.rounds {
+        for samples in &mut all {
+            if samples.failure.is_none() {
+                let name = samples.server.name;
+                progress.show(&format!("round {round} of {}, {name}", options.rounds));
+                match Sample::take(samples.server, work, shape, options) {
+                    Ok(sample) => samples.rounds.push(sample),
+                    Err(error) => samples.failure = Some(error.to_string()),
+                }
+            }
+            progress.advance();
+        }
+    }
+    progress.end();
+    Ok(all)
+}
+
+/// The bare loop is what all are compared to; tokio's threads are no use on the one processor.
+fn wanted(server: &Server, options: &Options) -> bool {
+    let named = options.only.iter().any(|name| name == server.name);
+    named || server.name == BARE || (options.only.is_empty() && server.name != "tokio-threads")
+}

@@ -1,0 +1,62 @@
+//! message-io: the echo of its README, on the raw TCP transport (its framed one has a format of its
+//! own, which no other server speaks).
+//!
+//! All is done in the callback of `for_each`, which its documentation calls the faster way: data is
+//! lent from the read buffer, and `send` writes to the socket at once. So all that is
+//! delivered at once costs a system call, however much waits.
+//!
+//! Found: a `send` that the socket does not take tries again until it does, in a busy loop, and
+//! nobody else is served meanwhile. One reader who stops, stops everyone; no byte is lost. It
+//! has no way to set TCP_NODELAY: see [`listener::improve`].
+
+use super::{Lines, Served, Work, announce, listener};
+use message_io::network::{Endpoint, NetEvent, NetworkController, Transport};
+use message_io::node;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
+    let (handler, events) = node::split::<()>();
+    let (_, address) = handler.network().listen(Transport::Tcp, address)?;
+    listener::improve(address)?;
+    announce(address)?;
+    let network = handler.network();
+    match work {
+        Work::Echo => events.for_each(|event| {
+            if let NetEvent::Message(endpoint, data) = event.network() {
+                network.send(endpoint, data);
+            }
+        }),
+        Work::Broadcast => {
+            let mut members = HashMap::new();
+            events.for_each(|event| broadcast(network, &mut members, event.network()));
+        }
+    }
+    Err("message-io's node has stopped".into())
+}
+
+fn broadcast(
+    network: &NetworkController,
+    members: &mut HashMap<Endpoint, Lines>,
+    event: NetEvent<'_>,
+) {
+    match event {
+        NetEvent::Accepted(endpoint, _) => {
+            members.insert(endpoint, Lines::default());
+        }
+        NetEvent::Message(speaker, data) => {
+            // It is taken out while the others are told.
+            let Some(mut lines) = members.remove(&speaker) else { return };
+            lines.cut(data, |whole| {
+                for &endpoint in members.keys() {
+                    network.send(endpoint, whole);
+                }
+            });
+            members.insert(speaker, lines);
+        }
+        NetEvent::Disconnected(endpoint) => {
+            members.remove(&endpoint);
+        }
+        NetEvent::Connected(..) => {}
+    }
+}

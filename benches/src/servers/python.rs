@@ -1,0 +1,81 @@
+//! The servers in Python, and where they run: in a virtual environment beside the build, made once.
+//!
+//! | Program | What |
+//! |---|---|
+//! | `uvloop_server.py` | asyncio's protocols, on the loop that is faster than its own |
+//! | `twisted_server.py` | what Ropewalk is named after, on its epoll reactor |
+
+use super::{Served, Work};
+use rustix::fs::FlockOperation;
+use std::env;
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const TWISTED: &str = include_str!("python/twisted_server.py");
+const UVLOOP: &str = include_str!("python/uvloop_server.py");
+
+pub(super) fn serve_twisted(work: Work, address: SocketAddr) -> Served {
+    serve(TWISTED, work, address)
+}
+
+pub(super) fn serve_uvloop(work: Work, address: SocketAddr) -> Served {
+    serve(UVLOOP, work, address)
+}
+
+/// The interpreter takes our place in this process, so whoever watches or stops it needs to know
+/// one number only.
+fn serve(program: &str, work: Work, address: SocketAddr) -> Served {
+    let (host, port) = (address.ip().to_string(), address.port().to_string());
+    let error =
+        Command::new(environment()?).args(["-c", program, work.word(), &host, &port]).exec();
+    Err(error.into())
+}
+
+/// The interpreter of an environment that has Twisted and uvloop. The first time it is made, which
+/// takes some seconds and the network; the error says in a few words why there is none.
+pub(crate) fn environment() -> Result<PathBuf, String> {
+    let target = target_directory()?;
+    let environment = target.join("python");
+    let interpreter = environment.join("bin/python");
+    // Whoever comes while another makes it, waits.
+    let lock = File::create(target.join("python.lock")).map_err(|error| error.to_string())?;
+    rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|error| error.to_string())?;
+    let ready = environment.join("ready");
+    if !ready.exists() {
+        make(&environment, &interpreter)?;
+        fs::write(&ready, "").map_err(|error| error.to_string())?;
+    }
+    Ok(interpreter)
+}
+
+fn make(environment: &Path, interpreter: &Path) -> Result<(), String> {
+    run("no venv", Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment))?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    let patience = ["--retries", "1", "--timeout", "20"];
+    let packages = ["twisted", "uvloop"];
+    let mut install = Command::new(interpreter);
+    run("no packages", install.args(pip).args(patience).args(packages))
+}
+
+/// Cargo's directory for this build: we are its `release/ropewalk-bench`.
+fn target_directory() -> Result<PathBuf, String> {
+    let program = env::current_exe().map_err(|error| error.to_string())?;
+    let target = program.ancestors().nth(2).ok_or("no directory to make it in")?;
+    Ok(target.to_owned())
+}
+
+/// Runs `command`; when that fails, its last word is the reason.
+fn run(failure: &str, command: &mut Command) -> Result<(), String> {
+    let output = command
+        .output()
+        .map_err(|error| format!("{}: {error}", command.get_program().display()))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    Err(format!("{failure}: {}", said.trim().lines().last().unwrap_or("no reason given")))
+}

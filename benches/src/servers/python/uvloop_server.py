@@ -1,0 +1,68 @@
+"""asyncio's protocols on uvloop: the echo of uvloop's own examples/bench/echoserver.py.
+
+uvloop sets TCP_NODELAY itself, and gathers what is written within one turn of its loop.
+"""
+
+import asyncio
+import signal
+import sys
+
+import uvloop
+
+BACKLOG = 4096
+
+
+class Echo(asyncio.Protocol):
+    """Takes no more from a peer that does not read."""
+
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        self.transport.write(data)
+
+    def pause_writing(self):
+        self.transport.pause_reading()
+
+    def resume_writing(self):
+        self.transport.resume_reading()
+
+
+class Member(asyncio.Protocol):
+    """Forwards all lines that ended in one piece at once."""
+
+    transports = set()
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.unfinished = b""
+        self.transports.add(transport)
+
+    def data_received(self, data):
+        whole = data.rfind(b"\n") + 1
+        if not whole:
+            self.unfinished += data
+            return
+        lines = self.unfinished + data[:whole] if self.unfinished else data[:whole]
+        self.unfinished = data[whole:]
+        for transport in self.transports:
+            if transport is not self.transport:
+                transport.write(lines)
+
+    def connection_lost(self, reason):
+        self.transports.discard(self.transport)
+
+
+async def main(work, host, port):
+    protocol = {"echo": Echo, "broadcast": Member}[work]
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(protocol, host, port, reuse_address=True, backlog=BACKLOG)
+    host, port = server.sockets[0].getsockname()[:2]
+    host = f"[{host}]" if ":" in host else host
+    print(f"listening on {host}:{port}", flush=True)
+    await server.serve_forever()
+
+
+# Ctrl-C ends it at once, and without a traceback.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
