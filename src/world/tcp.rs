@@ -3,10 +3,25 @@
 use crate::address::Address;
 use crate::options::ListenOptions;
 use mio::event::Source;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
+
+/// Makes a system call anew as long as a signal comes between. A macro, because a closure would put
+/// a call and a return around it.
+macro_rules! uninterrupted {
+    ($call:expr) => {
+        loop {
+            match $call {
+                Err(error) if was_interrupted(&error) => {}
+                result => break result,
+            }
+        }
+    };
+}
 
 /// A listening socket.
 #[derive(Debug)]
@@ -132,16 +147,16 @@ impl TcpStream {
 
     #[inline(always)]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        retry(|| self.socket.read(buffer))
+        uninterrupted!(receive(&self.socket, buffer))
     }
 
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        retry(|| self.socket.write(bytes))
+        uninterrupted!(send(&self.socket, bytes))
     }
 
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        retry(|| SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE))
+        uninterrupted!(SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE))
     }
 
     /// Sends the end of our side, after what the system has already taken.
@@ -172,15 +187,30 @@ impl TcpStream {
     }
 }
 
-/// Does it again if a signal has interrupted it.
+/// On Linux the two calls of which an echo consists are made without the C library, and everything
+/// from here up to the loop over the events is inlined: for on some machines the first return after
+/// a system call is dearer than all of our own code (ARCHITECTURE.md, "What an echo costs").
+#[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
-fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if was_interrupted(&error) => {}
-            result => return result,
-        }
-    }
+fn receive(socket: &mio::net::TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    let (_, count) = net::recv(socket, buffer, RecvFlags::empty())?;
+    Ok(count)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline(always)]
+fn send(socket: &mio::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    Ok(net::send(socket, bytes, SendFlags::NOSIGNAL)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn receive(mut socket: &mio::net::TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    io::Read::read(&mut socket, buffer)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn send(mut socket: &mio::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    io::Write::write(&mut socket, bytes)
 }
 
 #[cold]
