@@ -112,6 +112,27 @@ fn a_slow_callback_is_warned_of_with_the_protocols_name_and_the_time() {
 }
 
 #[test]
+fn a_slow_callback_among_others_is_noticed_and_from_then_on_named() {
+    capture();
+    let (mut reactor, address) = up(|| Blameworthy);
+    reactor.set_slow_callback_duration(Duration::from_millis(5));
+    let (mut first, mut second) = (client(address), client(address));
+    turn_until(&mut reactor, "both made", |reactor| reactor.context().connections().count() == 2);
+    turns(&mut reactor, 3);
+    let named = |line: &String| line.contains("Blameworthy") && line.contains("data_received");
+    for round in 0..2 {
+        // One turn serves them in this order, and times only the first by itself.
+        first.write_all(b"quick").unwrap();
+        second.write_all(b"spin").unwrap();
+        assert_eq!(read_turning(&mut reactor, &second, 4), b"spin");
+        assert_eq!(read_turning(&mut reactor, &first, 5), b"quick");
+        let told = lines(Level::Warn, "ropewalk::reactor");
+        assert_eq!(told.len(), round + 1, "{told:?}");
+        assert!(told[round].contains("slow: ") && named(&told[round]) == (round == 1), "{told:?}");
+    }
+}
+
+#[test]
 fn a_panic_is_an_error_with_the_protocols_name_and_its_words() {
     capture();
     let (mut reactor, address) = up(|| Blameworthy);

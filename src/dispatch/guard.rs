@@ -126,19 +126,25 @@ pub(super) struct Slow {
 }
 
 impl Slow {
-    /// Says so: `who` ran last, in the callback `what`.
-    pub(super) fn report(&self, who: &str, what: &str) {
+    /// Says so; `last` is who ran last, and in which callback.
+    pub(super) fn report(&self, last: Option<(&str, &str)>) {
         let Self { took, callbacks } = self;
-        match callbacks {
-            1 => log::warn!(
-                target: REACTOR,
-                "slow: {who} took {took:.1?} in {what}; everybody else had to wait"
-            ),
-            _ => log::warn!(
-                target: REACTOR,
-                "slow: {callbacks} callbacks took {took:.1?}, the last of them {who} in {what}; \
-                 everybody else had to wait, and from now on each callback is timed by itself"
-            ),
-        }
+        let what = match last {
+            Some((who, callback)) if *callbacks == 1 => {
+                return log::warn!(
+                    target: REACTOR,
+                    "slow: {who} took {took:.1?} in {callback}; everybody else had to wait"
+                );
+            }
+            Some((who, callback)) => {
+                format!("{callbacks} callbacks, the last of them {who} in {callback},")
+            }
+            None => format!("the end of a turn, {callbacks} of its callbacks,"),
+        };
+        log::warn!(
+            target: REACTOR,
+            "slow: {what} took {took:.1?}, and everybody else had to wait; from now on each \
+             is timed by itself"
+        );
     }
 }

@@ -95,7 +95,7 @@ impl Dispatcher {
         self.settle();
         self.context.flush_others();
         self.settle();
-        self.look("somebody", "a callback");
+        self.look(None);
     }
 
     /// Other threads have sent something.
@@ -226,7 +226,7 @@ impl Dispatcher {
             panic.report(who, kind);
         }
         if self.watch.returned() {
-            self.look(who, kind);
+            self.look(Some((who, kind)));
         }
     }
 
@@ -302,14 +302,14 @@ impl Dispatcher {
     #[inline]
     fn returned(&mut self, id: Id, callback: &'static str) {
         if self.watch.returned() {
-            self.look(self.name_of(id), callback);
+            self.look(Some((self.name_of(id), callback)));
         }
     }
 
     #[cold]
-    fn look(&mut self, who: &'static str, callback: &'static str) {
+    fn look(&mut self, last: Option<(&str, &str)>) {
         if let Some(slow) = self.watch.look() {
-            slow.report(who, callback);
+            slow.report(last);
         }
     }
 
