@@ -310,7 +310,8 @@ fn a_client_that_is_still_sending_at_the_stop_gets_our_last_words() {
     talker.write_all(&[0; 1_000_000]).unwrap();
     reactor.context().stop();
     let talking = thread::spawn(move || {
-        talker.write_all(&[0; 1_000_000]).unwrap();
+        // So much that it takes longer than a stop that would not wait for it.
+        talker.write_all(&vec![0; 64 << 20]).unwrap();
         talker.shutdown(Shutdown::Write).unwrap();
         read_all(&talker)
     });
