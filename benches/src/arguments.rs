@@ -34,8 +34,8 @@ pub(crate) struct Serve {
     pub(crate) server: &'static Server,
     pub(crate) work: Work,
     pub(crate) address: SocketAddr,
-    /// The only processor that it may run on.
-    pub(crate) processor: Option<usize>,
+    /// The only processors that it may run on, if any are here.
+    pub(crate) processors: Vec<usize>,
     /// It ends when the program that started it ends.
     pub(crate) attached: bool,
 }
@@ -46,12 +46,16 @@ impl Work {
         match self {
             Self::Echo => "echo",
             Self::Broadcast => "broadcast",
+            Self::Digest => "digest",
         }
     }
 
     fn from_word(word: &str) -> Result<Self, Box<dyn Error>> {
-        let found = [Self::Echo, Self::Broadcast].into_iter().find(|work| work.word() == word);
-        found.ok_or_else(|| format!("nothing can serve {word:?}, only echo or broadcast").into())
+        let all = [Self::Echo, Self::Broadcast, Self::Digest];
+        let found = all.into_iter().find(|work| work.word() == word);
+        found.ok_or_else(|| {
+            format!("nothing can serve {word:?}, only echo, broadcast or digest").into()
+        })
     }
 }
 
@@ -90,21 +94,25 @@ pub(crate) fn read(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
 /// `serve WORK HOST:PORT ...`
 fn serve(mut parser: Parser) -> Result<Serve, Box<dyn Error>> {
     let mut words = Vec::new();
-    let (mut name, mut processor, mut attached) = ("ropewalk".to_owned(), None, false);
+    let (mut name, mut processors, mut attached) = ("ropewalk".to_owned(), Vec::new(), false);
     while let Some(argument) = parser.next()? {
         match argument {
             Long("with") => name = parser.value()?.string()?,
-            Long("on") => processor = Some(parser.value()?.parse()?),
+            Long("on") => {
+                for number in parser.value()?.string()?.split(',') {
+                    processors.push(number.parse()?);
+                }
+            }
             Long("attached") => attached = true,
             Value(word) if words.len() < 2 => words.push(word.string()?),
             _ => return Err(argument.unexpected().into()),
         }
     }
     let [work, address] = &words[..] else {
-        return Err("say what to serve and where: serve echo|broadcast HOST:PORT".into());
+        return Err("say what to serve and where: serve echo|broadcast|digest HOST:PORT".into());
     };
     let (work, address) = (Work::from_word(work)?, resolve(address)?);
-    Ok(Serve { server: server(&name)?, work, address, processor, attached })
+    Ok(Serve { server: server(&name)?, work, address, processors, attached })
 }
 
 /// `load SHAPE HOST:PORT ...`
@@ -123,7 +131,9 @@ fn load(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
         }
     }
     let [shape, address] = &words[..] else {
-        return Err("say which load, and on what: load echo|fan-out|connect HOST:PORT".into());
+        return Err(
+            "say which load, and on what: load echo|digest|fan-out|connect HOST:PORT".into()
+        );
     };
     let (mut shape, address) = (shape_of(shape)?, resolve(address)?);
     for (name, number) in numbers {
@@ -135,10 +145,13 @@ fn load(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
 /// The shape that the user calls `name`, as it is unless told otherwise.
 fn shape_of(name: &str) -> Result<Shape, Box<dyn Error>> {
     match name {
-        "echo" => Ok(Shape::Echo(echo::Shape { connections: 50, size: 64, deep: 1 })),
+        "echo" => Ok(Shape::Echo(echo::Shape::of_echoes(50, 64, 1))),
+        "digest" => Ok(Shape::Echo(echo::Shape::of_digests(50))),
         "fan-out" => Ok(Shape::FanOut(fan_out::Shape { receivers: 200, senders: 10, lines: 16 })),
         "connect" => Ok(Shape::Connect(connect::Shape { connections: 64 })),
-        _ => Err(format!("there is no load {name:?}, only echo, fan-out and connect").into()),
+        _ => {
+            Err(format!("there is no load {name:?}, only echo, digest, fan-out and connect").into())
+        }
     }
 }
 
@@ -146,7 +159,7 @@ fn shape_of(name: &str) -> Result<Shape, Box<dyn Error>> {
 fn set(shape: &mut Shape, name: &str, number: usize) -> Result<(), Box<dyn Error>> {
     let place = match (shape, name) {
         (Shape::Echo(shape), "connections") => &mut shape.connections,
-        (Shape::Echo(shape), "size") => &mut shape.size,
+        (Shape::Echo(shape), "size") if shape.answer == echo::Answer::Itself => &mut shape.size,
         (Shape::Echo(shape), "deep") => &mut shape.deep,
         (Shape::FanOut(shape), "receivers") => &mut shape.receivers,
         (Shape::FanOut(shape), "senders") => &mut shape.senders,

@@ -26,20 +26,18 @@ pub(crate) struct Child {
 impl Child {
     /// Starts `server` on the server's processor, and waits until it listens.
     pub(crate) fn start(server: &Server, work: Work) -> io::Result<Self> {
-        let alone = processors() > 1;
-        Self::start_on(server, work, alone.then_some(SERVER_PROCESSOR))
+        let alone: &[_] = if processors() > 1 { &[SERVER_PROCESSOR] } else { &[] };
+        Self::start_on(server, work, alone)
     }
 
-    /// Starts `server` on one processor, or on all of them, and waits until it listens.
-    pub(crate) fn start_on(
-        server: &Server,
-        work: Work,
-        processor: Option<usize>,
-    ) -> io::Result<Self> {
+    /// Starts `server` on these processors, or where we are if none are named, and waits until it
+    /// listens.
+    pub(crate) fn start_on(server: &Server, work: Work, processors: &[usize]) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", work.word(), "127.0.0.1:0", "--with", server.name, "--attached"]);
-        if let Some(processor) = processor {
-            command.args(["--on", &processor.to_string()]);
+        if !processors.is_empty() {
+            let numbers: Vec<_> = processors.iter().map(ToString::to_string).collect();
+            command.args(["--on", &numbers.join(",")]);
         }
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
         match await_address(&mut process).and_then(|found| Ok((found, clock_of(&process)?))) {

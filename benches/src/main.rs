@@ -2,6 +2,7 @@
 
 mod arguments;
 mod child;
+mod digest;
 mod load;
 mod progress;
 mod rows;
@@ -12,7 +13,7 @@ mod table;
 use arguments::{Order, Serve};
 use rows::Row;
 use rustix::process::{Signal, set_parent_process_death_signal};
-use servers::SERVERS;
+use servers::{SERVERS, Server};
 use std::error::Error;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -31,6 +32,13 @@ pub(crate) struct Options {
     pub(crate) rounds: usize,
 }
 
+impl Options {
+    /// Whether the user has named this server.
+    pub(crate) fn names(&self, server: &Server) -> bool {
+        self.only.iter().any(|name| name == server.name)
+    }
+}
+
 /// `--help`; the rows and the servers are listed behind it.
 const HELP: &str = "\
 Measures Ropewalk against its peers: each server on one processor, the load on the other.
@@ -47,17 +55,19 @@ When it measures, progress goes to stderr and tables to stdout. Options:
     --markdown          tables in Markdown
 
 `serve echo` sends back what comes. `serve broadcast` sends each line to every other connection, as it
-is. Both print `listening on HOST:PORT`; port 0 is a free one. Options:
+is. `serve digest` answers each 64 bytes with a digest of them, which takes it about 20 microseconds.
+All print `listening on HOST:PORT`; port 0 is a free one. Options:
 
     --with NAME         the server (ropewalk)
-    --on PROCESSOR      run on this processor only
+    --on N,N            run on these processors only
 
-`load echo`, `load fan-out` and `load connect` measure such a server and check what it sends. Options:
+`load echo`, `load digest`, `load fan-out` and `load connect` measure such a server and check what it
+sends. Options:
 
     --seconds S         for so long, after a fifth of it to warm up (3)
-    --connections N     echo: how many clients (50); connect: how many at a time (64)
+    --connections N     echo, digest: how many clients (50); connect: how many at a time (64)
     --size BYTES        echo: of a message (64)
-    --deep N            echo: messages of a client under way (1)
+    --deep N            echo, digest: messages of a client under way (1)
     --receivers N       fan-out: those that only listen (200)
     --senders N         fan-out: those that send, and hear each other (10)
     --lines N           fan-out: of 64 bytes, that each sends at once (16)
@@ -95,8 +105,8 @@ fn help() {
 /// Prints each table when it is there: a run takes minutes.
 fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|it| it == name);
-    if SERVERS.iter().any(|server| server.python && wanted(server.name)) {
+    let wanted = |server: &Server| options.only.is_empty() || options.names(server);
+    if SERVERS.iter().any(|server| server.python && wanted(server)) {
         eprintln!("looking for Python, Twisted and uvloop; the first time it fetches them");
         // Each server that cannot run for the want of it says so in its place.
         if let Err(error) = servers::python::environment() {
@@ -120,8 +130,8 @@ fn serve(order: &Serve) -> Result<(), Box<dyn Error>> {
     if order.attached {
         set_parent_process_death_signal(Some(Signal::KILL))?;
     }
-    if let Some(processor) = order.processor {
-        system::run_on(processor)?;
+    if !order.processors.is_empty() {
+        system::run_on(&order.processors)?;
     }
     match servers::serve(order.server, order.work, order.address)? {}
 }

@@ -1,13 +1,19 @@
 //! What is asked of the system for the measurement's sake: a processor for oneself, and descriptors.
 
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use std::fs;
 use std::io;
 use std::sync::LazyLock;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 /// Where the server runs, alone.
 pub(crate) const SERVER_PROCESSOR: usize = 0;
+
+/// Where a server runs that is measured on two processors. The load then runs wherever there is time.
+pub(crate) const SERVER_PROCESSORS: [usize; 2] = [0, 1];
 
 /// Where the load runs, alone.
 pub(crate) const LOAD_PROCESSOR: usize = 1;
@@ -20,11 +26,25 @@ pub(crate) fn processors() -> usize {
     *COUNT
 }
 
-/// Puts this thread, and those that it starts from now on, on `processor`.
-pub(crate) fn run_on(processor: usize) -> io::Result<()> {
+/// The processor time that all programs have taken since the machine began, to the tick of 10 ms.
+pub(crate) fn time_of_all() -> io::Result<Duration> {
+    let text = fs::read_to_string("/proc/stat")?;
+    let first = text.lines().next().unwrap_or_default();
+    // Of users' programs, of nice ones, and of the system for them; then comes what is idle.
+    let ticks: u64 = first.split_whitespace().skip(1).take(3).flat_map(str::parse::<u64>).sum();
+    Ok(Duration::from_secs_f64(ticks as f64 / clock_ticks_per_second() as f64))
+}
+
+/// Puts this thread, and those that it starts from now on, on these processors.
+pub(crate) fn run_on(processors: &[usize]) -> io::Result<()> {
     let mut only = CpuSet::new();
-    only.set(processor);
+    processors.iter().for_each(|&processor| only.set(processor));
     Ok(sched_setaffinity(None, &only)?)
+}
+
+/// Whether this thread may run on one processor only.
+pub(crate) fn has_one_processor() -> bool {
+    sched_getaffinity(None).is_ok_and(|processors| processors.count() == 1)
 }
 
 /// This thread is on the load's processor until this is dropped.
@@ -38,7 +58,7 @@ impl OnLoadProcessor {
     pub(crate) fn enter() -> io::Result<Self> {
         let before = sched_getaffinity(None)?;
         if processors() > 1 {
-            run_on(LOAD_PROCESSOR)?;
+            run_on(&[LOAD_PROCESSOR])?;
         }
         Ok(Self { before })
     }

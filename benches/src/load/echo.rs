@@ -1,8 +1,9 @@
-//! Echo: each client sends messages, and the next one when one has come back.
+//! Echo: each client sends messages, and the next one when one has come back, or a digest of it.
 
 use super::pace::Pace;
 use super::pattern::Pattern;
 use super::{FINISH, Load, Stretch, no_latencies, socket};
+use crate::digest;
 use hdrhistogram::Histogram;
 use rustix::io::ioctl_fionread;
 use std::io;
@@ -18,6 +19,28 @@ pub(crate) struct Shape {
     pub(crate) size: usize,
     /// How many messages of each client are under way.
     pub(crate) deep: usize,
+    /// What comes back.
+    pub(crate) answer: Answer,
+}
+
+impl Shape {
+    /// Each message comes back as it is.
+    pub(crate) const fn of_echoes(connections: usize, size: usize, deep: usize) -> Self {
+        Self { connections, size, deep, answer: Answer::Itself }
+    }
+
+    /// A digest comes back of each message, and one message of each client is under way.
+    pub(crate) const fn of_digests(connections: usize) -> Self {
+        Self { connections, size: digest::SIZE, deep: 1, answer: Answer::Digest }
+    }
+}
+
+/// What comes back of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Itself,
+    /// Its digest; so its size is that of digests.
+    Digest,
 }
 
 /// The time is taken of one message in so many. It is prime, so that it is not always the same
@@ -117,11 +140,15 @@ impl Echo {
 
     /// Takes what lies there for a client, and compares it now and then. How many bytes are new.
     fn read(&mut self, number: usize) -> io::Result<u64> {
-        let client = &mut self.clients[number];
+        let client = &self.clients[number];
         let count = if self.until_compared == 0 {
             let count = socket::receive(&client.socket, &mut self.buffer)?;
             let offset = client.received - client.lying;
-            if self.buffer[..count] != *self.pattern.part(number, offset, count) {
+            let right = match self.shape.answer {
+                Answer::Itself => self.buffer[..count] == *self.pattern.part(number, offset, count),
+                Answer::Digest => self.are_digests(number, offset, count),
+            };
+            if !right {
                 return Err(socket::wrong("other bytes come back than were sent"));
             }
             self.until_compared = COMPARED;
@@ -130,10 +157,23 @@ impl Echo {
             self.until_compared -= 1;
             socket::discard(&client.socket, &mut self.buffer)? as u64
         };
+        let client = &mut self.clients[number];
         let new = count.saturating_sub(client.lying);
         client.lying = client.lying.saturating_sub(count);
         client.looks = 0;
         Ok(new)
+    }
+
+    /// Whether the first `count` bytes of the buffer are those that begin at `offset` of a client's
+    /// digests.
+    fn are_digests(&self, number: usize, offset: u64, count: usize) -> bool {
+        let size = digest::SIZE as u64;
+        let before = (offset % size) as usize;
+        let answers = (offset / size..(offset + count as u64).div_ceil(size)).flat_map(|place| {
+            let (messages, _) = self.pattern.part(number, place * size, digest::SIZE).as_chunks();
+            messages.iter().flat_map(digest::digest)
+        });
+        answers.skip(before).take(count).eq(self.buffer[..count].iter().copied())
     }
 
     /// Sends what a client may send now.
@@ -194,6 +234,7 @@ impl Load for Echo {
             }
         }
     }
+
     /// Compares the last bytes of every client, too.
     fn finish(&mut self) -> io::Result<()> {
         let mut pace = Pace::start(FINISH);

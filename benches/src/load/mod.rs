@@ -11,6 +11,8 @@
 //!   with the seven that follow.
 //! - What is read is counted by the system and thrown away there (MSG_TRUNC); a sample of it is taken
 //!   in and compared. A long message is sent from a file in memory, without a copy.
+//! - Where it has no processor of its own, it sleeps instead of spinning, until about half have
+//!   something.
 //! - The clock is read once a turn and for a sample of the messages, not for each.
 
 pub(crate) mod connect;
@@ -57,9 +59,8 @@ pub(crate) struct Stretch {
     pub(crate) elapsed: Duration,
     /// For how long of it the load had nothing to do.
     pub(crate) idle: Duration,
-    /// For how long of it the load was kept from running. It never sleeps, so it was somebody else
-    /// who ran on its processor.
-    pub(crate) robbed: Duration,
+    /// The load's processor time in it.
+    pub(crate) processor_time: Duration,
     /// How long a sample of them took, in nanoseconds.
     pub(crate) latencies: Histogram<u64>,
 }

@@ -1,11 +1,12 @@
 //! When the load works and when it waits, and for how long it has done so.
 
 use super::Stretch;
-use crate::system::processors;
+use crate::system::{has_one_processor, processors};
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::spin_loop;
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long to wait, for each client, when a quarter of them had nothing.
@@ -13,6 +14,9 @@ use std::time::{Duration, Instant};
 /// That quarter is being served then, and all others are in line behind it; to serve one takes the bare
 /// loop ten times as long as this. So the load is back long before the server runs out of work.
 const WAIT: Duration = Duration::from_nanos(250);
+
+/// Who sleeps waits for this long at most, so that the server does not run out of work.
+const NAP: Duration = Duration::from_millis(1);
 
 /// A server that says nothing for so long is not going to.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,8 +32,20 @@ pub(super) struct Pace {
     idle: Duration,
     /// This thread's processor time when it started.
     own: Duration,
-    /// Server and load share a processor: to spin would take it from the server.
-    shared: bool,
+    waiting: Waiting,
+}
+
+/// How to wait.
+#[derive(Debug)]
+enum Waiting {
+    /// The processor is ours.
+    Spin,
+    /// Server and load share the only processor: to spin would take it from the server.
+    Yield,
+    /// Server and load share several. Whoever yields is soon there again, so sleep, and for so long
+    /// that half of the clients have something then: to look more often costs the server's time,
+    /// and to look less often may leave it without work.
+    Sleep(Duration),
 }
 
 impl Pace {
@@ -43,7 +59,11 @@ impl Pace {
             heard: now,
             idle: Duration::ZERO,
             own: own_processor_time(),
-            shared: processors() == 1,
+            waiting: match (processors(), has_one_processor()) {
+                (1, _) => Waiting::Yield,
+                (_, true) => Waiting::Spin,
+                (_, false) => Waiting::Sleep(NAP / 4),
+            },
         }
     }
 
@@ -60,6 +80,9 @@ impl Pace {
             // To ask in vain is to wait, too.
             self.idle += self.now - began;
         }
+        if let Waiting::Sleep(nap) = &mut self.waiting {
+            *nap = if had * 2 < clients { (*nap * 5 / 4).min(NAP) } else { *nap * 3 / 4 };
+        }
         if had * 4 < clients * 3 {
             self.wait(WAIT * clients as u32);
         }
@@ -74,17 +97,17 @@ impl Pace {
     /// Says how long the stretch has been, and what became of that time.
     pub(super) fn end(self, count: u64, bytes: u64, latencies: Histogram<u64>) -> Stretch {
         let elapsed = self.now - self.start;
-        let robbed = elapsed.saturating_sub(own_processor_time() - self.own);
-        Stretch { count, bytes, elapsed, idle: self.idle, robbed, latencies }
+        let processor_time = own_processor_time() - self.own;
+        Stretch { count, bytes, elapsed, idle: self.idle, processor_time, latencies }
     }
 
     fn wait(&mut self, duration: Duration) {
         let since = self.now;
         while self.now - since < duration {
-            if self.shared {
-                std::thread::yield_now();
-            } else {
-                spin_loop();
+            match self.waiting {
+                Waiting::Spin => spin_loop(),
+                Waiting::Yield => thread::yield_now(),
+                Waiting::Sleep(nap) => thread::sleep(nap),
             }
             self.now = Instant::now();
         }

@@ -1,6 +1,6 @@
 //! Memory: what a connection costs the server's process, idle and after traffic.
 
-use super::sample::BARE;
+use super::sample::wanted;
 use crate::Options;
 use crate::child::Child;
 use crate::servers::{SERVERS, Server, Work};
@@ -36,7 +36,7 @@ struct Costs {
 }
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
-    let count = if options.quick { 2_000 } else { 9_000 };
+    let count = if options.quick { 1_000 } else { 9_000 };
     let title =
         format!("Memory: resident bytes a connection, of {} connections", grouped(count as f64));
     let mut table = Table::new(title, &["server", "idle", "after traffic"]);
@@ -54,11 +54,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
          into, as the echo of a long message wants it; the system gives it when it is first filled."
             .into(),
     ];
-    let wanted = |server: &&Server| {
-        let name = server.name;
-        options.only.is_empty() || name == BARE || options.only.iter().any(|only| only == name)
-    };
-    for server in SERVERS.iter().filter(wanted) {
+    for server in SERVERS.iter().filter(|server| wanted(server, Work::Echo, options)) {
         match costs(server, count) {
             Ok(Costs { idle, used }) => {
                 table.rows.push(vec![server.name.into(), grouped(idle), grouped(used)]);

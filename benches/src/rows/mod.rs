@@ -6,6 +6,7 @@ mod echo;
 mod exact;
 mod fan_out;
 mod memory;
+mod processors;
 mod sample;
 mod timers;
 
@@ -32,6 +33,7 @@ type Measure = fn(&Options) -> Result<Vec<Table>, Box<dyn Error>>;
 pub(crate) const ROWS: &[Row] = &[
     Row { name: "echo", what: "what comes back is what was sent", measure: echo::measure },
     Row { name: "fan-out", what: "each line goes to everyone else", measure: fan_out::measure },
+    Row { name: "processors", what: "two of them against one", measure: processors::measure },
     Row { name: "connect", what: "come, one echo, go", measure: connect::measure },
     Row { name: "timers", what: "schedule, cancel, fire", measure: timers::measure },
     Row { name: "calls", what: "calls from other threads", measure: calls::measure },

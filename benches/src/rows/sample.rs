@@ -9,7 +9,7 @@ use crate::child::Child;
 use crate::load::{self, Shape, Stretch};
 use crate::progress::Progress;
 use crate::servers::{SERVERS, Server, Work};
-use crate::system::OnLoadProcessor;
+use crate::system::{OnLoadProcessor, SERVER_PROCESSORS, time_of_all};
 use std::error::Error;
 use std::io;
 use std::time::{Duration, Instant};
@@ -23,36 +23,33 @@ pub(super) struct Sample {
     pub(super) stretch: Stretch,
     /// The server's processor time in that stretch.
     pub(super) processor_time: Duration,
+    /// All programs' processor time in it.
+    time_of_all: Duration,
     /// Descriptors that the server has open when all clients are gone, and had not before.
     pub(super) left_behind: usize,
 }
 
 impl Sample {
-    /// Starts a server, loads it, and measures both.
-    fn take(
-        server: &Server,
-        work: Work,
-        shape: Shape,
-        options: &Options,
-    ) -> Result<Self, Box<dyn Error>> {
-        let [warm_up, duration] = if options.quick { [20, 80] } else { [200, 700] };
-        let child = Child::start(server, work)?;
+    /// Loads a server that has just been started, and measures both.
+    fn take(child: &Child, shape: Shape, options: &Options) -> Result<Self, Box<dyn Error>> {
+        let [warm_up, duration] = if options.quick { [15, 60] } else { [200, 700] };
         let descriptors = match shape {
-            Shape::Connect(_) => descriptors_of_one_that_has_served(&child)?,
+            Shape::Connect(_) => descriptors_of_one_that_has_served(child)?,
             _ => 0,
         };
         let mut load = load::connect(shape, child.address())?;
         load.run(Duration::from_millis(warm_up))?;
-        let before = child.processor_time()?;
+        let (all_before, before) = (time_of_all()?, child.processor_time()?);
         let stretch = load.run(Duration::from_millis(duration))?;
         let processor_time = child.processor_time()? - before;
+        let time_of_all = time_of_all()?.saturating_sub(all_before);
         load.finish()?;
         drop(load);
         let left_behind = match shape {
-            Shape::Connect(_) => left_behind(&child, descriptors)?,
+            Shape::Connect(_) => left_behind(child, descriptors)?,
             _ => 0,
         };
-        Ok(Self { stretch, processor_time, left_behind })
+        Ok(Self { stretch, processor_time, time_of_all, left_behind })
     }
 
     /// The server's processor time for each message, delivery or connection, in nanoseconds.
@@ -60,12 +57,25 @@ impl Sample {
         self.processor_time.as_nanos() as f64 / self.stretch.count as f64
     }
 
-    /// How much of its processor the load did not get, from 0 to 1.
+    /// How much of its processor the load did not get, from 0 to 1. There it never sleeps, so it was
+    /// somebody else who got it.
     pub(super) fn robbed(&self) -> f64 {
-        self.stretch.robbed.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
+        (1.0 - self.load_took()).max(0.0)
     }
 
-    /// How much of one processor the server took, from 0 to 1.
+    /// How much of one processor the load took, from 0 to 1.
+    pub(super) fn load_took(&self) -> f64 {
+        self.stretch.processor_time.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
+    }
+
+    /// How much of one processor all others took, from 0 up. The system tells it to the tick, so of a
+    /// short stretch it is not exact.
+    pub(super) fn others_took(&self) -> f64 {
+        let ours = self.processor_time + self.stretch.processor_time;
+        self.time_of_all.saturating_sub(ours).as_secs_f64() / self.stretch.elapsed.as_secs_f64()
+    }
+
+    /// How much of one processor the server took: of one that has several, this may be above 1.
     pub(super) fn server_busy(&self) -> f64 {
         self.processor_time.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
     }
@@ -130,18 +140,40 @@ pub(super) fn compare(
     options: &Options,
 ) -> Result<Vec<Samples>, Box<dyn Error>> {
     let _pinned = OnLoadProcessor::enter()?;
-    let mut all: Vec<_> = SERVERS
-        .iter()
-        .filter(|server| wanted(server, options))
-        .map(|server| Samples { server, rounds: Vec::new(), failure: None })
-        .collect();
+    let servers = SERVERS.iter().filter(|server| wanted(server, work, options));
+    in_turns(title, servers, options, |server| {
+        Sample::take(&Child::start(server, work)?, shape, options)
+    })
+}
+
+/// Measures these servers on two processors, which they share with the load.
+pub(super) fn compare_on_two(
+    title: &str,
+    servers: impl Iterator<Item = &'static Server>,
+    work: Work,
+    shape: Shape,
+    options: &Options,
+) -> Result<Vec<Samples>, Box<dyn Error>> {
+    in_turns(title, servers, options, |server| {
+        Sample::take(&Child::start_on(server, work, &SERVER_PROCESSORS)?, shape, options)
+    })
+}
+
+fn in_turns(
+    title: &str,
+    servers: impl Iterator<Item = &'static Server>,
+    options: &Options,
+    take: impl Fn(&Server) -> Result<Sample, Box<dyn Error>>,
+) -> Result<Vec<Samples>, Box<dyn Error>> {
+    let samples = |server| Samples { server, rounds: Vec::new(), failure: None };
+    let mut all: Vec<_> = servers.map(samples).collect();
     let mut progress = Progress::begin(title, all.len() * options.rounds);
     for round in 1..=options.rounds {
         for samples in &mut all {
             if samples.failure.is_none() {
                 let name = samples.server.name;
                 progress.show(&format!("round {round} of {}, {name}", options.rounds));
-                match Sample::take(samples.server, work, shape, options) {
+                match take(samples.server) {
                     Ok(sample) => samples.rounds.push(sample),
                     Err(error) => samples.failure = Some(error.to_string()),
                 }
@@ -153,8 +185,9 @@ pub(super) fn compare(
     Ok(all)
 }
 
-/// The bare loop is what all are compared to; tokio's threads are no use on the one processor.
-fn wanted(server: &Server, options: &Options) -> bool {
-    let named = options.only.iter().any(|name| name == server.name);
-    named || server.name == BARE || (options.only.is_empty() && server.name != "tokio-threads")
+/// Whether a server is measured at a work. The bare loop always is, since it is what all are compared
+/// to; threads are no use on the one processor.
+pub(super) fn wanted(server: &Server, work: Work, options: &Options) -> bool {
+    let by_default = options.only.is_empty() && !server.threads;
+    server.can(work) && (by_default || server.name == BARE || options.names(server))
 }

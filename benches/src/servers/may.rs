@@ -8,7 +8,7 @@
 //! Found: it sets SO_REUSEPORT on every listener, so a second server on the same port gets a part
 //! of the clients instead of an error.
 
-use super::{Lines, READ_SIZE, Served, Work, announce, listener};
+use super::{Lines, READ_SIZE, Served, Work, announce, listener, refusal};
 use may::go;
 use may::io::{SplitIo, SplitReader, SplitWriter};
 use may::net::{TcpListener, TcpStream};
@@ -22,23 +22,25 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
     let listener = TcpListener::bind(address)?;
     listener::improve(listener.local_addr()?)?;
     announce(listener.local_addr()?)?;
-    let accepting = go!(move || accept(&listener, work));
+    let accepting = match work {
+        Work::Echo => go!(move || accept(&listener, |stream| drop(go!(move || echo(stream))))),
+        Work::Broadcast => {
+            let members = Members::default();
+            let join = move |stream| {
+                let members = members.clone();
+                drop(go!(move || broadcast(stream, &members)));
+            };
+            go!(move || accept(&listener, join))
+        }
+        Work::Digest => return Err(refusal("may", work)),
+    };
     accepting.join().map_err(|_| "may's coroutine that accepts has panicked")?;
     Err("may accepts no more".into())
 }
 
-fn accept(listener: &TcpListener, work: Work) {
-    let members = Members::default();
+fn accept(listener: &TcpListener, begin: impl Fn(TcpStream)) {
     // What fails is one client's attempt.
-    for stream in listener.incoming().flatten() {
-        match work {
-            Work::Echo => drop(go!(move || echo(stream))),
-            Work::Broadcast => {
-                let members = members.clone();
-                drop(go!(move || broadcast(stream, &members)));
-            }
-        }
-    }
+    listener.incoming().flatten().for_each(begin);
 }
 
 fn echo(mut stream: TcpStream) -> io::Result<()> {

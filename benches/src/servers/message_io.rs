@@ -9,7 +9,7 @@
 //! nobody else is served meanwhile. One reader who stops, stops everyone; no byte is lost. It
 //! has no way to set TCP_NODELAY: see [`listener::improve`].
 
-use super::{Lines, Served, Work, announce, listener};
+use super::{Lines, Served, Work, announce, listener, refusal};
 use message_io::network::{Endpoint, NetEvent, NetworkController, Transport};
 use message_io::node;
 use std::collections::HashMap;
@@ -31,6 +31,7 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
             let mut members = HashMap::new();
             events.for_each(|event| broadcast(network, &mut members, event.network()));
         }
+        Work::Digest => return Err(refusal("message-io", work)),
     }
     Err("message-io's node has stopped".into())
 }

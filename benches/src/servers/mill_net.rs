@@ -12,7 +12,7 @@
 //! burst of clients loses a second to that: see [`listener::improve`]. A signal ends its loop
 //! with an error, even one that stops the process and lets it go on.
 
-use super::{Lines, READ_SIZE, Served, Work, announce, listener};
+use super::{Lines, READ_SIZE, Served, Work, announce, listener, refusal};
 use mill_io::EventLoop;
 use mill_net::errors::Result;
 use mill_net::tcp::{ConnSender, ConnectionId, NetworkHandler, SendError};
@@ -41,6 +41,7 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
             let config = config.high_watermark(usize::MAX).build();
             start(&event_loop, TcpServer::new(config, Broadcast::default())?)?;
         }
+        Work::Digest => return Err(refusal("mill-net", work)),
     }
     loop {
         // A signal that the process survives ends a run.

@@ -4,15 +4,16 @@
 //!
 //! - Each is written as its own documentation would have it, and where that leaves a choice the
 //!   faster way is taken. Its file says which.
-//! - In the broadcast tokio, Twisted and ropewalk cut lines and send them one by one, with the
-//!   tools that each brings for it, for so do tokio's chat example, Twisted's and our guide.
-//!   Where a library brings bytes only, lines are cut by hand ([`Lines`]), and all that ended in
-//!   one piece are forwarded at once; that spares it much. (What it would be worth to ropewalk
-//!   and to tokio is told in their files.)
+//! - A broadcast goes by lines or by pieces. By lines, they are cut and sent one by one, with the
+//!   tools that a library brings for it: so do tokio's chat example (`tokio`), Twisted's (`twisted`)
+//!   and our guide's (`ropewalk-lines`). By pieces, lines are cut by hand ([`Lines`]), and all that
+//!   ended in one reading are forwarded at once, which spares much: so do all others, most of whom
+//!   bring bytes only, and so do `ropewalk` and `tokio-pieces`.
 //! - All have a backlog of 4,096, send without delay (TCP_NODELAY), and read up to 64 KiB at
 //!   once, as far as they let us choose.
 //! - All run on as many processors as they are given; the benchmark gives them one, unless a row
-//!   says otherwise. `tokio-threads` and `may` start one worker for each.
+//!   says otherwise. `ropewalk-threads`, `tokio-threads` and `may` start one
+//!   worker for each.
 //! - None loses a byte to a slow reader: an echo takes no more from who does not read, and a
 //!   broadcast keeps what waits.
 
@@ -40,6 +41,8 @@ pub(crate) enum Work {
     Echo,
     /// Each line goes to every other connection, as it is.
     Broadcast,
+    /// Each message is answered with a [digest](crate::digest) of it.
+    Digest,
 }
 
 /// One of those that are compared.
@@ -51,11 +54,26 @@ pub(crate) struct Server {
     pub(crate) what: &'static str,
     /// Whether it is a Python program of `servers/python/`, which runs in the virtual environment.
     pub(crate) python: bool,
+    /// Whether it is for several processors, and so measured on one only if the user names it.
+    pub(crate) threads: bool,
+    /// What it can do.
+    works: &'static [Work],
     serve: fn(Work, SocketAddr) -> Served,
+}
+
+impl Server {
+    pub(crate) fn can(&self, work: Work) -> bool {
+        self.works.contains(&work)
+    }
 }
 
 /// A server serves for good, or says why it cannot.
 type Served = Result<Infallible, Box<dyn Error>>;
+
+/// What most can.
+const ECHO_AND_BROADCAST: &[Work] = &[Work::Echo, Work::Broadcast];
+/// What those can who are measured on two processors, too.
+const ALL: &[Work] = &[Work::Echo, Work::Broadcast, Work::Digest];
 
 /// All of them, in the report's order.
 pub(crate) const SERVERS: &[Server] = &[
@@ -63,49 +81,96 @@ pub(crate) const SERVERS: &[Server] = &[
         name: "bare",
         what: "an epoll loop, no framework: the limit",
         python: false,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
         serve: bare::serve,
     },
     Server {
         name: "ropewalk",
-        what: "this reactor, one thread",
+        what: "this reactor, one thread; broadcasts by pieces",
         python: false,
+        threads: false,
+        works: ALL,
         serve: ropewalk::serve,
     },
     Server {
-        name: "tokio",
-        what: "tokio, current-thread runtime",
+        name: "ropewalk-lines",
+        what: "the same, broadcasting by lines",
         python: false,
+        threads: false,
+        works: &[Work::Broadcast],
+        serve: ropewalk::serve_lines,
+    },
+    Server {
+        name: "ropewalk-threads",
+        what: "a reactor for each processor",
+        python: false,
+        threads: true,
+        works: &[Work::Echo, Work::Digest],
+        serve: ropewalk::serve_on_threads,
+    },
+    Server {
+        name: "tokio",
+        what: "tokio, current-thread runtime; broadcasts by lines",
+        python: false,
+        threads: false,
+        works: ALL,
         serve: tokio::serve,
+    },
+    Server {
+        name: "tokio-pieces",
+        what: "the same, broadcasting by pieces",
+        python: false,
+        threads: false,
+        works: &[Work::Broadcast],
+        serve: tokio::serve_pieces,
     },
     Server {
         name: "tokio-threads",
         what: "tokio, multi-thread runtime",
         python: false,
+        threads: true,
+        works: ALL,
         serve: tokio::serve_on_threads,
     },
     Server {
         name: "mill-net",
         what: "mill-net, low-latency event loop",
         python: false,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
         serve: mill_net::serve,
     },
     Server {
         name: "message-io",
         what: "message-io, raw TCP transport",
         python: false,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
         serve: message_io::serve,
     },
-    Server { name: "may", what: "may, stackful coroutines", python: false, serve: may::serve },
+    Server {
+        name: "may",
+        what: "may, stackful coroutines",
+        python: false,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
+        serve: may::serve,
+    },
     Server {
         name: "uvloop",
         what: "asyncio on uvloop, Python",
         python: true,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
         serve: python::serve_uvloop,
     },
     Server {
         name: "twisted",
         what: "Twisted, epoll reactor, Python",
         python: true,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
         serve: python::serve_twisted,
     },
 ];
@@ -115,7 +180,15 @@ const READ_SIZE: usize = 64 * 1024;
 
 /// Serves for good, in this process; prints `listening on HOST:PORT` once it listens.
 pub(crate) fn serve(server: &Server, work: Work, address: SocketAddr) -> Served {
-    (server.serve)(work, address)
+    match server.can(work) {
+        true => (server.serve)(work, address),
+        false => Err(refusal(server.name, work)),
+    }
+}
+
+/// Why a server does not serve.
+fn refusal(name: &str, work: Work) -> Box<dyn Error> {
+    format!("{name} does not serve {}", work.word()).into()
 }
 
 /// Tells whoever started us where we listen.

@@ -169,7 +169,7 @@ fn round<L: Loop>(plan: Plan) -> Result<Figures, Box<dyn Error>> {
     let looping = thread::spawn(move || {
         let run = || {
             if processors() > 1 {
-                run_on(SERVER_PROCESSOR)?;
+                run_on(&[SERVER_PROCESSOR])?;
             }
             // Whoever waits for it is gone only with this whole measurement.
             L::run(|caller| drop(ready.send(caller)))

@@ -6,7 +6,7 @@
 mod load;
 mod tools;
 
-use super::sample::BARE;
+use super::sample::{BARE, wanted};
 use crate::Options;
 use crate::servers::{SERVERS, Server};
 use crate::system::OnLoadProcessor;
@@ -17,8 +17,8 @@ use std::io;
 use std::thread;
 use tools::{Calls, Tool, instructions, system_calls};
 
-/// Whose counts: those of no framework, ours, and those of the usual one.
-const NAMES: [&str; 3] = [BARE, "ropewalk", "tokio"];
+/// Whose counts: those of no framework, ours, and those of the usual one, by pieces and by lines.
+const NAMES: [&str; 5] = [BARE, "ropewalk", "ropewalk-lines", "tokio", "tokio-pieces"];
 
 /// Said of all tables, under the last.
 const METHOD: &str = "All that a round sends is there before the server looks, so one epoll_wait \
@@ -105,12 +105,10 @@ impl Subject {
         let instructions = format!("instructions/{unit}");
         let columns = ["server", &instructions, "recv", "send", "epoll_wait", "others", "calls"];
         let mut table = Table::new(self.title, &columns);
-        let wanted = |server: &&Server| {
-            let name = server.name;
-            let all = options.only.is_empty() || name == BARE;
-            NAMES.contains(&name) && (all || options.only.iter().any(|only| only == name))
+        let counted = |server: &&Server| {
+            NAMES.contains(&server.name) && wanted(server, self.task.work(), options)
         };
-        for server in SERVERS.iter().filter(wanted) {
+        for server in SERVERS.iter().filter(counted) {
             table.rows.push(self.row(server)?);
         }
         let example = Tool::Callgrind.output(&SERVERS[0], self.task);

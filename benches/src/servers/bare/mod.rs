@@ -9,7 +9,7 @@ mod broadcast;
 mod echo;
 
 use super::listener::listen;
-use super::{Served, Work, announce};
+use super::{Served, Work, announce, refusal};
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
@@ -40,6 +40,7 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
     match work {
         Work::Echo => echo::serve(&poll, &listener),
         Work::Broadcast => broadcast::serve(&poll, &listener),
+        Work::Digest => Err(refusal("bare", work)),
     }
 }
 

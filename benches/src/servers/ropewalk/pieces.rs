@@ -1,0 +1,39 @@
+//! The broadcast by pieces: all lines that a reading completes are forwarded at once.
+
+use super::super::Lines;
+use ropewalk::{Factory, Id, Protocol, Reason, Transport};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Those of one room.
+pub(super) fn members() -> impl Factory {
+    let room = Rc::new(RefCell::new(Vec::new()));
+    move || Member { room: room.clone(), lines: Lines::default() }
+}
+
+struct Member {
+    /// Everyone who is there.
+    room: Rc<RefCell<Vec<Id>>>,
+    lines: Lines,
+}
+
+impl Protocol for Member {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        self.room.borrow_mut().push(transport.id());
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        let room = self.room.borrow();
+        let speaker = transport.id();
+        self.lines.cut(data, |lines| {
+            for &id in room.iter().filter(|&&id| id != speaker) {
+                transport.context().write(id, lines);
+            }
+        });
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
+        let gone = transport.id();
+        self.room.borrow_mut().retain(|&id| id != gone);
+    }
+}
