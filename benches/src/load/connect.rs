@@ -19,8 +19,10 @@ pub(crate) struct Shape {
 /// Bytes of the one message.
 const MESSAGE: usize = 64;
 
-/// Ports that a client may come from: those that the system itself gives to clients, as a rule.
-const PORTS: Range<u16> = 32_768..61_000;
+/// Ports that a client may come from: below those that Linux gives to clients by itself (ip(7),
+/// `ip_local_port_range`). For a port that somebody has asked for by number it gives to nobody, as
+/// long as a trace of that is left, and soon no other program could connect.
+const PORTS: Range<u16> = 20_000..32_000;
 
 /// Clients of an echo server, of whom none stays.
 #[derive(Debug)]
@@ -161,7 +163,8 @@ impl Origins {
             Some(port) => port,
             None => {
                 self.ip = Ipv4Addr::from(u32::from(self.ip).wrapping_add(1));
-                self.ports = PORTS;
+                // The first one is given here, so the rest is left.
+                self.ports = PORTS.start + 1..PORTS.end;
                 PORTS.start
             }
         };
