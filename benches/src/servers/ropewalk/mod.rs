@@ -1,5 +1,5 @@
 //! Ropewalk, on its public API alone: the echo of `ropewalk-protocols`, and a broadcast twice: by
-//! [pieces](pieces), as those of the peers do who bring bytes only, and by [lines](lines), as the
+//! [pieces], as those of the peers do who bring bytes only, and by [lines], as the
 //! chat of our guide and those of tokio and Twisted do.
 
 mod digest;

@@ -1,5 +1,5 @@
-//! Tokio: the echo as its own `examples/echo-tcp.rs`, the broadcast by [lines](lines), as its own
-//! `examples/chat.rs`, or by [pieces](pieces).
+//! Tokio: the echo as its own `examples/echo-tcp.rs`, the broadcast by [lines], as its own
+//! `examples/chat.rs`, or by [pieces].
 //!
 //! A task for each connection. The echo differs from the example to its advantage: it reads up to
 //! 64 KiB, into memory that is not cleared before.
