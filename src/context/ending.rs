@@ -49,9 +49,10 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        let Some(reason) = stream.take_closing() else {
+        let State::Closing(reason) = &mut stream.state else {
             return;
         };
+        let reason = reason.take();
         let ended = match stream.write_side {
             WriteSide::Ended => Ok(()),
             WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),

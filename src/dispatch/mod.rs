@@ -18,7 +18,7 @@ use crate::id::Id;
 use crate::logging::TCP;
 use crate::protocol::{Factory, Protocol};
 use crate::reason::Reason;
-use crate::stream::Flow;
+use crate::stream::{Flow, State};
 use crate::transport::Transport;
 use callback::Callback;
 use guard::{Panic, Watch, drop_guarded, guarded};
@@ -203,13 +203,9 @@ impl Dispatcher {
         let name = callback.name();
         let mut transport = Transport::new(&mut self.context, id);
         let returned = guarded(|| callback.make(protocol.as_mut(), &mut transport));
-        self.returned(id, name);
-        match returned {
-            Ok(()) => self.context.flush(id),
-            Err(panic) => {
-                panic.report(self.name_of(id), name);
-                self.context.end(id, Reason::Panicked);
-            }
+        match self.outcome(|dispatcher| dispatcher.name_of(id), name, returned) {
+            Some(()) => self.context.flush(id),
+            None => self.context.end(id, Reason::Panicked),
         }
     }
 
@@ -217,27 +213,13 @@ impl Dispatcher {
     fn make(&mut self, call: Box<impl Call + ?Sized>, kind: &'static str) {
         let who = call.name();
         let returned = guarded(|| call.make(&mut self.context));
-        self.has_run(who, kind, returned);
-    }
-
-    /// Notes that a call has been made, whether it panicked or not.
-    fn has_run(&mut self, who: &'static str, kind: &'static str, returned: Result<(), Panic>) {
-        if let Err(panic) = returned {
-            panic.report(who, kind);
-        }
-        if self.watch.returned() {
-            self.look(Some((who, kind)));
-        }
+        self.outcome(|_| who, kind, returned);
     }
 
     fn tell_failed(&mut self, id: Id, error: Error) {
-        const CALLBACK: &str = "connection_failed";
         if let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(id.slot()) {
-            let failed = || factory.connection_failed(&mut self.context, id, error);
-            if let Err(panic) = guarded(failed) {
-                panic.report(self.name_of(id), CALLBACK);
-            }
-            self.returned(id, CALLBACK);
+            let returned = guarded(|| factory.connection_failed(&mut self.context, id, error));
+            self.outcome(|dispatcher| dispatcher.name_of(id), "connection_failed", returned);
         }
         self.free(id);
     }
@@ -264,9 +246,10 @@ impl Dispatcher {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
-        let Some(reason) = stream.take_end() else {
+        let State::Ended(reason) = &mut stream.state else {
             return;
         };
+        let reason = reason.take();
         let (peer, received, sent) = (&stream.peer, stream.received, stream.sent);
         let seconds = now.saturating_duration_since(stream.since).as_secs_f64();
         info!(
@@ -298,11 +281,24 @@ impl Dispatcher {
         }
     }
 
-    /// Notes that the owner of a socket has been called, and looks at the clock from time to time.
-    #[inline]
-    fn returned(&mut self, id: Id, callback: &'static str) {
+    /// What a user's code has returned: nothing, if it has panicked, which is logged then. Looks at
+    /// the clock from time to time. `who` gives the code's name, which is hardly ever needed.
+    #[inline(always)]
+    fn outcome<T>(
+        &mut self,
+        who: impl Fn(&Self) -> &'static str,
+        callback: &'static str,
+        returned: Result<T, Panic>,
+    ) -> Option<T> {
         if self.watch.returned() {
-            self.look(Some((self.name_of(id), callback)));
+            self.look(Some((who(self), callback)));
+        }
+        match returned {
+            Ok(value) => Some(value),
+            Err(panic) => {
+                panic.report(who(self), callback);
+                None
+            }
         }
     }
 

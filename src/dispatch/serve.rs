@@ -33,28 +33,19 @@ impl Dispatcher {
         };
         let id = entry.id;
         trace!(target: REACTOR, "{id} {hint:?}");
-        let queued = entry.queued;
+        entry.source.note(hint);
         match &mut entry.source {
-            Source::Stream(stream) => {
-                stream.note(hint);
-                if !queued && stream.wants_only_read() {
-                    // So it is most of the time.
-                    let filled = stream.fill(buffer);
-                    let dry = !stream.readable;
-                    let budget = READ_BUDGET.saturating_sub(self.deliver(id, filled, buffer));
-                    if !dry {
-                        self.serve_reading(id, buffer, budget);
-                    }
-                } else if !queued {
-                    self.serve(id, buffer);
+            _ if entry.queued => {}
+            // So it is most of the time.
+            Source::Stream(stream) if stream.wants_only_read() => {
+                let filled = stream.fill(buffer);
+                let dry = !stream.readable;
+                let budget = READ_BUDGET.saturating_sub(self.deliver(id, filled, buffer));
+                if !dry {
+                    self.serve_reading(id, buffer, budget);
                 }
             }
-            other => {
-                other.note(hint);
-                if !queued {
-                    self.serve(id, buffer);
-                }
-            }
+            _ => self.serve(id, buffer),
         }
         if hint.failed {
             self.context.end_if_broken(id);
@@ -234,11 +225,7 @@ impl Dispatcher {
             return None;
         };
         let built = guarded(|| factory.build(peer));
-        self.returned(owner, "build");
-        built.unwrap_or_else(|panic| {
-            panic.report(self.name_of(owner), "build");
-            None
-        })
+        self.outcome(|dispatcher| dispatcher.name_of(owner), "build", built).flatten()
     }
 
     fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {

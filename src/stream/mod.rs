@@ -204,20 +204,4 @@ impl Stream {
             _ => None,
         }
     }
-
-    /// The reason for which it is closing, to be given away once.
-    pub(crate) fn take_closing(&mut self) -> Option<Reason> {
-        match &mut self.state {
-            State::Closing(reason) => Some(reason.take()),
-            _ => None,
-        }
-    }
-
-    /// The reason for which it has ended, to be given away once.
-    pub(crate) fn take_end(&mut self) -> Option<Reason> {
-        match &mut self.state {
-            State::Ended(reason) => Some(reason.take()),
-            _ => None,
-        }
-    }
 }

@@ -5,7 +5,7 @@
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
 use std::cell::RefCell;
 use std::fmt;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
@@ -296,6 +296,15 @@ pub(crate) fn peek_now(client: &TcpStream, buffer: &mut [u8]) -> Option<std::io:
     match result {
         Err(error) if error.kind() == ErrorKind::WouldBlock => None,
         result => Some(result),
+    }
+}
+
+/// A client of an echo has all its answers, whatever else goes on.
+pub(crate) fn a_small_client_is_answered(reactor: &mut Reactor, address: SocketAddr) {
+    let mut client = client(address);
+    for _ in 0..50 {
+        client.write_all(b"ping").unwrap();
+        assert_eq!(read_turning(reactor, &client, 4), b"ping");
     }
 }
 

@@ -55,7 +55,7 @@ impl Timers for Ropewalk {
             self.turn(Some(Duration::ZERO));
             let context = self.reactor.context();
             for pair in chunk {
-                let index = pair.victim.min(self.outstanding.len() - 1);
+                let index = pair.victim_of(self.outstanding.len());
                 context.cancel(self.outstanding.swap_remove(index));
             }
         }
@@ -101,7 +101,7 @@ impl Timers for TokioSleeps {
                 self.outstanding.extend(new);
                 yield_now().await;
                 for pair in chunk {
-                    let index = pair.victim.min(self.outstanding.len() - 1);
+                    let index = pair.victim_of(self.outstanding.len());
                     drop(self.outstanding.swap_remove(index));
                 }
             }
@@ -163,7 +163,7 @@ impl Timers for TokioTasks {
                 }
                 yield_now().await;
                 for pair in chunk {
-                    let index = pair.victim.min(self.outstanding.len() - 1);
+                    let index = pair.victim_of(self.outstanding.len());
                     self.outstanding.swap_remove(index).abort();
                 }
             }
@@ -243,7 +243,7 @@ impl Timers for Heap {
         for chunk in chunks {
             self.schedule(chunk.iter().map(|pair| pair.delay));
             for pair in chunk {
-                let index = pair.victim.min(self.outstanding.len() - 1);
+                let index = pair.victim_of(self.outstanding.len());
                 self.outstanding.swap_remove(index).0.take();
             }
         }

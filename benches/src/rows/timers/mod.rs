@@ -34,6 +34,13 @@ struct Pair {
     victim: usize,
 }
 
+impl Pair {
+    /// Which one is cancelled of so many outstanding ones.
+    fn victim_of(&self, outstanding: usize) -> usize {
+        self.victim.min(outstanding - 1)
+    }
+}
+
 /// How many are scheduled before as many are cancelled. A tokio task registers its timer when it is
 /// first polled, and that happens to at most 61 between two polls of the one that spawns them.
 const CHUNK: usize = 32;
