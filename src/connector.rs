@@ -5,7 +5,7 @@ use crate::error::{Action, Error};
 use crate::outbox::Outbox;
 use crate::stream::{Limits, WriteSide};
 use crate::timer::TimerId;
-use crate::world::TcpStream;
+use crate::world::StreamSocket;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub(crate) struct Connector {
     /// The attempt that is under way.
-    pub(crate) socket: Option<TcpStream>,
+    pub(crate) socket: Option<StreamSocket>,
     /// The system has refused even to begin the first attempt, for this reason.
     pub(crate) refused: Option<io::Error>,
     /// Where the attempt under way, or the last one, goes.
@@ -41,7 +41,7 @@ impl Connector {
     pub(crate) fn outcome(&mut self) -> io::Result<Option<Address>> {
         match self.refused.take() {
             Some(error) => Err(error),
-            None => self.socket.as_ref().map_or(Ok(None), TcpStream::connected_to),
+            None => self.socket.as_ref().map_or(Ok(None), StreamSocket::connected_to),
         }
     }
 

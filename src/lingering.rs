@@ -2,7 +2,7 @@
 
 use crate::stream::READ_BUDGET;
 use crate::timer::TimerId;
-use crate::world::TcpStream;
+use crate::world::StreamSocket;
 use std::io;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 /// away until the peer ends its own, or until [`LINGER`] is over.
 #[derive(Debug)]
 pub(crate) struct Lingering {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: StreamSocket,
     pub(crate) readable: bool,
     /// Something has come in: the peer is still sending, and a close now would be a reset.
     pub(crate) heard: bool,

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::logging::TCP;
-use crate::world::{TcpListener, TcpStream};
+use crate::world::{ListenerSocket, StreamSocket};
 use log::trace;
 use std::io;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) const REST: Duration = Duration::from_millis(100);
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) socket: TcpListener,
+    pub(crate) socket: ListenerSocket,
     /// Kept, so that it can be told when descriptors have run out.
     pub(crate) address: Address,
     /// Whether accepted connections send at once.
@@ -33,7 +33,7 @@ pub(crate) struct Listener {
 /// What one attempt to accept brought.
 #[derive(Debug)]
 pub(crate) enum Accepted {
-    Connection(TcpStream, Address),
+    Connection(StreamSocket, Address),
     /// The client at the front has gone wrong; the one behind it may be well.
     Spoiled(io::Error),
     /// No client waits.
@@ -43,7 +43,7 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) fn new(socket: TcpListener, address: Address, nodelay: bool) -> Self {
+    pub(crate) fn new(socket: ListenerSocket, address: Address, nodelay: bool) -> Self {
         Self { socket, address, nodelay, resting: false, complained: false }
     }
 

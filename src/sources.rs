@@ -5,7 +5,7 @@ use crate::id::{self, Id};
 use crate::lingering::Lingering;
 use crate::listener::Listener;
 use crate::stream::Stream;
-use crate::world::Readiness;
+use crate::world::{Readiness, Watched};
 use mio::Token;
 use slab::Slab;
 
@@ -38,6 +38,17 @@ impl Source {
             }
             Self::Lingering(lingering) => lingering.readable |= hint.readable,
             Self::Gone | Self::Listener(_) => {}
+        }
+    }
+
+    /// What the poll watches for it.
+    pub(crate) fn watched(&mut self) -> Option<&mut dyn Watched> {
+        match self {
+            Self::Connector(connector) => Some(connector.socket.as_mut()?),
+            Self::Gone => None,
+            Self::Lingering(lingering) => Some(&mut lingering.socket),
+            Self::Listener(listener) => Some(&mut listener.socket),
+            Self::Stream(stream) => Some(&mut stream.socket),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::{Limits, Reading, Stream, WriteSide};
-use crate::world::TcpStream;
+use crate::world::StreamSocket;
 use log::{debug, info};
 use std::fmt;
 use std::io;
@@ -152,13 +152,13 @@ impl Context {
             return None;
         };
         if let Some(mut socket) = connector.socket.take() {
-            self.world.forget_stream(&mut socket);
+            self.world.forget(&mut socket);
         }
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
         connector.address = address;
         Some(self.world.connect(address).and_then(|mut socket| {
-            self.world.watch_stream(&mut socket, id)?;
+            self.world.watch(&mut socket, id)?;
             connector.socket = Some(socket);
             Ok(())
         }))
@@ -169,10 +169,7 @@ impl Context {
         if !matches!(self.sources.get(id), Some(Source::Connector(_))) {
             return;
         }
-        if let Some(Source::Connector(mut connector)) = self.sources.replace(id, Source::Gone) {
-            if let Some(mut socket) = connector.socket.take() {
-                self.world.forget_stream(&mut socket);
-            }
+        if let Some(Source::Connector(mut connector)) = self.shut(id) {
             self.timers.cancel(connector.timer);
             connector.early.clear(&mut self.spares);
             let error = connector.error(cause);
@@ -190,7 +187,7 @@ impl Context {
             return;
         };
         self.timers.cancel(connector.timer);
-        set_nodelay(id, &socket, connector.nodelay);
+        set_nodelay(&socket, connector.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
         stream.outbox = std::mem::take(&mut connector.early);
         stream.write_side = connector.write_side;
@@ -252,10 +249,10 @@ fn name(address: &impl fmt::Debug) -> String {
     format!("{address:?}").trim_matches('"').to_owned()
 }
 
-pub(super) fn set_nodelay(id: Id, socket: &TcpStream, nodelay: bool) {
+pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
     if nodelay && let Err(error) = socket.set_nodelay(true) {
         // The peer may be gone already; then the first read says so.
-        debug!(target: TCP, "{id} TCP_NODELAY: {error}");
+        debug!(target: TCP, "TCP_NODELAY: {error}");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
 use crate::stream::{State, Stream, WriteSide};
-use crate::world::TcpStream;
+use crate::world::StreamSocket;
 use log::debug;
 use std::io;
 use std::mem;
@@ -84,21 +84,22 @@ impl Context {
     /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
     /// with a peer that may still be sending, lingers on.
     pub(crate) fn free(&mut self, id: Id) {
-        match self.sources.get_mut(id) {
-            Some(Source::Stream(stream)) if stream.lingers => self.linger(id),
-            Some(Source::Stream(stream)) => {
-                self.world.forget_stream(&mut stream.socket);
-                self.sources.remove(id);
-            }
-            Some(Source::Lingering(lingering)) => {
-                self.world.forget_stream(&mut lingering.socket);
-                self.timers.cancel(lingering.timer);
-                self.sources.remove(id);
-            }
-            _ => {
-                self.sources.remove(id);
-            }
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) if stream.lingers => return self.linger(id),
+            Some(Source::Lingering(lingering)) => _ = self.timers.cancel(lingering.timer),
+            _ => {}
         }
+        self.shut(id);
+        self.sources.remove(id);
+    }
+
+    /// Closes a socket now, and keeps its slot. It is forgotten first (see [`World`](crate::world::World)).
+    pub(super) fn shut(&mut self, id: Id) -> Option<Source> {
+        let mut source = self.sources.replace(id, Source::Gone)?;
+        if let Some(socket) = source.watched() {
+            self.world.forget(socket);
+        }
+        Some(source)
     }
 
     fn linger(&mut self, id: Id) {
@@ -170,7 +171,7 @@ impl Context {
 
 /// Ending our side can only fail because the connection is gone already: shutdown(2) says ENOTCONN
 /// for each way of being gone. Which one it was, the socket knows, unless it has told before.
-pub(super) fn broken_by_peer(socket: &TcpStream, error: io::Error) -> Reason {
+pub(super) fn broken_by_peer(socket: &StreamSocket, error: io::Error) -> Reason {
     match (socket.take_error(), error.kind()) {
         (Ok(Some(cause)), _) => cause.into(),
         (_, io::ErrorKind::NotConnected) => Reason::Reset,

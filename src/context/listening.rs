@@ -11,7 +11,7 @@ use crate::options::ListenOptions;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::Stream;
-use crate::world::TcpStream;
+use crate::world::StreamSocket;
 use log::{info, warn};
 use std::fmt;
 use std::io;
@@ -115,18 +115,10 @@ impl Context {
     }
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
-        let mut socket = self.world.listen(address, options)?;
+        let socket = self.world.listen(address, options)?;
         let address = socket.local_address()?;
-        let mut registered = Ok(());
-        let world = &self.world;
-        let id = self.sources.insert(|id| {
-            registered = world.watch_listener(&mut socket, id);
-            registered
-                .is_ok()
-                .then(|| Source::Listener(Listener::new(socket, address.clone(), options.nodelay)))
-        });
-        registered?;
-        Ok(Port { id: id.ok_or_else(no_room)?, address })
+        let listener = Listener::new(socket, address.clone(), options.nodelay);
+        Ok(Port { id: self.take_in(Source::Listener(listener))?, address })
     }
 
     /// Takes in a connection that was accepted.
@@ -136,20 +128,27 @@ impl Context {
     /// If the poll cannot take it, or the table is full.
     pub(crate) fn adopt(
         &mut self,
-        mut socket: TcpStream,
+        socket: StreamSocket,
         peer: Address,
         nodelay: bool,
     ) -> io::Result<Id> {
-        let mut registered = Ok(());
-        let (world, now) = (&self.world, self.now);
+        set_nodelay(&socket, nodelay);
+        self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
+    }
+
+    /// Gives a source a slot, and has the poll watch its socket.
+    ///
+    /// # Errors
+    ///
+    /// If the poll cannot take it, or the table is full.
+    pub(super) fn take_in(&mut self, mut source: Source) -> io::Result<Id> {
+        let mut watched = Ok(());
+        let world = &self.world;
         let id = self.sources.insert(|id| {
-            registered = world.watch_stream(&mut socket, id);
-            registered.is_ok().then(|| {
-                set_nodelay(id, &socket, nodelay);
-                Source::Stream(Stream::new(socket, peer, now))
-            })
+            watched = source.watched().map_or(Ok(()), |socket| world.watch(socket, id));
+            watched.is_ok().then_some(source)
         });
-        registered?;
+        watched?;
         id.ok_or_else(no_room)
     }
 
@@ -177,9 +176,8 @@ impl Context {
 
     /// Stops listening now; its factory is dropped after the running callback.
     pub(crate) fn close_listener(&mut self, id: Id) {
-        if let Some(Source::Listener(mut listener)) = self.sources.replace(id, Source::Gone) {
+        if let Some(Source::Listener(listener)) = self.shut(id) {
             info!(target: TCP, "{id} no longer listening on {}", listener.address);
-            self.world.forget_listener(&mut listener.socket);
             self.notices.push_back(Notice::Free(id));
         }
     }

@@ -194,7 +194,7 @@ impl Dispatcher {
     /// Calls a protocol, on the one road that leads there: under guard, watched, and with what it
     /// wrote sent when it returns.
     ///
-    /// Inlined, like what it calls for sending: see `world/tcp.rs` on returning after a system call.
+    /// Inlined, like what it calls for sending: see `world/stream.rs` on returning after a system call.
     #[inline(always)]
     fn call(&mut self, id: Id, callback: Callback<'_>) {
         let Some(Some(Owner::Protocol(protocol))) = self.owners.get_mut(id.slot()) else {

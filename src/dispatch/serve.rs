@@ -8,7 +8,7 @@ use crate::listener::{ACCEPTS, Accepted};
 use crate::logging::{REACTOR, TCP};
 use crate::sources::Source;
 use crate::stream::{Filled, READ_BUDGET, Reading, Stream, WriteSide};
-use crate::world::{Readiness, TcpStream};
+use crate::world::{Readiness, StreamSocket};
 use crate::{Address, Protocol};
 use log::{debug, info, trace, warn};
 
@@ -182,7 +182,7 @@ impl Dispatcher {
     }
 
     /// Has a protocol built for a connection that was accepted.
-    fn welcome(&mut self, listener: Id, socket: TcpStream, peer: Address, nodelay: bool) {
+    fn welcome(&mut self, listener: Id, socket: StreamSocket, peer: Address, nodelay: bool) {
         let Some(protocol) = self.build(listener, &peer) else {
             debug!(target: TCP, "{listener} refused {peer}");
             return;

@@ -7,7 +7,7 @@ mod transfer;
 use crate::address::Address;
 use crate::outbox::Outbox;
 use crate::reason::Reason;
-use crate::world::{Readiness, TcpStream};
+use crate::world::{Readiness, StreamSocket};
 use std::time::Instant;
 
 pub(crate) use limits::{Flow, Limits};
@@ -16,7 +16,7 @@ pub(crate) use transfer::{Filled, READ_BUDGET};
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Stream {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: StreamSocket,
     /// Kept, for the system forgets it when the connection breaks.
     pub(crate) peer: Address,
     /// What has been written and not sent.
@@ -95,7 +95,7 @@ pub(crate) enum WriteSide {
 }
 
 impl Stream {
-    pub(crate) fn new(socket: TcpStream, peer: Address, since: Instant) -> Self {
+    pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
         Self {
             socket,
             peer,

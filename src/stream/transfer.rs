@@ -4,7 +4,7 @@ use crate::logging::TCP;
 use crate::outbox::{SLICES, Spares};
 use crate::stream::limits::GATHER;
 use crate::stream::{Stream, WriteSide};
-use crate::world::TcpStream;
+use crate::world::StreamSocket;
 use log::trace;
 use std::io::{self, IoSlice};
 
@@ -42,7 +42,7 @@ impl Stream {
             }
             Ok(count) => {
                 self.received += count as u64;
-                let short = count < buffer.len() && TcpStream::SHORT_READ_MEANS_DRY;
+                let short = count < buffer.len() && StreamSocket::SHORT_READ_MEANS_DRY;
                 if short && !self.more_follows {
                     self.readable = false;
                 }
@@ -149,7 +149,7 @@ impl Stream {
         match result {
             Ok(count) => {
                 self.sent += count as u64;
-                if count < offered && TcpStream::SHORT_WRITE_MEANS_FULL {
+                if count < offered && StreamSocket::SHORT_WRITE_MEANS_FULL {
                     self.writable = false;
                 }
                 self.outbox.advance(count.min(self.outbox.len()), spares);

@@ -5,8 +5,9 @@
 //! a simulated world enters here, as a second variant behind the same methods.
 
 mod clock;
+mod listener;
 mod poll;
-mod tcp;
+mod stream;
 
 use crate::id::Id;
 use crate::logging::REACTOR;
@@ -18,8 +19,9 @@ use std::io;
 use std::net::SocketAddr;
 
 pub(crate) use clock::Clock;
+pub(crate) use listener::ListenerSocket;
 pub(crate) use poll::{Event, Poller, Readiness, Waker};
-pub(crate) use tcp::{TcpListener, TcpStream};
+pub(crate) use stream::StreamSocket;
 
 /// Where sockets come from, and who tells the poll to watch them.
 ///
@@ -46,26 +48,19 @@ impl World {
         &self,
         address: SocketAddr,
         options: &ListenOptions,
-    ) -> io::Result<TcpListener> {
-        TcpListener::bind(address, options)
+    ) -> io::Result<ListenerSocket> {
+        ListenerSocket::bind(address, options)
     }
 
     /// A socket that has begun to connect to `address`.
-    pub(crate) fn connect(&self, address: SocketAddr) -> io::Result<TcpStream> {
-        TcpStream::connect(address)
+    pub(crate) fn connect(&self, address: SocketAddr) -> io::Result<StreamSocket> {
+        StreamSocket::connect(address)
     }
 
-    pub(crate) fn watch_listener(&self, listener: &mut TcpListener, id: Id) -> io::Result<()> {
-        self.registry.register(listener.source(), id.token(), Interest::READABLE)
-    }
-
-    pub(crate) fn watch_stream(&self, stream: &mut TcpStream, id: Id) -> io::Result<()> {
-        // Urgent data is watched for because a read stops short before it (see `more_follows`).
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let interest = Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY;
-        #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        self.registry.register(stream.source(), id.token(), interest)
+    /// Has the poll watch a socket, and name it by `id`.
+    pub(crate) fn watch(&self, socket: &mut dyn Watched, id: Id) -> io::Result<()> {
+        let interest = socket.interest();
+        self.registry.register(socket.source(), id.token(), interest)
     }
 
     #[cfg(all(unix, feature = "signals"))]
@@ -73,17 +68,19 @@ impl World {
         self.registry.register(signals, poll::SIGNALS, Interest::READABLE)
     }
 
-    pub(crate) fn forget_listener(&self, listener: &mut TcpListener) {
-        self.forget(listener.source());
-    }
-
-    pub(crate) fn forget_stream(&self, stream: &mut TcpStream) {
-        self.forget(stream.source());
-    }
-
-    fn forget(&self, source: &mut impl Source) {
-        if let Err(error) = self.registry.deregister(source) {
+    /// Has the poll watch a socket no longer.
+    pub(crate) fn forget(&self, socket: &mut dyn Watched) {
+        if let Err(error) = self.registry.deregister(socket.source()) {
             debug!(target: REACTOR, "deregistering a socket: {error}");
         }
     }
+}
+
+/// What the poll can watch.
+pub(crate) trait Watched {
+    /// What it is watched for.
+    fn interest(&self) -> Interest;
+
+    /// As the poll takes it.
+    fn source(&mut self) -> &mut dyn Source;
 }

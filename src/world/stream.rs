@@ -1,11 +1,12 @@
-//! TCP sockets, each call named after what it does to the system.
+//! Connected sockets, each call named after what it does to the system.
 
 use crate::address::Address;
-use crate::options::ListenOptions;
+use crate::world::Watched;
+use mio::Interest;
 use mio::event::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::{self, RecvFlags, SendFlags};
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -23,86 +24,9 @@ macro_rules! uninterrupted {
     };
 }
 
-/// A listening socket.
-#[derive(Debug)]
-pub(crate) struct TcpListener {
-    socket: mio::net::TcpListener,
-}
-
-impl TcpListener {
-    pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
-        if options.reuse_port && options.claim {
-            Self::claim(address, options)?;
-        }
-        let socket = Self::open(address, options)?;
-        if options.reuse_port {
-            share_port(&socket)?;
-        }
-        socket.bind(&address.into())?;
-        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
-        socket.set_nonblocking(true)?;
-        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()) })
-    }
-
-    /// Whether the port could be had by one who does not share it.
-    ///
-    /// With SO_REUSEPORT a second server of the same user gets the port without an error, and from
-    /// then on takes half of the first one's clients: a server that was started twice, and nobody
-    /// knows. So it is asked for without that option, which fails as everybody expects, by a socket
-    /// that never listens and so takes no client. Two that ask in the same instant both get it; to
-    /// rule that out there is no way that is documented.
-    fn claim(address: SocketAddr, options: &ListenOptions) -> io::Result<()> {
-        Self::open(address, options)?.bind(&address.into())
-    }
-
-    fn open(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // On Unix this lets a server that is started anew have its port at once, though old
-        // connections are still in TIME_WAIT; a port that is listened on stays refused. On Windows
-        // it would let two programs share the port.
-        #[cfg(unix)]
-        socket.set_reuse_address(options.reuse_address)?;
-        Ok(socket)
-    }
-
-    pub(crate) fn accept(&self) -> io::Result<(TcpStream, Address)> {
-        let (socket, peer) = self.socket.accept()?;
-        Ok((TcpStream { socket }, peer.into()))
-    }
-
-    pub(crate) fn local_address(&self) -> io::Result<Address> {
-        self.socket.local_addr().map(Address::from)
-    }
-
-    pub(super) fn source(&mut self) -> &mut impl Source {
-        &mut self.socket
-    }
-}
-
-#[cfg(any(target_os = "android", target_os = "dragonfly", target_os = "linux"))]
-fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port(true)
-}
-
-#[cfg(target_os = "freebsd")]
-fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port_lb(true)
-}
-
-/// Elsewhere there is no such option, or it gives all connections to one of the listeners.
-#[cfg(not(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "linux"
-)))]
-fn share_port(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port fairly"))
-}
-
 /// A connected socket, or one that is being connected.
 #[derive(Debug)]
-pub(crate) struct TcpStream {
+pub(crate) struct StreamSocket {
     socket: mio::net::TcpStream,
 }
 
@@ -113,7 +37,11 @@ const NO_SIGPIPE: i32 = 0x4000; // MSG_NOSIGNAL, send(2)
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const NO_SIGPIPE: i32 = 0;
 
-impl TcpStream {
+impl StreamSocket {
+    pub(super) fn new(socket: mio::net::TcpStream) -> Self {
+        Self { socket }
+    }
+
     /// Whether a read that returns less than was asked for has emptied the socket, so that the
     /// read which would only say so can be spared (epoll(7), on EPOLLET and stream sockets).
     pub(crate) const SHORT_READ_MEANS_DRY: bool =
@@ -125,7 +53,7 @@ impl TcpStream {
 
     /// Begins to connect. The outcome is asked for by [`connected_to`](Self::connected_to).
     pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
-        mio::net::TcpStream::connect(address).map(|socket| Self { socket })
+        mio::net::TcpStream::connect(address).map(Self::new)
     }
 
     /// The peer; `Ok(None)` while the attempt goes on. Being writable proves nothing: the error is asked
@@ -181,8 +109,18 @@ impl TcpStream {
     pub(crate) fn local_address(&self) -> io::Result<Address> {
         self.socket.local_addr().map(Address::from)
     }
+}
 
-    pub(super) fn source(&mut self) -> &mut impl Source {
+impl Watched for StreamSocket {
+    fn interest(&self) -> Interest {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // Urgent data is watched for because a read stops short before it (see `more_follows`).
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY;
+        interest
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
         &mut self.socket
     }
 }

@@ -1,0 +1,93 @@
+//! Listening sockets, each call named after what it does to the system.
+
+use crate::address::Address;
+use crate::options::ListenOptions;
+use crate::world::{StreamSocket, Watched};
+use mio::Interest;
+use mio::event::Source;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) struct ListenerSocket {
+    socket: mio::net::TcpListener,
+}
+
+impl ListenerSocket {
+    pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
+        if options.reuse_port && options.claim {
+            Self::claim(address, options)?;
+        }
+        let socket = Self::open(address, options)?;
+        if options.reuse_port {
+            share_port(&socket)?;
+        }
+        socket.bind(&address.into())?;
+        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()) })
+    }
+
+    /// Whether the port could be had by one who does not share it.
+    ///
+    /// With SO_REUSEPORT a second server of the same user gets the port without an error, and from
+    /// then on takes half of the first one's clients: a server that was started twice, and nobody
+    /// knows. So it is asked for without that option, which fails as everybody expects, by a socket
+    /// that never listens and so takes no client. Two that ask in the same instant both get it; to
+    /// rule that out there is no way that is documented.
+    fn claim(address: SocketAddr, options: &ListenOptions) -> io::Result<()> {
+        Self::open(address, options)?.bind(&address.into())
+    }
+
+    fn open(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        // On Unix this lets a server that is started anew have its port at once, though old
+        // connections are still in TIME_WAIT; a port that is listened on stays refused. On Windows
+        // it would let two programs share the port.
+        #[cfg(unix)]
+        socket.set_reuse_address(options.reuse_address)?;
+        Ok(socket)
+    }
+
+    pub(crate) fn accept(&self) -> io::Result<(StreamSocket, Address)> {
+        let (socket, peer) = self.socket.accept()?;
+        Ok((StreamSocket::new(socket), peer.into()))
+    }
+
+    pub(crate) fn local_address(&self) -> io::Result<Address> {
+        self.socket.local_addr().map(Address::from)
+    }
+}
+
+impl Watched for ListenerSocket {
+    fn interest(&self) -> Interest {
+        Interest::READABLE
+    }
+
+    fn source(&mut self) -> &mut dyn Source {
+        &mut self.socket
+    }
+}
+
+#[cfg(any(target_os = "android", target_os = "dragonfly", target_os = "linux"))]
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(target_os = "freebsd")]
+fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port_lb(true)
+}
+
+/// Elsewhere there is no such option, or it gives all connections to one of the listeners.
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux"
+)))]
+fn share_port(_socket: &Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port fairly"))
+}
