@@ -5,7 +5,7 @@ use crate::error::{Action, Error};
 use crate::outbox::Outbox;
 use crate::stream::{Limits, WriteSide};
 use crate::timer::TimerId;
-use crate::world::StreamSocket;
+use crate::world::{Readiness, StreamSocket};
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -31,8 +31,7 @@ pub(crate) struct Connector {
     pub(crate) paused: bool,
     pub(crate) limits: Limits,
     /// Hints that came with the news of being connected; the stream inherits them.
-    pub(crate) readable: bool,
-    pub(crate) more_follows: bool,
+    pub(crate) readiness: Readiness,
 }
 
 impl Connector {

@@ -2,7 +2,7 @@
 
 use crate::stream::READ_BUDGET;
 use crate::timer::TimerId;
-use crate::world::StreamSocket;
+use crate::world::{Readiness, StreamSocket};
 use std::io;
 use std::time::Duration;
 
@@ -18,13 +18,17 @@ pub(crate) const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Lingering {
     pub(crate) socket: StreamSocket,
-    pub(crate) readable: bool,
+    pub(crate) readiness: Readiness,
     /// Something has come in: the peer is still sending, and a close now would be a reset.
     pub(crate) heard: bool,
     pub(crate) timer: TimerId,
 }
 
 impl Lingering {
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readiness.has(Readiness::READABLE)
+    }
+
     /// Throws away what has come in, within the budget. Whether the peer has ended its side.
     pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
         let mut budget = READ_BUDGET;
@@ -36,7 +40,7 @@ impl Lingering {
                     budget = budget.saturating_sub(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.readable = false;
+                    self.readiness.clear(Readiness::READABLE);
                     return false;
                 }
                 Err(_) => return true,

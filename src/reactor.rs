@@ -145,8 +145,9 @@ impl Reactor {
         self.wait(limit)?;
         self.dispatcher.begin_turn();
         self.dispatcher.fire_timers();
-        self.dispatcher.serve_left_over(&mut self.buffer);
+        let left_over = self.dispatcher.left_over();
         self.serve_events();
+        self.dispatcher.serve_left_over(left_over, &mut self.buffer);
         if self.dispatcher.context.has_many_to_flush() {
             // Who spoke at the same moment is heard first, so that one write to each carries it all.
             self.wait(Some(Duration::ZERO))?;
@@ -165,7 +166,9 @@ impl Reactor {
     fn serve_events(&mut self) {
         for event in self.poller.events() {
             match event {
-                Event::Ready(hint) => self.dispatcher.serve_event(hint, &mut self.buffer),
+                Event::Ready(token, readiness) => {
+                    self.dispatcher.serve_event(token, readiness, &mut self.buffer);
+                }
                 Event::Woken => self.dispatcher.take_calls(),
                 #[cfg(all(unix, feature = "signals"))]
                 Event::Signalled => {

@@ -27,16 +27,13 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Takes in what the poll says of it: hints, of which each kind keeps those that it acts on.
+    /// Takes in what the poll says of it.
     #[inline]
-    pub(crate) fn note(&mut self, hint: Readiness) {
+    pub(crate) fn note(&mut self, readiness: Readiness) {
         match self {
-            Self::Stream(stream) => stream.note(hint),
-            Self::Connector(connector) => {
-                connector.readable |= hint.readable;
-                connector.more_follows |= hint.more_follows;
-            }
-            Self::Lingering(lingering) => lingering.readable |= hint.readable,
+            Self::Stream(stream) => stream.readiness |= readiness,
+            Self::Connector(connector) => connector.readiness |= readiness,
+            Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Gone | Self::Listener(_) => {}
         }
     }

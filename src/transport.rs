@@ -47,6 +47,9 @@ impl<'a> Transport<'a> {
 
     /// The whole reactor, as far as callbacks may use it.
     pub fn context(&mut self) -> &mut Context {
+        if self.context.gathered() > 0 {
+            self.context.push_gathered(self.id, &[]);
+        }
         self.context
     }
 
@@ -82,7 +85,7 @@ impl<'a> Transport<'a> {
     /// [`write_eof`](Self::write_eof) is dropped. There is no need to keep `data`, and no need to
     /// wait; but see [`pause_writing`](crate::Protocol::pause_writing).
     pub fn write(&mut self, data: &[u8]) {
-        self.context.push(self.id, data);
+        self.context.gather(self.id, data);
     }
 
     /// What `write!` and `writeln!` call, with nothing to unwrap.
@@ -134,21 +137,24 @@ impl<'a> Transport<'a> {
     /// ```
     #[doc(alias = "loseWriteConnection")]
     pub fn write_eof(&mut self) {
-        self.context.write_eof(self.id);
+        let id = self.id;
+        self.context().write_eof(id);
     }
 
     /// Ends the connection once all that was written has been sent. No more data is delivered, and
     /// what is written after this is dropped.
     #[doc(alias = "loseConnection")]
     pub fn close(&mut self) {
-        self.context.close(self.id);
+        let id = self.id;
+        self.context().close(id);
     }
 
     /// Ends the connection at once: what waits to be sent is dropped, and the peer is sent a reset
     /// (RST), so that it cannot take what it got for the whole.
     #[doc(alias = "abortConnection")]
     pub fn abort(&mut self) {
-        self.context.abort(self.id);
+        let id = self.id;
+        self.context().abort(id);
     }
 
     /// Whether the connection is going: it takes no more writes and delivers no more data.
@@ -161,14 +167,16 @@ impl<'a> Transport<'a> {
     #[doc(alias = "pause_reading")]
     #[doc(alias = "pauseProducing")]
     pub fn pause(&mut self) {
-        self.context.pause(self.id);
+        let id = self.id;
+        self.context().pause(id);
     }
 
     /// Delivers data again after [`pause`](Self::pause).
     #[doc(alias = "resume_reading")]
     #[doc(alias = "resumeProducing")]
     pub fn resume(&mut self) {
-        self.context.resume(self.id);
+        let id = self.id;
+        self.context().resume(id);
     }
 
     /// Whether data is being held back by [`pause`](Self::pause).
@@ -179,13 +187,14 @@ impl<'a> Transport<'a> {
     /// How many bytes wait to be sent: written, and not yet taken by the system.
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self) -> usize {
-        self.context.write_buffer_size(self.id)
+        self.context.write_buffer_size(self.id) + self.context.gathered()
     }
 
     /// Sets the marks on what waits to be sent, in bytes: see
     /// [`Context::set_write_buffer_limits`].
     pub fn set_write_buffer_limits(&mut self, high: usize, low: usize) {
-        self.context.set_write_buffer_limits(self.id, high, low);
+        let id = self.id;
+        self.context().set_write_buffer_limits(id, high, low);
     }
 
     /// Sets how many bytes may wait when more is written: 64 MiB unless set. A write that finds more
@@ -198,7 +207,8 @@ impl<'a> Transport<'a> {
     /// # }
     /// ```
     pub fn set_write_limit(&mut self, bytes: usize) {
-        self.context.set_write_limit(self.id, bytes);
+        let id = self.id;
+        self.context().set_write_limit(id, bytes);
     }
 }
 

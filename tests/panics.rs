@@ -97,6 +97,32 @@ fn the_peer_of_one_that_panicked_gets_a_reset() {
 }
 
 #[test]
+fn what_one_that_panics_had_written_reaches_nobody_else() {
+    let log = Log::default();
+    let hook = {
+        let log = log.clone();
+        move |transport: &mut Transport<'_>, event: &Event| {
+            if *event == Event::Data(b"panic".to_vec()) {
+                // The next callback is the other one's, before `connection_lost`.
+                let other = log.ids().into_iter().find(|&id| id != transport.id()).unwrap();
+                transport.context().write(other, b"much");
+                transport.context().set_write_buffer_limits(other, 3, 0);
+                transport.write(b"for one alone");
+                panic!("the scenario's own panic");
+            }
+            echo(transport, event);
+        }
+    };
+    let (mut reactor, address) = up(recorders(&log, hook));
+    let (mut unlucky, mut bystander) = (client(address), client(address));
+    turn_until(&mut reactor, "both made", |_| log.made() == 2);
+    unlucky.write_all(b"panic").unwrap();
+    turn_until(&mut reactor, "one is lost", |_| log.lost() == 1);
+    bystander.write_all(b"and now?").unwrap();
+    assert_eq!(read_turning(&mut reactor, &bystander, 12), b"muchand now?");
+}
+
+#[test]
 fn a_panic_in_every_callback_one_after_the_other_ends_it_once() {
     // connection_lost panics as well, of which nobody is told again.
     let log = Log::default();

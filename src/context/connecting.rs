@@ -11,7 +11,7 @@ use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::{Limits, Reading, Stream, WriteSide};
-use crate::world::StreamSocket;
+use crate::world::{Readiness, StreamSocket};
 use log::{debug, info};
 use std::fmt;
 use std::io;
@@ -117,8 +117,7 @@ impl Context {
                 write_side: WriteSide::Open,
                 paused: false,
                 limits: Limits::default(),
-                readable: false,
-                more_follows: false,
+                readiness: Readiness::default(),
             })))
         });
         let id = id.ok_or_else(|| Error::new(Action::Connect, first.to_string(), no_room()))?;
@@ -195,8 +194,7 @@ impl Context {
             stream.reading = Reading::Paused;
         }
         stream.limits = connector.limits;
-        stream.readable = connector.readable;
-        stream.more_follows = connector.more_follows;
+        stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));
     }
 

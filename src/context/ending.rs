@@ -7,10 +7,9 @@ use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
 use crate::stream::{State, Stream, WriteSide};
-use crate::world::StreamSocket;
+use crate::world::{Readiness, StreamSocket};
 use log::debug;
 use std::io;
-use std::mem;
 
 impl Context {
     /// No more in, no more out but what waits; then it ends for `reason`.
@@ -23,7 +22,7 @@ impl Context {
                 return self.end(id, reason);
             }
             stream.state = State::Closing(reason);
-            if stream.readable {
+            if stream.is_readable() {
                 self.enlist(id);
             }
             self.flush(id);
@@ -37,7 +36,7 @@ impl Context {
         };
         if let Some(reason) = stream.take_break() {
             self.end(id, reason);
-        } else if mem::take(&mut stream.failed)
+        } else if stream.take_failed()
             && let Ok(Some(error)) = stream.socket.take_error()
         {
             self.end(id, error.into());
@@ -105,10 +104,10 @@ impl Context {
     fn linger(&mut self, id: Id) {
         let timer = self.schedule(LINGER, Job::LingerEnd(id));
         if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
-            let Stream { socket, readable, heard, .. } = stream;
-            let lingering = Lingering { socket, readable, heard, timer };
+            let Stream { socket, readiness, heard, .. } = stream;
+            let lingering = Lingering { socket, readiness, heard, timer };
             self.sources.replace(id, Source::Lingering(lingering));
-            if readable {
+            if readiness.has(Readiness::READABLE) {
                 self.enlist(id);
             }
         }

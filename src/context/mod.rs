@@ -4,6 +4,7 @@ mod channels;
 mod connecting;
 mod connections;
 mod ending;
+mod gathering;
 mod listening;
 mod readiness;
 mod sending;
@@ -61,6 +62,8 @@ pub struct Context {
 
     pub(crate) sources: Sources,
     spares: Spares,
+    /// What the running callback has written to its own connection: see `gathering.rs`.
+    gathered: Vec<u8>,
     timers: TimerQueue<Job>,
 
     /// Those that had more to do than their budget allowed, or that an event has just named.
@@ -113,6 +116,7 @@ impl Context {
             now,
             sources: Sources::default(),
             spares: Spares::default(),
+            gathered: Vec::new(),
             timers: TimerQueue::new(now),
             ready: VecDeque::new(),
             unflushed: Vec::new(),

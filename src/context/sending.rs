@@ -7,6 +7,7 @@ use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
 use crate::stream::{State, WriteSide};
+use crate::world::Readiness;
 use log::{debug, trace};
 use std::io;
 
@@ -73,7 +74,7 @@ impl Context {
             State::Broken(_) | State::Ended(_) => {}
             _ if !stream.outbox.is_empty() => {
                 trace!(target: TCP, "{id} {} bytes wait", stream.outbox.len());
-                if stream.writable {
+                if stream.is_writable() {
                     self.enlist(id);
                 }
             }
@@ -106,7 +107,7 @@ impl Context {
     /// unread, its last words among it; if the protocol is willing, they are delivered first, and
     /// whoever then meets the end of them ends the connection for this reason.
     #[cold]
-    fn break_off(&mut self, id: Id, reason: Reason) {
+    pub(super) fn break_off(&mut self, id: Id, reason: Reason) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
@@ -115,7 +116,7 @@ impl Context {
         }
         stream.outbox.clear(&mut self.spares);
         stream.state = State::Broken(reason);
-        (stream.readable, stream.more_follows) = (true, true);
+        stream.readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
         self.enlist(id);
         self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
     }

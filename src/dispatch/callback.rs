@@ -1,5 +1,6 @@
 //! All that a protocol can be called for, in one place.
 
+use crate::dispatch::guard::{Panic, guarded};
 use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
@@ -30,16 +31,21 @@ impl Callback<'_> {
         }
     }
 
-    #[inline]
-    pub(super) fn make(self, protocol: &mut dyn Protocol, transport: &mut Transport<'_>) {
+    /// Calls the protocol. Each under a guard of its own, so that nothing has to be looked up within.
+    #[inline(always)]
+    pub(super) fn make(
+        self,
+        protocol: &mut dyn Protocol,
+        transport: &mut Transport<'_>,
+    ) -> Result<(), Panic> {
         match self {
-            Self::ConnectionMade => protocol.connection_made(transport),
-            Self::DataReceived(data) => protocol.data_received(transport, data),
-            Self::EofReceived => protocol.eof_received(transport),
-            Self::PauseWriting => protocol.pause_writing(transport),
-            Self::ResumeWriting => protocol.resume_writing(transport),
-            Self::ReadingResumed => protocol.reading_resumed(transport),
-            Self::ConnectionLost(reason) => protocol.connection_lost(transport, reason),
+            Self::ConnectionMade => guarded(|| protocol.connection_made(transport)),
+            Self::DataReceived(data) => guarded(|| protocol.data_received(transport, data)),
+            Self::EofReceived => guarded(|| protocol.eof_received(transport)),
+            Self::PauseWriting => guarded(|| protocol.pause_writing(transport)),
+            Self::ResumeWriting => guarded(|| protocol.resume_writing(transport)),
+            Self::ReadingResumed => guarded(|| protocol.reading_resumed(transport)),
+            Self::ConnectionLost(reason) => guarded(|| protocol.connection_lost(transport, reason)),
         }
     }
 }

@@ -68,10 +68,10 @@ pub(super) struct Watch {
     clock: Clock,
     threshold: Duration,
     last_look: Instant,
-    /// How many callbacks have returned since then.
-    unseen: u32,
-    /// How many may return until the next look.
+    /// How many callbacks are timed together now.
     stretch: u32,
+    /// How many of them have not returned yet.
+    left: u32,
     /// How many more looks are taken after every callback.
     closely: u32,
 }
@@ -79,7 +79,7 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn new(clock: Clock) -> Self {
         let last_look = clock.now();
-        Self { clock, threshold: SLOW, last_look, unseen: 0, stretch: 1, closely: 0 }
+        Self { clock, threshold: SLOW, last_look, stretch: 1, left: 1, closely: 0 }
     }
 
     pub(super) fn set_threshold(&mut self, threshold: Duration) {
@@ -88,7 +88,7 @@ impl Watch {
 
     pub(super) fn start(&mut self, now: Instant) {
         self.last_look = now;
-        (self.unseen, self.stretch) = (0, 1);
+        (self.stretch, self.left) = (1, 1);
     }
 
     /// The latest reading of the clock.
@@ -99,21 +99,22 @@ impl Watch {
     /// Notes that a callback has returned. Whether it is time to look.
     #[inline]
     pub(super) fn returned(&mut self) -> bool {
-        self.unseen += 1;
-        self.unseen >= self.stretch
+        self.left -= 1;
+        self.left == 0
     }
 
     /// Looks at the clock: whether what has returned since the last look took too long.
     pub(super) fn look(&mut self) -> Option<Slow> {
-        if self.unseen == 0 {
+        let callbacks = self.stretch - self.left;
+        if callbacks == 0 {
             return None;
         }
         let now = self.clock.now();
         let took = now.saturating_duration_since(self.last_look);
-        let slow = (took >= self.threshold).then_some(Slow { took, callbacks: self.unseen });
+        let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
         self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
         self.stretch = if self.closely > 0 { 1 } else { STRETCH };
-        (self.last_look, self.unseen) = (now, 0);
+        (self.last_look, self.left) = (now, self.stretch);
         slow
     }
 }

@@ -202,10 +202,13 @@ impl Dispatcher {
         };
         let name = callback.name();
         let mut transport = Transport::new(&mut self.context, id);
-        let returned = guarded(|| callback.make(protocol.as_mut(), &mut transport));
+        let returned = callback.make(protocol.as_mut(), &mut transport);
         match self.outcome(|dispatcher| dispatcher.name_of(id), name, returned) {
-            Some(()) => self.context.flush(id),
-            None => self.context.end(id, Reason::Panicked),
+            Some(()) => self.context.send_gathered(id),
+            None => {
+                self.context.drop_gathered();
+                self.context.end(id, Reason::Panicked);
+            }
         }
     }
 

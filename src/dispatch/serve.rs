@@ -5,18 +5,24 @@ use crate::dispatch::guard::{drop_guarded, guarded};
 use crate::dispatch::{Dispatcher, Owner};
 use crate::id::Id;
 use crate::listener::{ACCEPTS, Accepted};
-use crate::logging::{REACTOR, TCP};
+use crate::logging::TCP;
 use crate::sources::Source;
 use crate::stream::{Filled, READ_BUDGET, Reading, Stream, WriteSide};
-use crate::world::{Readiness, StreamSocket};
+use crate::world::{Readiness, StreamSocket, Token};
 use crate::{Address, Protocol};
-use log::{debug, info, trace, warn};
+use log::{debug, info, warn};
 
 impl Dispatcher {
-    /// Serves those that were not done in the last turn. Who is not done even then, or is listed
-    /// meanwhile, is served in the next turn.
-    pub(crate) fn serve_left_over(&mut self, buffer: &mut [u8]) {
-        for _ in 0..self.context.ready.len() {
+    /// How many were not done in the last turn.
+    pub(crate) fn left_over(&self) -> usize {
+        self.context.ready.len()
+    }
+
+    /// Serves those that were not done in the last turn, `count` of them. Who is not done even then,
+    /// or was listed meanwhile, is served in the next turn. It comes after the events, which pass
+    /// over those that wait here; so each is served once a turn, whatever else happens to it.
+    pub(crate) fn serve_left_over(&mut self, count: usize, buffer: &mut [u8]) {
+        for _ in 0..count {
             let Some(id) = self.context.ready.pop_front() else { break };
             self.context.sources.end_queued(id);
             self.serve(id, buffer);
@@ -26,28 +32,29 @@ impl Dispatcher {
     /// Notes what the poll says of a socket, and serves the socket, unless it waits in the ready
     /// queue for its turn.
     #[inline]
-    pub(crate) fn serve_event(&mut self, hint: Readiness, buffer: &mut [u8]) {
-        let Some(entry) = self.context.sources.find(hint.token) else {
-            trace!(target: REACTOR, "event for one that is gone: {hint:?}");
-            return;
+    pub(crate) fn serve_event(&mut self, token: Token, readiness: Readiness, buffer: &mut [u8]) {
+        let Some(entry) = self.context.sources.find(token) else {
+            return; // It has gone since the poll.
         };
         let id = entry.id;
-        trace!(target: REACTOR, "{id} {hint:?}");
-        entry.source.note(hint);
-        match &mut entry.source {
-            _ if entry.queued => {}
+        if let Source::Stream(stream) = &mut entry.source {
+            stream.readiness |= readiness;
             // So it is most of the time.
-            Source::Stream(stream) if stream.wants_only_read() => {
-                let filled = stream.fill(buffer);
-                let dry = !stream.readable;
-                let budget = READ_BUDGET.saturating_sub(self.deliver(id, filled, buffer));
-                if !dry {
-                    self.serve_reading(id, buffer, budget);
-                }
+            if stream.wants_only_read() && !entry.queued {
+                return match stream.fill(buffer) {
+                    Filled::Data(count) if !stream.is_readable() => {
+                        self.deliver(id, &buffer[..count]);
+                    }
+                    filled => self.read_on(id, filled, buffer),
+                };
             }
-            _ => self.serve(id, buffer),
+        } else {
+            entry.source.note(readiness);
         }
-        if hint.failed {
+        if !entry.queued {
+            self.serve(id, buffer);
+        }
+        if readiness.has(Readiness::FAILED) {
             self.context.end_if_broken(id);
             self.settle();
         }
@@ -65,16 +72,23 @@ impl Dispatcher {
             Some(Source::Listener(_)) => self.serve_listener(id),
             Some(Source::Connector(_)) => self.serve_connector(id),
             Some(Source::Lingering(lingering)) => {
-                let ended = lingering.readable && lingering.drain(buffer);
+                let ended = lingering.is_readable() && lingering.drain(buffer);
                 if ended {
                     self.context.free(id);
-                } else if lingering.readable {
+                } else if lingering.is_readable() {
                     self.context.enlist(id);
                 }
             }
             Some(Source::Gone) | None => {}
         }
         self.settle();
+    }
+
+    /// Sees to what a read has brought, and reads on.
+    #[inline(never)]
+    fn read_on(&mut self, id: Id, filled: Filled, buffer: &mut [u8]) {
+        let budget = READ_BUDGET.saturating_sub(self.see_to(id, filled, buffer));
+        self.serve_reading(id, buffer, budget);
     }
 
     /// Reads and delivers until the socket is dry or the budget spent.
@@ -86,17 +100,23 @@ impl Dispatcher {
                 return self.context.enlist(id);
             }
             let filled = stream.fill(buffer);
-            budget = budget.saturating_sub(self.deliver(id, filled, buffer));
+            budget = budget.saturating_sub(self.see_to(id, filled, buffer));
         }
     }
 
-    /// Delivers what a read has brought. Returns how many bytes that was.
     #[inline(always)]
-    fn deliver(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
+    fn deliver(&mut self, id: Id, data: &[u8]) {
+        self.call(id, Callback::DataReceived(data));
+        self.settle();
+    }
+
+    /// Delivers what a read has brought, or sees to its having brought nothing. Returns how many
+    /// bytes it were.
+    #[inline(always)]
+    fn see_to(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
         match filled {
             Filled::Data(count) => {
-                self.call(id, Callback::DataReceived(&buffer[..count]));
-                self.settle();
+                self.deliver(id, &buffer[..count]);
                 count
             }
             Filled::Discarded(count) => count,

@@ -2,7 +2,7 @@
 
 /// Where gathering ends to pay, in bytes. A system call that is saved is worth the copying of about
 /// this much; from here on a write goes to the socket directly, with what waited before it.
-pub(super) const GATHER: usize = 16 * 1024;
+pub(crate) const GATHER: usize = 16 * 1024;
 
 /// asyncio's high-water mark, in bytes; its low mark is a quarter of it.
 const HIGH_WATER: usize = 64 * 1024;

@@ -10,7 +10,7 @@ use crate::reason::Reason;
 use crate::world::{Readiness, StreamSocket};
 use std::time::Instant;
 
-pub(crate) use limits::{Flow, Limits};
+pub(crate) use limits::{Flow, GATHER, Limits};
 pub(crate) use transfer::{Filled, READ_BUDGET};
 
 /// One connection.
@@ -22,12 +22,8 @@ pub(crate) struct Stream {
     /// What has been written and not sent.
     pub(crate) outbox: Outbox,
 
-    /// A hint that reading is worth a try; `WouldBlock` clears it, or a short read.
-    pub(crate) readable: bool,
-    /// A hint that writing is worth a try; `WouldBlock` clears it, or a short write.
-    pub(crate) writable: bool,
-    /// A short read does not clear `readable` now (see `Readiness`).
-    pub(crate) more_follows: bool,
+    /// What the poll has said of it, and no attempt has refuted.
+    pub(crate) readiness: Readiness,
 
     /// What the protocol wants: see [`Reading`].
     pub(crate) reading: Reading,
@@ -35,9 +31,6 @@ pub(crate) struct Stream {
     pub(crate) eof: bool,
     /// It did so while our side was open.
     pub(crate) peer_was_first: bool,
-    /// The poll has said that the socket has an error. A read tells which; where nobody reads, the
-    /// socket is asked.
-    pub(crate) failed: bool,
     /// Our side: see [`WriteSide`].
     pub(crate) write_side: WriteSide,
     /// It is listed for the flush at the end of the turn, once.
@@ -100,14 +93,11 @@ impl Stream {
             socket,
             peer,
             outbox: Outbox::default(),
-            readable: false,
             // The first write will tell, so a greeting leaves without waiting for the poll.
-            writable: true,
-            more_follows: false,
+            readiness: Readiness::WRITABLE,
             reading: Reading::On,
             eof: false,
             peer_was_first: false,
-            failed: false,
             write_side: WriteSide::Open,
             unflushed: false,
             flow: Flow::Even,
@@ -142,7 +132,7 @@ impl Stream {
             State::Closing(_) => true,
             State::Ended(_) => false,
         };
-        wanted && self.readable && !self.eof
+        wanted && self.is_readable() && !self.eof
     }
 
     /// Whether there is something to read, and nothing else to do.
@@ -150,25 +140,30 @@ impl Stream {
     pub(crate) fn wants_only_read(&self) -> bool {
         matches!(self.state, State::Open)
             && self.reading == Reading::On
-            && self.readable
+            && self.readiness & (Readiness::READABLE | Readiness::FAILED) == Readiness::READABLE
             && !self.eof
             && self.outbox.is_empty()
-            && self.write_side != WriteSide::Ending
     }
 
-    /// Takes in what the poll says.
-    #[inline]
-    pub(crate) fn note(&mut self, hint: Readiness) {
-        self.readable |= hint.readable;
-        self.writable |= hint.writable;
-        self.more_follows |= hint.more_follows;
-        self.failed |= hint.failed;
+    pub(crate) fn is_readable(&self) -> bool {
+        self.readiness.has(Readiness::READABLE)
+    }
+
+    pub(crate) fn is_writable(&self) -> bool {
+        self.readiness.has(Readiness::WRITABLE)
+    }
+
+    /// Whether the poll has said that the socket has an error; the next question says no.
+    pub(crate) fn take_failed(&mut self) -> bool {
+        let failed = self.readiness.has(Readiness::FAILED);
+        self.readiness.clear(Readiness::FAILED);
+        failed
     }
 
     /// Whether something waits that the socket may take.
     #[inline]
     pub(crate) fn wants_flush(&self) -> bool {
-        self.writable && !self.outbox.is_empty()
+        self.is_writable() && !self.outbox.is_empty()
     }
 
     /// Notes if more waits than the high-water mark.
@@ -186,6 +181,12 @@ impl Stream {
             Flow::Crossed => true,
             Flow::Paused => self.outbox.len() <= self.limits.low_water,
         }
+    }
+
+    /// Whether all is sent, and nothing stands in the way of more.
+    #[inline]
+    pub(crate) fn is_at_ease(&self) -> bool {
+        self.outbox.is_empty() && self.takes_writes() && self.flow == Flow::Even
     }
 
     /// Whether all is sent and nothing waited for that.

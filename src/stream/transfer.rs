@@ -4,7 +4,7 @@ use crate::logging::TCP;
 use crate::outbox::{SLICES, Spares};
 use crate::stream::limits::GATHER;
 use crate::stream::{Stream, WriteSide};
-use crate::world::StreamSocket;
+use crate::world::{Readiness, StreamSocket};
 use log::trace;
 use std::io::{self, IoSlice};
 
@@ -32,6 +32,7 @@ impl Stream {
     /// Reads once.
     #[inline(always)]
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
+        let closing = self.is_closing(); // Asked here, where the caller often knows.
         let result = self.socket.read(buffer);
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
@@ -43,10 +44,10 @@ impl Stream {
             Ok(count) => {
                 self.received += count as u64;
                 let short = count < buffer.len() && StreamSocket::SHORT_READ_MEANS_DRY;
-                if short && !self.more_follows {
-                    self.readable = false;
+                if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
+                    self.readiness.clear(Readiness::READABLE);
                 }
-                if self.is_closing() {
+                if closing {
                     self.heard = true;
                     return Filled::Discarded(count);
                 }
@@ -61,8 +62,7 @@ impl Stream {
         if error.kind() != io::ErrorKind::WouldBlock {
             return Filled::Failed(error);
         }
-        self.readable = false;
-        self.more_follows = false;
+        self.readiness.clear(Readiness::READABLE | Readiness::MORE_FOLLOWS);
         Filled::Dry
     }
 
@@ -86,7 +86,7 @@ impl Stream {
     /// it, straight to the system.
     pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) -> io::Result<()> {
         let mut data = data;
-        if self.writable && self.outbox.len() + data.len() >= GATHER {
+        if self.is_writable() && self.outbox.len() + data.len() >= GATHER {
             let waiting = self.outbox.len();
             let sent = self.send(data, spares)?;
             data = &data[sent.saturating_sub(waiting)..];
@@ -96,6 +96,19 @@ impl Stream {
         Ok(())
     }
 
+    /// Whether so many bytes may go to the socket at once, of one that is at ease.
+    #[inline]
+    pub(crate) fn takes_at_once(&self, length: usize) -> bool {
+        self.is_writable() && length <= self.limits.gather
+    }
+
+    /// Offers the socket of one that is at ease `data`. Returns how many bytes it took.
+    #[inline(always)]
+    pub(crate) fn offer(&mut self, data: &[u8]) -> io::Result<usize> {
+        let result = self.socket.write(data);
+        self.took(data.len(), result)
+    }
+
     /// Sends what waits, within the budget.
     #[inline(always)]
     pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
@@ -103,7 +116,9 @@ impl Stream {
             // Nearly always it is one buffer, and the first call takes all of it.
             Some(bytes) => {
                 let (offered, result) = (bytes.len(), self.socket.write(bytes));
-                self.took(offered, result, spares)?
+                let sent = self.took(offered, result)?;
+                self.outbox.advance(sent, spares);
+                sent
             }
             None => self.send(&[], spares)?,
         };
@@ -134,37 +149,36 @@ impl Stream {
             [only] => self.socket.write(only),
             several => self.socket.write_vectored(several),
         };
-        self.took(offered, result, spares)
+        let sent = self.took(offered, result)?;
+        self.outbox.advance(sent.min(self.outbox.len()), spares);
+        Ok(sent)
     }
 
-    /// The system took so many of the bytes that it was offered, from the front on.
+    /// The system took so many of the bytes that it was offered.
     #[inline(always)]
-    fn took(
-        &mut self,
-        offered: usize,
-        result: io::Result<usize>,
-        spares: &mut Spares,
-    ) -> io::Result<usize> {
+    fn took(&mut self, offered: usize, result: io::Result<usize>) -> io::Result<usize> {
         trace!(target: TCP, "{} write: {result:?}", self.peer);
         match result {
-            Ok(count) => {
+            Ok(count) if count == offered => {
                 self.sent += count as u64;
-                if count < offered && StreamSocket::SHORT_WRITE_MEANS_FULL {
-                    self.writable = false;
-                }
-                self.outbox.advance(count.min(self.outbox.len()), spares);
-                Ok(count)
+                Ok(offered)
             }
-            Err(error) => self.not_written(error),
+            result => self.not_all_written(result),
         }
     }
 
     #[cold]
-    fn not_written(&mut self, error: io::Error) -> io::Result<usize> {
-        if error.kind() != io::ErrorKind::WouldBlock {
-            return Err(error);
+    fn not_all_written(&mut self, result: io::Result<usize>) -> io::Result<usize> {
+        let full = match &result {
+            Ok(_) => StreamSocket::SHORT_WRITE_MEANS_FULL,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            Err(_) => return result,
+        };
+        if full {
+            self.readiness.clear(Readiness::WRITABLE);
         }
-        self.writable = false;
-        Ok(0)
+        let count = result.unwrap_or(0);
+        self.sent += count as u64;
+        Ok(count)
     }
 }

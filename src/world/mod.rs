@@ -7,6 +7,7 @@
 mod clock;
 mod listener;
 mod poll;
+mod readiness;
 mod stream;
 
 use crate::id::Id;
@@ -20,7 +21,9 @@ use std::net::SocketAddr;
 
 pub(crate) use clock::Clock;
 pub(crate) use listener::ListenerSocket;
-pub(crate) use poll::{Event, Poller, Readiness, Waker};
+pub(crate) use mio::Token;
+pub(crate) use poll::{Event, Poller, Waker};
+pub(crate) use readiness::Readiness;
 pub(crate) use stream::StreamSocket;
 
 /// Where sockets come from, and who tells the poll to watch them.

@@ -1,8 +1,8 @@
 //! The poll: which sockets have something to say.
 
 use crate::logging::REACTOR;
-use crate::world::World;
-use log::trace;
+use crate::world::{Readiness, World};
+use log::{Level, log_enabled, trace};
 use mio::{Events, Poll, Token};
 use std::io;
 use std::time::Duration;
@@ -25,19 +25,6 @@ pub(crate) struct Poller {
     events: Events,
 }
 
-/// What the system says of one socket. Each is a hint: only reading or writing tells the truth.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Readiness {
-    pub(crate) token: Token,
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
-    /// A read that returns less than was asked for does not mean that nothing more is to come: the
-    /// peer's end is known to follow, an error, or urgent data, at which a read stops short.
-    pub(crate) more_follows: bool,
-    /// The socket has an error to report.
-    pub(crate) failed: bool,
-}
-
 /// What a poll brought.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -45,7 +32,8 @@ pub(crate) enum Event {
     Woken,
     #[cfg(all(unix, feature = "signals"))]
     Signalled,
-    Ready(Readiness),
+    /// A socket has something to say.
+    Ready(Token, Readiness),
 }
 
 impl Poller {
@@ -66,7 +54,7 @@ impl Poller {
     /// nothing having happened.
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
         let result = self.poll.poll(&mut self.events, limit);
-        trace!(target: REACTOR, "poll for {limit:?}: {result:?}");
+        self.tell(limit, &result);
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
                 self.events.clear();
@@ -76,25 +64,61 @@ impl Poller {
         }
     }
 
+    /// For those who watch.
+    fn tell(&self, limit: Option<Duration>, result: &io::Result<()>) {
+        trace!(target: REACTOR, "poll for {limit:?}: {result:?}");
+        if log_enabled!(target: REACTOR, Level::Trace) {
+            for event in self.events() {
+                trace!(target: REACTOR, "{event:?}");
+            }
+        }
+    }
+
     /// What the last wait brought.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event> {
         self.events.iter().map(|event| match event.token() {
             WAKE => Event::Woken,
             #[cfg(all(unix, feature = "signals"))]
             SIGNALS => Event::Signalled,
-            token => {
-                let failed = event.is_error();
-                let ended = failed || event.is_read_closed();
-                Event::Ready(Readiness {
-                    token,
-                    readable: ended || event.is_readable(),
-                    writable: failed || event.is_writable() || event.is_write_closed(),
-                    more_follows: ended || event.is_priority(),
-                    failed,
-                })
-            }
+            token => Event::Ready(token, readiness(event)),
         })
     }
+}
+
+#[inline(always)]
+fn readiness(event: &mio::event::Event) -> Readiness {
+    let mut readiness = Readiness::default();
+    if event.is_readable() {
+        readiness |= Readiness::READABLE;
+    }
+    if event.is_writable() {
+        readiness |= Readiness::WRITABLE;
+    }
+    if is_rare(event) { readiness | rare(event) } else { readiness }
+}
+
+/// Whether there is more to an event than that one may read or write.
+fn is_rare(event: &mio::event::Event) -> bool {
+    event.is_error() || event.is_read_closed() || event.is_write_closed() || event.is_priority()
+}
+
+/// What is hinted at by the ends of a connection, by errors and by urgent data.
+#[cold]
+fn rare(event: &mio::event::Event) -> Readiness {
+    let mut readiness = Readiness::default();
+    if event.is_error() {
+        readiness |= Readiness::FAILED;
+    }
+    if event.is_error() || event.is_read_closed() {
+        readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
+    }
+    if event.is_error() || event.is_write_closed() {
+        readiness |= Readiness::WRITABLE;
+    }
+    if event.is_priority() {
+        readiness |= Readiness::MORE_FOLLOWS;
+    }
+    readiness
 }
 
 /// Ends a wait from another thread.
