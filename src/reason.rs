@@ -29,6 +29,9 @@ pub enum Reason {
     Aborted,
     /// We closed it, and all that was written before has been handed to the system.
     Closed,
+    /// We closed it, and the peer did not take what waited in the time it was given (see
+    /// [`Transport::close`](crate::Transport::close)); the rest was dropped.
+    CloseTimeout,
     /// The peer ended its side first; what we had written before has been handed to the system.
     ClosedByPeer,
     /// The system reported an error that has no reason of its own here.
@@ -76,6 +79,9 @@ impl fmt::Display for Reason {
         match self {
             Self::Aborted => f.write_str("aborted by us"),
             Self::Closed => f.write_str("closed by us"),
+            Self::CloseTimeout => {
+                f.write_str("closed by us, and the peer did not take what waited in time")
+            }
             Self::ClosedByPeer => f.write_str("closed by the peer"),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Panicked => f.write_str("a callback panicked"),

@@ -4,6 +4,7 @@ use crate::address::Address;
 use crate::context::Context;
 use crate::id::Id;
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 /// A connection, as its own protocol sees it during a callback.
 ///
@@ -143,10 +144,31 @@ impl<'a> Transport<'a> {
 
     /// Ends the connection once all that was written has been sent. No more data is delivered, and
     /// what is written after this is dropped.
+    ///
+    /// A peer that takes nothing of what waits for 60 seconds is given up: the connection ends with
+    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). For other times there is
+    /// [`close_within`](Self::close_within).
     #[doc(alias = "loseConnection")]
     pub fn close(&mut self) {
         let id = self.id;
         self.context().close(id);
+    }
+
+    /// [`close`](Self::close), and if what was written has not been sent after `timeout`, the
+    /// connection ends with [`Reason::CloseTimeout`](crate::Reason::CloseTimeout), however much the
+    /// peer has taken by then.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn refuse(transport: &mut ropewalk::Transport<'_>) {
+    /// transport.write(b"too many connections\r\n");
+    /// transport.close_within(Duration::from_secs(1)); // a courtesy that shall cost little
+    /// # }
+    /// ```
+    #[doc(alias = "abortTimeout")]
+    pub fn close_within(&mut self, timeout: Duration) {
+        let id = self.id;
+        self.context().close_within(id, timeout);
     }
 
     /// Ends the connection at once: what waits to be sent is dropped, and the peer is sent a reset

@@ -11,6 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 use support::*;
 
 /// Reads all there is in a thread of its own.
@@ -453,6 +454,38 @@ fn a_close_with_twenty_megabytes_waiting_delivers_them_to_a_slow_reader() {
     }
     assert!(got == data);
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"");
+    assert_eq!(log.reasons(), ["Closed"]);
+}
+
+#[test]
+fn a_close_that_is_given_so_long_is_over_then_and_its_peer_learns_that_it_is_not_the_whole() {
+    let log = Log::default();
+    let timeout = Duration::from_millis(50);
+    let (mut reactor, address) = up(recorders(&log, move |transport, event| {
+        if *event == Event::Made {
+            transport.write(&vec![b'x'; MUCH]);
+            transport.close_within(timeout);
+        }
+    }));
+    let client = client(address);
+    turn_until(&mut reactor, "given up", |_| log.lost() == 1);
+    assert_eq!(log.reasons(), ["CloseTimeout"]);
+    let outcome = read_all_turning(&mut reactor, &client);
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn a_close_that_is_given_long_enough_is_a_close_like_any_other() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, |transport, event| {
+        if *event == Event::Made {
+            transport.write(&pattern(MUCH));
+            transport.close_within(PATIENCE);
+        }
+    }));
+    let client = client(address);
+    assert!(read_all_turning(&mut reactor, &client).unwrap() == pattern(MUCH));
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Closed"]);
 }
 

@@ -1,12 +1,13 @@
 //! What may be asked of connections, by id.
 
 use crate::address::Address;
-use crate::context::Context;
+use crate::context::{Context, Job};
 use crate::id::Id;
 use crate::reason::Reason;
 use crate::sources::Source;
 use crate::stream::{Limits, Reading, WriteSide};
 use std::io;
+use std::time::Duration;
 
 /// # Connections
 ///
@@ -80,8 +81,10 @@ impl Context {
     }
 
     /// Ends a connection once all that was written has been sent. No more data is delivered, and
-    /// what is written after this is dropped. A peer that does not read is waited for as long as the
-    /// system does; [`abort`](Self::abort) from a timer sets an end to it.
+    /// what is written after this is dropped.
+    ///
+    /// A peer that takes nothing of what waits for 60 seconds is given up: the connection ends with
+    /// [`Reason::CloseTimeout`]. For other times there is [`close_within`](Self::close_within).
     ///
     /// Given the id of a listener, it stops listening, at once; its connections stay. Given the id
     /// of a connection that is not there yet, it gives the attempt up.
@@ -98,6 +101,15 @@ impl Context {
             Some(Source::Listener(_)) => self.close_listener(id),
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
             Some(Source::Gone | Source::Lingering(_)) | None => {}
+        }
+    }
+
+    /// [`close`](Self::close), and if what was written has not been sent after `timeout`, the
+    /// connection ends with [`Reason::CloseTimeout`], however much the peer has taken by then.
+    pub fn close_within(&mut self, id: Id, timeout: Duration) {
+        self.close(id);
+        if self.sources.stream(id).is_some() {
+            self.schedule(timeout, Job::CloseDeadline(id));
         }
     }
 

@@ -10,6 +10,12 @@ use crate::stream::{State, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket};
 use log::debug;
 use std::io;
+use std::time::Duration;
+
+/// How long the peer of a connection that is closing may take nothing of what waits. A slow reader of
+/// a long answer takes something all the time; one that has gone, or means harm, does not. nginx's
+/// `send_timeout` is as long, and also counts from the last progress.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Context {
     /// No more in, no more out but what waits; then it ends for `reason`.
@@ -26,6 +32,33 @@ impl Context {
                 self.enlist(id);
             }
             self.flush(id);
+            self.watch_progress(id);
+        }
+    }
+
+    /// If a connection that is closing still has something to send, looks after a while whether the
+    /// peer takes it.
+    fn watch_progress(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream(id)
+            && let State::Closing(_) = stream.state
+        {
+            self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.sent));
+        }
+    }
+
+    /// The patience with one that is closing is at an end, unless its peer has taken something since
+    /// so many bytes had been sent.
+    pub(crate) fn see_to_progress(&mut self, id: Id, sent: u64) {
+        match self.sources.stream(id) {
+            Some(stream) if stream.sent == sent => self.give_up(id),
+            _ => self.watch_progress(id),
+        }
+    }
+
+    /// Ends one that is closing without waiting any longer.
+    pub(crate) fn give_up(&mut self, id: Id) {
+        if self.sources.stream(id).is_some_and(|stream| stream.is_closing()) {
+            self.end(id, Reason::CloseTimeout);
         }
     }
 
@@ -175,5 +208,50 @@ pub(super) fn broken_by_peer(socket: &StreamSocket, error: io::Error) -> Reason 
         (Ok(Some(cause)), _) => cause.into(),
         (_, io::ErrorKind::NotConnected) => Reason::Reset,
         _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Protocol, Reactor, Reason, Transport};
+    use std::cell::RefCell;
+    use std::net::TcpStream;
+    use std::rc::Rc;
+
+    /// Says more than the system takes, and goodbye.
+    struct Talker(Rc<RefCell<Vec<Reason>>>);
+
+    impl Protocol for Talker {
+        fn connection_made(&mut self, transport: &mut Transport<'_>) {
+            transport.write(&vec![b'x'; 8_000_000]);
+            transport.close();
+        }
+
+        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+        fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
+            self.0.borrow_mut().push(reason);
+        }
+    }
+
+    #[test]
+    fn a_closing_connection_is_given_up_when_its_peer_has_taken_nothing_for_long() {
+        let reasons = Rc::new(RefCell::new(Vec::new()));
+        let theirs = Rc::clone(&reasons);
+        let mut reactor = Reactor::new().unwrap();
+        let factory = move || Talker(Rc::clone(&theirs));
+        let port = reactor.listen_tcp("127.0.0.1:0", factory).unwrap();
+        let _client = TcpStream::connect(port.address()).unwrap();
+        while reactor.context().timers.len() == 0 {
+            reactor.turn(None).unwrap();
+        }
+        let context = reactor.context();
+        let id = context.connections().next().unwrap();
+        let sent = context.sources.stream(id).unwrap().sent;
+        context.see_to_progress(id, sent - 1);
+        assert!(context.notices.is_empty(), "it has taken something since");
+        context.see_to_progress(id, sent);
+        reactor.turn(None).unwrap();
+        assert!(matches!(reasons.borrow()[..], [Reason::CloseTimeout]), "{reasons:?}");
     }
 }

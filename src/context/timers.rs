@@ -14,6 +14,10 @@ pub(crate) enum Job {
     AcceptAgain(Id),
     /// A user's call.
     Call(Box<dyn Call>),
+    /// A connection that is closing has had all the time it was given.
+    CloseDeadline(Id),
+    /// Looks whether the peer of one that is closing has taken anything since so many bytes had been sent.
+    CloseProgress(Id, u64),
     /// A connection attempt has taken too long.
     ConnectTimeout(Id),
     /// A socket has lingered long enough.

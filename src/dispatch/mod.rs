@@ -136,6 +136,8 @@ impl Dispatcher {
             match job {
                 Job::Call(call) => self.make(call, "timer"),
                 Job::AcceptAgain(id) => self.context.end_rest(id),
+                Job::CloseDeadline(id) => self.context.give_up(id),
+                Job::CloseProgress(id, sent) => self.context.see_to_progress(id, sent),
                 Job::ConnectTimeout(id) => self.context.time_out(id),
                 Job::LingerEnd(id) => self.context.free(id),
             }
