@@ -16,6 +16,7 @@ use std::any::type_name;
 /// connection_made                            first, once
 ///   data_received                            any number of times, until
 ///   eof_received                             at most once; no data after it
+///   eof_noticed                              before it, while reading is paused
 ///   reading_resumed                          after each resume that follows a pause
 ///   pause_writing, resume_writing            in turns, beginning with a pause
 /// connection_lost                            last, once
@@ -64,6 +65,32 @@ pub trait Protocol: 'static {
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
         transport.close();
     }
+
+    /// The peer has ended its side while reading is [paused](Transport::pause), and data that it sent
+    /// before is held back. So somebody who waits only for the peer's data need not be waited for: a
+    /// peer that has gone altogether looks the same until something is written to it.
+    ///
+    /// It comes at most once. Nothing is lost: what is held back and
+    /// [`eof_received`](Self::eof_received) come after a [`resume`](Transport::resume). Where nothing is
+    /// held back, `eof_received` comes at once, paused or not.
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    ///
+    /// /// Does long work for a request, and stops it when nobody is there any more to hear of it.
+    /// struct Worker;
+    ///
+    /// impl Protocol for Worker {
+    ///     fn data_received(&mut self, transport: &mut Transport<'_>, _request: &[u8]) {
+    ///         transport.pause(); // one request at a time
+    ///     }
+    ///
+    ///     fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.abort();
+    ///     }
+    /// }
+    /// ```
+    fn eof_noticed(&mut self, transport: &mut Transport<'_>) {}
 
     /// More than the high-water mark waits to be sent: the peer reads more slowly than you write.
     ///
@@ -126,6 +153,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
         (**self).eof_received(transport);
+    }
+
+    fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
+        (**self).eof_noticed(transport);
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {

@@ -52,7 +52,7 @@ fn is(when: When, event: &Event) -> bool {
     match event {
         Event::Made => when == Made,
         Event::Data(_) => when == Data,
-        Event::Eof => when == Eof,
+        Event::Eof | Event::EofNoticed => when == Eof,
         Event::PauseWriting => when == PauseWriting,
         Event::ResumeWriting => when == ResumeWriting,
         Event::ReadingResumed => when == ReadingResumed,

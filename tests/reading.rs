@@ -100,12 +100,45 @@ fn paused_and_then_ended_delivers_the_rest_on_resume_and_then_the_end() {
     drop(client);
     turns(&mut reactor, 5);
     assert_eq!((log.data().len(), log.lost()), (5, 0));
+    assert_eq!(log.count(|event| *event == Event::EofNoticed), 1);
     assert!(comes_to_rest(&mut reactor));
     reactor.context().resume(log.ids()[0]);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data()[5..], rest);
     assert_eq!(log.count(|event| *event == Event::Eof), 1);
     assert_eq!(log.reasons(), ["ClosedByPeer"]);
+    log.check(true);
+}
+
+#[test]
+fn the_end_of_a_peer_of_whom_nothing_is_held_back_is_told_though_reading_is_paused() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, pause_once()));
+    let mut client = client(address);
+    client.write_all(b"first").unwrap();
+    turn_until(&mut reactor, "paused", |_| log.data() == b"first");
+    drop(client);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.reasons(), ["ClosedByPeer"]);
+    assert_eq!(log.count(|event| *event == Event::EofNoticed), 0);
+    log.check(true);
+}
+
+#[test]
+fn an_end_that_the_poll_told_of_before_the_pause_is_noticed_by_the_pause() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, pause_once()));
+    let mut client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    // All is there when the poll looks, and a read does not take all of it.
+    client.write_all(&pattern(100_000)).unwrap();
+    drop(client);
+    turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
+    assert!(log.data().len() < 100_000);
+    assert!(comes_to_rest(&mut reactor));
+    reactor.context().resume(log.ids()[0]);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert!(log.data() == pattern(100_000));
     log.check(true);
 }
 

@@ -83,7 +83,7 @@ fn ten_thousand_small_writes_keep_their_order_though_some_come_before_the_connec
     for n in 0..6_000 {
         reactor.context().write(id, &next());
         if n % 100 == 0 {
-            reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+            reactor.turn(Some(Duration::ZERO)).unwrap();
         }
     }
     reactor.context().close(id);
@@ -450,7 +450,7 @@ fn a_close_with_twenty_megabytes_waiting_delivers_them_to_a_slow_reader() {
         let count = client.read(&mut buffer).unwrap();
         assert!(count > 0, "the end after {} bytes", got.len());
         got.extend_from_slice(&buffer[..count]);
-        reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+        reactor.turn(Some(Duration::ZERO)).unwrap();
     }
     assert!(got == data);
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"");
@@ -603,7 +603,7 @@ fn a_reset_in_the_middle_of_a_large_write_is_told_once_and_frees_the_buffer() {
         turn_until(&mut reactor, "made", |_| log.made() == round);
         let id = log.ids()[round - 1];
         client.read_exact(&mut vec![0; 100_000]).unwrap();
-        reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+        reactor.turn(Some(Duration::ZERO)).unwrap();
         assert!(reactor.context().write_buffer_size(id) > 1_000_000);
         reset(client);
         turn_until(&mut reactor, "lost", |_| log.lost() == round);
@@ -627,7 +627,7 @@ fn a_storm_of_resets_while_we_write_harms_nobody_else() {
         let mut doomed = client(address);
         doomed.write_all(&[b'd'; 100_000]).unwrap();
         reset(doomed);
-        reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+        reactor.turn(Some(Duration::ZERO)).unwrap();
     }
     turn_until(&mut reactor, "all lost", |reactor| {
         reactor.context().connections().count() == 1 && log.made() == log.lost() + 1

@@ -143,6 +143,9 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
                 stream.reading = Reading::Paused;
+                if stream.ends_unnoticed() {
+                    self.enlist(id);
+                }
                 self.end_if_broken(id);
             }
             Some(Source::Connector(connector)) => connector.paused = true,

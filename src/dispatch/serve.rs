@@ -66,6 +66,7 @@ impl Dispatcher {
                 self.context.flush(id);
                 self.tell_resumed(id);
                 self.settle();
+                self.notice_end(id, buffer);
                 self.serve_reading(id, buffer, READ_BUDGET);
             }
             Some(Source::Listener(listener)) if listener.resting => {}
@@ -159,6 +160,30 @@ impl Dispatcher {
         if resumed {
             self.call(id, Callback::ReadingResumed);
         }
+    }
+
+    /// The peer may have ended its side while reading is paused. If nothing is held back, that is told
+    /// as ever: the end is not data. Otherwise it is told that it will come.
+    fn notice_end(&mut self, id: Id, buffer: &mut [u8]) {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        if !stream.ends_unnoticed() {
+            return;
+        }
+        stream.end_noticed = true;
+        match stream.socket.is_at_end() {
+            Ok(true) => {
+                let filled = stream.fill(buffer);
+                self.see_to(id, filled, buffer);
+            }
+            Ok(false) => {
+                debug!(target: TCP, "{id} the peer ended its side; what it sent is held back");
+                self.call(id, Callback::EofNoticed);
+            }
+            Err(error) => self.context.end(id, error.into()),
+        }
+        self.settle();
     }
 
     fn tell_eof(&mut self, id: Id) {

@@ -31,6 +31,8 @@ pub(crate) struct Stream {
     pub(crate) eof: bool,
     /// It did so while our side was open.
     pub(crate) peer_was_first: bool,
+    /// That it did so has been told already, while reading was paused.
+    pub(crate) end_noticed: bool,
     /// Our side: see [`WriteSide`].
     pub(crate) write_side: WriteSide,
     /// It is listed for the flush at the end of the turn, once.
@@ -98,6 +100,7 @@ impl Stream {
             reading: Reading::On,
             eof: false,
             peer_was_first: false,
+            end_noticed: false,
             write_side: WriteSide::Open,
             unflushed: false,
             flow: Flow::Even,
@@ -151,6 +154,15 @@ impl Stream {
 
     pub(crate) fn is_writable(&self) -> bool {
         self.readiness.has(Readiness::WRITABLE)
+    }
+
+    /// Whether the peer has ended its side while reading is paused, and nobody knows yet.
+    pub(crate) fn ends_unnoticed(&self) -> bool {
+        self.readiness.has(Readiness::ENDED)
+            && self.reading == Reading::Paused
+            && !self.end_noticed
+            && !self.eof
+            && !self.is_closing()
     }
 
     /// Whether the poll has said that the socket has an error; the next question says no.

@@ -112,6 +112,9 @@ fn rare(event: &mio::event::Event) -> Readiness {
     if event.is_error() || event.is_read_closed() {
         readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
     }
+    if event.is_read_closed() {
+        readiness |= Readiness::ENDED;
+    }
     if event.is_error() || event.is_write_closed() {
         readiness |= Readiness::WRITABLE;
     }

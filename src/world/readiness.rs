@@ -16,6 +16,8 @@ impl Readiness {
     pub(crate) const MORE_FOLLOWS: Self = Self(2);
     /// A write is worth a try; `WouldBlock` clears it, or a short write.
     pub(crate) const WRITABLE: Self = Self(4);
+    /// The peer has ended its side. All that it sent before may still be unread.
+    pub(crate) const ENDED: Self = Self(16);
     /// The socket has an error. A read tells which; where nobody reads, the socket is asked.
     pub(crate) const FAILED: Self = Self(8);
 

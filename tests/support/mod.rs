@@ -20,6 +20,7 @@ pub(crate) enum Event {
     Made,
     Data(Vec<u8>),
     Eof,
+    EofNoticed,
     PauseWriting,
     ResumeWriting,
     ReadingResumed,
@@ -35,6 +36,7 @@ impl fmt::Debug for Event {
             Self::Data(data) if data.len() > 40 => write!(f, "Data({} bytes)", data.len()),
             Self::Data(data) => write!(f, "Data({:?})", String::from_utf8_lossy(data)),
             Self::Eof => f.write_str("Eof"),
+            Self::EofNoticed => f.write_str("EofNoticed"),
             Self::PauseWriting => f.write_str("PauseWriting"),
             Self::ResumeWriting => f.write_str("ResumeWriting"),
             Self::ReadingResumed => f.write_str("ReadingResumed"),
@@ -173,6 +175,10 @@ impl Protocol for Recorder {
         if self.default_eof {
             Defaults.eof_received(transport);
         }
+    }
+
+    fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
+        self.note(transport, Event::EofNoticed);
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
