@@ -66,13 +66,12 @@ pub trait Protocol: 'static {
         transport.close();
     }
 
-    /// The peer has ended its side while reading is [paused](Transport::pause), and data that it sent
-    /// before is held back. So somebody who waits only for the peer's data need not be waited for: a
-    /// peer that has gone altogether looks the same until something is written to it.
+    /// The peer has ended its side while reading is [paused](Transport::pause). It may still read, or
+    /// may have gone altogether, which looks the same until something is written to it.
     ///
-    /// It comes at most once. Nothing is lost: what is held back and
-    /// [`eof_received`](Self::eof_received) come after a [`resume`](Transport::resume). Where nothing is
-    /// held back, `eof_received` comes at once, paused or not.
+    /// It comes at most once, and nothing is lost by it: data that is held back and
+    /// [`eof_received`](Self::eof_received) come after a [`resume`](Transport::resume). A peer that
+    /// resets the connection, or that the system has given up, ends it at once, paused or not.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};

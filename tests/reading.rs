@@ -111,17 +111,23 @@ fn paused_and_then_ended_delivers_the_rest_on_resume_and_then_the_end() {
 }
 
 #[test]
-fn the_end_of_a_peer_of_whom_nothing_is_held_back_is_told_though_reading_is_paused() {
+fn the_end_of_a_peer_is_noticed_while_paused_and_told_after_the_resume() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, pause_once()));
     let mut client = client(address);
     client.write_all(b"first").unwrap();
     turn_until(&mut reactor, "paused", |_| log.data() == b"first");
     drop(client);
+    turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
+    assert!(comes_to_rest(&mut reactor));
+    let id = log.ids()[0];
+    reactor.context().write(id, b"and again, for whatever that stirs");
+    reactor.context().resume(id);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-    assert_eq!(log.reasons(), ["ClosedByPeer"]);
-    assert_eq!(log.count(|event| *event == Event::EofNoticed), 0);
-    log.check(true);
+    let lost = Event::Lost(log.reasons()[0].clone());
+    let first = Event::Data(b"first".to_vec());
+    let told = [Event::Made, first, Event::EofNoticed, Event::ReadingResumed, Event::Eof, lost];
+    assert_eq!(log.of(id), told);
 }
 
 #[test]

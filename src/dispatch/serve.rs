@@ -66,7 +66,7 @@ impl Dispatcher {
                 self.context.flush(id);
                 self.tell_resumed(id);
                 self.settle();
-                self.notice_end(id, buffer);
+                self.tell_end_ahead(id);
                 self.serve_reading(id, buffer, READ_BUDGET);
             }
             Some(Source::Listener(listener)) if listener.resting => {}
@@ -162,28 +162,18 @@ impl Dispatcher {
         }
     }
 
-    /// The peer may have ended its side while reading is paused. If nothing is held back, that is told
-    /// as ever: the end is not data. Otherwise it is told that it will come.
-    fn notice_end(&mut self, id: Id, buffer: &mut [u8]) {
+    /// The peer may have ended its side while reading is paused. The end itself is held back, as data
+    /// is, since the protocol may have some of its own to deliver before it.
+    fn tell_end_ahead(&mut self, id: Id) {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
-        if !stream.ends_unnoticed() {
-            return;
+        if stream.ends_unnoticed() {
+            stream.end_noticed = true;
+            debug!(target: TCP, "{id} the peer ended its side; reading is paused");
+            self.call(id, Callback::EofNoticed);
+            self.settle();
         }
-        stream.end_noticed = true;
-        match stream.socket.is_at_end() {
-            Ok(true) => {
-                let filled = stream.fill(buffer);
-                self.see_to(id, filled, buffer);
-            }
-            Ok(false) => {
-                debug!(target: TCP, "{id} the peer ended its side; what it sent is held back");
-                self.call(id, Callback::EofNoticed);
-            }
-            Err(error) => self.context.end(id, error.into()),
-        }
-        self.settle();
     }
 
     fn tell_eof(&mut self, id: Id) {

@@ -83,19 +83,6 @@ impl StreamSocket {
         uninterrupted!(send(&self.socket, bytes))
     }
 
-    /// Whether nothing is left to be read but the end.
-    ///
-    /// # Errors
-    ///
-    /// What the socket has to report, which it does not do again.
-    pub(crate) fn is_at_end(&self) -> io::Result<bool> {
-        match self.socket.peek(&mut [0]) {
-            Ok(count) => Ok(count == 0),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         uninterrupted!(SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE))
     }
