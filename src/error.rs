@@ -39,6 +39,7 @@ pub(crate) enum Action {
     Connect,
     Listen,
     Poll,
+    RegisterProducer,
     Start,
 }
 
@@ -75,6 +76,9 @@ impl Error {
             (Action::Listen, PermissionDenied) => {
                 "ports below 1024 need a privilege; choose one above"
             }
+            (Action::RegisterProducer, AlreadyExists) => {
+                "the connection has one; unregister it first, or write its data after its own"
+            }
             (Action::Connect, ConnectionRefused) => "nothing listens there; is the server running?",
             (Action::Connect, TimedOut) => {
                 "no answer; is the address right, and does a firewall stand between?"
@@ -109,6 +113,7 @@ impl fmt::Display for Error {
             Action::Connect => "cannot connect to ",
             Action::Listen => "cannot listen on ",
             Action::Poll => "cannot wait for events",
+            Action::RegisterProducer => "cannot register a producer for ",
             Action::Start => "cannot start a reactor",
         })?;
         write!(f, "{}: {}", self.address, Sentence(&self.cause))?;

@@ -2,7 +2,9 @@
 
 use crate::address::Address;
 use crate::context::Context;
+use crate::error::Error;
 use crate::id::Id;
+use crate::producer::Producer;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -114,6 +116,43 @@ impl<'a> Transport<'a> {
         for piece in pieces {
             self.write(piece);
         }
+    }
+
+    /// Has `producer` told when it has to pause, and when it may go on: when more than the
+    /// [high-water mark](Self::set_write_buffer_limits) waits, and when what waits has gone down to
+    /// the low-water mark. It begins by producing.
+    ///
+    /// [`close`](Self::close) and [`write_eof`](Self::write_eof) wait until it is
+    /// [unregistered](Self::unregister_producer); until then what is written is sent. If
+    /// the connection is ending or gone already, the producer is stopped at once.
+    ///
+    /// # Errors
+    ///
+    /// If the connection has a producer.
+    #[doc(alias = "registerProducer")]
+    pub fn register_push_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
+        let id = self.id;
+        self.context().register_push_producer(id, producer)
+    }
+
+    /// Has `producer` asked for more each time there is room; for the first time soon. All else is as
+    /// for [`register_push_producer`](Self::register_push_producer).
+    ///
+    /// # Errors
+    ///
+    /// If the connection has a producer.
+    #[doc(alias = "registerProducer")]
+    pub fn register_pull_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
+        let id = self.id;
+        self.context().register_pull_producer(id, producer)
+    }
+
+    /// The producer has nothing more, and hears nothing more. A [`close`](Self::close) or
+    /// [`write_eof`](Self::write_eof) that waited for it goes on.
+    #[doc(alias = "unregisterProducer")]
+    pub fn unregister_producer(&mut self) {
+        let id = self.id;
+        self.context().unregister_producer(id);
     }
 
     /// Ends our side once all that was written has been sent; the peer sees the end of the data and

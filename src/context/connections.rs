@@ -71,7 +71,7 @@ impl Context {
     #[doc(alias = "loseWriteConnection")]
     pub fn write_eof(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Stream(stream)) if stream.takes_writes() => {
+            Some(Source::Stream(stream)) if stream.is_whole() => {
                 stream.write_side = WriteSide::Ending;
                 self.flush(id);
             }

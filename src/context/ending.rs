@@ -6,7 +6,7 @@ use crate::lingering::{LINGER, Lingering};
 use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::{State, Stream, WriteSide};
+use crate::stream::{Producing, State, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket};
 use log::debug;
 use std::io;
@@ -20,14 +20,25 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 impl Context {
     /// No more in, no more out but what waits; then it ends for `reason`.
     pub(crate) fn close_because(&mut self, id: Id, reason: Reason) {
-        if let Some(stream) = self.sources.stream_mut(id)
-            && !stream.is_closing()
-        {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if let (State::Finishing(first), Reason::Stopped) = (&mut stream.state, &reason) {
+            stream.state = State::Closing(first.take());
+            return self.flush(id);
+        }
+        if !stream.is_closing() {
             debug!(target: TCP, "{id} closing, {} bytes wait", stream.outbox.len());
             if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }
-            stream.state = State::Closing(reason);
+            // A stop waits for nobody who goes on and on.
+            let produces = stream.producing != Producing::Nothing;
+            stream.state = if produces && !matches!(reason, Reason::Stopped) {
+                State::Finishing(reason)
+            } else {
+                State::Closing(reason)
+            };
             if stream.is_readable() {
                 self.enlist(id);
             }
@@ -38,9 +49,9 @@ impl Context {
 
     /// If a connection that is closing still has something to send, looks after a while whether the
     /// peer takes it.
-    fn watch_progress(&mut self, id: Id) {
+    pub(super) fn watch_progress(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream(id)
-            && let State::Closing(_) = stream.state
+            && let State::Finishing(_) | State::Closing(_) = stream.state
         {
             self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.sent));
         }
@@ -50,7 +61,7 @@ impl Context {
     /// so many bytes had been sent.
     pub(crate) fn see_to_progress(&mut self, id: Id, sent: u64) {
         match self.sources.stream(id) {
-            Some(stream) if stream.sent == sent => self.give_up(id),
+            Some(stream) if stream.sent == sent && !stream.outbox.is_empty() => self.give_up(id),
             _ => self.watch_progress(id),
         }
     }

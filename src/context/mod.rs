@@ -6,6 +6,7 @@ mod connections;
 mod ending;
 mod gathering;
 mod listening;
+mod producing;
 mod readiness;
 mod sending;
 mod timers;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::id::Id;
 use crate::outbox::Spares;
+use crate::producer::Producer;
 use crate::protocol::Factory;
 use crate::sources::Sources;
 use crate::timer::TimerQueue;
@@ -93,8 +95,14 @@ pub(crate) enum Notice {
     Lost(Id),
     /// A channel was opened: seat its receiver.
     Open(ChannelId, Box<dyn Receiver>),
+    /// A producer was registered: seat it.
+    Produce(Id, Box<dyn Producer>),
+    /// A producer was unregistered: drop it.
+    Produced(Id),
     /// A listener or connector was made: seat its factory.
     Seat(Id, Box<dyn Factory>),
+    /// A producer came too late: tell it.
+    StopProducing(Box<dyn Producer>),
 }
 
 /// How far the end of a run has come.

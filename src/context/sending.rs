@@ -6,7 +6,7 @@ use crate::id::Id;
 use crate::logging::TCP;
 use crate::reason::Reason;
 use crate::sources::Source;
-use crate::stream::{State, WriteSide};
+use crate::stream::{Producing, State, WriteSide};
 use crate::world::Readiness;
 use log::{debug, trace};
 use std::io;
@@ -79,8 +79,13 @@ impl Context {
                 }
             }
             State::Closing(_) => return self.finish(id),
+            _ if stream.producing != Producing::Nothing => {
+                if stream.wants_more() {
+                    self.enlist(id);
+                }
+            }
             State::Open if stream.write_side == WriteSide::Ending => self.end_write_side(id),
-            State::Open => {}
+            State::Open | State::Finishing(_) => {}
         }
         self.check_marks(id);
     }

@@ -8,6 +8,7 @@
 mod callback;
 mod channels;
 mod guard;
+mod producing;
 mod serve;
 
 use crate::channel::{ChannelId, Receiver};
@@ -16,9 +17,10 @@ use crate::error::Error;
 use crate::handle::{CALLS, Calls, Sent};
 use crate::id::Id;
 use crate::logging::TCP;
+use crate::producer::Producer;
 use crate::protocol::{Factory, Protocol};
 use crate::reason::Reason;
-use crate::stream::{Flow, State};
+use crate::stream::{Flow, Producing, State};
 use crate::transport::Transport;
 use callback::Callback;
 use guard::{Panic, Watch, drop_guarded, guarded};
@@ -39,6 +41,8 @@ pub(crate) struct Dispatcher {
     calls: Calls,
     /// Who is given what other threads send through channels.
     channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
+    /// Who produces for connections.
+    producers: BTreeMap<Id, Box<dyn Producer>>,
     watch: Watch,
     /// What is scheduled after this belongs to a later turn.
     mark: u64,
@@ -54,8 +58,8 @@ impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
-        let (owners, channels) = (Vec::new(), BTreeMap::new());
-        Self { context, owners, calls, channels, watch, mark: 0 }
+        let (owners, channels, producers) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        Self { context, owners, calls, channels, producers, watch, mark: 0 }
     }
 
     pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
@@ -188,6 +192,9 @@ impl Dispatcher {
                 Notice::Free(id) => self.free(id),
                 Notice::Lost(id) => self.tell_lost(id),
                 Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
+                Notice::Produce(id, producer) => self.seat_producer(id, producer),
+                Notice::Produced(id) => self.drop_producer(id),
+                Notice::StopProducing(producer) => self.stop_producer(producer),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
             }
         }
@@ -237,12 +244,18 @@ impl Dispatcher {
         if !stream.wants_to_tell_flow() {
             return;
         }
-        if stream.flow == Flow::Paused {
-            stream.flow = Flow::Even;
-            self.call(id, Callback::ResumeWriting);
-        } else {
-            stream.flow = Flow::Paused;
-            self.call(id, Callback::PauseWriting);
+        let paused = stream.flow != Flow::Paused;
+        stream.flow = if paused { Flow::Paused } else { Flow::Even };
+        // One that has closed hears nothing more; who produces for it does, until it has finished.
+        let (closing, pushes) = (stream.is_closing(), stream.producing == Producing::Push);
+        if !closing {
+            let flow = if paused { Callback::PauseWriting } else { Callback::ResumeWriting };
+            self.call(id, flow);
+        }
+        if pushes && paused {
+            self.pause_producer(id);
+        } else if pushes {
+            self.resume_producer(id);
         }
     }
 
@@ -261,6 +274,7 @@ impl Dispatcher {
             target: TCP,
             "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
         );
+        self.end_producing(id);
         self.call(id, Callback::ConnectionLost(reason));
         self.free(id);
     }

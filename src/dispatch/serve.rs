@@ -66,6 +66,7 @@ impl Dispatcher {
                 self.context.flush(id);
                 self.tell_resumed(id);
                 self.settle();
+                self.ask_producer(id);
                 self.tell_end_ahead(id);
                 self.serve_reading(id, buffer, READ_BUDGET);
             }

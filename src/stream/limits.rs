@@ -19,28 +19,45 @@ pub(crate) struct Limits {
     pub(super) low_water: usize,
     /// A write that finds more than this ends the connection.
     pub(crate) write_limit: usize,
-    /// Up to so many nothing has to be looked at: none of the limits is reached.
+    /// Up to so many nothing has to be looked at: none of the limits is reached. Zero where each
+    /// write has to be looked at.
     pub(super) gather: usize,
+    /// Whether each write has to be looked at.
+    closely: bool,
 }
 
 impl Limits {
-    fn new(high_water: usize, low_water: usize, write_limit: usize) -> Self {
-        let gather = GATHER.min(high_water).min(write_limit);
-        Self { high_water, low_water, write_limit, gather }
-    }
-
     pub(crate) fn set_marks(&mut self, high: usize, low: usize) {
-        *self = Self::new(high, low.min(high), self.write_limit);
+        (self.high_water, self.low_water) = (high, low.min(high));
+        self.settle();
     }
 
     pub(crate) fn set_write_limit(&mut self, bytes: usize) {
-        *self = Self::new(self.high_water, self.low_water, bytes);
+        self.write_limit = bytes;
+        self.settle();
+    }
+
+    /// Sets whether each write has to be looked at.
+    pub(crate) fn set_closely(&mut self, closely: bool) {
+        self.closely = closely;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let gather = GATHER.min(self.high_water).min(self.write_limit);
+        self.gather = if self.closely { 0 } else { gather };
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self::new(HIGH_WATER, HIGH_WATER / 4, WRITE_LIMIT)
+        Self {
+            high_water: HIGH_WATER,
+            low_water: HIGH_WATER / 4,
+            write_limit: WRITE_LIMIT,
+            gather: GATHER,
+            closely: false,
+        }
     }
 }
 

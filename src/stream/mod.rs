@@ -1,6 +1,7 @@
 //! Connections: their flags, their bytes, and what the socket does with them. Floor 1: it reports,
 //! others act.
 
+mod from_file;
 mod limits;
 mod transfer;
 
@@ -10,6 +11,7 @@ use crate::reason::Reason;
 use crate::world::{Readiness, StreamSocket};
 use std::time::Instant;
 
+pub(crate) use from_file::Trouble;
 pub(crate) use limits::{Flow, GATHER, Limits};
 pub(crate) use transfer::{Filled, READ_BUDGET};
 
@@ -40,6 +42,9 @@ pub(crate) struct Stream {
     /// What the protocol knows of the marks: see [`Flow`].
     pub(crate) flow: Flow,
 
+    /// Whether somebody produces for it: see [`Producing`].
+    pub(crate) producing: Producing,
+
     /// How far it has come on the way to its end: see [`State`].
     pub(crate) state: State,
     /// Data has come in since it was closed: the peer is still sending.
@@ -64,6 +69,9 @@ pub(crate) enum State {
     Open,
     /// Writing has failed, for this reason. What can still be read is delivered, then it ends.
     Broken(Reason),
+    /// It is to close for this reason, and somebody produces for it. No more data in; what is written
+    /// is sent, until the producer has finished.
+    Finishing(Reason),
     /// No more data in or out but what waits; when that is sent, it ends for this reason.
     Closing(Reason),
     /// It has ended, for this reason; only `connection_lost` is still to come.
@@ -78,6 +86,18 @@ pub(crate) enum Reading {
     Paused,
     /// It goes on once the protocol has been told.
     Resumed,
+}
+
+/// Whether somebody produces for a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Producing {
+    #[default]
+    Nothing,
+    /// It is told at the marks.
+    Push,
+    /// It is asked when there is room, but when `asked_at` equals the bytes sent, nothing has come of
+    /// the last time.
+    Pull { asked_at: Option<u64> },
 }
 
 /// How far the ending of our side has come.
@@ -104,6 +124,7 @@ impl Stream {
             write_side: WriteSide::Open,
             unflushed: false,
             flow: Flow::Even,
+            producing: Producing::Nothing,
             state: State::Open,
             heard: false,
             lingers: false,
@@ -115,16 +136,52 @@ impl Stream {
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        matches!(self.state, State::Closing(_) | State::Ended(_))
+        matches!(self.state, State::Finishing(_) | State::Closing(_) | State::Ended(_))
     }
 
-    pub(crate) fn takes_writes(&self) -> bool {
+    /// Whether nothing has begun to end.
+    #[inline]
+    pub(crate) fn is_whole(&self) -> bool {
         self.write_side == WriteSide::Open && matches!(self.state, State::Open)
+    }
+
+    /// Whether what is written will be sent. One that is to end takes it as long as somebody produces.
+    pub(crate) fn takes_writes(&self) -> bool {
+        let produces = self.producing != Producing::Nothing;
+        match self.write_side {
+            WriteSide::Open => {
+                matches!(self.state, State::Open)
+                    || produces && matches!(self.state, State::Finishing(_))
+            }
+            WriteSide::Ending => {
+                produces && matches!(self.state, State::Open | State::Finishing(_))
+            }
+            WriteSide::Ended => false,
+        }
+    }
+
+    /// Whether a producer that is pulled has to be asked for more.
+    pub(crate) fn wants_more(&self) -> bool {
+        match self.producing {
+            Producing::Pull { asked_at } => {
+                asked_at != Some(self.sent)
+                    && self.outbox.is_empty()
+                    && self.is_writable()
+                    && self.takes_writes()
+            }
+            Producing::Nothing | Producing::Push => false,
+        }
+    }
+
+    /// Notes that the producer is asked now; one that then writes nothing is not asked again at once.
+    pub(crate) fn note_asked(&mut self) {
+        self.producing = Producing::Pull { asked_at: Some(self.sent) };
     }
 
     /// Whether nobody will read: then a read will not tell that the connection has broken.
     pub(crate) fn is_deaf(&self) -> bool {
-        (self.reading == Reading::Paused || self.eof) && !matches!(self.state, State::Closing(_))
+        let discards = matches!(self.state, State::Finishing(_) | State::Closing(_));
+        (self.reading == Reading::Paused || self.eof) && !discards
     }
 
     /// Whether to read now. One that is closing reads even when paused, in order to throw away: a
@@ -132,7 +189,7 @@ impl Stream {
     pub(crate) fn wants_read(&self) -> bool {
         let wanted = match self.state {
             State::Open | State::Broken(_) => self.reading == Reading::On,
-            State::Closing(_) => true,
+            State::Finishing(_) | State::Closing(_) => true,
             State::Ended(_) => false,
         };
         wanted && self.is_readable() && !self.eof
@@ -185,10 +242,10 @@ impl Stream {
         }
     }
 
-    /// Whether the protocol has to hear of the marks.
+    /// Whether the protocol, or who produces for it, has to hear of the marks.
     pub(crate) fn wants_to_tell_flow(&self) -> bool {
         match self.flow {
-            _ if self.is_closing() => false,
+            _ if matches!(self.state, State::Closing(_) | State::Ended(_)) => false,
             Flow::Even => false,
             Flow::Crossed => true,
             Flow::Paused => self.outbox.len() <= self.limits.low_water,
@@ -198,7 +255,7 @@ impl Stream {
     /// Whether all is sent, and nothing stands in the way of more.
     #[inline]
     pub(crate) fn is_at_ease(&self) -> bool {
-        self.outbox.is_empty() && self.takes_writes() && self.flow == Flow::Even
+        self.outbox.is_empty() && self.is_whole() && self.flow == Flow::Even
     }
 
     /// Whether all is sent and nothing waited for that.
@@ -208,6 +265,7 @@ impl Stream {
             && matches!(self.state, State::Open)
             && self.write_side != WriteSide::Ending
             && self.flow == Flow::Even
+            && !matches!(self.producing, Producing::Pull { .. })
     }
 
     /// The reason for which it is broken, to be given away once: it ends with it.

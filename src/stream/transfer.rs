@@ -14,7 +14,7 @@ pub(crate) const READ_BUDGET: usize = 256 * 1024;
 
 /// How many bytes one connection may send in a turn before the others are served. A fast reader of
 /// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`.
-const WRITE_BUDGET: usize = 256 * 1024;
+pub(super) const WRITE_BUDGET: usize = 256 * 1024;
 
 /// What one attempt to read brought.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Stream {
     /// Whether a piece of so many bytes has just to be put behind what waits.
     #[inline]
     pub(crate) fn only_gathers(&self, length: usize) -> bool {
-        self.takes_writes() && self.outbox.len() + length <= self.limits.gather
+        self.is_whole() && self.outbox.len() + length <= self.limits.gather
     }
 
     /// Whether more waits than may, and the socket does not take it.

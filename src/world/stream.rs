@@ -7,6 +7,7 @@ use mio::event::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::SockRef;
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
@@ -85,6 +86,30 @@ impl StreamSocket {
 
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         uninterrupted!(SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE))
+    }
+
+    /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
+    /// the system has no way to, or not for this file; why not, a read of it tells.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn write_from_file(
+        &mut self,
+        file: &File,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<usize> {
+        use rustix::io::Errno;
+        let send = || rustix::fs::sendfile(&self.socket, file, Some(&mut { offset }), count);
+        uninterrupted!(send().map_err(|error| match error {
+            // What sendfile(2) says of the file, or of there being no such call for it.
+            Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW =>
+                io::ErrorKind::Unsupported.into(),
+            of_socket => of_socket.into(),
+        }))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(crate) fn write_from_file(&mut self, _: &File, _: u64, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Sends the end of our side, after what the system has already taken.

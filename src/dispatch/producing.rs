@@ -1,0 +1,101 @@
+//! Telling producers when to produce.
+
+use crate::dispatch::Dispatcher;
+use crate::dispatch::guard::{Panic, drop_guarded, guarded};
+use crate::id::Id;
+use crate::producer::Producer;
+use crate::reason::Reason;
+use crate::stream::{Flow, Producing};
+use crate::transport::Transport;
+
+impl Dispatcher {
+    /// Seats a producer. A pull producer is asked in its own turn; a push producer that comes when
+    /// too much waits already is told so.
+    pub(super) fn seat_producer(&mut self, id: Id, producer: Box<dyn Producer>) {
+        let Some(stream) = self.context.sources.stream(id) else {
+            return self.stop_producer(producer);
+        };
+        let (producing, paused) = (stream.producing, stream.flow == Flow::Paused);
+        self.producers.insert(id, producer);
+        match producing {
+            Producing::Nothing => self.drop_producer(id), // Unregistered by now.
+            Producing::Pull { .. } => self.context.enlist(id),
+            Producing::Push if paused => self.pause_producer(id),
+            Producing::Push => {}
+        }
+    }
+
+    /// Asks a pull producer for more, if there is room.
+    pub(super) fn ask_producer(&mut self, id: Id) {
+        if self.context.asks_producer(id) {
+            self.resume_producer(id);
+            self.settle();
+        }
+    }
+
+    pub(super) fn resume_producer(&mut self, id: Id) {
+        self.call_producer(id, "resume_producing", |producer, transport| {
+            producer.resume_producing(transport);
+        });
+    }
+
+    pub(super) fn pause_producer(&mut self, id: Id) {
+        self.call_producer(id, "pause_producing", |producer, transport| {
+            producer.pause_producing(transport);
+        });
+    }
+
+    fn call_producer(
+        &mut self,
+        id: Id,
+        name: &'static str,
+        call: impl FnOnce(&mut dyn Producer, &mut Transport<'_>),
+    ) {
+        let Some(producer) = self.producers.get_mut(&id) else {
+            return;
+        };
+        let who = producer.type_name();
+        let mut transport = Transport::new(&mut self.context, id);
+        let returned = guarded(|| call(producer.as_mut(), &mut transport));
+        self.see_to_writes(id, who, name, returned);
+    }
+
+    /// The connection has ended: its producer is told, and dropped.
+    pub(super) fn end_producing(&mut self, id: Id) {
+        if let Some(producer) = self.producers.remove(&id) {
+            self.stop_producer(producer);
+        }
+    }
+
+    pub(super) fn stop_producer(&mut self, mut producer: Box<dyn Producer>) {
+        let who = producer.type_name();
+        let returned = guarded(|| producer.stop_producing(&mut self.context));
+        self.outcome(|_| who, "stop_producing", returned);
+        drop_guarded(producer, who);
+    }
+
+    /// A producer that was unregistered is dropped.
+    pub(super) fn drop_producer(&mut self, id: Id) {
+        if let Some(producer) = self.producers.remove(&id) {
+            let who = producer.type_name();
+            drop_guarded(producer, who);
+        }
+    }
+
+    /// Sends what a callback that is not the protocol's own has written to the connection.
+    fn see_to_writes(
+        &mut self,
+        id: Id,
+        who: &'static str,
+        name: &'static str,
+        returned: Result<(), Panic>,
+    ) {
+        match self.outcome(|_| who, name, returned) {
+            Some(()) => self.context.send_gathered(id),
+            None => {
+                self.context.drop_gathered();
+                self.context.end(id, Reason::Panicked);
+            }
+        }
+    }
+}
