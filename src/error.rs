@@ -37,9 +37,16 @@ pub(crate) enum Action {
     #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
     CatchSignals,
     Connect,
+    Join,
+    Leave,
     Listen,
+    OpenPing,
+    OpenRaw,
     Poll,
     RegisterProducer,
+    Receive,
+    Send,
+    SetOption,
     Start,
 }
 
@@ -65,6 +72,14 @@ impl Error {
         if matches!(self.cause.raw_os_error(), Some(23 | 24)) {
             return Some("too many files are open; raise the limit with `ulimit -n`");
         }
+        if self.action == Action::Send && self.cause.raw_os_error() == Some(TOO_LONG) {
+            return Some(
+                "a UDP datagram holds at most 65,507 bytes over IPv4 and 65,527 over IPv6",
+            );
+        }
+        if self.action == Action::Join {
+            return self.advice_on_joining();
+        }
         Some(match (self.action, self.kind()) {
             (Action::Listen, AddrInUse) => {
                 "another program listens there; choose another port, or port 0 to let the system \
@@ -89,10 +104,49 @@ impl Error {
             (Action::Listen | Action::Connect, InvalidInput) => {
                 "write it as HOST:PORT, such as 127.0.0.1:7000 or [::1]:7000"
             }
+            (Action::Leave, AddrNotAvailable) => "it was not joined there",
+            (Action::OpenPing, PermissionDenied) => {
+                "allow it to your groups, with `sysctl net.ipv4.ping_group_range='0 2147483647'`, or \
+                 use a raw socket, with the privilege CAP_NET_RAW"
+            }
+            (Action::OpenRaw, PermissionDenied) => {
+                "it needs the privilege CAP_NET_RAW: run the program with `sudo`, or give it the \
+                 privilege with `sudo setcap cap_net_raw+ep PROGRAM`"
+            }
+            (Action::Send, PermissionDenied) => {
+                "broadcasting has to be allowed first, with `broadcast`; else a firewall forbids it"
+            }
+            (Action::Send, NotConnected) => "use `send_to`, or `connect` it first",
+            (Action::Send, WouldBlock) => "send less, or wait for `resume_writing`",
+            (Action::Send, HostUnreachable | NetworkUnreachable) => {
+                "this machine knows no way there"
+            }
             _ => return None,
         })
     }
 }
+
+impl Error {
+    fn advice_on_joining(&self) -> Option<&'static str> {
+        // ENODEV and ENOBUFS have no stable kinds.
+        Some(match (self.cause.raw_os_error(), self.kind()) {
+            (Some(19), _) => "no such interface, or no route to the group; name another interface",
+            (Some(105), _) => "too many groups; raise `net.ipv4.igmp_max_memberships` (sysctl(8))",
+            (_, io::ErrorKind::AddrInUse) => "it was joined before",
+            (None, io::ErrorKind::InvalidInput) => {
+                "groups are 224.0.0.0 to 239.255.255.255, and ff00::/8"
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// EMSGSIZE, which has no stable kind.
+const TOO_LONG: i32 = match () {
+    _ if cfg!(windows) => 10_040,
+    _ if cfg!(any(target_os = "linux", target_os = "android")) => 90,
+    _ => 40,
+};
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
@@ -111,9 +165,16 @@ impl fmt::Display for Error {
         f.write_str(match self.action {
             Action::CatchSignals => "cannot catch signals",
             Action::Connect => "cannot connect to ",
+            Action::Join => "cannot join ",
+            Action::Leave => "cannot leave ",
             Action::Listen => "cannot listen on ",
+            Action::OpenPing => "cannot open a ping socket ",
+            Action::OpenRaw => "cannot open a raw socket ",
             Action::Poll => "cannot wait for events",
             Action::RegisterProducer => "cannot register a producer for ",
+            Action::Receive => "cannot receive on ",
+            Action::Send => "cannot send ",
+            Action::SetOption => "cannot set an option of ",
             Action::Start => "cannot start a reactor",
         })?;
         write!(f, "{}: {}", self.address, Sentence(&self.cause))?;

@@ -6,7 +6,8 @@ use std::fmt;
 /// How many low bits of an [`Id`] name the slot: room for 16,777,215 sockets at a time.
 const SLOT_BITS: u32 = 24;
 
-/// The name of one socket of one reactor: a connection, a connection in the making, or a listener.
+/// The name of one socket of one reactor: a connection, a connection in the making, a listener, or a
+/// socket for datagrams.
 ///
 /// An `Id` is a slot in the reactor's table together with a serial that is given out once and never
 /// again. So an `Id` may be kept anywhere, for as long as you like: when its connection is gone it

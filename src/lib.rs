@@ -32,6 +32,7 @@
 //! | say what happens to a connection | [`Protocol`] |
 //! | write, close, pause in a callback | [`Transport`] |
 //! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
+//! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
 //! | use more than one processor | [`ReactorGroup`] |
@@ -50,6 +51,7 @@
 //! |---|---|
 //! | `ropewalk::reactor` | turns, stops, panics in callbacks, slow callbacks |
 //! | `ropewalk::tcp` | listeners, connections, each system call on them |
+//! | `ropewalk::datagram` | datagram sockets, each system call on them |
 //! | `ropewalk::timer` | timers |
 //! | `ropewalk::handle` | calls from other threads |
 //! | `ropewalk::signal` | signals |
@@ -76,6 +78,10 @@ mod address;
 mod channel;
 mod connector;
 mod context;
+mod datagram;
+mod datagram_options;
+mod datagram_protocol;
+mod datagram_transport;
 mod dispatch;
 mod error;
 mod file_sender;
@@ -83,6 +89,7 @@ mod group;
 pub mod guide;
 mod handle;
 mod id;
+mod interface;
 mod lingering;
 mod listener;
 mod logging;
@@ -97,23 +104,30 @@ mod signals;
 mod sources;
 mod stream;
 mod timer;
+mod to_address;
 mod transport;
 mod world;
 
 pub use address::Address;
 pub use channel::Sender;
-pub use context::{Context, Port};
+pub use context::{Context, IpProtocol, Port};
+pub use datagram::DatagramCounts;
+pub use datagram_options::DatagramOptions;
+pub use datagram_protocol::DatagramProtocol;
+pub use datagram_transport::DatagramTransport;
 pub use error::Error;
 pub use file_sender::FileSender;
 pub use group::{GroupHandle, GroupPort, Member, ReactorGroup};
 pub use handle::{Handle, ReactorGone};
 pub use id::Id;
+pub use interface::Interface;
 pub use options::{ConnectOptions, ListenOptions};
 pub use producer::Producer;
 pub use protocol::{Factory, Protocol};
 pub use reactor::Reactor;
 pub use reason::Reason;
 pub use timer::TimerId;
+pub use to_address::ToAddress;
 pub use transport::Transport;
 
 /// The README's code, compiled and run as the rest.

@@ -6,6 +6,8 @@
 pub(crate) const REACTOR: &str = "ropewalk::reactor";
 /// Listeners, connections, and each system call on them.
 pub(crate) const TCP: &str = "ropewalk::tcp";
+/// Datagram sockets, and each system call on them.
+pub(crate) const DATAGRAM: &str = "ropewalk::datagram";
 /// Timers set, cancelled, fired.
 pub(crate) const TIMER: &str = "ropewalk::timer";
 /// Calls from other threads.

@@ -1,6 +1,7 @@
 //! The reactor: a poll, a dispatcher, and the turn. Floor 4, and the place to begin to read.
 
 use crate::context::{Context, Port};
+use crate::datagram_protocol::DatagramProtocol;
 use crate::dispatch::Dispatcher;
 use crate::error::{Action, Error};
 use crate::handle::Handle;
@@ -9,6 +10,7 @@ use crate::logging::REACTOR;
 use crate::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::signals::Signals;
+use crate::to_address::ToAddress;
 use crate::world::{Event, Poller};
 use log::{info, warn};
 use std::fmt;
@@ -81,7 +83,8 @@ impl Reactor {
 
     /// Turns until [`stop`](Context::stop) is called, then ends in order:
     ///
-    /// 1. Listeners close; attempts to connect are given up, and their factories told.
+    /// 1. Listeners close; attempts to connect are given up, and their factories told. Sockets for
+    ///    datagrams send of what waits what they can at once, and close; their protocols are told.
     /// 2. From the next turn on no more data is delivered. Connections send what waits, within the
     ///    [grace](Self::set_grace). Those of whom nothing waits end at once.
     /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
@@ -234,6 +237,19 @@ impl Reactor {
         factory: impl Factory,
     ) -> Result<Id, Error> {
         self.context().connect_tcp(address, factory)
+    }
+
+    /// [`Context::listen_udp`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn listen_udp(
+        &mut self,
+        address: impl ToAddress,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.context().listen_udp(address, protocol)
     }
 
     /// All else that can be asked of a reactor: timers, other options, connections by their ids.

@@ -1,6 +1,7 @@
 //! The table of all sockets: every kind there is, and the one accessor that checks an [`Id`].
 
 use crate::connector::Connector;
+use crate::datagram::Datagram;
 use crate::id::{self, Id};
 use crate::lingering::Lingering;
 use crate::listener::Listener;
@@ -16,6 +17,8 @@ use slab::Slab;
 pub(crate) enum Source {
     /// A connection in the making.
     Connector(Box<Connector>),
+    /// A socket that sends and receives datagrams.
+    Datagram(Box<Datagram>),
     /// Its socket is closed already; the slot is kept until its owner has been dropped.
     Gone,
     /// The socket of a connection that has ended for us and not yet for the peer.
@@ -34,6 +37,7 @@ impl Source {
             Self::Stream(stream) => stream.readiness |= readiness,
             Self::Connector(connector) => connector.readiness |= readiness,
             Self::Lingering(lingering) => lingering.readiness |= readiness,
+            Self::Datagram(datagram) => datagram.readiness |= readiness,
             Self::Gone | Self::Listener(_) => {}
         }
     }
@@ -42,6 +46,7 @@ impl Source {
     pub(crate) fn watched(&mut self) -> Option<&mut dyn Watched> {
         match self {
             Self::Connector(connector) => Some(connector.socket.as_mut()?),
+            Self::Datagram(datagram) => Some(datagram.socket.as_mut()?),
             Self::Gone => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
             Self::Listener(listener) => Some(&mut listener.socket),
@@ -102,6 +107,13 @@ impl Sources {
     pub(crate) fn stream_mut(&mut self, id: Id) -> Option<&mut Stream> {
         match self.get_mut(id)? {
             Source::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn datagram_mut(&mut self, id: Id) -> Option<&mut Datagram> {
+        match self.get_mut(id)? {
+            Source::Datagram(datagram) => Some(datagram),
             _ => None,
         }
     }

@@ -3,10 +3,10 @@
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
-use ropewalk::{Id, Protocol, Reactor, Transport};
+use ropewalk::{Address, DatagramProtocol, DatagramTransport, Id, Protocol, Reactor, Transport};
 use std::cell::RefCell;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpStream, UdpSocket};
 use std::rc::Rc;
 use support::*;
 
@@ -95,6 +95,36 @@ fn a_delivery_allocates_nothing_once_warm() {
                 }
             }
             assert_eq!(heard, lines);
+        }
+    });
+    assert_eq!(allocated.count_total, 0, "{allocated:?}");
+}
+
+impl DatagramProtocol for Echo {
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        transport.send_to(data, sender);
+    }
+}
+
+#[test]
+fn a_datagram_that_comes_back_allocates_nothing() {
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.listen_udp("127.0.0.1:0", Echo).unwrap();
+    let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+    peer.connect(port.address()).unwrap();
+    peer.set_nonblocking(true).unwrap();
+    let (message, mut answer) = ([7; 1000], [0; 1000]);
+    let allocated = when_warm(|| {
+        (0..10).for_each(|_| assert_eq!(peer.send(&message).unwrap(), 1000));
+        for _ in 0..10 {
+            while peer.recv(&mut answer).is_err() {
+                reactor.turn(Some(PATIENCE)).unwrap();
+            }
         }
     });
     assert_eq!(allocated.count_total, 0, "{allocated:?}");

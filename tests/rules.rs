@@ -68,4 +68,7 @@ fn users_are_called_from_the_dispatcher_only() {
     for word in [".data_received(", ".connection_lost(", ".connection_made(", ".build("] {
         only_in(word, "src", &["src/dispatch", "src/protocol.rs"]);
     }
+    for word in [".start_protocol(", ".datagram_received(", ".stop_protocol("] {
+        only_in(word, "src", &["src/dispatch", "src/datagram_protocol.rs"]);
+    }
 }

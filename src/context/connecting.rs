@@ -243,7 +243,7 @@ pub(crate) fn resolve(
 }
 
 /// The address as the user wrote it.
-fn name(address: &impl fmt::Debug) -> String {
+pub(super) fn name(address: &impl fmt::Debug) -> String {
     format!("{address:?}").trim_matches('"').to_owned()
 }
 

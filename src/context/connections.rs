@@ -86,7 +86,8 @@ impl Context {
     /// A peer that takes nothing of what waits for 60 seconds is given up: the connection ends with
     /// [`Reason::CloseTimeout`]. For other times there is [`close_within`](Self::close_within).
     ///
-    /// Given the id of a listener, it stops listening, at once; its connections stay. Given the id
+    /// Given the id of a listener, it stops listening, at once; its connections stay. A socket for
+    /// datagrams gives what waits a last try, and is closed at once, too. Given the id
     /// of a connection that is not there yet, it gives the attempt up.
     #[doc(alias = "loseConnection")]
     #[doc(alias = "stopListening")]
@@ -98,6 +99,7 @@ impl Context {
                 let reason = if first { Reason::ClosedByPeer } else { Reason::Closed };
                 self.close_because(id, reason);
             }
+            Some(Source::Datagram(_)) => self.close_datagram(id),
             Some(Source::Listener(_)) => self.close_listener(id),
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
             Some(Source::Gone | Source::Lingering(_)) | None => {}
@@ -130,6 +132,7 @@ impl Context {
     pub fn is_closing(&self, id: Id) -> bool {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.is_closing(),
+            Some(Source::Datagram(datagram)) => datagram.socket.is_none(),
             Some(Source::Connector(_) | Source::Listener(_)) => false,
             Some(Source::Gone | Source::Lingering(_)) | None => true,
         }
@@ -183,6 +186,7 @@ impl Context {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.outbox.len(),
             Some(Source::Connector(connector)) => connector.early.len(),
+            Some(Source::Datagram(datagram)) => datagram.queued_bytes(),
             _ => 0,
         }
     }
@@ -216,20 +220,26 @@ impl Context {
         }
     }
 
-    /// The address of our end, of a connection or a listener.
+    /// The address of our end, of a connection, a listener or a socket for datagrams.
     #[doc(alias = "getHost")]
     pub fn local_address(&self, id: Id) -> Option<Address> {
         match self.sources.get(id)? {
+            Source::Datagram(datagram) => Some(datagram.address.clone()),
             Source::Listener(listener) => Some(listener.address.clone()),
             Source::Stream(stream) => stream.socket.local_address().ok(),
             _ => None,
         }
     }
 
-    /// The address of the peer's end of a connection.
+    /// The address of the peer's end of a connection, or that with which a socket for datagrams is
+    /// connected.
     #[doc(alias = "getPeer")]
     pub fn peer(&self, id: Id) -> Option<Address> {
-        self.sources.stream(id).map(|stream| stream.peer.clone())
+        match self.sources.get(id)? {
+            Source::Datagram(datagram) => datagram.peer.clone(),
+            Source::Stream(stream) => Some(stream.peer.clone()),
+            _ => None,
+        }
     }
 
     /// The ids of all connections that are there, in no particular order.

@@ -164,6 +164,7 @@ impl Context {
                 Some(Source::Connector(_)) => {
                     self.fail_connector(id, io::Error::other("the reactor stopped"));
                 }
+                Some(Source::Datagram(_)) => self.close_datagram(id),
                 Some(Source::Listener(_)) => self.close_listener(id),
                 Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
                 Some(Source::Gone | Source::Lingering(_)) | None => {}

@@ -17,7 +17,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 
-/// A listener: its [`Id`], and the address that the system gave it.
+/// A listener, or a socket for datagrams: its [`Id`], and the address that the system gave it.
 ///
 /// ```
 /// # use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -38,6 +38,10 @@ pub struct Port {
 }
 
 impl Port {
+    pub(super) fn new(id: Id, address: Address) -> Self {
+        Self { id, address }
+    }
+
     /// Its id, to [close](Context::close) it by.
     pub fn id(&self) -> Id {
         self.id
@@ -163,15 +167,17 @@ impl Context {
                 );
             }
             listener.resting = true;
-            self.schedule(REST, Job::AcceptAgain(id));
+            self.schedule(REST, Job::RestEnd(id));
         }
     }
 
     pub(crate) fn end_rest(&mut self, id: Id) {
-        if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
-            listener.resting = false;
-            self.enlist(id);
+        match self.sources.get_mut(id) {
+            Some(Source::Listener(listener)) => listener.resting = false,
+            Some(Source::Datagram(datagram)) => datagram.end_rest(),
+            _ => {}
         }
+        self.enlist(id);
     }
 
     /// Stops listening now; its factory is dropped after the running callback.

@@ -3,15 +3,19 @@
 mod channels;
 mod connecting;
 mod connections;
+mod datagrams;
 mod ending;
 mod gathering;
 mod listening;
+mod multicast;
 mod producing;
+mod raw;
 mod readiness;
 mod sending;
 mod timers;
 
 use crate::channel::{ChannelId, Receiver};
+use crate::datagram_protocol::DatagramProtocol;
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::id::Id;
@@ -27,6 +31,7 @@ use std::time::Instant;
 
 pub(crate) use connecting::resolve;
 pub use listening::Port;
+pub use raw::IpProtocol;
 pub(crate) use timers::{Call, Job};
 
 /// The reactor, as callbacks, timers and calls from other threads see it.
@@ -87,6 +92,8 @@ pub struct Context {
 pub(crate) enum Notice {
     /// A connection attempt has failed: tell its factory.
     ConnectFailed(Id, Error),
+    /// Something has happened to a datagram socket: tell its protocol.
+    Datagram(Id),
     /// The marks on what waits to be sent were crossed: tell the protocol.
     Flow(Id),
     /// A listener was closed: drop its factory, then free its slot.
@@ -103,6 +110,8 @@ pub(crate) enum Notice {
     Seat(Id, Box<dyn Factory>),
     /// A producer came too late: tell it.
     StopProducing(Box<dyn Producer>),
+    /// A datagram socket was made: seat its protocol, and have it start.
+    Start(Id, Box<dyn DatagramProtocol>),
 }
 
 /// How far the end of a run has come.

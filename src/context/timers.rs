@@ -10,8 +10,6 @@ use std::time::{Duration, Instant};
 
 /// What a timer does when it is due.
 pub(crate) enum Job {
-    /// A listener that rested asks again.
-    AcceptAgain(Id),
     /// A user's call.
     Call(Box<dyn Call>),
     /// A connection that is closing has had all the time it was given.
@@ -22,6 +20,8 @@ pub(crate) enum Job {
     ConnectTimeout(Id),
     /// A socket has lingered long enough.
     LingerEnd(Id),
+    /// One that rested, because the system had no more to give, asks again.
+    RestEnd(Id),
 }
 
 /// A call that someone has asked for, with a name by which the logs can accuse it.

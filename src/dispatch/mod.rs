@@ -7,12 +7,14 @@
 
 mod callback;
 mod channels;
+mod datagrams;
 mod guard;
 mod producing;
 mod serve;
 
 use crate::channel::{ChannelId, Receiver};
 use crate::context::{Call, Context, Job, Notice};
+use crate::datagram_protocol::DatagramProtocol;
 use crate::error::Error;
 use crate::handle::{CALLS, Calls, Sent};
 use crate::id::Id;
@@ -50,6 +52,7 @@ pub(crate) struct Dispatcher {
 
 /// The callback object of a socket.
 enum Owner {
+    Datagram(Box<dyn DatagramProtocol>),
     Factory(Box<dyn Factory>),
     Protocol(Box<dyn Protocol>),
 }
@@ -139,11 +142,11 @@ impl Dispatcher {
             let Some(job) = self.context.pop_due(self.mark) else { break };
             match job {
                 Job::Call(call) => self.make(call, "timer"),
-                Job::AcceptAgain(id) => self.context.end_rest(id),
                 Job::CloseDeadline(id) => self.context.give_up(id),
                 Job::CloseProgress(id, sent) => self.context.see_to_progress(id, sent),
                 Job::ConnectTimeout(id) => self.context.time_out(id),
                 Job::LingerEnd(id) => self.context.free(id),
+                Job::RestEnd(id) => self.context.end_rest(id),
             }
             self.settle();
         }
@@ -188,6 +191,7 @@ impl Dispatcher {
         while let Some(notice) = self.context.notices.pop_front() {
             match notice {
                 Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
+                Notice::Datagram(id) => self.tell_datagram(id),
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
                 Notice::Lost(id) => self.tell_lost(id),
@@ -196,6 +200,7 @@ impl Dispatcher {
                 Notice::Produced(id) => self.drop_producer(id),
                 Notice::StopProducing(producer) => self.stop_producer(producer),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
+                Notice::Start(id, protocol) => self.start(id, protocol),
             }
         }
     }
@@ -340,6 +345,7 @@ impl Dispatcher {
 impl Owner {
     fn name(&self) -> &'static str {
         match self {
+            Self::Datagram(protocol) => protocol.type_name(),
             Self::Factory(factory) => factory.type_name(),
             Self::Protocol(protocol) => protocol.type_name(),
         }

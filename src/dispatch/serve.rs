@@ -73,6 +73,7 @@ impl Dispatcher {
             Some(Source::Listener(listener)) if listener.resting => {}
             Some(Source::Listener(_)) => self.serve_listener(id),
             Some(Source::Connector(_)) => self.serve_connector(id),
+            Some(Source::Datagram(_)) => self.serve_datagrams(id, buffer),
             Some(Source::Lingering(lingering)) => {
                 let ended = lingering.is_readable() && lingering.drain(buffer);
                 if ended {

@@ -5,11 +5,15 @@
 //! a simulated world enters here, as a second variant behind the same methods.
 
 mod clock;
+mod datagram;
 mod listener;
+mod multicast;
 mod poll;
 mod readiness;
 mod stream;
 
+use crate::address::Address;
+use crate::datagram_options::DatagramOptions;
 use crate::id::Id;
 use crate::logging::REACTOR;
 use crate::options::ListenOptions;
@@ -17,9 +21,10 @@ use log::debug;
 use mio::event::Source;
 use mio::{Interest, Registry};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use clock::Clock;
+pub(crate) use datagram::{Arrived, DatagramSocket};
 pub(crate) use listener::ListenerSocket;
 pub(crate) use mio::Token;
 pub(crate) use poll::{Event, Poller, Waker};
@@ -28,7 +33,8 @@ pub(crate) use stream::StreamSocket;
 
 /// Where sockets come from, and who tells the poll to watch them.
 ///
-/// Each socket is watched from its beginning to its end, for everything and edge-triggered. It is
+/// Each socket is watched from its beginning to its end, for everything (but see
+/// [`DatagramSocket`]) and edge-triggered. It is
 /// forgotten before it is closed: were its descriptor held elsewhere too, say by a child, the poll
 /// would go on reporting.
 #[derive(Debug)]
@@ -60,10 +66,53 @@ impl World {
         StreamSocket::connect(address)
     }
 
+    /// A UDP socket that is bound to `address`.
+    pub(crate) fn bind_datagram(
+        &self,
+        address: &Address,
+        options: &DatagramOptions,
+    ) -> io::Result<DatagramSocket> {
+        DatagramSocket::bind(address, options)
+    }
+
+    /// A UDP socket that is connected with `peer`.
+    pub(crate) fn connect_datagram(
+        &self,
+        peer: &Address,
+        options: &DatagramOptions,
+    ) -> io::Result<DatagramSocket> {
+        DatagramSocket::connected(peer, options)
+    }
+
+    /// A raw socket for an IP protocol.
+    pub(crate) fn raw_datagram(
+        &self,
+        local: IpAddr,
+        number: u8,
+        options: &DatagramOptions,
+    ) -> io::Result<DatagramSocket> {
+        DatagramSocket::raw(local, number, options)
+    }
+
+    /// A socket for ICMP echoes.
+    pub(crate) fn ping_datagram(
+        &self,
+        local: IpAddr,
+        options: &DatagramOptions,
+    ) -> io::Result<DatagramSocket> {
+        DatagramSocket::ping(local, options)
+    }
+
     /// Has the poll watch a socket, and name it by `id`.
     pub(crate) fn watch(&self, socket: &mut dyn Watched, id: Id) -> io::Result<()> {
         let interest = socket.interest();
         self.registry.register(socket.source(), id.token(), interest)
+    }
+
+    /// Has the poll watch a socket for something else than before.
+    pub(crate) fn watch_anew(&self, socket: &mut dyn Watched, id: Id) -> io::Result<()> {
+        let interest = socket.interest();
+        self.registry.reregister(socket.source(), id.token(), interest)
     }
 
     #[cfg(all(unix, feature = "signals"))]

@@ -1,0 +1,244 @@
+//! Groups: heard by those who have joined them, on the interface that was chosen.
+
+#[path = "support/datagrams.rs"]
+mod datagrams;
+mod support;
+
+use datagrams::*;
+use ropewalk::{DatagramOptions, Id, Interface, Reactor};
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::process::{Command, Stdio};
+use support::*;
+
+const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 1);
+const OTHER: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 2);
+const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
+
+/// A socket that hears the port with others; port 0 is the first's.
+fn listener(reactor: &mut Reactor, port: u16, heards: &Heards) -> (Id, u16) {
+    let options = DatagramOptions::new().reuse_address(true);
+    let (address, protocol) = ((Ipv4Addr::UNSPECIFIED, port), Witness::quiet(heards));
+    let port = reactor.context().listen_udp_with(address, &options, protocol).unwrap();
+    (port.id(), port.address().port().unwrap())
+}
+
+/// One that speaks on the loopback.
+fn speaker() -> UdpSocket {
+    let speaker = peer();
+    socket2::SockRef::from(&speaker).set_multicast_if_v4(&LO).unwrap();
+    speaker
+}
+
+#[test]
+fn several_on_one_port_hear_the_groups_that_each_has_joined_and_no_others() {
+    let mut reactor = Reactor::new().unwrap();
+    let heards = [0; 4].map(|_| Heards::default());
+    let (first, port) = listener(&mut reactor, 0, &heards[0]);
+    let ids = [first].into_iter();
+    let ids: Vec<Id> = ids
+        .chain(heards[1..].iter().map(|heards| listener(&mut reactor, port, heards).0))
+        .collect();
+    let context = reactor.context();
+    context.join_group(ids[0], GROUP, LO).unwrap();
+    context.join_group(ids[1], GROUP, LO).unwrap();
+    context.join_group(ids[1], OTHER, LO).unwrap();
+    context.join_group(ids[2], OTHER, LO).unwrap();
+    let speaker = speaker();
+    speaker.send_to(b"one", (GROUP, port)).unwrap();
+    speaker.send_to(b"other", (OTHER, port)).unwrap();
+    turn_until(&mut reactor, "all heard", |_| heards[1].data().len() == 2);
+    turns(&mut reactor, 3);
+    let heard = |index: usize| heards[index].data().concat();
+    assert_eq!(
+        [heard(0), heard(1), heard(2)].map(|data| String::from_utf8(data).unwrap()),
+        ["one", "oneother", "other"]
+    );
+    assert_eq!(heard(3), b"", "it has joined none");
+    reactor.context().leave_group(ids[1], GROUP, LO).unwrap();
+    speaker.send_to(b"!", (GROUP, port)).unwrap();
+    turn_until(&mut reactor, "heard", |_| heards[0].data().len() == 2);
+    turns(&mut reactor, 3);
+    assert_eq!(heards[1].data().len(), 2, "it has left");
+}
+
+/// Python's socket can tell the TTL with which a datagram came; ours cannot.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_sent_goes_as_far_as_it_was_told() {
+    let hearer = "import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.bind(('0.0.0.0', 0))
+lo = socket.inet_aton('127.0.0.1')
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(sys.argv[1]) + lo)
+s.setsockopt(socket.IPPROTO_IP, 12, 1) # IP_RECVTTL
+print(s.getsockname()[1], flush=True)
+for _ in range(4):
+    data, ancillary, _, _ = s.recvmsg(100, 100)
+    ttl = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
+    assert ttl == data[0], (ttl, data)";
+    let mut python = Command::new("python3");
+    python.args(["-c", hearer, &GROUP.to_string()]).stdout(Stdio::piped());
+    let Ok(mut python) = python.spawn() else {
+        return println!("skipped: there is no python3 here");
+    };
+    let mut line = String::new();
+    BufReader::new(python.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let to = (GROUP, line.trim().parse::<u16>().unwrap());
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (id, _) = listener(&mut reactor, 0, &heards);
+    let context = reactor.context();
+    context.set_multicast_interface(id, LO).unwrap();
+    context.send_to(id, &[1], to);
+    for ttl in [0, 7, 255] {
+        context.set_multicast_ttl(id, ttl).unwrap();
+        context.send_to(id, &[ttl], to);
+    }
+    assert!(python.wait().unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn interfaces_are_known_by_address_index_and_name() {
+    let mut reactor = Reactor::new().unwrap();
+    for interface in [LO.into(), Interface::Index(1), Interface::from("lo")] {
+        let heards = Heards::default();
+        let (id, port) = listener(&mut reactor, 0, &heards);
+        let context = reactor.context();
+        context.join_group(id, GROUP, interface.clone()).unwrap();
+        context.set_multicast_interface(id, interface.clone()).unwrap();
+        context.send_to(id, b"hello", (GROUP, port));
+        turn_until(&mut reactor, "heard", |_| heards.data() == [b"hello"]);
+        reactor.context().leave_group(id, GROUP, interface.clone()).unwrap();
+        assert!(reactor.context().leave_group(id, GROUP, interface).is_err());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_source_that_was_joined_is_heard_and_no_other() {
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (id, port) = listener(&mut reactor, 0, &heards);
+    let speakers = ["127.0.0.1:0", "127.0.0.2:0"].map(peer_on);
+    let sources = [0, 1].map(|index: usize| speakers[index].local_addr().unwrap().ip());
+    let speak = |text: &str| {
+        for speaker in &speakers {
+            socket2::SockRef::from(speaker).set_multicast_if_v4(&LO).unwrap();
+            speaker.send_to(text.as_bytes(), (GROUP, port)).unwrap();
+        }
+    };
+    reactor.context().join_source(id, GROUP, sources[1], LO).unwrap();
+    speak("one");
+    turn_until(&mut reactor, "heard", |_| !heards.data().is_empty());
+    turns(&mut reactor, 3);
+    assert_eq!(
+        heards.senders().iter().map(|sender| sender.ip()).collect::<Vec<_>>(),
+        [Some(sources[1])]
+    );
+    reactor.context().join_source(id, GROUP, sources[0], LO).unwrap();
+    reactor.context().leave_source(id, GROUP, sources[1], LO).unwrap();
+    speak("two");
+    turn_until(&mut reactor, "heard", |_| heards.data().len() > 1);
+    turns(&mut reactor, 3);
+    assert_eq!(
+        heards.senders()[1..].iter().map(|s| s.ip()).collect::<Vec<_>>(),
+        [Some(sources[0])]
+    );
+    let context = reactor.context();
+    let error = context.join_source(id, GROUP, sources[1], Interface::Index(1)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn what_cannot_be_joined_is_said_with_what_to_do() {
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (id, _) = listener(&mut reactor, 0, &heards);
+    let context = reactor.context();
+    let says = |error: ropewalk::Error, what: &str, advice: &str| {
+        let error = error.to_string();
+        assert!(error.starts_with(what) && error.contains(advice), "{error}");
+    };
+    let error = context.join_group(id, LO, LO).unwrap_err();
+    says(error, "cannot join 127.0.0.1 on 127.0.0.1: not a multicast address", "ff00::/8");
+    let error = context.join_group(id, GROUP, Ipv4Addr::new(192, 0, 2, 99)).unwrap_err();
+    says(error, "cannot join 239.255.77.1 on 192.0.2.99: ", "interface");
+    let error = context.join_group(id, GROUP, "nosuch0").unwrap_err();
+    says(error, "cannot join 239.255.77.1 on nosuch0: ", "interface");
+    context.join_group(id, GROUP, LO).unwrap();
+    let error = context.join_group(id, GROUP, LO).unwrap_err();
+    says(error, "cannot join 239.255.77.1 on 127.0.0.1: ", "joined before");
+    let error = context.leave_group(id, OTHER, LO).unwrap_err();
+    says(error, "cannot leave 239.255.77.2 on 127.0.0.1: ", "not joined");
+    let v6: Ipv6Addr = "ff02::77".parse().unwrap();
+    assert!(context.join_group(id, v6, LO).is_err());
+    context.close(id);
+    let error = context.join_group(id, OTHER, LO).unwrap_err();
+    says(error, "cannot join", "the socket is closed");
+}
+
+/// The loopback device echoes everything, and carries no IPv6 multicast: these want another.
+#[cfg(target_os = "linux")]
+const CABLE: &str = "ip link add cable type veth peer name end && \
+    ip addr add 10.77.0.1/24 dev cable && ip -6 addr add fd77::1/64 dev cable nodad && \
+    ip link set lo up && ip link set end up && ip link set cable up";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reactors_own_words_come_back_unless_it_does_not_want_them() {
+    if !is_child() {
+        let name = "a_reactors_own_words_come_back_unless_it_does_not_want_them";
+        return in_network(name, CABLE);
+    }
+    let group: Ipv6Addr = "ff02::4d:1".parse().unwrap();
+    for (local, group) in [("0.0.0.0:0", IpAddr::V4(GROUP)), ("[::]:0", IpAddr::V6(group))] {
+        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let options = DatagramOptions::new().reuse_address(true);
+        let context = reactor.context();
+        let port = context.listen_udp_with(local, &options, Witness::quiet(&heards)).unwrap();
+        let (id, to) = (port.id(), SocketAddr::new(group, port.address().port().unwrap()));
+        context.set_multicast_interface(id, "cable").unwrap();
+        context.set_multicast_ttl(id, 3).unwrap();
+        context.send_to(id, b"nobody has joined", to);
+        turns(&mut reactor, 3);
+        let context = reactor.context();
+        context.join_group(id, group, "cable").unwrap();
+        context.send_to(id, b"hello", to);
+        context.set_multicast_loopback(id, false).unwrap();
+        context.send_to(id, b"to others", to);
+        context.set_multicast_loopback(id, true).unwrap();
+        context.send_to(id, b"again", to);
+        turn_until(&mut reactor, "heard", |_| heards.data().len() > 1);
+        reactor.context().leave_group(id, group, "cable").unwrap();
+        reactor.context().send_to(id, b"has left", to);
+        turns(&mut reactor, 3);
+        assert_eq!(heards.data(), [b"hello", b"again"]);
+        assert_eq!(heards.errors(), [] as [&str; 0]);
+    }
+}
+
+/// A member that somebody else has written.
+#[test]
+fn python_is_a_member_like_others() {
+    let member = "import socket, sys
+group, port = sys.argv[1], int(sys.argv[2])
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(('0.0.0.0', port))
+lo = socket.inet_aton('127.0.0.1')
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + lo)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, lo)
+s.sendto(b'I am here', (group, port))
+while s.recv(100) != b'welcome': pass";
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (id, port) = listener(&mut reactor, 0, &heards);
+    let context = reactor.context();
+    context.join_group(id, GROUP, LO).unwrap();
+    context.set_multicast_interface(id, LO).unwrap();
+    let arguments = ["-c", member, &GROUP.to_string(), &port.to_string()];
+    let Ok(mut python) = Command::new("python3").args(arguments).spawn() else {
+        return println!("skipped: there is no python3 here");
+    };
+    turn_until(&mut reactor, "it speaks", |_| heards.data().contains(&b"I am here".to_vec()));
+    reactor.context().send_to(id, b"welcome", (GROUP, port));
+    turn_until(&mut reactor, "it ends", |_| python.try_wait().unwrap().is_some());
+    assert!(python.wait().unwrap().success());
+}

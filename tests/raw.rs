@@ -1,0 +1,236 @@
+//! Raw sockets: whole packets, of whatever protocol, for those who may.
+#![cfg(target_os = "linux")]
+
+#[path = "support/datagrams.rs"]
+mod datagrams;
+mod support;
+
+use datagrams::*;
+use ropewalk::{DatagramOptions, Id, IpProtocol, Port, Reactor};
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::process::{Command, Stdio};
+use support::*;
+
+const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
+/// For experiments (RFC 3692).
+const EXPERIMENT: IpProtocol = IpProtocol(253);
+
+/// In a network of one's own one has the privilege.
+fn privileged(name: &str) -> bool {
+    if !is_child() {
+        in_network(name, "ip link set lo up");
+    }
+    is_child()
+}
+
+fn raw(reactor: &mut Reactor, local: impl Into<IpAddr>, number: IpProtocol, h: &Heards) -> Port {
+    reactor.context().open_raw(local, number, Witness::quiet(h)).unwrap()
+}
+
+/// An echo request, with the checksum that ICMP of IPv4 wants.
+fn echo_request(kind: u8) -> Vec<u8> {
+    let mut message = [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1][..], b"are you there?"].concat();
+    let sum = message.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
+    let sum: u32 = sum.sum();
+    let sum = !((sum & 0xFFFF) + (sum >> 16)) as u16;
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    message
+}
+
+#[test]
+fn an_echo_over_ipv4_is_seen_with_its_ip_header() {
+    if !privileged("an_echo_over_ipv4_is_seen_with_its_ip_header") {
+        return;
+    }
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let port = raw(&mut reactor, Ipv4Addr::UNSPECIFIED, IpProtocol::ICMP, &heards);
+    reactor.context().send_to(port.id(), &echo_request(8), LO);
+    // The system gives a copy of the request that arrived, and then its answer.
+    turn_until(&mut reactor, "the answer", |_| heards.data().len() == 2);
+    for (packet, kind) in heards.data().iter().zip([8, 0]) {
+        assert_eq!(packet[0], 0x45, "IPv4, five words of header");
+        assert_eq!((packet[9], packet[20]), (IpProtocol::ICMP.0, kind));
+        assert!(packet.ends_with(b"are you there?"));
+    }
+    assert!(heards.senders().iter().all(|sender| *sender == (LO, 0).into_address()));
+}
+
+#[test]
+fn an_echo_over_ipv6_is_seen_without_one_and_gets_its_checksum() {
+    if !privileged("an_echo_over_ipv6_is_seen_without_one_and_gets_its_checksum") {
+        return;
+    }
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let port = raw(&mut reactor, Ipv6Addr::UNSPECIFIED, IpProtocol::ICMPV6, &heards);
+    let mut request = echo_request(128);
+    request[2..4].copy_from_slice(&[0, 0]);
+    reactor.context().send_to(port.id(), &request, Ipv6Addr::LOCALHOST);
+    let answers = || heards.data().into_iter().filter(|data| data[0] == 129);
+    turn_until(&mut reactor, "the answer", |_| answers().count() == 1);
+    assert!(answers().all(|answer| answer[4..] == request[4..]));
+}
+
+#[test]
+fn packets_of_any_protocol_go_with_the_ttl_and_the_tos_that_were_set() {
+    if !privileged("packets_of_any_protocol_go_with_the_ttl_and_the_tos_that_were_set") {
+        return;
+    }
+    for number in [IpProtocol::IGMP, EXPERIMENT] {
+        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let options = DatagramOptions::new().ttl(7).tos(0x10);
+        let context = reactor.context();
+        let port = context.open_raw_with(LO, number, &options, Witness::quiet(&heards)).unwrap();
+        context.send_to(port.id(), b"one", LO);
+        context.set_ttl(port.id(), 9).unwrap();
+        context.set_tos(port.id(), 0x20).unwrap();
+        context.send_to(port.id(), b"two", LO);
+        turn_until(&mut reactor, "both", |_| heards.data().len() == 2);
+        for (packet, (ttl, tos, data)) in
+            heards.data().iter().zip([(7, 0x10, b"one"), (9, 0x20, b"two")])
+        {
+            assert_eq!((packet[8], packet[1], packet[9]), (ttl, tos, number.0));
+            assert_eq!(packet[20..], *data);
+        }
+        assert!(reactor.context().set_ttl(port.id(), 0).is_err());
+    }
+    // IPv6 has the same, by other names.
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let options = DatagramOptions::new().ttl(7).tos(0x10);
+    let (lo, protocol) = (Ipv6Addr::LOCALHOST, Witness::quiet(&heards));
+    let port = reactor.context().open_raw_with(lo, EXPERIMENT, &options, protocol).unwrap();
+    reactor.context().send_to(port.id(), b"one", lo);
+    turn_until(&mut reactor, "it", |_| heards.data() == [b"one"]);
+}
+
+/// A packet of the experiment from 127.0.0.9, whose length and checksum the system fills in.
+fn whole_packet(data: &[u8]) -> Vec<u8> {
+    let header = [0x45, 0, 0, 0, 0, 1, 0, 0, 33, EXPERIMENT.0, 0, 0, 127, 0, 0, 9, 127, 0, 0, 1];
+    [&header, data].concat()
+}
+
+#[test]
+fn packets_may_be_sent_with_headers_of_ones_own() {
+    if !privileged("packets_may_be_sent_with_headers_of_ones_own") {
+        return;
+    }
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    raw(&mut reactor, LO, EXPERIMENT, &heards);
+    let sending = Heards::default();
+    let included = DatagramOptions::new().header_included(true);
+    let any = Ipv4Addr::UNSPECIFIED;
+    let context = reactor.context();
+    let senders: [Id; 2] = [
+        context.open_raw(any, IpProtocol::RAW, Witness::quiet(&sending)).unwrap().id(),
+        context
+            .open_raw_with(any, IpProtocol(254), &included, Witness::quiet(&sending))
+            .unwrap()
+            .id(),
+    ];
+    for id in senders {
+        reactor.context().send_to(id, &whole_packet(b"forged"), LO);
+        reactor.context().send_to(id, b"no header", LO);
+    }
+    turn_until(&mut reactor, "both", |_| heards.data().len() == 2);
+    for packet in heards.data() {
+        assert_eq!((packet[8], &packet[20..]), (33, &b"forged"[..]));
+    }
+    assert!(heards.senders().iter().all(|s| s.ip() == Some(Ipv4Addr::new(127, 0, 0, 9).into())));
+    let errors = sending.errors();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].starts_with("cannot send 9 bytes to 127.0.0.1:0: "), "{errors:?}");
+}
+
+#[test]
+fn without_the_privilege_the_error_names_it_and_what_to_do() {
+    let name = "without_the_privilege_the_error_names_it_and_what_to_do";
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let witness = Witness::quiet(&heards);
+    match reactor.context().open_raw(LO, IpProtocol::ICMP, witness) {
+        Ok(_) if is_child() => panic!("the privilege should be gone"),
+        Ok(_) => {
+            let wrapper = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];
+            let mut works = Command::new(wrapper[0]);
+            works.args(&wrapper[1..]).arg("true").stderr(Stdio::null());
+            match works.status().is_ok_and(|status| status.success()) {
+                true => _ = in_child(name, &wrapper),
+                false => println!("skipped: setpriv(1) is missing, or forbidden"),
+            }
+        }
+        Err(error) => {
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            let text = error.to_string();
+            assert!(
+                text.starts_with("cannot open a raw socket for protocol 1 on 127.0.0.1: "),
+                "{text}"
+            );
+            assert!(text.contains("CAP_NET_RAW") && text.contains("setcap"), "{text}");
+            drop(reactor);
+            assert_eq!(heards.all(), [], "it was never started");
+        }
+    }
+}
+
+#[test]
+fn where_nobody_may_ping_the_error_says_how_to_allow_it() {
+    let name = "where_nobody_may_ping_the_error_says_how_to_allow_it";
+    if !is_child() {
+        return in_network(name, "ip link set lo up"); // where at first nobody may
+    }
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let error = reactor.context().open_ping(LO, Witness::quiet(&heards)).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("cannot open a ping socket on 127.0.0.1: "), "{text}");
+    assert!(text.contains("net.ipv4.ping_group_range"), "{text}");
+}
+
+#[test]
+fn a_ping_socket_has_its_answers_without_a_header_and_under_its_own_identifier() {
+    let name = "a_ping_socket_has_its_answers_without_a_header_and_under_its_own_identifier";
+    if !is_child() {
+        let allow = "ip link set lo up && echo 0 0 > /proc/sys/net/ipv4/ping_group_range";
+        return in_network(name, allow);
+    }
+    let families: [(IpAddr, u8); 2] = [(LO.into(), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
+    for (lo, kind) in families {
+        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let port = reactor.context().open_ping(lo, Witness::quiet(&heards)).unwrap();
+        let request = echo_request(kind);
+        reactor.context().send_to(port.id(), &request, lo);
+        turn_until(&mut reactor, "the answer", |_| heards.data().len() == 1);
+        let answer = &heards.data()[0];
+        assert_eq!(answer[0], if kind == 8 { 0 } else { 129 });
+        let identifier = u16::from_be_bytes([answer[4], answer[5]]);
+        assert_eq!(Some(identifier), port.address().port());
+        assert_eq!(answer[6..], request[6..]);
+        assert_eq!(heards.senders()[0].ip(), Some(lo));
+    }
+}
+
+#[test]
+fn raw_sockets_start_and_stop_like_others() {
+    if !privileged("raw_sockets_start_and_stop_like_others") {
+        return;
+    }
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let port = raw(&mut reactor, LO, EXPERIMENT, &heards);
+    turns(&mut reactor, 2);
+    reactor.context().close(port.id());
+    turns(&mut reactor, 2);
+    heards.check();
+    let other = Heards::default();
+    raw(&mut reactor, LO, EXPERIMENT, &other);
+    drop(reactor);
+    other.check();
+}
+
+/// As [`ropewalk::ToAddress`], with nothing to unwrap.
+trait IntoAddress {
+    fn into_address(self) -> ropewalk::Address;
+}
+
+impl<T: ropewalk::ToAddress> IntoAddress for T {
+    fn into_address(self) -> ropewalk::Address {
+        self.to_address().unwrap()
+    }
+}

@@ -1,0 +1,198 @@
+//! What the scenarios with datagrams share: a protocol that records what it hears.
+
+#![allow(dead_code)] // No scenario needs all of it.
+
+use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
+use std::cell::RefCell;
+use std::net::{SocketAddr, UdpSocket};
+#[cfg(target_os = "linux")]
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+
+use crate::support::*;
+
+/// One callback that a datagram protocol has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Started,
+    Data(Vec<u8>),
+    Truncated(Vec<u8>),
+    Refused,
+    /// With the error as it prints.
+    Failed(String),
+    Paused,
+    Resumed,
+    Stopped,
+}
+
+/// What all recorders of a scenario have heard, in order, and from whom.
+#[derive(Clone, Default)]
+pub(crate) struct Heards(Rc<RefCell<Vec<Record>>>);
+
+type Record = (Heard, Option<Address>);
+
+impl Heards {
+    pub(crate) fn all(&self) -> Vec<Heard> {
+        self.0.borrow().iter().map(|(heard, _)| heard.clone()).collect()
+    }
+
+    pub(crate) fn data(&self) -> Vec<Vec<u8>> {
+        let data = |heard| match heard {
+            Heard::Data(data) => Some(data),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(data).collect()
+    }
+
+    pub(crate) fn senders(&self) -> Vec<Address> {
+        self.0.borrow().iter().filter_map(|(_, sender)| sender.clone()).collect()
+    }
+
+    pub(crate) fn count(&self, which: impl Fn(&Heard) -> bool) -> usize {
+        self.0.borrow().iter().filter(|(heard, _)| which(heard)).count()
+    }
+
+    pub(crate) fn errors(&self) -> Vec<String> {
+        let error = |heard| match heard {
+            Heard::Failed(error) => Some(error),
+            _ => None,
+        };
+        self.all().into_iter().filter_map(error).collect()
+    }
+
+    /// That one was started first and once, and stopped last and once.
+    pub(crate) fn check(&self) {
+        let all = self.all();
+        assert_eq!(all.first(), Some(&Heard::Started), "{all:?}");
+        assert_eq!(all.last(), Some(&Heard::Stopped), "{all:?}");
+        assert_eq!(self.count(|heard| *heard == Heard::Started), 1, "{all:?}");
+        assert_eq!(self.count(|heard| *heard == Heard::Stopped), 1, "{all:?}");
+    }
+}
+
+type Hook = Box<dyn FnMut(&mut DatagramTransport<'_>, &Heard, Option<&Address>)>;
+
+/// Records each callback, then runs the scenario's hook.
+pub(crate) struct Witness {
+    heards: Heards,
+    hook: Hook,
+}
+
+impl Witness {
+    pub(crate) fn new(
+        heards: &Heards,
+        hook: impl FnMut(&mut DatagramTransport<'_>, &Heard, Option<&Address>) + 'static,
+    ) -> Self {
+        Self { heards: heards.clone(), hook: Box::new(hook) }
+    }
+
+    pub(crate) fn quiet(heards: &Heards) -> Self {
+        Self::new(heards, |_, _, _| {})
+    }
+
+    pub(crate) fn echo(heards: &Heards) -> Self {
+        Self::new(heards, |transport, heard, sender| {
+            if let (Heard::Data(data), Some(sender)) = (heard, sender) {
+                transport.send_to(data, sender);
+            }
+        })
+    }
+
+    fn note(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        heard: Heard,
+        sender: Option<&Address>,
+    ) {
+        self.heards.0.borrow_mut().push((heard.clone(), sender.cloned()));
+        (self.hook)(transport, &heard, sender);
+    }
+}
+
+impl DatagramProtocol for Witness {
+    fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        self.note(transport, Heard::Started, None);
+    }
+
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        self.note(transport, Heard::Data(data.to_vec()), Some(sender));
+    }
+
+    fn datagram_truncated(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        self.note(transport, Heard::Truncated(data.to_vec()), Some(sender));
+    }
+
+    fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
+        self.note(transport, Heard::Refused, None);
+    }
+
+    fn error_received(&mut self, transport: &mut DatagramTransport<'_>, error: Error) {
+        self.note(transport, Heard::Failed(error.to_string()), None);
+    }
+
+    fn pause_writing(&mut self, transport: &mut DatagramTransport<'_>) {
+        self.note(transport, Heard::Paused, None);
+    }
+
+    fn resume_writing(&mut self, transport: &mut DatagramTransport<'_>) {
+        self.note(transport, Heard::Resumed, None);
+    }
+
+    fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        self.note(transport, Heard::Stopped, None);
+    }
+}
+
+/// Receives on a port of this machine.
+pub(crate) fn receive_on(
+    reactor: &mut Reactor,
+    address: &str,
+    protocol: impl DatagramProtocol,
+) -> SocketAddr {
+    let port = reactor.listen_udp(address, protocol).expect("a free port");
+    port.address().socket_addr().expect("an IP address")
+}
+
+/// A peer that waits when it receives; it fails rather than hang.
+pub(crate) fn peer() -> UdpSocket {
+    peer_on("127.0.0.1:0")
+}
+
+pub(crate) fn peer_on(address: &str) -> UdpSocket {
+    let peer = UdpSocket::bind(address).expect("a free port");
+    peer.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    peer
+}
+
+/// What the peer receives next.
+pub(crate) fn received(peer: &UdpSocket) -> Vec<u8> {
+    let mut buffer = vec![0; 65_536];
+    let (length, _) = peer.recv_from(&mut buffer).expect("a datagram in time");
+    buffer.truncate(length);
+    buffer
+}
+
+/// Runs the test `name` in a network of its own, which `setup` makes ready: unshare(1), ip(8), tc(8).
+/// Where one of them is missing or forbidden it is skipped, and says so.
+#[cfg(target_os = "linux")]
+pub(crate) fn in_network(name: &str, setup: &str) {
+    let setup = format!("{setup} && exec \"$0\" \"$@\"");
+    let wrapper = ["unshare", "-rn", "sh", "-c", &setup];
+    let mut works = Command::new(wrapper[0]);
+    works.args(&wrapper[1..]).arg("true").stderr(Stdio::null());
+    if works.status().is_ok_and(|status| status.success()) {
+        in_child(name, &wrapper);
+    } else {
+        println!("skipped: a network of one's own cannot be had here");
+    }
+}
