@@ -8,9 +8,14 @@
 #[path = "../examples/support/editor.rs"]
 mod editor;
 
+/// What `ping` understands is tested here as well, where it stands.
+#[allow(dead_code)]
+#[path = "../examples/support/icmp.rs"]
+mod icmp;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -21,8 +26,19 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 8] =
-    ["chat", "chat_client", "clock", "connect", "echo", "echo_client", "proxy", "worker"];
+const PROGRAMS: [&str; 11] = [
+    "chat",
+    "chat_client",
+    "clock",
+    "connect",
+    "echo",
+    "echo_client",
+    "multicast",
+    "ping",
+    "proxy",
+    "udp_echo",
+    "worker",
+];
 
 /// How each server is run on a port that the system chooses.
 const SERVERS: [(&str, &[&str]); 7] = [
@@ -173,7 +189,7 @@ fn dead_address() -> String {
 
 #[test]
 fn demos_end_by_themselves() {
-    let demos = ["chat", "clock", "connect", "echo_client", "proxy", "worker"];
+    let demos = ["chat", "clock", "connect", "echo_client", "proxy", "udp_echo", "worker"];
     // One beside the other, for most of their time they wait.
     let running = demos.map(|name| (name, Program::serve(name, &["--demo"])));
     for (name, (mut program, address)) in running {
@@ -207,7 +223,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 8] = [
+    let cases: [(&str, &[&str], i32, &str); 13] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
@@ -215,7 +231,12 @@ fn what_is_missing_or_malformed_is_said() {
         ("connect", &["nonsense"], 1, "HOST:PORT"),
         ("echo", &["nonsense"], 1, "HOST:PORT"),
         ("echo", &["--reactors", "0"], 2, "zero"),
+        ("multicast", &["--group", "nonsense"], 2, "nonsense"),
+        ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
+        ("ping", &[], 2, "HOST"),
+        ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
         ("proxy", &[], 2, "--to"),
+        ("udp_echo", &["localhost:0"], 1, "not an address in digits"),
     ];
     for (name, arguments, code, message) in cases {
         let end = run(name, arguments);
@@ -421,4 +442,89 @@ fn worker_answers_what_was_asked_before_the_end() {
     for answer in ["prime number 1000 is 7919;", "pong", "type a number"] {
         assert!(end.output.contains(answer), "{answer}: {end:?}");
     }
+}
+
+#[test]
+fn udp_echo_sends_back_what_it_gets() {
+    let (mut server, address) = Program::serve("udp_echo", &["127.0.0.1:0"]);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    for data in [&b"hello"[..], b"", &[7; 60_000]] {
+        client.send_to(data, &address).unwrap();
+        let mut buffer = vec![0; 65_536];
+        let length = client.recv(&mut buffer).unwrap();
+        assert_eq!(buffer[..length], *data);
+    }
+    // socat ends half a second after its input has.
+    let script = format!("echo hello | socat -t 0.5 - UDP:{address}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => assert_eq!(output.stdout, b"hello\n"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    server.signal("TERM");
+    let end = server.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("datagrams in"), "{end:?}");
+}
+
+#[test]
+fn members_of_a_multicast_chat_hear_each_other() {
+    let end = run("multicast", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+
+    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    let join = |name| {
+        let options = ["--interface", "127.0.0.1", "--port", &port, "--name", name];
+        let mut member = Program::start("multicast", &options);
+        member.read_until(&format!("you are {name}"));
+        member.read_until(&format!("<{name}> has joined"));
+        member
+    };
+    let (mut alice, mut bob) = (join("alice"), join("bob"));
+    alice.read_until("<bob> has joined");
+    alice.type_line("good evening, zoë 你好");
+    bob.read_until("<alice> good evening, zoë 你好");
+    // The last line lacks its end, and is said all the same.
+    write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
+    assert_eq!(bob.end().code, Some(0));
+    alice.read_until("<bob> and leaves");
+    alice.read_until("<bob> has left");
+    assert_eq!(alice.end().code, Some(0));
+}
+
+/// The lines that tell what came of it, with their numbers taken out.
+fn statistics(output: &str) -> Vec<String> {
+    let lines = output.lines().skip_while(|line| !line.starts_with("---"));
+    let number = |c: char| c.is_ascii_digit() || c == '.';
+    lines.map(|line| line.split(number).filter(|part| !part.is_empty()).collect()).collect()
+}
+
+#[test]
+fn ping_counts_as_the_systems_does() {
+    for (option, host) in [("-4", "127.0.0.1"), ("-6", "::1")] {
+        let arguments = [option, "-c", "3", "-i", "0.2", "-s", "100", host];
+        let end = run("ping", &arguments);
+        if end.errors.contains("CAP_NET_RAW") {
+            return println!("skipped: this system allows no echoes");
+        }
+        assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+        let said = format!("PING {host} ({host}) 100(");
+        assert!(end.output.starts_with(&said), "{end:?}");
+        assert!(end.output.contains(&format!("108 bytes from {host}: icmp_seq=3 ")), "{end:?}");
+        assert!(
+            end.output.contains("3 packets transmitted, 3 received, 0% packet loss"),
+            "{end:?}"
+        );
+        match Command::new("ping").args(arguments).output() {
+            Ok(output) if output.status.success() => {
+                let theirs = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert_eq!(statistics(&end.output), statistics(&theirs), "{theirs}");
+            }
+            _ => println!("skipped: there is no ping(8) here, or it may not"),
+        }
+    }
+    // An address for documentation (RFC 5737): nobody has it.
+    let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.output.contains("100% packet loss"), "{end:?}");
 }

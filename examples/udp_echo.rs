@@ -1,0 +1,115 @@
+//! Sends every datagram back to whoever sent it: a UDP server in a dozen lines.
+//!
+//!     cargo run --example udp_echo 127.0.0.1:7010
+//!
+//! Poke it in another terminal, with whatever speaks UDP:
+//!
+//!     socat - UDP:127.0.0.1:7010
+//!     nc -u 127.0.0.1 7010
+//!
+//! Each line that you type is one datagram and comes back. Nobody connects, so nobody is seen to come
+//! or go; when it ends (Ctrl-C) it tells how many datagrams it had.
+//!
+//! Options:
+//!
+//!     HOST:PORT  where to receive (127.0.0.1:7010; port 0 lets the system choose), in digits
+//!     --demo     the server and a client in one reactor; ends by itself
+//!     --help     this text
+
+#[path = "support/stdout.rs"]
+mod stdout;
+mod support;
+
+use lexopt::prelude::*;
+use ropewalk::{Address, DatagramProtocol, DatagramTransport, Port, Reactor};
+use std::process::ExitCode;
+use stdout::say;
+
+struct Echo;
+
+impl DatagramProtocol for Echo {
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        transport.send_to(data, sender);
+    }
+
+    fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        let counts = transport.counts();
+        say(format_args!("server: {} datagrams in, {} out", counts.received, counts.sent));
+    }
+}
+
+/// The demo's client. It sends the next when the one before has come back; a real one would set a
+/// timer, too, since datagrams get lost.
+struct Client {
+    to_send: std::vec::IntoIter<Vec<u8>>,
+    server: Port,
+}
+
+impl Client {
+    fn next(&mut self, transport: &mut DatagramTransport<'_>) {
+        if let Some(data) = self.to_send.next() {
+            return transport.send(&data);
+        }
+        say(format_args!("client: now the server goes, and I ask once more"));
+        transport.context().close(self.server.id());
+        transport.send(b"still there?");
+    }
+}
+
+impl DatagramProtocol for Client {
+    fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        self.next(transport);
+    }
+
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        say(format_args!("client: {} bytes came back from {sender}", data.len()));
+        self.next(transport);
+    }
+
+    fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
+        let server = self.server.address();
+        say(format_args!("client: nobody receives at {server} any more; so says its machine"));
+        transport.context().stop();
+    }
+}
+
+fn main() -> ExitCode {
+    support::main(include_str!("udp_echo.rs"), |mut arguments| {
+        let (mut listen, mut demo) = ("127.0.0.1:7010".to_owned(), false);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("demo") => demo = true,
+                Value(address) => listen = address.string()?,
+                argument => return Err(support::other(argument)),
+            }
+        }
+        support::log_from("warn");
+        let mut reactor = Reactor::new()?;
+        reactor.stop_on_signals()?;
+        if demo {
+            listen = "127.0.0.1:0".to_owned();
+        }
+        let port = reactor.listen_udp(listen, Echo)?;
+        let address = port.address();
+        say(format_args!("listening on {address}"));
+        if demo {
+            // The longest there is, among others.
+            let to_send = vec![b"hello".to_vec(), Vec::new(), vec![7; 65_507]].into_iter();
+            let client = Client { to_send, server: port.clone() };
+            reactor.context().connect_udp(address, client)?;
+        } else {
+            say(format_args!("poke it with: socat - UDP:{address}"));
+        }
+        Ok(reactor.run()?)
+    })
+}
