@@ -34,7 +34,7 @@ use lexopt::Parser;
 use lexopt::prelude::*;
 use ropewalk::{
     Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Id, IpProtocol,
-    Reactor,
+    Reactor, SocketOption,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -314,7 +314,7 @@ fn open(
     };
     let mut options = DatagramOptions::new();
     if let Some(ttl) = wishes.ttl {
-        options = options.ttl(ttl);
+        options = options.option(SocketOption::Ttl(ttl));
     }
     let (host, size, raw) = (wishes.host.clone(), wishes.size, wishes.raw);
     let data = (0..size).map(|n| n as u8).collect();

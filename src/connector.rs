@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::error::{Action, Error};
+use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
 use crate::stream::{Limits, WriteSide};
 use crate::timer::TimerId;
@@ -23,8 +24,8 @@ pub(crate) struct Connector {
     pub(crate) remaining: VecDeque<SocketAddr>,
     /// Ends the whole when it fires.
     pub(crate) timer: TimerId,
-    /// Whether the connection sends at once.
-    pub(crate) nodelay: bool,
+    /// How to connect.
+    pub(crate) options: ConnectOptions,
     /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,
     pub(crate) write_side: WriteSide,

@@ -1,5 +1,7 @@
 //! How to send and receive datagrams, where the defaults do not suit.
 
+use crate::socket_option::SocketOption;
+
 /// More than any system sends in one datagram.
 const LONGEST: usize = 16 * 1024 * 1024;
 
@@ -16,14 +18,8 @@ pub struct DatagramOptions {
     pub(crate) max_datagram_size: usize,
     pub(crate) queue_datagrams: usize,
     pub(crate) queue_bytes: usize,
-    pub(crate) reuse_address: bool,
-    pub(crate) reuse_port: bool,
-    pub(crate) only_ipv6: Option<bool>,
-    pub(crate) broadcast: bool,
-    pub(crate) receive_buffer_size: Option<usize>,
-    pub(crate) send_buffer_size: Option<usize>,
-    pub(crate) ttl: Option<u8>,
-    pub(crate) tos: Option<u8>,
+    /// In the order in which they are set.
+    pub(crate) options: Vec<SocketOption>,
     pub(crate) header_included: bool,
 }
 
@@ -34,14 +30,7 @@ impl DatagramOptions {
             max_datagram_size: 65_535,
             queue_datagrams: 1024,
             queue_bytes: 1024 * 1024,
-            reuse_address: false,
-            reuse_port: false,
-            only_ipv6: None,
-            broadcast: false,
-            receive_buffer_size: None,
-            send_buffer_size: None,
-            ttl: None,
-            tos: None,
+            options: Vec::new(),
             header_included: false,
         }
     }
@@ -72,9 +61,8 @@ impl DatagramOptions {
     /// it, without an error.
     #[doc(alias = "listenMultiple")]
     #[must_use]
-    pub fn reuse_address(mut self, reuse: bool) -> Self {
-        self.reuse_address = reuse;
-        self
+    pub fn reuse_address(self, reuse: bool) -> Self {
+        self.option(SocketOption::ReuseAddress(reuse))
     }
 
     /// Whether the port may be shared with other sockets of the same user that allow it, too
@@ -82,59 +70,37 @@ impl DatagramOptions {
     /// gives each to one of the sockets, by a hash of the sender's address and port; what systems
     /// without the option answer is [`Unsupported`](std::io::ErrorKind::Unsupported).
     #[must_use]
-    pub fn reuse_port(mut self, reuse: bool) -> Self {
-        self.reuse_port = reuse;
-        self
+    pub fn reuse_port(self, reuse: bool) -> Self {
+        self.option(SocketOption::ReusePort(reuse))
     }
 
     /// Whether a socket on `[::]` is for IPv6 alone, or gets IPv4 datagrams as well, whose senders
     /// then look like `[::ffff:192.0.2.1]:7000` (IPV6_V6ONLY, ipv6(7)): as the system has it unless
     /// set. Linux gives it both.
     #[must_use]
-    pub fn only_ipv6(mut self, only: bool) -> Self {
-        self.only_ipv6 = Some(only);
-        self
+    pub fn only_ipv6(self, only: bool) -> Self {
+        self.option(SocketOption::OnlyIpv6(only))
     }
 
     /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST, socket(7)): off unless
     /// set, and then sending to one is an error.
     #[must_use]
-    pub fn broadcast(mut self, allow: bool) -> Self {
-        self.broadcast = allow;
-        self
+    pub fn broadcast(self, allow: bool) -> Self {
+        self.option(SocketOption::Broadcast(allow))
     }
 
-    /// How many bytes the system keeps of what has come and was not read yet (SO_RCVBUF, socket(7)):
-    /// its own choice unless set. What comes when it is full is lost, and nobody is told. Linux
-    /// doubles the number, for its own use, and cuts it at `net.core.rmem_max`.
+    /// Any other option of the socket, set before it is bound: see [`SocketOption`]. Of two for the
+    /// same thing the later one counts.
+    ///
+    /// ```
+    /// use ropewalk::{DatagramOptions, SocketOption};
+    ///
+    /// // What comes while that is full is lost, and nobody is told.
+    /// let options = DatagramOptions::new().option(SocketOption::ReceiveBuffer(4 * 1024 * 1024));
+    /// ```
     #[must_use]
-    pub fn receive_buffer_size(mut self, bytes: usize) -> Self {
-        self.receive_buffer_size = Some(bytes);
-        self
-    }
-
-    /// How many bytes the system takes that are not on their way yet (SO_SNDBUF, socket(7)): its own
-    /// choice unless set. Linux doubles the number, for its own use, and cuts it at
-    /// `net.core.wmem_max`.
-    #[must_use]
-    pub fn send_buffer_size(mut self, bytes: usize) -> Self {
-        self.send_buffer_size = Some(bytes);
-        self
-    }
-
-    /// How many routers what is sent may pass, groups excepted (IP_TTL, ip(7); IPV6_UNICAST_HOPS,
-    /// ipv6(7)): the system's choice unless set, 64 on Linux.
-    #[must_use]
-    pub fn ttl(mut self, ttl: u8) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// The type of service (IP_TOS, ip(7)), for IPv6 the traffic class (IPV6_TCLASS, ipv6(7)): 0
-    /// unless set.
-    #[must_use]
-    pub fn tos(mut self, tos: u8) -> Self {
-        self.tos = Some(tos);
+    pub fn option(mut self, option: SocketOption) -> Self {
+        self.options.push(option);
         self
     }
 

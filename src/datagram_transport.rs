@@ -6,6 +6,7 @@ use crate::datagram::DatagramCounts;
 use crate::error::Error;
 use crate::id::Id;
 use crate::interface::Interface;
+use crate::socket_option::SocketOption;
 use crate::to_address::ToAddress;
 use std::net::IpAddr;
 
@@ -101,17 +102,6 @@ impl<'a> DatagramTransport<'a> {
         self.context.connect(self.id, address)
     }
 
-    /// Allows this socket to send to broadcast addresses, or forbids it: see
-    /// [`Context::set_broadcast`].
-    ///
-    /// # Errors
-    ///
-    /// None that are known.
-    #[doc(alias = "setBroadcastAllowed")]
-    pub fn set_broadcast(&mut self, allow: bool) -> Result<(), Error> {
-        self.context.set_broadcast(self.id, allow)
-    }
-
     /// Hears what is sent to `group`: see [`Context::join_group`].
     ///
     /// # Errors
@@ -168,22 +158,13 @@ impl<'a> DatagramTransport<'a> {
         self.context.leave_source(self.id, group, source, interface)
     }
 
-    /// Sets how many routers what is sent may pass: see [`Context::set_ttl`].
+    /// Sets an option of the socket: see [`Context::set_option`].
     ///
     /// # Errors
     ///
-    /// If it is 0.
-    pub fn set_ttl(&mut self, ttl: u8) -> Result<(), Error> {
-        self.context.set_ttl(self.id, ttl)
-    }
-
-    /// Sets the type of service: see [`Context::set_tos`].
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses that.
-    pub fn set_tos(&mut self, tos: u8) -> Result<(), Error> {
-        self.context.set_tos(self.id, tos)
+    /// As there.
+    pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
+        self.context.set_option(self.id, option)
     }
 
     /// Sets how far multicast goes: see [`Context::set_multicast_ttl`].

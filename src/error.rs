@@ -1,5 +1,6 @@
 //! What went wrong, on which address, and what to do about it.
 
+use crate::socket_option::Unset;
 use std::fmt;
 use std::io;
 
@@ -67,6 +68,9 @@ impl Error {
 
     fn advice(&self) -> Option<&'static str> {
         use io::ErrorKind::*;
+        if self.cause.get_ref().is_some_and(|cause| cause.is::<Unset>()) {
+            return None; // It has advice of its own.
+        }
         // ENFILE and EMFILE have no stable kind.
         #[cfg(unix)]
         if matches!(self.cause.raw_os_error(), Some(23 | 24)) {
@@ -192,7 +196,7 @@ impl From<Error> for io::Error {
 }
 
 /// The system's own words, as part of a sentence: no capital, no error number.
-struct Sentence<'a>(&'a io::Error);
+pub(crate) struct Sentence<'a>(pub(crate) &'a io::Error);
 
 impl fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

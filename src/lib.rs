@@ -101,6 +101,7 @@ mod reactor;
 mod reason;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
+mod socket_option;
 mod sources;
 mod stream;
 mod timer;
@@ -126,6 +127,7 @@ pub use producer::Producer;
 pub use protocol::{Factory, Protocol};
 pub use reactor::Reactor;
 pub use reason::Reason;
+pub use socket_option::{KeepAlive, SocketOption};
 pub use timer::TimerId;
 pub use to_address::ToAddress;
 pub use transport::Transport;

@@ -1,5 +1,7 @@
 //! How to listen and how to connect, where the defaults do not suit.
 
+use crate::socket_option::{KeepAlive, SocketOption};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How to listen.
@@ -18,12 +20,21 @@ pub struct ListenOptions {
     pub(crate) reuse_port: bool,
     /// Whether to ask first if the port is somebody else's, which with `reuse_port` would not show.
     pub(crate) claim: bool,
+    /// What has no field of its own.
+    pub(crate) others: Vec<SocketOption>,
 }
 
 impl ListenOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
-        Self { backlog: 1024, nodelay: true, reuse_address: true, reuse_port: false, claim: false }
+        Self {
+            backlog: 1024,
+            nodelay: true,
+            reuse_address: true,
+            reuse_port: false,
+            claim: false,
+            others: Vec::new(),
+        }
     }
 
     /// How many connections may wait to be accepted: 1,024 unless set. The system may cut it, Linux
@@ -66,6 +77,39 @@ impl ListenOptions {
         self.reuse_port = reuse;
         self
     }
+
+    /// Whether a listener on an IPv6 address leaves IPv4 to others (IPV6_V6ONLY, ipv6(7)): unless set
+    /// as the system has it, and Linux lets `[::]` take IPv4 clients as well.
+    #[must_use]
+    pub fn only_ipv6(self, only: bool) -> Self {
+        self.option(SocketOption::OnlyIpv6(only))
+    }
+
+    /// When accepted connections ask a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never
+    /// unless set.
+    #[must_use]
+    pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
+        self.option(SocketOption::KeepAlive(Some(keep_alive)))
+    }
+
+    /// Any other option of the listening socket, set before it is bound. The connections that it
+    /// accepts have it, too: see [`SocketOption`]. Of two for the same thing the later one counts.
+    ///
+    /// ```
+    /// use ropewalk::{ListenOptions, SocketOption};
+    ///
+    /// let options = ListenOptions::new().option(SocketOption::Device("lo".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn option(mut self, option: SocketOption) -> Self {
+        match option {
+            SocketOption::Nodelay(nodelay) => self.nodelay = nodelay,
+            SocketOption::ReuseAddress(reuse) => self.reuse_address = reuse,
+            SocketOption::ReusePort(reuse) => self.reuse_port = reuse,
+            other => self.others.push(other),
+        }
+        self
+    }
 }
 
 impl Default for ListenOptions {
@@ -86,12 +130,16 @@ impl Default for ListenOptions {
 pub struct ConnectOptions {
     pub(crate) nodelay: bool,
     pub(crate) timeout: Duration,
+    pub(crate) local_address: Option<SocketAddr>,
+    /// What has no field of its own.
+    pub(crate) others: Vec<SocketOption>,
 }
 
 impl ConnectOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
-        Self { nodelay: true, timeout: Duration::from_secs(30) }
+        let timeout = Duration::from_secs(30);
+        Self { nodelay: true, timeout, local_address: None, others: Vec::new() }
     }
 
     /// Whether the connection sends at once what it is given (TCP_NODELAY, tcp(7)): on unless set.
@@ -106,6 +154,44 @@ impl ConnectOptions {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// The address of our end (bind(2)): unless set, the system chooses one. Port 0 lets it choose the
+    /// port. Of a name's addresses those of the other family, IPv4 or IPv6, fail then.
+    ///
+    /// ```
+    /// use ropewalk::ConnectOptions;
+    ///
+    /// let options = ConnectOptions::new().local_address(([127, 0, 0, 1], 0).into());
+    /// ```
+    #[doc(alias = "bindAddress")]
+    #[doc(alias = "local_addr")]
+    #[must_use]
+    pub fn local_address(mut self, address: SocketAddr) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
+    /// When the connection asks a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never unless
+    /// set.
+    #[must_use]
+    pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
+        self.option(SocketOption::KeepAlive(Some(keep_alive)))
+    }
+
+    /// Any other option of the socket, set before it begins to connect. Of two for the same thing the
+    /// later one counts.
+    #[must_use]
+    pub fn option(mut self, option: SocketOption) -> Self {
+        self.add(option);
+        self
+    }
+
+    pub(crate) fn add(&mut self, option: SocketOption) {
+        match option {
+            SocketOption::Nodelay(nodelay) => self.nodelay = nodelay,
+            other => self.others.push(other),
+        }
     }
 }
 

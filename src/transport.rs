@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::id::Id;
 use crate::producer::Producer;
+use crate::socket_option::SocketOption;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -270,6 +271,15 @@ impl<'a> Transport<'a> {
     pub fn set_write_limit(&mut self, bytes: usize) {
         let id = self.id;
         self.context().set_write_limit(id, bytes);
+    }
+
+    /// Sets an option of the socket: see [`Context::set_option`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
+        self.context.set_option(self.id, option)
     }
 }
 

@@ -5,7 +5,9 @@ mod datagrams;
 mod support;
 
 use datagrams::*;
-use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Reactor};
+use ropewalk::{
+    Address, DatagramOptions, DatagramProtocol, DatagramTransport, Reactor, SocketOption,
+};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::net::UdpSocket;
@@ -312,7 +314,7 @@ fn once_a_stop_is_wanted_nobody_can_open_a_socket() {
 fn a_flood_is_received_within_a_budget_and_delays_nobody() {
     let (mut reactor, address) = up(|| Echo);
     let heards = Heards::default();
-    let options = DatagramOptions::new().receive_buffer_size(4 * 1024 * 1024);
+    let options = DatagramOptions::new().option(SocketOption::ReceiveBuffer(4 * 1024 * 1024));
     let protocol = Witness::quiet(&heards);
     let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
     reactor.turn(Some(Duration::ZERO)).unwrap();
@@ -373,7 +375,7 @@ fn broadcasting_has_to_be_allowed() {
     turns(&mut reactor, 2);
     let error = heards.errors().pop().expect("an error");
     assert!(error.contains("permission denied") && error.contains("`broadcast`"), "{error}");
-    reactor.context().set_broadcast(port.id(), true).unwrap();
+    reactor.context().set_option(port.id(), SocketOption::Broadcast(true)).unwrap();
     reactor.context().send_to(port.id(), b"hello", to);
     turn_until(&mut reactor, "the broadcast", |_| hearing.data().len() == 1);
     let context = reactor.context();
@@ -622,7 +624,7 @@ fn full_socket(
     to: &UdpSocket,
     heards: &Heards,
 ) -> ropewalk::Id {
-    let options = options.send_buffer_size(4096);
+    let options = options.option(SocketOption::SendBuffer(4096));
     let (to, protocol) = (to.local_addr().unwrap(), Witness::quiet(heards));
     reactor.context().connect_udp_with(to, &options, protocol).unwrap().id()
 }
@@ -716,7 +718,7 @@ fn what_waits_when_a_full_socket_is_closed_or_the_reactor_stops_is_dropped_and_c
                     last.set(Some(transport.counts()));
                 }
             };
-        let options = DatagramOptions::new().send_buffer_size(4096);
+        let options = DatagramOptions::new().option(SocketOption::SendBuffer(4096));
         let (to, protocol) = (peer.local_addr().unwrap(), Witness::new(&heards, hook));
         let context = reactor.context();
         let id = context.connect_udp_with(to, &options, protocol).unwrap().id();

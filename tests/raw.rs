@@ -6,7 +6,7 @@ mod datagrams;
 mod support;
 
 use datagrams::*;
-use ropewalk::{DatagramOptions, Id, IpProtocol, Port, Reactor};
+use ropewalk::{DatagramOptions, Id, IpProtocol, Port, Reactor, SocketOption};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
@@ -78,12 +78,14 @@ fn packets_of_any_protocol_go_with_the_ttl_and_the_tos_that_were_set() {
     }
     for number in [IpProtocol::IGMP, EXPERIMENT] {
         let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-        let options = DatagramOptions::new().ttl(7).tos(0x10);
+        let options = DatagramOptions::new()
+            .option(SocketOption::Ttl(7))
+            .option(SocketOption::TrafficClass(0x10));
         let context = reactor.context();
         let port = context.open_raw_with(LO, number, &options, Witness::quiet(&heards)).unwrap();
         context.send_to(port.id(), b"one", LO);
-        context.set_ttl(port.id(), 9).unwrap();
-        context.set_tos(port.id(), 0x20).unwrap();
+        context.set_option(port.id(), SocketOption::Ttl(9)).unwrap();
+        context.set_option(port.id(), SocketOption::TrafficClass(0x20)).unwrap();
         context.send_to(port.id(), b"two", LO);
         turn_until(&mut reactor, "both", |_| heards.data().len() == 2);
         for (packet, (ttl, tos, data)) in
@@ -92,11 +94,13 @@ fn packets_of_any_protocol_go_with_the_ttl_and_the_tos_that_were_set() {
             assert_eq!((packet[8], packet[1], packet[9]), (ttl, tos, number.0));
             assert_eq!(packet[20..], *data);
         }
-        assert!(reactor.context().set_ttl(port.id(), 0).is_err());
+        assert!(reactor.context().set_option(port.id(), SocketOption::Ttl(0)).is_err());
     }
     // IPv6 has the same, by other names.
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let options = DatagramOptions::new().ttl(7).tos(0x10);
+    let options = DatagramOptions::new()
+        .option(SocketOption::Ttl(7))
+        .option(SocketOption::TrafficClass(0x10));
     let (lo, protocol) = (Ipv6Addr::LOCALHOST, Witness::quiet(&heards));
     let port = reactor.context().open_raw_with(lo, EXPERIMENT, &options, protocol).unwrap();
     reactor.context().send_to(port.id(), b"one", lo);

@@ -112,7 +112,7 @@ impl Context {
                 address: first,
                 remaining: remaining.into(),
                 timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
-                nodelay: options.nodelay,
+                options: options.clone(),
                 early: Outbox::default(),
                 write_side: WriteSide::Open,
                 paused: false,
@@ -156,7 +156,7 @@ impl Context {
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
         connector.address = address;
-        Some(self.world.connect(address).and_then(|mut socket| {
+        Some(self.world.connect(address, &connector.options).and_then(|mut socket| {
             self.world.watch(&mut socket, id)?;
             connector.socket = Some(socket);
             Ok(())
@@ -186,7 +186,7 @@ impl Context {
             return;
         };
         self.timers.cancel(connector.timer);
-        set_nodelay(&socket, connector.nodelay);
+        set_nodelay(&socket, connector.options.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
         stream.outbox = std::mem::take(&mut connector.early);
         stream.write_side = connector.write_side;

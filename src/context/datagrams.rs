@@ -232,28 +232,14 @@ impl Context {
         outcome.map_err(|cause| Error::new(Action::Connect, name(&address), cause))
     }
 
-    /// Allows a datagram socket to send to broadcast addresses, or forbids it (SO_BROADCAST,
-    /// socket(7)).
-    ///
-    /// # Errors
-    ///
-    /// If the socket is gone.
-    #[doc(alias = "setBroadcastAllowed")]
-    pub fn set_broadcast(&mut self, id: Id, allow: bool) -> Result<(), Error> {
-        self.set(id, |socket| socket.set_broadcast(allow))
-    }
-
     /// Sets an option of a datagram socket.
     pub(super) fn set(
         &mut self,
         id: Id,
         option: impl FnOnce(&DatagramSocket) -> io::Result<()>,
     ) -> Result<(), Error> {
-        self.datagram_socket(id).and_then(option).map_err(|cause| {
-            let address = self.local_address(id);
-            let address = address.map_or_else(|| id.to_string(), |address| address.to_string());
-            Error::new(Action::SetOption, address, cause)
-        })
+        let set = self.datagram_socket(id).and_then(option);
+        set.map_err(|cause| self.option_error(id, cause))
     }
 
     pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&DatagramSocket> {

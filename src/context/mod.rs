@@ -8,6 +8,7 @@ mod ending;
 mod gathering;
 mod listening;
 mod multicast;
+mod options;
 mod producing;
 mod raw;
 mod readiness;

@@ -4,7 +4,6 @@ use crate::context::{Context, Port};
 use crate::datagram_options::DatagramOptions;
 use crate::datagram_protocol::DatagramProtocol;
 use crate::error::{Action, Error};
-use crate::id::Id;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -152,25 +151,5 @@ impl Context {
         self.open_datagram(Action::OpenPing, format!("on {local}"), options, protocol, |world| {
             Ok((world.ping_datagram(local, options)?, None))
         })
-    }
-
-    /// Sets how many routers what a datagram socket sends may pass, groups excepted (IP_TTL, ip(7);
-    /// IPV6_UNICAST_HOPS, ipv6(7)).
-    ///
-    /// # Errors
-    ///
-    /// If it is 0, or the socket is gone.
-    pub fn set_ttl(&mut self, id: Id, ttl: u8) -> Result<(), Error> {
-        self.set(id, |socket| socket.set_ttl(ttl))
-    }
-
-    /// Sets the type of service of what a datagram socket sends (IP_TOS, ip(7)); for IPv6 the traffic
-    /// class (IPV6_TCLASS, ipv6(7)).
-    ///
-    /// # Errors
-    ///
-    /// If the system refuses that, or the socket is gone.
-    pub fn set_tos(&mut self, id: Id, tos: u8) -> Result<(), Error> {
-        self.set(id, |socket| socket.set_tos(tos))
     }
 }

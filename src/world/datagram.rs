@@ -3,7 +3,8 @@
 use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
 use crate::logging::DATAGRAM;
-use crate::world::Watched;
+use crate::world::options::set_options;
+use crate::world::{Borrowed, Watched};
 use log::debug;
 use mio::Interest;
 use mio::event::Source;
@@ -105,18 +106,6 @@ impl DatagramSocket {
         SockRef::from(&self.socket).connect(&system_address(peer))
     }
 
-    pub(crate) fn set_broadcast(&self, allow: bool) -> io::Result<()> {
-        self.socket.set_broadcast(allow)
-    }
-
-    pub(crate) fn set_ttl(&self, ttl: u8) -> io::Result<()> {
-        set_ttl(&SockRef::from(&self.socket), self.is_ipv6()?, ttl)
-    }
-
-    pub(crate) fn set_tos(&self, tos: u8) -> io::Result<()> {
-        set_tos(&SockRef::from(&self.socket), self.is_ipv6()?, tos)
-    }
-
     pub(super) fn is_ipv6(&self) -> io::Result<bool> {
         Ok(self.socket.local_addr()?.is_ipv6())
     }
@@ -137,63 +126,21 @@ impl Watched for DatagramSocket {
     fn source(&mut self) -> &mut dyn Source {
         &mut self.socket
     }
+
+    fn descriptor(&self) -> Borrowed<'_> {
+        #[cfg(unix)]
+        return std::os::fd::AsFd::as_fd(&self.socket);
+        #[cfg(windows)]
+        return std::os::windows::io::AsSocket::as_socket(&self.socket);
+    }
 }
 
 /// What has to be set before a socket has its port, and what may be.
 fn prepare(socket: &Socket, ipv6: bool, options: &DatagramOptions) -> io::Result<()> {
-    if let Some(only) = options.only_ipv6.filter(|_| ipv6) {
-        socket.set_only_v6(only)?;
-    }
-    if options.reuse_address {
-        socket.set_reuse_address(true)?;
-    }
-    if options.reuse_port {
-        share_port(socket)?;
-    }
-    if options.broadcast {
-        socket.set_broadcast(true)?;
-    }
-    if let Some(bytes) = options.receive_buffer_size {
-        socket.set_recv_buffer_size(bytes)?;
-    }
-    if let Some(bytes) = options.send_buffer_size {
-        socket.set_send_buffer_size(bytes)?;
-    }
     if options.header_included {
         include_header(socket, ipv6)?;
     }
-    if let Some(ttl) = options.ttl {
-        set_ttl(socket, ipv6, ttl)?;
-    }
-    if let Some(tos) = options.tos {
-        set_tos(socket, ipv6, tos)?;
-    }
-    Ok(())
-}
-
-fn set_ttl(socket: &Socket, ipv6: bool, ttl: u8) -> io::Result<()> {
-    match ipv6 {
-        false => socket.set_ttl_v4(ttl.into()),
-        true => socket.set_unicast_hops_v6(ttl.into()),
-    }
-}
-
-#[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux", target_os = "macos"))]
-fn set_tos(socket: &Socket, ipv6: bool, tos: u8) -> io::Result<()> {
-    match ipv6 {
-        false => socket.set_tos_v4(tos.into()),
-        true => socket.set_tclass_v6(tos.into()),
-    }
-}
-
-#[cfg(not(any(
-    target_os = "android",
-    target_os = "freebsd",
-    target_os = "linux",
-    target_os = "macos"
-)))]
-fn set_tos(_socket: &Socket, _ipv6: bool, _tos: u8) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "the type of service cannot be set here"))
+    set_options(&SockRef::from(socket), &options.options)
 }
 
 #[cfg(any(target_os = "android", target_os = "linux"))]
@@ -207,16 +154,6 @@ fn include_header(socket: &Socket, ipv6: bool) -> io::Result<()> {
 #[cfg(not(any(target_os = "android", target_os = "linux")))]
 fn include_header(_socket: &Socket, _ipv6: bool) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "headers cannot be included here"))
-}
-
-#[cfg(all(unix, not(any(target_os = "illumos", target_os = "solaris"))))]
-fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port(true)
-}
-
-#[cfg(not(all(unix, not(any(target_os = "illumos", target_os = "solaris")))))]
-fn share_port(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port"))
 }
 
 /// As the system takes it.

@@ -2,10 +2,12 @@
 
 use crate::address::Address;
 use crate::options::ListenOptions;
-use crate::world::{StreamSocket, Watched};
+use crate::socket_option::SocketOption;
+use crate::world::options::{set_option, set_options};
+use crate::world::{Borrowed, StreamSocket, Watched};
 use mio::Interest;
 use mio::event::Source;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 
@@ -13,7 +15,12 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub(crate) struct ListenerSocket {
     socket: mio::net::TcpListener,
+    /// What accepted connections have to be given, where the system does not hand it down.
+    hand_down: Vec<SocketOption>,
 }
+
+/// Whether an accepted connection has the options of the listener: POSIX leaves it open.
+const HANDS_DOWN: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 impl ListenerSocket {
     pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
@@ -27,7 +34,8 @@ impl ListenerSocket {
         socket.bind(&address.into())?;
         socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()) })
+        let hand_down = if HANDS_DOWN { Vec::new() } else { options.others.clone() };
+        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()), hand_down })
     }
 
     /// Whether the port could be had by one who does not share it.
@@ -48,11 +56,16 @@ impl ListenerSocket {
         // it would let two programs share the port.
         #[cfg(unix)]
         socket.set_reuse_address(options.reuse_address)?;
+        set_options(&SockRef::from(&socket), &options.others)?;
         Ok(socket)
     }
 
     pub(crate) fn accept(&self) -> io::Result<(StreamSocket, Address)> {
         let (socket, peer) = self.socket.accept()?;
+        for option in &self.hand_down {
+            // Some are the listener's alone; and if the peer is gone, the first read will say so.
+            _ = set_option(&SockRef::from(&socket), option);
+        }
         Ok((StreamSocket::new(socket), peer.into()))
     }
 
@@ -68,6 +81,13 @@ impl Watched for ListenerSocket {
 
     fn source(&mut self) -> &mut dyn Source {
         &mut self.socket
+    }
+
+    fn descriptor(&self) -> Borrowed<'_> {
+        #[cfg(unix)]
+        return std::os::fd::AsFd::as_fd(&self.socket);
+        #[cfg(windows)]
+        return std::os::windows::io::AsSocket::as_socket(&self.socket);
     }
 }
 

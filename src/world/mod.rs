@@ -8,6 +8,7 @@ mod clock;
 mod datagram;
 mod listener;
 mod multicast;
+mod options;
 mod poll;
 mod readiness;
 mod stream;
@@ -16,10 +17,12 @@ use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
 use crate::id::Id;
 use crate::logging::REACTOR;
-use crate::options::ListenOptions;
+use crate::options::{ConnectOptions, ListenOptions};
+use crate::socket_option::SocketOption;
 use log::debug;
 use mio::event::Source;
 use mio::{Interest, Registry};
+use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -30,6 +33,12 @@ pub(crate) use mio::Token;
 pub(crate) use poll::{Event, Poller, Waker};
 pub(crate) use readiness::Readiness;
 pub(crate) use stream::StreamSocket;
+
+/// A descriptor, lent.
+#[cfg(unix)]
+pub(crate) use std::os::fd::BorrowedFd as Borrowed;
+#[cfg(windows)]
+pub(crate) use std::os::windows::io::BorrowedSocket as Borrowed;
 
 /// Where sockets come from, and who tells the poll to watch them.
 ///
@@ -62,8 +71,12 @@ impl World {
     }
 
     /// A socket that has begun to connect to `address`.
-    pub(crate) fn connect(&self, address: SocketAddr) -> io::Result<StreamSocket> {
-        StreamSocket::connect(address)
+    pub(crate) fn connect(
+        &self,
+        address: SocketAddr,
+        options: &ConnectOptions,
+    ) -> io::Result<StreamSocket> {
+        StreamSocket::connect(address, options)
     }
 
     /// A UDP socket that is bound to `address`.
@@ -115,6 +128,11 @@ impl World {
         self.registry.reregister(socket.source(), id.token(), interest)
     }
 
+    /// Sets an option of a socket.
+    pub(crate) fn set_option(&self, socket: &dyn Watched, option: &SocketOption) -> io::Result<()> {
+        options::set_option(&SockRef::from(&socket.descriptor()), option)
+    }
+
     #[cfg(all(unix, feature = "signals"))]
     pub(crate) fn watch_signals(&self, signals: &mut impl Source) -> io::Result<()> {
         self.registry.register(signals, poll::SIGNALS, Interest::READABLE)
@@ -135,4 +153,7 @@ pub(crate) trait Watched {
 
     /// As the poll takes it.
     fn source(&mut self) -> &mut dyn Source;
+
+    /// As other system calls take it.
+    fn descriptor(&self) -> Borrowed<'_>;
 }

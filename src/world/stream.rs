@@ -1,12 +1,14 @@
 //! Connected sockets, each call named after what it does to the system.
 
 use crate::address::Address;
-use crate::world::Watched;
+use crate::options::ConnectOptions;
+use crate::world::options::set_options;
+use crate::world::{Borrowed, Watched};
 use mio::Interest;
 use mio::event::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::{self, RecvFlags, SendFlags};
-use socket2::SockRef;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
@@ -53,8 +55,23 @@ impl StreamSocket {
     pub(crate) const SHORT_WRITE_MEANS_FULL: bool = Self::SHORT_READ_MEANS_DRY;
 
     /// Begins to connect. The outcome is asked for by [`connected_to`](Self::connected_to).
-    pub(super) fn connect(address: SocketAddr) -> io::Result<Self> {
-        mio::net::TcpStream::connect(address).map(Self::new)
+    pub(super) fn connect(address: SocketAddr, options: &ConnectOptions) -> io::Result<Self> {
+        if options.local_address.is_none() && options.others.is_empty() {
+            return mio::net::TcpStream::connect(address).map(Self::new);
+        }
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        set_options(&SockRef::from(&socket), &options.others)?;
+        if let Some(local) = options.local_address {
+            let refused = |error: io::Error| {
+                io::Error::new(error.kind(), format!("from the local address {local}: {error}"))
+            };
+            socket.bind(&local.into()).map_err(refused)?;
+        }
+        match socket.connect(&address.into()) {
+            Err(error) if !is_under_way(&error) => Err(error),
+            _ => Ok(Self::new(mio::net::TcpStream::from_std(socket.into()))),
+        }
     }
 
     /// The peer; `Ok(None)` while the attempt goes on. Being writable proves nothing: the error is asked
@@ -148,6 +165,13 @@ impl Watched for StreamSocket {
     fn source(&mut self) -> &mut dyn Source {
         &mut self.socket
     }
+
+    fn descriptor(&self) -> Borrowed<'_> {
+        #[cfg(unix)]
+        return std::os::fd::AsFd::as_fd(&self.socket);
+        #[cfg(windows)]
+        return std::os::windows::io::AsSocket::as_socket(&self.socket);
+    }
 }
 
 /// On Linux the two calls of which an echo consists are made without the C library, and everything
@@ -174,6 +198,15 @@ fn receive(mut socket: &mio::net::TcpStream, buffer: &mut [u8]) -> io::Result<us
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn send(mut socket: &mio::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
     io::Write::write(&mut socket, bytes)
+}
+
+/// Whether an attempt to connect goes on, though the call has returned (connect(2), EINPROGRESS).
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let under_way = error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error());
+    #[cfg(not(unix))]
+    let under_way = error.kind() == io::ErrorKind::WouldBlock;
+    under_way
 }
 
 #[cold]
