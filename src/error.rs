@@ -35,11 +35,15 @@ pub struct Error {
 /// What was tried.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Adopt,
     #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
     CatchSignals,
     Connect,
     Join,
     Leave,
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Detach,
     Listen,
     OpenPing,
     OpenRaw,
@@ -167,10 +171,12 @@ impl fmt::Debug for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.action {
+            Action::Adopt => "cannot adopt ",
             Action::CatchSignals => "cannot catch signals",
             Action::Connect => "cannot connect to ",
             Action::Join => "cannot join ",
             Action::Leave => "cannot leave ",
+            Action::Detach => "cannot detach ",
             Action::Listen => "cannot listen on ",
             Action::OpenPing => "cannot open a ping socket ",
             Action::OpenRaw => "cannot open a raw socket ",

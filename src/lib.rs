@@ -82,6 +82,7 @@ mod datagram;
 mod datagram_options;
 mod datagram_protocol;
 mod datagram_transport;
+mod detached;
 mod dispatch;
 mod error;
 mod file_sender;
@@ -116,6 +117,8 @@ pub use datagram::DatagramCounts;
 pub use datagram_options::DatagramOptions;
 pub use datagram_protocol::DatagramProtocol;
 pub use datagram_transport::DatagramTransport;
+#[cfg(unix)]
+pub use detached::Detached;
 pub use error::Error;
 pub use file_sender::FileSender;
 pub use group::{GroupHandle, GroupPort, Member, ReactorGroup};

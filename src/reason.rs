@@ -34,6 +34,9 @@ pub enum Reason {
     CloseTimeout,
     /// The peer ended its side first; what we had written before has been handed to the system.
     ClosedByPeer,
+    /// It was [let go](crate::Context::detach): it goes on, in other hands, and so does what had been
+    /// written and not sent.
+    Detached,
     /// The system reported an error that has no reason of its own here.
     Failed(io::Error),
     /// A callback of its protocol panicked. What waited to be sent was dropped.
@@ -54,7 +57,7 @@ impl Reason {
     /// Whether bytes that were written may have been dropped, so that the peer must be told by a
     /// reset that what it got is not the whole.
     pub(crate) fn is_abrupt(&self) -> bool {
-        !matches!(self, Self::Closed | Self::ClosedByPeer | Self::Stopped)
+        !matches!(self, Self::Closed | Self::ClosedByPeer | Self::Detached | Self::Stopped)
     }
 
     /// Gives the reason away. Something has to stay behind, and this costs nothing.
@@ -83,6 +86,7 @@ impl fmt::Display for Reason {
                 f.write_str("closed by us, and the peer did not take what waited in time")
             }
             Self::ClosedByPeer => f.write_str("closed by the peer"),
+            Self::Detached => f.write_str("let go"),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Panicked => f.write_str("a callback panicked"),
             Self::Reset => f.write_str("reset by the peer"),

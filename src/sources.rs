@@ -2,6 +2,7 @@
 
 use crate::connector::Connector;
 use crate::datagram::Datagram;
+use crate::detached::Departed;
 use crate::id::{self, Id};
 use crate::lingering::Lingering;
 use crate::listener::Listener;
@@ -19,6 +20,8 @@ pub(crate) enum Source {
     Connector(Box<Connector>),
     /// A socket that sends and receives datagrams.
     Datagram(Box<Datagram>),
+    /// A connection that was let go; its protocol has yet to be told.
+    Departed(Box<Departed>),
     /// Its socket is closed already; the slot is kept until its owner has been dropped.
     Gone,
     /// The socket of a connection that has ended for us and not yet for the peer.
@@ -38,7 +41,7 @@ impl Source {
             Self::Connector(connector) => connector.readiness |= readiness,
             Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Datagram(datagram) => datagram.readiness |= readiness,
-            Self::Gone | Self::Listener(_) => {}
+            Self::Departed(_) | Self::Gone | Self::Listener(_) => {}
         }
     }
 
@@ -47,7 +50,7 @@ impl Source {
         match self {
             Self::Connector(connector) => Some(connector.socket.as_mut()?),
             Self::Datagram(datagram) => Some(datagram.socket.as_mut()?),
-            Self::Gone => None,
+            Self::Departed(_) | Self::Gone => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
             Self::Listener(listener) => Some(&mut listener.socket),
             Self::Stream(stream) => Some(&mut stream.socket),

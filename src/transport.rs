@@ -2,6 +2,8 @@
 
 use crate::address::Address;
 use crate::context::Context;
+#[cfg(unix)]
+use crate::detached::Detached;
 use crate::error::Error;
 use crate::id::Id;
 use crate::producer::Producer;
@@ -273,13 +275,25 @@ impl<'a> Transport<'a> {
         self.context().set_write_limit(id, bytes);
     }
 
+    /// Lets this connection go: see [`Context::detach`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    pub fn detach(&mut self) -> Result<Detached, Error> {
+        let id = self.id;
+        self.context().detach(id)
+    }
+
     /// Sets an option of the socket: see [`Context::set_option`].
     ///
     /// # Errors
     ///
     /// As there.
     pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
-        self.context.set_option(self.id, option)
+        let id = self.id;
+        self.context().set_option(id, option)
     }
 }
 

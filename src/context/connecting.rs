@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::connector::Connector;
-use crate::context::{Context, Job, Notice, Stop};
+use crate::context::{Context, Job, Notice};
 use crate::error::{Action, Error};
 use crate::id::Id;
 use crate::logging::TCP;
@@ -219,10 +219,7 @@ impl Context {
         action: Action,
         address: impl ToSocketAddrs + fmt::Debug,
     ) -> Result<Vec<SocketAddr>, Error> {
-        if self.stop != Stop::No {
-            let cause = io::Error::other("the reactor is stopping");
-            return Err(Error::new(action, name(&address), cause));
-        }
+        self.takes_new().map_err(|cause| Error::new(action, name(&address), cause))?;
         resolve(action, address)
     }
 }

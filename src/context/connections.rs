@@ -102,7 +102,7 @@ impl Context {
             Some(Source::Datagram(_)) => self.close_datagram(id),
             Some(Source::Listener(_)) => self.close_listener(id),
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
-            Some(Source::Gone | Source::Lingering(_)) | None => {}
+            Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
         }
     }
 
@@ -134,7 +134,7 @@ impl Context {
             Some(Source::Stream(stream)) => stream.is_closing(),
             Some(Source::Datagram(datagram)) => datagram.socket.is_none(),
             Some(Source::Connector(_) | Source::Listener(_)) => false,
-            Some(Source::Gone | Source::Lingering(_)) | None => true,
+            Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => true,
         }
     }
 
@@ -237,6 +237,7 @@ impl Context {
     pub fn peer(&self, id: Id) -> Option<Address> {
         match self.sources.get(id)? {
             Source::Datagram(datagram) => datagram.peer.clone(),
+            Source::Departed(departed) => Some(departed.peer.clone()),
             Source::Stream(stream) => Some(stream.peer.clone()),
             _ => None,
         }

@@ -160,7 +160,7 @@ impl Context {
         protocol: impl DatagramProtocol,
         open: impl FnOnce(&World) -> io::Result<(DatagramSocket, Option<Address>)>,
     ) -> Result<Port, Error> {
-        let opened = self.allowed().and_then(|()| {
+        let opened = self.takes_new().and_then(|()| {
             let (socket, peer) = open(&self.world)?;
             let address = socket.local_address()?;
             let datagram = Datagram::new(socket, address.clone(), peer, options);
@@ -171,14 +171,6 @@ impl Context {
         info!(target: DATAGRAM, "{} receiving on {}", port.id(), port.address());
         self.notices.push_back(Notice::Start(port.id(), Box::new(protocol)));
         Ok(port)
-    }
-
-    /// From a stop on nobody can open anything.
-    fn allowed(&self) -> io::Result<()> {
-        match self.is_stopping() {
-            true => Err(io::Error::other("the reactor is stopping")),
-            false => Ok(()),
-        }
     }
 
     /// Sends a datagram to the peer with which the socket is connected, empty or not. See

@@ -157,6 +157,14 @@ impl Context {
         }
     }
 
+    /// From a stop on nobody can open anything.
+    pub(super) fn takes_new(&self) -> io::Result<()> {
+        match self.is_stopping() {
+            true => Err(io::Error::other("the reactor is stopping")),
+            false => Ok(()),
+        }
+    }
+
     /// The beginning of the end of a run: nobody new, and everybody is to finish.
     pub(crate) fn wind_down(&mut self) {
         for id in self.all() {
@@ -167,7 +175,7 @@ impl Context {
                 Some(Source::Datagram(_)) => self.close_datagram(id),
                 Some(Source::Listener(_)) => self.close_listener(id),
                 Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
-                Some(Source::Gone | Source::Lingering(_)) | None => {}
+                Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::options::ListenOptions;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::Stream;
-use crate::world::StreamSocket;
+use crate::world::{ListenerSocket, StreamSocket};
 use log::{info, warn};
 use std::fmt;
 use std::io;
@@ -120,8 +120,13 @@ impl Context {
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
         let socket = self.world.listen(address, options)?;
+        self.open_port(socket, options.nodelay)
+    }
+
+    /// Takes in a socket that listens.
+    pub(super) fn open_port(&mut self, socket: ListenerSocket, nodelay: bool) -> io::Result<Port> {
         let address = socket.local_address()?;
-        let listener = Listener::new(socket, address.clone(), options.nodelay);
+        let listener = Listener::new(socket, address.clone(), nodelay);
         Ok(Port { id: self.take_in(Source::Listener(listener))?, address })
     }
 

@@ -1,5 +1,7 @@
 //! The half of the reactor that callbacks may use. Floor 2: it never calls a user.
 
+#[cfg(unix)]
+mod adopting;
 mod channels;
 mod connecting;
 mod connections;
@@ -22,7 +24,7 @@ use crate::handle::Handle;
 use crate::id::Id;
 use crate::outbox::Spares;
 use crate::producer::Producer;
-use crate::protocol::Factory;
+use crate::protocol::{Factory, Protocol};
 use crate::sources::Sources;
 use crate::timer::TimerQueue;
 use crate::world::{Clock, World};
@@ -95,10 +97,14 @@ pub(crate) enum Notice {
     ConnectFailed(Id, Error),
     /// Something has happened to a datagram socket: tell its protocol.
     Datagram(Id),
+    /// A connection was let go: tell its protocol, then free its slot.
+    Departed(Id),
     /// The marks on what waits to be sent were crossed: tell the protocol.
     Flow(Id),
     /// A listener was closed: drop its factory, then free its slot.
     Free(Id),
+    /// A connection was adopted: seat its protocol, and tell it.
+    Introduce(Id, Box<dyn Protocol>),
     /// A connection has ended: tell its protocol, then free its slot.
     Lost(Id),
     /// A channel was opened: seat its receiver.

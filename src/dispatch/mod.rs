@@ -5,6 +5,7 @@
 //! the whole of the other; so no callback can reach another callback's object, and none can run
 //! inside another. It is a theorem of the borrow checker, not a convention.
 
+mod adopting;
 mod callback;
 mod channels;
 mod datagrams;
@@ -192,8 +193,10 @@ impl Dispatcher {
             match notice {
                 Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
                 Notice::Datagram(id) => self.tell_datagram(id),
+                Notice::Departed(id) => self.tell_departed(id),
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
+                Notice::Introduce(id, protocol) => self.introduce_adopted(id, protocol),
                 Notice::Lost(id) => self.tell_lost(id),
                 Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
                 Notice::Produce(id, producer) => self.seat_producer(id, producer),

@@ -82,7 +82,7 @@ impl Dispatcher {
                     self.context.enlist(id);
                 }
             }
-            Some(Source::Gone) | None => {}
+            Some(Source::Departed(_) | Source::Gone) | None => {}
         }
         self.settle();
     }
@@ -265,7 +265,7 @@ impl Dispatcher {
         self.outcome(|dispatcher| dispatcher.name_of(owner), "build", built).flatten()
     }
 
-    fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
+    pub(super) fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
         self.seat(id, Owner::Protocol(protocol));
         self.call(id, Callback::ConnectionMade);

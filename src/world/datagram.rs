@@ -76,6 +76,13 @@ impl DatagramSocket {
         Self::new(socket)
     }
 
+    /// A socket that was made elsewhere, and the address of whom it is connected with.
+    #[cfg(unix)]
+    pub(super) fn adopt(socket: Socket) -> io::Result<(Self, Option<Address>)> {
+        let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket()).map(Address::from);
+        Ok((Self::new(socket)?, peer))
+    }
+
     fn open(address: &Address, options: &DatagramOptions) -> io::Result<Socket> {
         let Address::Inet(address) = address;
         let domain = Domain::for_address(*address);

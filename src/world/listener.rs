@@ -3,6 +3,8 @@
 use crate::address::Address;
 use crate::options::ListenOptions;
 use crate::socket_option::SocketOption;
+#[cfg(unix)]
+use crate::world::OwnedFd;
 use crate::world::options::{set_option, set_options};
 use crate::world::{Borrowed, StreamSocket, Watched};
 use mio::Interest;
@@ -38,6 +40,13 @@ impl ListenerSocket {
         Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()), hand_down })
     }
 
+    /// From one that listens and does not block.
+    #[cfg(unix)]
+    pub(super) fn adopt(socket: Socket) -> io::Result<Self> {
+        let socket = mio::net::TcpListener::from_std(socket.into());
+        Ok(Self { socket, hand_down: Vec::new() })
+    }
+
     /// Whether the port could be had by one who does not share it.
     ///
     /// With SO_REUSEPORT a second server of the same user gets the port without an error, and from
@@ -71,6 +80,13 @@ impl ListenerSocket {
 
     pub(crate) fn local_address(&self) -> io::Result<Address> {
         self.socket.local_addr().map(Address::from)
+    }
+}
+
+#[cfg(unix)]
+impl From<ListenerSocket> for OwnedFd {
+    fn from(listener: ListenerSocket) -> Self {
+        listener.socket.into()
     }
 }
 

@@ -4,6 +4,8 @@
 //! through nothing else. They are concrete and thin, so the way to the real system costs nothing;
 //! a simulated world enters here, as a second variant behind the same methods.
 
+#[cfg(unix)]
+mod adopted;
 mod clock;
 mod datagram;
 mod listener;
@@ -37,6 +39,8 @@ pub(crate) use stream::StreamSocket;
 /// A descriptor, lent.
 #[cfg(unix)]
 pub(crate) use std::os::fd::BorrowedFd as Borrowed;
+#[cfg(unix)]
+pub(crate) use std::os::fd::OwnedFd;
 #[cfg(windows)]
 pub(crate) use std::os::windows::io::BorrowedSocket as Borrowed;
 
@@ -114,6 +118,30 @@ impl World {
         options: &DatagramOptions,
     ) -> io::Result<DatagramSocket> {
         DatagramSocket::ping(local, options)
+    }
+
+    /// A socket that listens already.
+    #[cfg(unix)]
+    pub(crate) fn adopt_listener(&self, descriptor: OwnedFd) -> io::Result<ListenerSocket> {
+        adopted::listener(descriptor)
+    }
+
+    /// A socket that is connected already, and its peer's address.
+    #[cfg(unix)]
+    pub(crate) fn adopt_connection(
+        &self,
+        descriptor: OwnedFd,
+    ) -> io::Result<(StreamSocket, Address)> {
+        adopted::connection(descriptor)
+    }
+
+    /// A datagram socket, and whom it is connected with.
+    #[cfg(unix)]
+    pub(crate) fn adopt_datagram(
+        &self,
+        descriptor: OwnedFd,
+    ) -> io::Result<(DatagramSocket, Option<Address>)> {
+        adopted::datagram(descriptor)
     }
 
     /// Has the poll watch a socket, and name it by `id`.

@@ -2,6 +2,8 @@
 
 use crate::address::Address;
 use crate::options::ConnectOptions;
+#[cfg(unix)]
+use crate::world::OwnedFd;
 use crate::world::options::set_options;
 use crate::world::{Borrowed, Watched};
 use mio::Interest;
@@ -43,6 +45,14 @@ const NO_SIGPIPE: i32 = 0;
 impl StreamSocket {
     pub(super) fn new(socket: mio::net::TcpStream) -> Self {
         Self { socket }
+    }
+
+    /// From one that is connected and does not block, with its peer's address.
+    #[cfg(unix)]
+    pub(super) fn adopt(socket: Socket) -> io::Result<(Self, Address)> {
+        let socket = mio::net::TcpStream::from_std(socket.into());
+        let peer = socket.peer_addr()?.into();
+        Ok((Self::new(socket), peer))
     }
 
     /// Whether a read that returns less than was asked for has emptied the socket, so that the
@@ -150,6 +160,13 @@ impl StreamSocket {
 
     pub(crate) fn local_address(&self) -> io::Result<Address> {
         self.socket.local_addr().map(Address::from)
+    }
+}
+
+#[cfg(unix)]
+impl From<StreamSocket> for OwnedFd {
+    fn from(stream: StreamSocket) -> Self {
+        stream.socket.into()
     }
 }
 

@@ -1,0 +1,37 @@
+//! Connections that come from elsewhere, and those that go there.
+
+use crate::Protocol;
+use crate::dispatch::callback::Callback;
+use crate::dispatch::{Dispatcher, drop_guarded};
+use crate::id::Id;
+use crate::logging::TCP;
+use crate::reason::Reason;
+use crate::sources::Source;
+use log::info;
+
+impl Dispatcher {
+    /// Gives a connection that was adopted its protocol.
+    pub(super) fn introduce_adopted(&mut self, id: Id, protocol: Box<dyn Protocol>) {
+        match self.context.peer(id) {
+            Some(peer) => self.introduce(id, protocol, &peer),
+            None => {
+                let name = protocol.type_name();
+                drop_guarded(protocol, name);
+            }
+        }
+    }
+
+    /// Tells the protocol of a connection that was let go.
+    pub(super) fn tell_departed(&mut self, id: Id) {
+        let now = self.context.now();
+        let Some(Source::Departed(departed)) = self.context.sources.get(id) else {
+            return;
+        };
+        let (peer, received, sent) = (&departed.peer, departed.received, departed.sent);
+        let seconds = now.saturating_duration_since(departed.since).as_secs_f64();
+        info!(target: TCP, "{id} {peer} let go ({received} bytes in, {sent} out, {seconds:.3} s)");
+        self.end_producing(id);
+        self.call(id, Callback::ConnectionLost(Reason::Detached));
+        self.free(id);
+    }
+}
