@@ -53,6 +53,8 @@ pub(crate) enum Action {
     Send,
     SetOption,
     Start,
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Watch,
 }
 
 impl Error {
@@ -101,6 +103,10 @@ impl Error {
             }
             (Action::RegisterProducer, AlreadyExists) => {
                 "the connection has one; unregister it first, or write its data after its own"
+            }
+            (Action::Watch, PermissionDenied) => {
+                "the system's poll does not take regular files and directories, which are always \
+                 ready: read it at once, or in a thread"
             }
             (Action::Connect, ConnectionRefused) => "nothing listens there; is the server running?",
             (Action::Connect, TimedOut) => {
@@ -186,6 +192,7 @@ impl fmt::Display for Error {
             Action::Send => "cannot send ",
             Action::SetOption => "cannot set an option of ",
             Action::Start => "cannot start a reactor",
+            Action::Watch => "cannot watch the descriptor",
         })?;
         write!(f, "{}: {}", self.address, Sentence(&self.cause))?;
         match self.advice() {

@@ -108,6 +108,10 @@ mod stream;
 mod timer;
 mod to_address;
 mod transport;
+#[cfg(unix)]
+mod watch;
+#[cfg(unix)]
+mod watcher;
 mod world;
 
 pub use address::Address;
@@ -134,6 +138,10 @@ pub use socket_option::{KeepAlive, SocketOption};
 pub use timer::TimerId;
 pub use to_address::ToAddress;
 pub use transport::Transport;
+#[cfg(unix)]
+pub use watch::Interest;
+#[cfg(unix)]
+pub use watcher::Watcher;
 
 /// The README's code, compiled and run as the rest.
 #[cfg(doctest)]

@@ -83,8 +83,9 @@ impl Reactor {
 
     /// Turns until [`stop`](Context::stop) is called, then ends in order:
     ///
-    /// 1. Listeners close; attempts to connect are given up, and their factories told. Sockets for
-    ///    datagrams send of what waits what they can at once, and close; their protocols are told.
+    /// 1. Listeners close; attempts to connect are given up, and watches end, and who is behind them is
+    ///    told. Sockets for datagrams send of what waits what they can at once, and close; their
+    ///    protocols are told.
     /// 2. From the next turn on no more data is delivered. Connections send what waits, within the
     ///    [grace](Self::set_grace). Those of whom nothing waits end at once.
     /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with

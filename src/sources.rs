@@ -7,6 +7,8 @@ use crate::id::{self, Id};
 use crate::lingering::Lingering;
 use crate::listener::Listener;
 use crate::stream::Stream;
+#[cfg(unix)]
+use crate::watch::Watch;
 use crate::world::{Readiness, Watched};
 use mio::Token;
 use slab::Slab;
@@ -30,6 +32,9 @@ pub(crate) enum Source {
     Listener(Listener),
     /// A connection.
     Stream(Stream),
+    /// A descriptor that others read and write.
+    #[cfg(unix)]
+    Watch(Watch),
 }
 
 impl Source {
@@ -42,6 +47,8 @@ impl Source {
             Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Datagram(datagram) => datagram.readiness |= readiness,
             Self::Departed(_) | Self::Gone | Self::Listener(_) => {}
+            #[cfg(unix)]
+            Self::Watch(_) => {}
         }
     }
 
@@ -54,6 +61,8 @@ impl Source {
             Self::Lingering(lingering) => Some(&mut lingering.socket),
             Self::Listener(listener) => Some(&mut listener.socket),
             Self::Stream(stream) => Some(&mut stream.socket),
+            #[cfg(unix)]
+            Self::Watch(watch) => Some(&mut watch.descriptor),
         }
     }
 }

@@ -88,7 +88,7 @@ impl Context {
     ///
     /// Given the id of a listener, it stops listening, at once; its connections stay. A socket for
     /// datagrams gives what waits a last try, and is closed at once, too. Given the id
-    /// of a connection that is not there yet, it gives the attempt up.
+    /// of a connection that is not there yet, it gives the attempt up; of a watch, it ends it.
     #[doc(alias = "loseConnection")]
     #[doc(alias = "stopListening")]
     #[doc(alias = "stopConnecting")]
@@ -102,6 +102,8 @@ impl Context {
             Some(Source::Datagram(_)) => self.close_datagram(id),
             Some(Source::Listener(_)) => self.close_listener(id),
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
+            #[cfg(unix)]
+            Some(Source::Watch(_)) => self.end_watch(id, Reason::Closed),
             Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
         }
     }
@@ -134,6 +136,8 @@ impl Context {
             Some(Source::Stream(stream)) => stream.is_closing(),
             Some(Source::Datagram(datagram)) => datagram.socket.is_none(),
             Some(Source::Connector(_) | Source::Listener(_)) => false,
+            #[cfg(unix)]
+            Some(Source::Watch(_)) => false,
             Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => true,
         }
     }

@@ -175,6 +175,8 @@ impl Context {
                 Some(Source::Datagram(_)) => self.close_datagram(id),
                 Some(Source::Listener(_)) => self.close_listener(id),
                 Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
+                #[cfg(unix)]
+                Some(Source::Watch(_)) => self.end_watch(id, Reason::Stopped),
                 Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
             }
         }

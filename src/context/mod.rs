@@ -16,6 +16,8 @@ mod raw;
 mod readiness;
 mod sending;
 mod timers;
+#[cfg(unix)]
+mod watching;
 
 use crate::channel::{ChannelId, Receiver};
 use crate::datagram_protocol::DatagramProtocol;
@@ -25,8 +27,12 @@ use crate::id::Id;
 use crate::outbox::Spares;
 use crate::producer::Producer;
 use crate::protocol::{Factory, Protocol};
+#[cfg(unix)]
+use crate::reason::Reason;
 use crate::sources::Sources;
 use crate::timer::TimerQueue;
+#[cfg(unix)]
+use crate::watcher::Watcher;
 use crate::world::{Clock, World};
 use std::collections::VecDeque;
 use std::fmt;
@@ -119,6 +125,12 @@ pub(crate) enum Notice {
     StopProducing(Box<dyn Producer>),
     /// A datagram socket was made: seat its protocol, and have it start.
     Start(Id, Box<dyn DatagramProtocol>),
+    /// A watch has ended: tell its watcher, then free its slot.
+    #[cfg(unix)]
+    Unwatched(Id, Reason),
+    /// A watch has begun: seat its watcher.
+    #[cfg(unix)]
+    Watch(Id, Box<dyn Watcher>),
 }
 
 /// How far the end of a run has come.

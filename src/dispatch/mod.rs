@@ -12,6 +12,8 @@ mod datagrams;
 mod guard;
 mod producing;
 mod serve;
+#[cfg(unix)]
+mod watching;
 
 use crate::channel::{ChannelId, Receiver};
 use crate::context::{Call, Context, Job, Notice};
@@ -25,6 +27,8 @@ use crate::protocol::{Factory, Protocol};
 use crate::reason::Reason;
 use crate::stream::{Flow, Producing, State};
 use crate::transport::Transport;
+#[cfg(unix)]
+use crate::watcher::Watcher;
 use callback::Callback;
 use guard::{Panic, Watch, drop_guarded, guarded};
 use log::info;
@@ -56,6 +60,8 @@ enum Owner {
     Datagram(Box<dyn DatagramProtocol>),
     Factory(Box<dyn Factory>),
     Protocol(Box<dyn Protocol>),
+    #[cfg(unix)]
+    Watcher(Box<dyn Watcher>),
 }
 
 impl Dispatcher {
@@ -204,6 +210,10 @@ impl Dispatcher {
                 Notice::StopProducing(producer) => self.stop_producer(producer),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
                 Notice::Start(id, protocol) => self.start(id, protocol),
+                #[cfg(unix)]
+                Notice::Unwatched(id, reason) => self.tell_unwatched(id, reason),
+                #[cfg(unix)]
+                Notice::Watch(id, watcher) => self.seat(id, Owner::Watcher(watcher)),
             }
         }
     }
@@ -351,6 +361,8 @@ impl Owner {
             Self::Datagram(protocol) => protocol.type_name(),
             Self::Factory(factory) => factory.type_name(),
             Self::Protocol(protocol) => protocol.type_name(),
+            #[cfg(unix)]
+            Self::Watcher(watcher) => watcher.type_name(),
         }
     }
 }

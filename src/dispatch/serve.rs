@@ -82,6 +82,8 @@ impl Dispatcher {
                     self.context.enlist(id);
                 }
             }
+            #[cfg(unix)]
+            Some(Source::Watch(_)) => self.serve_watch(id),
             Some(Source::Departed(_) | Source::Gone) | None => {}
         }
         self.settle();

@@ -8,6 +8,8 @@
 mod adopted;
 mod clock;
 mod datagram;
+#[cfg(unix)]
+mod descriptor;
 mod listener;
 mod multicast;
 mod options;
@@ -30,6 +32,8 @@ use std::net::{IpAddr, SocketAddr};
 
 pub(crate) use clock::Clock;
 pub(crate) use datagram::{Arrived, DatagramSocket};
+#[cfg(unix)]
+pub(crate) use descriptor::{Descriptor, Ready};
 pub(crate) use listener::ListenerSocket;
 pub(crate) use mio::Token;
 pub(crate) use poll::{Event, Poller, Waker};
@@ -142,6 +146,12 @@ impl World {
         descriptor: OwnedFd,
     ) -> io::Result<(DatagramSocket, Option<Address>)> {
         adopted::datagram(descriptor)
+    }
+
+    /// A copy of a descriptor, to be watched.
+    #[cfg(unix)]
+    pub(crate) fn copy(&self, descriptor: Borrowed<'_>) -> io::Result<Descriptor> {
+        Descriptor::new(descriptor)
     }
 
     /// Has the poll watch a socket, and name it by `id`.

@@ -1,0 +1,54 @@
+//! Calling those who watch descriptors.
+
+use crate::context::Context;
+use crate::dispatch::guard::guarded;
+use crate::dispatch::{Dispatcher, Owner};
+use crate::id::Id;
+use crate::logging::REACTOR;
+use crate::reason::Reason;
+use crate::watcher::Watcher;
+use log::debug;
+
+impl Dispatcher {
+    /// Tells a watcher for what its descriptor is ready, each at most once a turn. The descriptor is
+    /// asked anew after each, for a callback may have emptied or filled it.
+    pub(super) fn serve_watch(&mut self, id: Id) {
+        let mut ready = self.context.ready_of(id);
+        if ready.readable {
+            self.call_watcher(id, "readable", |watcher, context| watcher.readable(context, id));
+            self.settle();
+            ready = self.context.ready_of(id);
+        }
+        if ready.writable {
+            self.call_watcher(id, "writable", |watcher, context| watcher.writable(context, id));
+            self.settle();
+            ready = self.context.ready_of(id);
+        }
+        // The poll will not tell again of what has not changed.
+        if ready.readable || ready.writable {
+            self.context.enlist(id);
+        }
+    }
+
+    /// Tells a watcher that its watch has ended.
+    pub(super) fn tell_unwatched(&mut self, id: Id, reason: Reason) {
+        debug!(target: REACTOR, "{id} no longer watched: {reason}");
+        self.call_watcher(id, "lost", |watcher, context| watcher.lost(context, id, reason));
+        self.free(id);
+    }
+
+    fn call_watcher(
+        &mut self,
+        id: Id,
+        name: &'static str,
+        callback: impl FnOnce(&mut dyn Watcher, &mut Context),
+    ) {
+        let Some(Some(Owner::Watcher(watcher))) = self.owners.get_mut(id.slot()) else {
+            return;
+        };
+        let returned = guarded(|| callback(watcher.as_mut(), &mut self.context));
+        if self.outcome(|dispatcher| dispatcher.name_of(id), name, returned).is_none() {
+            self.context.end_watch(id, Reason::Panicked);
+        }
+    }
+}
