@@ -44,6 +44,8 @@ pub(crate) enum Action {
     Leave,
     #[cfg_attr(not(unix), allow(dead_code))]
     Detach,
+    #[cfg_attr(not(all(unix, feature = "systemd")), allow(dead_code))]
+    Inherit,
     Listen,
     OpenPing,
     OpenRaw,
@@ -183,6 +185,7 @@ impl fmt::Display for Error {
             Action::Join => "cannot join ",
             Action::Leave => "cannot leave ",
             Action::Detach => "cannot detach ",
+            Action::Inherit => "cannot take an inherited socket over",
             Action::Listen => "cannot listen on ",
             Action::OpenPing => "cannot open a ping socket ",
             Action::OpenRaw => "cannot open a raw socket ",
@@ -216,8 +219,13 @@ impl fmt::Display for Sentence<'_> {
         let text = self.0.to_string();
         let text = text.split(" (os error").next().unwrap_or_default();
         let mut characters = text.chars();
-        let first = characters.next().into_iter().flat_map(char::to_lowercase);
-        write!(f, "{}{}", first.collect::<String>(), characters.as_str())
+        match characters.next() {
+            // A name, such as LISTEN_FDS, stays as it is.
+            Some(first) if !characters.as_str().starts_with(char::is_uppercase) => {
+                write!(f, "{}{}", first.to_lowercase(), characters.as_str())
+            }
+            _ => f.write_str(text),
+        }
     }
 }
 

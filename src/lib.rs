@@ -68,6 +68,7 @@
 //!
 //! - `signals` (on unless turned off; Unix): `Reactor::stop_on_signals`, by the crates signal-hook
 //!   and signal-hook-mio.
+//! - `systemd` (Unix): `InheritedSockets`, by the crate sd-listen-fds.
 //!
 //! # Platforms
 //!
@@ -90,6 +91,8 @@ mod group;
 pub mod guide;
 mod handle;
 mod id;
+#[cfg(all(unix, feature = "systemd"))]
+mod inherited;
 mod interface;
 mod lingering;
 mod listener;
@@ -128,6 +131,8 @@ pub use file_sender::FileSender;
 pub use group::{GroupHandle, GroupPort, Member, ReactorGroup};
 pub use handle::{Handle, ReactorGone};
 pub use id::Id;
+#[cfg(all(unix, feature = "systemd"))]
+pub use inherited::InheritedSockets;
 pub use interface::Interface;
 pub use options::{ConnectOptions, ListenOptions};
 pub use producer::Producer;

@@ -194,7 +194,7 @@ impl Context {
     }
 
     /// Ends the run, in order: listeners close, connections send what waits, each protocol hears
-    /// `connection_lost` with [`Reason::Stopped`](crate::Reason::Stopped), and
+    /// `connection_lost` with [`Stopped`](crate::Reason::Stopped), and
     /// [`Reactor::run`](crate::Reactor::run) returns. See there. If this reactor is of a
     /// [`ReactorGroup`](crate::ReactorGroup), the run of all ends.
     ///

@@ -10,6 +10,8 @@ mod clock;
 mod datagram;
 #[cfg(unix)]
 mod descriptor;
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) mod inherited;
 mod listener;
 mod multicast;
 mod options;
