@@ -26,7 +26,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 11] = [
+const PROGRAMS: [&str; 13] = [
     "chat",
     "chat_client",
     "clock",
@@ -36,18 +36,21 @@ const PROGRAMS: [&str; 11] = [
     "multicast",
     "ping",
     "proxy",
+    "send_file",
+    "tail",
     "udp_echo",
     "worker",
 ];
 
 /// How each server is run on a port that the system chooses.
-const SERVERS: [(&str, &[&str]); 7] = [
+const SERVERS: [(&str, &[&str]); 8] = [
     ("chat", &["--listen", "127.0.0.1:0"]),
     ("chat", &["--listen", "127.0.0.1:0", "--reactors", "3"]),
     ("clock", &["--listen", "127.0.0.1:0"]),
     ("echo", &["127.0.0.1:0"]),
     ("echo", &["127.0.0.1:0", "--reactors", "3"]),
     ("proxy", &["--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"]),
+    ("tail", &["Cargo.toml", "127.0.0.1:0"]),
     ("worker", &["--listen", "127.0.0.1:0"]),
 ];
 
@@ -189,7 +192,17 @@ fn dead_address() -> String {
 
 #[test]
 fn demos_end_by_themselves() {
-    let demos = ["chat", "clock", "connect", "echo_client", "proxy", "udp_echo", "worker"];
+    let demos = [
+        "chat",
+        "clock",
+        "connect",
+        "echo_client",
+        "proxy",
+        "send_file",
+        "tail",
+        "udp_echo",
+        "worker",
+    ];
     // One beside the other, for most of their time they wait.
     let running = demos.map(|name| (name, Program::serve(name, &["--demo"])));
     for (name, (mut program, address)) in running {
@@ -223,7 +236,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 13] = [
+    let cases: [(&str, &[&str], i32, &str); 16] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
@@ -236,6 +249,9 @@ fn what_is_missing_or_malformed_is_said() {
         ("ping", &[], 2, "HOST"),
         ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
         ("proxy", &[], 2, "--to"),
+        ("send_file", &[], 2, "FILE"),
+        ("send_file", &["nowhere/nothing"], 1, "nowhere/nothing"),
+        ("tail", &["nowhere/nothing"], 1, "nowhere/nothing"),
         ("udp_echo", &["localhost:0"], 1, "not an address in digits"),
     ];
     for (name, arguments, code, message) in cases {
@@ -527,4 +543,68 @@ fn ping_counts_as_the_systems_does() {
     let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.output.contains("100% packet loss"), "{end:?}");
+}
+
+#[test]
+fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
+    let path = program("send_file"); // A long one: itself.
+    let expected = std::fs::read(&path).unwrap();
+    let (mut server, address) =
+        Program::serve("send_file", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let mut slow = TcpStream::connect(&address).unwrap();
+    let gone = TcpStream::connect(&address).unwrap();
+    let script = format!("exec socat -u TCP:{address} -");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => assert!(output.stdout == expected),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    let mut quick = Vec::new();
+    TcpStream::connect(&address).unwrap().read_to_end(&mut quick).unwrap();
+    assert!(quick == expected);
+    drop(gone);
+    let mut late = Vec::new();
+    slow.read_to_end(&mut late).unwrap();
+    assert!(late == expected);
+    server.read_until(&format!("all {} bytes sent", expected.len()));
+    server.read_until("not all was sent");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
+    let folder = std::env::temp_dir().join(format!("ropewalk-tail-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("log");
+    std::fs::write(&path, "old news\n").unwrap();
+    let add = |text: &str| {
+        let mut file = File::options().append(true).create(true).open(&path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let mut clients = [(); 2].map(|()| BufReader::new(TcpStream::connect(&address).unwrap()));
+    server.read_until("looks on");
+    server.read_until("looks on");
+    let mut expect = |text: &str| {
+        for client in &mut clients {
+            let mut line = String::new();
+            client.read_line(&mut line).unwrap();
+            assert_eq!(line, text);
+        }
+    };
+    add("one\n");
+    expect("one\n");
+    std::fs::rename(&path, folder.join("log.1")).unwrap();
+    add("two, of a new file\n");
+    expect("two, of a new file\n");
+    std::fs::write(&path, "three\n").unwrap();
+    expect("three\n");
+    // Much at once: it is passed on in pieces.
+    let many = (0..50_000).map(|number| format!("{number}\n")).collect::<String>();
+    add(&many);
+    many.lines().for_each(|line| expect(&format!("{line}\n")));
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
 }

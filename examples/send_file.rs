@@ -1,0 +1,151 @@
+//! Sends a file to whoever connects, by the kernel, and holds no more of it in memory than a piece.
+//!
+//!     cargo run --example send_file FILE 127.0.0.1:7014
+//!
+//! Fetch it in another terminal, with whatever speaks TCP:
+//!
+//!     nc 127.0.0.1 7014 > copy
+//!     socat -u TCP:127.0.0.1:7014 CREATE:copy
+//!
+//! It tells how far each one has come. Stop a client (Ctrl-Z) and let it go on (fg): it is waited for,
+//! and nobody else is held up. If the file cannot be read to its end, the connection is reset, so
+//! that nobody takes a part for the whole.
+//!
+//! Options:
+//!
+//!     FILE       what to send
+//!     HOST:PORT  where to listen (127.0.0.1:7014; port 0 lets the system choose)
+//!     --demo     sends this very program to a client in the same reactor; ends by itself
+//!     --help     this text
+
+#[path = "support/stdout.rs"]
+mod stdout;
+mod support;
+
+use lexopt::prelude::*;
+use ropewalk::{FileSender, Protocol, Reactor, Reason, Transport};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use stdout::say;
+use support::Failure;
+
+/// A line of progress after so many bytes.
+const STEP: u64 = 100_000_000;
+
+/// Sends the file once.
+struct Download(PathBuf);
+
+impl Protocol for Download {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        let id = transport.id();
+        say(format_args!("{id} {} has come", transport.peer()));
+        let file = match File::open(&self.0) {
+            Ok(file) => file,
+            Err(error) => {
+                say(format_args!("{id} {}: {error}", self.0.display()));
+                return transport.abort();
+            }
+        };
+        let (begin, mut next) = (Instant::now(), STEP);
+        let sender = FileSender::new(file)
+            .on_progress(move |_, sent| {
+                if sent >= next {
+                    next = sent + STEP;
+                    say(format_args!("{id} {sent} bytes so far"));
+                }
+            })
+            .on_done(move |_, result| match result {
+                Ok(sent) => {
+                    let seconds = begin.elapsed().as_secs_f64();
+                    let rate = sent as f64 / 1e6 / seconds;
+                    say(format_args!("{id} all {sent} bytes sent, {rate:.0} MB/s"));
+                }
+                Err(error) => say(format_args!("{id} not all was sent: {error}")),
+            });
+        let registered = transport.register_pull_producer(sender);
+        registered.expect("it is the first");
+        transport.close(); // Once the file has been sent.
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+        say(format_args!("{} {reason}", transport.id()));
+    }
+}
+
+/// The demo's client: compares what comes with the file.
+struct Check {
+    expected: Vec<u8>,
+    received: usize,
+}
+
+impl Protocol for Check {
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        let end = self.received + data.len();
+        if self.expected.get(self.received..end) != Some(data) {
+            say(format_args!("client: what has come is not what is in the file"));
+            return transport.abort();
+        }
+        self.received = end;
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+        let all = self.received == self.expected.len();
+        let word = if all { "as it is in the file" } else { "which is not all" };
+        say(format_args!("client: {} bytes, {word} ({reason})", self.received));
+        transport.context().stop();
+    }
+}
+
+fn main() -> ExitCode {
+    support::main(include_str!("send_file.rs"), |mut arguments| {
+        let (mut values, mut demo) = (Vec::new(), false);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("demo") => demo = true,
+                Value(value) if values.len() < 2 => values.push(value),
+                argument => return Err(support::other(argument)),
+            }
+        }
+        let mut values = values.into_iter();
+        let path = match values.next() {
+            Some(path) => PathBuf::from(path),
+            None if demo => std::env::current_exe().map_err(|error| {
+                Failure::Run(format!("where this program is cannot be told: {error}"))
+            })?,
+            None => return Err(Failure::Usage("there is no FILE to send".to_owned())),
+        };
+        let listen = match values.next() {
+            Some(address) => address.string()?,
+            None if demo => "127.0.0.1:0".to_owned(),
+            None => "127.0.0.1:7014".to_owned(),
+        };
+        support::log_from("warn");
+        run(&path, &listen, demo)
+    })
+}
+
+fn run(path: &Path, listen: &str, demo: bool) -> Result<(), Failure> {
+    let trouble = |error| Failure::Run(format!("{}: {error}", path.display()));
+    // Better now than when the first client comes.
+    let length = File::open(path).and_then(|file| file.metadata()).map_err(trouble)?.len();
+    let mut reactor = Reactor::new()?;
+    reactor.stop_on_signals()?;
+    let served = path.to_owned();
+    let port = reactor.listen_tcp(listen, move || Download(served.clone()))?;
+    let address = port.address();
+    say(format_args!("listening on {address}"));
+    say(format_args!("who connects is sent {} ({length} bytes)", path.display()));
+    if demo {
+        let expected = std::fs::read(path).map_err(trouble)?;
+        let mut check = Some(Check { expected, received: 0 });
+        let client = move || check.take().expect("a client connects once");
+        reactor.context().connect_tcp(address, client)?;
+    } else {
+        say(format_args!("fetch it with: socat -u TCP:{address} CREATE:copy"));
+    }
+    Ok(reactor.run()?)
+}
