@@ -1,5 +1,7 @@
 //! Where a socket is bound or connected to.
 
+#[cfg(unix)]
+use crate::unix_address::UnixAddress;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -23,6 +25,9 @@ use std::option;
 pub enum Address {
     /// An IPv4 or IPv6 address and a port.
     Inet(SocketAddr),
+    /// The name of a Unix socket.
+    #[cfg(unix)]
+    Unix(UnixAddress),
 }
 
 impl Address {
@@ -30,6 +35,17 @@ impl Address {
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(address) => Some(*address),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The name of a Unix socket, where it is one.
+    #[cfg(unix)]
+    pub fn unix(&self) -> Option<&UnixAddress> {
+        match self {
+            Self::Inet(_) => None,
+            Self::Unix(address) => Some(address),
         }
     }
 
@@ -50,10 +66,19 @@ impl From<SocketAddr> for Address {
     }
 }
 
+#[cfg(unix)]
+impl From<UnixAddress> for Address {
+    fn from(address: UnixAddress) -> Self {
+        Self::Unix(address)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inet(address) => address.fmt(f),
+            #[cfg(unix)]
+            Self::Unix(address) => address.fmt(f),
         }
     }
 }

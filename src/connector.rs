@@ -9,7 +9,7 @@ use crate::timer::TimerId;
 use crate::world::{Readiness, StreamSocket};
 use std::collections::VecDeque;
 use std::io;
-use std::net::SocketAddr;
+use std::time::Duration;
 
 /// A connection in the making: one address of a name after the other, until one answers.
 #[derive(Debug)]
@@ -19,13 +19,17 @@ pub(crate) struct Connector {
     /// The system has refused even to begin the first attempt, for this reason.
     pub(crate) refused: Option<io::Error>,
     /// Where the attempt under way, or the last one, goes.
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     /// The addresses not tried yet.
-    pub(crate) remaining: VecDeque<SocketAddr>,
+    pub(crate) remaining: VecDeque<Address>,
     /// Ends the whole when it fires.
     pub(crate) timer: TimerId,
     /// How to connect.
     pub(crate) options: ConnectOptions,
+    /// Whether the connection takes descriptors.
+    pub(crate) takes_descriptors: bool,
+    /// How long to wait for room in the queue of a listener that was full.
+    pub(crate) patience: Duration,
     /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,
     pub(crate) write_side: WriteSide,
@@ -46,6 +50,10 @@ impl Connector {
     }
 
     pub(crate) fn error(&self, cause: io::Error) -> Error {
+        #[cfg(unix)]
+        if let Address::Unix(address) = &self.address {
+            return Error::new(Action::ConnectUnix, address.to_string(), cause);
+        }
         Error::new(Action::Connect, self.address.to_string(), cause)
     }
 }

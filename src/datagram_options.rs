@@ -1,6 +1,8 @@
 //! How to send and receive datagrams, where the defaults do not suit.
 
 use crate::socket_option::SocketOption;
+#[cfg(unix)]
+use crate::unix_options::FileOptions;
 
 /// More than any system sends in one datagram.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -21,6 +23,8 @@ pub struct DatagramOptions {
     /// In the order in which they are set.
     pub(crate) options: Vec<SocketOption>,
     pub(crate) header_included: bool,
+    #[cfg(unix)]
+    pub(crate) file: FileOptions,
 }
 
 impl DatagramOptions {
@@ -32,6 +36,8 @@ impl DatagramOptions {
             queue_bytes: 1024 * 1024,
             options: Vec::new(),
             header_included: false,
+            #[cfg(unix)]
+            file: FileOptions::new(),
         }
     }
 
@@ -110,6 +116,16 @@ impl DatagramOptions {
     #[must_use]
     pub fn header_included(mut self, included: bool) -> Self {
         self.header_included = included;
+        self
+    }
+
+    /// The permissions of the file of a [Unix socket](crate::Context::listen_unix_datagram), such as
+    /// `0o660`: what the process's umask leaves of `0o777` unless set (unix(7)). On Linux it takes
+    /// the permission to write to the file to send there.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.file.mode = Some(mode & 0o7777);
         self
     }
 }

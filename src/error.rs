@@ -40,6 +40,8 @@ pub(crate) enum Action {
     #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
     CatchSignals,
     Connect,
+    #[cfg_attr(not(unix), allow(dead_code))]
+    ConnectUnix,
     Join,
     Leave,
     #[cfg_attr(not(unix), allow(dead_code))]
@@ -47,12 +49,17 @@ pub(crate) enum Action {
     #[cfg_attr(not(all(unix, feature = "systemd")), allow(dead_code))]
     Inherit,
     Listen,
+    #[cfg_attr(not(unix), allow(dead_code))]
+    ListenUnix,
     OpenPing,
     OpenRaw,
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Pass,
     Poll,
     RegisterProducer,
     Receive,
     Send,
+    SendUnix,
     SetOption,
     Start,
     #[cfg_attr(not(unix), allow(dead_code))]
@@ -91,6 +98,9 @@ impl Error {
         }
         if self.action == Action::Join {
             return self.advice_on_joining();
+        }
+        if let Action::ConnectUnix | Action::ListenUnix | Action::SendUnix = self.action {
+            return self.advice_on_unix();
         }
         Some(match (self.action, self.kind()) {
             (Action::Listen, AddrInUse) => {
@@ -140,6 +150,43 @@ impl Error {
             _ => return None,
         })
     }
+
+    /// On the names of Unix sockets.
+    fn advice_on_unix(&self) -> Option<&'static str> {
+        use io::ErrorKind::*;
+        Some(match (self.action, self.kind()) {
+            (_, InvalidInput) if self.cause.raw_os_error().is_none() => {
+                "choose another; a path may be relative to the working directory"
+            }
+            (Action::ListenUnix, AddrInUse) => {
+                "another program has that name; stop it, or choose another name"
+            }
+            (Action::ListenUnix, AlreadyExists) => {
+                "it is left alone; choose another path, or remove it yourself"
+            }
+            (Action::ListenUnix, NotFound) => "its directory has to be made first",
+            (Action::ListenUnix, PermissionDenied) => {
+                "this user has to be allowed to write to the directory, and to what another left \
+                 there; choose a directory of its own"
+            }
+            (Action::SendUnix, _) if self.cause.raw_os_error() == Some(TOO_LONG) => {
+                "it may be as long as the send buffer; raise that with `send_buffer_size`"
+            }
+            (Action::SendUnix, WouldBlock) => "send less, or wait for `resume_writing`",
+            (Action::ConnectUnix | Action::SendUnix, ConnectionRefused) => {
+                "nobody listens there any more; is the server running?"
+            }
+            (Action::ConnectUnix | Action::SendUnix, NotFound) => {
+                "no such socket; is the server running?"
+            }
+            (Action::ConnectUnix | Action::SendUnix, PermissionDenied) => {
+                "this user has to be allowed to write to the socket's file, and to enter its \
+                 directory"
+            }
+            (Action::ConnectUnix, TimedOut) => "the server's queue was full all the time",
+            _ => return None,
+        })
+    }
 }
 
 impl Error {
@@ -181,18 +228,19 @@ impl fmt::Display for Error {
         f.write_str(match self.action {
             Action::Adopt => "cannot adopt ",
             Action::CatchSignals => "cannot catch signals",
-            Action::Connect => "cannot connect to ",
+            Action::Connect | Action::ConnectUnix => "cannot connect to ",
             Action::Join => "cannot join ",
             Action::Leave => "cannot leave ",
             Action::Detach => "cannot detach ",
             Action::Inherit => "cannot take an inherited socket over",
-            Action::Listen => "cannot listen on ",
+            Action::Listen | Action::ListenUnix => "cannot listen on ",
             Action::OpenPing => "cannot open a ping socket ",
             Action::OpenRaw => "cannot open a raw socket ",
+            Action::Pass => "cannot pass descriptors to ",
             Action::Poll => "cannot wait for events",
             Action::RegisterProducer => "cannot register a producer for ",
             Action::Receive => "cannot receive on ",
-            Action::Send => "cannot send ",
+            Action::Send | Action::SendUnix => "cannot send ",
             Action::SetOption => "cannot set an option of ",
             Action::Start => "cannot start a reactor",
             Action::Watch => "cannot watch the descriptor",

@@ -32,6 +32,8 @@
 //! | say what happens to a connection | [`Protocol`] |
 //! | write, close, pause in a callback | [`Transport`] |
 //! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
+//! | connect within this machine | [`Context::listen_unix`], [`Context::connect_unix`] |
+//! | pass open files and sockets to another process | [`Transport::send_descriptors`] |
 //! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
@@ -79,10 +81,14 @@ mod address;
 mod channel;
 mod connector;
 mod context;
+#[cfg(unix)]
+mod credentials;
 mod datagram;
 mod datagram_options;
 mod datagram_protocol;
 mod datagram_transport;
+#[cfg(unix)]
+mod descriptors;
 mod detached;
 mod dispatch;
 mod error;
@@ -111,6 +117,9 @@ mod stream;
 mod timer;
 mod to_address;
 mod transport;
+mod unix_address;
+#[cfg(unix)]
+mod unix_options;
 #[cfg(unix)]
 mod watch;
 #[cfg(unix)]
@@ -120,6 +129,8 @@ mod world;
 pub use address::Address;
 pub use channel::Sender;
 pub use context::{Context, IpProtocol, Port};
+#[cfg(unix)]
+pub use credentials::Credentials;
 pub use datagram::DatagramCounts;
 pub use datagram_options::DatagramOptions;
 pub use datagram_protocol::DatagramProtocol;
@@ -143,6 +154,9 @@ pub use socket_option::{KeepAlive, SocketOption};
 pub use timer::TimerId;
 pub use to_address::ToAddress;
 pub use transport::Transport;
+pub use unix_address::UnixAddress;
+#[cfg(unix)]
+pub use unix_options::{UnixConnectOptions, UnixListenOptions};
 #[cfg(unix)]
 pub use watch::Interest;
 #[cfg(unix)]

@@ -1,5 +1,7 @@
 //! What waits to be sent. Floor 0: bytes in, slices out, no I/O.
 
+#[cfg(unix)]
+use crate::descriptors::{OwnedFd, Passing};
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
@@ -12,7 +14,8 @@ const BUFFER_SIZE: usize = 64 * 1024;
 /// and a tail.
 pub(crate) const SLICES: usize = 5;
 
-/// The bytes that one connection has been given to send and the system has not taken yet.
+/// The bytes that one connection has been given to send and the system has not taken yet, and the
+/// descriptors that go with them.
 ///
 /// An empty outbox holds no memory: its buffers come from [`Spares`] and go back there.
 #[derive(Debug, Default)]
@@ -24,13 +27,23 @@ pub(crate) struct Outbox {
 /// The buffers of an outbox in which something waits.
 #[derive(Debug, Default)]
 struct Buffers {
-    /// The front buffer. It stands outside the deque because nearly always it is the only one.
+    /// The front buffer. It stands by itself because nearly always it is all there is.
     first: Vec<u8>,
-    rest: VecDeque<Vec<u8>>,
+    /// What else there is.
+    rest: Option<Box<Rest>>,
     /// How many bytes of `first` the system has taken.
     sent: usize,
     /// How many bytes wait, all buffers together.
     waiting: usize,
+}
+
+/// What hardly any outbox has: it stays until all is sent.
+#[derive(Debug, Default)]
+struct Rest {
+    /// The other buffers.
+    buffers: VecDeque<Vec<u8>>,
+    #[cfg(unix)]
+    passing: Passing,
 }
 
 impl Outbox {
@@ -50,33 +63,88 @@ impl Outbox {
         }
     }
 
+    /// Takes descriptors to be sent with the first byte of `data`, of which there is one at least.
+    #[cfg(unix)]
+    pub(crate) fn push_with(
+        &mut self,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+        spares: &mut Spares,
+    ) {
+        debug_assert!(!data.is_empty());
+        let buffers = self.buffers.get_or_insert_with(|| spares.take());
+        let before = buffers.waiting;
+        buffers.rest.get_or_insert_default().passing.push(before, data.len(), descriptors);
+        buffers.push(data);
+    }
+
+    /// The descriptors that wait to be sent, if there are any.
+    #[cfg(unix)]
+    pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
+        let passing = &mut self.buffers.as_mut()?.rest.as_mut()?.passing;
+        (passing.waiting() > 0).then_some(passing)
+    }
+
+    /// How many descriptors wait to be sent.
+    #[cfg(unix)]
+    pub(crate) fn descriptors_waiting(&self) -> usize {
+        let rest = self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref());
+        rest.map_or(0, |rest| rest.passing.waiting())
+    }
+
+    /// Those that go with the first byte that waits.
+    #[cfg(unix)]
+    pub(crate) fn descriptors_at_front(&self) -> &[OwnedFd] {
+        match self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref()) {
+            Some(rest) => rest.passing.at_front(),
+            None => &[],
+        }
+    }
+
     /// The bytes at the front, when they are all that waits.
     #[inline(always)]
     pub(crate) fn only_slice(&self) -> Option<&[u8]> {
         match &self.buffers {
-            Some(buffers) if buffers.rest.is_empty() => Some(buffers.front()),
+            Some(buffers) if buffers.rest.is_none() => Some(buffers.front()),
             Some(_) => None,
             None => Some(&[]),
         }
     }
 
     /// Fills `slices` with the bytes at the front, in order, then `tail`; returns how many slices
-    /// were filled. `tail` is left out when the slices before it do not reach the end.
+    /// were filled. `tail` is left out when the slices before it do not reach the end. They end where
+    /// a message with descriptors begins, or ends.
     pub(crate) fn slices<'a>(
         &'a self,
         tail: &'a [u8],
         slices: &mut [IoSlice<'a>; SLICES],
     ) -> usize {
         let waiting = self.buffers.iter().flat_map(|buffers| {
-            std::iter::once(buffers.front()).chain(buffers.rest.iter().map(Vec::as_slice))
+            let others = buffers.rest.iter().flat_map(|rest| &rest.buffers);
+            std::iter::once(buffers.front()).chain(others.map(Vec::as_slice))
         });
         let all = waiting.chain(std::iter::once(tail)).filter(|bytes| !bytes.is_empty());
+        let mut reach = self.reach();
         let mut filled = 0;
         for (slot, bytes) in slices.iter_mut().zip(all) {
+            let bytes = &bytes[..bytes.len().min(reach)];
+            reach -= bytes.len();
+            if bytes.is_empty() {
+                break;
+            }
             *slot = IoSlice::new(bytes);
             filled += 1;
         }
         filled
+    }
+
+    /// How many bytes one write may send.
+    fn reach(&self) -> usize {
+        #[cfg(unix)]
+        if let Some(rest) = self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref()) {
+            return rest.passing.reach();
+        }
+        usize::MAX
     }
 
     /// Forgets the first `count` bytes, which the system has taken.
@@ -106,7 +174,7 @@ impl Buffers {
     #[inline(always)]
     fn push(&mut self, data: &[u8]) {
         self.waiting += data.len();
-        if self.rest.is_empty() && self.first.len() + data.len() <= BUFFER_SIZE {
+        if self.rest.is_none() && self.first.len() + data.len() <= BUFFER_SIZE {
             self.first.extend_from_slice(data);
         } else {
             self.spread(data);
@@ -125,13 +193,14 @@ impl Buffers {
     }
 
     fn last_with_room(&mut self) -> &mut Vec<u8> {
-        if self.rest.is_empty() && self.first.len() < BUFFER_SIZE {
+        let others = &mut self.rest.get_or_insert_default().buffers;
+        if others.is_empty() && self.first.len() < BUFFER_SIZE {
             return &mut self.first;
         }
-        if self.rest.back().is_none_or(|last| last.len() == BUFFER_SIZE) {
-            self.rest.push_back(Vec::new());
+        if others.back().is_none_or(|last| last.len() == BUFFER_SIZE) {
+            others.push_back(Vec::new());
         }
-        self.rest.back_mut().expect("a buffer was pushed if there was none")
+        others.back_mut().expect("a buffer was pushed if there was none")
     }
 
     #[inline(always)]
@@ -149,9 +218,7 @@ impl Buffers {
     #[inline(always)]
     fn clear(&mut self) {
         self.first.clear();
-        if self.rest.capacity() > 0 {
-            self.rest = VecDeque::new();
-        }
+        self.rest = None;
         (self.sent, self.waiting) = (0, 0);
     }
 
@@ -160,10 +227,14 @@ impl Buffers {
     fn advance(&mut self, count: usize) {
         self.waiting -= count;
         self.sent += count;
+        let Some(rest) = &mut self.rest else {
+            return; // More waits than was taken, and it is here.
+        };
+        #[cfg(unix)]
+        rest.passing.advance(count);
         while self.sent >= self.first.len() {
             self.sent -= self.first.len();
-            // More waits than was taken, so there is a next one.
-            self.first = self.rest.pop_front().unwrap_or_default();
+            self.first = rest.buffers.pop_front().unwrap_or_default();
         }
     }
 }
@@ -242,7 +313,7 @@ mod tests {
         outbox.push(b"more", &mut spares);
         outbox.advance(5, &mut spares);
         assert!(outbox.is_empty() && outbox.buffers.is_none());
-        assert!(spares.buffers.iter().all(|buffers| buffers.rest.capacity() == 0));
+        assert!(spares.buffers.iter().all(|buffers| buffers.rest.is_none()));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use crate::address::Address;
 use crate::context::Context;
+#[cfg(unix)]
+use crate::descriptors::OwnedFd;
 use crate::error::Error;
 use crate::id::Id;
 use crate::reason::Reason;
@@ -15,6 +17,7 @@ use std::any::type_name;
 /// ```text
 /// connection_made                            first, once
 ///   data_received                            any number of times, until
+///   descriptors_received                     in its stead, where descriptors came with the data
 ///   eof_received                             at most once; no data after it
 ///   eof_noticed                              before it, while reading is paused
 ///   reading_resumed                          after each resume that follows a pause
@@ -56,6 +59,67 @@ pub trait Protocol: 'static {
     /// network has made of it. It is lent for this call.
     #[doc(alias = "dataReceived")]
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]);
+
+    /// The peer has sent `data`, as for [`data_received`](Self::data_received), and passed
+    /// `descriptors` with it: of a Unix socket for which
+    /// [that was wanted](crate::UnixListenOptions::descriptors).
+    ///
+    /// They come in the order in which they were passed, never later than the bytes with which they
+    /// were sent, and no byte sent after those is in `data`. Bytes sent before may be, so
+    /// a protocol has to say in its own words where descriptors belong, or how many to expect. Whatever is not
+    /// kept is closed when it is dropped; unless overridden this closes all of them, and hands `data` to
+    /// `data_received`.
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    /// use std::{fs::File, io::Write, os::fd::OwnedFd};
+    ///
+    /// /// Writes down what it is told, in the file that it was given last.
+    /// struct Scribe(Option<File>);
+    ///
+    /// impl Protocol for Scribe {
+    ///     fn descriptors_received(
+    ///         &mut self,
+    ///         transport: &mut Transport<'_>,
+    ///         data: &[u8],
+    ///         descriptors: Vec<OwnedFd>,
+    ///     ) {
+    ///         self.0 = descriptors.into_iter().last().map(File::from);
+    ///         self.data_received(transport, data);
+    ///     }
+    ///
+    ///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+    ///         let written = self.0.as_mut().is_some_and(|file| file.write_all(data).is_ok());
+    ///         if !written {
+    ///             transport.abort();
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "fileDescriptorReceived")]
+    #[doc(alias = "SCM_RIGHTS")]
+    fn descriptors_received(
+        &mut self,
+        transport: &mut Transport<'_>,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        drop(descriptors);
+        self.data_received(transport, data);
+    }
+
+    /// The peer has passed descriptors that are lost: this process could have no more of them
+    /// (`ulimit -n`). It comes just before the data with which they were sent, and what could be had
+    /// of them.
+    ///
+    /// Unless overridden this aborts the connection, since from here on the two sides are not of one
+    /// mind about which descriptor is which.
+    #[cfg(unix)]
+    #[doc(alias = "MSG_CTRUNC")]
+    fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
+        transport.abort();
+    }
 
     /// The peer has ended its side: it sends nothing more, and may still read.
     ///
@@ -148,6 +212,21 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         (**self).data_received(transport, data);
+    }
+
+    #[cfg(unix)]
+    fn descriptors_received(
+        &mut self,
+        transport: &mut Transport<'_>,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        (**self).descriptors_received(transport, data, descriptors);
+    }
+
+    #[cfg(unix)]
+    fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
+        (**self).descriptors_lost(transport);
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {

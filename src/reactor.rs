@@ -11,6 +11,8 @@ use crate::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::signals::Signals;
 use crate::to_address::ToAddress;
+#[cfg(unix)]
+use crate::unix_address::UnixAddress;
 use crate::world::{Event, Poller};
 use log::{info, warn};
 use std::fmt;
@@ -251,6 +253,34 @@ impl Reactor {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         self.context().listen_udp(address, protocol)
+    }
+
+    /// [`Context::listen_unix`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    pub fn listen_unix(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.context().listen_unix(address, factory)
+    }
+
+    /// [`Context::connect_unix`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    pub fn connect_unix(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.context().connect_unix(address, factory)
     }
 
     /// All else that can be asked of a reactor: timers, other options, connections by their ids.

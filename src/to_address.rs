@@ -1,6 +1,8 @@
 //! What can be written where an address is wanted that must not be looked up.
 
 use crate::address::Address;
+#[cfg(unix)]
+use crate::unix_address::UnixAddress;
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -37,6 +39,13 @@ impl<T: ToAddress + ?Sized> ToAddress for &T {
 impl ToAddress for Address {
     fn to_address(&self) -> io::Result<Address> {
         Ok(self.clone())
+    }
+}
+
+#[cfg(unix)]
+impl ToAddress for UnixAddress {
+    fn to_address(&self) -> io::Result<Address> {
+        Ok(Address::Unix(self.clone()))
     }
 }
 

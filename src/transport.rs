@@ -2,6 +2,10 @@
 
 use crate::address::Address;
 use crate::context::Context;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::credentials::Credentials;
+#[cfg(unix)]
+use crate::descriptors::OwnedFd;
 #[cfg(unix)]
 use crate::detached::Detached;
 use crate::error::Error;
@@ -156,6 +160,30 @@ impl<'a> Transport<'a> {
     pub fn unregister_producer(&mut self) {
         let id = self.id;
         self.context().unregister_producer(id);
+    }
+
+    /// Sends `data`, and passes `descriptors` with its first byte: see
+    /// [`Context::send_descriptors`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    #[doc(alias = "sendFileDescriptor")]
+    pub fn send_descriptors(
+        &mut self,
+        data: &[u8],
+        descriptors: impl IntoIterator<Item = impl Into<OwnedFd>>,
+    ) -> Result<(), Error> {
+        let id = self.id;
+        self.context().send_descriptors(id, data, descriptors)
+    }
+
+    /// Who the peer was when it connected, or began to listen, if this is a Unix socket (Linux:
+    /// SO_PEERCRED, unix(7)).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn peer_credentials(&self) -> Option<Credentials> {
+        self.context.peer_credentials(self.id)
     }
 
     /// Ends our side once all that was written has been sent; the peer sees the end of the data and

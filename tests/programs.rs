@@ -26,19 +26,21 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 15] = [
     "chat",
     "chat_client",
     "clock",
     "connect",
     "echo",
     "echo_client",
+    "fd_passing",
     "multicast",
     "ping",
     "proxy",
     "send_file",
     "tail",
     "udp_echo",
+    "unix_echo",
     "worker",
 ];
 
@@ -236,7 +238,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 16] = [
+    let cases: [(&str, &[&str], i32, &str); 21] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
@@ -244,6 +246,8 @@ fn what_is_missing_or_malformed_is_said() {
         ("connect", &["nonsense"], 1, "HOST:PORT"),
         ("echo", &["nonsense"], 1, "HOST:PORT"),
         ("echo", &["--reactors", "0"], 2, "zero"),
+        ("fd_passing", &["/tmp/x"], 2, "--serve"),
+        ("fd_passing", &["--get", "x", "/nowhere"], 1, "no such socket"),
         ("multicast", &["--group", "nonsense"], 2, "nonsense"),
         ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
         ("ping", &[], 2, "HOST"),
@@ -253,6 +257,9 @@ fn what_is_missing_or_malformed_is_said() {
         ("send_file", &["nowhere/nothing"], 1, "nowhere/nothing"),
         ("tail", &["nowhere/nothing"], 1, "nowhere/nothing"),
         ("udp_echo", &["localhost:0"], 1, "not an address in digits"),
+        ("unix_echo", &[], 2, "PATH"),
+        ("unix_echo", &["--mode", "999", "/tmp/x"], 2, "999"),
+        ("unix_echo", &["/nowhere/x.sock"], 1, "directory has to be made"),
     ];
     for (name, arguments, code, message) in cases {
         let end = run(name, arguments);
@@ -607,4 +614,153 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
     std::fs::remove_dir_all(&folder).unwrap();
+}
+/// A folder of its own for a test's sockets.
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("ropewalk-{name}-{}", std::process::id()));
+    std::fs::create_dir(&path).unwrap();
+    path
+}
+
+/// Whether there is a Python that can pass descriptors (3.9); if not, it is said.
+fn has_python() -> bool {
+    let script = "import socket; socket.recv_fds";
+    let mut command = Command::new("python3");
+    let status = command.args(["-c", script]).stderr(Stdio::null()).status();
+    let there = status.is_ok_and(|status| status.success());
+    if !there {
+        println!("skipped: there is no python3 here, or it is old");
+    }
+    there
+}
+
+/// What a Python script prints, or nothing where there is no Python.
+fn python(script: &str, argument: &str) -> Option<String> {
+    if !has_python() {
+        return None;
+    }
+    let mut command = Command::new("python3");
+    let output = command.args(["-c", script, argument]).stdin(Stdio::null()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn unix_echo_answers_whoever_speaks_to_unix_sockets() {
+    let folder = folder("unix_echo");
+    let path = folder.join("echo.sock").to_str().unwrap().to_owned();
+    let (mut server, address) = Program::serve("unix_echo", &["--mode", "600", &path]);
+    assert_eq!(address, path);
+    let second = run("unix_echo", &[&path]);
+    assert_eq!(second.code, Some(1), "{second:?}");
+    let taken = format!("cannot listen on {path}: address already in use");
+    assert!(second.errors.contains(&taken), "{second:?}");
+    let end = run("unix_echo", &["--say", "hello", &path]);
+    assert_eq!((end.code, &*end.output), (Some(0), "hello\n"), "{end:?}");
+    let script = format!("echo hello | socat -t 5 - UNIX-CONNECT:{path}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => assert_eq!(output.stdout, b"hello\n"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    server.signal("TERM");
+    let end = server.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("closed by the peer"), "{end:?}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file is gone");
+
+    // One that is killed leaves its file behind, and the next is not in its way.
+    let (server, _) = Program::serve("unix_echo", &[&path]);
+    drop(server);
+    let (_server, _) = Program::serve("unix_echo", &[&path]);
+    let end = run("unix_echo", &["--say", "again", &path]);
+    assert_eq!((end.code, &*end.output), (Some(0), "again\n"), "{end:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A server that somebody else has written: Python's `socketserver`.
+const PYTHONS_ECHO: &str = "
+import socketserver, sys
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile:
+            self.wfile.write(line)
+with socketserver.UnixStreamServer(sys.argv[1], Echo) as server:
+    print('ready', flush=True)
+    server.handle_request()
+";
+
+#[test]
+fn unix_echo_is_a_client_of_pythons_socketserver() {
+    let folder = folder("socketserver");
+    let path = folder.join("echo.sock").to_str().unwrap().to_owned();
+    let mut command = Command::new("python3");
+    command.args(["-c", PYTHONS_ECHO, &path]).stdin(Stdio::null()).stdout(Stdio::piped());
+    if has_python() {
+        let mut server = command.spawn().unwrap();
+        let _watched = watch(server.id());
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        let end = run("unix_echo", &["--say", "hello", &path]);
+        assert_eq!((end.code, &*end.output), (Some(0), "hello\n"), "{end:?}");
+        assert!(server.wait().unwrap().success());
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Asks for a file, and for one that is not there.
+const PYTHON_READS: &str = "
+import os, socket, sys
+library = socket.socket(socket.AF_UNIX)
+library.connect(sys.argv[1])
+for name in b'poem\\n', b'novel\\n':
+    library.sendall(name)
+    answer, files, flags, _ = socket.recv_fds(library, 100, 4)
+    print(answer.decode().strip(), len(files), [os.read(file, 100).decode() for file in files])
+";
+
+#[test]
+fn fd_passing_hands_files_to_other_programs() {
+    let folder = folder("fd_passing");
+    std::fs::write(folder.join("poem"), "a line, and another").unwrap();
+    let path = folder.join("library.sock").to_str().unwrap().to_owned();
+    let shelf = folder.to_str().unwrap().to_owned();
+    let (mut server, address) = Program::serve("fd_passing", &["--serve", &shelf, &path]);
+    assert_eq!(address, path);
+    let end = run("fd_passing", &["--get", "poem", &path]);
+    assert_eq!((end.code, &*end.output), (Some(0), "a line, and another"), "{end:?}");
+    for (name, message) in [("novel", "No such file"), ("../x", "a file's name"), (".", "name")] {
+        let end = run("fd_passing", &["--get", name, &path]);
+        assert_eq!(end.code, Some(1), "{end:?}");
+        assert!(end.errors.contains(message), "{end:?}");
+    }
+    if let Some(said) = python(PYTHON_READS, &path) {
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(lines[0], "+poem 1 ['a line, and another']");
+        assert!(lines[1].starts_with("-No such file") && lines[1].ends_with("0 []"), "{said}");
+    }
+    // Who takes no descriptors gets the line alone.
+    let script = format!("echo poem | socat -t 0.5 - UNIX-CONNECT:{path}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => assert_eq!(output.stdout, b"+poem\n"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    server.signal("INT");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn demos_of_unix_sockets_end_by_themselves() {
+    for (name, shown) in [
+        ("unix_echo", ["address already in use", "This went there and back."]),
+        ("fd_passing", ["Who reads this had it opened by another.", "No such file"]),
+    ] {
+        let end = run(name, &["--demo"]);
+        assert_eq!((end.code, &*end.errors), (Some(0), ""), "{name}: {end:?}");
+        for shown in shown {
+            assert!(end.output.contains(shown), "{name}: {end:?}");
+        }
+    }
 }

@@ -44,6 +44,8 @@ fn the_clock_is_read_in_one_place() {
 #[test]
 fn the_system_is_reached_through_the_world_only() {
     only_in("socket2", "src", &["src/world"]);
+    only_in("rustix", "src", &["src/world"]);
+    only_in("nix::", "src", &["src/world"]);
     only_in("mio", "src", &["src/world", "src/id.rs", "src/sources.rs", "src/signals.rs"]);
     only_in("std::os", "src", &["src/world"]);
     only_in("mio", "protocols/src", &[]);

@@ -6,7 +6,7 @@ mod datagrams;
 mod support;
 
 use datagrams::*;
-use ropewalk::{Context, DatagramOptions, Error, Reactor, ReactorGroup, Transport};
+use ropewalk::{Context, DatagramOptions, Error, Reactor, ReactorGroup, Transport, UnixAddress};
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::process::{Command, Output, Stdio};
@@ -494,4 +494,46 @@ fn a_failing_receive_costs_nothing_and_one_that_always_fails_does_not_spin() {
     let turns = text.split_once("TURNS ").unwrap().1.split_whitespace().next().unwrap();
     assert!(turns.parse::<usize>().unwrap() < 40, "it spins: {text}");
     assert!(text.contains("HEARD 0") && text.contains("cannot receive on"), "{text}");
+}
+
+/// Though its reads may stop short, one over a Unix socket is a read and a write as well; and
+/// descriptors that go together cost one message.
+#[test]
+fn an_echo_over_a_unix_socket_is_one_read_and_one_write() {
+    const NAME: &str = "an_echo_over_a_unix_socket_is_one_read_and_one_write";
+    const ECHOES: usize = 20;
+    if is_child() {
+        let name = UnixAddress::abstract_name(format!("ropewalk-{}", std::process::id()));
+        let (mut reactor, log, failures) = (Reactor::new().unwrap(), Log::default(), Rc::default());
+        reactor.listen_unix(&name, || Echo).unwrap();
+        let mut left = ECHOES;
+        let caller = Caller::new(&log, &failures, move |transport, event| match event {
+            Event::Made => transport.write(b"there and back"),
+            Event::Data(_) if left > 1 => {
+                left -= 1;
+                transport.write(b"there and back");
+            }
+            Event::Data(data) if data.starts_with(b"there") => {
+                let null = || std::fs::File::open("/dev/null").unwrap();
+                transport.send_descriptors(b"and no more", [null(), null(), null()]).unwrap();
+            }
+            Event::Data(_) => transport.close(),
+            _ => {}
+        });
+        reactor.connect_unix(&name, caller).unwrap();
+        turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+        return;
+    }
+    if !strace_works() {
+        return;
+    }
+    let calls = calls(NAME, "trace=recvmsg,sendto,sendmsg");
+    let written = calls.iter().filter(|call| call.starts_with("sendto(") && call.contains("there"));
+    assert_eq!(written.count(), 2 * ECHOES, "{calls:?}");
+    let read = |call: &&String| call.starts_with("recvmsg(") && call.contains("there");
+    assert_eq!(calls.iter().filter(read).count(), 2 * ECHOES, "{calls:?}");
+    let dry = calls.iter().filter(|call| call.contains("EAGAIN")).count();
+    assert!(dry <= 3, "only behind descriptors, and at the end: {dry} in {calls:?}");
+    let passed = calls.iter().filter(|call| call.starts_with("sendmsg(")).count();
+    assert_eq!(passed, 1, "{calls:?}");
 }

@@ -13,9 +13,14 @@ use crate::sources::Source;
 use crate::stream::{Limits, Reading, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket};
 use log::{debug, info};
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::Duration;
+
+/// How long to wait at first for room in the queue of a listener that was full.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// # Connecting
 impl Context {
@@ -101,18 +106,33 @@ impl Context {
         factory: impl Factory,
     ) -> Result<Id, Error> {
         let remaining = self.addresses(Action::Connect, address)?;
-        let Some(&first) = remaining.first() else {
+        let remaining = remaining.into_iter().map(Address::from).collect();
+        self.open_connector(remaining, options, false, factory)
+    }
+
+    /// Begins to connect to the first of `remaining` that can be connected to.
+    pub(super) fn open_connector(
+        &mut self,
+        remaining: VecDeque<Address>,
+        options: &ConnectOptions,
+        takes_descriptors: bool,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        let Some(first) = remaining.front().cloned() else {
             return Err(no_address(Action::Connect));
         };
+        let what = first.to_string();
         let (now, timers) = (self.now, &mut self.timers);
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 socket: None,
                 refused: None,
                 address: first,
-                remaining: remaining.into(),
+                remaining,
                 timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
                 options: options.clone(),
+                takes_descriptors,
+                patience: PATIENCE,
                 early: Outbox::default(),
                 write_side: WriteSide::Open,
                 paused: false,
@@ -120,7 +140,7 @@ impl Context {
                 readiness: Readiness::default(),
             })))
         });
-        let id = id.ok_or_else(|| Error::new(Action::Connect, first.to_string(), no_room()))?;
+        let id = id.ok_or_else(|| Error::new(Action::Connect, what, no_room()))?;
         self.notices.push_back(Notice::Seat(id, Box::new(factory)));
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
@@ -155,8 +175,15 @@ impl Context {
         }
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
+        let connected =
+            self.world.connect(&address, &connector.options, connector.takes_descriptors);
         connector.address = address;
-        Some(self.world.connect(address, &connector.options).and_then(|mut socket| {
+        #[cfg(unix)]
+        if connected.as_ref().is_err_and(|error| connector.is_kept_waiting(error)) {
+            self.wait_for_room(id);
+            return Some(Ok(()));
+        }
+        Some(connected.and_then(|mut socket| {
             self.world.watch(&mut socket, id)?;
             connector.socket = Some(socket);
             Ok(())

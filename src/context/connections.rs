@@ -58,12 +58,7 @@ impl Context {
     /// shorter to write, and sends earlier.
     pub fn write(&mut self, id: Id, data: &[u8]) {
         self.push(id, data);
-        if let Some(stream) = self.sources.stream_mut(id)
-            && !stream.unflushed
-        {
-            stream.unflushed = true;
-            self.unflushed.push(id);
-        }
+        self.flush_later(id);
     }
 
     /// Ends our side once all that was written has been sent; the peer sees the end of the data,

@@ -8,7 +8,6 @@ use crate::datagram_options::DatagramOptions;
 use crate::datagram_protocol::DatagramProtocol;
 use crate::error::{Action, Error};
 use crate::id::Id;
-use crate::listener::REST;
 use crate::logging::DATAGRAM;
 use crate::sources::Source;
 use crate::to_address::ToAddress;
@@ -79,7 +78,7 @@ impl Context {
         options: &DatagramOptions,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.open_datagram(Action::Listen, name(&address), options, protocol, |world| {
+        self.open_datagram(Action::Listen, shown(&address), options, protocol, |world| {
             Ok((world.bind_datagram(&address.to_address()?, options)?, None))
         })
     }
@@ -144,7 +143,7 @@ impl Context {
         options: &DatagramOptions,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.open_datagram(Action::Connect, name(&address), options, protocol, |world| {
+        self.open_datagram(Action::Connect, shown(&address), options, protocol, |world| {
             let peer = address.to_address()?;
             Ok((world.connect_datagram(&peer, options)?, Some(peer)))
         })
@@ -221,7 +220,9 @@ impl Context {
             datagram.peer = Some(peer);
             Ok(())
         });
-        outcome.map_err(|cause| Error::new(Action::Connect, name(&address), cause))
+        let is_path = address.to_address().is_ok_and(|address| address.ip().is_none());
+        let action = if is_path { Action::ConnectUnix } else { Action::Connect };
+        outcome.map_err(|cause| Error::new(action, shown(&address), cause))
     }
 
     /// Sets an option of a datagram socket.
@@ -283,13 +284,13 @@ impl Context {
     }
 
     /// Receiving fails again and again, or there is no room to send: it is tried again after a
-    /// while. The poll tells of room, but not in all families: what a Unix socket waits for is room
-    /// at the receiver's.
+    /// while.
     pub(crate) fn rest_datagram(&mut self, id: Id) {
         if let Some(datagram) = self.sources.datagram_mut(id)
             && !std::mem::replace(&mut datagram.resting, true)
         {
-            self.schedule(REST, Job::RestEnd(id));
+            let rest = datagram.rest();
+            self.schedule(rest, Job::RestEnd(id));
         }
     }
 
@@ -304,6 +305,11 @@ impl Context {
             self.see_to_datagram(id);
         }
     }
+}
+
+/// The address as it prints, or else as the user wrote it.
+fn shown(address: &impl ToAddress) -> String {
+    address.to_address().map_or_else(|_| name(address), |address| address.to_string())
 }
 
 fn gone() -> io::Error {

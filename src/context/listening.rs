@@ -180,6 +180,8 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Listener(listener)) => listener.resting = false,
             Some(Source::Datagram(datagram)) => datagram.end_rest(),
+            #[cfg(unix)]
+            Some(Source::Stream(stream)) => stream.end_rest(),
             _ => {}
         }
         self.enlist(id);

@@ -6,6 +6,8 @@ mod channels;
 mod connecting;
 mod connections;
 mod datagrams;
+#[cfg(unix)]
+mod descriptors;
 mod ending;
 mod gathering;
 mod listening;
@@ -16,6 +18,10 @@ mod raw;
 mod readiness;
 mod sending;
 mod timers;
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+mod unix_datagrams;
 #[cfg(unix)]
 mod watching;
 

@@ -77,6 +77,8 @@ impl Context {
                 if stream.is_writable() {
                     self.enlist(id);
                 }
+                #[cfg(unix)]
+                self.see_to_refused(id);
             }
             State::Closing(_) => return self.finish(id),
             _ if stream.producing != Producing::Nothing => {
@@ -88,6 +90,17 @@ impl Context {
             State::Open | State::Finishing(_) => {}
         }
         self.check_marks(id);
+    }
+
+    /// Lists it for the flush at the end of the turn, once.
+    #[inline]
+    pub(super) fn flush_later(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream_mut(id)
+            && !stream.unflushed
+        {
+            stream.unflushed = true;
+            self.unflushed.push(id);
+        }
     }
 
     /// Whether so many were written to by others that it pays to look once more whether there is

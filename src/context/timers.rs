@@ -16,6 +16,9 @@ pub(crate) enum Job {
     CloseDeadline(Id),
     /// Looks whether the peer of one that is closing has taken anything since so many bytes had been sent.
     CloseProgress(Id, u64),
+    /// The queue of a listener that was full may have room.
+    #[cfg(unix)]
+    ConnectAgain(Id),
     /// A connection attempt has taken too long.
     ConnectTimeout(Id),
     /// A socket has lingered long enough.

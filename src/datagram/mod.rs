@@ -6,12 +6,14 @@ mod queue;
 use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
 use crate::error::{Action, Error};
+use crate::listener::REST;
 use crate::logging::DATAGRAM;
 use crate::world::{Arrived, DatagramSocket, Readiness};
 use log::trace;
 use queue::{Queue, Queued};
 use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 /// How many datagrams a socket receives in one turn, and how many of those that waited it sends.
 pub(crate) const DATAGRAMS: usize = 256;
@@ -55,6 +57,8 @@ pub(crate) struct Datagram {
     failing: bool,
     /// It waits for a timer, and then tries again whatever it has to do.
     pub(crate) resting: bool,
+    /// How long it last waited for room of which nobody tells.
+    patience: Duration,
     queue: Queue,
     news: VecDeque<News>,
     /// It was last told to pause.
@@ -101,6 +105,7 @@ impl Datagram {
             readiness: Readiness::WRITABLE,
             failing: false,
             resting: false,
+            patience: Duration::ZERO,
             queue: Queue::new(options),
             news: VecDeque::new(),
             paused: false,
@@ -177,7 +182,7 @@ impl Datagram {
     /// Whether the socket has taken a datagram, or it is dropped; if not, it has to wait.
     fn transmit(&mut self, data: &[u8], to: Option<&Address>) -> bool {
         let mut result = self.try_to_send(data, to);
-        if self.peer.is_some()
+        if self.peer.as_ref().is_some_and(|peer| peer.ip().is_some())
             && let Err(error) = result
         {
             // It may be the network's answer to an earlier one, which the next call tells of,
@@ -188,7 +193,10 @@ impl Datagram {
             };
         }
         match result {
-            Ok(()) => self.counts.sent += 1,
+            Ok(()) => {
+                self.counts.sent += 1;
+                self.patience = Duration::ZERO;
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.clear(Readiness::WRITABLE);
                 return false;
@@ -229,14 +237,22 @@ impl Datagram {
 
     fn drop_one(&mut self, length: usize, to: Option<&Address>, error: io::Error) {
         self.counts.dropped += 1;
-        if is_refusal(&error) {
+        let receiver = to.or(self.peer.as_ref());
+        let over_unix = receiver.is_some_and(|to| to.ip().is_none());
+        // A Unix socket answers at once, and about this one; and it is not connected any more then.
+        let gone = over_unix && to.is_none() && error.kind() == io::ErrorKind::NotConnected;
+        if gone {
+            return self.hear(io::ErrorKind::ConnectionRefused.into());
+        }
+        if is_refusal(&error) && !(over_unix && to.is_some()) {
             return self.hear(error);
         }
-        let what = match to.or(self.peer.as_ref()) {
+        let what = match receiver {
             Some(to) => format!("{length} bytes to {to}"),
             None => format!("{length} bytes to nobody"),
         };
-        self.report(Error::new(Action::Send, what, error));
+        let action = if over_unix { Action::SendUnix } else { Action::Send };
+        self.report(Error::new(action, what, error));
     }
 
     /// An error that is not about what is being sent. Who is not connected does not hear that one of
@@ -281,13 +297,29 @@ impl Datagram {
 
     /// Whether the poll has to be told anew what to watch for.
     pub(crate) fn watch_changes(&self) -> bool {
-        let waits = !self.queue.is_empty();
+        let waits = !self.queue.is_empty() && self.is_told_of_room();
         self.socket.as_ref().is_some_and(|socket| socket.awaits_room != waits)
+    }
+
+    /// Whether the poll tells when there is room. What a Unix socket waits for is room at the receiver's,
+    /// of which it hears only if it is connected; else the poll speaks up after each attempt.
+    fn is_told_of_room(&self) -> bool {
+        self.peer.is_some() || self.address.ip().is_some()
     }
 
     /// Whether something waits for room.
     pub(crate) fn is_stuck(&self) -> bool {
         !self.queue.is_empty() && !self.is_writable()
+    }
+
+    /// For how long to rest now: for room of which nobody tells a millisecond, and twice as long each time
+    /// that there was none.
+    pub(crate) fn rest(&mut self) -> Duration {
+        if self.is_told_of_room() || !self.is_stuck() {
+            return REST;
+        }
+        self.patience = (self.patience * 2).clamp(Duration::from_millis(1), REST);
+        self.patience
     }
 
     pub(crate) fn end_rest(&mut self) {

@@ -1,15 +1,23 @@
 //! All that a protocol can be called for, in one place.
 
+#[cfg(unix)]
+use crate::descriptors::OwnedFd;
 use crate::dispatch::guard::{Panic, guarded};
 use crate::protocol::Protocol;
 use crate::reason::Reason;
 use crate::transport::Transport;
+#[cfg(unix)]
+use std::mem;
 
 /// A callback that a protocol is due.
 #[derive(Debug)]
 pub(super) enum Callback<'a> {
     ConnectionMade,
     DataReceived(&'a [u8]),
+    #[cfg(unix)]
+    DescriptorsReceived(&'a [u8], &'a mut Vec<OwnedFd>),
+    #[cfg(unix)]
+    DescriptorsLost,
     EofReceived,
     EofNoticed,
     PauseWriting,
@@ -24,6 +32,10 @@ impl Callback<'_> {
         match self {
             Self::ConnectionMade => "connection_made",
             Self::DataReceived(_) => "data_received",
+            #[cfg(unix)]
+            Self::DescriptorsReceived(..) => "descriptors_received",
+            #[cfg(unix)]
+            Self::DescriptorsLost => "descriptors_lost",
             Self::EofReceived => "eof_received",
             Self::EofNoticed => "eof_noticed",
             Self::PauseWriting => "pause_writing",
@@ -43,6 +55,12 @@ impl Callback<'_> {
         match self {
             Self::ConnectionMade => guarded(|| protocol.connection_made(transport)),
             Self::DataReceived(data) => guarded(|| protocol.data_received(transport, data)),
+            #[cfg(unix)]
+            Self::DescriptorsReceived(data, descriptors) => {
+                guarded(|| protocol.descriptors_received(transport, data, mem::take(descriptors)))
+            }
+            #[cfg(unix)]
+            Self::DescriptorsLost => guarded(|| protocol.descriptors_lost(transport)),
             Self::EofReceived => guarded(|| protocol.eof_received(transport)),
             Self::EofNoticed => guarded(|| protocol.eof_noticed(transport)),
             Self::PauseWriting => guarded(|| protocol.pause_writing(transport)),

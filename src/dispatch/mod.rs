@@ -151,6 +151,8 @@ impl Dispatcher {
                 Job::Call(call) => self.make(call, "timer"),
                 Job::CloseDeadline(id) => self.context.give_up(id),
                 Job::CloseProgress(id, sent) => self.context.see_to_progress(id, sent),
+                #[cfg(unix)]
+                Job::ConnectAgain(id) => self.context.connect_again(id),
                 Job::ConnectTimeout(id) => self.context.time_out(id),
                 Job::LingerEnd(id) => self.context.free(id),
                 Job::RestEnd(id) => self.context.end_rest(id),

@@ -7,6 +7,8 @@ use crate::id::Id;
 use crate::listener::{ACCEPTS, Accepted};
 use crate::logging::TCP;
 use crate::sources::Source;
+#[cfg(unix)]
+use crate::stream::Passed;
 use crate::stream::{Filled, READ_BUDGET, Reading, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket, Token};
 use crate::{Address, Protocol};
@@ -104,6 +106,11 @@ impl Dispatcher {
             if budget == 0 {
                 return self.context.enlist(id);
             }
+            #[cfg(unix)]
+            if stream.is_unix() {
+                budget = budget.saturating_sub(self.read_unix(id, buffer));
+                continue;
+            }
             let filled = stream.fill(buffer);
             budget = budget.saturating_sub(self.see_to(id, filled, buffer));
         }
@@ -129,6 +136,39 @@ impl Dispatcher {
                 self.end_reading(id, filled);
                 0
             }
+        }
+    }
+
+    /// Reads once from a Unix socket, and delivers what that brought. Returns how many bytes it were.
+    #[cfg(unix)]
+    #[inline(never)]
+    fn read_unix(&mut self, id: Id, buffer: &mut [u8]) -> usize {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return 0;
+        };
+        match stream.fill_unix(buffer) {
+            (Filled::Data(count), Some(passed)) => {
+                self.deliver_passed(id, &buffer[..count], passed);
+                count
+            }
+            (filled, _) => self.see_to(id, filled, buffer),
+        }
+    }
+
+    /// Delivers data together with descriptors. Nothing of it is kept back: whoever does not want to
+    /// hear of it any more closes what came.
+    #[cfg(unix)]
+    #[cold]
+    fn deliver_passed(&mut self, id: Id, data: &[u8], passed: Passed) {
+        let Passed { mut descriptors, lost } = passed;
+        if lost {
+            warn!(target: TCP, "{id} descriptors were lost: this process may have no more of them");
+            self.call(id, Callback::DescriptorsLost);
+            self.settle();
+        }
+        if self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing()) {
+            self.call(id, Callback::DescriptorsReceived(data, &mut descriptors));
+            self.settle();
         }
     }
 

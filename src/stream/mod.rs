@@ -3,6 +3,8 @@
 
 mod from_file;
 mod limits;
+#[cfg(unix)]
+mod passing;
 mod transfer;
 
 use crate::address::Address;
@@ -13,6 +15,8 @@ use std::time::Instant;
 
 pub(crate) use from_file::Trouble;
 pub(crate) use limits::{Flow, GATHER, Limits};
+#[cfg(unix)]
+pub(crate) use passing::Passed;
 pub(crate) use transfer::{Filled, READ_BUDGET};
 
 /// One connection.
@@ -109,14 +113,22 @@ pub(crate) enum WriteSide {
     Ended,
 }
 
+/// What [`Stream::wants_only_read`] looks at.
+const ONLY_READ: Readiness = Readiness::READABLE.or(Readiness::FAILED).or(Readiness::UNIX);
+
 impl Stream {
     pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
+        // The first write will tell, so a greeting leaves without waiting for the poll.
+        let mut readiness = Readiness::WRITABLE;
+        #[cfg(unix)]
+        if socket.is_unix() {
+            readiness |= Readiness::UNIX;
+        }
         Self {
             socket,
             peer,
             outbox: Outbox::default(),
-            // The first write will tell, so a greeting leaves without waiting for the poll.
-            readiness: Readiness::WRITABLE,
+            readiness,
             reading: Reading::On,
             eof: false,
             peer_was_first: false,
@@ -200,7 +212,7 @@ impl Stream {
     pub(crate) fn wants_only_read(&self) -> bool {
         matches!(self.state, State::Open)
             && self.reading == Reading::On
-            && self.readiness & (Readiness::READABLE | Readiness::FAILED) == Readiness::READABLE
+            && self.readiness & ONLY_READ == Readiness::READABLE
             && !self.eof
             && self.outbox.is_empty()
     }

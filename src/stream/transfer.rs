@@ -36,29 +36,35 @@ impl Stream {
         let result = self.socket.read(buffer);
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
-            Ok(0) => {
-                self.eof = true;
-                self.peer_was_first = self.write_side == WriteSide::Open;
-                Filled::Eof
-            }
             Ok(count) => {
-                self.received += count as u64;
                 let short = count < buffer.len() && StreamSocket::SHORT_READ_MEANS_DRY;
-                if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
-                    self.readiness.clear(Readiness::READABLE);
-                }
-                if closing {
-                    self.heard = true;
-                    return Filled::Discarded(count);
-                }
-                Filled::Data(count)
+                self.took_in(count, short, closing)
             }
             Err(error) => self.not_read(error),
         }
     }
 
+    /// So many bytes have been read.
+    #[inline(always)]
+    pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
+        if count == 0 {
+            self.eof = true;
+            self.peer_was_first = self.write_side == WriteSide::Open;
+            return Filled::Eof;
+        }
+        self.received += count as u64;
+        if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
+            self.readiness.clear(Readiness::READABLE);
+        }
+        if closing {
+            self.heard = true;
+            return Filled::Discarded(count);
+        }
+        Filled::Data(count)
+    }
+
     #[cold]
-    fn not_read(&mut self, error: io::Error) -> Filled {
+    pub(super) fn not_read(&mut self, error: io::Error) -> Filled {
         if error.kind() != io::ErrorKind::WouldBlock {
             return Filled::Failed(error);
         }
@@ -141,11 +147,20 @@ impl Stream {
     /// taken; those that waited are off the outbox.
     #[inline(never)]
     fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
+        #[cfg(unix)]
+        if self.is_resting() {
+            self.readiness.clear(Readiness::WRITABLE);
+            return Ok(0);
+        }
         let mut slices = [IoSlice::new(&[]); SLICES];
         let filled = self.outbox.slices(tail, &mut slices);
         let slices = &slices[..filled];
         let offered = slices.iter().map(|slice| slice.len()).sum();
+        #[cfg(unix)]
+        let descriptors = self.outbox.descriptors_at_front();
         let result = match slices {
+            #[cfg(unix)]
+            slices if !descriptors.is_empty() => self.socket.write_with(slices, descriptors),
             [only] => self.socket.write(only),
             several => self.socket.write_vectored(several),
         };
@@ -172,6 +187,8 @@ impl Stream {
         let full = match &result {
             Ok(_) => StreamSocket::SHORT_WRITE_MEANS_FULL,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            #[cfg(unix)]
+            Err(error) if self.is_too_many(error) => true,
             Err(_) => return result,
         };
         if full {

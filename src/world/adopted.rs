@@ -79,8 +79,8 @@ fn kind(socket: &Socket) -> io::Result<Type> {
 fn make_fit(socket: &Socket) -> io::Result<()> {
     // The one place that tells the families apart.
     match socket.local_addr()?.domain() {
-        Domain::IPV4 | Domain::IPV6 => {}
-        _ => return Err(unfit("the socket is of neither IPv4 nor IPv6")),
+        Domain::IPV4 | Domain::IPV6 | Domain::UNIX => {}
+        _ => return Err(unfit("the socket is of neither IPv4 nor IPv6, and no Unix socket")),
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)

@@ -3,26 +3,65 @@
 use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
 use crate::logging::DATAGRAM;
+#[cfg(unix)]
+use crate::unix_address::UnixAddress;
 use crate::world::options::set_options;
 use crate::world::{Borrowed, Watched};
+#[cfg(unix)]
+use crate::world::{
+    socket_file::{self, SocketFile},
+    unix,
+};
 use log::debug;
 use mio::Interest;
 use mio::event::Source;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(unix)]
 use rustix::net::{self, RecvFlags, SendFlags};
-use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, BorrowedSocket};
 
 /// A socket that sends and receives datagrams.
 #[derive(Debug)]
 pub(crate) struct DatagramSocket {
-    /// The poll's name for one of UDP. It looks at nothing but the descriptor, so it may be of any
-    /// other family and type that has datagrams.
-    pub(super) socket: mio::net::UdpSocket,
+    // Removed before the socket is closed: the fields are dropped in this order.
+    #[cfg(unix)]
+    _file: Option<Box<SocketFile>>,
+    pub(super) socket: Family,
     /// Whether the poll is to tell when there is room to send again. Not always: Linux says so after
     /// each datagram that has left, and a wait would end for nothing.
     pub(crate) awaits_room: bool,
+}
+
+/// The poll's names for the socket of a datagram.
+#[derive(Debug)]
+pub(super) enum Family {
+    /// It looks at nothing but the descriptor, so it may be of any other type that has datagrams.
+    Inet(mio::net::UdpSocket),
+    #[cfg(unix)]
+    Unix(mio::net::UnixDatagram),
+}
+
+#[cfg(unix)]
+impl AsFd for Family {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Inet(socket) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
+        }
+    }
+}
+
+#[cfg(windows)]
+impl AsSocket for Family {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        let Self::Inet(socket) = self;
+        socket.as_socket()
+    }
 }
 
 /// A datagram that was received.
@@ -38,8 +77,13 @@ pub(crate) struct Arrived {
 impl DatagramSocket {
     /// A UDP socket that is bound to `address`.
     pub(super) fn bind(address: &Address, options: &DatagramOptions) -> io::Result<Self> {
-        let socket = Self::open(address, options)?;
-        socket.bind(&system_address(address))?;
+        let address = match address {
+            Address::Inet(address) => address,
+            #[cfg(unix)]
+            Address::Unix(address) => return Self::bind_unix(address, options),
+        };
+        let socket = Self::open(*address, options)?;
+        socket.bind(&(*address).into())?;
         let socket = Self::new(socket)?;
         if let Err(error) = socket.hear_own_groups() {
             debug!(target: DATAGRAM, "IP_MULTICAST_ALL: {error}"); // Old kernels cannot.
@@ -49,9 +93,13 @@ impl DatagramSocket {
 
     /// A UDP socket that is connected with `peer`, and bound to whatever the system chooses.
     pub(super) fn connected(peer: &Address, options: &DatagramOptions) -> io::Result<Self> {
-        let socket = Self::open(peer, options)?;
-        socket.connect(&system_address(peer))?;
-        Self::new(socket)
+        let socket = match peer {
+            Address::Inet(peer) => Self::new(Self::open(*peer, options)?)?,
+            #[cfg(unix)]
+            Address::Unix(_) => Self::unix(Self::open_unix(options)?, None),
+        };
+        socket.connect(peer)?;
+        Ok(socket)
     }
 
     /// A raw socket for an IP protocol.
@@ -79,23 +127,52 @@ impl DatagramSocket {
     /// A socket that was made elsewhere, and the address of whom it is connected with.
     #[cfg(unix)]
     pub(super) fn adopt(socket: Socket) -> io::Result<(Self, Option<Address>)> {
+        if socket.local_addr()?.domain() == Domain::UNIX {
+            let socket = mio::net::UnixDatagram::from_std(socket.into());
+            let peer = socket.peer_addr().ok().map(|peer| unix::address(&peer));
+            let socket = Family::Unix(socket);
+            return Ok((Self { _file: None, socket, awaits_room: false }, peer));
+        }
         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket()).map(Address::from);
         Ok((Self::new(socket)?, peer))
     }
 
-    fn open(address: &Address, options: &DatagramOptions) -> io::Result<Socket> {
-        let Address::Inet(address) = address;
-        let domain = Domain::for_address(*address);
+    #[cfg(unix)]
+    fn bind_unix(address: &UnixAddress, options: &DatagramOptions) -> io::Result<Self> {
+        let socket = Self::open_unix(options)?;
+        let file = socket_file::bind(&socket, address, options.file)?;
+        Ok(Self::unix(socket, file))
+    }
+
+    #[cfg(unix)]
+    fn unix(socket: Socket, file: Option<SocketFile>) -> Self {
+        let socket = Family::Unix(mio::net::UnixDatagram::from_std(socket.into()));
+        Self { _file: file.map(Box::new), socket, awaits_room: false }
+    }
+
+    #[cfg(unix)]
+    fn open_unix(options: &DatagramOptions) -> io::Result<Socket> {
+        let socket = unix::open(Type::DGRAM)?;
+        prepare(&socket, false, options)?;
+        Ok(socket)
+    }
+
+    fn open(address: SocketAddr, options: &DatagramOptions) -> io::Result<Socket> {
+        let domain = Domain::for_address(address);
         let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
         prepare(&socket, address.is_ipv6(), options)?;
         Ok(socket)
     }
 
-    /// Takes over a socket of whatever family.
+    /// Takes over a socket that has IP addresses, of whatever type.
     fn new(socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
-        let socket = mio::net::UdpSocket::from_std(socket.into());
-        Ok(Self { socket, awaits_room: false })
+        Ok(Self {
+            #[cfg(unix)]
+            _file: None,
+            socket: Family::Inet(mio::net::UdpSocket::from_std(socket.into())),
+            awaits_room: false,
+        })
     }
 
     /// Receives the next datagram. `buffer` has room for `most` bytes and one more.
@@ -110,15 +187,26 @@ impl DatagramSocket {
 
     /// Sends to `peer` from now on, and receives from nobody else.
     pub(crate) fn connect(&self, peer: &Address) -> io::Result<()> {
-        SockRef::from(&self.socket).connect(&system_address(peer))
+        match peer {
+            Address::Inet(peer) => SockRef::from(&self.socket).connect(&(*peer).into()),
+            #[cfg(unix)]
+            Address::Unix(peer) => Ok(net::connect(&self.socket, &unix::destination(peer)?)?),
+        }
     }
 
     pub(super) fn is_ipv6(&self) -> io::Result<bool> {
-        Ok(self.socket.local_addr()?.is_ipv6())
+        match self.local_address()?.ip() {
+            Some(ip) => Ok(ip.is_ipv6()),
+            None => Err(io::Error::new(io::ErrorKind::Unsupported, "it has no IP address")),
+        }
     }
 
     pub(crate) fn local_address(&self) -> io::Result<Address> {
-        self.socket.local_addr().map(Address::from)
+        match &self.socket {
+            Family::Inet(socket) => socket.local_addr().map(Address::from),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+        }
     }
 }
 
@@ -131,14 +219,18 @@ impl Watched for DatagramSocket {
     }
 
     fn source(&mut self) -> &mut dyn Source {
-        &mut self.socket
+        match &mut self.socket {
+            Family::Inet(socket) => socket,
+            #[cfg(unix)]
+            Family::Unix(socket) => socket,
+        }
     }
 
     fn descriptor(&self) -> Borrowed<'_> {
         #[cfg(unix)]
-        return std::os::fd::AsFd::as_fd(&self.socket);
+        return self.socket.as_fd();
         #[cfg(windows)]
-        return std::os::windows::io::AsSocket::as_socket(&self.socket);
+        return self.socket.as_socket();
     }
 }
 
@@ -163,13 +255,6 @@ fn include_header(_socket: &Socket, _ipv6: bool) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::Unsupported, "headers cannot be included here"))
 }
 
-/// As the system takes it.
-fn system_address(address: &Address) -> SockAddr {
-    match address {
-        Address::Inet(address) => (*address).into(),
-    }
-}
-
 fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
@@ -179,35 +264,63 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
+fn receive(socket: &Family, buffer: &mut [u8], most: usize) -> io::Result<Arrived> {
+    match socket {
+        Family::Inet(socket) => receive_inet(socket, buffer, most),
+        // Not by rustix, which panics at a sender's name that fills all of sun_path.
+        #[cfg(unix)]
+        Family::Unix(socket) => {
+            let (length, sender) = socket.recv_from(&mut buffer[..=most])?;
+            Ok(arrived(length, most, unix::address(&sender)))
+        }
+    }
+}
+
 /// Linux says how long a datagram was that did not fit (MSG_TRUNC, recv(2)).
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn receive(socket: &mio::net::UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<Arrived> {
-    let buffer = &mut buffer[..most];
-    let (_, length, sender) = net::recvfrom(socket, &mut *buffer, RecvFlags::TRUNC)?;
+fn receive_inet(
+    socket: &mio::net::UdpSocket,
+    buffer: &mut [u8],
+    most: usize,
+) -> io::Result<Arrived> {
+    let (_, length, sender) = net::recvfrom(socket, &mut buffer[..most], RecvFlags::TRUNC)?;
     let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
     let sender = sender.ok_or_else(|| io::Error::other("a datagram without a sender"))?;
-    let truncated = (length > most).then_some(length);
-    Ok(Arrived { length: length.min(most), truncated, sender: sender.into() })
+    Ok(arrived(length, most, sender.into()))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn receive_inet(
+    socket: &mio::net::UdpSocket,
+    buffer: &mut [u8],
+    most: usize,
+) -> io::Result<Arrived> {
+    let (length, sender) = socket.recv_from(&mut buffer[..=most])?;
+    Ok(arrived(length, most, sender.into()))
 }
 
 /// A datagram that fills even the byte that is too many did not fit.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive(socket: &mio::net::UdpSocket, buffer: &mut [u8], most: usize) -> io::Result<Arrived> {
-    let (length, sender) = socket.recv_from(&mut buffer[..=most])?;
-    let truncated = (length > most).then_some(length);
-    Ok(Arrived { length: length.min(most), truncated, sender: sender.into() })
+fn arrived(length: usize, most: usize, sender: Address) -> Arrived {
+    Arrived { length: length.min(most), truncated: (length > most).then_some(length), sender }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-fn send(socket: &mio::net::UdpSocket, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
+const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const NO_SIGPIPE: SendFlags = SendFlags::empty();
+
+#[cfg(unix)]
+fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
     Ok(match to {
-        None => net::send(socket, data, SendFlags::NOSIGNAL)?,
-        Some(Address::Inet(to)) => net::sendto(socket, data, SendFlags::NOSIGNAL, to)?,
+        None => net::send(socket, data, NO_SIGPIPE)?,
+        Some(Address::Inet(to)) => net::sendto(socket, data, NO_SIGPIPE, to)?,
+        Some(Address::Unix(to)) => net::sendto(socket, data, NO_SIGPIPE, &unix::destination(to)?)?,
     })
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send(socket: &mio::net::UdpSocket, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
+#[cfg(not(unix))]
+fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
+    let Family::Inet(socket) = socket;
     match to {
         None => socket.send(data),
         Some(Address::Inet(to)) => socket.send_to(data, *to),

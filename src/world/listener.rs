@@ -4,8 +4,16 @@ use crate::address::Address;
 use crate::options::ListenOptions;
 use crate::socket_option::SocketOption;
 #[cfg(unix)]
+use crate::unix_address::UnixAddress;
+#[cfg(unix)]
+use crate::unix_options::UnixListenOptions;
+#[cfg(unix)]
 use crate::world::OwnedFd;
 use crate::world::options::{set_option, set_options};
+#[cfg(unix)]
+use crate::world::socket_file::{self, SocketFile};
+#[cfg(unix)]
+use crate::world::unix;
 use crate::world::{Borrowed, StreamSocket, Watched};
 use mio::Interest;
 use mio::event::Source;
@@ -15,10 +23,29 @@ use std::net::SocketAddr;
 
 /// A listening socket.
 #[derive(Debug)]
-pub(crate) struct ListenerSocket {
+pub(crate) enum ListenerSocket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// A listening TCP socket.
+#[derive(Debug)]
+pub(crate) struct TcpListener {
     socket: mio::net::TcpListener,
     /// What accepted connections have to be given, where the system does not hand it down.
     hand_down: Vec<SocketOption>,
+}
+
+/// A listening Unix socket.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct UnixListener {
+    // Removed before the socket is closed: the fields are dropped in this order.
+    file: Option<Box<SocketFile>>,
+    socket: mio::net::UnixListener,
+    /// Whether those that it accepts take descriptors.
+    takes_descriptors: bool,
 }
 
 /// Whether an accepted connection has the options of the listener: POSIX leaves it open.
@@ -37,14 +64,34 @@ impl ListenerSocket {
         socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
         socket.set_nonblocking(true)?;
         let hand_down = if HANDS_DOWN { Vec::new() } else { options.others.clone() };
-        Ok(Self { socket: mio::net::TcpListener::from_std(socket.into()), hand_down })
+        let socket = mio::net::TcpListener::from_std(socket.into());
+        Ok(Self::Tcp(TcpListener { socket, hand_down }))
     }
 
     /// From one that listens and does not block.
     #[cfg(unix)]
     pub(super) fn adopt(socket: Socket) -> io::Result<Self> {
+        if socket.local_addr()?.domain() == Domain::UNIX {
+            let socket = mio::net::UnixListener::from_std(socket.into());
+            return Ok(Self::Unix(UnixListener { file: None, socket, takes_descriptors: false }));
+        }
         let socket = mio::net::TcpListener::from_std(socket.into());
-        Ok(Self { socket, hand_down: Vec::new() })
+        Ok(Self::Tcp(TcpListener { socket, hand_down: Vec::new() }))
+    }
+
+    #[cfg(unix)]
+    pub(super) fn bind_unix(
+        address: &UnixAddress,
+        options: &UnixListenOptions,
+    ) -> io::Result<Self> {
+        let socket = unix::open(Type::STREAM)?;
+        let file = socket_file::bind(&socket, address, options.file)?;
+        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+        Ok(Self::Unix(UnixListener {
+            file: file.map(Box::new),
+            socket: mio::net::UnixListener::from_std(socket.into()),
+            takes_descriptors: options.descriptors,
+        }))
     }
 
     /// Whether the port could be had by one who does not share it.
@@ -70,23 +117,46 @@ impl ListenerSocket {
     }
 
     pub(crate) fn accept(&self) -> io::Result<(StreamSocket, Address)> {
-        let (socket, peer) = self.socket.accept()?;
-        for option in &self.hand_down {
-            // Some are the listener's alone; and if the peer is gone, the first read will say so.
-            _ = set_option(&SockRef::from(&socket), option);
+        match self {
+            Self::Tcp(listener) => {
+                let (socket, peer) = listener.socket.accept()?;
+                for option in &listener.hand_down {
+                    // Some are the listener's alone; and if the peer is gone, the first read will say so.
+                    _ = set_option(&SockRef::from(&socket), option);
+                }
+                Ok((StreamSocket::new(socket), peer.into()))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let (socket, peer) = listener.socket.accept()?;
+                let peer = unix::address(&peer);
+                Ok((StreamSocket::unix(socket, listener.takes_descriptors), peer))
+            }
         }
-        Ok((StreamSocket::new(socket), peer.into()))
     }
 
     pub(crate) fn local_address(&self) -> io::Result<Address> {
-        self.socket.local_addr().map(Address::from)
+        match self {
+            Self::Tcp(listener) => listener.socket.local_addr().map(Address::from),
+            #[cfg(unix)]
+            Self::Unix(listener) => Ok(unix::address(&listener.socket.local_addr()?)),
+        }
     }
 }
 
 #[cfg(unix)]
 impl From<ListenerSocket> for OwnedFd {
     fn from(listener: ListenerSocket) -> Self {
-        listener.socket.into()
+        match listener {
+            ListenerSocket::Tcp(listener) => listener.socket.into(),
+            ListenerSocket::Unix(mut listener) => {
+                // Whoever goes on with it can be found by it.
+                if let Some(file) = &mut listener.file {
+                    file.keep();
+                }
+                listener.socket.into()
+            }
+        }
     }
 }
 
@@ -96,14 +166,22 @@ impl Watched for ListenerSocket {
     }
 
     fn source(&mut self) -> &mut dyn Source {
-        &mut self.socket
+        match self {
+            Self::Tcp(listener) => &mut listener.socket,
+            #[cfg(unix)]
+            Self::Unix(listener) => &mut listener.socket,
+        }
     }
 
     fn descriptor(&self) -> Borrowed<'_> {
-        #[cfg(unix)]
-        return std::os::fd::AsFd::as_fd(&self.socket);
-        #[cfg(windows)]
-        return std::os::windows::io::AsSocket::as_socket(&self.socket);
+        match self {
+            #[cfg(unix)]
+            Self::Tcp(listener) => std::os::fd::AsFd::as_fd(&listener.socket),
+            #[cfg(unix)]
+            Self::Unix(listener) => std::os::fd::AsFd::as_fd(&listener.socket),
+            #[cfg(windows)]
+            Self::Tcp(listener) => std::os::windows::io::AsSocket::as_socket(&listener.socket),
+        }
     }
 }
 

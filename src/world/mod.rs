@@ -10,6 +10,8 @@ mod clock;
 mod datagram;
 #[cfg(unix)]
 mod descriptor;
+#[cfg(unix)]
+mod descriptors;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod inherited;
 mod listener;
@@ -17,7 +19,11 @@ mod multicast;
 mod options;
 mod poll;
 mod readiness;
+#[cfg(unix)]
+mod socket_file;
 mod stream;
+#[cfg(unix)]
+mod unix;
 
 use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
@@ -25,6 +31,10 @@ use crate::id::Id;
 use crate::logging::REACTOR;
 use crate::options::{ConnectOptions, ListenOptions};
 use crate::socket_option::SocketOption;
+#[cfg(unix)]
+use crate::unix_address::UnixAddress;
+#[cfg(unix)]
+use crate::unix_options::UnixListenOptions;
 use log::debug;
 use mio::event::Source;
 use mio::{Interest, Registry};
@@ -80,13 +90,30 @@ impl World {
         ListenerSocket::bind(address, options)
     }
 
-    /// A socket that has begun to connect to `address`.
+    /// A socket that listens on a Unix address.
+    #[cfg(unix)]
+    pub(crate) fn listen_unix(
+        &self,
+        address: &UnixAddress,
+        options: &UnixListenOptions,
+    ) -> io::Result<ListenerSocket> {
+        ListenerSocket::bind_unix(address, options)
+    }
+
+    /// A socket that has begun to connect to `address`; whether it takes descriptors, if they can be
+    /// passed there.
+    #[cfg_attr(not(unix), allow(unused_variables))]
     pub(crate) fn connect(
         &self,
-        address: SocketAddr,
+        address: &Address,
         options: &ConnectOptions,
+        takes_descriptors: bool,
     ) -> io::Result<StreamSocket> {
-        StreamSocket::connect(address, options)
+        match address {
+            Address::Inet(address) => StreamSocket::connect(*address, options),
+            #[cfg(unix)]
+            Address::Unix(address) => StreamSocket::connect_unix(address, takes_descriptors),
+        }
     }
 
     /// A UDP socket that is bound to `address`.

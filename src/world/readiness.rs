@@ -21,6 +21,15 @@ impl Readiness {
     /// The socket has an error. A read tells which; where nobody reads, the socket is asked.
     pub(crate) const FAILED: Self = Self(8);
 
+    /// The poll does not say this, and nothing clears it: it is a Unix socket, which is not read like
+    /// others. It stands here because it then costs the others nothing.
+    pub(crate) const UNIX: Self = Self(32);
+
+    /// These, and `others`.
+    pub(crate) const fn or(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
+
     /// Whether any of `hints` is there.
     pub(crate) fn has(self, hints: Self) -> bool {
         self & hints != Self::default()

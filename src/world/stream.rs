@@ -1,10 +1,18 @@
 //! Connected sockets, each call named after what it does to the system.
 
 use crate::address::Address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::credentials::Credentials;
 use crate::options::ConnectOptions;
 #[cfg(unix)]
+use crate::unix_address::UnixAddress;
+#[cfg(unix)]
 use crate::world::OwnedFd;
+#[cfg(unix)]
+use crate::world::descriptors::{self, Received};
 use crate::world::options::set_options;
+#[cfg(unix)]
+use crate::world::unix;
 use crate::world::{Borrowed, Watched};
 use mio::Interest;
 use mio::event::Source;
@@ -14,6 +22,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 /// Makes a system call anew as long as a signal comes between. A macro, because a closure would put
@@ -32,7 +42,19 @@ macro_rules! uninterrupted {
 /// A connected socket, or one that is being connected.
 #[derive(Debug)]
 pub(crate) struct StreamSocket {
-    socket: mio::net::TcpStream,
+    socket: Family,
+    /// Whether to ask for the descriptors that the peer passes.
+    #[cfg(unix)]
+    takes_descriptors: bool,
+}
+
+/// A socket of either family. Both hold the descriptor in the same place, so that to tell them apart
+/// costs nothing where there is nothing to be told apart.
+#[derive(Debug)]
+enum Family {
+    Tcp(mio::net::TcpStream),
+    #[cfg(unix)]
+    Unix(mio::net::UnixStream),
 }
 
 /// Without this, a write to a connection that the peer has reset would kill a process in which the
@@ -44,15 +66,27 @@ const NO_SIGPIPE: i32 = 0;
 
 impl StreamSocket {
     pub(super) fn new(socket: mio::net::TcpStream) -> Self {
-        Self { socket }
+        Self {
+            socket: Family::Tcp(socket),
+            #[cfg(unix)]
+            takes_descriptors: false,
+        }
+    }
+
+    #[cfg(unix)]
+    pub(super) fn unix(socket: mio::net::UnixStream, takes_descriptors: bool) -> Self {
+        Self { socket: Family::Unix(socket), takes_descriptors }
     }
 
     /// From one that is connected and does not block, with its peer's address.
     #[cfg(unix)]
     pub(super) fn adopt(socket: Socket) -> io::Result<(Self, Address)> {
-        let socket = mio::net::TcpStream::from_std(socket.into());
-        let peer = socket.peer_addr()?.into();
-        Ok((Self::new(socket), peer))
+        let socket = match socket.local_addr()?.domain() {
+            Domain::UNIX => Self::unix(mio::net::UnixStream::from_std(socket.into()), false),
+            _ => Self::new(mio::net::TcpStream::from_std(socket.into())),
+        };
+        let peer = socket.peer_address()?;
+        Ok((socket, peer))
     }
 
     /// Whether a read that returns less than was asked for has emptied the socket, so that the
@@ -88,14 +122,14 @@ impl StreamSocket {
     /// for, then the peer, and a socket that has met itself (a closed port in the range from which
     /// the system chose ours) counts as refused.
     pub(crate) fn connected_to(&self) -> io::Result<Option<Address>> {
-        if let Some(error) = self.socket.take_error()? {
+        if let Some(error) = self.take_error()? {
             return Err(error);
         }
-        match self.socket.peer_addr() {
-            Ok(peer) if self.socket.local_addr()? == peer => {
+        match self.peer_address() {
+            Ok(peer) if peer.ip().is_some() && self.local_address()? == peer => {
                 Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself"))
             }
-            Ok(peer) => Ok(Some(peer.into())),
+            Ok(peer) => Ok(Some(peer)),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(None),
             Err(error) => Err(error),
         }
@@ -103,16 +137,16 @@ impl StreamSocket {
 
     #[inline(always)]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        uninterrupted!(receive(&self.socket, buffer))
+        uninterrupted!(receive(self, buffer))
     }
 
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        uninterrupted!(send(&self.socket, bytes))
+        uninterrupted!(send(self, bytes))
     }
 
     pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        uninterrupted!(SockRef::from(&self.socket).send_vectored_with_flags(slices, NO_SIGPIPE))
+        uninterrupted!(self.any().send_vectored_with_flags(slices, NO_SIGPIPE))
     }
 
     /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
@@ -125,7 +159,7 @@ impl StreamSocket {
         count: usize,
     ) -> io::Result<usize> {
         use rustix::io::Errno;
-        let send = || rustix::fs::sendfile(&self.socket, file, Some(&mut { offset }), count);
+        let send = || rustix::fs::sendfile(&*self, file, Some(&mut { offset }), count);
         uninterrupted!(send().map_err(|error| match error {
             // What sendfile(2) says of the file, or of there being no such call for it.
             Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW =>
@@ -141,32 +175,117 @@ impl StreamSocket {
 
     /// Sends the end of our side, after what the system has already taken.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
-        self.socket.shutdown(Shutdown::Write)
+        self.any().shutdown(Shutdown::Write)
     }
 
-    /// Makes the closing of this socket a reset: what the system still holds is dropped.
+    /// Makes the closing of this socket a reset: what the system still holds is dropped. A Unix socket
+    /// knows no reset, and what it has taken is the peer's.
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
-        SockRef::from(&self.socket).set_linger(Some(Duration::ZERO))
+        self.any().set_linger(Some(Duration::ZERO))
     }
 
     pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.socket.set_nodelay(nodelay)
+        match &self.socket {
+            Family::Tcp(socket) => socket.set_nodelay(nodelay),
+            #[cfg(unix)]
+            Family::Unix(_) => Ok(()), // It never waits for more.
+        }
     }
 
     /// The error that the socket holds, taken from it.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.socket.take_error()
+        self.any().take_error()
     }
 
     pub(crate) fn local_address(&self) -> io::Result<Address> {
-        self.socket.local_addr().map(Address::from)
+        match &self.socket {
+            Family::Tcp(socket) => socket.local_addr().map(Address::from),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+        }
+    }
+
+    fn peer_address(&self) -> io::Result<Address> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.peer_addr().map(Address::from),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(unix::address(&socket.peer_addr()?)),
+        }
+    }
+
+    /// For what is done with sockets of either family.
+    fn any(&self) -> SockRef<'_> {
+        match &self.socket {
+            Family::Tcp(socket) => SockRef::from(socket),
+            #[cfg(unix)]
+            Family::Unix(socket) => SockRef::from(socket),
+        }
+    }
+}
+
+/// # What only Unix sockets can do
+#[cfg(unix)]
+impl StreamSocket {
+    /// Connects to a Unix socket, which is done at once or not at all: `WouldBlock` says that the
+    /// listener's queue is full, and nobody will tell when it is not any more (connect(2), EAGAIN).
+    pub(super) fn connect_unix(address: &UnixAddress, takes_descriptors: bool) -> io::Result<Self> {
+        Ok(Self::unix(unix::connect(address)?, takes_descriptors))
+    }
+
+    pub(crate) fn is_unix(&self) -> bool {
+        matches!(self.socket, Family::Unix(_))
+    }
+
+    /// Whether the descriptors that the peer passes are asked for.
+    pub(crate) fn takes_descriptors(&self) -> bool {
+        self.takes_descriptors
+    }
+
+    /// Sends bytes, and `descriptors` with the first of them.
+    pub(crate) fn write_with(
+        &mut self,
+        slices: &[IoSlice<'_>],
+        descriptors: &[OwnedFd],
+    ) -> io::Result<usize> {
+        uninterrupted!(descriptors::send(self.as_fd(), slices, descriptors))
+    }
+
+    /// Whether writing has failed since too many descriptors are on their way (ETOOMANYREFS, unix(7)).
+    pub(crate) fn is_too_many(error: &io::Error) -> bool {
+        rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::TOOMANYREFS)
+    }
+
+    /// Reads, and takes the descriptors that came with the bytes if `take` says so. If not, the system
+    /// closes them.
+    pub(crate) fn read_with(&mut self, buffer: &mut [u8], take: bool) -> io::Result<Received> {
+        uninterrupted!(descriptors::receive(self.as_fd(), buffer, take))
+    }
+
+    /// Who the peer was when it connected, or began to listen.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(crate) fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
+        self.is_unix().then(|| unix::credentials(self.as_fd()))
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for StreamSocket {
+    #[inline(always)]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.as_fd(),
+            Family::Unix(socket) => socket.as_fd(),
+        }
     }
 }
 
 #[cfg(unix)]
 impl From<StreamSocket> for OwnedFd {
     fn from(stream: StreamSocket) -> Self {
-        stream.socket.into()
+        match stream.socket {
+            Family::Tcp(socket) => socket.into(),
+            Family::Unix(socket) => socket.into(),
+        }
     }
 }
 
@@ -180,14 +299,20 @@ impl Watched for StreamSocket {
     }
 
     fn source(&mut self) -> &mut dyn Source {
-        &mut self.socket
+        match &mut self.socket {
+            Family::Tcp(socket) => socket,
+            #[cfg(unix)]
+            Family::Unix(socket) => socket,
+        }
     }
 
     fn descriptor(&self) -> Borrowed<'_> {
         #[cfg(unix)]
-        return std::os::fd::AsFd::as_fd(&self.socket);
+        return self.as_fd();
         #[cfg(windows)]
-        return std::os::windows::io::AsSocket::as_socket(&self.socket);
+        match &self.socket {
+            Family::Tcp(socket) => std::os::windows::io::AsSocket::as_socket(socket),
+        }
     }
 }
 
@@ -196,25 +321,33 @@ impl Watched for StreamSocket {
 /// a system call is dearer than all of our own code (ARCHITECTURE.md, "What an echo costs").
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
-fn receive(socket: &mio::net::TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+fn receive(socket: &StreamSocket, buffer: &mut [u8]) -> io::Result<usize> {
     let (_, count) = net::recv(socket, buffer, RecvFlags::empty())?;
     Ok(count)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
-fn send(socket: &mio::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn send(socket: &StreamSocket, bytes: &[u8]) -> io::Result<usize> {
     Ok(net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive(mut socket: &mio::net::TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-    io::Read::read(&mut socket, buffer)
+fn receive(socket: &StreamSocket, buffer: &mut [u8]) -> io::Result<usize> {
+    match &socket.socket {
+        Family::Tcp(socket) => io::Read::read(&mut &*socket, buffer),
+        #[cfg(unix)]
+        Family::Unix(socket) => io::Read::read(&mut &*socket, buffer),
+    }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send(mut socket: &mio::net::TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    io::Write::write(&mut socket, bytes)
+fn send(socket: &StreamSocket, bytes: &[u8]) -> io::Result<usize> {
+    match &socket.socket {
+        Family::Tcp(socket) => io::Write::write(&mut &*socket, bytes),
+        #[cfg(unix)]
+        Family::Unix(socket) => io::Write::write(&mut &*socket, bytes),
+    }
 }
 
 /// Whether an attempt to connect goes on, though the call has returned (connect(2), EINPROGRESS).

@@ -1,0 +1,256 @@
+//! A librarian who hands out open files: descriptors are passed over a Unix socket to processes that
+//! could not open the files themselves.
+//!
+//!     cargo run --example fd_passing -- --serve src /tmp/library.sock
+//!
+//! Ask for a file of that folder in another terminal:
+//!
+//!     cargo run --example fd_passing -- --get lib.rs /tmp/library.sock | head -3
+//!
+//! The request is a line with the file's name. The answer is a line that begins with `+`, and the file,
+//! opened for reading, comes with it; or with `-`, and it says why not. So it does from Python:
+//!
+//!     python3 -c "import os, socket
+//!     library = socket.socket(socket.AF_UNIX)
+//!     library.connect('/tmp/library.sock')
+//!     library.sendall(b'lib.rs\n')
+//!     answer, files, _, _ = socket.recv_fds(library, 100, 1)
+//!     print(answer, os.read(files[0], 50))"
+//!
+//! Options:
+//!
+//!     PATH            the socket; @NAME is an abstract name (Linux)
+//!     --serve FOLDER  be the librarian of this folder
+//!     --get FILE      ask the librarian for this file, and print what stands in it
+//!     --demo          a librarian here, and another process that asks; ends by itself
+//!     --help          this text
+
+#[cfg(unix)]
+#[path = "support/stdout.rs"]
+mod stdout;
+#[cfg(unix)]
+#[path = "support/unix.rs"]
+mod unix;
+
+#[cfg(unix)]
+mod support;
+
+#[cfg(not(unix))]
+fn main() {
+    eprintln!("error: there are no Unix sockets here");
+}
+
+#[cfg(unix)]
+fn main() -> std::process::ExitCode {
+    support::main(include_str!("fd_passing.rs"), program::run)
+}
+
+#[cfg(unix)]
+mod program {
+    use crate::stdout::say;
+    use crate::support::{self, Failure};
+    use crate::unix;
+    use lexopt::{Parser, prelude::*};
+    use ropewalk::{
+        Address, Context, Error, Factory, Handle, Id, Protocol, Reactor, Reason, Transport,
+        UnixAddress, UnixConnectOptions,
+    };
+    use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
+    use std::ffi::OsStr;
+    use std::fs::File;
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::path::{Path, PathBuf};
+    use std::process::Command;
+    use std::sync::{Arc, OnceLock};
+    use std::thread;
+
+    /// Answers each line with the file of that name.
+    struct Librarian {
+        folder: PathBuf,
+    }
+
+    impl Librarian {
+        /// Only what lies in the folder itself.
+        fn open(&self, name: &str) -> io::Result<File> {
+            if Path::new(name).file_name() != Some(OsStr::new(name)) {
+                return Err(io::Error::other("only a file's name, without a folder"));
+            }
+            let file = File::open(self.folder.join(name))?;
+            match file.metadata()?.is_file() {
+                true => Ok(file),
+                false => Err(io::Error::other("not a file")),
+            }
+        }
+    }
+
+    impl LineHandler for Librarian {
+        type Line = str;
+
+        fn line_received(&mut self, lines: &mut LineTransport<'_>, name: &str) {
+            let (id, answer) = (lines.id(), format!("+{name}\n"));
+            let passed = self.open(name).map_err(|error| error.to_string()).and_then(|file| {
+                lines.send_descriptors(answer.as_bytes(), [file]).map_err(|error| error.to_string())
+            });
+            match passed {
+                Ok(()) => say(format_args!("{id}: gets {name}")),
+                Err(error) => {
+                    say(format_args!("{id}: does not get {name:?}: {error}"));
+                    lines.send_line(format!("-{error}"));
+                }
+            }
+        }
+    }
+
+    /// Asks for a file, and prints it.
+    struct Reader {
+        name: String,
+        outcome: Outcome,
+    }
+
+    /// How it went, for `main`.
+    type Outcome = Arc<OnceLock<Result<(), String>>>;
+
+    impl Factory for Reader {
+        fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
+            let (name, outcome) = (self.name.clone(), self.outcome.clone());
+            Some(Box::new(Request { name, answer: Vec::new(), file: None, outcome }))
+        }
+
+        fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
+            let _ = self.outcome.set(Err(error.to_string()));
+            context.stop();
+        }
+    }
+
+    struct Request {
+        name: String,
+        answer: Vec<u8>,
+        /// It comes with the answer.
+        file: Option<File>,
+        outcome: Outcome,
+    }
+
+    impl Request {
+        /// What the librarian's answer comes to.
+        fn finish(&mut self) -> Result<(), String> {
+            let answer = String::from_utf8_lossy(&self.answer);
+            match (self.file.as_mut(), answer.strip_prefix('-')) {
+                (_, Some(reason)) => Err(format!("{}: {}", self.name, reason.trim_end())),
+                (Some(file), None) => match io::copy(file, &mut io::stdout()) {
+                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                        Err(error.to_string())
+                    }
+                    _ => Ok(()),
+                },
+                (None, None) => Err("the answer came without a file".to_owned()),
+            }
+        }
+    }
+
+    impl Protocol for Request {
+        fn connection_made(&mut self, transport: &mut Transport<'_>) {
+            let name = &self.name;
+            writeln!(transport, "{name}");
+        }
+
+        fn descriptors_received(
+            &mut self,
+            transport: &mut Transport<'_>,
+            data: &[u8],
+            descriptors: Vec<OwnedFd>,
+        ) {
+            self.file = descriptors.into_iter().next().map(File::from);
+            self.data_received(transport, data);
+        }
+
+        fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+            self.answer.extend_from_slice(data);
+            if data.ends_with(b"\n") || self.answer.len() > 4096 {
+                let outcome = self.finish();
+                let _ = self.outcome.set(outcome);
+                transport.close();
+            }
+        }
+
+        fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+            let _ = self.outcome.set(Err(format!("the librarian is gone: {reason}")));
+            transport.context().stop();
+        }
+    }
+
+    pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
+        let (mut name, mut folder, mut file, mut demo) = (None, None, None, false);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("serve") => folder = Some(PathBuf::from(arguments.value()?)),
+                Long("get") => file = Some(arguments.value()?.string()?),
+                Long("demo") => demo = true,
+                Value(value) => name = Some(unix::name(value)),
+                argument => return Err(support::other(argument)),
+            }
+        }
+        support::log_from("warn");
+        match (name, folder, file) {
+            _ if demo => show(),
+            (None, ..) => Err(Failure::Usage("missing PATH".to_owned())),
+            (Some(name), Some(folder), None) => {
+                let mut reactor = Reactor::new()?;
+                reactor.stop_on_signals()?;
+                serve(&mut reactor, &name, folder)?;
+                say(format_args!("ask with: cargo run --example fd_passing -- --get FILE {name}"));
+                Ok(reactor.run()?)
+            }
+            (Some(name), None, Some(file)) => get(&name, file),
+            _ => Err(Failure::Usage("either --serve FOLDER or --get FILE".to_owned())),
+        }
+    }
+
+    fn serve(reactor: &mut Reactor, name: &UnixAddress, folder: PathBuf) -> Result<(), Error> {
+        let librarian = move || LineReceiver::new(Librarian { folder: folder.clone() });
+        let port = reactor.listen_unix(name, librarian)?;
+        say(format_args!("listening on {}", port.address()));
+        Ok(())
+    }
+
+    fn get(name: &UnixAddress, file: String) -> Result<(), Failure> {
+        let mut reactor = Reactor::new()?;
+        let outcome = Outcome::default();
+        let reader = Reader { name: file, outcome: outcome.clone() };
+        let options = UnixConnectOptions::new().descriptors(true);
+        reactor.context().connect_unix_with(name, &options, reader)?;
+        reactor.run()?;
+        outcome.get().cloned().unwrap_or(Ok(())).map_err(Failure::Run)
+    }
+
+    /// The librarian of a folder that is made for this, and this program once more, as a process of its
+    /// own that asks.
+    fn show() -> Result<(), Failure> {
+        let folder = unix::Folder::new();
+        let failed = |error: io::Error| Failure::Run(error.to_string());
+        std::fs::write(folder.path("poem"), "Who reads this had it opened by another.\n")
+            .map_err(failed)?;
+        let path = folder.path("library.sock");
+        let mut reactor = Reactor::new()?;
+        serve(&mut reactor, &(&path).into(), folder.path(""))?;
+        let handle = reactor.context().handle();
+        let asked = thread::spawn(move || ask(&path, &handle));
+        reactor.run()?;
+        asked.join().expect("asking does not panic").map_err(failed)
+    }
+
+    /// Has another process ask, for what there is and for what there is not.
+    fn ask(path: &Path, handle: &Handle) -> io::Result<()> {
+        let asked = ["poem", "novel"].into_iter().try_for_each(|name| {
+            let program = std::env::current_exe()?;
+            let output = Command::new(program).args(["--get", name]).arg(path).output()?;
+            let (text, errors) = (output.stdout, output.stderr);
+            say(format_args!("process: asked for {name}, and read"));
+            say(format_args!("    {}", String::from_utf8_lossy(&[text, errors].concat()).trim()));
+            Ok(())
+        });
+        // It is gone if a signal has stopped it.
+        let _ = handle.call(|context| context.stop());
+        asked
+    }
+}

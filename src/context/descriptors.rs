@@ -1,0 +1,144 @@
+//! Passing descriptors, and asking who it is that they are passed to.
+
+use crate::context::{Context, Job};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::credentials::Credentials;
+use crate::descriptors::{MOST, OwnedFd, WAITING};
+use crate::error::{Action, Error};
+use crate::id::Id;
+use crate::listener::REST;
+use crate::reason::Reason;
+use crate::sources::Source;
+use crate::stream::{Stream, WriteSide};
+use std::io;
+
+/// # Unix sockets
+impl Context {
+    /// Sends `data` over a Unix socket, after all that was written before, and passes `descriptors`
+    /// with its first byte: the peer gets descriptors of the same open files, sockets or whatever they
+    /// are (SCM_RIGHTS, unix(7)). Ours are closed once the system has taken them, or when the
+    /// connection ends before; keep a duplicate (`try_clone`) of what you go on using.
+    ///
+    /// A peer that [does not want any](crate::UnixListenOptions::descriptors) gets `data` alone, and
+    /// nobody is told.
+    ///
+    /// While the system has too many of this user's descriptors on their way, because their receivers
+    /// do not take them, it is asked again every 100 ms; after 10 seconds the connection
+    /// breaks ([`Reason::Failed`], ETOOMANYREFS).
+    ///
+    /// # Errors
+    ///
+    /// Before anything is sent: there is no `data` for the descriptors to go with; there are more than
+    /// 253 of them, which is what one message carries; more than 1,024 would wait; or it is no Unix
+    /// socket. The descriptors are closed then. If the connection is gone, nothing happens, as with
+    /// [`write`](Self::write).
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    /// use std::fs::File;
+    ///
+    /// /// Hands out what its clients may not open themselves.
+    /// struct Librarian;
+    ///
+    /// impl Protocol for Librarian {
+    ///     fn data_received(&mut self, transport: &mut Transport<'_>, _request: &[u8]) {
+    ///         match File::open("/etc/hostname") {
+    ///             Ok(file) => transport.send_descriptors(b"here it is\n", [file]).unwrap(),
+    ///             Err(error) => write!(transport, "{error}\n"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "sendFileDescriptor")]
+    #[doc(alias = "SCM_RIGHTS")]
+    pub fn send_descriptors(
+        &mut self,
+        id: Id,
+        data: &[u8],
+        descriptors: impl IntoIterator<Item = impl Into<OwnedFd>>,
+    ) -> Result<(), Error> {
+        let descriptors: Vec<OwnedFd> = descriptors.into_iter().map(Into::into).collect();
+        if descriptors.is_empty() {
+            self.write(id, data);
+            return Ok(());
+        }
+        let peer = self.destination(id);
+        self.pass(id, data, descriptors).map_err(|cause| Error::new(Action::Pass, peer, cause))
+    }
+
+    fn pass(&mut self, id: Id, data: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let count = descriptors.len();
+        if data.is_empty() {
+            return Err(invalid("descriptors go with bytes, and there are none".to_owned()));
+        }
+        if count > MOST {
+            return Err(invalid(format!("they are {count}, and one message carries {MOST}")));
+        }
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.takes_writes() => {
+                if !stream.socket.is_unix() {
+                    return Err(not_unix());
+                }
+                if stream.is_beyond_limit(&mut self.spares) {
+                    self.end(id, Reason::WriteLimit);
+                    return Ok(());
+                }
+                check_waiting(stream.outbox.descriptors_waiting(), count)?;
+                stream.outbox.push_with(data, descriptors, &mut self.spares);
+                stream.note_crossing();
+                self.flush_later(id);
+            }
+            Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
+                if connector.address.unix().is_none() {
+                    return Err(not_unix());
+                }
+                check_waiting(connector.early.descriptors_waiting(), count)?;
+                self.push(id, &[]); // Which gives the attempt up, if too much waits.
+                if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+                    connector.early.push_with(data, descriptors, &mut self.spares);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// If the system has refused descriptors, it is asked again after a while.
+    pub(super) fn see_to_refused(&mut self, id: Id) {
+        if self.sources.stream_mut(id).is_some_and(Stream::begins_to_rest) {
+            self.schedule(REST, Job::RestEnd(id));
+        }
+    }
+
+    /// What an error says of where the descriptors were to go.
+    fn destination(&self, id: Id) -> String {
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.peer.to_string(),
+            Some(Source::Connector(connector)) => connector.address.to_string(),
+            _ => id.to_string(),
+        }
+    }
+
+    /// Who the peer of a connection was when it connected, or began to listen, if that is a Unix
+    /// socket (Linux: SO_PEERCRED, unix(7)).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn peer_credentials(&self, id: Id) -> Option<Credentials> {
+        self.sources.stream(id)?.socket.peer_credentials()?.ok()
+    }
+}
+
+fn check_waiting(waiting: usize, more: usize) -> io::Result<()> {
+    if waiting + more > WAITING {
+        let text = format!("{waiting} wait already, and no more than {WAITING} may");
+        return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
+    }
+    Ok(())
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+fn not_unix() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "only Unix sockets pass descriptors")
+}

@@ -1,0 +1,165 @@
+//! The names of Unix sockets. Floor 0.
+
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// The name of a Unix socket (unix(7)): a path, an abstract name, or none at all, which is what
+/// clients have as a rule.
+///
+/// It prints as a path does, an abstract name with an `@` before it; what a terminal could not show is
+/// escaped. Two are equal when they are the same name, though a socket may have several paths.
+///
+/// ```
+/// use ropewalk::{Address, UnixAddress};
+///
+/// let path = UnixAddress::from("/run/echo.sock");
+/// assert_eq!(path.to_string(), "/run/echo.sock");
+/// assert_eq!(UnixAddress::unnamed().to_string(), "(unnamed)");
+/// # #[cfg(any(target_os = "linux", target_os = "android"))]
+/// assert_eq!(UnixAddress::abstract_name("echo\n").to_string(), "@echo\\n");
+/// assert_eq!(Address::from(path.clone()).unix(), Some(&path));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[doc(alias = "UNIXAddress")]
+pub struct UnixAddress(Name);
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Name {
+    Unnamed,
+    Path(Box<Path>),
+    /// Without the zero that the system puts before it.
+    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code))]
+    Abstract(Box<[u8]>),
+}
+
+impl UnixAddress {
+    /// No name: a socket that is bound to none. To listen on this has the system make an abstract
+    /// name up (Linux: unix(7), "Autobind feature").
+    pub fn unnamed() -> Self {
+        Self(Name::Unnamed)
+    }
+
+    /// A name without a file (Linux: unix(7), "abstract"). Every process of the same network namespace
+    /// can connect to it, whoever its user is; when the last who holds the socket is gone, so is the
+    /// name. It may hold any bytes, zeros among them.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
+        Self(Name::Abstract(name.as_ref().into()))
+    }
+
+    /// Whether it has no name.
+    pub fn is_unnamed(&self) -> bool {
+        self.0 == Name::Unnamed
+    }
+
+    /// The path, if it is one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Name::Path(path) => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The abstract name, if it is one.
+    pub fn as_abstract_name(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Name::Abstract(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+impl From<&Path> for UnixAddress {
+    fn from(path: &Path) -> Self {
+        Self(Name::Path(path.into()))
+    }
+}
+
+impl From<PathBuf> for UnixAddress {
+    fn from(path: PathBuf) -> Self {
+        Self(Name::Path(path.into()))
+    }
+}
+
+impl From<&PathBuf> for UnixAddress {
+    fn from(path: &PathBuf) -> Self {
+        Self::from(path.as_path())
+    }
+}
+
+/// As a path, whatever it begins with.
+impl From<&str> for UnixAddress {
+    fn from(path: &str) -> Self {
+        Self::from(Path::new(path))
+    }
+}
+
+/// As a path, whatever it begins with.
+impl From<String> for UnixAddress {
+    fn from(path: String) -> Self {
+        Self::from(PathBuf::from(path))
+    }
+}
+
+impl From<&Self> for UnixAddress {
+    fn from(address: &Self) -> Self {
+        address.clone()
+    }
+}
+
+impl fmt::Display for UnixAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Name::Unnamed => f.write_str("(unnamed)"),
+            Name::Path(path) => escaped(path.as_os_str().as_encoded_bytes(), f),
+            Name::Abstract(name) => {
+                f.write_char('@')?;
+                escaped(name, f)
+            }
+        }
+    }
+}
+
+/// Text as it is, and what a terminal would act on, or could not show, escaped.
+fn escaped(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if character.is_control() {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                f.write_char(character)?;
+            }
+        }
+        write!(f, "{}", chunk.invalid().escape_ascii())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Address;
+
+    #[test]
+    fn an_address_costs_no_more_for_having_paths() {
+        assert!(size_of::<Address>() <= 32, "{}", size_of::<Address>());
+    }
+
+    #[test]
+    fn names_print_in_one_line_whatever_is_in_them() {
+        let name = |bytes: &[u8]| UnixAddress(Name::Abstract(bytes.into())).to_string();
+        assert_eq!(name(b"plain"), "@plain");
+        assert_eq!(name("zoë".as_bytes()), "@zoë");
+        assert_eq!(name(b"\x1b[2J\0\xff"), "@\\u{1b}[2J\\u{0}\\xff");
+        assert_eq!(UnixAddress::from("a\nb").to_string(), "a\\nb");
+    }
+
+    #[test]
+    fn a_path_and_an_abstract_name_are_never_equal() {
+        let path = UnixAddress::from("name");
+        let other = UnixAddress(Name::Abstract(b"name".as_slice().into()));
+        assert_ne!(path, other);
+        assert_eq!((path.as_abstract_name(), other.path()), (None, None));
+        assert_eq!(other.as_abstract_name(), Some(b"name".as_slice()));
+    }
+}

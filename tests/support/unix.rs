@@ -1,0 +1,203 @@
+//! What the scenarios of Unix sockets share.
+
+#![allow(dead_code)] // No scenario needs all of it.
+
+use crate::support::*;
+use ropewalk::{Error, Factory, Protocol, Reactor, Reason, Transport, UnixListenOptions};
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A folder of its own for each scenario; it goes with this.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("ropewalk-{}-{count}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// The names of all that is in it.
+    pub(crate) fn contents(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.0).expect("the folder");
+        let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+        let mut names: Vec<String> =
+            entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A reactor that listens on a path.
+pub(crate) fn up_unix(path: &Path, factory: impl Factory) -> Reactor {
+    let mut reactor = Reactor::new().expect("a reactor");
+    reactor.listen_unix(path, factory).expect("a free name");
+    reactor
+}
+
+pub(crate) fn listen_error(path: &Path) -> Error {
+    let mut reactor = Reactor::new().expect("a reactor");
+    reactor.listen_unix(path, || Echo).expect_err("it cannot be listened on")
+}
+
+/// A client that waits when it reads; it fails rather than hang.
+pub(crate) fn unix_client(path: &Path) -> UnixStream {
+    let client = UnixStream::connect(path).expect("the listener is there");
+    client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    client.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+    client
+}
+
+/// A client has its echo.
+pub(crate) fn is_echoed(reactor: &mut Reactor, path: &Path) -> bool {
+    let mut client = unix_client(path);
+    client.write_all(b"hello").unwrap();
+    client.set_nonblocking(true).unwrap();
+    let mut answer = Vec::new();
+    turn_until(reactor, "an echo", |_| {
+        let mut buffer = [0; 16];
+        if let Ok(count) = client.read(&mut buffer) {
+            answer.extend_from_slice(&buffer[..count]);
+        }
+        answer.len() == 5
+    });
+    answer == b"hello"
+}
+
+/// A socket's file that its process has left behind: whoever had it is gone without a word.
+pub(crate) fn leave_behind(path: &Path) {
+    drop(std::os::unix::net::UnixListener::bind(path).expect("a free name"));
+    assert!(path.exists());
+}
+
+/// Whether `wrapper`, which makes a process another user's, can be had, and that user may run this
+/// program; if not, it is said.
+pub(crate) fn works(wrapper: &[&str]) -> bool {
+    let mut trial = Command::new(wrapper[0]);
+    trial.args(&wrapper[1..]).args(["test", "-x"]).arg(std::env::current_exe().unwrap());
+    let works = trial.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+    if !works {
+        println!("skipped: {wrapper:?} cannot be had here, or may not run this program");
+    }
+    works
+}
+
+/// What a receiver of descriptors has heard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    Data(Vec<u8>),
+    /// Data, and what stood in the files that came with it.
+    Passed(Vec<u8>, Vec<String>),
+    Lost,
+    End(String),
+}
+
+pub(crate) type Heards = Rc<RefCell<Vec<Heard>>>;
+
+/// Notes what it hears, and reads the files that it is passed.
+pub(crate) struct Receiver {
+    pub(crate) heards: Heards,
+    /// Those that it is passed are kept open.
+    pub(crate) kept: Option<Rc<RefCell<Vec<OwnedFd>>>>,
+}
+
+impl Receiver {
+    pub(crate) fn new(heards: &Heards) -> Self {
+        Self { heards: Rc::clone(heards), kept: None }
+    }
+}
+
+impl Protocol for Receiver {
+    fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
+        self.heards.borrow_mut().push(Heard::Data(data.to_vec()));
+    }
+
+    fn descriptors_received(
+        &mut self,
+        _transport: &mut Transport<'_>,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        let texts = match &self.kept {
+            None => descriptors.into_iter().map(text_in).collect(),
+            Some(kept) => {
+                let texts = vec![String::new(); descriptors.len()];
+                kept.borrow_mut().extend(descriptors);
+                texts
+            }
+        };
+        self.heards.borrow_mut().push(Heard::Passed(data.to_vec(), texts));
+    }
+
+    fn descriptors_lost(&mut self, _transport: &mut Transport<'_>) {
+        self.heards.borrow_mut().push(Heard::Lost);
+    }
+
+    fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
+        self.heards.borrow_mut().push(Heard::End(format!("{reason:?}")));
+    }
+}
+
+/// What stands in a file that was passed.
+fn text_in(descriptor: OwnedFd) -> String {
+    let (mut file, mut text) = (File::from(descriptor), String::new());
+    file.rewind().expect("a file");
+    file.read_to_string(&mut text).expect("a text");
+    text
+}
+
+/// A file without a name in which `text` stands.
+pub(crate) fn file_with(folder: &Folder, text: &str) -> File {
+    let path = folder.path("passed");
+    let options = File::options().read(true).write(true).create_new(true).open(&path);
+    let mut file = options.expect("a new file");
+    fs::remove_file(&path).expect("it is there");
+    file.write_all(text.as_bytes()).expect("room");
+    file
+}
+
+/// A reactor in which a receiver that takes descriptors listens.
+pub(crate) fn receiver(path: &Path, heards: &Heards) -> Reactor {
+    let heards = Rc::clone(heards);
+    let mut reactor = Reactor::new().expect("a reactor");
+    let options = UnixListenOptions::new().descriptors(true);
+    let factory = move || Receiver::new(&heards);
+    reactor.context().listen_unix_with(path, &options, factory).expect("a free name");
+    reactor
+}
+
+/// All data of what was heard, and all texts.
+pub(crate) fn sum(heards: &Heards) -> (Vec<u8>, Vec<String>) {
+    let (mut all, mut all_texts) = (Vec::new(), Vec::new());
+    for heard in heards.borrow().iter() {
+        match heard {
+            Heard::Data(data) => all.extend_from_slice(data),
+            Heard::Passed(data, texts) => {
+                all.extend_from_slice(data);
+                all_texts.extend_from_slice(texts);
+            }
+            Heard::Lost | Heard::End(_) => {}
+        }
+    }
+    (all, all_texts)
+}
