@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[path = "support/datagrams.rs"]
+mod datagrams;
 mod support;
 #[path = "support/unix.rs"]
 mod unix;
@@ -723,4 +725,46 @@ fn requests_about_a_unix_listener_or_one_that_is_gone_do_nothing() {
     reactor.context().close(port.id());
     try_all(reactor.context(), port.id());
     turns(&mut reactor, 2);
+}
+
+#[test]
+fn unix_sockets_are_adopted_and_a_listener_that_is_let_go_keeps_its_file() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("handed.sock");
+    let mut first = Reactor::new().unwrap();
+    let port = first.listen_unix(&path, || Echo).unwrap();
+    let listener = first.context().detach_listener(port.id()).expect("a listener");
+    drop(first);
+    assert!(path.exists(), "it is the next one's");
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.context().adopt_listener(listener, || Echo).unwrap();
+    assert_eq!(port.address().unix(), Some(&UnixAddress::from(&path)));
+    assert!(is_echoed(&mut reactor, &path));
+
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let id = reactor.context().adopt_connection(ours, Recorder::new(&log, echo)).unwrap();
+    theirs.write_all(b"hello").unwrap();
+    turn_until(&mut reactor, "heard", |_| log.data() == b"hello");
+    // What would go with its bytes cannot go with it.
+    theirs.set_nonblocking(true).unwrap();
+    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().send_descriptors(id, b"x", [fs::File::open("/dev/null").unwrap()]).unwrap();
+    turns(&mut reactor, 2);
+    let error = reactor.context().detach(id).unwrap_err();
+    assert!(error.to_string().contains("descriptors wait to be passed"), "{error}");
+    turn_until(&mut reactor, "all sent", |reactor| {
+        let _ = theirs.read(&mut vec![0; 1_000_000]);
+        reactor.context().write_buffer_size(id) == 0
+    });
+    let detached = reactor.context().detach(id).unwrap();
+    assert_eq!(detached.peer.unix(), Some(&UnixAddress::unnamed()));
+
+    let name = folder.path("datagram");
+    let socket = UnixDatagram::bind(&name).unwrap();
+    let heards = datagrams::Heards::default();
+    let witness = datagrams::Witness::quiet(&heards);
+    let options = ropewalk::DatagramOptions::new();
+    reactor.context().adopt_datagram(socket, &options, witness).unwrap();
+    UnixDatagram::unbound().unwrap().send_to(b"hello", &name).unwrap();
+    turn_until(&mut reactor, "heard", |_| heards.data() == [b"hello"]);
 }

@@ -183,13 +183,17 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If it is gone or closing, or no connection or not yet. Nothing happens to it then.
+    /// If it is gone or closing, or no connection or not yet, or if descriptors wait to be passed. Nothing
+    /// happens to it then.
     pub fn detach(&mut self, id: Id) -> Result<Detached, Error> {
         let refused = |what| {
             let cause = io::Error::new(io::ErrorKind::NotConnected, what);
             Err(Error::new(Action::Detach, id.to_string(), cause))
         };
         let departed = match self.sources.stream(id) {
+            Some(stream) if stream.outbox.descriptors_waiting() > 0 => {
+                return refused("descriptors wait to be passed with its bytes");
+            }
             Some(stream) if matches!(stream.state, State::Open) => Departed::new(stream),
             Some(_) => return refused("the connection is closing"),
             None => return refused("there is no connection, or not yet"),
@@ -205,7 +209,8 @@ impl Context {
         Ok(Detached { socket: stream.socket.into(), peer, unsent, write_eof })
     }
 
-    /// Lets a listener go: its socket leaves the reactor, and goes on listening. Its factory is
+    /// Lets a listener go: its socket leaves the reactor, and goes on listening; the file of a Unix socket
+    /// stays. Its factory is
     /// dropped after this callback; its connections stay. `None` if it is not a listener's id, or it is
     /// gone.
     ///
