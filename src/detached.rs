@@ -1,6 +1,7 @@
 //! Connections that were let go. Floor 1.
 
 use crate::address::Address;
+use crate::statistics::ConnectionCounts;
 use crate::stream::Stream;
 #[cfg(unix)]
 use crate::world::OwnedFd;
@@ -33,14 +34,14 @@ pub struct Detached {
 pub(crate) struct Departed {
     pub(crate) peer: Address,
     pub(crate) since: Instant,
-    pub(crate) received: u64,
-    pub(crate) sent: u64,
+    pub(crate) counts: ConnectionCounts,
 }
 
 impl Departed {
     #[cfg(unix)]
     pub(crate) fn new(stream: &Stream) -> Self {
-        let Stream { since, received, sent, .. } = *stream;
-        Self { peer: stream.peer.clone(), since, received, sent }
+        // What waits goes along.
+        let counts = ConnectionCounts { waiting: 0, ..stream.counts() };
+        Self { peer: stream.peer.clone(), since: stream.since, counts }
     }
 }

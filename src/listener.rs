@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::logging::TCP;
+use crate::options::ConnectionOptions;
 use crate::world::{ListenerSocket, StreamSocket};
 use log::trace;
 use std::io;
@@ -22,8 +23,8 @@ pub(crate) struct Listener {
     pub(crate) socket: ListenerSocket,
     /// Kept, so that it can be told when descriptors have run out.
     pub(crate) address: Address,
-    /// Whether accepted connections send at once.
-    pub(crate) nodelay: bool,
+    /// What holds for accepted connections.
+    pub(crate) connections: ConnectionOptions,
     /// It waits for its rest to end.
     pub(crate) resting: bool,
     /// The trouble has been told, and clients have waited ever since: it is not told again.
@@ -43,8 +44,12 @@ pub(crate) enum Accepted {
 }
 
 impl Listener {
-    pub(crate) fn new(socket: ListenerSocket, address: Address, nodelay: bool) -> Self {
-        Self { socket, address, nodelay, resting: false, complained: false }
+    pub(crate) fn new(
+        socket: ListenerSocket,
+        address: Address,
+        connections: ConnectionOptions,
+    ) -> Self {
+        Self { socket, address, connections, resting: false, complained: false }
     }
 
     pub(crate) fn accept(&mut self) -> Accepted {

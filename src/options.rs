@@ -1,8 +1,22 @@
 //! How to listen and how to connect, where the defaults do not suit.
 
+use crate::slow_reader::SlowReader;
 use crate::socket_option::{KeepAlive, SocketOption};
 use std::net::SocketAddr;
 use std::time::Duration;
+
+/// What holds for a connection from its beginning, whoever has made it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionOptions {
+    pub(crate) nodelay: bool,
+    pub(crate) slow_reader: SlowReader,
+}
+
+impl ConnectionOptions {
+    pub(crate) const fn new(nodelay: bool) -> Self {
+        Self { nodelay, slow_reader: SlowReader::Pause }
+    }
+}
 
 /// How to listen.
 ///
@@ -14,7 +28,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
     pub(crate) backlog: u32,
-    pub(crate) nodelay: bool,
+    pub(crate) connections: ConnectionOptions,
     #[cfg_attr(not(unix), allow(dead_code))]
     pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
@@ -29,7 +43,7 @@ impl ListenOptions {
     pub fn new() -> Self {
         Self {
             backlog: 1024,
-            nodelay: true,
+            connections: ConnectionOptions::new(true),
             reuse_address: true,
             reuse_port: false,
             claim: false,
@@ -49,7 +63,15 @@ impl ListenOptions {
     /// than wait for more: on unless set. The reactor gathers writes itself.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.nodelay = nodelay;
+        self.connections.nodelay = nodelay;
+        self
+    }
+
+    /// What to do with accepted connections whose peers read too slowly: ask those who write to pause,
+    /// unless set.
+    #[must_use]
+    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+        self.connections.slow_reader = slow_reader;
         self
     }
 
@@ -103,7 +125,7 @@ impl ListenOptions {
     #[must_use]
     pub fn option(mut self, option: SocketOption) -> Self {
         match option {
-            SocketOption::Nodelay(nodelay) => self.nodelay = nodelay,
+            SocketOption::Nodelay(nodelay) => self.connections.nodelay = nodelay,
             SocketOption::ReuseAddress(reuse) => self.reuse_address = reuse,
             SocketOption::ReusePort(reuse) => self.reuse_port = reuse,
             other => self.others.push(other),
@@ -128,7 +150,7 @@ impl Default for ListenOptions {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ConnectOptions {
-    pub(crate) nodelay: bool,
+    pub(crate) connection: ConnectionOptions,
     pub(crate) timeout: Duration,
     pub(crate) local_address: Option<SocketAddr>,
     /// What has no field of its own.
@@ -139,13 +161,21 @@ impl ConnectOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
         let timeout = Duration::from_secs(30);
-        Self { nodelay: true, timeout, local_address: None, others: Vec::new() }
+        let connection = ConnectionOptions::new(true);
+        Self { connection, timeout, local_address: None, others: Vec::new() }
     }
 
     /// Whether the connection sends at once what it is given (TCP_NODELAY, tcp(7)): on unless set.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.nodelay = nodelay;
+        self.connection.nodelay = nodelay;
+        self
+    }
+
+    /// What to do if the peer reads too slowly: ask those who write to pause, unless set.
+    #[must_use]
+    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+        self.connection.slow_reader = slow_reader;
         self
     }
 
@@ -189,7 +219,7 @@ impl ConnectOptions {
 
     pub(crate) fn add(&mut self, option: SocketOption) {
         match option {
-            SocketOption::Nodelay(nodelay) => self.nodelay = nodelay,
+            SocketOption::Nodelay(nodelay) => self.connection.nodelay = nodelay,
             other => self.others.push(other),
         }
     }

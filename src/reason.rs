@@ -7,7 +7,8 @@ use std::io;
 /// [`Protocol::connection_lost`](crate::Protocol::connection_lost).
 ///
 /// Only [`Closed`](Self::Closed) and [`ClosedByPeer`](Self::ClosedByPeer) promise that every byte
-/// which was written has been handed to the system.
+/// which was written has been handed to the system, but for what was
+/// [dropped on purpose](crate::SlowReader::DropOldest).
 ///
 /// ```
 /// use ropewalk::Reason;
@@ -58,6 +59,40 @@ impl Reason {
     /// reset that what it got is not the whole.
     pub(crate) fn is_abrupt(&self) -> bool {
         !matches!(self, Self::Closed | Self::ClosedByPeer | Self::Detached | Self::Stopped)
+    }
+
+    pub(crate) const COUNT: usize = Self::NAMES.len();
+
+    /// The kinds of reasons, as `Debug` prints them, in the order of [`index`](Self::index).
+    pub(crate) const NAMES: [&'static str; 11] = [
+        "Aborted",
+        "Closed",
+        "CloseTimeout",
+        "ClosedByPeer",
+        "Detached",
+        "Failed",
+        "Panicked",
+        "Reset",
+        "Stopped",
+        "TimedOut",
+        "WriteLimit",
+    ];
+
+    /// The place of this kind among all.
+    pub(crate) fn index(&self) -> usize {
+        match self {
+            Self::Aborted => 0,
+            Self::Closed => 1,
+            Self::CloseTimeout => 2,
+            Self::ClosedByPeer => 3,
+            Self::Detached => 4,
+            Self::Failed(_) => 5,
+            Self::Panicked => 6,
+            Self::Reset => 7,
+            Self::Stopped => 8,
+            Self::TimedOut => 9,
+            Self::WriteLimit => 10,
+        }
     }
 
     /// Gives the reason away. Something has to stay behind, and this costs nothing.

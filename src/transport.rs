@@ -11,7 +11,9 @@ use crate::detached::Detached;
 use crate::error::Error;
 use crate::id::Id;
 use crate::producer::Producer;
+use crate::slow_reader::SlowReader;
 use crate::socket_option::SocketOption;
+use crate::statistics::ConnectionCounts;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
@@ -312,6 +314,33 @@ impl<'a> Transport<'a> {
     pub fn detach(&mut self) -> Result<Detached, Error> {
         let id = self.id;
         self.context().detach(id)
+    }
+
+    /// Sets what to do if the peer reads too slowly.
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, SlowReader, Transport};
+    ///
+    /// struct Prices;
+    ///
+    /// impl Protocol for Prices {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.set_slow_reader(SlowReader::DropOldest(16 * 1024));
+    ///     }
+    ///
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// }
+    /// ```
+    pub fn set_slow_reader(&mut self, slow_reader: SlowReader) {
+        let id = self.id;
+        self.context().set_slow_reader(id, slow_reader);
+    }
+
+    /// What became of the bytes of this connection so far: see [`Context::connection_counts`].
+    pub fn counts(&self) -> ConnectionCounts {
+        let mut counts = self.context.connection_counts(self.id).unwrap_or_default();
+        counts.waiting += self.context.gathered();
+        counts
     }
 
     /// Sets an option of the socket: see [`Context::set_option`].

@@ -1,5 +1,6 @@
 //! How to listen on Unix sockets and how to connect to them, where the defaults do not suit. Floor 0.
 
+use crate::slow_reader::SlowReader;
 use std::time::Duration;
 
 /// How to listen on a Unix socket.
@@ -15,6 +16,7 @@ pub struct UnixListenOptions {
     pub(crate) backlog: u32,
     pub(crate) file: FileOptions,
     pub(crate) descriptors: bool,
+    pub(crate) slow_reader: SlowReader,
 }
 
 /// What becomes of the file that a bound socket has.
@@ -35,7 +37,12 @@ impl FileOptions {
 impl UnixListenOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
-        Self { backlog: 1024, file: FileOptions::new(), descriptors: false }
+        Self {
+            backlog: 1024,
+            file: FileOptions::new(),
+            descriptors: false,
+            slow_reader: SlowReader::Pause,
+        }
     }
 
     /// How many connections may wait to be accepted: 1,024 unless set. The system may cut it, Linux
@@ -73,6 +80,14 @@ impl UnixListenOptions {
         self.descriptors = take;
         self
     }
+
+    /// What to do with accepted connections whose peers read too slowly: ask those who write to pause, unless
+    /// set.
+    #[must_use]
+    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+        self.slow_reader = slow_reader;
+        self
+    }
 }
 
 impl Default for UnixListenOptions {
@@ -93,12 +108,17 @@ impl Default for UnixListenOptions {
 pub struct UnixConnectOptions {
     pub(crate) timeout: Duration,
     pub(crate) descriptors: bool,
+    pub(crate) slow_reader: SlowReader,
 }
 
 impl UnixConnectOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
-        Self { timeout: Duration::from_secs(30), descriptors: false }
+        Self {
+            timeout: Duration::from_secs(30),
+            descriptors: false,
+            slow_reader: SlowReader::Pause,
+        }
     }
 
     /// How long to try while the listener's queue is full: 30 seconds unless set.
@@ -114,6 +134,14 @@ impl UnixConnectOptions {
     #[must_use]
     pub fn descriptors(mut self, take: bool) -> Self {
         self.descriptors = take;
+        self
+    }
+
+    /// What to do if the peer reads too slowly: ask those who write to pause, unless
+    /// set.
+    #[must_use]
+    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+        self.slow_reader = slow_reader;
         self
     }
 }

@@ -6,7 +6,9 @@ mod support;
 #[path = "support/unix.rs"]
 mod unix;
 
-use ropewalk::{Context, Id, Protocol, Reactor, Transport, UnixConnectOptions};
+use ropewalk::{
+    Context, Id, Protocol, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
+};
 use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage};
 use std::cell::RefCell;
 use std::fs::File;
@@ -124,7 +126,7 @@ fn as_many_as_a_message_carries_are_taken_at_once_and_closed_on_exec() {
     let kept = Rc::new(RefCell::new(Vec::new()));
     let (theirs, keep) = (Rc::clone(&heards), Rc::clone(&kept));
     let mut reactor = Reactor::new().unwrap();
-    let options = ropewalk::UnixListenOptions::new().descriptors(true);
+    let options = UnixListenOptions::new().descriptors(true);
     let factory = move || Receiver { heards: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
     reactor.context().listen_unix_with(&path, &options, factory).unwrap();
     let client = unix_client(&path);
@@ -179,7 +181,7 @@ fn a_protocol_that_overrides_nothing_gets_the_bytes_and_closes_what_came() {
     let (folder, log) = (Folder::new(), Log::default());
     let path = folder.path("default.sock");
     let mut reactor = Reactor::new().unwrap();
-    let options = ropewalk::UnixListenOptions::new().descriptors(true);
+    let options = UnixListenOptions::new().descriptors(true);
     let factory = recorders(&log, only_record);
     reactor.context().listen_unix_with(&path, &options, factory).unwrap();
     let client = unix_client(&path);
@@ -252,7 +254,7 @@ fn a_protocol_that_does_not_know_what_to_do_without_them_is_ended() {
     let (folder, log) = (Folder::new(), Log::default());
     let path = folder.path("take.sock");
     let mut reactor = Reactor::new().unwrap();
-    let options = ropewalk::UnixListenOptions::new().descriptors(true);
+    let options = UnixListenOptions::new().descriptors(true);
     let factory = recorders(&log, only_record);
     reactor.context().listen_unix_with(&path, &options, factory).unwrap();
     let client = unix_client(&path);
@@ -483,4 +485,48 @@ fn too_many_on_their_way_are_tried_again_until_there_is_room() {
         got.ends_with(b"six and the end")
     });
     assert_eq!(reactor.context().write_buffer_size(id), 0);
+}
+
+#[test]
+fn descriptors_do_not_overtake_what_waits_of_a_feed() {
+    let folder = Folder::new();
+    let path = folder.path("feed.sock");
+    let log = Log::default();
+    let mut reactor = Reactor::new().unwrap();
+    let options = UnixListenOptions::new().slow_reader(SlowReader::DropOldest(20_000));
+    let context = reactor.context();
+    context.listen_unix_with(&path, &options, recorders(&log, only_record)).unwrap();
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    let mut written = 0_u32;
+    turn_until(&mut reactor, "dropped", |reactor| {
+        reactor.context().write(id, &written.to_be_bytes().repeat(250));
+        written += 1;
+        reactor.context().connection_counts(id).unwrap().dropped == 20
+    });
+    let file = file_with(&folder, "the text");
+    reactor.context().send_descriptors(id, b"with", [file]).unwrap();
+    reactor.context().write(id, b"next");
+    reactor.context().close(id);
+    let (mut got, mut passed) = (Vec::new(), Vec::new());
+    let mut buffer = vec![0; 64 * 1024];
+    turn_until(&mut reactor, "the end", |_| match take(&client, &mut buffer) {
+        None => false,
+        Some((0, _)) => true,
+        Some((count, descriptors)) => {
+            got.extend_from_slice(&buffer[..count]);
+            if !descriptors.is_empty() {
+                passed.push((got.len(), descriptors.len()));
+            }
+            false
+        }
+    });
+    let pieces = got.strip_suffix(b"withnext").expect("what was written last");
+    let begins = |piece: &[u8]| u32::from_be_bytes(piece[..4].try_into().unwrap());
+    let numbers: Vec<u32> = pieces.chunks(1000).map(begins).collect();
+    assert!(numbers.is_sorted());
+    assert_eq!(numbers.last(), Some(&(written - 1)));
+    assert_eq!(numbers.len() as u32, written - 20);
+    assert_eq!(passed, [(pieces.len() + 4, 1)], "with its own bytes, behind all before");
 }

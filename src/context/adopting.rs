@@ -7,6 +7,7 @@ use crate::detached::{Departed, Detached};
 use crate::error::{Action, Error};
 use crate::id::Id;
 use crate::logging::TCP;
+use crate::options::ConnectionOptions;
 use crate::outbox::{Outbox, SLICES, Spares};
 use crate::protocol::{Factory, Protocol};
 use crate::sources::Source;
@@ -102,7 +103,7 @@ impl Context {
     fn take_over_listener(&mut self, socket: OwnedFd) -> io::Result<Port> {
         self.takes_new()?;
         let socket = self.world.adopt_listener(socket)?;
-        self.open_port(socket, true)
+        self.open_port(socket, ConnectionOptions::new(true))
     }
 
     /// Goes on with a connection that is there already: `protocol` hears
@@ -201,6 +202,7 @@ impl Context {
         let Some(Source::Stream(mut stream)) = self.shut(id) else {
             return refused("there is no connection");
         };
+        stream.commit_feed(&mut self.spares);
         let unsent = take_all(&mut stream.outbox, &mut self.spares);
         let peer = departed.peer.clone();
         self.sources.replace(id, Source::Departed(Box::new(departed)));

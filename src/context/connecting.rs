@@ -136,7 +136,7 @@ impl Context {
                 early: Outbox::default(),
                 write_side: WriteSide::Open,
                 paused: false,
-                limits: Limits::default(),
+                limits: Limits::new(options.connection.slow_reader),
                 readiness: Readiness::default(),
             })))
         });
@@ -213,7 +213,7 @@ impl Context {
             return;
         };
         self.timers.cancel(connector.timer);
-        set_nodelay(&socket, connector.options.nodelay);
+        set_nodelay(&socket, connector.options.connection.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
         stream.outbox = std::mem::take(&mut connector.early);
         stream.write_side = connector.write_side;
@@ -221,6 +221,7 @@ impl Context {
             stream.reading = Reading::Paused;
         }
         stream.limits = connector.limits;
+        stream.set_slow_reader(connector.limits.slow_reader, &mut self.spares);
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));
     }

@@ -4,6 +4,7 @@ use crate::address::Address;
 use crate::context::{Context, Job};
 use crate::id::Id;
 use crate::reason::Reason;
+use crate::slow_reader::SlowReader;
 use crate::sources::Source;
 use crate::stream::{Limits, Reading, WriteSide};
 use std::io;
@@ -183,7 +184,7 @@ impl Context {
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self, id: Id) -> usize {
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) => stream.outbox.len(),
+            Some(Source::Stream(stream)) => stream.waiting(),
             Some(Source::Connector(connector)) => connector.early.len(),
             Some(Source::Datagram(datagram)) => datagram.queued_bytes(),
             _ => 0,
@@ -208,6 +209,19 @@ impl Context {
     pub fn set_write_limit(&mut self, id: Id, bytes: usize) {
         if let Some(limits) = self.limits_mut(id) {
             limits.set_write_limit(bytes);
+        }
+    }
+
+    /// Sets what to do if the peer reads too slowly. What waits already and may be dropped by what is
+    /// set now, is not, except that no more than the new bound waits once something is written.
+    pub fn set_slow_reader(&mut self, id: Id, slow_reader: SlowReader) {
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) => {
+                stream.set_slow_reader(slow_reader, &mut self.spares);
+                self.check_marks(id);
+            }
+            Some(Source::Connector(connector)) => connector.limits.set_slow_reader(slow_reader),
+            _ => {}
         }
     }
 

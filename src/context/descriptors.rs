@@ -84,6 +84,7 @@ impl Context {
                     return Ok(());
                 }
                 check_waiting(stream.outbox.descriptors_waiting(), count)?;
+                stream.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
                 stream.outbox.push_with(data, descriptors, &mut self.spares);
                 stream.note_crossing();
                 self.flush_later(id);

@@ -28,7 +28,7 @@ impl Context {
             return self.flush(id);
         }
         if !stream.is_closing() {
-            debug!(target: TCP, "{id} closing, {} bytes wait", stream.outbox.len());
+            debug!(target: TCP, "{id} closing, {} bytes wait", stream.waiting());
             if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }
@@ -61,7 +61,7 @@ impl Context {
     /// so many bytes had been sent.
     pub(crate) fn see_to_progress(&mut self, id: Id, sent: u64) {
         match self.sources.stream(id) {
-            Some(stream) if stream.sent == sent && !stream.outbox.is_empty() => self.give_up(id),
+            Some(stream) if stream.sent == sent && stream.waiting() > 0 => self.give_up(id),
             _ => self.watch_progress(id),
         }
     }
@@ -114,12 +114,12 @@ impl Context {
         if matches!(stream.state, State::Ended(_)) {
             return;
         }
-        if (reason.is_abrupt() || !stream.outbox.is_empty())
+        if (reason.is_abrupt() || stream.waiting() > 0)
             && let Err(error) = stream.socket.reset_on_close()
         {
             debug!(target: TCP, "{id} SO_LINGER: {error}");
         }
-        stream.outbox.clear(&mut self.spares);
+        stream.clear(&mut self.spares);
         stream.state = State::Ended(reason);
         self.notices.push_back(Notice::Lost(id));
     }
@@ -127,6 +127,7 @@ impl Context {
     /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
     /// with a peer that may still be sending, lingers on.
     pub(crate) fn free(&mut self, id: Id) {
+        self.note_past(id);
         match self.sources.get(id) {
             Some(Source::Stream(stream)) if stream.lingers => return self.linger(id),
             Some(Source::Lingering(lingering)) => _ = self.timers.cancel(lingering.timer),

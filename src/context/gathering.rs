@@ -29,6 +29,9 @@ impl Context {
     /// Puts what was gathered behind what waits already, and `tail` behind it.
     #[inline(never)]
     pub(crate) fn push_gathered(&mut self, id: Id, tail: &[u8]) {
+        if !tail.is_empty() && self.gathers_whole(id) {
+            return self.gathered.extend_from_slice(tail);
+        }
         let mut gathered = mem::take(&mut self.gathered);
         for piece in [&gathered, tail] {
             if !piece.is_empty() {
@@ -37,6 +40,13 @@ impl Context {
         }
         gathered.clear();
         self.gathered = gathered; // Its memory is kept.
+    }
+
+    /// Whether all that one callback writes has to stay in one piece, even if it is long.
+    fn gathers_whole(&self, id: Id) -> bool {
+        self.sources.stream(id).is_some_and(|stream| {
+            stream.drops_oldest() && self.gathered.len() <= stream.limits.most()
+        })
     }
 
     /// Drops what was gathered: the callback has panicked.

@@ -7,7 +7,7 @@ use crate::error::{Action, Error};
 use crate::id::Id;
 use crate::listener::{Listener, REST};
 use crate::logging::TCP;
-use crate::options::ListenOptions;
+use crate::options::{ConnectionOptions, ListenOptions};
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::Stream;
@@ -120,13 +120,17 @@ impl Context {
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
         let socket = self.world.listen(address, options)?;
-        self.open_port(socket, options.nodelay)
+        self.open_port(socket, options.connections)
     }
 
     /// Takes in a socket that listens.
-    pub(super) fn open_port(&mut self, socket: ListenerSocket, nodelay: bool) -> io::Result<Port> {
+    pub(super) fn open_port(
+        &mut self,
+        socket: ListenerSocket,
+        connections: ConnectionOptions,
+    ) -> io::Result<Port> {
         let address = socket.local_address()?;
-        let listener = Listener::new(socket, address.clone(), nodelay);
+        let listener = Listener::new(socket, address.clone(), connections);
         Ok(Port { id: self.take_in(Source::Listener(listener))?, address })
     }
 
@@ -139,10 +143,12 @@ impl Context {
         &mut self,
         socket: StreamSocket,
         peer: Address,
-        nodelay: bool,
+        options: ConnectionOptions,
     ) -> io::Result<Id> {
-        set_nodelay(&socket, nodelay);
-        self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
+        set_nodelay(&socket, options.nodelay);
+        let mut stream = Stream::new(socket, peer, self.now);
+        stream.set_slow_reader(options.slow_reader, &mut self.spares);
+        self.take_in(Source::Stream(stream))
     }
 
     /// Gives a source a slot, and has the poll watch its socket.

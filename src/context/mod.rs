@@ -5,6 +5,7 @@ mod adopting;
 mod channels;
 mod connecting;
 mod connections;
+mod counting;
 mod datagrams;
 #[cfg(unix)]
 mod descriptors;
@@ -36,6 +37,7 @@ use crate::protocol::{Factory, Protocol};
 #[cfg(unix)]
 use crate::reason::Reason;
 use crate::sources::Sources;
+use crate::statistics::Statistics;
 use crate::timer::TimerQueue;
 #[cfg(unix)]
 use crate::watcher::Watcher;
@@ -95,6 +97,8 @@ pub struct Context {
     /// What the owners are to be told, or are to be given, once the running callback has returned.
     pub(crate) notices: VecDeque<Notice>,
 
+    /// What was done by those who are gone; and what is counted of the whole.
+    pub(crate) past: Statistics,
     /// How many channels have been opened.
     channels: u64,
     /// For those who ask; and the stop of a run, wanted and how urgently.
@@ -163,6 +167,7 @@ impl Context {
             ready: VecDeque::new(),
             unflushed: Vec::new(),
             notices: VecDeque::new(),
+            past: Statistics::default(),
             channels: 0,
             handle,
             stop: Stop::No,

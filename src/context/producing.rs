@@ -41,7 +41,7 @@ impl Context {
                     return Err(Error::new(Action::RegisterProducer, id.to_string(), cause));
                 }
                 stream.producing = producing;
-                stream.limits.set_closely(producing != Producing::Push);
+                stream.look_closely();
                 self.notices.push_back(Notice::Produce(id, producer));
             }
             // Too late: it is stopped at once.
@@ -60,7 +60,7 @@ impl Context {
         if std::mem::take(&mut stream.producing) == Producing::Nothing {
             return;
         }
-        stream.limits.set_closely(false);
+        stream.look_closely();
         if let State::Finishing(reason) = &mut stream.state {
             stream.state = State::Closing(reason.take());
         }

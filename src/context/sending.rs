@@ -38,7 +38,7 @@ impl Context {
                 }
             }
             Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
-                if connector.early.len() > connector.limits.write_limit {
+                if connector.early.len() > connector.limits.most() {
                     self.fail_connector(id, io::Error::other("too much waited to be sent"));
                 } else {
                     connector.early.push(data, &mut self.spares);
@@ -70,10 +70,13 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
+        if let Err(error) = stream.flush_feed(&mut self.spares) {
+            return self.break_off(id, error.into());
+        }
         match stream.state {
             State::Broken(_) | State::Ended(_) => {}
-            _ if !stream.outbox.is_empty() => {
-                trace!(target: TCP, "{id} {} bytes wait", stream.outbox.len());
+            _ if stream.waiting() > 0 => {
+                trace!(target: TCP, "{id} {} bytes wait", stream.waiting());
                 if stream.is_writable() {
                     self.enlist(id);
                 }
@@ -132,7 +135,7 @@ impl Context {
         if stream.is_deaf() || stream.is_closing() {
             return self.end(id, reason);
         }
-        stream.outbox.clear(&mut self.spares);
+        stream.clear(&mut self.spares);
         stream.state = State::Broken(reason);
         stream.readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
         self.enlist(id);

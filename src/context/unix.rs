@@ -6,7 +6,7 @@ use crate::context::{Context, Job, Notice, Port};
 use crate::error::{Action, Error};
 use crate::id::Id;
 use crate::logging::TCP;
-use crate::options::ConnectOptions;
+use crate::options::{ConnectOptions, ConnectionOptions};
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::unix_address::UnixAddress;
@@ -97,7 +97,9 @@ impl Context {
         let address = address.into();
         let opened = self.takes_new().and_then(|()| {
             let socket = self.world.listen_unix(&address, options)?;
-            self.open_port(socket, false)
+            let connections =
+                ConnectionOptions { nodelay: false, slow_reader: options.slow_reader };
+            self.open_port(socket, connections)
         });
         let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
         let port = opened.map_err(error)?;
@@ -140,7 +142,10 @@ impl Context {
         let address = address.into();
         let error = |cause| Error::new(Action::ConnectUnix, address.to_string(), cause);
         self.takes_new().map_err(error)?;
-        let general = ConnectOptions::new().nodelay(false).timeout(options.timeout);
+        let general = ConnectOptions::new()
+            .nodelay(false)
+            .timeout(options.timeout)
+            .slow_reader(options.slow_reader);
         let addresses = [Address::Unix(address)].into();
         self.open_connector(addresses, &general, options.descriptors, factory)
     }

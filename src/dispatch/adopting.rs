@@ -27,9 +27,11 @@ impl Dispatcher {
         let Some(Source::Departed(departed)) = self.context.sources.get(id) else {
             return;
         };
-        let (peer, received, sent) = (&departed.peer, departed.received, departed.sent);
+        let (peer, received) = (&departed.peer, departed.counts.received);
+        let sent = departed.counts.sent;
         let seconds = now.saturating_duration_since(departed.since).as_secs_f64();
         info!(target: TCP, "{id} {peer} let go ({received} bytes in, {sent} out, {seconds:.3} s)");
+        self.context.past.lost[Reason::Detached.index()] += 1;
         self.end_producing(id);
         self.call(id, Callback::ConnectionLost(Reason::Detached));
         self.free(id);

@@ -74,12 +74,22 @@ pub(super) struct Watch {
     left: u32,
     /// How many more looks are taken after every callback.
     closely: u32,
+    /// The longest stretch there was.
+    longest: Duration,
 }
 
 impl Watch {
     pub(super) fn new(clock: Clock) -> Self {
         let last_look = clock.now();
-        Self { clock, threshold: SLOW, last_look, stretch: 1, left: 1, closely: 0 }
+        Self {
+            clock,
+            threshold: SLOW,
+            last_look,
+            stretch: 1,
+            left: 1,
+            closely: 0,
+            longest: Duration::ZERO,
+        }
     }
 
     pub(super) fn set_threshold(&mut self, threshold: Duration) {
@@ -94,6 +104,11 @@ impl Watch {
     /// The latest reading of the clock.
     pub(super) fn last_look(&self) -> Instant {
         self.last_look
+    }
+
+    /// The longest that callbacks which were timed together have taken.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
     }
 
     /// Notes that a callback has returned. Whether it is time to look.
@@ -111,6 +126,7 @@ impl Watch {
         }
         let now = self.clock.now();
         let took = now.saturating_duration_since(self.last_look);
+        self.longest = self.longest.max(took);
         let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
         self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
         self.stretch = if self.closely > 0 { 1 } else { STRETCH };

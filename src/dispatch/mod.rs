@@ -91,6 +91,11 @@ impl Dispatcher {
 
     /// The poll has returned: everything until the next poll happens at this instant.
     pub(crate) fn begin_turn(&mut self) {
+        self.context.past.turns += 1;
+        self.set_clock();
+    }
+
+    fn set_clock(&mut self) {
         let now = self.context.refresh();
         self.watch.start(now);
         self.mark = self.context.timer_mark();
@@ -99,7 +104,7 @@ impl Dispatcher {
     /// Attends to what was asked for between two turns. Whether there was anything.
     pub(crate) fn catch_up(&mut self) -> bool {
         let busy = self.context.is_busy();
-        self.begin_turn();
+        self.set_clock();
         self.end_turn();
         busy
     }
@@ -174,7 +179,7 @@ impl Dispatcher {
     /// The end of the reactor itself: calls and messages that were sent are attended to, later ones
     /// refused, and everyone is told.
     pub(crate) fn shut(&mut self) {
-        self.begin_turn();
+        self.set_clock();
         self.context.stop();
         self.settle();
         for sent in self.calls.close() {
@@ -294,6 +299,7 @@ impl Dispatcher {
             target: TCP,
             "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
         );
+        self.context.past.lost[reason.index()] += 1;
         self.end_producing(id);
         self.call(id, Callback::ConnectionLost(reason));
         self.free(id);
@@ -346,6 +352,7 @@ impl Dispatcher {
         if let Some(slow) = self.watch.look() {
             slow.report(last);
         }
+        self.context.past.longest_callback = self.watch.longest();
     }
 
     /// What the logs call the owner of a socket.

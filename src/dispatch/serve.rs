@@ -6,6 +6,7 @@ use crate::dispatch::{Dispatcher, Owner};
 use crate::id::Id;
 use crate::listener::{ACCEPTS, Accepted};
 use crate::logging::TCP;
+use crate::options::ConnectionOptions;
 use crate::sources::Source;
 #[cfg(unix)]
 use crate::stream::Passed;
@@ -241,8 +242,8 @@ impl Dispatcher {
             match listener.accept() {
                 Accepted::Connection(socket, peer) => {
                     spoiled = None;
-                    let nodelay = listener.nodelay;
-                    self.welcome(id, socket, peer, nodelay);
+                    let options = listener.connections;
+                    self.welcome(id, socket, peer, options);
                     self.settle();
                 }
                 Accepted::Spoiled(error) => {
@@ -261,12 +262,18 @@ impl Dispatcher {
     }
 
     /// Has a protocol built for a connection that was accepted.
-    fn welcome(&mut self, listener: Id, socket: StreamSocket, peer: Address, nodelay: bool) {
+    fn welcome(
+        &mut self,
+        listener: Id,
+        socket: StreamSocket,
+        peer: Address,
+        options: ConnectionOptions,
+    ) {
         let Some(protocol) = self.build(listener, &peer) else {
             debug!(target: TCP, "{listener} refused {peer}");
             return;
         };
-        match self.context.adopt(socket, peer.clone(), nodelay) {
+        match self.context.adopt(socket, peer.clone(), options) {
             Ok(id) => self.introduce(id, protocol, &peer),
             Err(error) => {
                 warn!(target: TCP, "{listener} cannot take {peer} in: {error}");
@@ -309,6 +316,7 @@ impl Dispatcher {
 
     pub(super) fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
+        self.context.past.made += 1;
         self.seat(id, Owner::Protocol(protocol));
         self.call(id, Callback::ConnectionMade);
         if self.context.sources.stream(id).is_some_and(Stream::wants_read) {

@@ -29,7 +29,7 @@ impl Stream {
         count: u64,
         spares: &mut Spares,
     ) -> Result<Option<u64>, Trouble> {
-        if !self.outbox.is_empty() || !self.is_writable() {
+        if self.waiting() > 0 || !self.is_writable() {
             return Ok(None);
         }
         let most = count.min(WRITE_BUDGET as u64) as usize; // The budget fits.
@@ -38,6 +38,7 @@ impl Stream {
         match result {
             Ok(sent) => {
                 self.sent += sent as u64;
+                self.writes += u64::from(sent > 0);
                 Ok(Some(sent as u64))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

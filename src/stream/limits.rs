@@ -1,5 +1,7 @@
 //! How much may wait to be sent, and what the protocol knows of it. Floor 0.
 
+use crate::slow_reader::SlowReader;
+
 /// Where gathering ends to pay, in bytes. A system call that is saved is worth the copying of about
 /// this much; from here on a write goes to the socket directly, with what waited before it.
 pub(crate) const GATHER: usize = 16 * 1024;
@@ -17,16 +19,23 @@ pub(crate) struct Limits {
     pub(super) high_water: usize,
     /// At so many or fewer it is told to resume.
     pub(super) low_water: usize,
-    /// A write that finds more than this ends the connection.
-    pub(crate) write_limit: usize,
+    /// A write that finds more than this ends the connection, whatever else is chosen.
+    write_limit: usize,
     /// Up to so many nothing has to be looked at: none of the limits is reached. Zero where each
     /// write has to be looked at.
     pub(super) gather: usize,
     /// Whether each write has to be looked at.
     closely: bool,
+    pub(crate) slow_reader: SlowReader,
 }
 
 impl Limits {
+    pub(crate) fn new(slow_reader: SlowReader) -> Self {
+        let mut limits = Self::default();
+        limits.set_slow_reader(slow_reader);
+        limits
+    }
+
     pub(crate) fn set_marks(&mut self, high: usize, low: usize) {
         (self.high_water, self.low_water) = (high, low.min(high));
         self.settle();
@@ -37,6 +46,24 @@ impl Limits {
         self.settle();
     }
 
+    pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader) {
+        self.slow_reader = slow_reader;
+        self.settle();
+    }
+
+    /// A write that finds more than this ends the connection.
+    pub(crate) fn most(&self) -> usize {
+        match self.slow_reader {
+            SlowReader::Disconnect(bytes) => bytes.min(self.write_limit),
+            SlowReader::Pause | SlowReader::DropOldest(_) => self.write_limit,
+        }
+    }
+
+    /// Whether those who write are told of the marks.
+    pub(super) fn tells_marks(&self) -> bool {
+        self.slow_reader == SlowReader::Pause
+    }
+
     /// Sets whether each write has to be looked at.
     pub(crate) fn set_closely(&mut self, closely: bool) {
         self.closely = closely;
@@ -44,7 +71,7 @@ impl Limits {
     }
 
     fn settle(&mut self) {
-        let gather = GATHER.min(self.high_water).min(self.write_limit);
+        let gather = GATHER.min(self.high_water).min(self.most());
         self.gather = if self.closely { 0 } else { gather };
     }
 }
@@ -57,6 +84,7 @@ impl Default for Limits {
             write_limit: WRITE_LIMIT,
             gather: GATHER,
             closely: false,
+            slow_reader: SlowReader::Pause,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Connections: their flags, their bytes, and what the socket does with them. Floor 1: it reports,
 //! others act.
 
+mod feed;
 mod from_file;
 mod limits;
 #[cfg(unix)]
@@ -10,9 +11,12 @@ mod transfer;
 use crate::address::Address;
 use crate::outbox::Outbox;
 use crate::reason::Reason;
+use crate::slow_reader::SlowReader;
+use crate::statistics::ConnectionCounts;
 use crate::world::{Readiness, StreamSocket};
 use std::time::Instant;
 
+use feed::Feed;
 pub(crate) use from_file::Trouble;
 pub(crate) use limits::{Flow, GATHER, Limits};
 #[cfg(unix)]
@@ -48,6 +52,8 @@ pub(crate) struct Stream {
 
     /// Whether somebody produces for it: see [`Producing`].
     pub(crate) producing: Producing,
+    /// What waits behind the outbox, if what is oldest is dropped.
+    feed: Option<Box<Feed>>,
 
     /// How far it has come on the way to its end: see [`State`].
     pub(crate) state: State,
@@ -61,9 +67,14 @@ pub(crate) struct Stream {
 
     /// When it was made.
     pub(crate) since: Instant,
-    /// Bytes in and out, for the log.
+    /// Bytes in and out, and how many reads and writes that took.
     pub(crate) received: u64,
     pub(crate) sent: u64,
+    pub(crate) reads: u64,
+    pub(crate) writes: u64,
+    /// Pieces that were dropped since newer ones came, and their bytes.
+    pub(crate) dropped: u64,
+    pub(crate) dropped_bytes: u64,
 }
 
 /// How far a connection has come on the way to its end.
@@ -137,6 +148,7 @@ impl Stream {
             unflushed: false,
             flow: Flow::Even,
             producing: Producing::Nothing,
+            feed: None,
             state: State::Open,
             heard: false,
             lingers: false,
@@ -144,6 +156,22 @@ impl Stream {
             since,
             received: 0,
             sent: 0,
+            reads: 0,
+            writes: 0,
+            dropped: 0,
+            dropped_bytes: 0,
+        }
+    }
+
+    pub(crate) fn counts(&self) -> ConnectionCounts {
+        ConnectionCounts {
+            received: self.received,
+            sent: self.sent,
+            reads: self.reads,
+            writes: self.writes,
+            waiting: self.waiting(),
+            dropped: self.dropped,
+            dropped_bytes: self.dropped_bytes,
         }
     }
 
@@ -177,7 +205,7 @@ impl Stream {
         match self.producing {
             Producing::Pull { asked_at } => {
                 asked_at != Some(self.sent)
-                    && self.outbox.is_empty()
+                    && self.waiting() == 0
                     && self.is_writable()
                     && self.takes_writes()
             }
@@ -249,7 +277,10 @@ impl Stream {
 
     /// Notes if more waits than the high-water mark.
     pub(crate) fn note_crossing(&mut self) {
-        if self.flow == Flow::Even && self.outbox.len() > self.limits.high_water {
+        if self.flow == Flow::Even
+            && self.outbox.len() > self.limits.high_water
+            && self.limits.tells_marks()
+        {
             self.flow = Flow::Crossed;
         }
     }
@@ -260,7 +291,9 @@ impl Stream {
             _ if matches!(self.state, State::Closing(_) | State::Ended(_)) => false,
             Flow::Even => false,
             Flow::Crossed => true,
-            Flow::Paused => self.outbox.len() <= self.limits.low_water,
+            Flow::Paused => {
+                self.outbox.len() <= self.limits.low_water || !self.limits.tells_marks()
+            }
         }
     }
 
@@ -278,6 +311,13 @@ impl Stream {
             && self.write_side != WriteSide::Ending
             && self.flow == Flow::Even
             && !matches!(self.producing, Producing::Pull { .. })
+            && self.feed.is_none()
+    }
+
+    /// Sees to it that each write is looked at where it has to be.
+    pub(crate) fn look_closely(&mut self) {
+        let pulls = matches!(self.producing, Producing::Pull { .. });
+        self.limits.set_closely(pulls || self.feed.is_some());
     }
 
     /// The reason for which it is broken, to be given away once: it ends with it.

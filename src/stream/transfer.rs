@@ -53,6 +53,7 @@ impl Stream {
             return Filled::Eof;
         }
         self.received += count as u64;
+        self.reads += 1;
         if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
             self.readiness.clear(Readiness::READABLE);
         }
@@ -80,7 +81,7 @@ impl Stream {
 
     /// Whether more waits than may, and the socket does not take it.
     pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
-        let is_beyond = |stream: &Self| stream.outbox.len() > stream.limits.write_limit;
+        let is_beyond = |stream: &Self| stream.outbox.len() > stream.limits.most();
         if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
             return true; // The error will be met again.
         }
@@ -91,6 +92,10 @@ impl Stream {
     /// Takes `data` to be sent: behind what waits already, or, if it is long and the socket takes
     /// it, straight to the system.
     pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) -> io::Result<()> {
+        if self.feeds(data.len()) {
+            self.push_to_feed(data);
+            return Ok(());
+        }
         let mut data = data;
         if self.is_writable() && self.outbox.len() + data.len() >= GATHER {
             let waiting = self.outbox.len();
@@ -176,6 +181,7 @@ impl Stream {
         match result {
             Ok(count) if count == offered => {
                 self.sent += count as u64;
+                self.writes += 1;
                 Ok(offered)
             }
             result => self.not_all_written(result),
@@ -196,6 +202,7 @@ impl Stream {
         }
         let count = result.unwrap_or(0);
         self.sent += count as u64;
+        self.writes += u64::from(count > 0);
         Ok(count)
     }
 }
