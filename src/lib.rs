@@ -118,6 +118,7 @@ mod statistics;
 mod stream;
 mod timer;
 mod to_address;
+mod to_addresses;
 mod transport;
 mod unix_address;
 #[cfg(unix)]
@@ -157,6 +158,7 @@ pub use socket_option::{KeepAlive, SocketOption};
 pub use statistics::{ConnectionCounts, Statistics};
 pub use timer::TimerId;
 pub use to_address::ToAddress;
+pub use to_addresses::{LookUp, ToAddresses};
 pub use transport::Transport;
 pub use unix_address::UnixAddress;
 #[cfg(unix)]
@@ -165,6 +167,7 @@ pub use unix_options::{UnixConnectOptions, UnixListenOptions};
 pub use watch::Interest;
 #[cfg(unix)]
 pub use watcher::Watcher;
+pub use world::backend;
 
 /// The README's code, compiled and run as the rest.
 #[cfg(doctest)]

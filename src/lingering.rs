@@ -33,7 +33,7 @@ impl Lingering {
     pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
         let mut budget = READ_BUDGET;
         while budget > 0 {
-            match self.socket.read(buffer) {
+            match self.socket.read_from_other(buffer) {
                 Ok(0) => return true,
                 Ok(count) => {
                     self.heard = true;

@@ -134,6 +134,16 @@ impl ListenOptions {
     }
 }
 
+impl ListenOptions {
+    /// All that a socket is to have before it is bound, one by one.
+    pub(crate) fn before_bind(&self) -> Vec<SocketOption> {
+        let mut options = self.others.clone();
+        options.push(SocketOption::ReuseAddress(self.reuse_address));
+        options.push(SocketOption::ReusePort(self.reuse_port));
+        options
+    }
+}
+
 impl Default for ListenOptions {
     fn default() -> Self {
         Self::new()

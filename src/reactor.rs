@@ -11,12 +11,11 @@ use crate::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::signals::Signals;
 use crate::to_address::ToAddress;
+use crate::to_addresses::ToAddresses;
 #[cfg(unix)]
 use crate::unix_address::UnixAddress;
-use crate::world::{Event, Poller};
+use crate::world::{Backend, Event, Poller};
 use log::{info, warn};
-use std::fmt;
-use std::net::ToSocketAddrs;
 use std::time::Duration;
 
 /// How many bytes one read can bring: one buffer serves all connections, so it may be large, and a
@@ -69,8 +68,23 @@ impl Reactor {
     ///
     /// If the system has no descriptors left for a poll and its waker.
     pub fn new() -> Result<Self, Error> {
+        let poller = Poller::new().map_err(|cause| Error::new(Action::Start, "", cause))?;
+        Self::with(poller)
+    }
+
+    /// A reactor that lives in another world than the system's. What only the system has, adopted
+    /// sockets, raw ones, watches, descriptors that go with the bytes, is
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported) there; signals are the process's, and not heeded.
+    ///
+    /// # Errors
+    ///
+    /// None that are known.
+    pub fn in_world(backend: impl Backend + 'static) -> Result<Self, Error> {
+        Self::with(Poller::of(backend))
+    }
+
+    fn with(poller: Poller) -> Result<Self, Error> {
         let start = |cause| Error::new(Action::Start, "", cause);
-        let poller = Poller::new().map_err(start)?;
         let world = poller.world().map_err(start)?;
         let handle = Handle::new(poller.waker().map_err(start)?);
         Ok(Self {
@@ -184,6 +198,22 @@ impl Reactor {
                 }
             }
         }
+        if self.poller.is_of_other_world() {
+            self.serve_others();
+        }
+    }
+
+    /// What it brought in another world than the system's.
+    #[cold]
+    fn serve_others(&mut self) {
+        for event in self.poller.others() {
+            match event {
+                Event::Ready(token, readiness) => {
+                    self.dispatcher.serve_event(token, readiness, &mut self.buffer);
+                }
+                _ => self.dispatcher.take_calls(),
+            }
+        }
     }
 
     /// Turns on while connections have something to send, and the grace lasts.
@@ -223,7 +253,7 @@ impl Reactor {
     /// As there.
     pub fn listen_tcp(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Port, Error> {
         self.context().listen_tcp(address, factory)
@@ -236,7 +266,7 @@ impl Reactor {
     /// As there.
     pub fn connect_tcp(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
         self.context().connect_tcp(address, factory)
@@ -329,6 +359,9 @@ impl Reactor {
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
         #[cfg(unix)]
         {
+            if self.poller.is_of_other_world() {
+                return Ok(());
+            }
             let signals = Signals::catch(&self.dispatcher.context.world)
                 .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
             self.signals = Some(signals);

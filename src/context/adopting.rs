@@ -12,7 +12,7 @@ use crate::outbox::{Outbox, SLICES, Spares};
 use crate::protocol::{Factory, Protocol};
 use crate::sources::Source;
 use crate::stream::{State, Stream, WriteSide};
-use crate::world::OwnedFd;
+use crate::world::{OwnedFd, Watched};
 use log::info;
 use std::io::{self, IoSlice};
 
@@ -195,6 +195,9 @@ impl Context {
             Some(stream) if stream.outbox.descriptors_waiting() > 0 => {
                 return refused("descriptors wait to be passed with its bytes");
             }
+            Some(stream) if stream.socket.descriptor().is_none() => {
+                return refused("the connection is of another world than the system's");
+            }
             Some(stream) if matches!(stream.state, State::Open) => Departed::new(stream),
             Some(_) => return refused("the connection is closing"),
             None => return refused("there is no connection, or not yet"),
@@ -208,7 +211,9 @@ impl Context {
         self.sources.replace(id, Source::Departed(Box::new(departed)));
         self.notices.push_back(Notice::Departed(id));
         let write_eof = stream.write_side != WriteSide::Open;
-        Ok(Detached { socket: stream.socket.into(), peer, unsent, write_eof })
+        let socket = stream.socket.try_into();
+        let socket = socket.map_err(|cause| Error::new(Action::Detach, id.to_string(), cause))?;
+        Ok(Detached { socket, peer, unsent, write_eof })
     }
 
     /// Lets a listener go: its socket leaves the reactor, and goes on listening; the file of a Unix socket
@@ -219,15 +224,16 @@ impl Context {
     /// Clients that have not been accepted wait in it, for whoever
     /// [adopts](Self::adopt_listener) it.
     pub fn detach_listener(&mut self, id: Id) -> Option<OwnedFd> {
-        let Some(Source::Listener(_)) = self.sources.get(id) else {
+        let Some(Source::Listener(listener)) = self.sources.get(id) else {
             return None;
         };
+        listener.socket.descriptor()?;
         let Some(Source::Listener(listener)) = self.shut(id) else {
             return None;
         };
         info!(target: TCP, "{id} let go, it listens on {}", listener.address);
         self.notices.push_back(Notice::Free(id));
-        Some(listener.socket.into())
+        listener.socket.try_into().ok()
     }
 }
 

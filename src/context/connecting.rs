@@ -11,12 +11,13 @@ use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::{Limits, Reading, Stream, WriteSide};
+use crate::to_addresses::{LookUp, ToAddresses};
 use crate::world::{Readiness, StreamSocket};
 use log::{debug, info};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long to wait at first for room in the queue of a listener that was full.
@@ -75,7 +76,7 @@ impl Context {
     #[doc(alias = "create_connection")]
     pub fn connect_tcp(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
         self.connect_tcp_with(address, &ConnectOptions::new(), factory)
@@ -101,7 +102,7 @@ impl Context {
     /// As [`connect_tcp`](Self::connect_tcp).
     pub fn connect_tcp_with(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         options: &ConnectOptions,
         factory: impl Factory,
     ) -> Result<Id, Error> {
@@ -245,26 +246,24 @@ impl Context {
     pub(super) fn addresses(
         &self,
         action: Action,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
     ) -> Result<Vec<SocketAddr>, Error> {
         self.takes_new().map_err(|cause| Error::new(action, name(&address), cause))?;
-        resolve(action, address)
+        resolve(action, address, &|name, port| self.world.look_up(name, port))
     }
 }
 
-/// What an address or a name stands for. It may block for as long as the system takes to find out.
+/// What an address or a name stands for. It may block for as long as it takes to find out.
 pub(crate) fn resolve(
     action: Action,
-    address: impl ToSocketAddrs + fmt::Debug,
+    address: impl ToAddresses,
+    look_up: &LookUp<'_>,
 ) -> Result<Vec<SocketAddr>, Error> {
-    match address.to_socket_addrs() {
-        Ok(addresses) => Ok(addresses.collect()),
+    address.to_addresses(look_up).map_err(|cause| {
         // Whatever the system calls it, it is the address that could not be made sense of.
-        Err(cause) => {
-            let cause = io::Error::new(io::ErrorKind::InvalidInput, cause);
-            Err(Error::new(action, name(&address), cause))
-        }
-    }
+        let cause = io::Error::new(io::ErrorKind::InvalidInput, cause);
+        Error::new(action, name(&address), cause)
+    })
 }
 
 /// The address as the user wrote it.

@@ -66,8 +66,8 @@ impl Context {
             }
             if stream.takes_at_once(length) {
                 return match stream.offer(&self.gathered) {
-                    Ok(count) if count == length => self.gathered.clear(),
-                    result => self.not_all_sent(id, result),
+                    Ok(()) => self.gathered.clear(),
+                    Err(result) => self.not_all_sent(id, result),
                 };
             }
         }

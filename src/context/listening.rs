@@ -11,11 +11,11 @@ use crate::options::{ConnectionOptions, ListenOptions};
 use crate::protocol::Factory;
 use crate::sources::Source;
 use crate::stream::Stream;
+use crate::to_addresses::ToAddresses;
 use crate::world::{ListenerSocket, StreamSocket};
 use log::{info, warn};
-use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 /// A listener, or a socket for datagrams: its [`Id`], and the address that the system gave it.
 ///
@@ -72,7 +72,7 @@ impl Context {
     #[doc(alias = "create_server")]
     pub fn listen_tcp(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Port, Error> {
         self.listen_tcp_with(address, &ListenOptions::new(), factory)
@@ -98,7 +98,7 @@ impl Context {
     /// As [`listen_tcp`](Self::listen_tcp).
     pub fn listen_tcp_with(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         options: &ListenOptions,
         factory: impl Factory,
     ) -> Result<Port, Error> {

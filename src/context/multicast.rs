@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::error::{Action, Error};
 use crate::id::Id;
 use crate::interface::Interface;
-use crate::world::DatagramSocket;
+use crate::world::{DatagramSocket, Multicast};
 use std::io;
 use std::net::IpAddr;
 
@@ -57,7 +57,7 @@ impl Context {
     ) -> Result<(), Error> {
         let (group, interface) = (group.into(), interface.into());
         self.with_group(Action::Join, id, group, &interface, |socket| {
-            socket.join(group, &interface)
+            socket.multicast(Multicast::Join(group, &interface))
         })
     }
 
@@ -75,7 +75,7 @@ impl Context {
     ) -> Result<(), Error> {
         let (group, interface) = (group.into(), interface.into());
         self.with_group(Action::Leave, id, group, &interface, |socket| {
-            socket.leave(group, &interface)
+            socket.multicast(Multicast::Leave(group, &interface))
         })
     }
 
@@ -96,7 +96,7 @@ impl Context {
     ) -> Result<(), Error> {
         let (group, source, interface) = (group.into(), source.into(), interface.into());
         self.with_group(Action::Join, id, group, &interface, |socket| {
-            socket.join_source(group, source, &interface)
+            socket.multicast(Multicast::JoinSource(group, source, &interface))
         })
     }
 
@@ -114,7 +114,7 @@ impl Context {
     ) -> Result<(), Error> {
         let (group, source, interface) = (group.into(), source.into(), interface.into());
         self.with_group(Action::Leave, id, group, &interface, |socket| {
-            socket.leave_source(group, source, &interface)
+            socket.multicast(Multicast::LeaveSource(group, source, &interface))
         })
     }
 
@@ -127,7 +127,7 @@ impl Context {
     /// If the socket is gone.
     #[doc(alias = "setTTL")]
     pub fn set_multicast_ttl(&mut self, id: Id, ttl: u8) -> Result<(), Error> {
-        self.set(id, |socket| socket.set_multicast_ttl(ttl))
+        self.set(id, |socket| socket.multicast(Multicast::Ttl(ttl)))
     }
 
     /// Sets whether what a socket sends to groups is heard on this machine, too: on unless set
@@ -139,7 +139,7 @@ impl Context {
     /// If the socket is gone.
     #[doc(alias = "setLoopbackMode")]
     pub fn set_multicast_loopback(&mut self, id: Id, on: bool) -> Result<(), Error> {
-        self.set(id, |socket| socket.set_multicast_loopback(on))
+        self.set(id, |socket| socket.multicast(Multicast::Loopback(on)))
     }
 
     /// Sets the interface on which what a socket sends to groups goes out (IP_MULTICAST_IF, ip(7)):
@@ -155,7 +155,7 @@ impl Context {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let interface = interface.into();
-        self.set(id, |socket| socket.set_multicast_interface(&interface))
+        self.set(id, |socket| socket.multicast(Multicast::Interface(&interface)))
     }
 
     fn with_group(

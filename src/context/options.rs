@@ -92,7 +92,7 @@ impl Context {
     #[doc(alias = "getHandle")]
     #[doc(alias = "fileno")]
     pub fn descriptor(&mut self, id: Id) -> Option<Borrowed<'_>> {
-        Some(self.sources.get_mut(id)?.watched()?.descriptor())
+        self.sources.get_mut(id)?.watched()?.descriptor()
     }
 }
 

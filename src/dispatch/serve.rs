@@ -34,7 +34,7 @@ impl Dispatcher {
 
     /// Notes what the poll says of a socket, and serves the socket, unless it waits in the ready
     /// queue for its turn.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn serve_event(&mut self, token: Token, readiness: Readiness, buffer: &mut [u8]) {
         let Some(entry) = self.context.sources.find(token) else {
             return; // It has gone since the poll.
@@ -112,7 +112,10 @@ impl Dispatcher {
                 budget = budget.saturating_sub(self.read_unix(id, buffer));
                 continue;
             }
-            let filled = stream.fill(buffer);
+            let filled = match stream.is_of_other_world() {
+                true => stream.fill_from_other(buffer),
+                false => stream.fill(buffer),
+            };
             budget = budget.saturating_sub(self.see_to(id, filled, buffer));
         }
     }

@@ -7,9 +7,8 @@ use crate::handle::Handle;
 use crate::options::ListenOptions;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
-use std::fmt;
+use crate::to_addresses::ToAddresses;
 use std::io;
-use std::net::ToSocketAddrs;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
@@ -39,7 +38,7 @@ impl Member<'_> {
 
     pub(super) fn listen<F: Factory>(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         options: &ListenOptions,
         make: &impl Fn(&mut Member<'_>) -> F,
     ) -> Result<Port, Error> {

@@ -10,9 +10,9 @@ use crate::handle::Handle;
 use crate::options::ListenOptions;
 use crate::protocol::Factory;
 use crate::reactor::Reactor;
-use std::fmt;
+use crate::to_addresses::ToAddresses;
+use crate::world::look_up;
 use std::io;
-use std::net::ToSocketAddrs;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -146,7 +146,7 @@ impl ReactorGroup {
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<F: Factory>(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
     ) -> Result<GroupPort, Error> {
         self.listen_tcp_with(address, &ListenOptions::new(), make)
@@ -165,11 +165,11 @@ impl ReactorGroup {
     /// As there.
     pub fn listen_tcp_with<F: Factory>(
         &mut self,
-        address: impl ToSocketAddrs + fmt::Debug,
+        address: impl ToAddresses,
         options: &ListenOptions,
         make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
     ) -> Result<GroupPort, Error> {
-        let addresses = resolve(Action::Listen, address)?;
+        let addresses = resolve(Action::Listen, address, &look_up)?;
         let make = Arc::new(make);
         // The first asks whether the port is free, and finds out which it is; the others join it.
         let (mut first, mut other) = (options.clone(), options.clone());

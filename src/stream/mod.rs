@@ -125,7 +125,8 @@ pub(crate) enum WriteSide {
 }
 
 /// What [`Stream::wants_only_read`] looks at.
-const ONLY_READ: Readiness = Readiness::READABLE.or(Readiness::FAILED).or(Readiness::UNIX);
+const ONLY_READ: Readiness =
+    Readiness::READABLE.or(Readiness::FAILED).or(Readiness::UNIX).or(Readiness::OTHER);
 
 impl Stream {
     pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
@@ -134,6 +135,9 @@ impl Stream {
         #[cfg(unix)]
         if socket.is_unix() {
             readiness |= Readiness::UNIX;
+        }
+        if socket.is_of_other_world() {
+            readiness |= Readiness::OTHER;
         }
         Self {
             socket,
@@ -314,10 +318,16 @@ impl Stream {
             && self.feed.is_none()
     }
 
+    /// Whether its socket is of another world than the system's, and not read and written by the
+    /// straight way.
+    pub(crate) fn is_of_other_world(&self) -> bool {
+        self.readiness.has(Readiness::OTHER)
+    }
+
     /// Sees to it that each write is looked at where it has to be.
     pub(crate) fn look_closely(&mut self) {
         let pulls = matches!(self.producing, Producing::Pull { .. });
-        self.limits.set_closely(pulls || self.feed.is_some());
+        self.limits.set_closely(pulls || self.feed.is_some() || self.is_of_other_world());
     }
 
     /// The reason for which it is broken, to be given away once: it ends with it.

@@ -44,6 +44,17 @@ impl Stream {
         }
     }
 
+    /// Reads once from a socket of another world.
+    pub(crate) fn fill_from_other(&mut self, buffer: &mut [u8]) -> Filled {
+        let closing = self.is_closing();
+        let result = self.socket.read_from_other(buffer);
+        trace!(target: TCP, "{} read: {result:?}", self.peer);
+        match result {
+            Ok(count) => self.took_in(count, count < buffer.len(), closing),
+            Err(error) => self.not_read(error),
+        }
+    }
+
     /// So many bytes have been read.
     #[inline(always)]
     pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
@@ -113,11 +124,23 @@ impl Stream {
         self.is_writable() && length <= self.limits.gather
     }
 
-    /// Offers the socket of one that is at ease `data`. Returns how many bytes it took.
+    /// Offers the socket of one that is at ease `data`.
+    ///
+    /// # Errors
+    ///
+    /// If it did not take all of it: how much it took, or why nothing.
     #[inline(always)]
-    pub(crate) fn offer(&mut self, data: &[u8]) -> io::Result<usize> {
+    pub(crate) fn offer(&mut self, data: &[u8]) -> Result<(), io::Result<usize>> {
         let result = self.socket.write(data);
-        self.took(data.len(), result)
+        trace!(target: TCP, "{} write: {result:?}", self.peer);
+        match result {
+            Ok(count) if count == data.len() => {
+                self.sent += count as u64;
+                self.writes += 1;
+                Ok(())
+            }
+            result => Err(self.not_all_written(result)),
+        }
     }
 
     /// Sends what waits, within the budget.
@@ -125,13 +148,13 @@ impl Stream {
     pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
         let sent = match self.outbox.only_slice() {
             // Nearly always it is one buffer, and the first call takes all of it.
-            Some(bytes) => {
+            Some(bytes) if !self.readiness.has(Readiness::OTHER) => {
                 let (offered, result) = (bytes.len(), self.socket.write(bytes));
                 let sent = self.took(offered, result)?;
                 self.outbox.advance(sent, spares);
                 sent
             }
-            None => self.send(&[], spares)?,
+            _ => self.send(&[], spares)?,
         };
         if self.wants_flush() {
             self.flush_on(WRITE_BUDGET.saturating_sub(sent), spares)
@@ -166,8 +189,7 @@ impl Stream {
         let result = match slices {
             #[cfg(unix)]
             slices if !descriptors.is_empty() => self.socket.write_with(slices, descriptors),
-            [only] => self.socket.write(only),
-            several => self.socket.write_vectored(several),
+            slices => self.socket.write_slices(slices),
         };
         let sent = self.took(offered, result)?;
         self.outbox.advance(sent.min(self.outbox.len()), spares);

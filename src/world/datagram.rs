@@ -5,8 +5,9 @@ use crate::datagram_options::DatagramOptions;
 use crate::logging::DATAGRAM;
 #[cfg(unix)]
 use crate::unix_address::UnixAddress;
+use crate::world::backend::DatagramBackend;
 use crate::world::options::set_options;
-use crate::world::{Borrowed, Watched};
+use crate::world::{Borrowed, Watchable, Watched, not_here};
 #[cfg(unix)]
 use crate::world::{
     socket_file::{self, SocketFile},
@@ -14,16 +15,13 @@ use crate::world::{
 };
 use log::debug;
 use mio::Interest;
-use mio::event::Source;
 #[cfg(unix)]
 use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 #[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
-#[cfg(windows)]
-use std::os::windows::io::{AsSocket, BorrowedSocket};
+use std::os::fd::AsFd;
 
 /// A socket that sends and receives datagrams.
 #[derive(Debug)]
@@ -44,24 +42,8 @@ pub(super) enum Family {
     Inet(mio::net::UdpSocket),
     #[cfg(unix)]
     Unix(mio::net::UnixDatagram),
-}
-
-#[cfg(unix)]
-impl AsFd for Family {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Inet(socket) => socket.as_fd(),
-            Self::Unix(socket) => socket.as_fd(),
-        }
-    }
-}
-
-#[cfg(windows)]
-impl AsSocket for Family {
-    fn as_socket(&self) -> BorrowedSocket<'_> {
-        let Self::Inet(socket) = self;
-        socket.as_socket()
-    }
+    /// Of another world than the system's.
+    Other(Box<dyn DatagramBackend>),
 }
 
 /// A datagram that was received.
@@ -175,6 +157,15 @@ impl DatagramSocket {
         })
     }
 
+    pub(super) fn other(socket: Box<dyn DatagramBackend>) -> Self {
+        Self {
+            #[cfg(unix)]
+            _file: None,
+            socket: Family::Other(socket),
+            awaits_room: false,
+        }
+    }
+
     /// Receives the next datagram. `buffer` has room for `most` bytes and one more.
     pub(crate) fn receive(&self, buffer: &mut [u8], most: usize) -> io::Result<Arrived> {
         uninterrupted(|| receive(&self.socket, buffer, most))
@@ -187,10 +178,16 @@ impl DatagramSocket {
 
     /// Sends to `peer` from now on, and receives from nobody else.
     pub(crate) fn connect(&self, peer: &Address) -> io::Result<()> {
+        if let Family::Other(socket) = &self.socket {
+            return socket.connect(peer);
+        }
         match peer {
-            Address::Inet(peer) => SockRef::from(&self.socket).connect(&(*peer).into()),
+            Address::Inet(peer) => self.any()?.connect(&(*peer).into()),
             #[cfg(unix)]
-            Address::Unix(peer) => Ok(net::connect(&self.socket, &unix::destination(peer)?)?),
+            Address::Unix(peer) => {
+                let socket = self.descriptor().ok_or_else(not_here)?;
+                Ok(net::connect(socket, &unix::destination(peer)?)?)
+            }
         }
     }
 
@@ -206,6 +203,17 @@ impl DatagramSocket {
             Family::Inet(socket) => socket.local_addr().map(Address::from),
             #[cfg(unix)]
             Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+            Family::Other(socket) => socket.local_address(),
+        }
+    }
+
+    /// For what is done with the system's sockets of either family.
+    pub(super) fn any(&self) -> io::Result<SockRef<'_>> {
+        match &self.socket {
+            Family::Inet(socket) => Ok(SockRef::from(socket)),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(SockRef::from(socket)),
+            Family::Other(_) => Err(not_here()),
         }
     }
 }
@@ -218,19 +226,25 @@ impl Watched for DatagramSocket {
         }
     }
 
-    fn source(&mut self) -> &mut dyn Source {
+    fn watchable(&mut self) -> Watchable<'_> {
         match &mut self.socket {
-            Family::Inet(socket) => socket,
+            Family::Inet(socket) => Watchable::System(socket),
             #[cfg(unix)]
-            Family::Unix(socket) => socket,
+            Family::Unix(socket) => Watchable::System(socket),
+            Family::Other(socket) => Watchable::Other(socket.as_mut()),
         }
     }
 
-    fn descriptor(&self) -> Borrowed<'_> {
-        #[cfg(unix)]
-        return self.socket.as_fd();
-        #[cfg(windows)]
-        return self.socket.as_socket();
+    fn descriptor(&self) -> Option<Borrowed<'_>> {
+        match &self.socket {
+            #[cfg(unix)]
+            Family::Inet(socket) => Some(socket.as_fd()),
+            #[cfg(unix)]
+            Family::Unix(socket) => Some(socket.as_fd()),
+            #[cfg(windows)]
+            Family::Inet(socket) => Some(std::os::windows::io::AsSocket::as_socket(socket)),
+            Family::Other(_) => None,
+        }
     }
 }
 
@@ -273,6 +287,10 @@ fn receive(socket: &Family, buffer: &mut [u8], most: usize) -> io::Result<Arrive
             let (length, sender) = socket.recv_from(&mut buffer[..=most])?;
             Ok(arrived(length, most, unix::address(&sender)))
         }
+        Family::Other(socket) => {
+            let (length, sender) = socket.receive(&mut buffer[..most])?;
+            Ok(arrived(length, most, sender))
+        }
     }
 }
 
@@ -309,20 +327,26 @@ const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const NO_SIGPIPE: SendFlags = SendFlags::empty();
 
-#[cfg(unix)]
 fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
+    match socket {
+        Family::Other(socket) => socket.send(data, to).map(|()| data.len()),
+        #[cfg(unix)]
+        Family::Inet(socket) => send_by(socket.as_fd(), data, to),
+        #[cfg(unix)]
+        Family::Unix(socket) => send_by(socket.as_fd(), data, to),
+        #[cfg(not(unix))]
+        Family::Inet(socket) => match to {
+            None => socket.send(data),
+            Some(Address::Inet(to)) => socket.send_to(data, *to),
+        },
+    }
+}
+
+#[cfg(unix)]
+fn send_by(socket: Borrowed<'_>, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
     Ok(match to {
         None => net::send(socket, data, NO_SIGPIPE)?,
         Some(Address::Inet(to)) => net::sendto(socket, data, NO_SIGPIPE, to)?,
         Some(Address::Unix(to)) => net::sendto(socket, data, NO_SIGPIPE, &unix::destination(to)?)?,
     })
-}
-
-#[cfg(not(unix))]
-fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
-    let Family::Inet(socket) = socket;
-    match to {
-        None => socket.send(data),
-        Some(Address::Inet(to)) => socket.send_to(data, *to),
-    }
 }

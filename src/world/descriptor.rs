@@ -1,7 +1,7 @@
 //! Descriptors that are not sockets of ours, and what the poll can know of them.
 
 use crate::watch::Interest;
-use crate::world::{Borrowed, OwnedFd, Watched};
+use crate::world::{Borrowed, OwnedFd, Watchable, Watched};
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
@@ -85,11 +85,11 @@ impl Watched for Descriptor {
         mio::Interest::READABLE | mio::Interest::WRITABLE
     }
 
-    fn source(&mut self) -> &mut dyn Source {
-        self
+    fn watchable(&mut self) -> Watchable<'_> {
+        Watchable::System(self)
     }
 
-    fn descriptor(&self) -> Borrowed<'_> {
-        self.copy.as_fd()
+    fn descriptor(&self) -> Option<Borrowed<'_>> {
+        Some(self.copy.as_fd())
     }
 }

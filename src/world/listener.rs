@@ -9,14 +9,14 @@ use crate::unix_address::UnixAddress;
 use crate::unix_options::UnixListenOptions;
 #[cfg(unix)]
 use crate::world::OwnedFd;
+use crate::world::backend::ListenerBackend;
 use crate::world::options::{set_option, set_options};
 #[cfg(unix)]
 use crate::world::socket_file::{self, SocketFile};
 #[cfg(unix)]
 use crate::world::unix;
-use crate::world::{Borrowed, StreamSocket, Watched};
+use crate::world::{Borrowed, StreamSocket, Watchable, Watched, not_here};
 use mio::Interest;
-use mio::event::Source;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +27,7 @@ pub(crate) enum ListenerSocket {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
+    Other(Box<dyn ListenerBackend>),
 }
 
 /// A listening TCP socket.
@@ -132,6 +133,10 @@ impl ListenerSocket {
                 let peer = unix::address(&peer);
                 Ok((StreamSocket::unix(socket, listener.takes_descriptors), peer))
             }
+            Self::Other(listener) => {
+                let (socket, peer) = listener.accept()?;
+                Ok((StreamSocket::other(socket), peer))
+            }
         }
     }
 
@@ -140,22 +145,26 @@ impl ListenerSocket {
             Self::Tcp(listener) => listener.socket.local_addr().map(Address::from),
             #[cfg(unix)]
             Self::Unix(listener) => Ok(unix::address(&listener.socket.local_addr()?)),
+            Self::Other(listener) => listener.local_address(),
         }
     }
 }
 
 #[cfg(unix)]
-impl From<ListenerSocket> for OwnedFd {
-    fn from(listener: ListenerSocket) -> Self {
+impl TryFrom<ListenerSocket> for OwnedFd {
+    type Error = io::Error;
+
+    fn try_from(listener: ListenerSocket) -> io::Result<Self> {
         match listener {
-            ListenerSocket::Tcp(listener) => listener.socket.into(),
+            ListenerSocket::Tcp(listener) => Ok(listener.socket.into()),
             ListenerSocket::Unix(mut listener) => {
                 // Whoever goes on with it can be found by it.
                 if let Some(file) = &mut listener.file {
                     file.keep();
                 }
-                listener.socket.into()
+                Ok(listener.socket.into())
             }
+            ListenerSocket::Other(_) => Err(not_here()),
         }
     }
 }
@@ -165,22 +174,26 @@ impl Watched for ListenerSocket {
         Interest::READABLE
     }
 
-    fn source(&mut self) -> &mut dyn Source {
+    fn watchable(&mut self) -> Watchable<'_> {
         match self {
-            Self::Tcp(listener) => &mut listener.socket,
+            Self::Tcp(listener) => Watchable::System(&mut listener.socket),
             #[cfg(unix)]
-            Self::Unix(listener) => &mut listener.socket,
+            Self::Unix(listener) => Watchable::System(&mut listener.socket),
+            Self::Other(listener) => Watchable::Other(listener.as_mut()),
         }
     }
 
-    fn descriptor(&self) -> Borrowed<'_> {
+    fn descriptor(&self) -> Option<Borrowed<'_>> {
         match self {
             #[cfg(unix)]
-            Self::Tcp(listener) => std::os::fd::AsFd::as_fd(&listener.socket),
+            Self::Tcp(listener) => Some(std::os::fd::AsFd::as_fd(&listener.socket)),
             #[cfg(unix)]
-            Self::Unix(listener) => std::os::fd::AsFd::as_fd(&listener.socket),
+            Self::Unix(listener) => Some(std::os::fd::AsFd::as_fd(&listener.socket)),
             #[cfg(windows)]
-            Self::Tcp(listener) => std::os::windows::io::AsSocket::as_socket(&listener.socket),
+            Self::Tcp(listener) => {
+                Some(std::os::windows::io::AsSocket::as_socket(&listener.socket))
+            }
+            Self::Other(_) => None,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 #[cfg(unix)]
 mod adopted;
+pub mod backend;
 mod clock;
 mod datagram;
 #[cfg(unix)]
@@ -40,8 +41,11 @@ use mio::event::Source;
 use mio::{Interest, Registry};
 use socket2::SockRef;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::rc::Rc;
 
+use backend::SocketBackend;
+pub(crate) use backend::{Backend, Multicast};
 pub(crate) use clock::Clock;
 pub(crate) use datagram::{Arrived, DatagramSocket};
 #[cfg(unix)]
@@ -67,18 +71,25 @@ pub(crate) use std::os::windows::io::BorrowedSocket as Borrowed;
 /// forgotten before it is closed: were its descriptor held elsewhere too, say by a child, the poll
 /// would go on reporting.
 #[derive(Debug)]
-pub(crate) struct World {
-    registry: Registry,
-    clock: Clock,
+pub(crate) enum World {
+    System(Registry),
+    Other(Rc<dyn Backend>),
 }
 
 impl World {
-    fn new(registry: Registry) -> Self {
-        Self { registry, clock: Clock }
+    pub(crate) fn clock(&self) -> Clock {
+        match self {
+            Self::System(_) => Clock::System,
+            Self::Other(backend) => Clock::Other(Rc::clone(backend)),
+        }
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock
+    /// The addresses of a name. It may block for as long as the system takes to find out.
+    pub(crate) fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match self {
+            Self::System(_) => look_up(name, port),
+            Self::Other(backend) => backend.look_up(name, port),
+        }
     }
 
     /// A socket that listens on `address`.
@@ -87,7 +98,14 @@ impl World {
         address: SocketAddr,
         options: &ListenOptions,
     ) -> io::Result<ListenerSocket> {
-        ListenerSocket::bind(address, options)
+        match self {
+            Self::System(_) => ListenerSocket::bind(address, options),
+            Self::Other(backend) => {
+                let listener =
+                    backend.listen(&address.into(), options.backlog, &options.before_bind())?;
+                Ok(ListenerSocket::Other(listener))
+            }
+        }
     }
 
     /// A socket that listens on a Unix address.
@@ -97,7 +115,13 @@ impl World {
         address: &UnixAddress,
         options: &UnixListenOptions,
     ) -> io::Result<ListenerSocket> {
-        ListenerSocket::bind_unix(address, options)
+        match self {
+            Self::System(_) => ListenerSocket::bind_unix(address, options),
+            Self::Other(backend) => {
+                let listener = backend.listen(&address.clone().into(), options.backlog, &[])?;
+                Ok(ListenerSocket::Other(listener))
+            }
+        }
     }
 
     /// A socket that has begun to connect to `address`; whether it takes descriptors, if they can be
@@ -109,6 +133,10 @@ impl World {
         options: &ConnectOptions,
         takes_descriptors: bool,
     ) -> io::Result<StreamSocket> {
+        if let Self::Other(backend) = self {
+            let stream = backend.connect(address, options.local_address, &options.others)?;
+            return Ok(StreamSocket::other(stream));
+        }
         match address {
             Address::Inet(address) => StreamSocket::connect(*address, options),
             #[cfg(unix)]
@@ -122,7 +150,12 @@ impl World {
         address: &Address,
         options: &DatagramOptions,
     ) -> io::Result<DatagramSocket> {
-        DatagramSocket::bind(address, options)
+        match self {
+            Self::System(_) => DatagramSocket::bind(address, options),
+            Self::Other(backend) => {
+                Ok(DatagramSocket::other(backend.bind_datagram(address, &options.options)?))
+            }
+        }
     }
 
     /// A UDP socket that is connected with `peer`.
@@ -131,7 +164,12 @@ impl World {
         peer: &Address,
         options: &DatagramOptions,
     ) -> io::Result<DatagramSocket> {
-        DatagramSocket::connected(peer, options)
+        match self {
+            Self::System(_) => DatagramSocket::connected(peer, options),
+            Self::Other(backend) => {
+                Ok(DatagramSocket::other(backend.connect_datagram(peer, &options.options)?))
+            }
+        }
     }
 
     /// A raw socket for an IP protocol.
@@ -141,6 +179,7 @@ impl World {
         number: u8,
         options: &DatagramOptions,
     ) -> io::Result<DatagramSocket> {
+        self.registry()?;
         DatagramSocket::raw(local, number, options)
     }
 
@@ -150,12 +189,14 @@ impl World {
         local: IpAddr,
         options: &DatagramOptions,
     ) -> io::Result<DatagramSocket> {
+        self.registry()?;
         DatagramSocket::ping(local, options)
     }
 
     /// A socket that listens already.
     #[cfg(unix)]
     pub(crate) fn adopt_listener(&self, descriptor: OwnedFd) -> io::Result<ListenerSocket> {
+        self.registry()?;
         adopted::listener(descriptor)
     }
 
@@ -165,6 +206,7 @@ impl World {
         &self,
         descriptor: OwnedFd,
     ) -> io::Result<(StreamSocket, Address)> {
+        self.registry()?;
         adopted::connection(descriptor)
     }
 
@@ -174,43 +216,89 @@ impl World {
         &self,
         descriptor: OwnedFd,
     ) -> io::Result<(DatagramSocket, Option<Address>)> {
+        self.registry()?;
         adopted::datagram(descriptor)
     }
 
     /// A copy of a descriptor, to be watched.
     #[cfg(unix)]
     pub(crate) fn copy(&self, descriptor: Borrowed<'_>) -> io::Result<Descriptor> {
+        self.registry()?;
         Descriptor::new(descriptor)
     }
 
     /// Has the poll watch a socket, and name it by `id`.
     pub(crate) fn watch(&self, socket: &mut dyn Watched, id: Id) -> io::Result<()> {
         let interest = socket.interest();
-        self.registry.register(socket.source(), id.token(), interest)
+        match socket.watchable() {
+            Watchable::System(source) => self.registry()?.register(source, id.token(), interest),
+            Watchable::Other(socket) => {
+                socket.register(id);
+                Ok(())
+            }
+        }
     }
 
     /// Has the poll watch a socket for something else than before.
     pub(crate) fn watch_anew(&self, socket: &mut dyn Watched, id: Id) -> io::Result<()> {
         let interest = socket.interest();
-        self.registry.reregister(socket.source(), id.token(), interest)
+        match socket.watchable() {
+            Watchable::System(source) => self.registry()?.reregister(source, id.token(), interest),
+            Watchable::Other(_) => Ok(()), // All is told anyway.
+        }
     }
 
     /// Sets an option of a socket.
-    pub(crate) fn set_option(&self, socket: &dyn Watched, option: &SocketOption) -> io::Result<()> {
-        options::set_option(&SockRef::from(&socket.descriptor()), option)
+    pub(crate) fn set_option(
+        &self,
+        socket: &mut dyn Watched,
+        option: &SocketOption,
+    ) -> io::Result<()> {
+        if let Some(descriptor) = socket.descriptor() {
+            return options::set_option(&SockRef::from(&descriptor), option);
+        }
+        match socket.watchable() {
+            Watchable::Other(socket) => socket.set_option(option),
+            Watchable::System(_) => Ok(()),
+        }
     }
 
     #[cfg(all(unix, feature = "signals"))]
     pub(crate) fn watch_signals(&self, signals: &mut impl Source) -> io::Result<()> {
-        self.registry.register(signals, poll::SIGNALS, Interest::READABLE)
+        self.registry()?.register(signals, poll::SIGNALS, Interest::READABLE)
     }
 
     /// Has the poll watch a socket no longer.
     pub(crate) fn forget(&self, socket: &mut dyn Watched) {
-        if let Err(error) = self.registry.deregister(socket.source()) {
+        let forgotten = match socket.watchable() {
+            Watchable::System(source) => self.registry().and_then(|poll| poll.deregister(source)),
+            Watchable::Other(socket) => {
+                socket.deregister();
+                Ok(())
+            }
+        };
+        if let Err(error) = forgotten {
             debug!(target: REACTOR, "deregistering a socket: {error}");
         }
     }
+
+    /// The system's poll, for what only the system has.
+    fn registry(&self) -> io::Result<&Registry> {
+        match self {
+            Self::System(registry) => Ok(registry),
+            Self::Other(_) => Err(not_here()),
+        }
+    }
+}
+
+/// What the system knows of a name. It blocks for as long as that takes.
+pub(crate) fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    Ok((name, port).to_socket_addrs()?.collect())
+}
+
+/// It is the system that has this, and the reactor lives in another world.
+pub(crate) fn not_here() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "there is no such thing in this world")
 }
 
 /// What the poll can watch.
@@ -219,8 +307,14 @@ pub(crate) trait Watched {
     fn interest(&self) -> Interest;
 
     /// As the poll takes it.
-    fn source(&mut self) -> &mut dyn Source;
+    fn watchable(&mut self) -> Watchable<'_>;
 
-    /// As other system calls take it.
-    fn descriptor(&self) -> Borrowed<'_>;
+    /// As other system calls take it, if it is the system's.
+    fn descriptor(&self) -> Option<Borrowed<'_>>;
+}
+
+/// A socket, as the poll of its world takes it.
+pub(crate) enum Watchable<'a> {
+    System(&'a mut dyn Source),
+    Other(&'a mut dyn SocketBackend),
 }

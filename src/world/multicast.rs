@@ -1,8 +1,8 @@
 //! What a datagram socket has to do with multicast: ip(7), ipv6(7).
 
 use crate::interface::Interface;
-use crate::world::DatagramSocket;
-use socket2::SockRef;
+use crate::world::datagram::Family;
+use crate::world::{DatagramSocket, Multicast};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -10,40 +10,49 @@ use std::net::{IpAddr, Ipv4Addr};
 type InterfaceV4 = (Ipv4Addr, u32);
 
 impl DatagramSocket {
-    pub(crate) fn join(&self, group: IpAddr, interface: &Interface) -> io::Result<()> {
-        check(group)?;
-        match group {
-            IpAddr::V4(group) => system::join(self, group, self.v4(interface)?),
-            IpAddr::V6(group) => self.socket().join_multicast_v6(&group, self.index(interface)?),
+    /// Changes what the socket has to do with multicast.
+    pub(crate) fn multicast(&self, change: Multicast<'_>) -> io::Result<()> {
+        if let Family::Other(socket) = &self.socket {
+            return socket.multicast(change);
         }
-    }
-
-    pub(crate) fn leave(&self, group: IpAddr, interface: &Interface) -> io::Result<()> {
-        check(group)?;
-        match group {
-            IpAddr::V4(group) => system::leave(self, group, self.v4(interface)?),
-            IpAddr::V6(group) => self.socket().leave_multicast_v6(&group, self.index(interface)?),
+        match change {
+            Multicast::Join(IpAddr::V4(group), interface) => {
+                check(group.into())?;
+                system::join(self, group, self.v4(interface)?)
+            }
+            Multicast::Join(IpAddr::V6(group), interface) => {
+                check(group.into())?;
+                self.any()?.join_multicast_v6(&group, self.index(interface)?)
+            }
+            Multicast::Leave(IpAddr::V4(group), interface) => {
+                check(group.into())?;
+                system::leave(self, group, self.v4(interface)?)
+            }
+            Multicast::Leave(IpAddr::V6(group), interface) => {
+                check(group.into())?;
+                self.any()?.leave_multicast_v6(&group, self.index(interface)?)
+            }
+            Multicast::JoinSource(group, source, interface) => {
+                let (group, source, interface) = self.source_specific(group, source, interface)?;
+                system::join_source(self, group, source, interface)
+            }
+            Multicast::LeaveSource(group, source, interface) => {
+                let (group, source, interface) = self.source_specific(group, source, interface)?;
+                system::leave_source(self, group, source, interface)
+            }
+            Multicast::Ttl(ttl) => match self.is_ipv6()? {
+                false => self.any()?.set_multicast_ttl_v4(ttl.into()),
+                true => self.any()?.set_multicast_hops_v6(ttl.into()),
+            },
+            Multicast::Loopback(on) => match self.is_ipv6()? {
+                false => self.any()?.set_multicast_loop_v4(on),
+                true => self.any()?.set_multicast_loop_v6(on),
+            },
+            Multicast::Interface(interface) => match self.is_ipv6()? {
+                false => system::set_interface(self, self.v4(interface)?),
+                true => self.any()?.set_multicast_if_v6(self.index(interface)?),
+            },
         }
-    }
-
-    pub(crate) fn join_source(
-        &self,
-        group: IpAddr,
-        source: IpAddr,
-        interface: &Interface,
-    ) -> io::Result<()> {
-        let (group, source, interface) = self.source_specific(group, source, interface)?;
-        system::join_source(self, group, source, interface)
-    }
-
-    pub(crate) fn leave_source(
-        &self,
-        group: IpAddr,
-        source: IpAddr,
-        interface: &Interface,
-    ) -> io::Result<()> {
-        let (group, source, interface) = self.source_specific(group, source, interface)?;
-        system::leave_source(self, group, source, interface)
     }
 
     fn source_specific(
@@ -62,34 +71,13 @@ impl DatagramSocket {
         }
     }
 
-    pub(crate) fn set_multicast_ttl(&self, ttl: u8) -> io::Result<()> {
-        match self.is_ipv6()? {
-            false => self.socket().set_multicast_ttl_v4(ttl.into()),
-            true => self.socket().set_multicast_hops_v6(ttl.into()),
-        }
-    }
-
-    pub(crate) fn set_multicast_loopback(&self, on: bool) -> io::Result<()> {
-        match self.is_ipv6()? {
-            false => self.socket().set_multicast_loop_v4(on),
-            true => self.socket().set_multicast_loop_v6(on),
-        }
-    }
-
-    pub(crate) fn set_multicast_interface(&self, interface: &Interface) -> io::Result<()> {
-        match self.is_ipv6()? {
-            false => system::set_interface(self, self.v4(interface)?),
-            true => self.socket().set_multicast_if_v6(self.index(interface)?),
-        }
-    }
-
     /// Has the socket hear those groups alone that it has joined itself. Unless told so, Linux
     /// gives it what comes for any group that any program has joined, if the port is its own.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn hear_own_groups(&self) -> io::Result<()> {
         match self.is_ipv6()? {
-            false => self.socket().set_multicast_all_v4(false),
-            true => self.socket().set_multicast_all_v6(false),
+            false => self.any()?.set_multicast_all_v4(false),
+            true => self.any()?.set_multicast_all_v6(false),
         }
     }
 
@@ -117,10 +105,6 @@ impl DatagramSocket {
             }
         }
     }
-
-    fn socket(&self) -> SockRef<'_> {
-        SockRef::from(&self.socket)
-    }
 }
 
 fn check(group: IpAddr) -> io::Result<()> {
@@ -137,6 +121,7 @@ fn unsupported(text: &'static str) -> io::Error {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
     use super::{DatagramSocket, InterfaceV4};
+    use crate::world::{Watched, not_here};
     use rustix::net::{netdevice, sockopt};
     use std::io;
     use std::net::Ipv4Addr;
@@ -146,7 +131,7 @@ mod system {
         group: Ipv4Addr,
         (address, index): InterfaceV4,
     ) -> io::Result<()> {
-        let socket = &socket.socket;
+        let socket = socket.descriptor().ok_or_else(not_here)?;
         Ok(sockopt::set_ip_add_membership_with_ifindex(socket, &group, &address, index)?)
     }
 
@@ -155,7 +140,7 @@ mod system {
         group: Ipv4Addr,
         (address, index): InterfaceV4,
     ) -> io::Result<()> {
-        let socket = &socket.socket;
+        let socket = socket.descriptor().ok_or_else(not_here)?;
         Ok(sockopt::set_ip_drop_membership_with_ifindex(socket, &group, &address, index)?)
     }
 
@@ -165,7 +150,7 @@ mod system {
         source: Ipv4Addr,
         interface: Ipv4Addr,
     ) -> io::Result<()> {
-        socket.socket().join_ssm_v4(&source, &group, &interface)
+        socket.any()?.join_ssm_v4(&source, &group, &interface)
     }
 
     pub(super) fn leave_source(
@@ -174,20 +159,20 @@ mod system {
         source: Ipv4Addr,
         interface: Ipv4Addr,
     ) -> io::Result<()> {
-        socket.socket().leave_ssm_v4(&source, &group, &interface)
+        socket.any()?.leave_ssm_v4(&source, &group, &interface)
     }
 
     pub(super) fn set_interface(
         socket: &DatagramSocket,
         (address, index): InterfaceV4,
     ) -> io::Result<()> {
-        let socket = &socket.socket;
+        let socket = socket.descriptor().ok_or_else(not_here)?;
         let any = Ipv4Addr::UNSPECIFIED;
         Ok(sockopt::set_ip_multicast_if_with_ifindex(socket, &any, &address, index)?)
     }
 
     pub(super) fn index(socket: &DatagramSocket, name: &str) -> io::Result<u32> {
-        Ok(netdevice::name_to_index(&socket.socket, name)?)
+        Ok(netdevice::name_to_index(socket.descriptor().ok_or_else(not_here)?, name)?)
     }
 }
 
@@ -209,7 +194,7 @@ mod system {
         group: Ipv4Addr,
         interface: InterfaceV4,
     ) -> io::Result<()> {
-        socket.socket().join_multicast_v4(&group, &address(interface)?)
+        socket.any()?.join_multicast_v4(&group, &address(interface)?)
     }
 
     pub(super) fn leave(
@@ -217,7 +202,7 @@ mod system {
         group: Ipv4Addr,
         interface: InterfaceV4,
     ) -> io::Result<()> {
-        socket.socket().leave_multicast_v4(&group, &address(interface)?)
+        socket.any()?.leave_multicast_v4(&group, &address(interface)?)
     }
 
     pub(super) fn join_source(
@@ -239,7 +224,7 @@ mod system {
     }
 
     pub(super) fn set_interface(socket: &DatagramSocket, interface: InterfaceV4) -> io::Result<()> {
-        socket.socket().set_multicast_if_v4(&address(interface)?)
+        socket.any()?.set_multicast_if_v4(&address(interface)?)
     }
 
     pub(super) fn index(_socket: &DatagramSocket, _name: &str) -> io::Result<u32> {

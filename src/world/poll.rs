@@ -1,10 +1,12 @@
 //! The poll: which sockets have something to say.
 
 use crate::logging::REACTOR;
+use crate::world::backend::{self, Backend, Happening};
 use crate::world::{Readiness, World};
 use log::{Level, log_enabled, trace};
 use mio::{Events, Poll, Token};
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How many events one poll returns at most. Whoever is left over is reported by the next poll, for
@@ -21,8 +23,16 @@ pub(super) const SIGNALS: Token = Token(usize::MAX - crate::Id::SLOTS - 1);
 /// Waits for events.
 #[derive(Debug)]
 pub(crate) struct Poller {
-    poll: Poll,
+    poll: Polled,
     events: Events,
+    /// What happened in another world than the system's.
+    others: Vec<backend::Event>,
+}
+
+#[derive(Debug)]
+enum Polled {
+    System(Poll),
+    Other(Rc<dyn Backend>),
 }
 
 /// What a poll brought.
@@ -38,22 +48,45 @@ pub(crate) enum Event {
 
 impl Poller {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self { poll: Poll::new()?, events: Events::with_capacity(EVENTS) })
+        let poll = Polled::System(Poll::new()?);
+        Ok(Self { poll, events: Events::with_capacity(EVENTS), others: Vec::new() })
+    }
+
+    /// Waits for what happens in another world.
+    pub(crate) fn of(backend: impl Backend + 'static) -> Self {
+        let poll = Polled::Other(Rc::new(backend));
+        Self { poll, events: Events::with_capacity(0), others: Vec::new() }
+    }
+
+    pub(crate) fn is_of_other_world(&self) -> bool {
+        matches!(self.poll, Polled::Other(_))
     }
 
     /// The world whose sockets this poll waits for.
     pub(crate) fn world(&self) -> io::Result<World> {
-        Ok(World::new(self.poll.registry().try_clone()?))
+        Ok(match &self.poll {
+            Polled::System(poll) => World::System(poll.registry().try_clone()?),
+            Polled::Other(backend) => World::Other(Rc::clone(backend)),
+        })
     }
 
     pub(crate) fn waker(&self) -> io::Result<Waker> {
-        Ok(Waker { waker: mio::Waker::new(self.poll.registry(), WAKE)? })
+        Ok(match &self.poll {
+            Polled::System(poll) => Waker::System(mio::Waker::new(poll.registry(), WAKE)?),
+            Polled::Other(backend) => Waker::Other(backend.waker()),
+        })
     }
 
     /// Waits until something happens, or until the time is up. A signal's interruption counts as
     /// nothing having happened.
     pub(crate) fn wait(&mut self, limit: Option<Duration>) -> io::Result<()> {
-        let result = self.poll.poll(&mut self.events, limit);
+        let result = match &mut self.poll {
+            Polled::System(poll) => poll.poll(&mut self.events, limit),
+            Polled::Other(backend) => {
+                self.others.clear();
+                backend.wait(limit, &mut self.others)
+            }
+        };
         self.tell(limit, &result);
         match result {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {
@@ -68,7 +101,7 @@ impl Poller {
     fn tell(&self, limit: Option<Duration>, result: &io::Result<()>) {
         trace!(target: REACTOR, "poll for {limit:?}: {result:?}");
         if log_enabled!(target: REACTOR, Level::Trace) {
-            for event in self.events() {
+            for event in self.events().chain(self.others()) {
                 trace!(target: REACTOR, "{event:?}");
             }
         }
@@ -83,6 +116,33 @@ impl Poller {
             token => Event::Ready(token, readiness(event)),
         })
     }
+
+    /// What it brought in another world than the system's.
+    pub(crate) fn others(&self) -> impl Iterator<Item = Event> {
+        self.others.iter().map(|event| match *event {
+            backend::Event::Woken => Event::Woken,
+            backend::Event::Ready(id, happening) => Event::Ready(id.token(), told(happening)),
+        })
+    }
+}
+
+/// What another world tells of a socket.
+fn told(happening: Happening) -> Readiness {
+    let Happening { readable, writable, ended, failed } = happening;
+    let mut readiness = Readiness::default();
+    if readable || ended || failed {
+        readiness |= Readiness::READABLE;
+    }
+    if writable || failed {
+        readiness |= Readiness::WRITABLE;
+    }
+    if ended {
+        readiness |= Readiness::ENDED | Readiness::MORE_FOLLOWS;
+    }
+    if failed {
+        readiness |= Readiness::FAILED | Readiness::MORE_FOLLOWS;
+    }
+    readiness
 }
 
 #[inline(always)]
@@ -126,12 +186,19 @@ fn rare(event: &mio::event::Event) -> Readiness {
 
 /// Ends a wait from another thread.
 #[derive(Debug)]
-pub(crate) struct Waker {
-    waker: mio::Waker,
+pub(crate) enum Waker {
+    System(mio::Waker),
+    Other(std::task::Waker),
 }
 
 impl Waker {
     pub(crate) fn wake(&self) -> io::Result<()> {
-        self.waker.wake()
+        match self {
+            Self::System(waker) => waker.wake(),
+            Self::Other(waker) => {
+                waker.wake_by_ref();
+                Ok(())
+            }
+        }
     }
 }

@@ -25,6 +25,9 @@ impl Readiness {
     /// others. It stands here because it then costs the others nothing.
     pub(crate) const UNIX: Self = Self(32);
 
+    /// Nor does the poll say this: it is a socket of another world than the system's.
+    pub(crate) const OTHER: Self = Self(64);
+
     /// These, and `others`.
     pub(crate) const fn or(self, others: Self) -> Self {
         Self(self.0 | others.0)

@@ -4,18 +4,19 @@ use crate::address::Address;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::credentials::Credentials;
 use crate::options::ConnectOptions;
+use crate::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::unix_address::UnixAddress;
 #[cfg(unix)]
 use crate::world::OwnedFd;
+use crate::world::backend::StreamBackend;
 #[cfg(unix)]
 use crate::world::descriptors::{self, Received};
 use crate::world::options::set_options;
 #[cfg(unix)]
 use crate::world::unix;
-use crate::world::{Borrowed, Watched};
+use crate::world::{Borrowed, Watchable, Watched, not_here};
 use mio::Interest;
-use mio::event::Source;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -23,7 +24,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::net::{Shutdown, SocketAddr};
 #[cfg(unix)]
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::time::Duration;
 
 /// Makes a system call anew as long as a signal comes between. A macro, because a closure would put
@@ -55,6 +56,8 @@ enum Family {
     Tcp(mio::net::TcpStream),
     #[cfg(unix)]
     Unix(mio::net::UnixStream),
+    /// Of another world than the system's.
+    Other(Box<dyn StreamBackend>),
 }
 
 /// Without this, a write to a connection that the peer has reset would kill a process in which the
@@ -76,6 +79,14 @@ impl StreamSocket {
     #[cfg(unix)]
     pub(super) fn unix(socket: mio::net::UnixStream, takes_descriptors: bool) -> Self {
         Self { socket: Family::Unix(socket), takes_descriptors }
+    }
+
+    pub(super) fn other(socket: Box<dyn StreamBackend>) -> Self {
+        Self {
+            socket: Family::Other(socket),
+            #[cfg(unix)]
+            takes_descriptors: false,
+        }
     }
 
     /// From one that is connected and does not block, with its peer's address.
@@ -122,6 +133,9 @@ impl StreamSocket {
     /// for, then the peer, and a socket that has met itself (a closed port in the range from which
     /// the system chose ours) counts as refused.
     pub(crate) fn connected_to(&self) -> io::Result<Option<Address>> {
+        if let Family::Other(socket) = &self.socket {
+            return socket.connected_to();
+        }
         if let Some(error) = self.take_error()? {
             return Err(error);
         }
@@ -135,18 +149,46 @@ impl StreamSocket {
         }
     }
 
+    /// Reads from one of the system's.
     #[inline(always)]
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        uninterrupted!(receive(self, buffer))
+        uninterrupted!(receive(self.of_system(), buffer))
     }
 
+    /// Writes to one of the system's.
     #[inline(always)]
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        uninterrupted!(send(self, bytes))
+        uninterrupted!(send(self.of_system(), bytes))
     }
 
-    pub(crate) fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        uninterrupted!(self.any().send_vectored_with_flags(slices, NO_SIGPIPE))
+    /// Writes what the slices hold, one after the other.
+    pub(crate) fn write_slices(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (&mut self.socket, slices) {
+            (Family::Other(socket), _) => socket.write(slices),
+            (_, [only]) => self.write(only),
+            _ => uninterrupted!(self.any()?.send_vectored_with_flags(slices, NO_SIGPIPE)),
+        }
+    }
+
+    /// For the straight way, which only the system's sockets are led. A panic, and no error, because
+    /// what an error would come together with is on that way, too.
+    #[inline(always)]
+    fn of_system(&self) -> Borrowed<'_> {
+        self.descriptor().expect("the socket is of the system")
+    }
+
+    /// Whether it is of another world than the system's. Then it is read by
+    /// [`read_from_other`](Self::read_from_other), and written by [`write_slices`](Self::write_slices).
+    pub(crate) fn is_of_other_world(&self) -> bool {
+        matches!(self.socket, Family::Other(_))
+    }
+
+    #[cold]
+    pub(crate) fn read_from_other(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.socket {
+            Family::Other(socket) => socket.read(buffer),
+            _ => self.read(buffer),
+        }
     }
 
     /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
@@ -159,7 +201,8 @@ impl StreamSocket {
         count: usize,
     ) -> io::Result<usize> {
         use rustix::io::Errno;
-        let send = || rustix::fs::sendfile(&*self, file, Some(&mut { offset }), count);
+        let socket = self.descriptor().ok_or_else(not_here)?;
+        let send = || rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
         uninterrupted!(send().map_err(|error| match error {
             // What sendfile(2) says of the file, or of there being no such call for it.
             Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW =>
@@ -175,13 +218,20 @@ impl StreamSocket {
 
     /// Sends the end of our side, after what the system has already taken.
     pub(crate) fn shutdown_write(&self) -> io::Result<()> {
-        self.any().shutdown(Shutdown::Write)
+        match &self.socket {
+            Family::Other(socket) => socket.shutdown_write(),
+            _ => self.any()?.shutdown(Shutdown::Write),
+        }
     }
 
     /// Makes the closing of this socket a reset: what the system still holds is dropped. A Unix socket
     /// knows no reset, and what it has taken is the peer's.
     pub(crate) fn reset_on_close(&self) -> io::Result<()> {
-        self.any().set_linger(Some(Duration::ZERO))
+        if let Family::Other(socket) = &self.socket {
+            socket.reset_on_close();
+            return Ok(());
+        }
+        self.any()?.set_linger(Some(Duration::ZERO))
     }
 
     pub(crate) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
@@ -189,12 +239,16 @@ impl StreamSocket {
             Family::Tcp(socket) => socket.set_nodelay(nodelay),
             #[cfg(unix)]
             Family::Unix(_) => Ok(()), // It never waits for more.
+            Family::Other(socket) => socket.set_option(&SocketOption::Nodelay(nodelay)),
         }
     }
 
     /// The error that the socket holds, taken from it.
     pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.any().take_error()
+        match &self.socket {
+            Family::Other(socket) => socket.take_error(),
+            _ => self.any()?.take_error(),
+        }
     }
 
     pub(crate) fn local_address(&self) -> io::Result<Address> {
@@ -202,6 +256,7 @@ impl StreamSocket {
             Family::Tcp(socket) => socket.local_addr().map(Address::from),
             #[cfg(unix)]
             Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+            Family::Other(socket) => socket.local_address(),
         }
     }
 
@@ -210,15 +265,17 @@ impl StreamSocket {
             Family::Tcp(socket) => socket.peer_addr().map(Address::from),
             #[cfg(unix)]
             Family::Unix(socket) => Ok(unix::address(&socket.peer_addr()?)),
+            Family::Other(_) => Err(not_here()), // It is told by `connected_to`.
         }
     }
 
-    /// For what is done with sockets of either family.
-    fn any(&self) -> SockRef<'_> {
+    /// For what is done with the system's sockets of either family.
+    fn any(&self) -> io::Result<SockRef<'_>> {
         match &self.socket {
-            Family::Tcp(socket) => SockRef::from(socket),
+            Family::Tcp(socket) => Ok(SockRef::from(socket)),
             #[cfg(unix)]
-            Family::Unix(socket) => SockRef::from(socket),
+            Family::Unix(socket) => Ok(SockRef::from(socket)),
+            Family::Other(_) => Err(not_here()),
         }
     }
 }
@@ -247,7 +304,8 @@ impl StreamSocket {
         slices: &[IoSlice<'_>],
         descriptors: &[OwnedFd],
     ) -> io::Result<usize> {
-        uninterrupted!(descriptors::send(self.as_fd(), slices, descriptors))
+        let socket = self.descriptor().ok_or_else(not_here)?;
+        uninterrupted!(descriptors::send(socket, slices, descriptors))
     }
 
     /// Whether writing has failed since too many descriptors are on their way (ETOOMANYREFS, unix(7)).
@@ -258,33 +316,27 @@ impl StreamSocket {
     /// Reads, and takes the descriptors that came with the bytes if `take` says so. If not, the system
     /// closes them.
     pub(crate) fn read_with(&mut self, buffer: &mut [u8], take: bool) -> io::Result<Received> {
-        uninterrupted!(descriptors::receive(self.as_fd(), buffer, take))
+        let socket = self.descriptor().ok_or_else(not_here)?;
+        uninterrupted!(descriptors::receive(socket, buffer, take))
     }
 
     /// Who the peer was when it connected, or began to listen.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
-        self.is_unix().then(|| unix::credentials(self.as_fd()))
+        let socket = self.descriptor().filter(|_| self.is_unix())?;
+        Some(unix::credentials(socket))
     }
 }
 
 #[cfg(unix)]
-impl AsFd for StreamSocket {
-    #[inline(always)]
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            Family::Tcp(socket) => socket.as_fd(),
-            Family::Unix(socket) => socket.as_fd(),
-        }
-    }
-}
+impl TryFrom<StreamSocket> for OwnedFd {
+    type Error = io::Error;
 
-#[cfg(unix)]
-impl From<StreamSocket> for OwnedFd {
-    fn from(stream: StreamSocket) -> Self {
+    fn try_from(stream: StreamSocket) -> io::Result<Self> {
         match stream.socket {
-            Family::Tcp(socket) => socket.into(),
-            Family::Unix(socket) => socket.into(),
+            Family::Tcp(socket) => Ok(socket.into()),
+            Family::Unix(socket) => Ok(socket.into()),
+            Family::Other(_) => Err(not_here()),
         }
     }
 }
@@ -298,20 +350,25 @@ impl Watched for StreamSocket {
         interest
     }
 
-    fn source(&mut self) -> &mut dyn Source {
+    fn watchable(&mut self) -> Watchable<'_> {
         match &mut self.socket {
-            Family::Tcp(socket) => socket,
+            Family::Tcp(socket) => Watchable::System(socket),
             #[cfg(unix)]
-            Family::Unix(socket) => socket,
+            Family::Unix(socket) => Watchable::System(socket),
+            Family::Other(socket) => Watchable::Other(socket.as_mut()),
         }
     }
 
-    fn descriptor(&self) -> Borrowed<'_> {
-        #[cfg(unix)]
-        return self.as_fd();
-        #[cfg(windows)]
+    #[inline(always)]
+    fn descriptor(&self) -> Option<Borrowed<'_>> {
         match &self.socket {
-            Family::Tcp(socket) => std::os::windows::io::AsSocket::as_socket(socket),
+            #[cfg(unix)]
+            Family::Tcp(socket) => Some(socket.as_fd()),
+            #[cfg(unix)]
+            Family::Unix(socket) => Some(socket.as_fd()),
+            #[cfg(windows)]
+            Family::Tcp(socket) => Some(std::os::windows::io::AsSocket::as_socket(socket)),
+            Family::Other(_) => None,
         }
     }
 }
@@ -321,33 +378,25 @@ impl Watched for StreamSocket {
 /// a system call is dearer than all of our own code (ARCHITECTURE.md, "What an echo costs").
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
-fn receive(socket: &StreamSocket, buffer: &mut [u8]) -> io::Result<usize> {
+fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     let (_, count) = net::recv(socket, buffer, RecvFlags::empty())?;
     Ok(count)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
-fn send(socket: &StreamSocket, bytes: &[u8]) -> io::Result<usize> {
+fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
     Ok(net::send(socket, bytes, SendFlags::NOSIGNAL)?)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn receive(socket: &StreamSocket, buffer: &mut [u8]) -> io::Result<usize> {
-    match &socket.socket {
-        Family::Tcp(socket) => io::Read::read(&mut &*socket, buffer),
-        #[cfg(unix)]
-        Family::Unix(socket) => io::Read::read(&mut &*socket, buffer),
-    }
+fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    io::Read::read(&mut &*SockRef::from(&socket), buffer)
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn send(socket: &StreamSocket, bytes: &[u8]) -> io::Result<usize> {
-    match &socket.socket {
-        Family::Tcp(socket) => io::Write::write(&mut &*socket, bytes),
-        #[cfg(unix)]
-        Family::Unix(socket) => io::Write::write(&mut &*socket, bytes),
-    }
+fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
+    io::Write::write(&mut &*SockRef::from(&socket), bytes)
 }
 
 /// Whether an attempt to connect goes on, though the call has returned (connect(2), EINPROGRESS).

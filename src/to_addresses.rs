@@ -1,0 +1,106 @@
+//! What can be written where a connection goes, or a listener stands. Floor 0.
+
+use crate::address::Address;
+use std::fmt::Debug;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+/// What finds the addresses of a name.
+pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
+
+/// Where a connection goes, or a listener stands: an address in digits, a name with a port, or a list
+/// of addresses.
+///
+/// It is std's `ToSocketAddrs`, but that the names are looked up where the reactor lives: by the system
+/// (which blocks for as long as that takes), or in the [world](crate::backend::Backend) that it has
+/// instead.
+///
+/// ```
+/// use ropewalk::{Error, Protocol, Reactor, Transport};
+/// # struct Quiet;
+/// # impl Protocol for Quiet {
+/// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// # }
+///
+/// let mut reactor = Reactor::new()?;
+/// reactor.listen_tcp("localhost:0", || Quiet)?;
+/// reactor.listen_tcp(("127.0.0.1", 0), || Quiet)?;
+/// reactor.listen_tcp(std::net::SocketAddr::from(([127, 0, 0, 1], 0)), || Quiet)?;
+/// # Ok::<(), Error>(())
+/// ```
+pub trait ToAddresses: Debug {
+    /// The addresses, in the order in which they are to be tried.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither an address nor a name with a port, or `look_up` does not find the name.
+    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>>;
+}
+
+impl<T: ToAddresses + ?Sized> ToAddresses for &T {
+    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        (**self).to_addresses(look_up)
+    }
+}
+
+impl ToAddresses for str {
+    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = self.parse() {
+            return Ok(vec![address]);
+        }
+        let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
+        let (name, port) = self
+            .rsplit_once(':')
+            .ok_or_else(|| invalid("it has no port, as in `localhost:7000`"))?;
+        let port = port.parse().map_err(|_| invalid("its port is no number from 0 to 65,535"))?;
+        look_up(name, port)
+    }
+}
+
+impl ToAddresses for String {
+    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        self.as_str().to_addresses(look_up)
+    }
+}
+
+impl ToAddresses for (&str, u16) {
+    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        match self.0.parse::<IpAddr>() {
+            Ok(ip) => Ok(vec![(ip, self.1).into()]),
+            Err(_) => look_up(self.0, self.1),
+        }
+    }
+}
+
+impl ToAddresses for (String, u16) {
+    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        (self.0.as_str(), self.1).to_addresses(look_up)
+    }
+}
+
+impl ToAddresses for [SocketAddr] {
+    fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        Ok(self.to_vec())
+    }
+}
+
+/// None, if it is no IP address.
+impl ToAddresses for Address {
+    fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+        Ok(self.socket_addr().into_iter().collect())
+    }
+}
+
+/// For all that std makes an address of.
+macro_rules! to_addresses {
+    ($($source:ty),*) => {$(
+        impl ToAddresses for $source {
+            fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+                Ok(vec![SocketAddr::from(*self)])
+            }
+        }
+    )*};
+}
+
+to_addresses!(SocketAddr, SocketAddrV4, SocketAddrV6);
+to_addresses!((IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16), ([u8; 4], u16));
