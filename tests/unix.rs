@@ -581,6 +581,20 @@ impl Drop for Racer {
 }
 
 #[test]
+fn who_replaces_a_file_left_behind_has_its_lock_alone() {
+    let folder = Folder::new();
+    let path = folder.path("echo.sock");
+    leave_behind(&path);
+    let mut reactor = Reactor::new().unwrap();
+    let lock = fs::File::create(folder.path("echo.sock.lock")).unwrap();
+    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).unwrap();
+    let error = reactor.listen_unix(path.as_path(), || Echo).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    drop(lock);
+    reactor.listen_unix(path.as_path(), || Echo).unwrap();
+}
+
+#[test]
 fn of_several_processes_that_race_for_a_file_left_behind_one_wins() {
     const NAME: &str = "of_several_processes_that_race_for_a_file_left_behind_one_wins";
     if is_child() {
