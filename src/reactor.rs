@@ -1,6 +1,6 @@
 //! The reactor: a poll, a dispatcher, and the turn. Floor 4, and the place to begin to read.
 
-use crate::context::{Context, Port};
+use crate::context::{Context, Port, Stop};
 use crate::datagram_protocol::DatagramProtocol;
 use crate::dispatch::Dispatcher;
 use crate::error::{Action, Error};
@@ -16,7 +16,7 @@ use crate::to_addresses::ToAddresses;
 use crate::unix_address::UnixAddress;
 use crate::world::{Backend, Event, Poller};
 use log::{info, warn};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many bytes one read can bring: one buffer serves all connections, so it may be large, and a
 /// bulk transfer needs few calls.
@@ -57,8 +57,21 @@ pub struct Reactor {
     /// Lent to `data_received`; one for all connections.
     buffer: Vec<u8>,
     grace: Duration,
+    /// A run is ending: see [`run`](Self::run).
+    ending: Option<Ending>,
+    /// Whether its end is a crash.
+    abandoned: bool,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<Signals>,
+}
+
+/// How far the end of a run has come.
+#[derive(Debug)]
+struct Ending {
+    /// When it waits for nobody any more; `None` is never.
+    deadline: Option<Instant>,
+    /// Whether it has looked who is still sending.
+    looked: bool,
 }
 
 impl Reactor {
@@ -92,6 +105,8 @@ impl Reactor {
             dispatcher: Dispatcher::new(Context::new(world, handle)),
             buffer: vec![0; READ_SIZE],
             grace: GRACE,
+            ending: None,
+            abandoned: false,
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
         })
@@ -129,8 +144,7 @@ impl Reactor {
         if outcome.is_ok() {
             outcome = self.wind_down();
         }
-        self.dispatcher.cut_off();
-        self.dispatcher.context.stop = crate::context::Stop::No;
+        self.end();
         outcome
     }
 
@@ -157,6 +171,63 @@ impl Reactor {
         // Whoever has been called by now may be what the caller waits for.
         let happened = self.dispatcher.catch_up();
         self.pass(if happened { Some(Duration::ZERO) } else { limit })
+    }
+
+    /// One turn of a [run](Self::run), for programs with a loop of their own that want its orderly end:
+    /// as [`turn`](Self::turn), but once [`stop`](Context::stop) has been called, it goes on with ending.
+    /// Whether the run goes on.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.context().call_later(Duration::from_millis(2), |context| context.stop());
+    /// while reactor.run_turn(Some(Duration::from_millis(1)))? {
+    ///     // … draw.
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll fails: all connections have been ended then, and their protocols told.
+    pub fn run_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
+        let turned = match self.ending {
+            Some(_) => self.end_on(limit),
+            None => self.turn(limit).map(|()| true),
+        };
+        if !matches!(turned, Ok(true)) {
+            self.end();
+        } else if self.ending.is_none() && self.dispatcher.context.is_stopping() {
+            self.begin_to_end();
+        }
+        turned
+    }
+
+    /// How long the next [`turn`](Self::turn) would wait if nothing came from outside: not at all if
+    /// work is left, else until the first timer is due; `None` if there is none. For programs that wait
+    /// in a loop of their own.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// assert_eq!(reactor.timeout(), None);
+    /// reactor.context().call_later(Duration::from_secs(1), |_| {});
+    /// assert!(reactor.timeout() <= Some(Duration::from_secs(1)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "uv_backend_timeout")]
+    pub fn timeout(&mut self) -> Option<Duration> {
+        let left = self.patience_left();
+        self.dispatcher.wait_limit(left)
+    }
+
+    /// Drops it as a crash of the process would: nobody is told, nothing more is sent, what other threads
+    /// have sent is not attended to. For tests of what others make of that.
+    pub fn abandon(mut self) {
+        self.dispatcher.abandon();
+        self.abandoned = true;
     }
 
     /// The loop's body: what stands here is what happens, in this order.
@@ -218,7 +289,15 @@ impl Reactor {
 
     /// Turns on while connections have something to send, and the grace lasts.
     fn wind_down(&mut self) -> Result<(), Error> {
+        self.begin_to_end();
+        while self.end_on(None)? {}
+        Ok(())
+    }
+
+    /// A stop was asked for: everybody closes.
+    fn begin_to_end(&mut self) {
         let deadline = self.context().now().checked_add(self.grace);
+        self.ending = Some(Ending { deadline, looked: false });
         self.dispatcher.context.wind_down();
         self.dispatcher.end_turn();
         let (sockets, bytes) = self.dispatcher.context.unfinished();
@@ -229,21 +308,42 @@ impl Reactor {
                 "stopping: {sockets} have {bytes} bytes to send, and up to {grace:?} for it"
             );
         }
-        // The first look does not wait: it finds out who is still sending.
-        let mut limit = Some(Duration::ZERO);
-        loop {
-            self.pass(limit)?;
-            let (sockets, bytes) = self.dispatcher.context.unfinished();
-            let now = self.context().now();
-            limit = deadline.map(|deadline| deadline.saturating_duration_since(now));
-            if sockets == 0 {
-                return Ok(());
-            }
-            if limit == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once() {
-                warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
-                return Ok(());
-            }
+    }
+
+    /// One turn of the end. Whether somebody still has something to send, and the grace lasts.
+    fn end_on(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
+        let left = self.patience_left();
+        if let Some(ending) = &mut self.ending {
+            ending.looked = true;
         }
+        self.pass(match (limit, left) {
+            (Some(limit), Some(left)) => Some(limit.min(left)),
+            (limit, left) => limit.or(left),
+        })?;
+        let (sockets, bytes) = self.dispatcher.context.unfinished();
+        let over = self.patience_left() == Some(Duration::ZERO);
+        if sockets > 0 && (over || self.dispatcher.context.stops_at_once()) {
+            warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
+            return Ok(false);
+        }
+        Ok(sockets > 0)
+    }
+
+    /// How long the end may still wait for others. Its first look does not: it finds out who is still
+    /// sending.
+    fn patience_left(&mut self) -> Option<Duration> {
+        let Some(Ending { deadline, looked: true }) = self.ending else {
+            return self.ending.as_ref().map(|_| Duration::ZERO);
+        };
+        let now = self.context().now();
+        deadline.map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// Whoever is left is cut off, and told; then the run is over.
+    fn end(&mut self) {
+        self.dispatcher.cut_off();
+        self.dispatcher.context.stop = Stop::No;
+        self.ending = None;
     }
 
     /// [`Context::listen_tcp`], before a run.
@@ -374,6 +474,8 @@ impl Reactor {
 /// [`Reason::Stopped`](crate::Reason::Stopped).
 impl Drop for Reactor {
     fn drop(&mut self) {
-        self.dispatcher.shut();
+        if !self.abandoned {
+            self.dispatcher.shut();
+        }
     }
 }

@@ -16,7 +16,7 @@ impl Dispatcher {
             let Some(receiver) = self.channels.get_mut(&channel) else { break };
             let who = receiver.name();
             let returned = guarded(|| receiver.receive(&mut self.context));
-            self.outcome(|_| who, "channel", returned);
+            self.outcome(None, |_| who, "channel", returned);
             self.settle();
         }
         match taken.left {

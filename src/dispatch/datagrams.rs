@@ -161,6 +161,6 @@ impl Dispatcher {
         let name = callback.name();
         let mut transport = DatagramTransport::new(&mut self.context, id);
         let returned = guarded(|| callback.make(protocol.as_mut(), &mut transport));
-        self.outcome(|dispatcher| dispatcher.name_of(id), name, returned)
+        self.outcome(Some(id), |dispatcher| dispatcher.name_of(id), name, returned)
     }
 }

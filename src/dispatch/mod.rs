@@ -34,6 +34,7 @@ use guard::{Panic, Watch, drop_guarded, guarded};
 use log::info;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 use std::time::Duration;
 
 /// How many timers fire in a turn before the sockets are served. A storm of them goes on in the
@@ -176,6 +177,12 @@ impl Dispatcher {
         }
     }
 
+    /// The end of the reactor as in a crash: nobody is told, and nothing is sent.
+    pub(crate) fn abandon(&mut self) {
+        drop_guarded(self.calls.close(), "a call");
+        drop_guarded(mem::take(&mut self.owners), "a protocol");
+    }
+
     /// The end of the reactor itself: calls and messages that were sent are attended to, later ones
     /// refused, and everyone is told.
     pub(crate) fn shut(&mut self) {
@@ -237,7 +244,7 @@ impl Dispatcher {
         let name = callback.name();
         let mut transport = Transport::new(&mut self.context, id);
         let returned = callback.make(protocol.as_mut(), &mut transport);
-        match self.outcome(|dispatcher| dispatcher.name_of(id), name, returned) {
+        match self.outcome(Some(id), |dispatcher| dispatcher.name_of(id), name, returned) {
             Some(()) => self.context.send_gathered(id),
             None => {
                 self.context.drop_gathered();
@@ -250,13 +257,14 @@ impl Dispatcher {
     fn make(&mut self, call: Box<impl Call + ?Sized>, kind: &'static str) {
         let who = call.name();
         let returned = guarded(|| call.make(&mut self.context));
-        self.outcome(|_| who, kind, returned);
+        self.outcome(None, |_| who, kind, returned);
     }
 
     fn tell_failed(&mut self, id: Id, error: Error) {
         if let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(id.slot()) {
             let returned = guarded(|| factory.connection_failed(&mut self.context, id, error));
-            self.outcome(|dispatcher| dispatcher.name_of(id), "connection_failed", returned);
+            let who = |dispatcher: &Self| dispatcher.name_of(id);
+            self.outcome(Some(id), who, "connection_failed", returned);
         }
         self.free(id);
     }
@@ -331,12 +339,15 @@ impl Dispatcher {
     #[inline(always)]
     fn outcome<T>(
         &mut self,
+        id: Option<Id>,
         who: impl Fn(&Self) -> &'static str,
         callback: &'static str,
         returned: Result<T, Panic>,
     ) -> Option<T> {
         if self.watch.returned() {
-            self.look(Some((who(self), callback)));
+            let who = who(self);
+            self.context.world.tell_called(id, who, callback);
+            self.look(Some((who, callback)));
         }
         match returned {
             Ok(value) => Some(value),

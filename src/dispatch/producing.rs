@@ -70,7 +70,7 @@ impl Dispatcher {
     pub(super) fn stop_producer(&mut self, mut producer: Box<dyn Producer>) {
         let who = producer.type_name();
         let returned = guarded(|| producer.stop_producing(&mut self.context));
-        self.outcome(|_| who, "stop_producing", returned);
+        self.outcome(None, |_| who, "stop_producing", returned);
         drop_guarded(producer, who);
     }
 
@@ -90,7 +90,7 @@ impl Dispatcher {
         name: &'static str,
         returned: Result<(), Panic>,
     ) {
-        match self.outcome(|_| who, name, returned) {
+        match self.outcome(Some(id), |_| who, name, returned) {
             Some(()) => self.context.send_gathered(id),
             None => {
                 self.context.drop_gathered();

@@ -314,7 +314,8 @@ impl Dispatcher {
             return None;
         };
         let built = guarded(|| factory.build(peer));
-        self.outcome(|dispatcher| dispatcher.name_of(owner), "build", built).flatten()
+        let who = |dispatcher: &Self| dispatcher.name_of(owner);
+        self.outcome(Some(owner), who, "build", built).flatten()
     }
 
     pub(super) fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {

@@ -47,7 +47,8 @@ impl Dispatcher {
             return;
         };
         let returned = guarded(|| callback(watcher.as_mut(), &mut self.context));
-        if self.outcome(|dispatcher| dispatcher.name_of(id), name, returned).is_none() {
+        let who = |dispatcher: &Self| dispatcher.name_of(id);
+        if self.outcome(Some(id), who, name, returned).is_none() {
             self.context.end_watch(id, Reason::Panicked);
         }
     }

@@ -34,6 +34,12 @@ pub trait Backend: fmt::Debug {
     /// [`Event::Woken`].
     fn waker(&self) -> Waker;
 
+    /// Code of a user's has returned: `callback` of `who`, a type or a function, that belongs to the
+    /// socket `id` if it belongs to one. For those who watch.
+    fn called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
+        let _ = (id, who, callback);
+    }
+
     /// The addresses of a name, in the order in which they are to be tried. An address in digits is
     /// not asked for.
     ///

@@ -12,6 +12,10 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    pub(crate) fn is_of_other_world(&self) -> bool {
+        matches!(self, Self::Other(_))
+    }
+
     /// The one place where the time is asked for.
     pub(crate) fn now(&self) -> Instant {
         match self {

@@ -84,6 +84,14 @@ impl World {
         }
     }
 
+    /// Code of a user's has returned. Another world may want to tell of it; there, this comes after
+    /// every callback.
+    pub(crate) fn tell_called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
+        if let Self::Other(backend) = self {
+            backend.called(id, who, callback);
+        }
+    }
+
     /// The addresses of a name. It may block for as long as the system takes to find out.
     pub(crate) fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         match self {
