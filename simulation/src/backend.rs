@@ -1,0 +1,132 @@
+//! A node, as its reactor sees it: the world in which it lives.
+
+use crate::net::{Shared, SimulatedDatagram, SimulatedListener, SimulatedStream, nanos};
+use crate::node::NodeId;
+use crate::trace::What;
+use ropewalk::backend::{Backend, DatagramBackend, Event, ListenerBackend, StreamBackend};
+use ropewalk::{Address, Id, SocketOption};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+use std::time::{Duration, Instant};
+
+/// The nodes whose reactors were woken, be it from another thread.
+#[derive(Debug, Default)]
+pub(crate) struct Alarm {
+    rings: AtomicBool,
+    woken: Mutex<Vec<NodeId>>,
+}
+
+impl Alarm {
+    /// Who was woken since this was asked last.
+    pub(crate) fn take(&self) -> Option<Vec<NodeId>> {
+        if !self.rings.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(std::mem::take(&mut woken))
+    }
+}
+
+#[derive(Debug)]
+struct Bell {
+    node: NodeId,
+    alarm: Arc<Alarm>,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        let mut woken = self.alarm.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        woken.push(self.node);
+        self.alarm.rings.store(true, Ordering::Release);
+    }
+}
+
+/// The world of one node's reactor.
+pub(crate) struct NodeWorld {
+    pub(crate) net: Shared,
+    pub(crate) node: NodeId,
+    pub(crate) alarm: Arc<Alarm>,
+}
+
+impl fmt::Debug for NodeWorld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NodeWorld").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+impl Backend for NodeWorld {
+    fn now(&self) -> Instant {
+        self.net.borrow().clock(self.node)
+    }
+
+    /// It never waits: the world calls the reactor when there is something to do.
+    fn wait(&self, _limit: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+        self.net.borrow_mut().take_events(self.node, events);
+        Ok(())
+    }
+
+    fn waker(&self) -> Waker {
+        Waker::from(Arc::new(Bell { node: self.node, alarm: Arc::clone(&self.alarm) }))
+    }
+
+    fn called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
+        let mut net = self.net.borrow_mut();
+        net.spent += nanos(net.costs.callback);
+        net.note(self.node, id, What::Called(who, callback));
+    }
+
+    fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let net = self.net.borrow();
+        if net.host(self.node).weather.no_names {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from the name server"));
+        }
+        let local = name == "localhost";
+        let found = if local {
+            vec![std::net::Ipv4Addr::LOCALHOST.into()]
+        } else {
+            net.names.get(name).cloned().unwrap_or_default()
+        };
+        match found.is_empty() {
+            true => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such name")),
+            false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
+        }
+    }
+
+    fn listen(
+        &self,
+        address: &Address,
+        backlog: u32,
+        _options: &[SocketOption],
+    ) -> io::Result<Box<dyn ListenerBackend>> {
+        Ok(Box::new(SimulatedListener::listen(&self.net, self.node, address, backlog)?))
+    }
+
+    fn connect(
+        &self,
+        peer: &Address,
+        local: Option<SocketAddr>,
+        options: &[SocketOption],
+    ) -> io::Result<Box<dyn StreamBackend>> {
+        Ok(Box::new(SimulatedStream::connect(&self.net, self.node, peer, local, options)?))
+    }
+
+    fn bind_datagram(
+        &self,
+        local: &Address,
+        options: &[SocketOption],
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        Ok(Box::new(SimulatedDatagram::bind(&self.net, self.node, local, options)?))
+    }
+
+    fn connect_datagram(
+        &self,
+        peer: &Address,
+        options: &[SocketOption],
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        Ok(Box::new(SimulatedDatagram::connected(&self.net, self.node, peer, options)?))
+    }
+}

@@ -1,0 +1,52 @@
+//! The same protocols in a simulated world.
+//!
+//! A protocol is a function of what happens to it. Here everything happens that can happen to it, as fast as
+//! the processor goes, and again from the same seed: a [`World`] has any number of nodes, each with a reactor
+//! of its own that runs the code of the real one, a network between them with every [`Fault`] that a network
+//! can commit, and clocks that go as fast as things happen. Protocols, factories and timers run unchanged,
+//! and cannot tell.
+//!
+//! # Where to find what
+//!
+//! | You want to | see |
+//! |---|---|
+//! | play a system, many nodes of it | [`World`] |
+//! | have things go wrong | [`Plan`], [`FaultKind`] |
+//! | see what happened | [`World::on_record`], [`Record`] |
+//! | know that two runs went the same way | [`World::trace`], [`TraceHash`] |
+//!
+//! # How it works
+//!
+//! The reactor reaches the system through one narrow place ([`ropewalk::backend`]); here stands another world
+//! in its stead. One agenda holds all that is going to happen, in the order of its time, and what is due
+//! at the same instant in the order in which it was planned. There are no threads. Each connection, each
+//! datagram socket and each plan of faults draws from a stream of random numbers of its own, so that
+//! taking one fault out leaves the rest as it was.
+//!
+//! | File | What |
+//! |---|---|
+//! | `world.rs` | nodes, and the loop that has things happen |
+//! | `agenda.rs` | what is going to happen, in order |
+//! | `backend.rs` | the world, as a reactor sees it |
+//! | `node.rs`, `weather.rs` | hosts, their clocks, and what the network and the system do to them |
+//! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs` |
+//! | `fault.rs` | what can go wrong, and plans of it |
+//! | `trace.rs` | what happened, as lines and as a hash |
+//! | `random.rs` | chance, from a seed |
+
+mod agenda;
+mod backend;
+mod fault;
+mod net;
+mod node;
+mod random;
+mod trace;
+mod weather;
+mod world;
+
+pub use fault::{Fault, FaultKind, Plan, Planned, kinds};
+pub use node::NodeId;
+pub use random::Random;
+pub use trace::{Record, TraceHash, What};
+pub use weather::{Costs, Link};
+pub use world::World;

@@ -1,0 +1,346 @@
+//! Connections: two ends, and a way in each direction. It imitates what Linux does, as far as a program can
+//! tell.
+
+use crate::agenda::{Key, Time};
+use crate::node::{NodeId, Told};
+use crate::random::Random;
+use crate::trace::What;
+use ropewalk::backend::{Event, Happening};
+use ropewalk::{Address, Id, KeepAlive};
+use std::collections::VecDeque;
+use std::io;
+
+use super::{Net, event};
+
+/// How much a socket holds, of what it has not sent, and of what was not read: about what Linux begins with.
+const BUFFER: usize = 128 * 1024;
+
+/// For how long what was sent is sent again before the peer is given up (tcp(7), `tcp_retries2`).
+const GIVE_UP: Time = 924_600_000_000;
+
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(super) serial: u32,
+    /// The one that connected is the first.
+    pub(super) ends: [End; 2],
+    /// What each end sends is on the way with its number.
+    pub(super) ways: [Way; 2],
+    /// Nothing gets through any more, and nobody is told.
+    pub(super) severed: bool,
+    pub(super) is_unix: bool,
+    pub(super) random: Random,
+}
+
+#[derive(Debug)]
+pub(super) struct End {
+    pub(super) node: NodeId,
+    pub(super) address: Address,
+    pub(super) stage: Stage,
+    /// Under which name its reactor is told.
+    pub(super) id: Option<Id>,
+    /// What it has not been told yet.
+    pub(super) told: Happening,
+    pub(super) error: Option<io::ErrorKind>,
+    /// The peer has ended its side, and that has come to be known here.
+    pub(super) ended: bool,
+    /// Reset or given up: nothing comes or goes any more.
+    pub(super) is_dead: bool,
+    /// Our side has ended.
+    pub(super) is_shut: bool,
+    pub(super) resets_on_close: bool,
+    /// It has told the peer so.
+    pub(super) has_reset: bool,
+    pub(super) keep_alive: Option<KeepAlive>,
+    /// How many looks for the peer had no answer.
+    pub(super) unanswered: u32,
+    pub(super) heard_at: Time,
+    /// For how long what was sent may be without an answer.
+    pub(super) patience: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    Connecting,
+    /// Whether it was accepted is known to the listener alone.
+    Connected,
+    /// The program has closed it, or died.
+    Closed,
+}
+
+/// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
+/// their way, then those that are still to be sent.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) bytes: VecDeque<u8>,
+    pub(super) arrived: usize,
+    pub(super) in_flight: usize,
+    pub(super) flight: VecDeque<(Time, Freight)>,
+    /// Whether the arrival of what is first in flight is on the agenda.
+    pub(super) is_moving: bool,
+    /// When the last arrives; nothing overtakes.
+    pub(super) last_at: Time,
+    pub(super) fin: Fin,
+    /// Whether the writer waits for room.
+    pub(super) wants_room: bool,
+    /// Whether the sender waits for the reader.
+    pub(super) wants_window: bool,
+    /// How often what is first has been lost, and since when.
+    pub(super) tries: u32,
+    pub(super) stuck_since: Time,
+    /// How much the sender holds, and how much the receiver.
+    pub(super) send_buffer: usize,
+    pub(super) receive_buffer: usize,
+}
+
+/// What is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freight {
+    Bytes(usize),
+    Fin,
+    /// Nobody listens there.
+    Refused,
+    Reset,
+    Syn,
+    SynAck,
+}
+
+/// How far the end of a way has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fin {
+    None,
+    Wanted,
+    Sent,
+}
+
+impl Way {
+    fn new(send_buffer: usize, receive_buffer: usize) -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            arrived: 0,
+            in_flight: 0,
+            flight: VecDeque::new(),
+            is_moving: false,
+            last_at: 0,
+            fin: Fin::None,
+            wants_room: false,
+            wants_window: false,
+            tries: 0,
+            stuck_since: 0,
+            send_buffer,
+            receive_buffer,
+        }
+    }
+
+    pub(super) fn unsent(&self) -> usize {
+        self.bytes.len() - self.arrived - self.in_flight
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.send_buffer.saturating_sub(self.bytes.len() - self.arrived)
+    }
+
+    pub(super) fn window(&self) -> usize {
+        self.receive_buffer.saturating_sub(self.arrived + self.in_flight)
+    }
+
+    /// What the sender still holds is dropped; what has left goes on.
+    pub(super) fn drop_unsent(&mut self) {
+        self.bytes.truncate(self.arrived + self.in_flight);
+        self.fin = Fin::None;
+    }
+
+    /// Nothing more comes of it but what has arrived.
+    pub(super) fn clear(&mut self) {
+        self.bytes.truncate(self.arrived);
+        self.in_flight = 0;
+        self.flight.clear();
+        self.fin = Fin::None;
+    }
+}
+
+impl End {
+    fn new(node: NodeId, address: Address, stage: Stage, now: Time) -> Self {
+        Self {
+            node,
+            address,
+            stage,
+            id: None,
+            told: Happening::default(),
+            error: None,
+            ended: false,
+            is_dead: false,
+            is_shut: false,
+            resets_on_close: false,
+            has_reset: false,
+            keep_alive: None,
+            unanswered: 0,
+            heard_at: now,
+            patience: GIVE_UP,
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.stage == Stage::Closed
+    }
+}
+
+impl Net {
+    /// A connection in the making.
+    pub(super) fn new_connection(
+        &mut self,
+        (from, local): (NodeId, Address),
+        (to, peer): (NodeId, Address),
+        stage: Stage,
+        is_unix: bool,
+    ) -> Key {
+        let (now, serial, seed) = (self.at(), self.new_serial(), self.seed);
+        let host = self.host_mut(from);
+        host.made += 1;
+        let random = Random::of(seed, u64::from(from.0), host.made);
+        let buffer = |node: NodeId| match self.host(node).weather.buffer {
+            0 => BUFFER,
+            size => size,
+        };
+        let (ours, theirs) = (buffer(from), buffer(to));
+        let connection = Connection {
+            serial,
+            ends: [End::new(from, local, stage, now), End::new(to, peer, Stage::Connected, now)],
+            ways: [Way::new(ours, theirs), Way::new(theirs, ours)],
+            severed: false,
+            is_unix,
+            random,
+        };
+        Key { slot: self.connections.insert(connection) as u32, serial }
+    }
+
+    pub(super) fn connection(&mut self, key: Key) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(key.slot as usize)?;
+        (connection.serial == key.serial).then_some(connection)
+    }
+
+    /// How many connections there are, with those that are not quite over.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// All connections of which a node has an end.
+    fn connections_of(&self, node: NodeId) -> Vec<(Key, u8)> {
+        let mut found = Vec::new();
+        for (slot, connection) in &self.connections {
+            for side in 0..2 {
+                if connection.ends[side].node == node {
+                    let key = Key { slot: slot as u32, serial: connection.serial };
+                    found.push((key, side as u8));
+                }
+            }
+        }
+        found
+    }
+
+    /// Nothing gets through any more on the connections that a node has, and nobody is told.
+    pub(crate) fn sever(&mut self, node: NodeId) {
+        for (key, _) in self.connections_of(node) {
+            if let Some(connection) = self.connection(key) {
+                connection.severed = !connection.is_unix;
+            }
+        }
+    }
+
+    /// The ends at a node that has crashed are gone. What has left it is still on its way.
+    pub(super) fn crash_connections(&mut self, node: NodeId) {
+        for (key, side) in self.connections_of(node) {
+            if let Some(connection) = self.connection(key) {
+                let end = &mut connection.ends[usize::from(side)];
+                end.stage = Stage::Closed;
+                end.id = None;
+                end.is_dead = true;
+                connection.ways[usize::from(side)].drop_unsent();
+                // What had arrived is lost with the memory in which it lay.
+                let incoming = &mut connection.ways[usize::from(1 - side)];
+                incoming.bytes.drain(..incoming.arrived);
+                incoming.arrived = 0;
+            }
+            self.free_if_over(key);
+        }
+    }
+
+    /// One end is told something at its next wait.
+    pub(super) fn tell_end(&mut self, key: Key, side: u8, happening: Happening) {
+        let Some(connection) = self.connection(key) else { return };
+        let end = &mut connection.ends[usize::from(side)];
+        if end.id.is_none() {
+            return; // It will be told what is true when it is registered.
+        }
+        let first = end.told == Happening::default();
+        end.told = merged(end.told, happening);
+        let node = end.node;
+        if first {
+            self.tell(node, Told::End(key, side));
+        }
+    }
+
+    pub(super) fn take_told_of_end(&mut self, key: Key, side: u8) -> Option<Event> {
+        let end = &mut self.connection(key)?.ends[usize::from(side)];
+        event(end.id, std::mem::take(&mut end.told))
+    }
+
+    /// What is true of an end now.
+    pub(super) fn truth(&mut self, key: Key, side: u8) -> Happening {
+        let Some(connection) = self.connection(key) else { return Happening::default() };
+        let end = &connection.ends[usize::from(side)];
+        let (out, incoming) = match side {
+            0 => (&connection.ways[0], &connection.ways[1]),
+            _ => (&connection.ways[1], &connection.ways[0]),
+        };
+        let failed = end.error.is_some();
+        let over = failed || end.is_dead;
+        Happening {
+            readable: incoming.arrived > 0 || end.ended || over,
+            writable: end.stage == Stage::Connected && out.room() > 0 || over,
+            ended: end.ended || over,
+            failed,
+        }
+    }
+
+    /// It was told less than the truth; now it is told all.
+    pub(super) fn tell_again(&mut self, key: Key, side: u8) {
+        let truth = self.truth(key, side);
+        self.tell_end(key, side, truth);
+    }
+
+    /// A connection has broken for one end: what is left to it is what has arrived.
+    pub(super) fn break_end(&mut self, key: Key, side: u8, kind: io::ErrorKind) {
+        let Some(connection) = self.connection(key) else { return };
+        connection.ways[usize::from(side)].clear();
+        let end = &mut connection.ends[usize::from(side)];
+        if end.is_dead {
+            return;
+        }
+        end.is_dead = true;
+        if !end.is_closed() {
+            end.error = Some(kind);
+            let (node, id) = (end.node, end.id);
+            self.note(node, id, What::Breaks(kind));
+            self.tell_again(key, side);
+        }
+        self.free_if_over(key);
+    }
+
+    /// A connection of which nothing more can come is forgotten.
+    pub(super) fn free_if_over(&mut self, key: Key) {
+        let Some(connection) = self.connection(key) else { return };
+        let closed = connection.ends.iter().all(End::is_closed);
+        if closed && connection.ways.iter().all(|way| way.flight.is_empty()) {
+            self.connections.remove(key.slot as usize);
+        }
+    }
+}
+
+fn merged(one: Happening, other: Happening) -> Happening {
+    Happening {
+        readable: one.readable || other.readable,
+        writable: one.writable || other.writable,
+        ended: one.ended || other.ended,
+        failed: one.failed || other.failed,
+    }
+}

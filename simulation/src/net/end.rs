@@ -1,0 +1,376 @@
+//! An end of a connection, as a program has it.
+
+use crate::agenda::{Happens, Key, Time};
+use crate::net::connection::{Fin, Freight, Stage};
+use crate::net::{Net, Shared, nanos};
+use crate::node::NodeId;
+use crate::trace::What;
+use ropewalk::backend::{SocketBackend, StreamBackend};
+use ropewalk::{Address, Id, SocketOption};
+use std::io::{self, ErrorKind, IoSlice};
+use std::net::SocketAddr;
+
+/// After how long somebody who was told less than the truth is told anew.
+const AGAIN: Time = 1_000_000;
+
+/// A connection, or one in the making.
+#[derive(Debug)]
+pub(crate) struct SimulatedStream {
+    net: Shared,
+    key: Key,
+    side: u8,
+}
+
+impl SimulatedStream {
+    pub(super) fn new(net: Shared, key: Key, side: u8) -> Self {
+        Self { net, key, side }
+    }
+
+    /// Begins to connect.
+    pub(crate) fn connect(
+        net: &Shared,
+        node: NodeId,
+        peer: &Address,
+        local: Option<SocketAddr>,
+        options: &[SocketOption],
+    ) -> io::Result<Self> {
+        let key = {
+            let mut net = net.borrow_mut();
+            net.charge_call();
+            net.note(node, None, What::Connects(peer));
+            let begun = match peer {
+                Address::Inet(peer) => net.connect(node, *peer, local),
+                #[cfg(unix)]
+                Address::Unix(peer) => net.connect_unix(node, peer),
+                _ => Err(ErrorKind::Unsupported.into()),
+            };
+            begun.inspect_err(|error| net.note(node, None, What::Refuses(error.kind())))?
+        };
+        let stream = Self::new(net.clone(), key, 0);
+        for option in options {
+            stream.set_option(option)?;
+        }
+        Ok(stream)
+    }
+}
+
+impl Net {
+    fn connect(
+        &mut self,
+        node: NodeId,
+        peer: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> io::Result<Key> {
+        if self.host(node).weather.no_descriptors {
+            return Err(super::no_descriptors());
+        }
+        let to = self.node_of(node, peer.ip()).ok_or(ErrorKind::HostUnreachable)?;
+        let ip = match local {
+            Some(local) if !local.ip().is_unspecified() => {
+                if !self.host(node).has(local.ip()) {
+                    return Err(ErrorKind::AddrNotAvailable.into());
+                }
+                local.ip()
+            }
+            _ => self.host(node).address_towards(peer.ip()),
+        };
+        let host = self.host_mut(node);
+        let port = match local.map_or(0, |local| local.port()) {
+            0 => host.free_port().ok_or(ErrorKind::AddrNotAvailable)?,
+            port => port,
+        };
+        host.take_port(port);
+        let local = Address::Inet(SocketAddr::new(ip, port));
+        let from = (node, local);
+        let key = self.new_connection(from, (to, peer.into()), Stage::Connecting, false);
+        self.send(key, 0, Freight::Syn);
+        Ok(key)
+    }
+
+    fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) -> io::Result<()> {
+        let now = self.at();
+        let Some(connection) = self.connection(key) else { return Ok(()) };
+        let [ours, theirs] = &mut connection.ways;
+        let (out, incoming) = if side == 0 { (ours, theirs) } else { (theirs, ours) };
+        let end = &mut connection.ends[usize::from(side)];
+        match option {
+            SocketOption::SendBuffer(bytes) => out.send_buffer = (*bytes).max(2304),
+            SocketOption::ReceiveBuffer(bytes) => incoming.receive_buffer = (*bytes).max(1152),
+            SocketOption::UserTimeout(Some(span)) if !span.is_zero() => end.patience = nanos(*span),
+            SocketOption::Linger(span) => end.resets_on_close = span.is_some_and(|s| s.is_zero()),
+            SocketOption::KeepAlive(keep_alive) => {
+                end.keep_alive = *keep_alive;
+                end.heard_at = now;
+                if let Some(keep_alive) = keep_alive {
+                    let at = now + nanos(keep_alive.idle);
+                    self.agenda.enter(at, Happens::KeepAlive(key, side));
+                }
+            }
+            SocketOption::Device(_) => return Err(ErrorKind::Unsupported.into()),
+            _ => {} // They change nothing that could be told here.
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, key: Key, side: u8, buffer: &mut [u8]) -> io::Result<usize> {
+        self.charge_call();
+        let at = self.at();
+        let Some(connection) = self.connection(key) else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let (node, peer) =
+            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let (short, block) = {
+            let weather = &self.host(node).weather;
+            (weather.short, weather.would_block)
+        };
+        let latency = nanos(self.link(node, peer).latency);
+        let Some(connection) = self.connection(key) else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let way = &mut connection.ways[usize::from(1 - side)];
+        let mut count = way.arrived.min(buffer.len());
+        if count == 0 {
+            return self.read_nothing(key, side);
+        }
+        if connection.random.chance(block) {
+            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let cut_short = connection.random.chance(short);
+        if cut_short {
+            count = connection.random.between(1, count as u64) as usize;
+        }
+        let way = &mut connection.ways[usize::from(1 - side)];
+        let (front, back) = way.bytes.as_slices();
+        let first = front.len().min(count);
+        buffer[..first].copy_from_slice(&front[..first]);
+        buffer[first..count].copy_from_slice(&back[..count - first]);
+        way.bytes.drain(..count);
+        way.arrived -= count;
+        if way.bytes.is_empty() && way.bytes.capacity() > 4096 {
+            way.bytes.shrink_to(4096);
+        }
+        if std::mem::take(&mut way.wants_window) {
+            self.agenda.enter(at + latency, Happens::Window(key, 1 - side));
+        }
+        if cut_short {
+            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+        }
+        let id = self.id_of(key, side);
+        self.note(node, id, What::Reads(count));
+        Ok(count)
+    }
+
+    /// Nothing has arrived: why.
+    fn read_nothing(&mut self, key: Key, side: u8) -> io::Result<usize> {
+        let Some(connection) = self.connection(key) else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let end = &mut connection.ends[usize::from(side)];
+        if end.ended || end.is_dead && end.error.is_none() {
+            let (node, id) = (end.node, end.id);
+            self.note(node, id, What::Reads(0));
+            return Ok(0);
+        }
+        Err(end.error.take().unwrap_or(ErrorKind::WouldBlock).into())
+    }
+
+    fn write(&mut self, key: Key, side: u8, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.charge_call();
+        let at = self.at();
+        let node = match self.connection(key) {
+            Some(connection) => connection.ends[usize::from(side)].node,
+            None => return Err(ErrorKind::NotConnected.into()),
+        };
+        let (short, block) = {
+            let weather = &self.host(node).weather;
+            (weather.short, weather.would_block)
+        };
+        let Some(connection) = self.connection(key) else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let end = &mut connection.ends[usize::from(side)];
+        if let Some(error) = end.error.take() {
+            return Err(error.into());
+        }
+        if end.is_dead || end.is_shut {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let id = end.id;
+        let offered: usize = slices.iter().map(|slice| slice.len()).sum();
+        let is_connected = end.stage == Stage::Connected;
+        let way = &mut connection.ways[usize::from(side)];
+        let mut count = offered.min(if is_connected { way.room() } else { 0 });
+        if count > 0 && connection.random.chance(block) {
+            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let cut_short = count > 1 && connection.random.chance(short);
+        if cut_short {
+            count = connection.random.between(1, count as u64) as usize;
+        }
+        let way = &mut connection.ways[usize::from(side)];
+        way.wants_room = count < offered;
+        if count == 0 {
+            return if offered == 0 { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+        }
+        let mut left = count;
+        for slice in slices {
+            let taken = slice.len().min(left);
+            way.bytes.extend(&slice[..taken]);
+            left -= taken;
+        }
+        left = count;
+        for slice in slices {
+            let taken = slice.len().min(left);
+            if taken > 0 {
+                self.note(node, id, What::Writes(&slice[..taken]));
+            }
+            left -= taken;
+        }
+        if cut_short {
+            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+        }
+        self.push_on(key, side);
+        Ok(count)
+    }
+
+    fn shut_down(&mut self, key: Key, side: u8) -> io::Result<()> {
+        self.charge_call();
+        let Some(connection) = self.connection(key) else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let end = &mut connection.ends[usize::from(side)];
+        if end.is_dead || end.stage != Stage::Connected {
+            return Err(ErrorKind::NotConnected.into());
+        }
+        if !std::mem::replace(&mut end.is_shut, true) {
+            let (node, id) = (end.node, end.id);
+            connection.ways[usize::from(side)].fin = Fin::Wanted;
+            self.note(node, id, What::ShutsDown);
+            self.push_on(key, side);
+        }
+        Ok(())
+    }
+
+    /// A program closes its end, or ends itself.
+    pub(super) fn close_end(&mut self, key: Key, side: u8) {
+        let Some(connection) = self.connection(key) else { return };
+        let unread = connection.ways[usize::from(1 - side)].arrived;
+        let end = &mut connection.ends[usize::from(side)];
+        if end.is_closed() {
+            return;
+        }
+        let (node, id, address) = (end.node, end.id.take(), end.address.clone());
+        let connecting = end.stage == Stage::Connecting;
+        end.stage = Stage::Closed;
+        let (resets, is_dead) = (end.resets_on_close || unread > 0, end.is_dead);
+        let shut = std::mem::replace(&mut end.is_shut, true);
+        // Nobody will read it.
+        let incoming = &mut connection.ways[usize::from(1 - side)];
+        incoming.bytes.drain(..unread);
+        incoming.arrived = 0;
+        self.spent += nanos(self.costs.call);
+        self.note(node, id, What::Closes);
+        if side == 0
+            && let Some(port) = address.port()
+        {
+            self.host_mut(node).release_port(port);
+        }
+        if is_dead || connecting {
+            // Nothing to say; one that is still let in hears of it when it is.
+        } else if resets {
+            self.reset(key, side);
+        } else if !shut {
+            if let Some(connection) = self.connection(key) {
+                connection.ways[usize::from(side)].fin = Fin::Wanted;
+            }
+            self.push_on(key, side);
+        }
+        self.free_if_over(key);
+    }
+
+    fn id_of(&mut self, key: Key, side: u8) -> Option<Id> {
+        self.connection(key)?.ends[usize::from(side)].id
+    }
+}
+
+impl SocketBackend for SimulatedStream {
+    fn register(&mut self, id: Id) {
+        let mut net = self.net.borrow_mut();
+        if let Some(connection) = net.connection(self.key) {
+            connection.ends[usize::from(self.side)].id = Some(id);
+        }
+        let truth = net.truth(self.key, self.side);
+        if truth != Default::default() {
+            net.tell_end(self.key, self.side, truth);
+        }
+    }
+
+    fn deregister(&mut self) {
+        if let Some(connection) = self.net.borrow_mut().connection(self.key) {
+            let end = &mut connection.ends[usize::from(self.side)];
+            end.id = None;
+            end.told = Default::default();
+        }
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        match self.net.borrow_mut().connection(self.key) {
+            Some(connection) => Ok(connection.ends[usize::from(self.side)].address.clone()),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let mut net = self.net.borrow_mut();
+        let error = net
+            .connection(self.key)
+            .and_then(|connection| connection.ends[usize::from(self.side)].error.take());
+        Ok(error.map(io::Error::from))
+    }
+
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        self.net.borrow_mut().set_end_option(self.key, self.side, option)
+    }
+}
+
+impl StreamBackend for SimulatedStream {
+    fn connected_to(&self) -> io::Result<Option<Address>> {
+        let mut net = self.net.borrow_mut();
+        let Some(connection) = net.connection(self.key) else {
+            return Err(ErrorKind::NotConnected.into());
+        };
+        let peer = connection.ends[usize::from(1 - self.side)].address.clone();
+        let end = &mut connection.ends[usize::from(self.side)];
+        match end.error.take() {
+            Some(error) => Err(error.into()),
+            None => Ok((end.stage == Stage::Connected).then_some(peer)),
+        }
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.net.borrow_mut().read(self.key, self.side, buffer)
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.net.borrow_mut().write(self.key, self.side, slices)
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        self.net.borrow_mut().shut_down(self.key, self.side)
+    }
+
+    fn reset_on_close(&self) {
+        if let Some(connection) = self.net.borrow_mut().connection(self.key) {
+            connection.ends[usize::from(self.side)].resets_on_close = true;
+        }
+    }
+}
+
+impl Drop for SimulatedStream {
+    fn drop(&mut self) {
+        self.net.borrow_mut().close_end(self.key, self.side);
+    }
+}

@@ -1,0 +1,259 @@
+//! Sockets that listen, and names of Unix sockets.
+
+use crate::agenda::Key;
+use crate::net::connection::{Connection, Stage};
+use crate::net::{Net, Shared, SimulatedStream, event, no_descriptors};
+use crate::node::{NodeId, Told};
+use crate::trace::What;
+#[cfg(unix)]
+use ropewalk::UnixAddress;
+use ropewalk::backend::{Event, Happening, ListenerBackend, SocketBackend, StreamBackend};
+use ropewalk::{Address, Id, SocketOption};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+#[derive(Debug)]
+pub(crate) struct Listener {
+    pub(super) key: Key,
+    pub(super) node: NodeId,
+    address: Address,
+    backlog: usize,
+    /// Those that have not been accepted.
+    queue: VecDeque<Key>,
+    id: Option<Id>,
+    /// Whether its reactor has yet to be told.
+    is_told: bool,
+}
+
+impl Listener {
+    /// Linux takes one more than it was asked for (listen(2)).
+    pub(super) fn has_room(&self) -> bool {
+        self.queue.len() <= self.backlog
+    }
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub(crate) struct SimulatedListener {
+    net: Shared,
+    key: Key,
+}
+
+impl SimulatedListener {
+    pub(crate) fn listen(
+        net: &Shared,
+        node: NodeId,
+        address: &Address,
+        backlog: u32,
+    ) -> io::Result<Self> {
+        let mut this = net.borrow_mut();
+        this.charge_call();
+        let address = match this.name_of_listener(node, address) {
+            Ok(address) => address,
+            Err(error) => {
+                this.note(node, None, What::Refuses(error.kind()));
+                return Err(error);
+            }
+        };
+        let serial = this.new_serial();
+        let entry = this.listeners.vacant_entry();
+        let key = Key { slot: entry.key() as u32, serial };
+        entry.insert(Listener {
+            key,
+            node,
+            address: address.clone(),
+            backlog: backlog as usize,
+            queue: VecDeque::new(),
+            id: None,
+            is_told: false,
+        });
+        let host = this.host_mut(node);
+        match &address {
+            Address::Inet(address) => _ = host.listeners.insert(*address, key),
+            #[cfg(unix)]
+            Address::Unix(address) => _ = host.unix_listeners.insert(address.clone(), key),
+            _ => {}
+        }
+        this.note(node, None, What::Listens(&address));
+        Ok(Self { net: net.clone(), key })
+    }
+}
+
+impl Net {
+    /// Under which address somebody is going to listen who asks for this one.
+    fn name_of_listener(&mut self, node: NodeId, address: &Address) -> io::Result<Address> {
+        let host = self.host_mut(node);
+        if host.weather.no_descriptors {
+            return Err(no_descriptors());
+        }
+        match address {
+            Address::Inet(address) => {
+                let ip = address.ip();
+                if !ip.is_unspecified() && !host.has(ip) {
+                    return Err(ErrorKind::AddrNotAvailable.into());
+                }
+                let port = match address.port() {
+                    0 => host.free_port().ok_or(ErrorKind::AddrInUse)?,
+                    port => port,
+                };
+                let address = SocketAddr::new(ip, port);
+                // Whoever has all addresses of a port leaves none to others.
+                let in_use = host.listeners.keys().any(|other| {
+                    let overlap = other.ip() == ip
+                        || (other.ip().is_unspecified() || ip.is_unspecified())
+                            && other.is_ipv4() == address.is_ipv4();
+                    other.port() == port && overlap
+                });
+                if in_use {
+                    return Err(ErrorKind::AddrInUse.into());
+                }
+                Ok(address.into())
+            }
+            #[cfg(unix)]
+            Address::Unix(address) => {
+                let taken = host.unix_listeners.contains_key(address)
+                    || host.unix_bound.contains_key(address);
+                match taken {
+                    true => Err(ErrorKind::AddrInUse.into()),
+                    false => Ok(address.clone().into()),
+                }
+            }
+            _ => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Connects to a Unix socket, which is done at once or not at all.
+    #[cfg(unix)]
+    pub(super) fn connect_unix(&mut self, node: NodeId, peer: &UnixAddress) -> io::Result<Key> {
+        let host = self.host(node);
+        if host.weather.no_descriptors {
+            return Err(no_descriptors());
+        }
+        let listener = *host.unix_listeners.get(peer).ok_or(ErrorKind::NotFound)?;
+        match self.listener(listener) {
+            None => return Err(ErrorKind::ConnectionRefused.into()),
+            Some(listener) if !listener.has_room() => return Err(ErrorKind::WouldBlock.into()),
+            Some(_) => {}
+        }
+        let ends = ((node, UnixAddress::unnamed().into()), (node, peer.clone().into()));
+        let key = self.new_connection(ends.0, ends.1, Stage::Connected, true);
+        self.queue_for(listener, key);
+        Ok(key)
+    }
+
+    fn listener(&mut self, key: Key) -> Option<&mut Listener> {
+        self.listeners.get_mut(key.slot as usize).filter(|listener| listener.key == key)
+    }
+
+    /// Who listens where a connection goes.
+    pub(super) fn listener_for(&mut self, key: Key) -> Option<&Listener> {
+        let end = &self.connection(key)?.ends[1];
+        let (node, address) = (end.node, end.address.socket_addr()?);
+        let key = self.host(node).listener(address)?;
+        self.listener(key).map(|listener| &*listener)
+    }
+
+    /// One more waits to be accepted.
+    pub(super) fn queue_for(&mut self, listener: Key, connection: Key) {
+        let Some(listener) = self.listener(listener) else { return };
+        listener.queue.push_back(connection);
+        let (node, key) = (listener.node, listener.key);
+        if !std::mem::replace(&mut listener.is_told, true) {
+            self.tell(node, Told::Listener(key));
+        }
+    }
+
+    pub(super) fn take_told_of_listener(&mut self, key: Key) -> Option<Event> {
+        let listener = self.listener(key)?;
+        listener.is_told = false;
+        event(listener.id, Happening { readable: true, ..Happening::default() })
+    }
+
+    fn accept(&mut self, key: Key) -> io::Result<(Key, Address)> {
+        self.charge_call();
+        let Some(listener) = self.listener(key) else {
+            return Err(ErrorKind::InvalidInput.into());
+        };
+        let (node, id) = (listener.node, listener.id);
+        if self.host(node).weather.no_descriptors {
+            self.note(node, id, What::Refuses(ErrorKind::Other));
+            return Err(no_descriptors());
+        }
+        loop {
+            let Some(listener) = self.listener(key) else {
+                return Err(ErrorKind::InvalidInput.into());
+            };
+            let first = listener.queue.pop_front().ok_or(ErrorKind::WouldBlock)?;
+            if let Some(Connection { ends, .. }) = self.connection(first) {
+                let peer = ends[0].address.clone();
+                self.note(node, id, What::Accepts(&peer));
+                return Ok((first, peer));
+            }
+        }
+    }
+
+    fn close_listener(&mut self, key: Key) {
+        let Some(listener) = self.listener(key) else { return };
+        let (node, id, address) = (listener.node, listener.id, listener.address.clone());
+        let queue = std::mem::take(&mut listener.queue);
+        self.listeners.remove(key.slot as usize);
+        let host = self.host_mut(node);
+        match &address {
+            Address::Inet(address) => _ = host.listeners.remove(address),
+            #[cfg(unix)]
+            Address::Unix(address) => _ = host.unix_listeners.remove(address),
+            _ => {}
+        }
+        self.note(node, id, What::Closes);
+        // Those who were not let in hear that they will not be.
+        for connection in queue {
+            if let Some(connection) = self.connection(connection) {
+                connection.ends[1].resets_on_close = true;
+            }
+            self.close_end(connection, 1);
+        }
+    }
+}
+
+impl SocketBackend for SimulatedListener {
+    fn register(&mut self, id: Id) {
+        let mut net = self.net.borrow_mut();
+        let Some(listener) = net.listener(self.key) else { return };
+        listener.id = Some(id);
+        let node = listener.node;
+        if !listener.queue.is_empty() && !std::mem::replace(&mut listener.is_told, true) {
+            net.tell(node, Told::Listener(self.key));
+        }
+    }
+
+    fn deregister(&mut self) {
+        if let Some(listener) = self.net.borrow_mut().listener(self.key) {
+            listener.id = None;
+        }
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        match self.net.borrow_mut().listener(self.key) {
+            Some(listener) => Ok(listener.address.clone()),
+            None => Err(ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn set_option(&self, _option: &SocketOption) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ListenerBackend for SimulatedListener {
+    fn accept(&self) -> io::Result<(Box<dyn StreamBackend>, Address)> {
+        let (key, peer) = self.net.borrow_mut().accept(self.key)?;
+        Ok((Box::new(SimulatedStream::new(self.net.clone(), key, 1)), peer))
+    }
+}
+
+impl Drop for SimulatedListener {
+    fn drop(&mut self) {
+        self.net.borrow_mut().close_listener(self.key);
+    }
+}

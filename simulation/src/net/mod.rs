@@ -1,0 +1,240 @@
+//! The network, and all sockets on it.
+
+mod connection;
+mod datagram;
+mod end;
+mod listener;
+mod travel;
+
+use crate::agenda::{Agenda, Happens, Time};
+use crate::node::{Host, NodeId, Told};
+use crate::trace::{Trace, What};
+use crate::weather::{Costs, Link};
+use connection::Connection;
+use datagram::{DatagramSocket, Flying};
+use listener::Listener;
+use ropewalk::Id;
+use ropewalk::backend::{Event, Happening};
+use slab::Slab;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+pub(crate) use datagram::SimulatedDatagram;
+pub(crate) use end::SimulatedStream;
+pub(crate) use listener::SimulatedListener;
+
+/// The network is shared by the world and by all sockets in it.
+pub(crate) type Shared = Rc<RefCell<Net>>;
+
+/// How long it takes to get to oneself.
+const LOOPBACK: Time = 10_000;
+
+/// Who cannot be reached from where.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) from: BTreeSet<NodeId>,
+    pub(crate) to: BTreeSet<NodeId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Net {
+    pub(crate) seed: u64,
+    /// What the clocks of the nodes showed when the world began.
+    epoch: Instant,
+    pub(crate) now: Time,
+    /// How long the node whose turn it is has been at work.
+    pub(crate) spent: Time,
+    pub(crate) agenda: Agenda,
+    pub(crate) trace: Trace,
+    pub(crate) costs: Costs,
+
+    pub(crate) hosts: Vec<Host>,
+    /// What lies between any two, and between some.
+    pub(crate) link: Link,
+    pub(crate) links: BTreeMap<(NodeId, NodeId), Link>,
+    /// By number, so that each can be taken back.
+    pub(crate) cuts: BTreeMap<u32, Cut>,
+    pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
+
+    connections: Slab<Connection>,
+    listeners: Slab<Listener>,
+    datagrams: Slab<DatagramSocket>,
+    flying: Slab<Flying>,
+    serial: u32,
+}
+
+impl Net {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            epoch: Instant::now(),
+            now: 0,
+            spent: 0,
+            agenda: Agenda::default(),
+            trace: Trace::new(),
+            costs: Costs::default(),
+            hosts: Vec::new(),
+            link: Link::default(),
+            links: BTreeMap::new(),
+            cuts: BTreeMap::new(),
+            names: BTreeMap::new(),
+            connections: Slab::new(),
+            listeners: Slab::new(),
+            datagrams: Slab::new(),
+            flying: Slab::new(),
+            serial: 0,
+        }
+    }
+
+    /// Now, for the node whose turn it is.
+    pub(crate) fn at(&self) -> Time {
+        self.now + self.spent
+    }
+
+    /// What a node's clock shows.
+    pub(crate) fn clock(&self, node: NodeId) -> Instant {
+        self.epoch + Duration::from_nanos(self.host(node).clock.at(self.at()))
+    }
+
+    pub(crate) fn host(&self, node: NodeId) -> &Host {
+        &self.hosts[node.index()]
+    }
+
+    pub(crate) fn host_mut(&mut self, node: NodeId) -> &mut Host {
+        &mut self.hosts[node.index()]
+    }
+
+    /// The node that has an address, seen from another.
+    pub(crate) fn node_of(&self, from: NodeId, ip: IpAddr) -> Option<NodeId> {
+        if self.host(from).has(ip) || ip.is_unspecified() {
+            return Some(from);
+        }
+        let number = match ip {
+            IpAddr::V4(ip) if ip.octets()[0] == 10 => u32::from(ip) & 0xff_ffff,
+            IpAddr::V6(ip) if ip.segments()[0] == 0xfd00 => {
+                u32::from(ip.segments()[6]) << 16 | u32::from(ip.segments()[7])
+            }
+            _ => return None,
+        };
+        let index = number.checked_sub(1)?;
+        let node = NodeId(index);
+        self.hosts.get(node.index()).filter(|host| host.has(ip)).map(|_| node)
+    }
+
+    fn new_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1);
+        self.serial
+    }
+
+    /// A system call takes its time.
+    pub(crate) fn charge_call(&mut self) {
+        self.spent += nanos(self.costs.call);
+    }
+
+    pub(crate) fn note(&mut self, node: NodeId, id: Option<Id>, what: What<'_>) {
+        let time = self.at();
+        let name = &self.hosts[node.index()].name;
+        self.trace.note(time, Some((node, name)), id, what);
+    }
+
+    pub(crate) fn note_of_world(&mut self, what: What<'_>) {
+        let time = self.at();
+        self.trace.note(time, None, None, what);
+    }
+
+    /// Sees to it that a node's reactor has a turn, now or when it has finished its last one.
+    pub(crate) fn call_up(&mut self, node: NodeId) {
+        self.call_up_at(node, self.now);
+    }
+
+    pub(crate) fn call_up_at(&mut self, node: NodeId, at: Time) {
+        let host = &mut self.hosts[node.index()];
+        let at = at.max(host.busy_until);
+        if host.is_up && host.turn_at.is_none_or(|planned| at < planned) {
+            host.turn_at = Some(at);
+            self.agenda.enter(at, Happens::Turn(node.0));
+        }
+    }
+
+    /// A node's reactor is to look at a socket, or at what was sent to it.
+    pub(crate) fn tell(&mut self, node: NodeId, told: Told) {
+        self.hosts[node.index()].told.push(told);
+        self.call_up(node);
+    }
+
+    /// What a node's reactor is told when it waits.
+    pub(crate) fn take_events(&mut self, node: NodeId, events: &mut Vec<Event>) {
+        let mut told = std::mem::take(&mut self.host_mut(node).told);
+        for told in told.drain(..) {
+            let event = match told {
+                Told::Woken => Some(Event::Woken),
+                Told::End(key, side) => self.take_told_of_end(key, side),
+                Told::Listener(key) => self.take_told_of_listener(key),
+                Told::Datagram(key) => self.take_told_of_datagram(key),
+            };
+            events.extend(event);
+        }
+        // The memory is used again.
+        self.host_mut(node).told = told;
+    }
+
+    /// Whether anything gets from one node to another now.
+    pub(crate) fn passes(&self, from: NodeId, to: NodeId) -> bool {
+        let cut = |cut: &Cut| cut.from.contains(&from) && cut.to.contains(&to);
+        self.host(to).is_up && (from == to || !self.cuts.values().any(cut))
+    }
+
+    fn link(&self, from: NodeId, to: NodeId) -> Link {
+        if self.links.is_empty() {
+            return self.link;
+        }
+        self.links.get(&(from, to)).copied().unwrap_or(self.link)
+    }
+
+    /// Does what is next on the agenda of the network. Whose turn it is, if it is a node's.
+    pub(crate) fn happen(&mut self, at: Time, what: Happens) {
+        self.now = at;
+        self.spent = 0;
+        match what {
+            Happens::Again(key, side) => self.tell_again(key, side),
+            Happens::Arrival(key, side) => self.arrive(key, side),
+            Happens::Datagram(slot) => self.arrive_datagram(slot),
+            Happens::DatagramAgain(key) => self.tell_datagram_again(key),
+            Happens::KeepAlive(key, side) => self.keep_alive(key, side),
+            Happens::Refusal(key) => self.hear_refusal(key),
+            Happens::Room(key, side) => self.tell_room(key, side),
+            Happens::Window(key, side) => self.open_window(key, side),
+            Happens::Fault(..) | Happens::Start(_) | Happens::Turn(_) => {
+                unreachable!("the world does these itself")
+            }
+        }
+    }
+
+    /// A node crashes: its sockets are gone, and nobody is told.
+    pub(crate) fn crash(&mut self, node: NodeId) {
+        self.note(node, None, What::Crashes);
+        self.host_mut(node).forget();
+        self.crash_connections(node);
+        self.listeners.retain(|_, listener| listener.node != node);
+        self.datagrams.retain(|_, socket| socket.node != node);
+    }
+}
+
+/// A span of time in nanoseconds, or the longest that there is.
+pub(crate) fn nanos(span: Duration) -> Time {
+    Time::try_from(span.as_nanos()).unwrap_or(Time::MAX / 4)
+}
+
+/// There is nothing that could be told; or this.
+fn event(id: Option<Id>, happening: Happening) -> Option<Event> {
+    (happening != Happening::default()).then_some(Event::Ready(id?, happening))
+}
+
+/// As accept(2) and its kin say it when a process has no descriptors left.
+pub(crate) fn no_descriptors() -> io::Error {
+    io::Error::from_raw_os_error(if cfg!(windows) { 10_024 } else { 24 }) // EMFILE
+}

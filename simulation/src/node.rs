@@ -1,0 +1,240 @@
+//! Nodes: what a host is made of, seen from the network.
+
+use crate::agenda::{Key, Time};
+use crate::weather::Weather;
+#[cfg(unix)]
+use ropewalk::UnixAddress;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The name of a node of a [`World`](crate::World).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub(crate) u32);
+
+impl NodeId {
+    /// The first node is 0, the next 1, and so on.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({})", self.0)
+    }
+}
+
+/// A socket of a host about which there is something to tell.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Told {
+    Datagram(Key),
+    End(Key, u8),
+    Listener(Key),
+    /// Another thread, or another node, has sent something.
+    Woken,
+}
+
+/// The first and the last port that are given out to those who ask for none (Linux's
+/// `ip_local_port_range`).
+const EPHEMERAL: (u16, u16) = (32_768, 60_999);
+
+/// A machine on the network.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) name: String,
+    pub(crate) ipv4: Ipv4Addr,
+    pub(crate) ipv6: Ipv6Addr,
+    /// Whether it is running, or has crashed.
+    pub(crate) is_up: bool,
+    /// What the network and the system do to it.
+    pub(crate) weather: Weather,
+    pub(crate) clock: HostClock,
+
+    /// Whom its reactor is told of at its next wait.
+    pub(crate) told: Vec<Told>,
+    /// When its reactor's next turn is, if one is on the agenda.
+    pub(crate) turn_at: Option<Time>,
+    /// Until when it is busy with its last one.
+    pub(crate) busy_until: Time,
+
+    pub(crate) listeners: BTreeMap<SocketAddr, Key>,
+    /// Datagram sockets by port; several may share one.
+    pub(crate) bound: BTreeMap<u16, Vec<Key>>,
+    #[cfg(unix)]
+    pub(crate) unix_listeners: BTreeMap<UnixAddress, Key>,
+    #[cfg(unix)]
+    pub(crate) unix_bound: BTreeMap<UnixAddress, Key>,
+    /// Ports of connections that it has made.
+    ports: BTreeSet<u16>,
+    last_port: u16,
+    /// How many connections and datagram sockets it has made; each draws from a stream of its own.
+    pub(crate) made: u64,
+    /// When the last byte has left that was given to the network, if that is slow.
+    pub(crate) line_free_at: Time,
+}
+
+impl Host {
+    pub(crate) fn new(index: u32, name: &str) -> Self {
+        // 10.0.0.1 and fd00::1 are the first.
+        let number = index + 1;
+        let [_, a, b, c] = number.to_be_bytes();
+        let [high, low] = [(number >> 16) as u16, number as u16];
+        Self {
+            name: name.to_owned(),
+            ipv4: Ipv4Addr::new(10, a, b, c),
+            ipv6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, high, low),
+            is_up: false,
+            weather: Weather::default(),
+            clock: HostClock::default(),
+            told: Vec::new(),
+            turn_at: None,
+            busy_until: 0,
+            listeners: BTreeMap::new(),
+            bound: BTreeMap::new(),
+            #[cfg(unix)]
+            unix_listeners: BTreeMap::new(),
+            #[cfg(unix)]
+            unix_bound: BTreeMap::new(),
+            ports: BTreeSet::new(),
+            last_port: EPHEMERAL.0 - 1,
+            made: 0,
+            line_free_at: 0,
+        }
+    }
+
+    /// Whether an address is its own: to itself it is also localhost.
+    pub(crate) fn has(&self, ip: IpAddr) -> bool {
+        match ip {
+            IpAddr::V4(ip) => ip == self.ipv4 || ip.is_loopback(),
+            IpAddr::V6(ip) => ip == self.ipv6 || ip.is_loopback(),
+        }
+    }
+
+    /// The address from which it speaks to another.
+    pub(crate) fn address_towards(&self, peer: IpAddr) -> IpAddr {
+        match peer {
+            peer if peer.is_loopback() => peer,
+            IpAddr::V4(_) => self.ipv4.into(),
+            IpAddr::V6(_) => self.ipv6.into(),
+        }
+    }
+
+    /// Who listens on an address: on just this one, on all of its family, or on all there are.
+    pub(crate) fn listener(&self, address: SocketAddr) -> Option<Key> {
+        let port = address.port();
+        let any = match address {
+            SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, port)),
+            SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+        };
+        let all = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        [address, any, all].iter().find_map(|address| self.listeners.get(address).copied())
+    }
+
+    /// A port that nobody has.
+    pub(crate) fn free_port(&mut self) -> Option<u16> {
+        let (first, last) = EPHEMERAL;
+        for _ in first..=last {
+            self.last_port = if self.last_port == last { first } else { self.last_port + 1 };
+            let port = self.last_port;
+            let taken = self.ports.contains(&port)
+                || self.bound.contains_key(&port)
+                || self.listeners.keys().any(|address| address.port() == port);
+            if !taken {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// A connection that it makes has this port.
+    pub(crate) fn take_port(&mut self, port: u16) {
+        self.ports.insert(port);
+    }
+
+    pub(crate) fn release_port(&mut self, port: u16) {
+        self.ports.remove(&port);
+    }
+
+    /// What was in memory is lost.
+    pub(crate) fn forget(&mut self) {
+        self.is_up = false;
+        self.told.clear();
+        self.listeners.clear();
+        self.bound.clear();
+        #[cfg(unix)]
+        {
+            self.unix_listeners.clear();
+            self.unix_bound.clear();
+        }
+        self.ports.clear();
+    }
+}
+
+/// A monotonic clock that need not run as fast as the world's.
+#[derive(Debug, Default)]
+pub(crate) struct HostClock {
+    /// What it showed at `since`, and how many millionths it runs fast.
+    shown: Time,
+    since: Time,
+    drift: i32,
+}
+
+impl HostClock {
+    /// What it shows at a time of the world.
+    pub(crate) fn at(&self, time: Time) -> Time {
+        let passed = i128::from(time.saturating_sub(self.since));
+        let shown = passed + passed * i128::from(self.drift) / 1_000_000;
+        self.shown + shown as Time
+    }
+
+    /// How long the world takes for what is `span` on this clock. One nanosecond more, so that it is
+    /// over when the time has come.
+    pub(crate) fn of_world(&self, span: Time) -> Time {
+        match self.drift {
+            0 => span,
+            drift => {
+                let rate = 1_000_000 + i128::from(drift);
+                (i128::from(span) * 1_000_000 / rate).min(i128::from(Time::MAX - 1)) as Time + 1
+            }
+        }
+    }
+
+    /// From now on it runs so many millionths fast.
+    pub(crate) fn set_drift(&mut self, time: Time, drift: i32) {
+        (self.shown, self.since) = (self.at(time), time);
+        self.drift = drift.max(-900_000);
+    }
+
+    /// It jumps ahead, as after a sleep of the machine.
+    pub(crate) fn jump(&mut self, by: Time) {
+        self.shown += by;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_drifts_never_goes_back_and_is_due_when_it_says() {
+        let mut clock = HostClock::default();
+        for (time, drift) in [(1_000, 500), (2_000_000, -300_000), (5_000_000, 0)] {
+            let before = clock.at(time);
+            clock.set_drift(time, drift);
+            assert_eq!(clock.at(time), before);
+            let span = clock.of_world(12_345);
+            assert!(clock.at(time + span) >= before + 12_345);
+        }
+    }
+
+    #[test]
+    fn hosts_have_addresses_of_their_own() {
+        let (first, other) = (Host::new(0, "a"), Host::new(70_000, "b"));
+        assert_eq!(first.ipv4, Ipv4Addr::new(10, 0, 0, 1));
+        assert_ne!(first.ipv4, other.ipv4);
+        assert_ne!(first.ipv6, other.ipv6);
+        assert!(first.has("127.0.0.1".parse().unwrap()));
+        assert!(!first.has(other.ipv4.into()));
+    }
+}

@@ -1,0 +1,229 @@
+//! What happened, as lines for people and as a hash for comparing.
+
+use crate::agenda::Time;
+use crate::node::NodeId;
+use ropewalk::{Address, Id};
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::io;
+use std::time::Duration;
+
+/// One thing that happened in a world.
+///
+/// It prints as a line: the time since the world began, in seconds; the node; its socket, as its reactor's
+/// logs name it; and what happened.
+#[derive(Debug)]
+pub struct Record<'a> {
+    /// When, since the world began.
+    pub time: Duration,
+    /// To which node, if it was to one.
+    pub node: Option<NodeId>,
+    /// What that node is called.
+    pub name: &'a str,
+    /// To which of the node's sockets, if it was to one that its reactor had taken in.
+    pub id: Option<Id>,
+    /// What.
+    pub what: What<'a>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, Hash)]
+#[non_exhaustive]
+pub enum What<'a> {
+    /// A connection was accepted, from this peer.
+    Accepts(&'a Address),
+    /// A datagram socket was bound.
+    Binds(&'a Address),
+    /// A user's code was called, and has returned: the type's or function's name, and the callback's.
+    Called(&'static str, &'static str),
+    /// A socket was closed.
+    Closes,
+    /// An attempt to connect began.
+    Connects(&'a Address),
+    /// An attempt to connect succeeded.
+    Connected(&'a Address),
+    /// The node crashed.
+    Crashes,
+    /// A connection broke.
+    Breaks(io::ErrorKind),
+    /// A fault began: see [`Fault`](crate::Fault).
+    Fault(&'a str),
+    /// A fault ended.
+    FaultEnds(&'a str),
+    /// A datagram was lost, and why.
+    Loses(&'static str),
+    /// Listening began.
+    Listens(&'a Address),
+    /// A read brought so many bytes; zero are the end.
+    Reads(usize),
+    /// A datagram of so many bytes was received, from this sender.
+    Receives(usize, &'a Address),
+    /// The system refused something.
+    Refuses(io::ErrorKind),
+    /// A datagram was sent to this receiver.
+    Sends(&'a [u8], &'a Address),
+    /// Our side of a connection ended.
+    ShutsDown,
+    /// The node started, or started anew.
+    Starts,
+    /// A write took these bytes.
+    Writes(&'a [u8]),
+}
+
+impl fmt::Display for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = (self.time.as_secs(), self.time.subsec_nanos());
+        let id = self.id.map(|id| id.to_string()).unwrap_or_default();
+        write!(f, "{seconds:>5}.{nanos:09} {:<10} {id:<8} {}", self.name, self.what)
+    }
+}
+
+impl fmt::Display for What<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Accepts(peer) => write!(f, "accepts {peer}"),
+            Self::Binds(address) => write!(f, "binds {address}"),
+            Self::Breaks(kind) => write!(f, "breaks: {kind}"),
+            Self::Called(who, callback) => write!(f, "{callback} of {}", short(who)),
+            Self::Closes => f.write_str("closes"),
+            Self::Connects(address) => write!(f, "connects to {address}"),
+            Self::Connected(address) => write!(f, "connected with {address}"),
+            Self::Crashes => f.write_str("CRASHES"),
+            Self::Fault(fault) => write!(f, "FAULT {fault}"),
+            Self::FaultEnds(fault) => write!(f, "ends: {fault}"),
+            Self::Listens(address) => write!(f, "listens on {address}"),
+            Self::Loses(why) => write!(f, "a datagram is lost: {why}"),
+            Self::Reads(0) => f.write_str("reads the end"),
+            Self::Reads(count) => write!(f, "reads {count}"),
+            Self::Receives(count, from) => write!(f, "receives {count} from {from}"),
+            Self::Refuses(kind) => write!(f, "is refused: {kind}"),
+            Self::Sends(data, to) => write!(f, "sends {} to {to}", Excerpt(data)),
+            Self::ShutsDown => f.write_str("ends its side"),
+            Self::Starts => f.write_str("starts"),
+            Self::Writes(data) => write!(f, "writes {}", Excerpt(data)),
+        }
+    }
+}
+
+/// A type's or function's name without the modules it stands in.
+fn short(name: &str) -> String {
+    let mut short = String::new();
+    let mut word = String::new();
+    for character in name.chars() {
+        match character {
+            ':' => word.clear(),
+            '<' | '>' | ',' | ' ' | '{' | '}' | '(' | ')' | '&' | '[' | ']' => {
+                short.push_str(&std::mem::take(&mut word));
+                short.push(character);
+            }
+            character => word.push(character),
+        }
+    }
+    short + &word
+}
+
+/// How many bytes, and how they begin.
+struct Excerpt<'a>(&'a [u8]);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let begin = &self.0[..self.0.len().min(40)];
+        let more = if begin.len() < self.0.len() { "…" } else { "" };
+        write!(f, "{} \"{}{more}\"", self.0.len(), begin.escape_ascii())
+    }
+}
+
+/// The hash of everything that has happened, in order: two runs with the same hash went the same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TraceHash(u128);
+
+impl fmt::Display for TraceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+/// Who is told each record.
+pub(crate) type Watcher = Box<dyn FnMut(&Record<'_>)>;
+
+/// Takes down what happens.
+pub(crate) struct Trace {
+    hasher: SipHasher13,
+    records: u64,
+    callbacks: u64,
+    watcher: Option<Watcher>,
+}
+
+impl Trace {
+    pub(crate) fn new() -> Self {
+        Self { hasher: SipHasher13::new(), records: 0, callbacks: 0, watcher: None }
+    }
+
+    pub(crate) fn set_watcher(&mut self, watcher: Watcher) {
+        self.watcher = Some(watcher);
+    }
+
+    pub(crate) fn hash(&self) -> TraceHash {
+        TraceHash(self.hasher.finish128().as_u128())
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.records
+    }
+
+    pub(crate) fn callbacks(&self) -> u64 {
+        self.callbacks
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        time: Time,
+        node: Option<(NodeId, &str)>,
+        id: Option<Id>,
+        what: What<'_>,
+    ) {
+        self.records += 1;
+        self.callbacks += u64::from(matches!(what, What::Called(..)));
+        self.hasher.write_u64(time);
+        self.hasher.write_u32(node.map_or(u32::MAX, |(node, _)| node.0));
+        id.hash(&mut self.hasher);
+        what.hash(&mut self.hasher);
+        if let Some(watcher) = &mut self.watcher {
+            let (node, name) = node.unzip();
+            let name = name.unwrap_or("-");
+            watcher(&Record { time: Duration::from_nanos(time), node, name, id, what });
+        }
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Trace").field("records", &self.records).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_without_their_modules() {
+        assert_eq!(short("a::b::Echo"), "Echo");
+        assert_eq!(short("a::Lines<b::c::Chatter>"), "Lines<Chatter>");
+        assert_eq!(short("a::main::{{closure}}"), "{{closure}}");
+    }
+
+    #[test]
+    fn the_hash_knows_the_order() {
+        let hash = |counts: [usize; 2]| {
+            let mut trace = Trace::new();
+            for count in counts {
+                trace.note(1, None, None, What::Reads(count));
+            }
+            trace.hash()
+        };
+        assert_eq!(hash([1, 2]), hash([1, 2]));
+        assert_ne!(hash([1, 2]), hash([2, 1]));
+    }
+}

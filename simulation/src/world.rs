@@ -1,0 +1,431 @@
+//! A world: nodes, the network between them, and the time in which they live.
+
+use crate::agenda::Happens;
+use crate::backend::{Alarm, NodeWorld};
+use crate::fault::{Fault, Plan};
+use crate::net::{Net, Shared, nanos};
+use crate::node::{Host, NodeId, Told};
+use crate::trace::{Record, TraceHash, What};
+use crate::weather::{Costs, Link};
+use ropewalk::{Error, Reactor};
+use std::cell::RefCell;
+use std::fmt;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After how long a node that could not start tries again, as a supervisor has it do.
+const START_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a node does when it starts: it listens, connects, sets timers.
+type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
+
+/// A simulated world, made from a seed: nodes that have reactors of their own, a network, and a clock that
+/// goes as fast as things happen.
+///
+/// The code of the nodes is the code that runs on real sockets, and cannot tell. All that is left to
+/// chance is drawn from the seed, so a world made from the same seed goes the same way again.
+///
+/// ```
+/// use ropewalk::{Protocol, Transport};
+/// use ropewalk_simulation::World;
+/// use std::{cell::Cell, rc::Rc, time::Duration};
+///
+/// struct Echo;
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// struct Ask(Rc<Cell<usize>>);
+/// impl Protocol for Ask {
+///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+///         transport.write(b"hello");
+///     }
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
+///         self.0.set(self.0.get() + data.len());
+///     }
+/// }
+///
+/// let mut world = World::new(1);
+/// world.add_node("server", |reactor| reactor.listen_tcp("0.0.0.0:7000", || Echo).map(drop));
+/// let heard = Rc::new(Cell::new(0));
+/// let ask = heard.clone();
+/// world.add_node("client", move |reactor| {
+///     let ask = ask.clone();
+///     reactor.connect_tcp("server:7000", move || Ask(ask.clone())).map(drop)
+/// });
+/// world.run_for(Duration::from_secs(1));
+/// assert_eq!(heard.get(), 5);
+/// ```
+///
+/// # What a node is
+///
+/// It has a name, which is also what the others find it by, an IPv4 and an IPv6 address, and a program: a
+/// function that is given a new reactor when the node starts, and again whenever it starts anew after a
+/// [crash](Self::crash). What is to survive a crash has to lie outside of it, as on a disk.
+///
+/// A node works for itself: while it does, its time goes on ([`Costs`]), and what comes meanwhile waits.
+///
+/// # What is like the system, and what is not
+///
+/// Connections behave as Linux's do as far as a program can tell: buffers and windows, the ends of either
+/// side, resets, retransmission and its end, keep-alive, full queues of listeners. `tests/conformance.rs`
+/// plays the same scenes on real sockets and here, and compares what the protocols heard. There are
+/// no descriptors to pass or to watch, and no raw sockets: they are
+/// [`Unsupported`](std::io::ErrorKind::Unsupported) here.
+pub struct World {
+    net: Shared,
+    alarm: Arc<Alarm>,
+    nodes: Vec<Node>,
+    faults: Vec<Fault>,
+}
+
+struct Node {
+    program: Program,
+    reactor: Option<Reactor>,
+}
+
+impl World {
+    /// An empty world, in which all that is left to chance is drawn from `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            net: Rc::new(RefCell::new(Net::new(seed))),
+            alarm: Arc::default(),
+            nodes: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Sets what lies between any two nodes: [`Link::LOCAL`] unless set.
+    #[must_use]
+    pub fn link(self, link: Link) -> Self {
+        self.net.borrow_mut().link = link;
+        self
+    }
+
+    /// Sets how long everything takes: see [`Costs`].
+    #[must_use]
+    pub fn costs(self, costs: Costs) -> Self {
+        self.net.borrow_mut().costs = costs;
+        self
+    }
+
+    /// Sets what lies between two nodes, both ways.
+    pub fn set_link(&mut self, one: NodeId, other: NodeId, link: Link) {
+        let mut net = self.net.borrow_mut();
+        net.links.insert((one, other), link);
+        net.links.insert((other, one), link);
+    }
+
+    /// Adds a node, and starts it. Its name becomes known to all.
+    ///
+    /// If the program fails, it is tried again after a second, with a new reactor.
+    pub fn add_node(
+        &mut self,
+        name: &str,
+        program: impl FnMut(&mut Reactor) -> Result<(), Error> + 'static,
+    ) -> NodeId {
+        let node = {
+            let mut net = self.net.borrow_mut();
+            let node = NodeId(net.hosts.len() as u32);
+            let host = Host::new(node.0, name);
+            let addresses = vec![host.ipv4.into(), host.ipv6.into()];
+            net.names.insert(name.to_owned(), addresses);
+            net.hosts.push(host);
+            node
+        };
+        self.nodes.push(Node { program: Box::new(program), reactor: None });
+        self.start(node);
+        node
+    }
+
+    /// Gives a name to addresses, or takes it away, if there are none.
+    pub fn set_name(&mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        let addresses = addresses.into_iter().collect();
+        self.net.borrow_mut().names.insert(name.to_owned(), addresses);
+    }
+
+    /// A node's IPv4 address.
+    pub fn ipv4(&self, node: NodeId) -> IpAddr {
+        self.net.borrow().host(node).ipv4.into()
+    }
+
+    /// A node's IPv6 address.
+    pub fn ipv6(&self, node: NodeId) -> IpAddr {
+        self.net.borrow().host(node).ipv6.into()
+    }
+
+    /// A node's name.
+    pub fn name(&self, node: NodeId) -> String {
+        self.net.borrow().host(node).name.clone()
+    }
+
+    /// All nodes, in the order in which they were added.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
+    /// How long the world has been there.
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.net.borrow().now)
+    }
+
+    /// A node's reactor, to ask it something or have it do something; none, if the node has crashed.
+    pub fn reactor(&mut self, node: NodeId) -> Option<&mut Reactor> {
+        {
+            // What it is asked to do here is done in its next turn.
+            let mut net = self.net.borrow_mut();
+            net.spent = 0;
+            net.call_up(node);
+        }
+        self.nodes[node.index()].reactor.as_mut()
+    }
+
+    /// Starts a node that is not running.
+    pub fn start(&mut self, node: NodeId) {
+        if self.nodes[node.index()].reactor.is_some() {
+            return;
+        }
+        {
+            let mut net = self.net.borrow_mut();
+            let now = net.now;
+            let host = net.host_mut(node);
+            (host.is_up, host.turn_at, host.busy_until) = (true, None, now);
+            net.spent = 0;
+            net.note(node, None, What::Starts);
+        }
+        let world = NodeWorld { net: self.net.clone(), node, alarm: Arc::clone(&self.alarm) };
+        let this = &mut self.nodes[node.index()];
+        let started = Reactor::in_world(world).and_then(|mut reactor| {
+            (this.program)(&mut reactor)?;
+            Ok(reactor)
+        });
+        match started {
+            Ok(reactor) => {
+                this.reactor = Some(reactor);
+                self.net.borrow_mut().call_up(node);
+            }
+            Err(error) => {
+                log::debug!("{} cannot start: {error}", self.name(node));
+                let mut net = self.net.borrow_mut();
+                net.host_mut(node).is_up = false;
+                let at = net.now + nanos(START_AGAIN);
+                net.agenda.enter(at, Happens::Start(node.0));
+            }
+        }
+    }
+
+    /// A node crashes: what it had in memory is lost, its protocols are told nothing, and nobody else
+    /// hears of it. [`start`](Self::start) has it begin anew.
+    pub fn crash(&mut self, node: NodeId) {
+        let Some(reactor) = self.nodes[node.index()].reactor.take() else {
+            return;
+        };
+        self.net.borrow_mut().spent = 0;
+        self.net.borrow_mut().crash(node);
+        reactor.abandon();
+    }
+
+    /// Nothing gets from one of `from` to one of `to` any more, until [`heal`](Self::heal). To part them
+    /// entirely takes a second one, the other way round.
+    pub fn cut(
+        &mut self,
+        from: impl IntoIterator<Item = NodeId>,
+        to: impl IntoIterator<Item = NodeId>,
+    ) {
+        let mut net = self.net.borrow_mut();
+        let number = net.cuts.keys().next_back().map_or(0, |last| last + 1);
+        let (from, to) = (from.into_iter().collect(), to.into_iter().collect());
+        net.cuts.insert(number, crate::net::Cut { from, to });
+    }
+
+    /// Everybody reaches everybody again.
+    pub fn heal(&mut self) {
+        self.net.borrow_mut().cuts.clear();
+    }
+
+    /// What is going to go wrong, from now on: the times of the plan count from now.
+    pub fn add_faults(&mut self, plan: &Plan) {
+        for planned in plan.iter() {
+            let number = self.faults.len() as u32;
+            self.faults.push(planned.fault.clone());
+            let mut net = self.net.borrow_mut();
+            let (from, until) = (net.now + nanos(planned.from), net.now + nanos(planned.until));
+            net.agenda.enter(from, Happens::Fault(number, true));
+            net.agenda.enter(until, Happens::Fault(number, false));
+        }
+    }
+
+    /// Runs for so long.
+    pub fn run_for(&mut self, span: Duration) {
+        let until = self.net.borrow().now.saturating_add(nanos(span));
+        while self.net.borrow().agenda.next_at().is_some_and(|at| at <= until) {
+            self.step();
+        }
+        self.net.borrow_mut().now = until;
+    }
+
+    /// Runs until `done` says so, but not for longer than `limit`. Whether it is done. `done` is asked after
+    /// everything that happens.
+    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
+        let until = self.net.borrow().now.saturating_add(nanos(limit));
+        while !done(self) {
+            if self.net.borrow().agenda.next_at().is_none_or(|at| at > until) {
+                self.net.borrow_mut().now = until;
+                return done(self);
+            }
+            self.step();
+        }
+        true
+    }
+
+    /// Runs until nothing is going to happen any more by itself, but not for longer than `limit`. Whether
+    /// that has come.
+    pub fn run_until_quiet(&mut self, limit: Duration) -> bool {
+        self.run_until(limit, |world| world.net.borrow().agenda.next_at().is_none())
+    }
+
+    /// One thing happens. Whether there was anything.
+    pub fn step(&mut self) -> bool {
+        let next = self.net.borrow_mut().agenda.pop();
+        let Some((at, what)) = next else {
+            return false;
+        };
+        match what {
+            Happens::Turn(node) => self.turn(NodeId(node), at),
+            Happens::Start(node) => {
+                self.net.borrow_mut().now = at;
+                self.start(NodeId(node));
+            }
+            Happens::Fault(number, begins) => {
+                let fault = self.faults[number as usize].clone();
+                let mut net = self.net.borrow_mut();
+                (net.now, net.spent) = (at, 0);
+                let text = fault.to_string();
+                let what = if begins { What::Fault(&text) } else { What::FaultEnds(&text) };
+                net.note_of_world(what);
+                drop(net);
+                fault.apply(self, number, begins);
+            }
+            what => self.net.borrow_mut().happen(at, what),
+        }
+        self.attend_to_alarm();
+        true
+    }
+
+    /// A node's reactor has a turn.
+    fn turn(&mut self, node: NodeId, at: u64) {
+        {
+            let mut net = self.net.borrow_mut();
+            net.now = at;
+            let turn = nanos(net.costs.turn);
+            let host = net.host_mut(node);
+            if host.turn_at != Some(at) {
+                return; // It has had that turn already, or has crashed since.
+            }
+            host.turn_at = None;
+            if host.weather.stalled {
+                return; // It is called up when that is over.
+            }
+            net.spent = turn;
+        }
+        let Some(reactor) = &mut self.nodes[node.index()].reactor else {
+            return;
+        };
+        let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
+        let timeout = reactor.timeout();
+        let mut net = self.net.borrow_mut();
+        let busy_until = net.at();
+        let host = net.host_mut(node);
+        host.busy_until = busy_until;
+        let next = match timeout {
+            _ if !host.told.is_empty() => Some(busy_until),
+            Some(span) => {
+                let span = host.clock.of_world(nanos(span));
+                Some(busy_until.saturating_add(span))
+            }
+            None => None,
+        };
+        if let Some(at) = next {
+            net.call_up_at(node, at);
+        }
+        drop(net);
+        if !goes_on {
+            // Its program has asked it to stop, and it has ended in order.
+            drop(self.nodes[node.index()].reactor.take());
+        }
+    }
+
+    /// Somebody has called a reactor through its handle.
+    fn attend_to_alarm(&mut self) {
+        if let Some(woken) = self.alarm.take() {
+            let mut net = self.net.borrow_mut();
+            net.spent = 0;
+            for node in woken {
+                net.tell(node, Told::Woken);
+            }
+        }
+    }
+
+    /// Has everything that happens told to `watcher`, as it happens.
+    ///
+    /// ```
+    /// use ropewalk_simulation::World;
+    ///
+    /// let mut world = World::new(1);
+    /// world.on_record(|record| {
+    ///     if record.name == "server" {
+    ///         println!("{record}");
+    ///     }
+    /// });
+    /// ```
+    pub fn on_record(&mut self, watcher: impl FnMut(&Record<'_>) + 'static) {
+        self.net.borrow_mut().trace.set_watcher(Box::new(watcher));
+    }
+
+    /// The hash of all that has happened so far.
+    pub fn trace(&self) -> TraceHash {
+        self.net.borrow().trace.hash()
+    }
+
+    /// How much has happened so far: the records of the trace.
+    pub fn records(&self) -> u64 {
+        self.net.borrow().trace.records()
+    }
+
+    /// How many callbacks of users' code there have been.
+    pub fn callbacks(&self) -> u64 {
+        self.net.borrow().trace.callbacks()
+    }
+
+    /// How many connections there are in the network, with those of which something is still on its way.
+    pub fn connections(&self) -> usize {
+        self.net.borrow().connections()
+    }
+
+    pub(crate) fn net(&self) -> &Shared {
+        &self.net
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World")
+            .field("nodes", &self.nodes.len())
+            .field("now", &self.now())
+            .field("trace", &self.trace())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reactors are dropped while the network is still there.
+impl Drop for World {
+    fn drop(&mut self) {
+        for node in &mut self.nodes {
+            drop(node.reactor.take());
+        }
+    }
+}
