@@ -9,7 +9,7 @@ use datagrams::*;
 use ropewalk::{Context, DatagramOptions, Error, Reactor, ReactorGroup, Transport, UnixAddress};
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::*;
@@ -116,17 +116,6 @@ fn undisturbed_everything_arrives() {
 }
 
 const SCENARIO: &str = "undisturbed_everything_arrives";
-
-/// Whether strace is there and may trace; if not, the scenario is skipped, and says so.
-fn strace_works() -> bool {
-    let mut command = Command::new("strace");
-    command.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
-    let works = command.status().is_ok_and(|status| status.success());
-    if !works {
-        println!("skipped: there is no strace(1) here, or it may not trace");
-    }
-    works
-}
 
 fn traced(name: &str, options: &[&str]) -> Output {
     let wrapper = [&["timeout", "-k", "1", "20", "strace", "-f", "--quiet=all"], options].concat();

@@ -417,6 +417,17 @@ pub(crate) fn child(name: &str, wrapper: &[&str]) -> Command {
     command
 }
 
+/// Whether strace is there and may trace; if not, the scenario is skipped, and says so.
+pub(crate) fn strace_works() -> bool {
+    let mut command = Command::new("strace");
+    command.args(["-o", "/dev/null", "true"]).stdout(Stdio::null()).stderr(Stdio::null());
+    let works = command.status().is_ok_and(|status| status.success());
+    if !works {
+        println!("skipped: there is no strace(1) here, or it may not trace");
+    }
+    works
+}
+
 /// Runs the test `name` in a child, which has to succeed.
 pub(crate) fn in_child(name: &str, wrapper: &[&str]) -> Output {
     let output = child(name, wrapper).output().expect("the child starts");
