@@ -30,6 +30,8 @@ pub(crate) enum Happens {
     Refusal(Key),
     /// The silence of the peer is looked at.
     KeepAlive(Key, u8),
+    /// `side` asks whether the other end has room by now.
+    Probe(Key, u8),
     /// `side` has room to write again.
     Room(Key, u8),
     /// A node that could not start tries again.

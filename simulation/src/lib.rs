@@ -13,7 +13,9 @@
 //! | play a system, many nodes of it | [`World`] |
 //! | have things go wrong | [`Plan`], [`FaultKind`] |
 //! | see what happened | [`World::on_record`], [`Record`] |
-//! | know that two runs went the same way | [`World::trace`], [`TraceHash`] |
+//! | play it from many seeds | [`Exploration`] |
+//! | know that two runs went the same way | [`twice`], [`World::trace`] |
+//! | find what a failure needs | [`shrink()`] |
 //!
 //! # How it works
 //!
@@ -31,22 +33,29 @@
 //! | `node.rs`, `weather.rs` | hosts, their clocks, and what the network and the system do to them |
 //! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs` |
 //! | `fault.rs` | what can go wrong, and plans of it |
-//! | `trace.rs` | what happened, as lines and as a hash |
+//! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
+//! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
 //! | `random.rs` | chance, from a seed |
 
 mod agenda;
 mod backend;
+mod explore;
 mod fault;
 mod net;
 mod node;
 mod random;
+mod shrink;
 mod trace;
+mod twice;
 mod weather;
 mod world;
 
+pub use explore::Exploration;
 pub use fault::{Fault, FaultKind, Plan, Planned, kinds};
 pub use node::NodeId;
 pub use random::Random;
+pub use shrink::shrink;
 pub use trace::{Record, TraceHash, What};
+pub use twice::{Parted, twice};
 pub use weather::{Costs, Link};
 pub use world::World;

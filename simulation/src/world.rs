@@ -148,6 +148,11 @@ impl World {
         self.net.borrow_mut().names.insert(name.to_owned(), addresses);
     }
 
+    /// The seed from which it was made.
+    pub fn seed(&self) -> u64 {
+        self.net.borrow().seed
+    }
+
     /// A node's IPv4 address.
     pub fn ipv4(&self, node: NodeId) -> IpAddr {
         self.net.borrow().host(node).ipv4.into()

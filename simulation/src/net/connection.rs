@@ -84,6 +84,8 @@ pub(super) struct Way {
     pub(super) wants_room: bool,
     /// Whether the sender waits for the reader.
     pub(super) wants_window: bool,
+    /// Whether it asks for room from time to time.
+    pub(super) is_probing: bool,
     /// How often what is first has been lost, and since when.
     pub(super) tries: u32,
     pub(super) stuck_since: Time,
@@ -124,6 +126,7 @@ impl Way {
             fin: Fin::None,
             wants_room: false,
             wants_window: false,
+            is_probing: false,
             tries: 0,
             stuck_since: 0,
             send_buffer,
@@ -202,9 +205,11 @@ impl Net {
             size => size,
         };
         let (ours, theirs) = (buffer(from), buffer(to));
+        // The other end is there when the first one has arrived.
+        let accepted = if is_unix { Stage::Connected } else { Stage::Closed };
         let connection = Connection {
             serial,
-            ends: [End::new(from, local, stage, now), End::new(to, peer, Stage::Connected, now)],
+            ends: [End::new(from, local, stage, now), End::new(to, peer, accepted, now)],
             ways: [Way::new(ours, theirs), Way::new(theirs, ours)],
             severed: false,
             is_unix,
@@ -223,12 +228,13 @@ impl Net {
         self.connections.len()
     }
 
-    /// All connections of which a node has an end.
+    /// All connections of which a node has an end, and which.
     fn connections_of(&self, node: NodeId) -> Vec<(Key, u8)> {
         let mut found = Vec::new();
         for (slot, connection) in &self.connections {
             for side in 0..2 {
-                if connection.ends[side].node == node {
+                let end = &connection.ends[side];
+                if end.node == node && !end.is_closed() {
                     let key = Key { slot: slot as u32, serial: connection.serial };
                     found.push((key, side as u8));
                 }

@@ -205,6 +205,7 @@ impl Net {
             Happens::Datagram(slot) => self.arrive_datagram(slot),
             Happens::DatagramAgain(key) => self.tell_datagram_again(key),
             Happens::KeepAlive(key, side) => self.keep_alive(key, side),
+            Happens::Probe(key, side) => self.probe(key, side),
             Happens::Refusal(key) => self.hear_refusal(key),
             Happens::Room(key, side) => self.tell_room(key, side),
             Happens::Window(key, side) => self.open_window(key, side),

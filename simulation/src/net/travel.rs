@@ -16,6 +16,9 @@ const PIECE: usize = 64 * 1024;
 const RETRANSMIT: Time = 200_000_000;
 const RETRANSMIT_MOST: Time = 120_000_000_000;
 
+/// How often one that has to wait for room asks for it (RFC 9293, section 3.8.6.1).
+const PROBE: Time = 5_000_000_000;
+
 /// The same for those who have no answer to their attempt to connect, and how long they try (tcp(7),
 /// `tcp_syn_retries`).
 const SYN_RETRANSMIT: Time = 1_000_000_000;
@@ -70,6 +73,12 @@ impl Net {
                 continue;
             }
             way.wants_window = way.unsent() > 0;
+            if way.wants_window && way.flight.is_empty() && !way.is_probing {
+                way.is_probing = true;
+                let at = self.now + PROBE;
+                self.agenda.enter(at, Happens::Probe(key, side));
+                return;
+            }
             if way.unsent() == 0 && way.fin == Fin::Wanted && !is_dead {
                 way.fin = Fin::Sent;
                 self.send(key, side, Freight::Fin);
@@ -264,15 +273,13 @@ impl Net {
         match self.listener_for(key) {
             Some(listener) if !refuses => {
                 let listener = listener.key;
+                if let Some(connection) = self.connection(key) {
+                    connection.ends[1].stage = Stage::Connected;
+                }
                 self.queue_for(listener, key);
                 self.send(key, 1, Freight::SynAck);
             }
-            _ => {
-                if let Some(connection) = self.connection(key) {
-                    connection.ends[1].stage = Stage::Closed;
-                }
-                self.send(key, 1, Freight::Refused);
-            }
+            _ => self.send(key, 1, Freight::Refused),
         }
     }
 
@@ -307,21 +314,50 @@ impl Net {
         self.tell_end(key, side, happening);
     }
 
-    /// The other end has read, and `side` learns that there is room.
+    /// The other end has read, and `side` learns that there is room; or such news are lost, and it has to ask.
     pub(super) fn open_window(&mut self, key: Key, side: u8) {
-        let now = self.now;
+        if self.hears(key, side) {
+            self.push_on(key, side);
+        }
+    }
+
+    /// `side` has something to send, nothing on its way, and has heard of no room for long.
+    pub(super) fn probe(&mut self, key: Key, side: u8) {
+        let (now, hears) = (self.now, self.hears(key, side));
         let Some(connection) = self.connection(key) else { return };
-        let ends = &connection.ends;
-        let (from, to) = (ends[usize::from(1 - side)].node, ends[usize::from(side)].node);
-        let severed = connection.severed;
-        if severed {
+        let peer = &connection.ends[usize::from(1 - side)];
+        let is_over = peer.is_closed() || peer.is_dead;
+        let patience = connection.ends[usize::from(side)].patience;
+        let way = &mut connection.ways[usize::from(side)];
+        way.is_probing = false;
+        if way.unsent() == 0 || !way.flight.is_empty() {
             return;
         }
-        if !self.passes(from, to) {
-            // The sender asks from time to time, for such news may be lost.
-            return self.agenda.enter(now + RETRANSMIT, Happens::Window(key, side));
+        if hears && is_over {
+            return self.break_end(key, side, ErrorKind::ConnectionReset);
         }
-        self.push_on(key, side);
+        if hears {
+            way.tries = 0;
+            return self.push_on(key, side);
+        }
+        if way.tries == 0 {
+            way.stuck_since = now;
+        }
+        way.tries += 1;
+        if now - way.stuck_since > patience {
+            return self.break_end(key, side, ErrorKind::TimedOut);
+        }
+        way.is_probing = true;
+        self.agenda.enter(now + PROBE, Happens::Probe(key, side));
+    }
+
+    /// Whether the other end can be heard by `side` now, and can hear it.
+    fn hears(&mut self, key: Key, side: u8) -> bool {
+        let Some(connection) = self.connection(key) else { return false };
+        let severed = connection.severed;
+        let (here, there) =
+            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        !severed && self.passes(there, here) && self.passes(here, there)
     }
 
     fn note_heard(&mut self, key: Key, side: u8) {

@@ -1,0 +1,182 @@
+//! The same thing from many seeds.
+
+use crate::fault::{FaultKind, Plan};
+use crate::node::NodeId;
+use crate::shrink::shrink;
+use crate::world::World;
+use std::any::Any;
+use std::env;
+use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
+use std::time::{Duration, Instant};
+
+/// Plays something from many seeds, each time with other faults, and if it fails once, says from which
+/// seed, with which faults at least, and how to see it again.
+///
+/// ```
+/// use ropewalk_simulation::{Exploration, FaultKind};
+/// use std::time::Duration;
+///
+/// Exploration::new(0..10)
+///     .faults(&[FaultKind::Loss, FaultKind::Latency], 3)
+///     .length(Duration::from_secs(5))
+///     .run(2, |world, plan, length| {
+///         world.add_node("server", |_reactor| Ok(()));
+///         world.add_node("client", |_reactor| Ok(()));
+///         world.add_faults(plan);
+///         world.run_for(length);
+///         match world.now() >= length {
+///             true => Ok(()),
+///             false => Err("time stands still".to_owned()),
+///         }
+///     });
+/// ```
+///
+/// # The environment
+///
+/// | Variable | What it does |
+/// |---|---|
+/// | `ROPEWALK_SEEDS` | other seeds: one, as in `17`, or from one up to another, as in `0..100000` |
+/// | `ROPEWALK_TRACE` | if it is set, everything that happens is printed |
+#[derive(Clone, Debug)]
+pub struct Exploration {
+    seeds: Range<u64>,
+    kinds: Vec<FaultKind>,
+    faults: usize,
+    length: Duration,
+}
+
+impl Exploration {
+    /// From these seeds, unless the environment says otherwise; a minute each time, without faults.
+    pub fn new(seeds: Range<u64>) -> Self {
+        let seeds = env::var("ROPEWALK_SEEDS").map_or(seeds, |text| parse(&text));
+        Self { seeds, kinds: Vec::new(), faults: 0, length: Duration::from_secs(60) }
+    }
+
+    /// With up to `most` faults of these kinds.
+    #[must_use]
+    pub fn faults(mut self, kinds: &[FaultKind], most: usize) -> Self {
+        (self.kinds, self.faults) = (kinds.to_vec(), most);
+        self
+    }
+
+    /// How long the faults may last, and what `play` is given as its length.
+    #[must_use]
+    pub fn length(mut self, length: Duration) -> Self {
+        self.length = length;
+        self
+    }
+
+    /// Plays it. `play` is given an empty world and a plan for its first `nodes` nodes; it adds them, adds the
+    /// faults, runs, and looks what has become of it. It must do the same each time.
+    ///
+    /// Returns how many callbacks there were, all together.
+    ///
+    /// # Panics
+    ///
+    /// If it fails from one of the seeds: with an error, or by a panic.
+    pub fn run(
+        &self,
+        nodes: u32,
+        play: impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
+    ) -> u64 {
+        let begin = Instant::now();
+        let traces = env::var_os("ROPEWALK_TRACE").is_some();
+        let mut callbacks = 0;
+        for seed in self.seeds.clone() {
+            let mut world = World::new(seed);
+            if traces {
+                world.on_record(|record| println!("{record}"));
+            }
+            let plan = self.plan(seed, nodes);
+            let outcome = attempt(&mut world, &plan, self.length, &play);
+            callbacks += world.callbacks();
+            drop(world);
+            if let Err(why) = outcome {
+                self.report(seed, plan, &why, &play);
+            }
+        }
+        let (count, took) = (self.seeds.end - self.seeds.start, begin.elapsed());
+        println!("{count} seeds, {callbacks} callbacks in {took:.1?}");
+        callbacks
+    }
+
+    /// The faults of a seed: none to `faults` of them, so that the rare and the calm are seen as well.
+    fn plan(&self, seed: u64, nodes: u32) -> Plan {
+        let count = seed as usize % (self.faults + 1);
+        Plan::draw(seed, &self.kinds, count, self.length, (0..nodes).map(NodeId))
+    }
+
+    fn report(
+        &self,
+        seed: u64,
+        plan: Plan,
+        why: &str,
+        play: &impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
+    ) -> ! {
+        let tried = seed - self.seeds.start + 1;
+        let (plan, length) = shrink(plan, self.length, |plan, length| {
+            attempt(&mut World::new(seed), plan, length, play).is_err()
+        });
+        let faults = match plan.is_empty() {
+            true => "no fault at all\n".to_owned(),
+            false => plan.to_string(),
+        };
+        panic!(
+            "from the seed {seed}, the {tried}. that was tried: {why}\n\
+             it takes {length:.3?} and {faults}\
+             to see it again, run this test alone with ROPEWALK_SEEDS={seed} and ROPEWALK_TRACE=1"
+        );
+    }
+}
+
+/// A panic is a failure like any other.
+fn attempt(
+    world: &mut World,
+    plan: &Plan,
+    length: Duration,
+    play: &impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
+) -> Result<(), String> {
+    let played = panic::catch_unwind(AssertUnwindSafe(|| play(world, plan, length)));
+    played.unwrap_or_else(|payload| Err(format!("a panic: {}", message(&*payload))))
+}
+
+fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+fn parse(text: &str) -> Range<u64> {
+    let number = |text: &str| text.trim().parse().ok();
+    let seeds = match text.split_once("..") {
+        Some((from, to)) => number(from).zip(number(to)),
+        None => number(text).map(|seed: u64| (seed, seed + 1)),
+    };
+    let (from, to) = seeds.expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`");
+    from..to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Fault;
+
+    #[test]
+    #[should_panic(expected = "loss at node")]
+    fn what_fails_is_told_with_its_seed_and_the_least_that_it_takes() {
+        let is_loss = |fault: &Fault| fault.kind == FaultKind::Loss;
+        let exploration = Exploration::new(0..200).faults(FaultKind::ALL, 9);
+        exploration.run(2, |_world, plan, _length| {
+            match plan.iter().any(|planned| is_loss(&planned.fault)) {
+                true => Err("it fails".to_owned()),
+                false => Ok(()),
+            }
+        });
+    }
+
+    #[test]
+    fn seeds_are_one_or_a_range() {
+        assert_eq!(parse("17"), 17..18);
+        assert_eq!(parse("3..9"), 3..9);
+    }
+}

@@ -1,0 +1,103 @@
+//! The fewest faults, and the shortest time, with which something still fails.
+
+use crate::fault::Plan;
+use std::time::Duration;
+
+/// Looks for the fewest faults of a plan, and the shortest time, with which a run still fails. `fails` is asked
+/// whether a run with this plan and of this length does; it has to make the same world each time.
+///
+/// It takes out halves, quarters, eighths and so on, as long as that leaves a failing run (Zeller and
+/// Hildebrandt's delta debugging, 2002), then shortens the time by halves. What comes of it fails, and with
+/// any one fault less it does not.
+///
+/// ```
+/// use ropewalk_simulation::{FaultKind, Plan, World, shrink};
+/// use std::time::Duration;
+///
+/// let mut world = World::new(1);
+/// let node = world.add_node("only", |_| Ok(()));
+/// let minute = Duration::from_secs(60);
+/// let plan = Plan::draw(1, FaultKind::ALL, 30, minute, [node]);
+/// // It fails if there is a loss, and the run lasts for ten seconds.
+/// let fails = |plan: &Plan, length: Duration| {
+///     plan.iter().any(|planned| planned.fault.kind == FaultKind::Loss)
+///         && length >= Duration::from_secs(10)
+/// };
+/// let (least, length) = shrink(plan, minute, fails);
+/// assert_eq!(least.len(), 1);
+/// assert!(length < Duration::from_secs(14));
+/// ```
+///
+/// # Panics
+///
+/// If the run does not fail to begin with.
+pub fn shrink(
+    plan: Plan,
+    length: Duration,
+    mut fails: impl FnMut(&Plan, Duration) -> bool,
+) -> (Plan, Duration) {
+    assert!(fails(&plan, length), "the run does not fail: there is nothing to shrink");
+    let plan = with_fewest_faults(plan, |plan| fails(plan, length));
+    let length = shortest(length, |length| fails(&plan, length));
+    (plan, length)
+}
+
+fn with_fewest_faults(mut plan: Plan, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
+    let mut pieces = 2;
+    while !plan.is_empty() {
+        let size = plan.len().div_ceil(pieces);
+        let without = (0..plan.len()).step_by(size).find_map(|from| {
+            let rest = plan.only(|place| !(from..from + size).contains(&place));
+            fails(&rest).then_some(rest)
+        });
+        match without {
+            Some(rest) => {
+                plan = rest;
+                pieces = pieces.saturating_sub(1).max(2);
+            }
+            None if size == 1 => break,
+            None => pieces = (pieces * 2).min(plan.len()),
+        }
+    }
+    plan
+}
+
+/// To a twentieth: it matters less than the faults.
+fn shortest(length: Duration, mut fails: impl FnMut(Duration) -> bool) -> Duration {
+    let (mut passes, mut fails_at) = (Duration::ZERO, length);
+    while fails_at - passes > length / 20 {
+        let middle = passes + (fails_at - passes) / 2;
+        match fails(middle) {
+            true => fails_at = middle,
+            false => passes = middle,
+        }
+    }
+    fails_at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::FaultKind;
+    use crate::node::NodeId;
+
+    #[test]
+    fn two_faults_that_only_fail_together_are_both_kept() {
+        let minute = Duration::from_secs(60);
+        let plan = Plan::draw(5, FaultKind::ALL, 40, minute, [NodeId(0)]);
+        let has = |plan: &Plan, kind| plan.iter().any(|planned| planned.fault.kind == kind);
+        let fails = |plan: &Plan| has(plan, FaultKind::Loss) && has(plan, FaultKind::Crash);
+        assert!(fails(&plan), "this seed draws both");
+        let (least, _) = shrink(plan, minute, |plan, _| fails(plan));
+        assert_eq!(least.len(), 2);
+    }
+
+    #[test]
+    fn what_fails_without_any_fault_has_none_left() {
+        let minute = Duration::from_secs(60);
+        let plan = Plan::draw(5, FaultKind::ALL, 40, minute, [NodeId(0)]);
+        let (least, length) = shrink(plan, minute, |_, _| true);
+        assert_eq!(least.len(), 0);
+        assert!(length <= minute / 10);
+    }
+}
