@@ -1,6 +1,6 @@
 //! A world: nodes, the network between them, and the time in which they live.
 
-use crate::agenda::Happens;
+use crate::agenda::{Happens, Time};
 use crate::backend::{Alarm, NodeWorld};
 use crate::fault::{Fault, Plan};
 use crate::net::{Net, Shared, nanos};
@@ -262,7 +262,7 @@ impl World {
     /// Runs for so long.
     pub fn run_for(&mut self, span: Duration) {
         let until = self.net.borrow().now.saturating_add(nanos(span));
-        while self.net.borrow().agenda.next_at().is_some_and(|at| at <= until) {
+        while self.next_at().is_some_and(|at| at <= until) {
             self.step();
         }
         self.net.borrow_mut().now = until;
@@ -273,7 +273,7 @@ impl World {
     pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
         let until = self.net.borrow().now.saturating_add(nanos(limit));
         while !done(self) {
-            if self.net.borrow().agenda.next_at().is_none_or(|at| at > until) {
+            if self.next_at().is_none_or(|at| at > until) {
                 self.net.borrow_mut().now = until;
                 return done(self);
             }
@@ -285,7 +285,7 @@ impl World {
     /// Runs until nothing is going to happen any more by itself, but not for longer than `limit`. Whether
     /// that has come.
     pub fn run_until_quiet(&mut self, limit: Duration) -> bool {
-        self.run_until(limit, |world| world.net.borrow().agenda.next_at().is_none())
+        self.run_until(limit, |world| world.next_at().is_none())
     }
 
     /// One thing happens. Whether there was anything.
@@ -314,6 +314,12 @@ impl World {
         }
         self.attend_to_alarm();
         true
+    }
+
+    /// When the next thing happens, with what has come from outside since the last one did.
+    pub(crate) fn next_at(&mut self) -> Option<Time> {
+        self.attend_to_alarm();
+        self.net.borrow().agenda.next_at()
     }
 
     /// A node's reactor has a turn.
