@@ -352,6 +352,7 @@ impl Dispatcher {
         match returned {
             Ok(value) => Some(value),
             Err(panic) => {
+                self.context.past.panics += 1;
                 panic.report(who(self), callback);
                 None
             }
