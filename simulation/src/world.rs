@@ -412,6 +412,12 @@ impl World {
         self.net.borrow().connections()
     }
 
+    /// How many callbacks have panicked, of all nodes that are up.
+    pub(crate) fn panics(&mut self) -> u64 {
+        let reactors = self.nodes.iter_mut().filter_map(|node| node.reactor.as_mut());
+        reactors.map(|reactor| reactor.context().statistics().panics).sum()
+    }
+
     pub(crate) fn net(&self) -> &Shared {
         &self.net
     }
