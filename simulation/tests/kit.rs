@@ -82,6 +82,65 @@ fn panic_of<R>(code: impl FnOnce() -> R) -> String {
     text.or_else(|| payload.downcast_ref::<String>().cloned()).expect("with a message")
 }
 
+/// Notes each callback.
+struct Witness(Rc<RefCell<Vec<&'static str>>>);
+
+impl Protocol for Witness {
+    fn connection_made(&mut self, _transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push("connection_made");
+    }
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        self.0.borrow_mut().push("data_received");
+        transport.pause();
+        transport.write(data);
+    }
+    fn eof_noticed(&mut self, _transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push("eof_noticed");
+    }
+    fn eof_received(&mut self, transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push("eof_received");
+        transport.close();
+    }
+    fn pause_writing(&mut self, _transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push("pause_writing");
+    }
+    fn resume_writing(&mut self, _transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push("resume_writing");
+    }
+    fn reading_resumed(&mut self, _transport: &mut Transport<'_>) {
+        self.0.borrow_mut().push("reading_resumed");
+    }
+    fn connection_lost(&mut self, _transport: &mut Transport<'_>, _reason: Reason) {
+        self.0.borrow_mut().push("connection_lost");
+    }
+}
+
+#[test]
+fn a_protocol_under_test_has_all_its_callbacks() {
+    let heard = Rc::new(RefCell::new(Vec::new()));
+    let noted = heard.clone();
+    let mut connection = TestConnection::new(move || Witness(noted.clone()));
+    let id = connection.id();
+    connection.call(|context| context.set_write_buffer_limits(id, 5, 1));
+    connection.stop_reading();
+    connection.feed("long enough");
+    connection.start_reading();
+    connection.feed_eof();
+    connection.call(|context| context.resume(id));
+    let expected = [
+        "connection_made",
+        "data_received",
+        "pause_writing",
+        "resume_writing",
+        "eof_noticed",
+        "reading_resumed",
+        "eof_received",
+        "connection_lost",
+    ];
+    assert_eq!(*heard.borrow(), expected);
+    assert_eq!(connection.callbacks()[1..], expected);
+}
+
 #[test]
 fn what_is_fed_comes_in_one_piece_each_time() {
     let pieces = Rc::new(RefCell::new(Vec::new()));
@@ -198,6 +257,26 @@ fn time_passes_only_when_the_test_says_so() {
     connection.advance(3600 * SECOND);
     assert!(matches!(connection.reason(), Some(Reason::Closed)));
     assert_eq!(connection.call(|context| context.now()), begun + 3660 * SECOND);
+}
+
+#[test]
+fn the_peer_hears_at_its_moment_what_a_long_wait_brings() {
+    let ticking = || {
+        Scene::made(|transport, ()| {
+            fn tick(context: &mut Context, id: Id) {
+                context.write(id, &[b'x'; 300_000]);
+                context.call_later(SECOND, move |context| {
+                    assert_eq!(context.write_buffer_size(id), 0, "the peer reads meanwhile");
+                    tick(context, id);
+                });
+            }
+            let id = transport.id();
+            tick(transport.context(), id);
+        })
+    };
+    let mut connection = TestConnection::new(ticking);
+    connection.advance(10 * SECOND);
+    assert_eq!(connection.take().len(), 11 * 300_000);
 }
 
 #[test]
@@ -375,7 +454,8 @@ fn a_client_and_a_server_talk_and_it_is_taken_down() {
             lines.send_line("drawer");
             lines.send_line("live");
             let id = lines.id();
-            lines.context().call_later(SECOND, move |context| context.write(id, b"bye\r\n"));
+            lines.context().call_later(SECOND / 2, move |context| context.write(id, b"by"));
+            lines.context().call_later(SECOND, move |context| context.write(id, b"e\r\n"));
         }
         fn line_received(&mut self, _lines: &mut LineTransport<'_>, _line: &str) {}
     }
@@ -383,11 +463,11 @@ fn a_client_and_a_server_talk_and_it_is_taken_down() {
     let before = "client: drawer\\nlive\\n\nserver: reward\\nevil\\n\n";
     assert_eq!(pair.transcript().to_string(), before);
     pair.advance(SECOND);
-    let after = "client: bye\\r\\n\nserver: eyb\\n\n";
+    let after = "client: by\nclient: e\\r\\n\nserver: eyb\\n\n";
     assert_eq!(pair.transcript().to_string(), format!("{before}{after}"));
     assert_eq!(pair.transcript().text_of(Side::Client), "drawer\nlive\nbye\r\n");
     let times: Vec<Duration> = pair.transcript().iter().map(|said| said.at).collect();
-    assert_eq!(times, [Duration::ZERO, Duration::ZERO, SECOND, SECOND]);
+    assert_eq!(times, [Duration::ZERO, Duration::ZERO, SECOND / 2, SECOND, SECOND]);
     assert_eq!(pair.now(), SECOND);
     assert!(matches!(pair.reason(Side::Server), Some(Reason::Closed)));
     assert!(matches!(pair.reason(Side::Client), Some(Reason::ClosedByPeer)));

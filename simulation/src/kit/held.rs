@@ -36,43 +36,35 @@ impl Held {
         }
     }
 
-    /// Says and hears what can be said and heard now. Whether there was anything.
-    pub(super) fn pump(&mut self) -> bool {
-        let said = self.say();
-        self.hear() || said
+    /// Says and hears what can be said and heard now.
+    pub(super) fn pump(&mut self) {
+        self.say();
+        self.hear();
     }
 
-    fn say(&mut self) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
-        let mut said = false;
+    fn say(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
         while !self.outgoing.is_empty() {
             let (front, back) = self.outgoing.as_slices();
             match stream.write(&[IoSlice::new(front), IoSlice::new(back)]) {
-                Ok(count) => {
-                    self.outgoing.drain(..count);
-                    said = true;
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return said,
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(_) => self.outgoing.clear(), // Nobody is there to hear it.
             }
         }
         if std::mem::take(&mut self.ends) {
             // Where the other one is gone there is nothing to end.
             let _ = stream.shutdown_write();
-            said = true;
         }
-        said
     }
 
-    fn hear(&mut self) -> bool {
-        let Some(stream) = &mut self.stream else { return false };
+    fn hear(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
         if self.has_ended || self.was_reset {
             // What there is to hear yet is that it was reset after all.
-            let reset = matches!(stream.take_error(), Ok(Some(_)));
-            self.was_reset |= reset;
-            return reset;
+            self.was_reset |= matches!(stream.take_error(), Ok(Some(_)));
+            return;
         }
-        let before = self.taken.len();
         let mut buffer = [0; READ_SIZE];
         loop {
             match stream.read(&mut buffer) {
@@ -84,7 +76,7 @@ impl Held {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(_) => self.was_reset = true,
             }
-            return self.taken.len() > before || self.has_ended || self.was_reset;
+            return;
         }
     }
 

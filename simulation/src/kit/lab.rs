@@ -40,17 +40,14 @@ impl Lab {
     pub(super) fn settle(&mut self) {
         let now = self.time();
         let mut left = MOST_AT_ONCE;
-        let mut is_busy = true;
-        while is_busy {
-            is_busy = false;
-            for end in &mut self.ends {
-                is_busy |= end.pump();
-            }
-            while self.world.next_at().is_some_and(|at| at <= now) {
+        self.ends.iter_mut().for_each(Held::pump);
+        while self.is_due(now) {
+            while self.is_due(now) {
                 assert!(left > 0, "it never comes to rest, and the clock stands still meanwhile");
                 left -= 1;
-                is_busy |= self.world.step();
+                self.world.step();
             }
+            self.ends.iter_mut().for_each(Held::pump);
         }
         self.pass_panics_on();
     }
@@ -72,6 +69,10 @@ impl Lab {
         let result = call(reactor.context());
         self.settle();
         result
+    }
+
+    fn is_due(&mut self, now: Time) -> bool {
+        self.world.next_at().is_some_and(|at| at <= now)
     }
 
     fn time(&self) -> Time {
