@@ -225,7 +225,7 @@
 //! puts the end off.
 //!
 //! ```
-//! use ropewalk::{Protocol, Reactor, Reason, TimerId, Transport};
+//! use ropewalk::{Protocol, Reason, TimerId, Transport};
 //! use std::time::Duration;
 //!
 //! struct Impatient {
@@ -257,21 +257,72 @@
 //!     }
 //! }
 //!
-//! // A test: a real client, in a thread, against a reactor on a port of the system's choice, which is
-//! // turned until the client is done. Should the client panic, the test fails where it is joined.
-//! let mut reactor = Reactor::new()?;
-//! let patience = Duration::from_millis(10);
-//! let port = reactor.listen_tcp("127.0.0.1:0", move || Impatient { patience, timer: None })?;
-//! let address = port.address().clone();
-//! let client = std::thread::spawn(move || {
-//!     let mut client = std::net::TcpStream::connect(address).unwrap();
-//!     std::io::read_to_string(&mut client).unwrap()
-//! });
-//! while !client.is_finished() {
-//!     reactor.turn(Some(patience))?;
+//! // A test, in which the test is the client and moves the clock.
+//! use ropewalk_simulation::kit::TestConnection;
+//!
+//! let patience = Duration::from_secs(1);
+//! let mut client = TestConnection::new(move || Impatient { patience, timer: None });
+//! client.advance(Duration::from_millis(900));
+//! client.feed("wait a moment");
+//! client.advance(Duration::from_millis(999));
+//! assert!(client.reason().is_none());
+//! client.advance(Duration::from_millis(1));
+//! assert_eq!(client.take_text(), "Too slow.\r\n");
+//! assert!(matches!(client.reason(), Some(Reason::Closed)));
+//! ```
+//!
+//! That is the testing kit of the crate `ropewalk-simulation`, a dev-dependency. Nothing waits in it: a
+//! second is over when the test says so, and the protocol cannot tell. `feed` is what the peer says,
+//! `take_text` what it has heard; it can also end its side, reset the connection, or read no more. A panic
+//! in a callback fails the test, so protocols may hold assertions of their own.
+//!
+//! The network delivers bytes in whatever pieces it likes, and a protocol that was only fed whole lines
+//! has not been tested. `assert_same_for_every_split` tries them all. And two of your own, a client and a
+//! server, talk to each other in a `TestPair`, which takes down what they say:
+//!
+//! ```
+//! use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
+//! use ropewalk_simulation::kit::{TestConnection, TestPair, assert_same_for_every_split};
+//!
+//! /// Counts down from the number that it hears, and goes at zero.
+//! struct Countdown;
+//!
+//! impl LineHandler for Countdown {
+//!     type Line = str;
+//!
+//!     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
+//!         match line.parse::<u32>() {
+//!             Ok(0) | Err(_) => lines.close(),
+//!             Ok(number) => lines.send_line((number - 1).to_string()),
+//!         }
+//!     }
 //! }
-//! assert_eq!(client.join().unwrap(), "Too slow.\r\n");
-//! # Ok::<(), ropewalk::Error>(())
+//!
+//! let answer = assert_same_for_every_split(b"10\r\n3\r\nliftoff\r\n7\r\n", |split| {
+//!     let mut client = TestConnection::new(|| LineReceiver::new(Countdown));
+//!     client.feed_in(split);
+//!     (client.take_text(), client.has_ended())
+//! });
+//! assert_eq!(answer, ("9\n2\n".to_owned(), true));
+//!
+//! /// Begins with two.
+//! struct Starter;
+//!
+//! impl LineHandler for Starter {
+//!     type Line = str;
+//!
+//!     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
+//!         lines.send_line("2");
+//!     }
+//!
+//!     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
+//!         Countdown.line_received(lines, line);
+//!     }
+//! }
+//!
+//! let pair = TestPair::new(|| LineReceiver::new(Countdown), || LineReceiver::new(Starter));
+//! let said = "client: 2\\n\nserver: 1\\n\nclient: 0\\n\n";
+//! assert_eq!(pair.transcript().to_string(), said);
 //! ```
 //!
 //! # 7. More processors

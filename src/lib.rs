@@ -40,8 +40,10 @@
 //! | use more than one processor | [`ReactorGroup`] |
 //! | have a thread answer | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
+//! | test a protocol | [step 6](guide#6-time-and-a-test) of the guide |
 //!
-//! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`.
+//! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`; a testing kit is
+//! in `ropewalk-simulation`.
 //!
 //! # Logging
 //!

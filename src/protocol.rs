@@ -38,6 +38,11 @@ use std::any::type_name;
 /// [set](crate::Reactor::set_slow_callback_duration)) is warned of. Let a thread do long work, and
 /// answer through a [`Handle`](crate::Handle).
 ///
+/// # Testing
+///
+/// With the testing kit of the crate `ropewalk-simulation` a test takes a few lines, and neither sockets
+/// nor sleeping: see the [guide](crate::guide#6-time-and-a-test).
+///
 /// ```
 /// use ropewalk::{Protocol, Transport};
 ///
@@ -48,6 +53,10 @@ use std::any::type_name;
 ///         transport.write(data);
 ///     }
 /// }
+///
+/// let mut connection = ropewalk_simulation::kit::TestConnection::new(|| Echo);
+/// connection.feed("hello");
+/// assert_eq!(connection.take_text(), "hello");
 /// ```
 #[allow(unused_variables)] // The names are the documentation.
 pub trait Protocol: 'static {

@@ -219,6 +219,7 @@ impl Reactor {
     /// ```
     #[doc(alias = "uv_backend_timeout")]
     pub fn timeout(&mut self) -> Option<Duration> {
+        self.dispatcher.set_clock();
         let left = self.patience_left();
         self.dispatcher.wait_limit(left)
     }

@@ -212,6 +212,7 @@ fn a_panic_in_a_timer_or_a_call_costs_only_itself() {
     client.write_all(b"unharmed").unwrap();
     assert_eq!(read_turning(&mut reactor, &client, 8), b"unharmed");
     turn_until(&mut reactor, "all fired", |_| fired.get() == 3);
+    assert_eq!(reactor.context().statistics().panics, 9);
     handle.call(|_| panic!("the call's own panic")).unwrap();
     drop(reactor);
     assert!(handle.call(|_| {}).is_err());

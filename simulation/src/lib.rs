@@ -10,6 +10,7 @@
 //!
 //! | You want to | see |
 //! |---|---|
+//! | test one protocol, or a client with a server | the testing [`kit`] |
 //! | play a system, many nodes of it | [`World`] |
 //! | have things go wrong | [`Plan`], [`FaultKind`] |
 //! | see what happened | [`World::on_record`], [`Record`] |
@@ -36,11 +37,13 @@
 //! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
 //! | `random.rs` | chance, from a seed |
+//! | `kit/` | the testing kit: `lab.rs` (a world in which nothing takes time), `held.rs` (the test's end), `watched.rs` (what the protocols are told), `connection.rs`, `server.rs`, `pair.rs`, `split.rs` |
 
 mod agenda;
 mod backend;
 mod explore;
 mod fault;
+pub mod kit;
 mod net;
 mod node;
 mod random;

@@ -1,6 +1,6 @@
 //! A world: nodes, the network between them, and the time in which they live.
 
-use crate::agenda::Happens;
+use crate::agenda::{Happens, Time};
 use crate::backend::{Alarm, NodeWorld};
 use crate::fault::{Fault, Plan};
 use crate::net::{Net, Shared, nanos};
@@ -267,7 +267,7 @@ impl World {
     /// Runs for so long.
     pub fn run_for(&mut self, span: Duration) {
         let until = self.net.borrow().now.saturating_add(nanos(span));
-        while self.net.borrow().agenda.next_at().is_some_and(|at| at <= until) {
+        while self.next_at().is_some_and(|at| at <= until) {
             self.step();
         }
         self.net.borrow_mut().now = until;
@@ -278,7 +278,7 @@ impl World {
     pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
         let until = self.net.borrow().now.saturating_add(nanos(limit));
         while !done(self) {
-            if self.net.borrow().agenda.next_at().is_none_or(|at| at > until) {
+            if self.next_at().is_none_or(|at| at > until) {
                 self.net.borrow_mut().now = until;
                 return done(self);
             }
@@ -290,7 +290,7 @@ impl World {
     /// Runs until nothing is going to happen any more by itself, but not for longer than `limit`. Whether
     /// that has come.
     pub fn run_until_quiet(&mut self, limit: Duration) -> bool {
-        self.run_until(limit, |world| world.net.borrow().agenda.next_at().is_none())
+        self.run_until(limit, |world| world.next_at().is_none())
     }
 
     /// One thing happens. Whether there was anything.
@@ -319,6 +319,12 @@ impl World {
         }
         self.attend_to_alarm();
         true
+    }
+
+    /// When the next thing happens, with what has come from outside since the last one did.
+    pub(crate) fn next_at(&mut self) -> Option<Time> {
+        self.attend_to_alarm();
+        self.net.borrow().agenda.next_at()
     }
 
     /// A node's reactor has a turn.
@@ -409,6 +415,12 @@ impl World {
     /// How many connections there are in the network, with those of which something is still on its way.
     pub fn connections(&self) -> usize {
         self.net.borrow().connections()
+    }
+
+    /// How many callbacks have panicked, of all nodes that are up.
+    pub(crate) fn panics(&mut self) -> u64 {
+        let reactors = self.nodes.iter_mut().filter_map(|node| node.reactor.as_mut());
+        reactors.map(|reactor| reactor.context().statistics().panics).sum()
     }
 
     pub(crate) fn net(&self) -> &Shared {

@@ -96,7 +96,8 @@ impl Dispatcher {
         self.set_clock();
     }
 
-    fn set_clock(&mut self) {
+    /// Reads the clock.
+    pub(crate) fn set_clock(&mut self) {
         let now = self.context.refresh();
         self.watch.start(now);
         self.mark = self.context.timer_mark();
@@ -352,6 +353,7 @@ impl Dispatcher {
         match returned {
             Ok(value) => Some(value),
             Err(panic) => {
+                self.context.past.panics += 1;
                 panic.report(who(self), callback);
                 None
             }

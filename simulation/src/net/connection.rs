@@ -13,7 +13,7 @@ use std::io;
 use super::{Net, event};
 
 /// How much a socket holds, of what it has not sent, and of what was not read: about what Linux begins with.
-const BUFFER: usize = 128 * 1024;
+pub(super) const BUFFER: usize = 128 * 1024;
 
 /// For how long what was sent is sent again before the peer is given up (tcp(7), `tcp_retries2`).
 const GIVE_UP: Time = 924_600_000_000;

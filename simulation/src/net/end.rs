@@ -16,9 +16,9 @@ const AGAIN: Time = 1_000_000;
 /// A connection, or one in the making.
 #[derive(Debug)]
 pub(crate) struct SimulatedStream {
-    net: Shared,
-    key: Key,
-    side: u8,
+    pub(super) net: Shared,
+    pub(super) key: Key,
+    pub(super) side: u8,
 }
 
 impl SimulatedStream {

@@ -36,8 +36,8 @@ impl Listener {
 /// A socket that listens.
 #[derive(Debug)]
 pub(crate) struct SimulatedListener {
-    net: Shared,
-    key: Key,
+    pub(super) net: Shared,
+    pub(super) key: Key,
 }
 
 impl SimulatedListener {
@@ -170,7 +170,7 @@ impl Net {
         event(listener.id, Happening { readable: true, ..Happening::default() })
     }
 
-    fn accept(&mut self, key: Key) -> io::Result<(Key, Address)> {
+    pub(super) fn accept(&mut self, key: Key) -> io::Result<(Key, Address)> {
         self.charge_call();
         let Some(listener) = self.listener(key) else {
             return Err(ErrorKind::InvalidInput.into());

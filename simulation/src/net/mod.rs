@@ -3,6 +3,7 @@
 mod connection;
 mod datagram;
 mod end;
+mod held;
 mod listener;
 mod travel;
 
@@ -59,6 +60,8 @@ pub(crate) struct Net {
     /// By number, so that each can be taken back.
     pub(crate) cuts: BTreeMap<u32, Cut>,
     pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
+    /// Addresses that nodes have beside their own.
+    pub(crate) addresses: BTreeMap<IpAddr, NodeId>,
 
     connections: Slab<Connection>,
     listeners: Slab<Listener>,
@@ -82,6 +85,7 @@ impl Net {
             links: BTreeMap::new(),
             cuts: BTreeMap::new(),
             names: BTreeMap::new(),
+            addresses: BTreeMap::new(),
             connections: Slab::new(),
             listeners: Slab::new(),
             datagrams: Slab::new(),
@@ -112,6 +116,9 @@ impl Net {
     pub(crate) fn node_of(&self, from: NodeId, ip: IpAddr) -> Option<NodeId> {
         if self.host(from).has(ip) || ip.is_unspecified() {
             return Some(from);
+        }
+        if let Some(node) = self.addresses.get(&ip) {
+            return Some(*node);
         }
         let number = match ip {
             IpAddr::V4(ip) if ip.octets()[0] == 10 => u32::from(ip) & 0xff_ffff,

@@ -1,0 +1,352 @@
+//! One connection under test, whose other end the test holds.
+
+use crate::kit::TestServer;
+use crate::kit::held::Held;
+use crate::kit::lab::Lab;
+use crate::kit::watched::{Seen, WatchedFactory, copy_of};
+use crate::net::SimulatedListener;
+use crate::{NodeId, World};
+use ropewalk::{Address, Context, Factory, Id, Reason, ToAddress};
+use std::cell::{RefCell, RefMut};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Where a client connects to if it does not matter: an address for documentation (RFC 5737).
+const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
+
+/// A connection under test: a protocol, with the test as its peer.
+///
+/// What the test says is [fed](Self::feed), what the protocol wrote is [taken](Self::take); the clock is
+/// [moved](Self::advance).
+///
+/// ```
+/// use ropewalk::{Protocol, Reason, Transport};
+/// use ropewalk_simulation::kit::TestConnection;
+/// use std::time::Duration;
+///
+/// /// Gives everyone a minute.
+/// struct Minute;
+///
+/// impl Protocol for Minute {
+///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+///         let id = transport.id();
+///         transport.context().call_later(Duration::from_secs(60), move |context| {
+///             context.write(id, b"Time is up.\r\n");
+///             context.close(id);
+///         });
+///     }
+///
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// }
+///
+/// let mut connection = TestConnection::new(|| Minute);
+/// connection.advance(Duration::from_secs(59));
+/// assert!(connection.reason().is_none());
+/// connection.advance(Duration::from_secs(1));
+/// assert_eq!(connection.take_text(), "Time is up.\r\n");
+/// assert!(matches!(connection.reason(), Some(Reason::Closed)));
+/// ```
+///
+/// # Panics
+///
+/// All that lets something happen panics if a callback, a timer or a call does so meanwhile: see the
+/// [module](crate::kit).
+#[derive(Debug)]
+#[doc(alias = "StringTransport")]
+#[doc(alias = "EmbeddedChannel")]
+#[doc(alias = "Clock")]
+pub struct TestConnection {
+    lab: Rc<RefCell<Lab>>,
+    node: NodeId,
+    /// Which of the lab's ends is the test's.
+    end: usize,
+    seen: Rc<RefCell<Seen>>,
+}
+
+impl TestConnection {
+    /// The connection of a client with a server: `factory` is asked for its protocol, as by
+    /// [`listen_tcp`](Context::listen_tcp). The test is the client.
+    ///
+    /// For several clients of one factory, or a client's address of your choice, there is [`TestServer`].
+    pub fn new(factory: impl Factory) -> Self {
+        TestServer::new(factory).connect()
+    }
+
+    /// The connection of a client with a server: `factory` is asked for its protocol, as by
+    /// [`connect_tcp`](Context::connect_tcp). The test is the server.
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    /// use ropewalk_simulation::kit::TestConnection;
+    ///
+    /// struct Caller;
+    ///
+    /// impl Protocol for Caller {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.write(b"hello, server\r\n");
+    ///     }
+    ///
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// }
+    ///
+    /// let mut connection = TestConnection::connecting(|| Caller);
+    /// assert_eq!(connection.take_text(), "hello, server\r\n");
+    /// ```
+    pub fn connecting(factory: impl Factory) -> Self {
+        Self::connecting_to(SERVER, factory)
+    }
+
+    /// [`connecting`](Self::connecting), to a server at this address.
+    ///
+    /// # Panics
+    ///
+    /// If it is not an IP address and a port, in digits; or if a callback panics.
+    pub fn connecting_to(address: impl ToAddress, factory: impl Factory) -> Self {
+        let address = address.to_address().ok().and_then(|address| address.socket_addr());
+        let address = address.expect("an IP address and a port, in digits");
+        let mut lab = Lab::new();
+        let node = lab.world.add_node("tested", |_| Ok(()));
+        let mut host = lab.world.add_node("peer", |_| Ok(()));
+        if address.ip().is_loopback() {
+            host = node; // Nobody else has that address.
+        } else {
+            lab.world.net().borrow_mut().addresses.insert(address.ip(), host);
+        }
+        let any: IpAddr = match address {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let any = Address::from(SocketAddr::new(any, address.port()));
+        let listener = SimulatedListener::listen(lab.world.net(), host, &any, 1);
+        let listener = listener.expect("a world that was just made has the port free");
+        let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
+        let begun = lab.call(node, |context| context.connect_tcp(address, factory).map(drop));
+        begun.expect("an address in digits can be tried");
+        let end = lab.hold(listener.accept_held().expect("it has knocked"));
+        lab.settle();
+        let seen = built.borrow().last().cloned().expect("the factory is asked");
+        Self::of(Rc::new(RefCell::new(lab)), node, end, seen)
+    }
+
+    pub(super) fn of(
+        lab: Rc<RefCell<Lab>>,
+        node: NodeId,
+        end: usize,
+        seen: Rc<RefCell<Seen>>,
+    ) -> Self {
+        Self { lab, node, end, seen }
+    }
+
+    /// The peer sends `data`: in one piece, up to 64 KiB. If the protocol has paused reading, it waits; if
+    /// the connection is over, it is lost.
+    #[doc(alias = "dataReceived")]
+    #[doc(alias = "writeInbound")]
+    pub fn feed(&mut self, data: impl AsRef<[u8]>) {
+        self.do_as_peer(|end| end.outgoing.extend(data.as_ref()));
+    }
+
+    /// The peer sends these pieces, one after the other: see [`Split`](crate::kit::Split).
+    ///
+    /// ```
+    /// # use ropewalk_protocols::Echo;
+    /// # use ropewalk_simulation::kit::TestConnection;
+    /// let mut connection = TestConnection::new(|| Echo);
+    /// connection.feed_in(["he", "l", "lo"]);
+    /// assert_eq!(connection.take_text(), "hello");
+    /// ```
+    pub fn feed_in(&mut self, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) {
+        for piece in pieces {
+            self.feed(piece);
+        }
+    }
+
+    /// The peer ends its side, and goes on reading.
+    pub fn feed_eof(&mut self) {
+        self.do_as_peer(|end| end.ends = true);
+    }
+
+    /// The peer resets the connection.
+    pub fn reset(&mut self) {
+        self.do_as_peer(|end| end.close(true));
+    }
+
+    /// The peer's program closes the connection: its side ends, and it reads no more. What is written to it
+    /// after that is answered by a reset.
+    pub fn hang_up(&mut self) {
+        self.do_as_peer(|end| end.close(false));
+    }
+
+    /// The peer reads no more, and all buffers on the way to it are full: what is written from now on
+    /// waits in the reactor.
+    ///
+    /// ```
+    /// # use ropewalk_protocols::Echo;
+    /// # use ropewalk_simulation::kit::TestConnection;
+    /// let mut connection = TestConnection::new(|| Echo);
+    /// connection.stop_reading();
+    /// connection.feed([b'x'; 65_536]);
+    /// connection.feed("x");
+    /// assert_eq!(connection.callbacks().last(), Some(&"pause_writing"));
+    /// assert!(connection.is_paused()); // It reads no more from one who does not read.
+    /// connection.start_reading();
+    /// assert_eq!(connection.take().len(), 65_537);
+    /// assert!(!connection.is_paused());
+    /// ```
+    pub fn stop_reading(&mut self) {
+        self.do_as_peer(|end| end.set_taking(false));
+    }
+
+    /// The peer reads again, after [`stop_reading`](Self::stop_reading).
+    pub fn start_reading(&mut self) {
+        self.do_as_peer(|end| end.set_taking(true));
+    }
+
+    /// What the protocol wrote and the peer has read, since it was last taken.
+    #[doc(alias = "value")]
+    #[doc(alias = "readOutbound")]
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.held().taken)
+    }
+
+    /// [`take`](Self::take), as text.
+    ///
+    /// # Panics
+    ///
+    /// If it is not UTF-8.
+    pub fn take_text(&mut self) -> String {
+        text(self.take())
+    }
+
+    /// What the next [`take`](Self::take) is going to bring, and still does after this.
+    pub fn peek(&self) -> Vec<u8> {
+        self.held().taken.clone()
+    }
+
+    /// [`peek`](Self::peek), as text.
+    ///
+    /// # Panics
+    ///
+    /// If it is not UTF-8.
+    pub fn peek_text(&self) -> String {
+        text(self.peek())
+    }
+
+    /// Whether the protocol has ended its side, by `write_eof` or `close`, and the peer has read all
+    /// that came before.
+    pub fn has_ended(&self) -> bool {
+        self.held().has_ended
+    }
+
+    /// Whether the peer was sent a reset: the protocol has aborted, or has closed with something unread.
+    pub fn was_reset(&self) -> bool {
+        self.held().was_reset
+    }
+
+    /// Whether the factory would have no protocol for this peer, and the connection was closed.
+    pub fn was_refused(&self) -> bool {
+        self.seen.borrow().id.is_none()
+    }
+
+    /// Why the connection ended, as the protocol was told; `None` as long as it has not been.
+    #[doc(alias = "disconnecting")]
+    pub fn reason(&self) -> Option<Reason> {
+        self.seen.borrow().reason.as_ref().map(copy_of)
+    }
+
+    /// The names of the callbacks that were made so far, in order, beginning with the factory's `build`.
+    pub fn callbacks(&self) -> Vec<&'static str> {
+        self.seen.borrow().callbacks.clone()
+    }
+
+    /// Lets time pass: what is due meanwhile happens at its moment.
+    ///
+    /// Nothing else moves the clock that the protocol sees, [`Context::now`].
+    pub fn advance(&mut self, span: Duration) {
+        self.lab.borrow_mut().advance(span);
+    }
+
+    /// Lets everything be done that is to be done now. It only needs to be asked for after something that
+    /// did not go through this connection: a [`Handle`](ropewalk::Handle)'s call, say.
+    pub fn settle(&mut self) {
+        self.lab.borrow_mut().settle();
+    }
+
+    /// Asks something of the reactor on which the protocol lives, or has it do something.
+    ///
+    /// ```
+    /// # use ropewalk_protocols::Echo;
+    /// # use ropewalk_simulation::kit::TestConnection;
+    /// let mut connection = TestConnection::new(|| Echo);
+    /// let id = connection.id();
+    /// connection.call(|context| context.write(id, b"from elsewhere"));
+    /// assert_eq!(connection.take_text(), "from elsewhere");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the reactor has been [stopped](Context::stop); or if a callback panics.
+    pub fn call<R>(&mut self, call: impl FnOnce(&mut Context) -> R) -> R {
+        self.lab.borrow_mut().call(self.node, call)
+    }
+
+    /// The name of the connection in the reactor on which the protocol lives.
+    ///
+    /// # Panics
+    ///
+    /// If it [was refused](Self::was_refused), and never had one.
+    pub fn id(&self) -> Id {
+        self.seen.borrow().id.expect("a connection that was not refused")
+    }
+
+    /// Whether the protocol has [paused](ropewalk::Transport::pause) reading.
+    ///
+    /// # Panics
+    ///
+    /// As [`call`](Self::call).
+    pub fn is_paused(&mut self) -> bool {
+        let id = self.id();
+        self.call(|context| context.is_paused(id))
+    }
+
+    /// The world in which the connection is, for what else a test may want: other nodes for the protocol to
+    /// connect to, latency, faults, a trace. Its node 0 is the protocol's, node 1 the peer's.
+    ///
+    /// ```
+    /// # use ropewalk_protocols::Echo;
+    /// # use ropewalk_simulation::kit::TestConnection;
+    /// let mut connection = TestConnection::new(|| Echo);
+    /// connection.with_world(|world| {
+    ///     world.on_record(|record| println!("{record}"));
+    ///     world.add_node("backend", |reactor| reactor.listen_tcp("[::]:7", || Echo).map(drop));
+    /// });
+    /// ```
+    pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
+        let mut lab = self.lab.borrow_mut();
+        let result = call(&mut lab.world);
+        lab.settle();
+        result
+    }
+
+    fn do_as_peer(&mut self, act: impl FnOnce(&mut Held)) {
+        act(&mut self.held());
+        self.settle();
+    }
+
+    fn held(&self) -> RefMut<'_, Held> {
+        RefMut::map(self.lab.borrow_mut(), |lab| &mut lab.ends[self.end])
+    }
+}
+
+/// The peer is gone.
+impl Drop for TestConnection {
+    fn drop(&mut self) {
+        self.held().close(false);
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        panic!("what was written is not UTF-8: \"{}\"", error.as_bytes().escape_ascii())
+    })
+}

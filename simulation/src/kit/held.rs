@@ -1,0 +1,99 @@
+//! The test's end of a connection.
+
+use crate::net::SimulatedStream;
+use ropewalk::backend::{SocketBackend, StreamBackend};
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice};
+
+/// How much is read at once: answers in tests are short.
+const READ_SIZE: usize = 4096;
+
+/// An end that says what it is told to say, as soon as there is room, and takes in all that comes.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// None, once it was closed.
+    stream: Option<SimulatedStream>,
+    /// What is still to be said: the other one may have paused.
+    pub(super) outgoing: VecDeque<u8>,
+    /// Whether the end of this side is to follow.
+    pub(super) ends: bool,
+    /// What has come.
+    pub(super) taken: Vec<u8>,
+    /// The other side has ended.
+    pub(super) has_ended: bool,
+    pub(super) was_reset: bool,
+}
+
+impl Held {
+    pub(super) fn new(stream: SimulatedStream) -> Self {
+        Self {
+            stream: Some(stream),
+            outgoing: VecDeque::new(),
+            ends: false,
+            taken: Vec::new(),
+            has_ended: false,
+            was_reset: false,
+        }
+    }
+
+    /// Says and hears what can be said and heard now.
+    pub(super) fn pump(&mut self) {
+        self.say();
+        self.hear();
+    }
+
+    fn say(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        while !self.outgoing.is_empty() {
+            let (front, back) = self.outgoing.as_slices();
+            match stream.write(&[IoSlice::new(front), IoSlice::new(back)]) {
+                Ok(count) => drop(self.outgoing.drain(..count)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => self.outgoing.clear(), // Nobody is there to hear it.
+            }
+        }
+        if std::mem::take(&mut self.ends) {
+            // Where the other one is gone there is nothing to end.
+            let _ = stream.shutdown_write();
+        }
+    }
+
+    fn hear(&mut self) {
+        let Some(stream) = &mut self.stream else { return };
+        if self.has_ended || self.was_reset {
+            // What there is to hear yet is that it was reset after all.
+            self.was_reset |= matches!(stream.take_error(), Ok(Some(_)));
+            return;
+        }
+        let mut buffer = [0; READ_SIZE];
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => self.has_ended = true,
+                Ok(count) => {
+                    self.taken.extend(&buffer[..count]);
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(_) => self.was_reset = true,
+            }
+            return;
+        }
+    }
+
+    /// From now on it takes in nothing, or all again.
+    pub(super) fn set_taking(&self, takes: bool) {
+        if let Some(stream) = &self.stream {
+            stream.set_taking(takes);
+        }
+    }
+
+    /// Closes it: with a reset, or as a program does that is done.
+    pub(super) fn close(&mut self, resets: bool) {
+        self.outgoing.clear();
+        if let Some(stream) = self.stream.take()
+            && resets
+        {
+            stream.reset_on_close();
+        }
+    }
+}

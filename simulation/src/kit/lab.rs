@@ -1,0 +1,92 @@
+//! The world of a test: nothing takes time in it, and each thing that is done comes to rest.
+
+use crate::agenda::Time;
+use crate::kit::held::Held;
+use crate::kit::watched::Panic;
+use crate::net::{SimulatedStream, nanos};
+use crate::{Costs, Link, NodeId, World};
+use ropewalk::Context;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+/// How many things may happen at one moment. An echo of megabytes needs some hundreds; whoever needs a
+/// hundred thousand calls himself again and again.
+const MOST_AT_ONCE: u32 = 100_000;
+
+#[derive(Debug)]
+pub(super) struct Lab {
+    pub(super) world: World,
+    /// The ends that the test holds.
+    pub(super) ends: Vec<Held>,
+    /// What a callback that is watched has panicked with.
+    pub(super) panic: Panic,
+    /// How many panics the test knows of.
+    panics: u64,
+}
+
+impl Lab {
+    pub(super) fn new() -> Self {
+        let world = World::new(0).link(Link::INSTANT).costs(Costs::NONE);
+        Self { world, ends: Vec::new(), panic: Panic::default(), panics: 0 }
+    }
+
+    /// The test holds one more end. Its number.
+    pub(super) fn hold(&mut self, stream: SimulatedStream) -> usize {
+        self.ends.push(Held::new(stream));
+        self.ends.len() - 1
+    }
+
+    /// All that is to be done at this moment is done.
+    pub(super) fn settle(&mut self) {
+        let now = self.time();
+        let mut left = MOST_AT_ONCE;
+        self.ends.iter_mut().for_each(Held::pump);
+        while self.is_due(now) {
+            while self.is_due(now) {
+                assert!(left > 0, "it never comes to rest, and the clock stands still meanwhile");
+                left -= 1;
+                self.world.step();
+            }
+            self.ends.iter_mut().for_each(Held::pump);
+        }
+        self.pass_panics_on();
+    }
+
+    /// Time passes, and all that is to be done meanwhile is done at its moment.
+    pub(super) fn advance(&mut self, span: Duration) {
+        let until = self.time().saturating_add(nanos(span));
+        self.settle();
+        while let Some(at) = self.world.next_at().filter(|at| *at <= until) {
+            self.world.net().borrow_mut().now = at;
+            self.settle();
+        }
+        self.world.net().borrow_mut().now = until;
+    }
+
+    /// Asks something of a node's reactor, or has it do something.
+    pub(super) fn call<R>(&mut self, node: NodeId, call: impl FnOnce(&mut Context) -> R) -> R {
+        let reactor = self.world.reactor(node).expect("the reactor has been stopped");
+        let result = call(reactor.context());
+        self.settle();
+        result
+    }
+
+    fn is_due(&mut self, now: Time) -> bool {
+        self.world.next_at().is_some_and(|at| at <= now)
+    }
+
+    fn time(&self) -> Time {
+        self.world.net().borrow().now
+    }
+
+    /// A panic that the reactor has caught goes on here.
+    fn pass_panics_on(&mut self) {
+        let panics = self.world.panics();
+        let known = std::mem::replace(&mut self.panics, panics);
+        let panic = self.panic.borrow_mut().take();
+        if let Some(panic) = panic {
+            resume_unwind(panic);
+        }
+        assert!(panics <= known, "a timer or a call has panicked: its message stands above");
+    }
+}

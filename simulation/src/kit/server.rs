@@ -1,0 +1,106 @@
+//! A factory under test, and its clients.
+
+use crate::NodeId;
+use crate::kit::TestConnection;
+use crate::kit::lab::Lab;
+use crate::kit::watched::{Built, WatchedFactory};
+use crate::net::SimulatedStream;
+use ropewalk::{Address, Factory, ToAddress};
+use std::cell::RefCell;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+
+/// Where the factory listens: on a port that examples use.
+const PORT: u16 = 7000;
+
+/// The address of the first client; the others have the ports behind it. One that belongs to nobody, being
+/// for documentation (RFC 5737).
+const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 50_000);
+
+/// A server under test: a factory that listens, and to which the test connects as any number of clients.
+///
+/// For a protocol that has to do with its own peer only there is [`TestConnection::new`].
+///
+/// ```
+/// use ropewalk_protocols::chat::Chat;
+/// use ropewalk_simulation::kit::TestServer;
+///
+/// let mut server = TestServer::new(Chat::new().factory());
+/// let (mut anna, mut ben) = (server.connect(), server.connect());
+/// anna.feed("anna\n");
+/// ben.feed("ben\n");
+/// anna.take();
+/// ben.feed("hello\n");
+/// assert_eq!(anna.take_text(), "<ben> hello\n");
+/// ```
+#[derive(Debug)]
+pub struct TestServer {
+    lab: Rc<RefCell<Lab>>,
+    node: NodeId,
+    built: Built,
+    clients: u16,
+}
+
+impl TestServer {
+    /// A server whose protocols `factory` makes, in a world of its own.
+    pub fn new(factory: impl Factory) -> Self {
+        let mut lab = Lab::new();
+        let node = lab.world.add_node("tested", |_| Ok(()));
+        lab.world.add_node("peer", |_| Ok(()));
+        let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
+        let listens = lab.call(node, |context| context.listen_tcp(("::", PORT), factory));
+        listens.expect("a world that was just made has the port free");
+        Self { lab: Rc::new(RefCell::new(lab)), node, built, clients: 0 }
+    }
+
+    /// One more client connects.
+    ///
+    /// # Panics
+    ///
+    /// If a callback does: see the [module](crate::kit).
+    pub fn connect(&mut self) -> TestConnection {
+        self.connect_from((CLIENT.0, CLIENT.1.wrapping_add(self.clients)))
+    }
+
+    /// One more client connects, from this address: of IPv4, IPv6, or a Unix socket.
+    ///
+    /// ```
+    /// use ropewalk::{Address, Factory, Protocol};
+    /// use ropewalk_protocols::Echo;
+    /// use ropewalk_simulation::kit::TestServer;
+    ///
+    /// struct LocalEcho;
+    ///
+    /// impl Factory for LocalEcho {
+    ///     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
+    ///         peer.ip()?.is_loopback().then(|| Box::new(Echo) as Box<dyn Protocol>)
+    ///     }
+    /// }
+    ///
+    /// let mut server = TestServer::new(LocalEcho);
+    /// assert!(server.connect_from("203.0.113.9:50000").was_refused());
+    /// assert!(!server.connect_from("127.0.0.1:50000").was_refused());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is no address in digits, if the server listens no more, or if a callback panics.
+    pub fn connect_from(&mut self, address: impl ToAddress) -> TestConnection {
+        let peer = address.to_address().expect("the address of a client");
+        self.clients = self.clients.wrapping_add(1);
+        let mut lab = self.lab.borrow_mut();
+        let host = lab.world.nodes().nth(1).expect("the node that was added second");
+        let ip = match &peer {
+            Address::Inet(SocketAddr::V6(_)) => lab.world.ipv6(self.node),
+            _ => lab.world.ipv4(self.node),
+        };
+        let to = (self.node, SocketAddr::new(ip, PORT));
+        let stream = SimulatedStream::knock(lab.world.net(), (host, peer), to);
+        let end = lab.hold(stream.expect("the server listens"));
+        lab.settle();
+        drop(lab);
+        let seen = self.built.borrow().last().cloned();
+        let seen = seen.expect("the factory is asked for each client");
+        TestConnection::of(self.lab.clone(), self.node, end, seen)
+    }
+}

@@ -1,0 +1,180 @@
+//! Factories and protocols that are watched: what happens to them is noted, and happens.
+
+use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
+use std::any::Any;
+use std::cell::RefCell;
+use std::fmt;
+use std::io;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What the first callback that panicked has panicked with, until the test is told.
+pub(super) type Panic = Rc<RefCell<Option<Box<dyn Any + Send>>>>;
+
+/// Who is told the data that a protocol receives.
+pub(super) type Ear = Rc<dyn Fn(Instant, &[u8])>;
+
+/// What has happened to a protocol.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    pub(super) id: Option<Id>,
+    pub(super) callbacks: Vec<&'static str>,
+    pub(super) reason: Option<Reason>,
+}
+
+/// The protocols that a factory was asked for, in order.
+pub(super) type Built = Rc<RefCell<Vec<Rc<RefCell<Seen>>>>>;
+
+pub(super) struct WatchedFactory<F> {
+    factory: F,
+    panic: Panic,
+    built: Built,
+    ear: Option<Ear>,
+}
+
+impl<F: Factory> WatchedFactory<F> {
+    pub(super) fn new(factory: F, panic: &Panic, ear: Option<Ear>) -> (Self, Built) {
+        let built = Built::default();
+        (Self { factory, panic: panic.clone(), built: built.clone(), ear }, built)
+    }
+
+    /// The protocol that is asked for last, or what comes in its stead.
+    fn note(&self, callback: &'static str) -> Rc<RefCell<Seen>> {
+        let seen = Rc::new(RefCell::new(Seen::default()));
+        seen.borrow_mut().callbacks.push(callback);
+        self.built.borrow_mut().push(seen.clone());
+        seen
+    }
+}
+
+impl<F: Factory> Factory for WatchedFactory<F> {
+    fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
+        let seen = self.note("build");
+        let protocol = noting_panic(&self.panic, || self.factory.build(peer))?;
+        let (panic, ear) = (self.panic.clone(), self.ear.clone());
+        Some(Box::new(Watched { protocol, panic, seen, ear }))
+    }
+
+    fn connection_failed(&mut self, context: &mut Context, id: Id, error: Error) {
+        self.note("connection_failed");
+        noting_panic(&self.panic, || self.factory.connection_failed(context, id, error));
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.factory.type_name()
+    }
+}
+
+struct Watched {
+    protocol: Box<dyn Protocol>,
+    panic: Panic,
+    seen: Rc<RefCell<Seen>>,
+    ear: Option<Ear>,
+}
+
+impl Watched {
+    fn note(&mut self, callback: &'static str, call: impl FnOnce(&mut dyn Protocol)) {
+        self.seen.borrow_mut().callbacks.push(callback);
+        noting_panic(&self.panic, || call(&mut *self.protocol));
+    }
+
+    fn hear(&self, transport: &mut Transport<'_>, data: &[u8]) {
+        if let Some(ear) = &self.ear {
+            ear(transport.context().now(), data);
+        }
+    }
+}
+
+impl Protocol for Watched {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        self.seen.borrow_mut().id = Some(transport.id());
+        self.note("connection_made", |protocol| protocol.connection_made(transport));
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        self.hear(transport, data);
+        self.note("data_received", |protocol| protocol.data_received(transport, data));
+    }
+
+    #[cfg(unix)]
+    fn descriptors_received(
+        &mut self,
+        transport: &mut Transport<'_>,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) {
+        self.hear(transport, data);
+        self.note("descriptors_received", |protocol| {
+            protocol.descriptors_received(transport, data, descriptors);
+        });
+    }
+
+    #[cfg(unix)]
+    fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
+        self.note("descriptors_lost", |protocol| protocol.descriptors_lost(transport));
+    }
+
+    fn eof_received(&mut self, transport: &mut Transport<'_>) {
+        self.note("eof_received", |protocol| protocol.eof_received(transport));
+    }
+
+    fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
+        self.note("eof_noticed", |protocol| protocol.eof_noticed(transport));
+    }
+
+    fn pause_writing(&mut self, transport: &mut Transport<'_>) {
+        self.note("pause_writing", |protocol| protocol.pause_writing(transport));
+    }
+
+    fn resume_writing(&mut self, transport: &mut Transport<'_>) {
+        self.note("resume_writing", |protocol| protocol.resume_writing(transport));
+    }
+
+    fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
+        self.note("reading_resumed", |protocol| protocol.reading_resumed(transport));
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+        self.seen.borrow_mut().reason = Some(copy_of(&reason));
+        self.note("connection_lost", |protocol| protocol.connection_lost(transport, reason));
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.protocol.type_name()
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("seen", &self.seen).finish_non_exhaustive()
+    }
+}
+
+/// Keeps what `code` panics with for the test. The panic goes on, into the reactor, which does what it does.
+fn noting_panic<R>(panic: &Panic, code: impl FnOnce() -> R) -> R {
+    catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| {
+        panic.borrow_mut().get_or_insert(payload);
+        resume_unwind(Box::new("the test is told"))
+    })
+}
+
+/// A reason cannot be cloned, for an error of the system cannot.
+pub(super) fn copy_of(reason: &Reason) -> Reason {
+    match reason {
+        Reason::Aborted => Reason::Aborted,
+        Reason::Closed => Reason::Closed,
+        Reason::CloseTimeout => Reason::CloseTimeout,
+        Reason::ClosedByPeer => Reason::ClosedByPeer,
+        Reason::Detached => Reason::Detached,
+        Reason::Failed(error) => Reason::Failed(io::Error::new(error.kind(), error.to_string())),
+        Reason::Panicked => Reason::Panicked,
+        Reason::Reset => Reason::Reset,
+        Reason::Stopped => Reason::Stopped,
+        Reason::TimedOut => Reason::TimedOut,
+        Reason::WriteLimit => Reason::WriteLimit,
+        other => Reason::Failed(io::Error::other(other.to_string())),
+    }
+}

@@ -1,0 +1,48 @@
+//! Ends of connections that no reactor has: a test holds them in its hand.
+
+use crate::net::connection::{BUFFER, Stage};
+use crate::net::{Shared, SimulatedListener, SimulatedStream};
+use crate::node::NodeId;
+use ropewalk::Address;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+impl SimulatedStream {
+    /// An end of a new connection, which waits with the other one's listener to be accepted.
+    pub(crate) fn knock(
+        net: &Shared,
+        from: (NodeId, Address),
+        to: (NodeId, SocketAddr),
+    ) -> io::Result<Self> {
+        let mut this = net.borrow_mut();
+        let listener = this.host(to.0).listener(to.1).ok_or(ErrorKind::ConnectionRefused)?;
+        let key = this.new_connection(from, (to.0, to.1.into()), Stage::Connected, false);
+        this.queue_for(listener, key);
+        drop(this);
+        Ok(Self::new(net.clone(), key, 0))
+    }
+
+    /// Has the buffers towards this end hold nothing, so that nothing leaves the other one any more; or
+    /// what they held before.
+    pub(crate) fn set_taking(&self, takes: bool) {
+        let mut net = self.net.borrow_mut();
+        let (key, writer) = (self.key, 1 - self.side);
+        let Some(connection) = net.connection(key) else { return };
+        let way = &mut connection.ways[usize::from(writer)];
+        let size = if takes { BUFFER } else { 0 };
+        (way.send_buffer, way.receive_buffer) = (size, size);
+        if takes {
+            way.wants_room = false;
+            net.push_on(key, writer);
+            net.tell_room(key, writer);
+        }
+    }
+}
+
+impl SimulatedListener {
+    /// The connection that has waited longest, for one who is no reactor.
+    pub(crate) fn accept_held(&self) -> io::Result<SimulatedStream> {
+        let (key, _) = self.net.borrow_mut().accept(self.key)?;
+        Ok(SimulatedStream::new(self.net.clone(), key, 1))
+    }
+}
