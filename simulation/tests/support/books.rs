@@ -4,6 +4,7 @@ use ropewalk::Id;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 /// One direction of one connection.
 #[derive(Debug, Default)]
@@ -111,9 +112,13 @@ impl Books {
     }
 }
 
-/// The bytes of a stream from a place on.
-pub(crate) fn bytes(stream: u64, from: u64) -> impl Iterator<Item = u8> {
-    let start = (stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as u8;
-    let first = (from % 251) as u8;
-    (first..251).chain((0..251).cycle()).map(move |place: u8| start.wrapping_add(place))
+/// `count` bytes of a stream, 64 KiB at most, from a place on. The period is a prime, so that no two pieces
+/// of any usual size can be taken for each other.
+pub(crate) fn bytes(stream: u64, from: u64, count: usize) -> &'static [u8] {
+    static TABLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let period = (0..251u8).map(|byte| byte.wrapping_mul(89) ^ 0x5a);
+        period.cycle().take(251 + 64 * 1024).collect()
+    });
+    let start = (stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).wrapping_add(from) % 251;
+    &TABLE[start as usize..][..count]
 }

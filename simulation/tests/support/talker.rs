@@ -87,12 +87,12 @@ impl State {
     }
 
     /// So many of the next bytes of its stream.
-    fn next_bytes(&mut self, count: u64) -> Vec<u8> {
+    fn next_bytes(&mut self, count: u64) -> &'static [u8] {
         let (writes, from) = (self.writes, self.written);
         self.written += count;
         let written = self.written;
         self.books.stream(writes, |stream| stream.written = written);
-        bytes(writes, from).take(count as usize).collect()
+        bytes(writes, from, count as usize)
     }
 
     fn end_writing(&mut self) {
@@ -110,7 +110,7 @@ impl State {
         if self.reads.replace(name).is_none() && name >= 1 << 32 {
             self.fail("what it reads does not begin with the name of a stream");
         }
-        if !data.iter().copied().eq(bytes(name, self.received).take(data.len())) {
+        if data != bytes(name, self.received, data.len()) {
             let place = self.received;
             return self
                 .fail(&format!("from byte {place} on, stream {name} is not what was written"));
@@ -164,7 +164,7 @@ fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
             let count = this.random.between(1, most);
             if this.written + count < MOST {
                 let bytes = this.next_bytes(count);
-                context.write(id, &bytes);
+                context.write(id, bytes);
             }
         }
         60..66 => {
@@ -234,7 +234,7 @@ impl Protocol for Talker {
         this.books.know(transport.id());
         transport.write(&this.writes.to_le_bytes());
         let bytes = this.next_bytes(20);
-        transport.write(&bytes);
+        transport.write(bytes);
         let delay = this.random.duration(Duration::ZERO, Duration::from_millis(100));
         let (id, state) = (transport.id(), Rc::clone(&self.0));
         drop(this);
@@ -261,7 +261,7 @@ impl Protocol for Talker {
         let speaks = !this.write_ended && !this.writing_paused && this.written < MOST / 2;
         if this.stage == Stage::Open && speaks && this.random.chance(0.3) {
             let bytes = this.next_bytes(30);
-            transport.write(&bytes);
+            transport.write(bytes);
         }
     }
 
