@@ -205,11 +205,10 @@ impl Net {
             size => size,
         };
         let (ours, theirs) = (buffer(from), buffer(to));
-        // The other end is there when the first one has arrived.
-        let accepted = if is_unix { Stage::Connected } else { Stage::Closed };
         let connection = Connection {
             serial,
-            ends: [End::new(from, local, stage, now), End::new(to, peer, accepted, now)],
+            // The other end is there when the first one has arrived.
+            ends: [End::new(from, local, stage, now), End::new(to, peer, Stage::Closed, now)],
             ways: [Way::new(ours, theirs), Way::new(theirs, ours)],
             severed: false,
             is_unix,

@@ -156,6 +156,9 @@ impl Net {
 
     /// One more waits to be accepted.
     pub(super) fn queue_for(&mut self, listener: Key, connection: Key) {
+        if let Some(connection) = self.connection(connection) {
+            connection.ends[1].stage = Stage::Connected;
+        }
         let Some(listener) = self.listener(listener) else { return };
         listener.queue.push_back(connection);
         let (node, key) = (listener.node, listener.key);

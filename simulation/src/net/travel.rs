@@ -273,9 +273,6 @@ impl Net {
         match self.listener_for(key) {
             Some(listener) if !refuses => {
                 let listener = listener.key;
-                if let Some(connection) = self.connection(key) {
-                    connection.ends[1].stage = Stage::Connected;
-                }
                 self.queue_for(listener, key);
                 self.send(key, 1, Freight::SynAck);
             }
