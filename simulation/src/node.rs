@@ -19,6 +19,13 @@ impl NodeId {
     }
 }
 
+/// The name that the node with this number has, or is going to have.
+impl From<u32> for NodeId {
+    fn from(index: u32) -> Self {
+        Self(index)
+    }
+}
+
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NodeId({})", self.0)
