@@ -16,16 +16,16 @@ const NODES: u32 = 4;
 /// How long everything that is on its way or given up may take in the end: longer than the system tries.
 const SETTLED: Duration = Duration::from_secs(1200);
 
-fn talkers(books: &Books, seed: u64, connects: bool) -> Talkers {
-    Talkers { books: books.clone(), seed, connects }
+fn talkers(books: &Books, (seed, node): (u64, u64), connects: bool) -> Talkers {
+    Talkers { books: books.clone(), seed, node, connects }
 }
 
 /// Connects to somebody, now and then.
-fn roam(context: &mut Context, books: &Books, seed: u64, mut random: Random) {
+fn roam(context: &mut Context, books: &Books, who: (u64, u64), mut random: Random) {
     if books.calm.get() {
         return;
     }
-    let factory = talkers(books, seed, true);
+    let factory = talkers(books, who, true);
     let connected = match random.below(10) {
         0 => context.connect_unix("/run/talk.sock", factory),
         1 => context.connect_tcp("nobody:7000", factory),
@@ -37,13 +37,15 @@ fn roam(context: &mut Context, books: &Books, seed: u64, mut random: Random) {
     }
     let delay = random.duration(Duration::from_millis(50), Duration::from_millis(3000));
     let books = books.clone();
-    context.call_later(delay, move |context| roam(context, &books, seed, random));
+    context.call_later(delay, move |context| roam(context, &books, who, random));
 }
 
 fn program(reactor: &mut Reactor, books: &Books, seed: u64, node: u64) -> Result<(), Error> {
-    reactor.listen_tcp("0.0.0.0:7000", talkers(books, seed, false))?;
-    reactor.listen_unix("/run/talk.sock", talkers(books, seed, false))?;
-    roam(reactor.context(), books, seed, Random::new(seed ^ node ^ books.number() << 8));
+    let who = (seed, node);
+    books.forget(node);
+    reactor.listen_tcp("0.0.0.0:7000", talkers(books, who, false))?;
+    reactor.listen_unix("/run/talk.sock", talkers(books, who, false))?;
+    roam(reactor.context(), books, who, Random::new(seed ^ node ^ books.number() << 8));
     Ok(())
 }
 

@@ -42,8 +42,8 @@ pub(crate) struct Books {
     pub(crate) alive: Rc<Cell<i64>>,
     /// Nobody begins anything new.
     pub(crate) calm: Rc<Cell<bool>>,
-    /// Connections that there were, of whatever node; the latest.
-    pub(crate) known: Rc<RefCell<VecDeque<Id>>>,
+    /// The connections that there were on each node; the latest.
+    known: Rc<RefCell<BTreeMap<u64, VecDeque<Id>>>>,
     next: Rc<Cell<u64>>,
 }
 
@@ -52,12 +52,22 @@ impl Books {
         self.ledger.borrow_mut().errors.push(what.into());
     }
 
-    pub(crate) fn know(&self, id: Id) {
+    pub(crate) fn know(&self, node: u64, id: Id) {
         let mut known = self.known.borrow_mut();
+        let known = known.entry(node).or_default();
         known.push_back(id);
-        if known.len() > 40 {
+        if known.len() > 20 {
             known.pop_front();
         }
+    }
+
+    pub(crate) fn known(&self, node: u64) -> Vec<Id> {
+        self.known.borrow().get(&node).into_iter().flatten().copied().collect()
+    }
+
+    /// A node has started: its ids are given out anew.
+    pub(crate) fn forget(&self, node: u64) {
+        self.known.borrow_mut().remove(&node);
     }
 
     /// A number that nobody else has.

@@ -15,6 +15,7 @@ const MOST: u64 = 300_000;
 pub(crate) struct Talkers {
     pub(crate) books: Books,
     pub(crate) seed: u64,
+    pub(crate) node: u64,
     /// Whether they have connected, or were accepted.
     pub(crate) connects: bool,
 }
@@ -22,7 +23,7 @@ pub(crate) struct Talkers {
 impl Factory for Talkers {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         self.books.with(|ledger| ledger.outcomes += u64::from(self.connects));
-        Some(Box::new(Talker::new(self.books.clone(), self.seed)))
+        Some(Box::new(Talker::new(self)))
     }
 
     fn connection_failed(&mut self, _context: &mut Context, _id: Id, _error: Error) {
@@ -43,6 +44,7 @@ enum Stage {
 
 struct State {
     books: Books,
+    node: u64,
     random: Random,
     stage: Stage,
     /// What it writes: the name of the stream first.
@@ -60,12 +62,14 @@ struct State {
 }
 
 impl Talker {
-    fn new(books: Books, seed: u64) -> Self {
+    fn new(talkers: &Talkers) -> Self {
+        let books = talkers.books.clone();
         books.alive.set(books.alive.get() + 1);
         let number = books.number();
         Self(Rc::new(RefCell::new(State {
-            random: Random::new(seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d)),
+            random: Random::new(talkers.seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d)),
             books,
+            node: talkers.node,
             stage: Stage::New,
             writes: number,
             written: 0,
@@ -191,7 +195,7 @@ fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
         84 => this.panics = true,
         85..89 => {
             // To one that is gone, most likely: then nobody may hear it.
-            for &id in this.books.known.borrow().iter() {
+            for id in this.books.known(this.node) {
                 if context.peer(id).is_none() {
                     context.write(id, &[0xee; 300]);
                     context.close(id);
@@ -231,7 +235,7 @@ impl Protocol for Talker {
             this.fail("connection_made came more than once");
         }
         this.stage = Stage::Open;
-        this.books.know(transport.id());
+        this.books.know(this.node, transport.id());
         transport.write(&this.writes.to_le_bytes());
         let bytes = this.next_bytes(20);
         transport.write(bytes);
