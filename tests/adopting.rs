@@ -16,6 +16,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 use support::{
@@ -242,6 +243,58 @@ fn a_connection_that_changes_hands_under_load_loses_no_byte_and_doubles_none() {
     }
     assert_eq!(log.made(), hops + 1);
     assert_eq!(log.reasons().iter().filter(|reason| *reason == "Detached").count(), hops);
+}
+
+/// Takes a connection over, with what was to be sent on it, and goes on: another process, and one that
+/// somebody else has written.
+const PYTHON_GOES_ON: &str = "
+import socket, sys
+giver = socket.socket(fileno=int(sys.stdin.fileno()))
+unsent, descriptors, flags, _ = socket.recv_fds(giver, 65536, 1)
+client = socket.socket(fileno=descriptors[0])
+client.settimeout(10)
+while piece := giver.recv(65536):
+    unsent += piece
+client.sendall(unsent)
+while question := client.recv(100):
+    client.sendall(question.upper())
+";
+
+#[test]
+fn a_connection_goes_to_another_process_and_its_client_does_not_notice() {
+    let options = ListenOptions::new().option(SocketOption::SendBuffer(32 * 1024));
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Echo).unwrap();
+    let mut client = client(port.address().socket_addr().unwrap());
+    let id = only_connection(&mut reactor);
+    reactor.context().write(id, &pattern(MUCH));
+    turns(&mut reactor, 2);
+    // Nobody here reads this any more.
+    client.write_all(b"a question").unwrap();
+    let Detached { socket, unsent, .. } = reactor.context().detach(id).unwrap();
+    assert!(!unsent.is_empty() && unsent.len() < MUCH, "{} are unsent", unsent.len());
+
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", PYTHON_GOES_ON]).stdin(OwnedFd::from(theirs));
+    let Ok(mut python) = python.spawn() else {
+        return println!("skipped: there is no python3 here");
+    };
+    let courier = reactor.context().adopt_connection(ours, Echo).unwrap();
+    reactor.context().send_descriptors(courier, &unsent, [socket]).unwrap();
+    reactor.context().close(courier);
+    let gone = |reactor: &mut Reactor| reactor.context().peer(courier).is_none();
+    turn_until(&mut reactor, "all was passed", gone);
+    drop(reactor);
+
+    let mut got = vec![0; MUCH];
+    client.read_exact(&mut got).unwrap();
+    assert!(got == pattern(MUCH));
+    let mut answer = [0; 10];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"A QUESTION");
+    drop(client);
+    assert!(python.wait().unwrap().success());
 }
 
 #[test]

@@ -510,6 +510,13 @@ fn members_of_a_multicast_chat_hear_each_other() {
     alice.read_until("<bob> has joined");
     alice.type_line("good evening, zoë 你好");
     bob.read_until("<alice> good evening, zoë 你好");
+    // Whoever speaks to the group is heard.
+    let to = format!("UDP4-DATAGRAM:239.255.77.77:{port},ip-multicast-if=127.0.0.1");
+    let script = format!("printf '<socat> me too' | socat -u - {to}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status() {
+        Ok(status) if status.success() => alice.read_until("<socat> me too"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
     // The last line lacks its end, and is said all the same.
     write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
     assert_eq!(bob.end().code, Some(0));
@@ -614,6 +621,20 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     let many = (0..50_000).map(|number| format!("{number}\n")).collect::<String>();
     add(&many);
     many.lines().for_each(|line| expect(&format!("{line}\n")));
+    let mut socat = Command::new("socat");
+    socat.args(["-u", &format!("TCP:{address}"), "-"]).stdout(Stdio::piped());
+    if let Ok(mut socat) = socat.spawn() {
+        let _watched = watch(socat.id());
+        server.read_until("looks on");
+        add("four\n");
+        let mut line = String::new();
+        BufReader::new(socat.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "four\n");
+        socat.kill().unwrap();
+        socat.wait().unwrap();
+    } else {
+        println!("skipped: there is no socat(1) here");
+    }
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
     std::fs::remove_dir_all(&folder).unwrap();
