@@ -4,6 +4,8 @@
 
 mod support;
 
+#[cfg(target_os = "linux")]
+use nix::sys::socket::sockopt::Ipv4RecvErr;
 use ropewalk::{
     Address, DatagramOptions, DatagramProtocol, DatagramTransport, Detached, Error, Id,
     ListenOptions, Protocol, Reactor, SocketOption,
@@ -21,8 +23,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::{
     Caller, Echo, Event, Failures, Log, MUCH, Recorder, a_small_client_is_answered, client,
-    descriptors, echo, in_child, is_child, only_record, pattern, peek_now, read_all_turning,
-    read_turning, recorders, turn_until, turns, up,
+    comes_to_rest, descriptors, echo, in_child, is_child, only_record, pattern, peek_now,
+    read_all_turning, read_turning, recorders, turn_until, turns, up,
 };
 
 /// A listener of the standard library's, and its address.
@@ -534,6 +536,39 @@ fn a_socket_for_datagrams_is_adopted_connected_or_not_with_what_waits_in_it() {
         turn_until(&mut reactor, "an answer", |_| theirs.recv(&mut buffer).is_ok());
         assert_eq!(buffer[..5], *b"EARLY");
     }
+}
+
+/// With IP_RECVERR the system queues each error, in the room that is for datagrams (ip(7)).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_whose_errors_were_queued_neither_spins_nor_goes_deaf() {
+    let (theirs, ours) = (udp(), udp());
+    SockRef::from(&ours).set_recv_buffer_size(4096).unwrap();
+    nix::sys::socket::setsockopt(&ours, Ipv4RecvErr, &true).unwrap();
+    let dead = udp().local_addr().unwrap();
+    ours.send_to(b"anybody?", dead).unwrap();
+    let address = ours.local_addr().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let options = DatagramOptions::new();
+    let id = reactor.context().adopt_datagram(ours, &options, Capitals).unwrap().id();
+    theirs.set_nonblocking(true).unwrap();
+    let expect = |reactor: &mut Reactor, data: &[u8]| {
+        let (mut buffer, mut length) = ([0; 20], 0);
+        turn_until(reactor, "a datagram", |_| {
+            length = theirs.recv(&mut buffer).unwrap_or(0);
+            length > 0
+        });
+        assert_eq!(buffer[..length], *data);
+    };
+    reactor.context().send_to(id, b"you?", theirs.local_addr().unwrap());
+    expect(&mut reactor, b"you?");
+    for _ in 0..100 {
+        reactor.context().send_to(id, b"anybody?", dead);
+        turns(&mut reactor, 1);
+    }
+    assert!(comes_to_rest(&mut reactor));
+    theirs.send_to(b"still there?", address).unwrap();
+    expect(&mut reactor, b"STILL THERE?");
 }
 
 fn udp() -> UdpSocket {

@@ -146,8 +146,9 @@ impl Context {
     /// is connected; but of `options` those count alone that are ours: how long a datagram may be, and
     /// how much may wait.
     ///
-    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, and
-    /// to close when a program is executed.
+    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, to
+    /// close when a program is executed, and not to queue errors (IP_RECVERR, ip(7)), since nobody takes
+    /// them.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};
