@@ -82,7 +82,9 @@ impl State {
         let (seconds, connections) = (time.as_secs_f64(), self.connections);
         let answers: usize = self.answers.values().sum();
         say(format_args!("{CLIENTS} clients at a time, {connections} in all, {seconds:.1} s:"));
-        for (process, answers) in &self.answers {
+        for process in &self.processes {
+            let process = process.to_string();
+            let answers = self.answers.get(&process).copied().unwrap_or(0);
             say(format_args!("  {answers} answers by process {process}"));
         }
         let (refused, lost, wait) = (self.refused, self.lost, self.longest_wait);
