@@ -556,6 +556,9 @@ fn ping_counts_as_the_systems_does() {
             _ => println!("skipped: there is no ping(8) here, or it may not"),
         }
     }
+    let end = run("ping", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+    assert!(end.output.contains("3 packets transmitted, 3 received"), "{end:?}");
     // An address for documentation (RFC 5737): nobody has it.
     let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
     assert_eq!(end.code, Some(1), "{end:?}");
