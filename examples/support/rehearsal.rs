@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 const CLIENTS: usize = 50;
 const QUESTIONS: usize = 20;
 
-/// How many processes there are, one after the other, and how long each goes on before the next comes.
+/// How many processes there are, one after the other, and how long each goes on at least.
 const PROCESSES: usize = 3;
 const INTERVAL: Duration = Duration::from_millis(300);
 
@@ -122,12 +122,23 @@ impl Rehearsal {
         if first {
             (0..CLIENTS).for_each(|_| self.send_client(context));
         }
+        self.go_on_later(context);
+    }
+
+    /// After a while the next process comes, or it is over; but only once there were clients for this one.
+    fn go_on_later(&self, context: &mut Context) {
         let rehearsal = self.clone();
         context.call_later(INTERVAL, move |context| {
-            if rehearsal.0.borrow().processes.len() < PROCESSES {
+            let mut state = rehearsal.0.borrow_mut();
+            let newest = state.processes.last().expect("there is one").to_string();
+            let begun = state.processes.len();
+            let busy = state.answers.contains_key(&newest);
+            state.over |= busy && begun == PROCESSES;
+            drop(state);
+            if !busy {
+                rehearsal.go_on_later(context);
+            } else if begun < PROCESSES {
                 rehearsal.start_process(context);
-            } else {
-                rehearsal.0.borrow_mut().over = true;
             }
         });
     }
