@@ -40,12 +40,12 @@
 //! | set options of sockets | [`SocketOption`] |
 //! | take over sockets from elsewhere, let connections go | [`Context::adopt_listener`], [`Context::detach`] |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
+//! | count what happens | [`Context::statistics`], [`Transport::counts`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
 //! | use more than one processor | [`ReactorGroup`] |
 //! | have a thread answer | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
-//! | count what happens | [`Context::statistics`], [`Transport::counts`] |
 //!
 //! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`.
 //!
