@@ -18,6 +18,8 @@
 //!     new: ready        It accepts. The old one stops accepting; who waits in the queue is in the
 //!                       socket, not in a process.
 //!
+//! The file of the control socket may stay when the last process ends, and is replaced by the next.
+//!
 //! So do others, this one in Python (it leaves the clients waiting; end it, and they are refused):
 //!
 //!     python3 -c "import socket
