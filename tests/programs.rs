@@ -26,7 +26,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 16] = [
+const PROGRAMS: [&str; 17] = [
     "chat",
     "chat_client",
     "clock",
@@ -39,6 +39,7 @@ const PROGRAMS: [&str; 16] = [
     "ping",
     "proxy",
     "send_file",
+    "simulation",
     "tail",
     "udp_echo",
     "unix_echo",
@@ -790,6 +791,36 @@ fn demos_of_unix_sockets_end_by_themselves() {
             assert!(end.output.contains(shown), "{name}: {end:?}");
         }
     }
+}
+
+#[test]
+fn a_simulation_goes_the_same_way_in_every_process_and_another_way_from_another_seed() {
+    let play = |seed| {
+        let end = run("simulation", &["--seed", seed, "--seconds", "10", "--trace"]);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        end.output
+    };
+    let trace = |output: &str| {
+        let last = output.lines().last().unwrap().to_owned();
+        let hash = last.strip_prefix("trace ").unwrap_or_else(|| panic!("{last}")).to_owned();
+        assert!(hash.len() == 32 && hash.chars().all(|digit| digit.is_ascii_hexdigit()), "{hash}");
+        hash
+    };
+    let (first, again, other) = (play("5"), play("5"), play("6"));
+    assert!(first.contains("data_received of LineReceiver<Chatter>"), "{first}");
+    assert!(first == again, "every line is the same, the last one too");
+    assert_eq!(trace(&first), trace(&again));
+    assert_ne!(trace(&first), trace(&other));
+}
+
+#[test]
+fn a_simulation_shows_only_what_it_is_asked_for() {
+    let options = ["--seconds", "2", "--faults", "none", "--trace", "--only", "node2"];
+    let end = run("simulation", &options);
+    let traced: Vec<_> = end.output.lines().filter(|line| line.contains("data_received")).collect();
+    assert!(!traced.is_empty() && traced.iter().all(|line| line.contains("node2")), "{traced:#?}");
+    let end = run("simulation", &["--faults", "gremlins"]);
+    assert!(end.code == Some(2) && end.errors.contains("half-open"), "{end:?}");
 }
 
 #[test]

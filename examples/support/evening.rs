@@ -189,9 +189,9 @@ impl LineHandler for Scribe {
             let people = people.split(", ").map(str::to_owned);
             return self.shared.write(|diary| diary.present.extend(people));
         }
-        let is_in = line.starts_with(&format!("* you are alone in {}", self.room))
-            || line.starts_with(&format!("* you are in {}", self.room));
-        if is_in {
+        // Everybody begins in the lobby.
+        let arrives = line.starts_with("* you are ") && !line.ends_with(" already");
+        if arrives && line.contains(&format!(" in {}", self.room)) {
             self.missing.set(self.missing.get() - 1);
             if self.missing.get() == 0 {
                 let opened = lines.context().listen_tcp("0.0.0.0:7001", self.chat.factory());
