@@ -55,6 +55,9 @@ pub(crate) struct Host {
     pub(crate) told: Vec<Told>,
     /// When its reactor's next turn is, if one is on the agenda.
     pub(crate) turn_at: Option<Time>,
+    /// The turns of it that stand on the agenda, the next one last. If its next turn is none of them, it is
+    /// entered when one of them has come: else every turn before a far timer would enter that anew.
+    pub(crate) turns: Vec<Time>,
     /// Until when it is busy with its last one.
     pub(crate) busy_until: Time,
 
@@ -89,6 +92,7 @@ impl Host {
             clock: HostClock::default(),
             told: Vec::new(),
             turn_at: None,
+            turns: Vec::new(),
             busy_until: 0,
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),

@@ -323,10 +323,12 @@ impl World {
             net.now = at;
             let turn = nanos(net.costs.turn);
             let host = net.host_mut(node);
-            if host.turn_at != Some(at) {
-                return; // It has had that turn already, or has crashed since.
+            host.turns.pop();
+            match host.turn_at {
+                Some(next) if next == at => host.turn_at = None,
+                Some(later) => return net.enter_turn(node, later),
+                None => return, // It has had that turn already, or has crashed since.
             }
-            host.turn_at = None;
             if host.weather.stalled {
                 return; // It is called up when that is over.
             }
@@ -427,5 +429,32 @@ impl Drop for World {
         for node in &mut self.nodes {
             drop(node.reactor.take());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_before_a_far_timer_leave_nothing_on_the_agenda() {
+        fn tick(context: &mut ropewalk::Context) {
+            context.call_later(Duration::from_millis(1), tick);
+        }
+        let mut world = World::new(1);
+        let node = world.add_node("node", |reactor| {
+            reactor.context().call_later(Duration::from_secs(3600), |_| ());
+            Ok(())
+        });
+        let hour = world.net.borrow().agenda.len();
+        for _ in 0..1000 {
+            world.reactor(node);
+            world.run_for(Duration::from_millis(1));
+        }
+        assert!(world.net.borrow().agenda.len() <= hour + 2);
+        world.reactor(node).expect("it is up").context().call_later(Duration::ZERO, tick);
+        world.run_for(Duration::from_secs(1));
+        assert!(world.callbacks() > 900, "{} callbacks", world.callbacks());
+        assert!(world.net.borrow().agenda.len() <= hour + 2);
     }
 }

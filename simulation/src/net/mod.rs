@@ -156,6 +156,15 @@ impl Net {
         let at = at.max(host.busy_until);
         if host.is_up && host.turn_at.is_none_or(|planned| at < planned) {
             host.turn_at = Some(at);
+            self.enter_turn(node, at);
+        }
+    }
+
+    /// A turn is on the agenda; or one before it, which enters it.
+    pub(crate) fn enter_turn(&mut self, node: NodeId, at: Time) {
+        let host = &mut self.hosts[node.index()];
+        if host.turns.last().is_none_or(|next| at < *next) {
+            host.turns.push(at);
             self.agenda.enter(at, Happens::Turn(node.0));
         }
     }
