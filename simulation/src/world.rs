@@ -106,10 +106,10 @@ impl World {
         self
     }
 
-    /// Sets how long everything takes: see [`Costs`].
+    /// Sets how long everything takes: see [`Costs`]. Those of a node can be [its own](Self::set_costs).
     #[must_use]
     pub fn costs(self, costs: Costs) -> Self {
-        self.net.borrow_mut().costs = costs;
+        self.net.borrow_mut().usual_costs = costs;
         self
     }
 
@@ -118,6 +118,12 @@ impl World {
         let mut net = self.net.borrow_mut();
         net.links.insert((one, other), link);
         net.links.insert((other, one), link);
+    }
+
+    /// Sets how long everything takes on one node: a fast one among slow ones, or one that stands for a thousand
+    /// machines, whose work is not to wait for each other's.
+    pub fn set_costs(&mut self, node: NodeId, costs: Costs) {
+        self.net.borrow_mut().host_mut(node).costs = Some(costs);
     }
 
     /// Adds a node, and starts it. Its name becomes known to all.
@@ -168,6 +174,11 @@ impl World {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
+    /// How long a node has worked since it was added, by its [`Costs`]: the rest of the time it was idle.
+    pub fn worked(&self, node: NodeId) -> Duration {
+        Duration::from_nanos(self.net.borrow().host(node).worked)
+    }
+
     /// How long the world has been there.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.net.borrow().now)
@@ -178,7 +189,7 @@ impl World {
         {
             // What it is asked to do here is done in its next turn.
             let mut net = self.net.borrow_mut();
-            net.spent = 0;
+            net.set_to_work(node);
             net.call_up(node);
         }
         self.nodes[node.index()].reactor.as_mut()
@@ -194,7 +205,7 @@ impl World {
             let now = net.now;
             let host = net.host_mut(node);
             (host.is_up, host.turn_at, host.busy_until) = (true, None, now);
-            net.spent = 0;
+            net.set_to_work(node);
             net.note(node, None, What::Starts);
         }
         let world = NodeWorld { net: self.net.clone(), node, alarm: Arc::clone(&self.alarm) };
@@ -321,7 +332,6 @@ impl World {
         {
             let mut net = self.net.borrow_mut();
             net.now = at;
-            let turn = nanos(net.costs.turn);
             let host = net.host_mut(node);
             host.turns.pop();
             match host.turn_at {
@@ -332,7 +342,8 @@ impl World {
             if host.weather.stalled {
                 return; // It is called up when that is over.
             }
-            net.spent = turn;
+            net.set_to_work(node);
+            net.spent = nanos(net.costs.turn);
         }
         let Some(reactor) = &mut self.nodes[node.index()].reactor else {
             return;
@@ -340,9 +351,10 @@ impl World {
         let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
         let timeout = reactor.timeout();
         let mut net = self.net.borrow_mut();
-        let busy_until = net.at();
+        let (busy_until, spent) = (net.at(), net.spent);
         let host = net.host_mut(node);
         host.busy_until = busy_until;
+        host.worked += spent;
         let next = match timeout {
             _ if !host.told.is_empty() => Some(busy_until),
             Some(span) => {

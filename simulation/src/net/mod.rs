@@ -50,6 +50,8 @@ pub(crate) struct Net {
     pub(crate) spent: Time,
     pub(crate) agenda: Agenda,
     pub(crate) trace: Trace,
+    /// What it costs to work: everybody, unless set otherwise, and the node whose turn it is.
+    pub(crate) usual_costs: Costs,
     pub(crate) costs: Costs,
 
     pub(crate) hosts: Vec<Host>,
@@ -76,6 +78,7 @@ impl Net {
             spent: 0,
             agenda: Agenda::default(),
             trace: Trace::new(),
+            usual_costs: Costs::default(),
             costs: Costs::default(),
             hosts: Vec::new(),
             link: Link::default(),
@@ -128,6 +131,12 @@ impl Net {
     fn new_serial(&mut self) -> u32 {
         self.serial = self.serial.wrapping_add(1);
         self.serial
+    }
+
+    /// A node begins to work.
+    pub(crate) fn set_to_work(&mut self, node: NodeId) {
+        self.spent = 0;
+        self.costs = self.host(node).costs.unwrap_or(self.usual_costs);
     }
 
     /// A system call takes its time.
