@@ -26,7 +26,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     "chat",
     "chat_client",
     "clock",
@@ -37,6 +37,7 @@ const PROGRAMS: [&str; 17] = [
     "hot_restart",
     "multicast",
     "ping",
+    "planning",
     "proxy",
     "send_file",
     "simulation",
@@ -240,7 +241,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 23] = [
+    let cases: [(&str, &[&str], i32, &str); 26] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
@@ -256,6 +257,10 @@ fn what_is_missing_or_malformed_is_said() {
         ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
         ("ping", &[], 2, "HOST"),
         ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
+        ("planning", &["--clients", "1000,0"], 2, "nobody"),
+        ("planning", &["--nodes", "0"], 2, "zero"),
+        ("planning", &["--nodes", "2", "--clients", "60000"], 2, "28000 for each"),
+        ("planning", &["--svg", "nowhere/plan.svg"], 1, "nowhere/plan.svg"),
         ("proxy", &[], 2, "--to"),
         ("send_file", &[], 2, "FILE"),
         ("send_file", &["nowhere/nothing"], 1, "nowhere/nothing"),
@@ -564,6 +569,29 @@ fn ping_counts_as_the_systems_does() {
     let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.output.contains("100% packet loss"), "{end:?}");
+}
+
+#[test]
+fn planning_gives_the_same_table_again_and_a_picture() {
+    let folder = folder("planning");
+    let plan = |seed: &str| {
+        let picture = folder.join("plan.svg");
+        let path = picture.to_str().unwrap();
+        // Fewer servers than it has by itself, for this may be the debug build.
+        let end = run("planning", &["--quick", "--nodes", "20", "--seed", seed, "--svg", path]);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        let rows = end.output.lines().filter(|line| line.contains('%')).count();
+        assert_eq!(rows, 3, "{end:?}");
+        // Everything that was said was heard by all.
+        assert!(!end.output.contains("not heard"), "{end:?}");
+        (end.output, std::fs::read_to_string(picture).unwrap())
+    };
+    let (table, picture) = plan("1");
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"), "{picture}");
+    assert_eq!(picture.matches("<polyline").count(), 9, "{picture}");
+    assert_eq!(plan("1"), (table.clone(), picture));
+    assert_ne!(plan("2").0, table);
+    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]

@@ -68,6 +68,11 @@ impl Agenda {
         self.entries.peek().map(|Reverse(entry)| entry.at)
     }
 
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn pop(&mut self) -> Option<(Time, Happens)> {
         self.entries.pop().map(|Reverse(entry)| (entry.at, entry.what))
     }

@@ -1,7 +1,7 @@
 //! Nodes: what a host is made of, seen from the network.
 
 use crate::agenda::{Key, Time};
-use crate::weather::Weather;
+use crate::weather::{Costs, Weather};
 #[cfg(unix)]
 use ropewalk::UnixAddress;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,13 +57,20 @@ pub(crate) struct Host {
     /// What the network and the system do to it.
     pub(crate) weather: Weather,
     pub(crate) clock: HostClock,
+    /// What it costs to work here, if that is not what is usual.
+    pub(crate) costs: Option<Costs>,
 
     /// Whom its reactor is told of at its next wait.
     pub(crate) told: Vec<Told>,
     /// When its reactor's next turn is, if one is on the agenda.
     pub(crate) turn_at: Option<Time>,
+    /// The turns of it that stand on the agenda, the next one last. If its next turn is none of them, it is
+    /// entered when one of them has come: else every turn before a far timer would enter that anew.
+    pub(crate) turns: Vec<Time>,
     /// Until when it is busy with its last one.
     pub(crate) busy_until: Time,
+    /// How long all its turns together have taken.
+    pub(crate) worked: Time,
 
     pub(crate) listeners: BTreeMap<SocketAddr, Key>,
     /// Datagram sockets by port; several may share one.
@@ -94,9 +101,12 @@ impl Host {
             is_up: false,
             weather: Weather::default(),
             clock: HostClock::default(),
+            costs: None,
             told: Vec::new(),
             turn_at: None,
+            turns: Vec::new(),
             busy_until: 0,
+            worked: 0,
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),
             #[cfg(unix)]

@@ -106,10 +106,10 @@ impl World {
         self
     }
 
-    /// Sets how long everything takes: see [`Costs`].
+    /// Sets how long everything takes: see [`Costs`]. Those of a node can be [its own](Self::set_costs).
     #[must_use]
     pub fn costs(self, costs: Costs) -> Self {
-        self.net.borrow_mut().costs = costs;
+        self.net.borrow_mut().usual_costs = costs;
         self
     }
 
@@ -118,6 +118,12 @@ impl World {
         let mut net = self.net.borrow_mut();
         net.links.insert((one, other), link);
         net.links.insert((other, one), link);
+    }
+
+    /// Sets how long everything takes on one node: a fast one among slow ones, or one that stands for a thousand
+    /// machines, whose work is not to wait for each other's.
+    pub fn set_costs(&mut self, node: NodeId, costs: Costs) {
+        self.net.borrow_mut().host_mut(node).costs = Some(costs);
     }
 
     /// Adds a node, and starts it. Its name becomes known to all.
@@ -173,6 +179,11 @@ impl World {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
+    /// How long a node has worked since it was added, by its [`Costs`]: the rest of the time it was idle.
+    pub fn worked(&self, node: NodeId) -> Duration {
+        Duration::from_nanos(self.net.borrow().host(node).worked)
+    }
+
     /// How long the world has been there.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.net.borrow().now)
@@ -183,7 +194,7 @@ impl World {
         {
             // What it is asked to do here is done in its next turn.
             let mut net = self.net.borrow_mut();
-            net.spent = 0;
+            net.set_to_work(node);
             net.call_up(node);
         }
         self.nodes[node.index()].reactor.as_mut()
@@ -199,7 +210,7 @@ impl World {
             let now = net.now;
             let host = net.host_mut(node);
             (host.is_up, host.turn_at, host.busy_until) = (true, None, now);
-            net.spent = 0;
+            net.set_to_work(node);
             net.note(node, None, What::Starts);
         }
         let world = NodeWorld { net: self.net.clone(), node, alarm: Arc::clone(&self.alarm) };
@@ -332,16 +343,18 @@ impl World {
         {
             let mut net = self.net.borrow_mut();
             net.now = at;
-            let turn = nanos(net.costs.turn);
             let host = net.host_mut(node);
-            if host.turn_at != Some(at) {
-                return; // It has had that turn already, or has crashed since.
+            host.turns.pop();
+            match host.turn_at {
+                Some(next) if next == at => host.turn_at = None,
+                Some(later) => return net.enter_turn(node, later),
+                None => return, // It has had that turn already, or has crashed since.
             }
-            host.turn_at = None;
             if host.weather.stalled {
                 return; // It is called up when that is over.
             }
-            net.spent = turn;
+            net.set_to_work(node);
+            net.spent = nanos(net.costs.turn);
         }
         let Some(reactor) = &mut self.nodes[node.index()].reactor else {
             return;
@@ -349,9 +362,10 @@ impl World {
         let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
         let timeout = reactor.timeout();
         let mut net = self.net.borrow_mut();
-        let busy_until = net.at();
+        let (busy_until, spent) = (net.at(), net.spent);
         let host = net.host_mut(node);
         host.busy_until = busy_until;
+        host.worked += spent;
         let next = match timeout {
             _ if !host.told.is_empty() => Some(busy_until),
             Some(span) => {
@@ -444,5 +458,32 @@ impl Drop for World {
         for node in &mut self.nodes {
             drop(node.reactor.take());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_before_a_far_timer_leave_nothing_on_the_agenda() {
+        fn tick(context: &mut ropewalk::Context) {
+            context.call_later(Duration::from_millis(1), tick);
+        }
+        let mut world = World::new(1);
+        let node = world.add_node("node", |reactor| {
+            reactor.context().call_later(Duration::from_secs(3600), |_| ());
+            Ok(())
+        });
+        let hour = world.net.borrow().agenda.len();
+        for _ in 0..1000 {
+            world.reactor(node);
+            world.run_for(Duration::from_millis(1));
+        }
+        assert!(world.net.borrow().agenda.len() <= hour + 2);
+        world.reactor(node).expect("it is up").context().call_later(Duration::ZERO, tick);
+        world.run_for(Duration::from_secs(1));
+        assert!(world.callbacks() > 900, "{} callbacks", world.callbacks());
+        assert!(world.net.borrow().agenda.len() <= hour + 2);
     }
 }

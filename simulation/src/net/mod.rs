@@ -51,6 +51,8 @@ pub(crate) struct Net {
     pub(crate) spent: Time,
     pub(crate) agenda: Agenda,
     pub(crate) trace: Trace,
+    /// What it costs to work: everybody, unless set otherwise, and the node whose turn it is.
+    pub(crate) usual_costs: Costs,
     pub(crate) costs: Costs,
 
     pub(crate) hosts: Vec<Host>,
@@ -79,6 +81,7 @@ impl Net {
             spent: 0,
             agenda: Agenda::default(),
             trace: Trace::new(),
+            usual_costs: Costs::default(),
             costs: Costs::default(),
             hosts: Vec::new(),
             link: Link::default(),
@@ -137,6 +140,12 @@ impl Net {
         self.serial
     }
 
+    /// A node begins to work.
+    pub(crate) fn set_to_work(&mut self, node: NodeId) {
+        self.spent = 0;
+        self.costs = self.host(node).costs.unwrap_or(self.usual_costs);
+    }
+
     /// A system call takes its time.
     pub(crate) fn charge_call(&mut self) {
         self.spent += nanos(self.costs.call);
@@ -163,6 +172,15 @@ impl Net {
         let at = at.max(host.busy_until);
         if host.is_up && host.turn_at.is_none_or(|planned| at < planned) {
             host.turn_at = Some(at);
+            self.enter_turn(node, at);
+        }
+    }
+
+    /// A turn is on the agenda; or one before it, which enters it.
+    pub(crate) fn enter_turn(&mut self, node: NodeId, at: Time) {
+        let host = &mut self.hosts[node.index()];
+        if host.turns.last().is_none_or(|next| at < *next) {
+            host.turns.push(at);
             self.agenda.enter(at, Happens::Turn(node.0));
         }
     }
