@@ -1,6 +1,7 @@
 //! Sockets for datagrams, and what flies between them.
 
 use crate::agenda::{Happens, Key, Time};
+use crate::net::error::{system, too_long};
 use crate::net::{LOOPBACK, Net, Shared, event, nanos, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::random::Random;
@@ -133,10 +134,10 @@ impl Net {
             Address::Inet(address) => {
                 let ip = address.ip();
                 if !ip.is_unspecified() && !ip.is_multicast() && !host.has(ip) {
-                    return Err(ErrorKind::AddrNotAvailable.into());
+                    return Err(system(ErrorKind::AddrNotAvailable));
                 }
                 let port = match address.port() {
-                    0 => host.free_port().ok_or(ErrorKind::AddrInUse)?,
+                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
                     port => port,
                 };
                 let others = host.bound.get(&port).cloned().unwrap_or_default();
@@ -151,7 +152,7 @@ impl Net {
                     })
                 });
                 match in_use {
-                    true => Err(ErrorKind::AddrInUse.into()),
+                    true => Err(system(ErrorKind::AddrInUse)),
                     false => Ok(SocketAddr::new(ip, port).into()),
                 }
             }
@@ -160,7 +161,7 @@ impl Net {
                 let taken = host.unix_listeners.contains_key(address)
                     || host.unix_bound.contains_key(address);
                 match taken {
-                    true => Err(ErrorKind::AddrInUse.into()),
+                    true => Err(system(ErrorKind::AddrInUse)),
                     false => Ok(address.clone().into()),
                 }
             }
@@ -239,17 +240,18 @@ impl Net {
     fn send_datagram(&mut self, key: Key, data: &[u8], to: Option<&Address>) -> io::Result<()> {
         self.charge_call();
         let at = self.at();
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
-            return Err(ErrorKind::ConnectionRefused.into());
+            return Err(system(ErrorKind::ConnectionRefused));
         }
-        let to = to.or(socket.peer.as_ref()).cloned().ok_or(ErrorKind::NotConnected)?;
+        let to =
+            to.or(socket.peer.as_ref()).cloned().ok_or_else(|| system(ErrorKind::NotConnected))?;
         let (node, id) = (socket.node, socket.id);
         let block = self.host(node).weather.would_block;
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if socket.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::DatagramAgain(key));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         match &to {
             Address::Inet(to) => self.send_inet(key, data, *to)?,
@@ -262,15 +264,15 @@ impl Net {
     }
 
     fn send_inet(&mut self, key: Key, data: &[u8], to: SocketAddr) -> io::Result<()> {
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         let (node, ip) = (socket.node, to.ip());
         let longest = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
         if data.len() > longest {
-            return Err(io::Error::from_raw_os_error(90)); // EMSGSIZE
+            return Err(too_long());
         }
         let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         if broadcast && !socket.may_broadcast {
-            return Err(ErrorKind::PermissionDenied.into());
+            return Err(system(ErrorKind::PermissionDenied));
         }
         let (hops, hears_itself) = (socket.hops, socket.hears_itself);
         let port = socket.address.port().unwrap_or(0);
@@ -289,7 +291,7 @@ impl Net {
             }
             return Ok(());
         }
-        let other = self.node_of(node, ip).ok_or(ErrorKind::HostUnreachable)?;
+        let other = self.node_of(node, ip).ok_or_else(|| system(ErrorKind::HostUnreachable))?;
         self.launch(key, data, sender, (other, to.into()));
         Ok(())
     }
@@ -384,18 +386,19 @@ impl Net {
     fn receive(&mut self, key: Key, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
         self.charge_call();
         let at = self.at();
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
-            return Err(ErrorKind::ConnectionRefused.into());
+            return Err(system(ErrorKind::ConnectionRefused));
         }
         let (node, id) = (socket.node, socket.id);
         let block = self.host(node).weather.would_block;
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if !socket.queue.is_empty() && socket.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::DatagramAgain(key));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
-        let (data, sender) = socket.queue.pop_front().ok_or(ErrorKind::WouldBlock)?;
+        let (data, sender) =
+            socket.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
         socket.queued -= data.len();
         let count = data.len().min(buffer.len());
         buffer[..count].copy_from_slice(&data[..count]);
@@ -405,17 +408,18 @@ impl Net {
 
     #[cfg(unix)]
     fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         let (node, sender) = (socket.node, socket.address.clone());
-        let receiver = *self.host(node).unix_bound.get(to).ok_or(ErrorKind::NotFound)?;
+        let receiver =
+            *self.host(node).unix_bound.get(to).ok_or_else(|| system(ErrorKind::NotFound))?;
         let Some(socket) = self.datagram(receiver) else {
-            return Err(ErrorKind::ConnectionRefused.into());
+            return Err(system(ErrorKind::ConnectionRefused));
         };
         if data.len() > socket.buffer {
-            return Err(io::Error::from_raw_os_error(90)); // EMSGSIZE
+            return Err(too_long());
         }
         if socket.queue.len() > UNIX_QUEUE {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         socket.queued += data.len();
         socket.queue.push_back((data.into(), sender));
@@ -488,7 +492,7 @@ impl SocketBackend for SimulatedDatagram {
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().datagram(self.key) {
             Some(socket) => Ok(socket.address.clone()),
-            None => Err(ErrorKind::NotConnected.into()),
+            None => Err(system(ErrorKind::NotConnected)),
         }
     }
 
@@ -519,17 +523,19 @@ impl DatagramBackend for SimulatedDatagram {
     fn connect(&self, peer: &Address) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let node = socket.node;
         match peer {
             Address::Inet(address) => {
-                _ = net.node_of(node, address.ip()).ok_or(ErrorKind::HostUnreachable)?;
+                _ = net
+                    .node_of(node, address.ip())
+                    .ok_or_else(|| system(ErrorKind::HostUnreachable))?;
             }
             #[cfg(unix)]
             Address::Unix(address) => {
                 let host = net.host(node);
-                host.unix_bound.get(address).ok_or(ErrorKind::NotFound)?;
+                host.unix_bound.get(address).ok_or_else(|| system(ErrorKind::NotFound))?;
             }
             _ => return Err(ErrorKind::Unsupported.into()),
         }
@@ -544,15 +550,15 @@ impl DatagramBackend for SimulatedDatagram {
     fn multicast(&self, change: Multicast<'_>) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
-        let joined = |new: bool| if new { Ok(()) } else { Err(ErrorKind::AddrInUse.into()) };
-        let left = |was: bool| if was { Ok(()) } else { Err(ErrorKind::AddrNotAvailable.into()) };
+        let joined = |new: bool| if new { Ok(()) } else { Err(system(ErrorKind::AddrInUse)) };
+        let left = |was: bool| if was { Ok(()) } else { Err(system(ErrorKind::AddrNotAvailable)) };
         match change {
             Multicast::Join(group, _) | Multicast::JoinSource(group, ..)
                 if !group.is_multicast() =>
             {
-                Err(ErrorKind::InvalidInput.into())
+                Err(system(ErrorKind::InvalidInput))
             }
             Multicast::Join(group, _) => joined(socket.groups.insert((group, None))),
             Multicast::Leave(group, _) => left(socket.groups.remove(&(group, None))),

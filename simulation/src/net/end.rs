@@ -2,7 +2,8 @@
 
 use crate::agenda::{Happens, Key, Time};
 use crate::net::connection::{Fin, Freight, Stage};
-use crate::net::{Net, Shared, nanos};
+use crate::net::error::system;
+use crate::net::{Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
 use crate::trace::What;
 use ropewalk::backend::{SocketBackend, StreamBackend};
@@ -62,13 +63,13 @@ impl Net {
         local: Option<SocketAddr>,
     ) -> io::Result<Key> {
         if self.host(node).weather.no_descriptors {
-            return Err(super::no_descriptors());
+            return Err(no_descriptors());
         }
-        let to = self.node_of(node, peer.ip()).ok_or(ErrorKind::HostUnreachable)?;
+        let to = self.node_of(node, peer.ip()).ok_or_else(|| system(ErrorKind::HostUnreachable))?;
         let ip = match local {
             Some(local) if !local.ip().is_unspecified() => {
                 if !self.host(node).has(local.ip()) {
-                    return Err(ErrorKind::AddrNotAvailable.into());
+                    return Err(from_there(local, ErrorKind::AddrNotAvailable));
                 }
                 local.ip()
             }
@@ -76,7 +77,7 @@ impl Net {
         };
         let host = self.host_mut(node);
         let port = match local.map_or(0, |local| local.port()) {
-            0 => host.free_port().ok_or(ErrorKind::AddrNotAvailable)?,
+            0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrNotAvailable))?,
             port => port,
         };
         host.take_port(port);
@@ -116,7 +117,7 @@ impl Net {
         self.charge_call();
         let at = self.at();
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let (node, peer) =
             (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
@@ -126,7 +127,7 @@ impl Net {
         };
         let latency = nanos(self.link(node, peer).latency);
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let way = &mut connection.ways[usize::from(1 - side)];
         let mut count = way.arrived.min(buffer.len());
@@ -135,7 +136,7 @@ impl Net {
         }
         if connection.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::Again(key, side));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         let cut_short = connection.random.chance(short);
         if cut_short {
@@ -165,7 +166,7 @@ impl Net {
     /// Nothing has arrived: why.
     fn read_nothing(&mut self, key: Key, side: u8) -> io::Result<usize> {
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let end = &mut connection.ends[usize::from(side)];
         if end.ended || end.is_dead && end.error.is_none() {
@@ -173,7 +174,7 @@ impl Net {
             self.note(node, id, What::Reads(0));
             return Ok(0);
         }
-        Err(end.error.take().unwrap_or(ErrorKind::WouldBlock).into())
+        Err(system(end.error.take().unwrap_or(ErrorKind::WouldBlock)))
     }
 
     fn write(&mut self, key: Key, side: u8, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -181,21 +182,21 @@ impl Net {
         let at = self.at();
         let node = match self.connection(key) {
             Some(connection) => connection.ends[usize::from(side)].node,
-            None => return Err(ErrorKind::NotConnected.into()),
+            None => return Err(system(ErrorKind::NotConnected)),
         };
         let (short, block) = {
             let weather = &self.host(node).weather;
             (weather.short, weather.would_block)
         };
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let end = &mut connection.ends[usize::from(side)];
         if let Some(error) = end.error.take() {
-            return Err(error.into());
+            return Err(system(error));
         }
         if end.is_dead || end.is_shut {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(system(ErrorKind::BrokenPipe));
         }
         let id = end.id;
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
@@ -204,7 +205,7 @@ impl Net {
         let mut count = offered.min(if is_connected { way.room() } else { 0 });
         if count > 0 && connection.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::Again(key, side));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         let cut_short = count > 1 && connection.random.chance(short);
         if cut_short {
@@ -213,7 +214,7 @@ impl Net {
         let way = &mut connection.ways[usize::from(side)];
         way.wants_room = count < offered;
         if count == 0 {
-            return if offered == 0 { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+            return if offered == 0 { Ok(0) } else { Err(system(ErrorKind::WouldBlock)) };
         }
         let mut left = count;
         for slice in slices {
@@ -239,11 +240,11 @@ impl Net {
     fn shut_down(&mut self, key: Key, side: u8) -> io::Result<()> {
         self.charge_call();
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let end = &mut connection.ends[usize::from(side)];
         if end.is_dead || end.stage != Stage::Connected {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         }
         if !std::mem::replace(&mut end.is_shut, true) {
             let (node, id) = (end.node, end.id);
@@ -296,6 +297,11 @@ impl Net {
     }
 }
 
+/// A local address that cannot be had, told as the reactor tells it.
+fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
+    io::Error::new(kind, format!("from the local address {local}: {}", system(kind)))
+}
+
 impl SocketBackend for SimulatedStream {
     fn register(&mut self, id: Id) {
         let mut net = self.net.borrow_mut();
@@ -319,7 +325,7 @@ impl SocketBackend for SimulatedStream {
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().connection(self.key) {
             Some(connection) => Ok(connection.ends[usize::from(self.side)].address.clone()),
-            None => Err(ErrorKind::NotConnected.into()),
+            None => Err(system(ErrorKind::NotConnected)),
         }
     }
 
@@ -328,7 +334,7 @@ impl SocketBackend for SimulatedStream {
         let error = net
             .connection(self.key)
             .and_then(|connection| connection.ends[usize::from(self.side)].error.take());
-        Ok(error.map(io::Error::from))
+        Ok(error.map(system))
     }
 
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
@@ -340,12 +346,12 @@ impl StreamBackend for SimulatedStream {
     fn connected_to(&self) -> io::Result<Option<Address>> {
         let mut net = self.net.borrow_mut();
         let Some(connection) = net.connection(self.key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let peer = connection.ends[usize::from(1 - self.side)].address.clone();
         let end = &mut connection.ends[usize::from(self.side)];
         match end.error.take() {
-            Some(error) => Err(error.into()),
+            Some(error) => Err(system(error)),
             None => Ok((end.stage == Stage::Connected).then_some(peer)),
         }
     }

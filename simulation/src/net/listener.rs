@@ -2,6 +2,7 @@
 
 use crate::agenda::Key;
 use crate::net::connection::{Connection, Stage};
+use crate::net::error::system;
 use crate::net::{Net, Shared, SimulatedStream, event, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::trace::What;
@@ -91,10 +92,10 @@ impl Net {
             Address::Inet(address) => {
                 let ip = address.ip();
                 if !ip.is_unspecified() && !host.has(ip) {
-                    return Err(ErrorKind::AddrNotAvailable.into());
+                    return Err(system(ErrorKind::AddrNotAvailable));
                 }
                 let port = match address.port() {
-                    0 => host.free_port().ok_or(ErrorKind::AddrInUse)?,
+                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
                     port => port,
                 };
                 let address = SocketAddr::new(ip, port);
@@ -106,7 +107,7 @@ impl Net {
                     other.port() == port && overlap
                 });
                 if in_use {
-                    return Err(ErrorKind::AddrInUse.into());
+                    return Err(system(ErrorKind::AddrInUse));
                 }
                 Ok(address.into())
             }
@@ -115,7 +116,7 @@ impl Net {
                 let taken = host.unix_listeners.contains_key(address)
                     || host.unix_bound.contains_key(address);
                 match taken {
-                    true => Err(ErrorKind::AddrInUse.into()),
+                    true => Err(system(ErrorKind::AddrInUse)),
                     false => Ok(address.clone().into()),
                 }
             }
@@ -130,10 +131,10 @@ impl Net {
         if host.weather.no_descriptors {
             return Err(no_descriptors());
         }
-        let listener = *host.unix_listeners.get(peer).ok_or(ErrorKind::NotFound)?;
+        let listener = *host.unix_listeners.get(peer).ok_or_else(|| system(ErrorKind::NotFound))?;
         match self.listener(listener) {
-            None => return Err(ErrorKind::ConnectionRefused.into()),
-            Some(listener) if !listener.has_room() => return Err(ErrorKind::WouldBlock.into()),
+            None => return Err(system(ErrorKind::ConnectionRefused)),
+            Some(listener) if !listener.has_room() => return Err(system(ErrorKind::WouldBlock)),
             Some(_) => {}
         }
         let ends = ((node, UnixAddress::unnamed().into()), (node, peer.clone().into()));
@@ -176,7 +177,7 @@ impl Net {
     pub(super) fn accept(&mut self, key: Key) -> io::Result<(Key, Address)> {
         self.charge_call();
         let Some(listener) = self.listener(key) else {
-            return Err(ErrorKind::InvalidInput.into());
+            return Err(system(ErrorKind::InvalidInput));
         };
         let (node, id) = (listener.node, listener.id);
         if self.host(node).weather.no_descriptors {
@@ -185,9 +186,9 @@ impl Net {
         }
         loop {
             let Some(listener) = self.listener(key) else {
-                return Err(ErrorKind::InvalidInput.into());
+                return Err(system(ErrorKind::InvalidInput));
             };
-            let first = listener.queue.pop_front().ok_or(ErrorKind::WouldBlock)?;
+            let first = listener.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
             if let Some(Connection { ends, .. }) = self.connection(first) {
                 let peer = ends[0].address.clone();
                 self.note(node, id, What::Accepts(&peer));
@@ -239,7 +240,7 @@ impl SocketBackend for SimulatedListener {
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().listener(self.key) {
             Some(listener) => Ok(listener.address.clone()),
-            None => Err(ErrorKind::InvalidInput.into()),
+            None => Err(system(ErrorKind::InvalidInput)),
         }
     }
 
