@@ -9,6 +9,7 @@ use ropewalk::backend::{Event, Happening};
 use ropewalk::{Address, Id, KeepAlive};
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 
 use super::{Net, event};
 
@@ -36,6 +37,8 @@ pub(super) struct End {
     pub(super) node: NodeId,
     pub(super) address: Address,
     pub(super) stage: Stage,
+    /// Its socket is one of IPv6, to which IPv4 addresses are mapped ones (ipv6(7)).
+    pub(super) speaks_ipv6: bool,
     /// Under which name its reactor is told.
     pub(super) id: Option<Id>,
     /// What it has not been told yet.
@@ -167,6 +170,7 @@ impl End {
             node,
             address,
             stage,
+            speaks_ipv6: false,
             id: None,
             told: Happening::default(),
             error: None,
@@ -184,6 +188,16 @@ impl End {
 
     pub(super) fn is_closed(&self) -> bool {
         self.stage == Stage::Closed
+    }
+
+    /// An address, as its socket tells it.
+    pub(super) fn in_its_words(&self, address: &Address) -> Address {
+        match address {
+            Address::Inet(SocketAddr::V4(address)) if self.speaks_ipv6 => {
+                SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
+            }
+            address => address.clone(),
+        }
     }
 }
 

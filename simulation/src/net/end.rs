@@ -324,7 +324,10 @@ impl SocketBackend for SimulatedStream {
 
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().connection(self.key) {
-            Some(connection) => Ok(connection.ends[usize::from(self.side)].address.clone()),
+            Some(connection) => {
+                let end = &connection.ends[usize::from(self.side)];
+                Ok(end.in_its_words(&end.address))
+            }
             None => Err(system(ErrorKind::NotConnected)),
         }
     }

@@ -17,7 +17,7 @@ impl SimulatedStream {
     ) -> io::Result<Self> {
         let mut this = net.borrow_mut();
         let listener =
-            this.host(to.0).listener(to.1).ok_or_else(|| system(ErrorKind::ConnectionRefused))?;
+            this.listener_at(to.0, to.1).ok_or_else(|| system(ErrorKind::ConnectionRefused))?;
         let key = this.new_connection(from, (to.0, to.1.into()), Stage::Connected, false);
         this.queue_for(listener, key);
         drop(this);

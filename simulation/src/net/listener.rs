@@ -12,7 +12,7 @@ use ropewalk::backend::{Event, Happening, ListenerBackend, SocketBackend, Stream
 use ropewalk::{Address, Id, SocketOption};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -20,6 +20,8 @@ pub(crate) struct Listener {
     pub(super) node: NodeId,
     address: Address,
     backlog: usize,
+    /// Whether it leaves the IPv4 addresses to others (ipv6(7), IPV6_V6ONLY).
+    only_ipv6: bool,
     /// Those that have not been accepted.
     queue: VecDeque<Key>,
     id: Option<Id>,
@@ -47,10 +49,11 @@ impl SimulatedListener {
         node: NodeId,
         address: &Address,
         backlog: u32,
+        only_ipv6: bool,
     ) -> io::Result<Self> {
         let mut this = net.borrow_mut();
         this.charge_call();
-        let address = match this.name_of_listener(node, address) {
+        let address = match this.name_of_listener(node, address, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
@@ -65,6 +68,7 @@ impl SimulatedListener {
             node,
             address: address.clone(),
             backlog: backlog as usize,
+            only_ipv6,
             queue: VecDeque::new(),
             id: None,
             is_told: false,
@@ -83,7 +87,12 @@ impl SimulatedListener {
 
 impl Net {
     /// Under which address somebody is going to listen who asks for this one.
-    fn name_of_listener(&mut self, node: NodeId, address: &Address) -> io::Result<Address> {
+    fn name_of_listener(
+        &mut self,
+        node: NodeId,
+        address: &Address,
+        only_ipv6: bool,
+    ) -> io::Result<Address> {
         let host = self.host_mut(node);
         if host.weather.no_descriptors {
             return Err(no_descriptors());
@@ -99,12 +108,10 @@ impl Net {
                     port => port,
                 };
                 let address = SocketAddr::new(ip, port);
-                // Whoever has all addresses of a port leaves none to others.
-                let in_use = host.listeners.keys().any(|other| {
-                    let overlap = other.ip() == ip
-                        || (other.ip().is_unspecified() || ip.is_unspecified())
-                            && other.is_ipv4() == address.is_ipv4();
-                    other.port() == port && overlap
+                let there: Vec<_> = host.listeners.iter().map(|(at, key)| (*at, *key)).collect();
+                let in_use = there.into_iter().any(|(other, key)| {
+                    let others = self.listener(key).is_some_and(|other| other.only_ipv6);
+                    other.port() == port && overlap((ip, only_ipv6), (other.ip(), others))
                 });
                 if in_use {
                     return Err(system(ErrorKind::AddrInUse));
@@ -151,8 +158,16 @@ impl Net {
     pub(super) fn listener_for(&mut self, key: Key) -> Option<&Listener> {
         let end = &self.connection(key)?.ends[1];
         let (node, address) = (end.node, end.address.socket_addr()?);
-        let key = self.host(node).listener(address)?;
+        let key = self.listener_at(node, address)?;
         self.listener(key).map(|listener| &*listener)
+    }
+
+    /// Who listens on an address of a node.
+    pub(super) fn listener_at(&mut self, node: NodeId, address: SocketAddr) -> Option<Key> {
+        let key = self.host(node).listener(address)?;
+        let listener = self.listener(key)?;
+        let leaves_it = listener.only_ipv6 && address.is_ipv4();
+        (!leaves_it).then_some(key)
     }
 
     /// One more waits to be accepted.
@@ -161,10 +176,14 @@ impl Net {
             connection.ends[1].stage = Stage::Connected;
         }
         let Some(listener) = self.listener(listener) else { return };
+        let speaks_ipv6 = listener.address.ip().is_some_and(|ip| ip.is_ipv6());
         listener.queue.push_back(connection);
         let (node, key) = (listener.node, listener.key);
         if !std::mem::replace(&mut listener.is_told, true) {
             self.tell(node, Told::Listener(key));
+        }
+        if let Some(connection) = self.connection(connection) {
+            connection.ends[1].speaks_ipv6 = speaks_ipv6;
         }
     }
 
@@ -190,7 +209,7 @@ impl Net {
             };
             let first = listener.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
             if let Some(Connection { ends, .. }) = self.connection(first) {
-                let peer = ends[0].address.clone();
+                let peer = ends[1].in_its_words(&ends[0].address);
                 self.note(node, id, What::Accepts(&peer));
                 return Ok((first, peer));
             }
@@ -218,6 +237,15 @@ impl Net {
             self.close_end(connection, 1);
         }
     }
+}
+
+/// Whether two addresses have something in common. All IPv6 addresses are all IPv4 addresses, too, unless
+/// one has said that they are not.
+fn overlap((one, one_only): (IpAddr, bool), (other, other_only): (IpAddr, bool)) -> bool {
+    let is_for = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
+        ip.is_unspecified() && (ip.is_ipv4() == other.is_ipv4() || ip.is_ipv6() && !only_ipv6)
+    };
+    one == other || is_for(one, one_only, other) || is_for(other, other_only, one)
 }
 
 impl SocketBackend for SimulatedListener {
