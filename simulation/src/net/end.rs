@@ -75,6 +75,11 @@ impl Net {
             }
             _ => self.host(node).address_towards(peer.ip()),
         };
+        if let Some(local) = local.filter(|local| local.port() != 0)
+            && self.is_in_use(node, SocketAddr::new(ip, local.port()), false)
+        {
+            return Err(from_there(local, ErrorKind::AddrInUse));
+        }
         let host = self.host_mut(node);
         let port = match local.map_or(0, |local| local.port()) {
             0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrNotAvailable))?,

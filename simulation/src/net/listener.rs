@@ -108,12 +108,7 @@ impl Net {
                     port => port,
                 };
                 let address = SocketAddr::new(ip, port);
-                let there: Vec<_> = host.listeners.iter().map(|(at, key)| (*at, *key)).collect();
-                let in_use = there.into_iter().any(|(other, key)| {
-                    let others = self.listener(key).is_some_and(|other| other.only_ipv6);
-                    other.port() == port && overlap((ip, only_ipv6), (other.ip(), others))
-                });
-                if in_use {
+                if self.is_in_use(node, address, only_ipv6) {
                     return Err(system(ErrorKind::AddrInUse));
                 }
                 Ok(address.into())
@@ -129,6 +124,20 @@ impl Net {
             }
             _ => Err(ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// Whether a port is somebody's, who listens there or has connected from there.
+    pub(super) fn is_in_use(&mut self, node: NodeId, address: SocketAddr, only_ipv6: bool) -> bool {
+        let (ip, port) = (address.ip(), address.port());
+        let host = self.host(node);
+        if host.connects_from(port) {
+            return true;
+        }
+        let there: Vec<_> = host.listeners.iter().map(|(at, key)| (*at, *key)).collect();
+        there.into_iter().any(|(other, key)| {
+            let others = self.listener(key).is_some_and(|other| other.only_ipv6);
+            other.port() == port && overlap((ip, only_ipv6), (other.ip(), others))
+        })
     }
 
     /// Connects to a Unix socket, which is done at once or not at all.
