@@ -10,6 +10,7 @@ use ropewalk::backend::{SocketBackend, StreamBackend};
 use ropewalk::{Address, Id, SocketOption};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// After how long somebody who was told less than the truth is told anew.
 const AGAIN: Time = 1_000_000;
@@ -94,6 +95,7 @@ impl Net {
     }
 
     fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) -> io::Result<()> {
+        check(option)?;
         let now = self.at();
         let Some(connection) = self.connection(key) else { return Ok(()) };
         let [ours, theirs] = &mut connection.ways;
@@ -300,6 +302,22 @@ impl Net {
     fn id_of(&mut self, key: Key, side: u8) -> Option<Id> {
         self.connection(key)?.ends[usize::from(side)].id
     }
+}
+
+/// What makes no sense is refused, as the reactor does before it asks the system, or the system itself.
+fn check(option: &SocketOption) -> io::Result<()> {
+    let makes_sense = match option {
+        SocketOption::KeepAlive(Some(keep_alive)) => {
+            let seconds = |span: Duration| span.as_secs() + u64::from(span.subsec_nanos() > 0);
+            let spans = [keep_alive.idle, keep_alive.interval];
+            spans.iter().all(|span| (1..=32_767).contains(&seconds(*span)))
+                && (1..=127).contains(&keep_alive.count)
+        }
+        SocketOption::Linger(Some(span)) => span.is_zero(),
+        SocketOption::Ttl(hops) => *hops > 0,
+        _ => true,
+    };
+    if makes_sense { Ok(()) } else { Err(system(ErrorKind::InvalidInput)) }
 }
 
 /// A local address that cannot be had, told as the reactor tells it.
