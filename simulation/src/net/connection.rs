@@ -64,6 +64,8 @@ pub(super) struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Connecting,
+    /// Somebody connects to it, and has yet to say that he has heard the answer (SYN-RECEIVED, RFC 9293).
+    Expected,
     /// Whether it was accepted is known to the listener alone.
     Connected,
     /// The program has closed it, or died.
@@ -100,6 +102,8 @@ pub(super) struct Way {
 /// What is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freight {
+    /// What makes a connection of an attempt.
+    Ack,
     Bytes(usize),
     Fin,
     /// Nobody listens there.
@@ -348,7 +352,8 @@ impl Net {
     /// A connection of which nothing more can come is forgotten.
     pub(super) fn free_if_over(&mut self, key: Key) {
         let Some(connection) = self.connection(key) else { return };
-        let closed = connection.ends.iter().all(End::is_closed);
+        let is_over = |end: &End| matches!(end.stage, Stage::Closed | Stage::Expected);
+        let closed = connection.ends.iter().all(is_over);
         if closed && connection.ways.iter().all(|way| way.flight.is_empty()) {
             self.connections.remove(key.slot as usize);
         }
