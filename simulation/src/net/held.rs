@@ -20,6 +20,10 @@ impl SimulatedStream {
             this.listener_at(to.0, to.1).ok_or_else(|| system(ErrorKind::ConnectionRefused))?;
         let key = this.new_connection(from, (to.0, to.1.into()), Stage::Connected, false);
         this.queue_for(listener, key);
+        if let Some(connection) = this.connection(key) {
+            // The test names the peer, and its words are to be seen.
+            connection.ends[1].speaks_ipv6 = false;
+        }
         drop(this);
         Ok(Self::new(net.clone(), key, 0))
     }
