@@ -2,6 +2,7 @@
 
 use crate::agenda::{Happens, Key, Time};
 use crate::net::error::{system, too_long};
+use crate::net::listener::overlap;
 use crate::net::{LOOPBACK, Net, Shared, event, nanos, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::random::Random;
@@ -47,6 +48,7 @@ pub(super) struct DatagramSocket {
     groups: BTreeSet<(IpAddr, Option<IpAddr>)>,
     may_broadcast: bool,
     shares: bool,
+    only_ipv6: bool,
     hears_itself: bool,
     hops: u8,
     id: Option<Id>,
@@ -79,11 +81,12 @@ impl SimulatedDatagram {
     ) -> io::Result<Self> {
         let mut this = net.borrow_mut();
         this.charge_call();
+        let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let shares = options.iter().any(|option| {
             let share = SocketOption::ReuseAddress(true) == *option;
             share || SocketOption::ReusePort(true) == *option
         });
-        let address = match this.name_of_datagram(node, address, shares) {
+        let address = match this.name_of_datagram(node, address, shares, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
@@ -125,6 +128,7 @@ impl Net {
         node: NodeId,
         address: &Address,
         shares: bool,
+        only_ipv6: bool,
     ) -> io::Result<Address> {
         let host = self.host_mut(node);
         if host.weather.no_descriptors {
@@ -144,9 +148,7 @@ impl Net {
                 let in_use = others.into_iter().any(|other| {
                     self.datagram(other).is_some_and(|other| {
                         let overlaps = other.address.ip().is_some_and(|taken| {
-                            taken == ip
-                                || (taken.is_unspecified() || ip.is_unspecified())
-                                    && taken.is_ipv4() == ip.is_ipv4()
+                            overlap((ip, only_ipv6), (taken, other.only_ipv6))
                         });
                         overlaps && !(shares && other.shares)
                     })
@@ -188,6 +190,7 @@ impl Net {
             groups: BTreeSet::new(),
             may_broadcast: false,
             shares,
+            only_ipv6: false,
             hears_itself: true,
             hops: 1,
             id: None,
@@ -265,6 +268,8 @@ impl Net {
 
     fn send_inet(&mut self, key: Key, data: &[u8], to: SocketAddr) -> io::Result<()> {
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        // A mapped address is one of IPv4 (ipv6(7)).
+        let to = SocketAddr::new(to.ip().to_canonical(), to.port());
         let (node, ip) = (socket.node, to.ip());
         let longest = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
         if data.len() > longest {
@@ -357,7 +362,9 @@ impl Net {
             }
         }
         for (_, key) in receivers {
-            self.queue_datagram(key, data.clone(), sender.1.clone());
+            let words = self.datagram(key).map(|socket| socket.in_its_words(&sender.1));
+            let Some(sender) = words else { continue };
+            self.queue_datagram(key, data.clone(), sender);
         }
     }
 
@@ -452,6 +459,16 @@ impl Net {
 }
 
 impl DatagramSocket {
+    /// An address, as a socket of its family tells it.
+    fn in_its_words(&self, address: &Address) -> Address {
+        match (address, self.address.ip()) {
+            (Address::Inet(SocketAddr::V4(address)), Some(IpAddr::V6(_))) => {
+                SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
+            }
+            (address, _) => address.clone(),
+        }
+    }
+
     /// How well a datagram to `to` fits this socket; not at all, if it is not for it.
     fn fits(&self, to: SocketAddr, sender: &Address) -> Option<u8> {
         let bound = self.address.ip()?;
@@ -466,8 +483,10 @@ impl DatagramSocket {
         }
         // One for all IPv6 addresses is one for all IPv4 addresses, too.
         let is_for = bound == to.ip()
-            || bound.is_unspecified() && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6());
-        let peer_fits = self.peer.as_ref().is_none_or(|peer| peer == sender);
+            || bound.is_unspecified()
+                && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6() && !self.only_ipv6);
+        let words = self.in_its_words(sender);
+        let peer_fits = self.peer.as_ref().is_none_or(|peer| *peer == words);
         let precision = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
         (is_for && peer_fits).then_some(precision)
     }
@@ -501,6 +520,7 @@ impl SocketBackend for SimulatedDatagram {
         let Some(socket) = net.datagram(self.key) else { return Ok(()) };
         match option {
             SocketOption::Broadcast(on) => socket.may_broadcast = *on,
+            SocketOption::OnlyIpv6(only) => socket.only_ipv6 = *only,
             SocketOption::ReceiveBuffer(bytes) => socket.buffer = (*bytes).max(1152),
             SocketOption::KeepAlive(_) | SocketOption::Nodelay(_) | SocketOption::Device(_) => {
                 return Err(ErrorKind::Unsupported.into());
@@ -529,7 +549,7 @@ impl DatagramBackend for SimulatedDatagram {
         match peer {
             Address::Inet(address) => {
                 _ = net
-                    .node_of(node, address.ip())
+                    .node_of(node, address.ip().to_canonical())
                     .ok_or_else(|| system(ErrorKind::HostUnreachable))?;
             }
             #[cfg(unix)]

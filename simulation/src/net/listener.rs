@@ -250,7 +250,10 @@ impl Net {
 
 /// Whether two addresses have something in common. All IPv6 addresses are all IPv4 addresses, too, unless
 /// one has said that they are not.
-fn overlap((one, one_only): (IpAddr, bool), (other, other_only): (IpAddr, bool)) -> bool {
+pub(super) fn overlap(
+    (one, one_only): (IpAddr, bool),
+    (other, other_only): (IpAddr, bool),
+) -> bool {
     let is_for = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
         ip.is_unspecified() && (ip.is_ipv4() == other.is_ipv4() || ip.is_ipv6() && !only_ipv6)
     };
