@@ -522,7 +522,10 @@ impl SocketBackend for SimulatedDatagram {
             SocketOption::Broadcast(on) => socket.may_broadcast = *on,
             SocketOption::OnlyIpv6(only) => socket.only_ipv6 = *only,
             SocketOption::ReceiveBuffer(bytes) => socket.buffer = (*bytes).max(1152),
-            SocketOption::KeepAlive(_) | SocketOption::Nodelay(_) | SocketOption::Device(_) => {
+            SocketOption::Device(_)
+            | SocketOption::KeepAlive(_)
+            | SocketOption::Nodelay(_)
+            | SocketOption::UserTimeout(_) => {
                 return Err(ErrorKind::Unsupported.into());
             }
             _ => {} // They change nothing that could be told here.
