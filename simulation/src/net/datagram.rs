@@ -10,10 +10,10 @@ use crate::trace::What;
 #[cfg(unix)]
 use ropewalk::UnixAddress;
 use ropewalk::backend::{DatagramBackend, Event, Happening, Multicast, SocketBackend};
-use ropewalk::{Address, Id, SocketOption};
+use ropewalk::{Address, Id, Interface, SocketOption};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 
 /// How many bytes a socket holds that were not received (Linux's `rmem_default`).
@@ -44,8 +44,11 @@ pub(super) struct DatagramSocket {
     buffer: usize,
     /// Somebody was not there for an earlier datagram.
     refused: bool,
-    /// The groups that it has joined, and from whom it hears them, if not from everybody.
-    groups: BTreeSet<(IpAddr, Option<IpAddr>)>,
+    /// The groups that it has joined, from whom it hears them, if not from everybody, and whether on the
+    /// loopback.
+    groups: BTreeSet<(IpAddr, Option<IpAddr>, bool)>,
+    /// To groups it speaks on the loopback.
+    on_loopback: bool,
     may_broadcast: bool,
     shares: bool,
     only_ipv6: bool,
@@ -188,6 +191,7 @@ impl Net {
             buffer: BUFFER,
             refused: false,
             groups: BTreeSet::new(),
+            on_loopback: false,
             may_broadcast: false,
             shares,
             only_ipv6: false,
@@ -279,16 +283,25 @@ impl Net {
         if broadcast && !socket.may_broadcast {
             return Err(system(ErrorKind::PermissionDenied));
         }
-        let (hops, hears_itself) = (socket.hops, socket.hears_itself);
+        // What leaves by the loopback comes in there, whether the sender hears itself or not.
+        let on_loopback = ip.is_multicast() && socket.on_loopback;
+        let (hops, hears_itself) = (socket.hops, socket.hears_itself || on_loopback);
         let port = socket.address.port().unwrap_or(0);
         let bound_to = socket.address.ip().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
-        let sender = bound_to.unwrap_or_else(|| self.host(node).address_towards(ip));
+        let sender = bound_to.unwrap_or_else(|| match ip {
+            IpAddr::V4(_) if on_loopback => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) if on_loopback => Ipv6Addr::LOCALHOST.into(),
+            ip => self.host(node).address_towards(ip),
+        });
         let sender = (node, Address::Inet(SocketAddr::new(sender, port)));
         let data: Rc<[u8]> = data.into();
         if broadcast || ip.is_multicast() {
             let others = (0..self.hosts.len() as u32).map(NodeId);
             for other in others {
-                let reaches = if other == node { hears_itself } else { broadcast || hops > 0 };
+                let reaches = match other == node {
+                    true => hears_itself,
+                    false => broadcast || hops > 0 && !on_loopback,
+                };
                 // Nobody carries what nobody wants.
                 if reaches && self.host(other).bound.contains_key(&to.port()) {
                     self.launch(key, data.clone(), sender.clone(), (other, to.into()));
@@ -474,8 +487,11 @@ impl DatagramSocket {
         let bound = self.address.ip()?;
         let from = sender.ip()?;
         if to.ip().is_multicast() {
-            let joined = self.groups.contains(&(to.ip(), None))
-                || self.groups.contains(&(to.ip(), Some(from)));
+            // By its sender it is known where it came in.
+            let sources = [None, Some(from)];
+            let joined = sources
+                .iter()
+                .any(|source| self.groups.contains(&(to.ip(), *source, from.is_loopback())));
             return (joined && (bound.is_unspecified() || bound == to.ip())).then_some(0);
         }
         if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
@@ -489,6 +505,16 @@ impl DatagramSocket {
         let peer_fits = self.peer.as_ref().is_none_or(|peer| *peer == words);
         let precision = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
         (is_for && peer_fits).then_some(precision)
+    }
+}
+
+/// Whether an interface is the loopback; there is one more, which is that of all other names.
+fn is_loopback(interface: &Interface) -> bool {
+    match interface {
+        Interface::Any => false,
+        Interface::Address(address) => address.is_loopback(),
+        Interface::Index(index) => *index == 1,
+        Interface::Name(name) => name == "lo",
     }
 }
 
@@ -583,13 +609,17 @@ impl DatagramBackend for SimulatedDatagram {
             {
                 Err(system(ErrorKind::InvalidInput))
             }
-            Multicast::Join(group, _) => joined(socket.groups.insert((group, None))),
-            Multicast::Leave(group, _) => left(socket.groups.remove(&(group, None))),
-            Multicast::JoinSource(group, source, _) => {
-                joined(socket.groups.insert((group, Some(source))))
+            Multicast::Join(group, at) => {
+                joined(socket.groups.insert((group, None, is_loopback(at))))
             }
-            Multicast::LeaveSource(group, source, _) => {
-                left(socket.groups.remove(&(group, Some(source))))
+            Multicast::Leave(group, at) => {
+                left(socket.groups.remove(&(group, None, is_loopback(at))))
+            }
+            Multicast::JoinSource(group, source, at) => {
+                joined(socket.groups.insert((group, Some(source), is_loopback(at))))
+            }
+            Multicast::LeaveSource(group, source, at) => {
+                left(socket.groups.remove(&(group, Some(source), is_loopback(at))))
             }
             Multicast::Loopback(on) => {
                 socket.hears_itself = on;
@@ -599,7 +629,10 @@ impl DatagramBackend for SimulatedDatagram {
                 socket.hops = hops;
                 Ok(())
             }
-            Multicast::Interface(_) => Ok(()), // There is one.
+            Multicast::Interface(at) => {
+                socket.on_loopback = is_loopback(at);
+                Ok(())
+            }
             _ => Err(ErrorKind::Unsupported.into()),
         }
     }
