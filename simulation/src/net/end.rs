@@ -105,7 +105,9 @@ impl Net {
             SocketOption::SendBuffer(bytes) => out.send_buffer = (*bytes).max(2304),
             SocketOption::ReceiveBuffer(bytes) => incoming.receive_buffer = (*bytes).max(1152),
             SocketOption::UserTimeout(Some(span)) if !span.is_zero() => end.patience = nanos(*span),
-            SocketOption::Linger(span) => end.resets_on_close = span.is_some_and(|s| s.is_zero()),
+            SocketOption::Linger(span) => {
+                end.resets_on_close = span.is_some_and(|s| s.is_zero()) && !connection.is_unix;
+            }
             SocketOption::KeepAlive(keep_alive) => {
                 end.keep_alive = *keep_alive;
                 end.heard_at = now;
@@ -396,7 +398,8 @@ impl StreamBackend for SimulatedStream {
 
     fn reset_on_close(&self) {
         if let Some(connection) = self.net.borrow_mut().connection(self.key) {
-            connection.ends[usize::from(self.side)].resets_on_close = true;
+            // A Unix socket does not linger (unix(7)): it resets when something is unread, and only then.
+            connection.ends[usize::from(self.side)].resets_on_close = !connection.is_unix;
         }
     }
 }
