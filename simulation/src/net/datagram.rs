@@ -1,6 +1,8 @@
 //! Sockets for datagrams, and what flies between them.
 
 use crate::agenda::{Happens, Key, Time};
+#[cfg(unix)]
+use crate::net::error::nobody_at;
 use crate::net::error::{system, too_long};
 use crate::net::listener::overlap;
 use crate::net::{LOOPBACK, Net, Shared, event, nanos, no_descriptors};
@@ -430,8 +432,7 @@ impl Net {
     fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         let (node, sender) = (socket.node, socket.address.clone());
-        let receiver =
-            *self.host(node).unix_bound.get(to).ok_or_else(|| system(ErrorKind::NotFound))?;
+        let receiver = *self.host(node).unix_bound.get(to).ok_or_else(|| nobody_at(to))?;
         let Some(socket) = self.datagram(receiver) else {
             return Err(system(ErrorKind::ConnectionRefused));
         };
@@ -584,7 +585,7 @@ impl DatagramBackend for SimulatedDatagram {
             #[cfg(unix)]
             Address::Unix(address) => {
                 let host = net.host(node);
-                host.unix_bound.get(address).ok_or_else(|| system(ErrorKind::NotFound))?;
+                host.unix_bound.get(address).ok_or_else(|| nobody_at(address))?;
             }
             _ => return Err(ErrorKind::Unsupported.into()),
         }

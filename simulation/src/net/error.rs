@@ -1,5 +1,7 @@
 //! Errors, as the system has them: with its numbers, and so with its words.
 
+#[cfg(unix)]
+use ropewalk::UnixAddress;
 use std::io::{self, ErrorKind};
 
 /// The error of a kind.
@@ -18,6 +20,15 @@ pub(crate) fn no_descriptors() -> io::Error {
 /// As send(2) says it of a datagram that no packet can hold.
 pub(super) fn too_long() -> io::Error {
     io::Error::from_raw_os_error(90) // EMSGSIZE
+}
+
+/// As connect(2) says it of a Unix address that nobody has: an abstract name is no file that could be missing.
+#[cfg(unix)]
+pub(super) fn nobody_at(address: &UnixAddress) -> io::Error {
+    system(match address.as_abstract_name() {
+        Some(_) => ErrorKind::ConnectionRefused,
+        None => ErrorKind::NotFound,
+    })
 }
 
 /// Linux's (errno(3)).

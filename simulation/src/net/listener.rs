@@ -2,6 +2,8 @@
 
 use crate::agenda::Key;
 use crate::net::connection::{Connection, Stage};
+#[cfg(unix)]
+use crate::net::error::nobody_at;
 use crate::net::error::system;
 use crate::net::{Net, Shared, SimulatedStream, event, no_descriptors};
 use crate::node::{NodeId, Told};
@@ -147,7 +149,7 @@ impl Net {
         if host.weather.no_descriptors {
             return Err(no_descriptors());
         }
-        let listener = *host.unix_listeners.get(peer).ok_or_else(|| system(ErrorKind::NotFound))?;
+        let listener = *host.unix_listeners.get(peer).ok_or_else(|| nobody_at(peer))?;
         match self.listener(listener) {
             None => return Err(system(ErrorKind::ConnectionRefused)),
             Some(listener) if !listener.has_room() => return Err(system(ErrorKind::WouldBlock)),
