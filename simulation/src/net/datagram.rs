@@ -41,6 +41,9 @@ pub(super) struct DatagramSocket {
     pub(super) node: NodeId,
     address: Address,
     peer: Option<Address>,
+    /// Over Unix sockets one is connected with a socket, not with whoever has its name.
+    #[cfg(unix)]
+    unix_peer: Option<Key>,
     queue: VecDeque<(Rc<[u8]>, Address)>,
     queued: usize,
     buffer: usize,
@@ -188,6 +191,8 @@ impl Net {
             node,
             address: address.clone(),
             peer: None,
+            #[cfg(unix)]
+            unix_peer: None,
             queue: VecDeque::new(),
             queued: 0,
             buffer: BUFFER,
@@ -253,6 +258,13 @@ impl Net {
         if std::mem::take(&mut socket.refused) {
             return Err(system(ErrorKind::ConnectionRefused));
         }
+        #[cfg(unix)]
+        if let (None, Some(peer)) = (to, socket.unix_peer)
+            && self.datagram(peer).is_none()
+        {
+            return Err(self.part_unix(key));
+        }
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         let to =
             to.or(socket.peer.as_ref()).cloned().ok_or_else(|| system(ErrorKind::NotConnected))?;
         let (node, id) = (socket.node, socket.id);
@@ -428,6 +440,15 @@ impl Net {
         Ok((data.len(), sender))
     }
 
+    /// The socket with which one was connected is gone: that is told once.
+    #[cfg(unix)]
+    fn part_unix(&mut self, key: Key) -> io::Error {
+        if let Some(socket) = self.datagram(key) {
+            (socket.peer, socket.unix_peer) = (None, None);
+        }
+        system(ErrorKind::ConnectionRefused)
+    }
+
     #[cfg(unix)]
     fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
@@ -585,7 +606,11 @@ impl DatagramBackend for SimulatedDatagram {
             #[cfg(unix)]
             Address::Unix(address) => {
                 let host = net.host(node);
-                host.unix_bound.get(address).ok_or_else(|| nobody_at(address))?;
+                let found = host.unix_bound.get(address).copied();
+                let found = found.ok_or_else(|| nobody_at(address))?;
+                if let Some(socket) = net.datagram(self.key) {
+                    socket.unix_peer = Some(found);
+                }
             }
             _ => return Err(ErrorKind::Unsupported.into()),
         }
