@@ -616,8 +616,6 @@ impl DatagramBackend for SimulatedDatagram {
         }
         if let Some(socket) = net.datagram(self.key) {
             socket.peer = Some(peer.clone());
-            socket.queue.retain(|(_, sender)| sender == peer);
-            socket.queued = socket.queue.iter().map(|(data, _)| data.len()).sum();
         }
         Ok(())
     }
