@@ -1,7 +1,7 @@
 //! Datagrams over UDP.
 
 use crate::actors::{News, silent};
-use crate::ground::{Client, Ground, Server, everywhere, together};
+use crate::ground::{Client, Ground, Server, apart, everywhere, together};
 use ropewalk::{DatagramOptions, DatagramTransport, Port, SocketOption};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -140,14 +140,44 @@ fn a_refusal_is_told_for_each_datagram_and_does_not_eat_the_next() {
 #[test]
 fn a_socket_that_is_not_connected_hears_nothing_of_it() {
     let expected = &["client: started, \"echo\"", "server: started, \"echo\""];
-    everywhere(expected, |ground| {
+    apart(expected, |ground| {
         let nobody = deserted(ground);
         let server = ground.bind(Server, "server", echo);
         let client = ground.bind(Client, "client", silent);
+        ground.settle();
+        ground.hold(Client);
         ground.at(Client).send_to(client.id(), b"anybody?", nobody);
         ground.settle();
+        // No refusal stands in its way.
         ground.at(Client).send_to(client.id(), b"echo", server.address());
+        ground.release();
         ground.until("echoed", |log| log.has("client", "\"echo"));
+    });
+}
+
+/// connect(2) throws nothing away.
+#[test]
+fn what_others_sent_before_it_was_connected_is_heard() {
+    let expected = &[
+        "client: started, done, \"early\", \"from the peer\"",
+        "server: started",
+        "server other: started",
+    ];
+    apart(expected, |ground| {
+        let server = ground.bind(Server, "server", silent);
+        let other = ground.bind(Server, "server other", silent);
+        let client = ground.bind(Client, "client", silent);
+        ground.settle();
+        ground.hold(Client);
+        ground.at(Server).send_to(other.id(), b"early", client.address());
+        ground.settle();
+        let outcome = ground.at(Client).connect(client.id(), server.address());
+        ground.note_outcome("client", outcome);
+        ground.at(Server).send_to(other.id(), b"late", client.address());
+        ground.at(Server).send_to(server.id(), b"from the peer", client.address());
+        ground.settle();
+        ground.release();
+        ground.until("heard", |log| log.has("client", "\"from the peer"));
     });
 }
 
@@ -240,10 +270,15 @@ fn an_address_can_be_received_on_once() {
             let outcome = ground.bind_with(Server, "second", address, &options, silent);
             ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
         }
-        // A port of TCP is another.
-        let actors = ground.actors("nobody", crate::actors::quiet);
-        let outcome = ground.at(Server).listen_tcp((ip, port), actors);
-        ground.note_outcome("server", outcome);
+        // A port of TCP is another; somebody else's, now and then.
+        let is_free = (0..50).any(|_| {
+            let port = address(&ground.bind(Server, "third", silent)).port();
+            let actors = ground.actors("nobody", crate::actors::quiet);
+            ground.at(Server).listen_tcp((ip, port), actors).is_ok()
+        });
+        ground.settle();
+        ground.log().forget("third");
+        ground.note("server", if is_free { "done" } else { "taken by TCP" });
     });
 }
 

@@ -125,6 +125,7 @@ fn who_was_not_accepted_hears_of_the_end_of_the_listener() {
         ground.hold(Server);
         ground.connect("client", address, quiet);
         ground.until("made", |log| log.made("client"));
+        ground.settle();
         ground.at(Server).close(listener);
         ground.release();
         ground.until_lost(&["client"]);
