@@ -100,9 +100,12 @@ impl Backend for NodeWorld {
         &self,
         address: &Address,
         backlog: u32,
-        _options: &[SocketOption],
+        options: &[SocketOption],
     ) -> io::Result<Box<dyn ListenerBackend>> {
-        Ok(Box::new(SimulatedListener::listen(&self.net, self.node, address, backlog)?))
+        let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
+        let listener =
+            SimulatedListener::listen(&self.net, self.node, address, backlog, only_ipv6)?;
+        Ok(Box::new(listener))
     }
 
     fn connect(

@@ -32,7 +32,7 @@
 //! | `agenda.rs` | what is going to happen, in order |
 //! | `backend.rs` | the world, as a reactor sees it |
 //! | `node.rs`, `weather.rs` | hosts, their clocks, and what the network and the system do to them |
-//! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs` |
+//! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs`, `error.rs` |
 //! | `fault.rs` | what can go wrong, and plans of it |
 //! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |

@@ -164,6 +164,11 @@ impl Host {
         None
     }
 
+    /// Whether a connection that it has made is from this port.
+    pub(crate) fn connects_from(&self, port: u16) -> bool {
+        self.ports.contains(&port)
+    }
+
     /// A connection that it makes has this port.
     pub(crate) fn take_port(&mut self, port: u16) {
         self.ports.insert(port);

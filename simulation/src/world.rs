@@ -71,10 +71,23 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 ///
 /// # What is like the system, and what is not
 ///
-/// Connections behave as Linux's do as far as a program can tell: buffers and windows, the ends of either
-/// side, resets, retransmission and its end, keep-alive, full queues of listeners. `tests/conformance.rs`
-/// plays the same scenes on real sockets and here, and compares what the protocols heard. There are
-/// no descriptors to pass or to watch, and no raw sockets: they are
+/// Sockets behave as Linux's do as far as a program can tell: buffers and windows, the ends of either
+/// side, resets, retransmission and its end, keep-alive, full queues of listeners, addresses in use, both
+/// families behind one IPv6 socket, groups, Unix names; and errors have the same kinds, numbers and words.
+/// `tests/conformance.rs` plays the same scenes on real sockets and here, and compares what the protocols
+/// heard. A few things in which the system may surprise:
+///
+/// - Whoever connects is connected before he is accepted, so he may be told of his connection by a server
+///   that never hears of him: if its queue is full, or its listener is closed.
+/// - Who gives up before there is an answer is not heard of. On loopback there is one at once.
+/// - A reset after the peer's end is met only by those who write.
+/// - An abort over a Unix socket is an end to the peer, and a reset only if something was unread.
+/// - A refusal that a datagram brings about is told to a connected socket alone.
+///
+/// What is not like the system: buffers do not grow by themselves, a port is free again as soon as its
+/// connection is over (there is no TIME-WAIT), a Unix socket that listens without a name is given none,
+/// and a host has one interface beside the loopback. Datagrams overtake each other where a [`Link`] has
+/// jitter. There are no descriptors to pass or to watch, and no raw sockets: they are
 /// [`Unsupported`](std::io::ErrorKind::Unsupported) here.
 pub struct World {
     net: Shared,

@@ -118,7 +118,7 @@ impl TestConnection {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let any = Address::from(SocketAddr::new(any, address.port()));
-        let listener = SimulatedListener::listen(lab.world.net(), host, &any, 1);
+        let listener = SimulatedListener::listen(lab.world.net(), host, &any, 1, false);
         let listener = listener.expect("a world that was just made has the port free");
         let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
         let begun = lab.call(node, |context| context.connect_tcp(address, factory).map(drop));

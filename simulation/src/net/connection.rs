@@ -9,6 +9,7 @@ use ropewalk::backend::{Event, Happening};
 use ropewalk::{Address, Id, KeepAlive};
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 
 use super::{Net, event};
 
@@ -36,6 +37,8 @@ pub(super) struct End {
     pub(super) node: NodeId,
     pub(super) address: Address,
     pub(super) stage: Stage,
+    /// Its socket is one of IPv6, to which IPv4 addresses are mapped ones (ipv6(7)).
+    pub(super) speaks_ipv6: bool,
     /// Under which name its reactor is told.
     pub(super) id: Option<Id>,
     /// What it has not been told yet.
@@ -61,6 +64,8 @@ pub(super) struct End {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Connecting,
+    /// Somebody connects to it, and has yet to say that he has heard the answer (SYN-RECEIVED, RFC 9293).
+    Expected,
     /// Whether it was accepted is known to the listener alone.
     Connected,
     /// The program has closed it, or died.
@@ -97,6 +102,8 @@ pub(super) struct Way {
 /// What is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Freight {
+    /// What makes a connection of an attempt.
+    Ack,
     Bytes(usize),
     Fin,
     /// Nobody listens there.
@@ -167,6 +174,7 @@ impl End {
             node,
             address,
             stage,
+            speaks_ipv6: false,
             id: None,
             told: Happening::default(),
             error: None,
@@ -184,6 +192,16 @@ impl End {
 
     pub(super) fn is_closed(&self) -> bool {
         self.stage == Stage::Closed
+    }
+
+    /// An address, as its socket tells it.
+    pub(super) fn in_its_words(&self, address: &Address) -> Address {
+        match address {
+            Address::Inet(SocketAddr::V4(address)) if self.speaks_ipv6 => {
+                SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
+            }
+            address => address.clone(),
+        }
     }
 }
 
@@ -334,7 +352,8 @@ impl Net {
     /// A connection of which nothing more can come is forgotten.
     pub(super) fn free_if_over(&mut self, key: Key) {
         let Some(connection) = self.connection(key) else { return };
-        let closed = connection.ends.iter().all(End::is_closed);
+        let is_over = |end: &End| matches!(end.stage, Stage::Closed | Stage::Expected);
+        let closed = connection.ends.iter().all(is_over);
         if closed && connection.ways.iter().all(|way| way.flight.is_empty()) {
             self.connections.remove(key.slot as usize);
         }

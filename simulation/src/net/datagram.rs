@@ -1,6 +1,10 @@
 //! Sockets for datagrams, and what flies between them.
 
 use crate::agenda::{Happens, Key, Time};
+#[cfg(unix)]
+use crate::net::error::nobody_at;
+use crate::net::error::{system, too_long};
+use crate::net::listener::overlap;
 use crate::net::{LOOPBACK, Net, Shared, event, nanos, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::random::Random;
@@ -8,10 +12,10 @@ use crate::trace::What;
 #[cfg(unix)]
 use ropewalk::UnixAddress;
 use ropewalk::backend::{DatagramBackend, Event, Happening, Multicast, SocketBackend};
-use ropewalk::{Address, Id, SocketOption};
+use ropewalk::{Address, Id, Interface, SocketOption};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 
 /// How many bytes a socket holds that were not received (Linux's `rmem_default`).
@@ -37,15 +41,22 @@ pub(super) struct DatagramSocket {
     pub(super) node: NodeId,
     address: Address,
     peer: Option<Address>,
+    /// Over Unix sockets one is connected with a socket, not with whoever has its name.
+    #[cfg(unix)]
+    unix_peer: Option<Key>,
     queue: VecDeque<(Rc<[u8]>, Address)>,
     queued: usize,
     buffer: usize,
     /// Somebody was not there for an earlier datagram.
     refused: bool,
-    /// The groups that it has joined, and from whom it hears them, if not from everybody.
-    groups: BTreeSet<(IpAddr, Option<IpAddr>)>,
+    /// The groups that it has joined, from whom it hears them, if not from everybody, and whether on the
+    /// loopback.
+    groups: BTreeSet<(IpAddr, Option<IpAddr>, bool)>,
+    /// To groups it speaks on the loopback.
+    on_loopback: bool,
     may_broadcast: bool,
     shares: bool,
+    only_ipv6: bool,
     hears_itself: bool,
     hops: u8,
     id: Option<Id>,
@@ -78,11 +89,12 @@ impl SimulatedDatagram {
     ) -> io::Result<Self> {
         let mut this = net.borrow_mut();
         this.charge_call();
+        let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let shares = options.iter().any(|option| {
             let share = SocketOption::ReuseAddress(true) == *option;
             share || SocketOption::ReusePort(true) == *option
         });
-        let address = match this.name_of_datagram(node, address, shares) {
+        let address = match this.name_of_datagram(node, address, shares, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
@@ -124,6 +136,7 @@ impl Net {
         node: NodeId,
         address: &Address,
         shares: bool,
+        only_ipv6: bool,
     ) -> io::Result<Address> {
         let host = self.host_mut(node);
         if host.weather.no_descriptors {
@@ -133,25 +146,23 @@ impl Net {
             Address::Inet(address) => {
                 let ip = address.ip();
                 if !ip.is_unspecified() && !ip.is_multicast() && !host.has(ip) {
-                    return Err(ErrorKind::AddrNotAvailable.into());
+                    return Err(system(ErrorKind::AddrNotAvailable));
                 }
                 let port = match address.port() {
-                    0 => host.free_port().ok_or(ErrorKind::AddrInUse)?,
+                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
                     port => port,
                 };
                 let others = host.bound.get(&port).cloned().unwrap_or_default();
                 let in_use = others.into_iter().any(|other| {
                     self.datagram(other).is_some_and(|other| {
                         let overlaps = other.address.ip().is_some_and(|taken| {
-                            taken == ip
-                                || (taken.is_unspecified() || ip.is_unspecified())
-                                    && taken.is_ipv4() == ip.is_ipv4()
+                            overlap((ip, only_ipv6), (taken, other.only_ipv6))
                         });
                         overlaps && !(shares && other.shares)
                     })
                 });
                 match in_use {
-                    true => Err(ErrorKind::AddrInUse.into()),
+                    true => Err(system(ErrorKind::AddrInUse)),
                     false => Ok(SocketAddr::new(ip, port).into()),
                 }
             }
@@ -160,7 +171,7 @@ impl Net {
                 let taken = host.unix_listeners.contains_key(address)
                     || host.unix_bound.contains_key(address);
                 match taken {
-                    true => Err(ErrorKind::AddrInUse.into()),
+                    true => Err(system(ErrorKind::AddrInUse)),
                     false => Ok(address.clone().into()),
                 }
             }
@@ -180,13 +191,17 @@ impl Net {
             node,
             address: address.clone(),
             peer: None,
+            #[cfg(unix)]
+            unix_peer: None,
             queue: VecDeque::new(),
             queued: 0,
             buffer: BUFFER,
             refused: false,
             groups: BTreeSet::new(),
+            on_loopback: false,
             may_broadcast: false,
             shares,
+            only_ipv6: false,
             hears_itself: true,
             hops: 1,
             id: None,
@@ -239,17 +254,25 @@ impl Net {
     fn send_datagram(&mut self, key: Key, data: &[u8], to: Option<&Address>) -> io::Result<()> {
         self.charge_call();
         let at = self.at();
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
-            return Err(ErrorKind::ConnectionRefused.into());
+            return Err(system(ErrorKind::ConnectionRefused));
         }
-        let to = to.or(socket.peer.as_ref()).cloned().ok_or(ErrorKind::NotConnected)?;
+        #[cfg(unix)]
+        if let (None, Some(peer)) = (to, socket.unix_peer)
+            && self.datagram(peer).is_none()
+        {
+            return Err(self.part_unix(key));
+        }
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        let to =
+            to.or(socket.peer.as_ref()).cloned().ok_or_else(|| system(ErrorKind::NotConnected))?;
         let (node, id) = (socket.node, socket.id);
         let block = self.host(node).weather.would_block;
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if socket.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::DatagramAgain(key));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         match &to {
             Address::Inet(to) => self.send_inet(key, data, *to)?,
@@ -262,26 +285,37 @@ impl Net {
     }
 
     fn send_inet(&mut self, key: Key, data: &[u8], to: SocketAddr) -> io::Result<()> {
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        // A mapped address is one of IPv4 (ipv6(7)).
+        let to = SocketAddr::new(to.ip().to_canonical(), to.port());
         let (node, ip) = (socket.node, to.ip());
         let longest = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
         if data.len() > longest {
-            return Err(io::Error::from_raw_os_error(90)); // EMSGSIZE
+            return Err(too_long());
         }
         let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
         if broadcast && !socket.may_broadcast {
-            return Err(ErrorKind::PermissionDenied.into());
+            return Err(system(ErrorKind::PermissionDenied));
         }
-        let (hops, hears_itself) = (socket.hops, socket.hears_itself);
+        // What leaves by the loopback comes in there, whether the sender hears itself or not.
+        let on_loopback = ip.is_multicast() && socket.on_loopback;
+        let (hops, hears_itself) = (socket.hops, socket.hears_itself || on_loopback);
         let port = socket.address.port().unwrap_or(0);
         let bound_to = socket.address.ip().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
-        let sender = bound_to.unwrap_or_else(|| self.host(node).address_towards(ip));
+        let sender = bound_to.unwrap_or_else(|| match ip {
+            IpAddr::V4(_) if on_loopback => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) if on_loopback => Ipv6Addr::LOCALHOST.into(),
+            ip => self.host(node).address_towards(ip),
+        });
         let sender = (node, Address::Inet(SocketAddr::new(sender, port)));
         let data: Rc<[u8]> = data.into();
         if broadcast || ip.is_multicast() {
             let others = (0..self.hosts.len() as u32).map(NodeId);
             for other in others {
-                let reaches = if other == node { hears_itself } else { broadcast || hops > 0 };
+                let reaches = match other == node {
+                    true => hears_itself,
+                    false => broadcast || hops > 0 && !on_loopback,
+                };
                 // Nobody carries what nobody wants.
                 if reaches && self.host(other).bound.contains_key(&to.port()) {
                     self.launch(key, data.clone(), sender.clone(), (other, to.into()));
@@ -289,7 +323,7 @@ impl Net {
             }
             return Ok(());
         }
-        let other = self.node_of(node, ip).ok_or(ErrorKind::HostUnreachable)?;
+        let other = self.node_of(node, ip).ok_or_else(|| system(ErrorKind::HostUnreachable))?;
         self.launch(key, data, sender, (other, to.into()));
         Ok(())
     }
@@ -355,7 +389,9 @@ impl Net {
             }
         }
         for (_, key) in receivers {
-            self.queue_datagram(key, data.clone(), sender.1.clone());
+            let words = self.datagram(key).map(|socket| socket.in_its_words(&sender.1));
+            let Some(sender) = words else { continue };
+            self.queue_datagram(key, data.clone(), sender);
         }
     }
 
@@ -384,18 +420,19 @@ impl Net {
     fn receive(&mut self, key: Key, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
         self.charge_call();
         let at = self.at();
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
-            return Err(ErrorKind::ConnectionRefused.into());
+            return Err(system(ErrorKind::ConnectionRefused));
         }
         let (node, id) = (socket.node, socket.id);
         let block = self.host(node).weather.would_block;
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if !socket.queue.is_empty() && socket.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::DatagramAgain(key));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
-        let (data, sender) = socket.queue.pop_front().ok_or(ErrorKind::WouldBlock)?;
+        let (data, sender) =
+            socket.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
         socket.queued -= data.len();
         let count = data.len().min(buffer.len());
         buffer[..count].copy_from_slice(&data[..count]);
@@ -403,19 +440,28 @@ impl Net {
         Ok((data.len(), sender))
     }
 
+    /// The socket with which one was connected is gone: that is told once.
+    #[cfg(unix)]
+    fn part_unix(&mut self, key: Key) -> io::Error {
+        if let Some(socket) = self.datagram(key) {
+            (socket.peer, socket.unix_peer) = (None, None);
+        }
+        system(ErrorKind::ConnectionRefused)
+    }
+
     #[cfg(unix)]
     fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
-        let Some(socket) = self.datagram(key) else { return Err(ErrorKind::NotConnected.into()) };
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         let (node, sender) = (socket.node, socket.address.clone());
-        let receiver = *self.host(node).unix_bound.get(to).ok_or(ErrorKind::NotFound)?;
+        let receiver = *self.host(node).unix_bound.get(to).ok_or_else(|| nobody_at(to))?;
         let Some(socket) = self.datagram(receiver) else {
-            return Err(ErrorKind::ConnectionRefused.into());
+            return Err(system(ErrorKind::ConnectionRefused));
         };
         if data.len() > socket.buffer {
-            return Err(io::Error::from_raw_os_error(90)); // EMSGSIZE
+            return Err(too_long());
         }
         if socket.queue.len() > UNIX_QUEUE {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         socket.queued += data.len();
         socket.queue.push_back((data.into(), sender));
@@ -448,13 +494,26 @@ impl Net {
 }
 
 impl DatagramSocket {
+    /// An address, as a socket of its family tells it.
+    fn in_its_words(&self, address: &Address) -> Address {
+        match (address, self.address.ip()) {
+            (Address::Inet(SocketAddr::V4(address)), Some(IpAddr::V6(_))) => {
+                SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
+            }
+            (address, _) => address.clone(),
+        }
+    }
+
     /// How well a datagram to `to` fits this socket; not at all, if it is not for it.
     fn fits(&self, to: SocketAddr, sender: &Address) -> Option<u8> {
         let bound = self.address.ip()?;
         let from = sender.ip()?;
         if to.ip().is_multicast() {
-            let joined = self.groups.contains(&(to.ip(), None))
-                || self.groups.contains(&(to.ip(), Some(from)));
+            // By its sender it is known where it came in.
+            let sources = [None, Some(from)];
+            let joined = sources
+                .iter()
+                .any(|source| self.groups.contains(&(to.ip(), *source, from.is_loopback())));
             return (joined && (bound.is_unspecified() || bound == to.ip())).then_some(0);
         }
         if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
@@ -462,10 +521,22 @@ impl DatagramSocket {
         }
         // One for all IPv6 addresses is one for all IPv4 addresses, too.
         let is_for = bound == to.ip()
-            || bound.is_unspecified() && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6());
-        let peer_fits = self.peer.as_ref().is_none_or(|peer| peer == sender);
+            || bound.is_unspecified()
+                && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6() && !self.only_ipv6);
+        let words = self.in_its_words(sender);
+        let peer_fits = self.peer.as_ref().is_none_or(|peer| *peer == words);
         let precision = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
         (is_for && peer_fits).then_some(precision)
+    }
+}
+
+/// Whether an interface is the loopback; there is one more, which is that of all other names.
+fn is_loopback(interface: &Interface) -> bool {
+    match interface {
+        Interface::Any => false,
+        Interface::Address(address) => address.is_loopback(),
+        Interface::Index(index) => *index == 1,
+        Interface::Name(name) => name == "lo",
     }
 }
 
@@ -488,7 +559,7 @@ impl SocketBackend for SimulatedDatagram {
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().datagram(self.key) {
             Some(socket) => Ok(socket.address.clone()),
-            None => Err(ErrorKind::NotConnected.into()),
+            None => Err(system(ErrorKind::NotConnected)),
         }
     }
 
@@ -497,8 +568,12 @@ impl SocketBackend for SimulatedDatagram {
         let Some(socket) = net.datagram(self.key) else { return Ok(()) };
         match option {
             SocketOption::Broadcast(on) => socket.may_broadcast = *on,
+            SocketOption::OnlyIpv6(only) => socket.only_ipv6 = *only,
             SocketOption::ReceiveBuffer(bytes) => socket.buffer = (*bytes).max(1152),
-            SocketOption::KeepAlive(_) | SocketOption::Nodelay(_) | SocketOption::Device(_) => {
+            SocketOption::Device(_)
+            | SocketOption::KeepAlive(_)
+            | SocketOption::Nodelay(_)
+            | SocketOption::UserTimeout(_) => {
                 return Err(ErrorKind::Unsupported.into());
             }
             _ => {} // They change nothing that could be told here.
@@ -519,24 +594,28 @@ impl DatagramBackend for SimulatedDatagram {
     fn connect(&self, peer: &Address) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let node = socket.node;
         match peer {
             Address::Inet(address) => {
-                _ = net.node_of(node, address.ip()).ok_or(ErrorKind::HostUnreachable)?;
+                _ = net
+                    .node_of(node, address.ip().to_canonical())
+                    .ok_or_else(|| system(ErrorKind::HostUnreachable))?;
             }
             #[cfg(unix)]
             Address::Unix(address) => {
                 let host = net.host(node);
-                host.unix_bound.get(address).ok_or(ErrorKind::NotFound)?;
+                let found = host.unix_bound.get(address).copied();
+                let found = found.ok_or_else(|| nobody_at(address))?;
+                if let Some(socket) = net.datagram(self.key) {
+                    socket.unix_peer = Some(found);
+                }
             }
             _ => return Err(ErrorKind::Unsupported.into()),
         }
         if let Some(socket) = net.datagram(self.key) {
             socket.peer = Some(peer.clone());
-            socket.queue.retain(|(_, sender)| sender == peer);
-            socket.queued = socket.queue.iter().map(|(data, _)| data.len()).sum();
         }
         Ok(())
     }
@@ -544,23 +623,27 @@ impl DatagramBackend for SimulatedDatagram {
     fn multicast(&self, change: Multicast<'_>) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
-        let joined = |new: bool| if new { Ok(()) } else { Err(ErrorKind::AddrInUse.into()) };
-        let left = |was: bool| if was { Ok(()) } else { Err(ErrorKind::AddrNotAvailable.into()) };
+        let joined = |new: bool| if new { Ok(()) } else { Err(system(ErrorKind::AddrInUse)) };
+        let left = |was: bool| if was { Ok(()) } else { Err(system(ErrorKind::AddrNotAvailable)) };
         match change {
             Multicast::Join(group, _) | Multicast::JoinSource(group, ..)
                 if !group.is_multicast() =>
             {
-                Err(ErrorKind::InvalidInput.into())
+                Err(system(ErrorKind::InvalidInput))
             }
-            Multicast::Join(group, _) => joined(socket.groups.insert((group, None))),
-            Multicast::Leave(group, _) => left(socket.groups.remove(&(group, None))),
-            Multicast::JoinSource(group, source, _) => {
-                joined(socket.groups.insert((group, Some(source))))
+            Multicast::Join(group, at) => {
+                joined(socket.groups.insert((group, None, is_loopback(at))))
             }
-            Multicast::LeaveSource(group, source, _) => {
-                left(socket.groups.remove(&(group, Some(source))))
+            Multicast::Leave(group, at) => {
+                left(socket.groups.remove(&(group, None, is_loopback(at))))
+            }
+            Multicast::JoinSource(group, source, at) => {
+                joined(socket.groups.insert((group, Some(source), is_loopback(at))))
+            }
+            Multicast::LeaveSource(group, source, at) => {
+                left(socket.groups.remove(&(group, Some(source), is_loopback(at))))
             }
             Multicast::Loopback(on) => {
                 socket.hears_itself = on;
@@ -570,7 +653,10 @@ impl DatagramBackend for SimulatedDatagram {
                 socket.hops = hops;
                 Ok(())
             }
-            Multicast::Interface(_) => Ok(()), // There is one.
+            Multicast::Interface(at) => {
+                socket.on_loopback = is_loopback(at);
+                Ok(())
+            }
             _ => Err(ErrorKind::Unsupported.into()),
         }
     }

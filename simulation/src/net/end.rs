@@ -2,13 +2,15 @@
 
 use crate::agenda::{Happens, Key, Time};
 use crate::net::connection::{Fin, Freight, Stage};
-use crate::net::{Net, Shared, nanos};
+use crate::net::error::system;
+use crate::net::{Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
 use crate::trace::What;
 use ropewalk::backend::{SocketBackend, StreamBackend};
 use ropewalk::{Address, Id, SocketOption};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// After how long somebody who was told less than the truth is told anew.
 const AGAIN: Time = 1_000_000;
@@ -62,21 +64,26 @@ impl Net {
         local: Option<SocketAddr>,
     ) -> io::Result<Key> {
         if self.host(node).weather.no_descriptors {
-            return Err(super::no_descriptors());
+            return Err(no_descriptors());
         }
-        let to = self.node_of(node, peer.ip()).ok_or(ErrorKind::HostUnreachable)?;
+        let to = self.node_of(node, peer.ip()).ok_or_else(|| system(ErrorKind::HostUnreachable))?;
         let ip = match local {
             Some(local) if !local.ip().is_unspecified() => {
                 if !self.host(node).has(local.ip()) {
-                    return Err(ErrorKind::AddrNotAvailable.into());
+                    return Err(from_there(local, ErrorKind::AddrNotAvailable));
                 }
                 local.ip()
             }
             _ => self.host(node).address_towards(peer.ip()),
         };
+        if let Some(local) = local.filter(|local| local.port() != 0)
+            && self.is_in_use(node, SocketAddr::new(ip, local.port()), false)
+        {
+            return Err(from_there(local, ErrorKind::AddrInUse));
+        }
         let host = self.host_mut(node);
         let port = match local.map_or(0, |local| local.port()) {
-            0 => host.free_port().ok_or(ErrorKind::AddrNotAvailable)?,
+            0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrNotAvailable))?,
             port => port,
         };
         host.take_port(port);
@@ -88,6 +95,7 @@ impl Net {
     }
 
     fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) -> io::Result<()> {
+        check(option)?;
         let now = self.at();
         let Some(connection) = self.connection(key) else { return Ok(()) };
         let [ours, theirs] = &mut connection.ways;
@@ -97,7 +105,9 @@ impl Net {
             SocketOption::SendBuffer(bytes) => out.send_buffer = (*bytes).max(2304),
             SocketOption::ReceiveBuffer(bytes) => incoming.receive_buffer = (*bytes).max(1152),
             SocketOption::UserTimeout(Some(span)) if !span.is_zero() => end.patience = nanos(*span),
-            SocketOption::Linger(span) => end.resets_on_close = span.is_some_and(|s| s.is_zero()),
+            SocketOption::Linger(span) => {
+                end.resets_on_close = span.is_some_and(|s| s.is_zero()) && !connection.is_unix;
+            }
             SocketOption::KeepAlive(keep_alive) => {
                 end.keep_alive = *keep_alive;
                 end.heard_at = now;
@@ -116,7 +126,7 @@ impl Net {
         self.charge_call();
         let at = self.at();
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let (node, peer) =
             (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
@@ -126,7 +136,7 @@ impl Net {
         };
         let latency = nanos(self.link(node, peer).latency);
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let way = &mut connection.ways[usize::from(1 - side)];
         let mut count = way.arrived.min(buffer.len());
@@ -135,7 +145,7 @@ impl Net {
         }
         if connection.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::Again(key, side));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         let cut_short = connection.random.chance(short);
         if cut_short {
@@ -165,7 +175,7 @@ impl Net {
     /// Nothing has arrived: why.
     fn read_nothing(&mut self, key: Key, side: u8) -> io::Result<usize> {
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let end = &mut connection.ends[usize::from(side)];
         if end.ended || end.is_dead && end.error.is_none() {
@@ -173,7 +183,7 @@ impl Net {
             self.note(node, id, What::Reads(0));
             return Ok(0);
         }
-        Err(end.error.take().unwrap_or(ErrorKind::WouldBlock).into())
+        Err(system(end.error.take().unwrap_or(ErrorKind::WouldBlock)))
     }
 
     fn write(&mut self, key: Key, side: u8, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -181,21 +191,21 @@ impl Net {
         let at = self.at();
         let node = match self.connection(key) {
             Some(connection) => connection.ends[usize::from(side)].node,
-            None => return Err(ErrorKind::NotConnected.into()),
+            None => return Err(system(ErrorKind::NotConnected)),
         };
         let (short, block) = {
             let weather = &self.host(node).weather;
             (weather.short, weather.would_block)
         };
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let end = &mut connection.ends[usize::from(side)];
         if let Some(error) = end.error.take() {
-            return Err(error.into());
+            return Err(system(error));
         }
         if end.is_dead || end.is_shut {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(system(ErrorKind::BrokenPipe));
         }
         let id = end.id;
         let offered: usize = slices.iter().map(|slice| slice.len()).sum();
@@ -204,7 +214,7 @@ impl Net {
         let mut count = offered.min(if is_connected { way.room() } else { 0 });
         if count > 0 && connection.random.chance(block) {
             self.agenda.enter(at + AGAIN, Happens::Again(key, side));
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(system(ErrorKind::WouldBlock));
         }
         let cut_short = count > 1 && connection.random.chance(short);
         if cut_short {
@@ -213,7 +223,7 @@ impl Net {
         let way = &mut connection.ways[usize::from(side)];
         way.wants_room = count < offered;
         if count == 0 {
-            return if offered == 0 { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
+            return if offered == 0 { Ok(0) } else { Err(system(ErrorKind::WouldBlock)) };
         }
         let mut left = count;
         for slice in slices {
@@ -239,11 +249,11 @@ impl Net {
     fn shut_down(&mut self, key: Key, side: u8) -> io::Result<()> {
         self.charge_call();
         let Some(connection) = self.connection(key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let end = &mut connection.ends[usize::from(side)];
         if end.is_dead || end.stage != Stage::Connected {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         }
         if !std::mem::replace(&mut end.is_shut, true) {
             let (node, id) = (end.node, end.id);
@@ -296,6 +306,27 @@ impl Net {
     }
 }
 
+/// What makes no sense is refused, as the reactor does before it asks the system, or the system itself.
+fn check(option: &SocketOption) -> io::Result<()> {
+    let makes_sense = match option {
+        SocketOption::KeepAlive(Some(keep_alive)) => {
+            let seconds = |span: Duration| span.as_secs() + u64::from(span.subsec_nanos() > 0);
+            let spans = [keep_alive.idle, keep_alive.interval];
+            spans.iter().all(|span| (1..=32_767).contains(&seconds(*span)))
+                && (1..=127).contains(&keep_alive.count)
+        }
+        SocketOption::Linger(Some(span)) => span.is_zero(),
+        SocketOption::Ttl(hops) => *hops > 0,
+        _ => true,
+    };
+    if makes_sense { Ok(()) } else { Err(system(ErrorKind::InvalidInput)) }
+}
+
+/// A local address that cannot be had, told as the reactor tells it.
+fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
+    io::Error::new(kind, format!("from the local address {local}: {}", system(kind)))
+}
+
 impl SocketBackend for SimulatedStream {
     fn register(&mut self, id: Id) {
         let mut net = self.net.borrow_mut();
@@ -318,8 +349,11 @@ impl SocketBackend for SimulatedStream {
 
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().connection(self.key) {
-            Some(connection) => Ok(connection.ends[usize::from(self.side)].address.clone()),
-            None => Err(ErrorKind::NotConnected.into()),
+            Some(connection) => {
+                let end = &connection.ends[usize::from(self.side)];
+                Ok(end.in_its_words(&end.address))
+            }
+            None => Err(system(ErrorKind::NotConnected)),
         }
     }
 
@@ -328,7 +362,7 @@ impl SocketBackend for SimulatedStream {
         let error = net
             .connection(self.key)
             .and_then(|connection| connection.ends[usize::from(self.side)].error.take());
-        Ok(error.map(io::Error::from))
+        Ok(error.map(system))
     }
 
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
@@ -340,12 +374,12 @@ impl StreamBackend for SimulatedStream {
     fn connected_to(&self) -> io::Result<Option<Address>> {
         let mut net = self.net.borrow_mut();
         let Some(connection) = net.connection(self.key) else {
-            return Err(ErrorKind::NotConnected.into());
+            return Err(system(ErrorKind::NotConnected));
         };
         let peer = connection.ends[usize::from(1 - self.side)].address.clone();
         let end = &mut connection.ends[usize::from(self.side)];
         match end.error.take() {
-            Some(error) => Err(error.into()),
+            Some(error) => Err(system(error)),
             None => Ok((end.stage == Stage::Connected).then_some(peer)),
         }
     }
@@ -364,7 +398,8 @@ impl StreamBackend for SimulatedStream {
 
     fn reset_on_close(&self) {
         if let Some(connection) = self.net.borrow_mut().connection(self.key) {
-            connection.ends[usize::from(self.side)].resets_on_close = true;
+            // A Unix socket does not linger (unix(7)): it resets when something is unread, and only then.
+            connection.ends[usize::from(self.side)].resets_on_close = !connection.is_unix;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Ends of connections that no reactor has: a test holds them in its hand.
 
 use crate::net::connection::{BUFFER, Stage};
+use crate::net::error::system;
 use crate::net::{Shared, SimulatedListener, SimulatedStream};
 use crate::node::NodeId;
 use ropewalk::Address;
@@ -15,9 +16,14 @@ impl SimulatedStream {
         to: (NodeId, SocketAddr),
     ) -> io::Result<Self> {
         let mut this = net.borrow_mut();
-        let listener = this.host(to.0).listener(to.1).ok_or(ErrorKind::ConnectionRefused)?;
+        let listener =
+            this.listener_at(to.0, to.1).ok_or_else(|| system(ErrorKind::ConnectionRefused))?;
         let key = this.new_connection(from, (to.0, to.1.into()), Stage::Connected, false);
         this.queue_for(listener, key);
+        if let Some(connection) = this.connection(key) {
+            // The test names the peer, and its words are to be seen.
+            connection.ends[1].speaks_ipv6 = false;
+        }
         drop(this);
         Ok(Self::new(net.clone(), key, 0))
     }

@@ -2,6 +2,9 @@
 
 use crate::agenda::Key;
 use crate::net::connection::{Connection, Stage};
+#[cfg(unix)]
+use crate::net::error::nobody_at;
+use crate::net::error::system;
 use crate::net::{Net, Shared, SimulatedStream, event, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::trace::What;
@@ -11,7 +14,7 @@ use ropewalk::backend::{Event, Happening, ListenerBackend, SocketBackend, Stream
 use ropewalk::{Address, Id, SocketOption};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 #[derive(Debug)]
 pub(crate) struct Listener {
@@ -19,6 +22,8 @@ pub(crate) struct Listener {
     pub(super) node: NodeId,
     address: Address,
     backlog: usize,
+    /// Whether it leaves the IPv4 addresses to others (ipv6(7), IPV6_V6ONLY).
+    only_ipv6: bool,
     /// Those that have not been accepted.
     queue: VecDeque<Key>,
     id: Option<Id>,
@@ -46,10 +51,11 @@ impl SimulatedListener {
         node: NodeId,
         address: &Address,
         backlog: u32,
+        only_ipv6: bool,
     ) -> io::Result<Self> {
         let mut this = net.borrow_mut();
         this.charge_call();
-        let address = match this.name_of_listener(node, address) {
+        let address = match this.name_of_listener(node, address, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
@@ -64,6 +70,7 @@ impl SimulatedListener {
             node,
             address: address.clone(),
             backlog: backlog as usize,
+            only_ipv6,
             queue: VecDeque::new(),
             id: None,
             is_told: false,
@@ -82,7 +89,12 @@ impl SimulatedListener {
 
 impl Net {
     /// Under which address somebody is going to listen who asks for this one.
-    fn name_of_listener(&mut self, node: NodeId, address: &Address) -> io::Result<Address> {
+    fn name_of_listener(
+        &mut self,
+        node: NodeId,
+        address: &Address,
+        only_ipv6: bool,
+    ) -> io::Result<Address> {
         let host = self.host_mut(node);
         if host.weather.no_descriptors {
             return Err(no_descriptors());
@@ -91,22 +103,15 @@ impl Net {
             Address::Inet(address) => {
                 let ip = address.ip();
                 if !ip.is_unspecified() && !host.has(ip) {
-                    return Err(ErrorKind::AddrNotAvailable.into());
+                    return Err(system(ErrorKind::AddrNotAvailable));
                 }
                 let port = match address.port() {
-                    0 => host.free_port().ok_or(ErrorKind::AddrInUse)?,
+                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
                     port => port,
                 };
                 let address = SocketAddr::new(ip, port);
-                // Whoever has all addresses of a port leaves none to others.
-                let in_use = host.listeners.keys().any(|other| {
-                    let overlap = other.ip() == ip
-                        || (other.ip().is_unspecified() || ip.is_unspecified())
-                            && other.is_ipv4() == address.is_ipv4();
-                    other.port() == port && overlap
-                });
-                if in_use {
-                    return Err(ErrorKind::AddrInUse.into());
+                if self.is_in_use(node, address, only_ipv6) {
+                    return Err(system(ErrorKind::AddrInUse));
                 }
                 Ok(address.into())
             }
@@ -115,12 +120,26 @@ impl Net {
                 let taken = host.unix_listeners.contains_key(address)
                     || host.unix_bound.contains_key(address);
                 match taken {
-                    true => Err(ErrorKind::AddrInUse.into()),
+                    true => Err(system(ErrorKind::AddrInUse)),
                     false => Ok(address.clone().into()),
                 }
             }
             _ => Err(ErrorKind::Unsupported.into()),
         }
+    }
+
+    /// Whether a port is somebody's, who listens there or has connected from there.
+    pub(super) fn is_in_use(&mut self, node: NodeId, address: SocketAddr, only_ipv6: bool) -> bool {
+        let (ip, port) = (address.ip(), address.port());
+        let host = self.host(node);
+        if host.connects_from(port) {
+            return true;
+        }
+        let there: Vec<_> = host.listeners.iter().map(|(at, key)| (*at, *key)).collect();
+        there.into_iter().any(|(other, key)| {
+            let others = self.listener(key).is_some_and(|other| other.only_ipv6);
+            other.port() == port && overlap((ip, only_ipv6), (other.ip(), others))
+        })
     }
 
     /// Connects to a Unix socket, which is done at once or not at all.
@@ -130,10 +149,10 @@ impl Net {
         if host.weather.no_descriptors {
             return Err(no_descriptors());
         }
-        let listener = *host.unix_listeners.get(peer).ok_or(ErrorKind::NotFound)?;
+        let listener = *host.unix_listeners.get(peer).ok_or_else(|| nobody_at(peer))?;
         match self.listener(listener) {
-            None => return Err(ErrorKind::ConnectionRefused.into()),
-            Some(listener) if !listener.has_room() => return Err(ErrorKind::WouldBlock.into()),
+            None => return Err(system(ErrorKind::ConnectionRefused)),
+            Some(listener) if !listener.has_room() => return Err(system(ErrorKind::WouldBlock)),
             Some(_) => {}
         }
         let ends = ((node, UnixAddress::unnamed().into()), (node, peer.clone().into()));
@@ -150,8 +169,16 @@ impl Net {
     pub(super) fn listener_for(&mut self, key: Key) -> Option<&Listener> {
         let end = &self.connection(key)?.ends[1];
         let (node, address) = (end.node, end.address.socket_addr()?);
-        let key = self.host(node).listener(address)?;
+        let key = self.listener_at(node, address)?;
         self.listener(key).map(|listener| &*listener)
+    }
+
+    /// Who listens on an address of a node.
+    pub(super) fn listener_at(&mut self, node: NodeId, address: SocketAddr) -> Option<Key> {
+        let key = self.host(node).listener(address)?;
+        let listener = self.listener(key)?;
+        let leaves_it = listener.only_ipv6 && address.is_ipv4();
+        (!leaves_it).then_some(key)
     }
 
     /// One more waits to be accepted.
@@ -160,10 +187,14 @@ impl Net {
             connection.ends[1].stage = Stage::Connected;
         }
         let Some(listener) = self.listener(listener) else { return };
+        let speaks_ipv6 = listener.address.ip().is_some_and(|ip| ip.is_ipv6());
         listener.queue.push_back(connection);
         let (node, key) = (listener.node, listener.key);
         if !std::mem::replace(&mut listener.is_told, true) {
             self.tell(node, Told::Listener(key));
+        }
+        if let Some(connection) = self.connection(connection) {
+            connection.ends[1].speaks_ipv6 = speaks_ipv6;
         }
     }
 
@@ -176,7 +207,7 @@ impl Net {
     pub(super) fn accept(&mut self, key: Key) -> io::Result<(Key, Address)> {
         self.charge_call();
         let Some(listener) = self.listener(key) else {
-            return Err(ErrorKind::InvalidInput.into());
+            return Err(system(ErrorKind::InvalidInput));
         };
         let (node, id) = (listener.node, listener.id);
         if self.host(node).weather.no_descriptors {
@@ -185,11 +216,11 @@ impl Net {
         }
         loop {
             let Some(listener) = self.listener(key) else {
-                return Err(ErrorKind::InvalidInput.into());
+                return Err(system(ErrorKind::InvalidInput));
             };
-            let first = listener.queue.pop_front().ok_or(ErrorKind::WouldBlock)?;
+            let first = listener.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
             if let Some(Connection { ends, .. }) = self.connection(first) {
-                let peer = ends[0].address.clone();
+                let peer = ends[1].in_its_words(&ends[0].address);
                 self.note(node, id, What::Accepts(&peer));
                 return Ok((first, peer));
             }
@@ -219,6 +250,18 @@ impl Net {
     }
 }
 
+/// Whether two addresses have something in common. All IPv6 addresses are all IPv4 addresses, too, unless
+/// one has said that they are not.
+pub(super) fn overlap(
+    (one, one_only): (IpAddr, bool),
+    (other, other_only): (IpAddr, bool),
+) -> bool {
+    let is_for = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
+        ip.is_unspecified() && (ip.is_ipv4() == other.is_ipv4() || ip.is_ipv6() && !only_ipv6)
+    };
+    one == other || is_for(one, one_only, other) || is_for(other, other_only, one)
+}
+
 impl SocketBackend for SimulatedListener {
     fn register(&mut self, id: Id) {
         let mut net = self.net.borrow_mut();
@@ -239,7 +282,7 @@ impl SocketBackend for SimulatedListener {
     fn local_address(&self) -> io::Result<Address> {
         match self.net.borrow_mut().listener(self.key) {
             Some(listener) => Ok(listener.address.clone()),
-            None => Err(ErrorKind::InvalidInput.into()),
+            None => Err(system(ErrorKind::InvalidInput)),
         }
     }
 

@@ -3,6 +3,7 @@
 mod connection;
 mod datagram;
 mod end;
+mod error;
 mod held;
 mod listener;
 mod travel;
@@ -19,13 +20,13 @@ use ropewalk::backend::{Event, Happening};
 use slab::Slab;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub(crate) use datagram::SimulatedDatagram;
 pub(crate) use end::SimulatedStream;
+pub(crate) use error::no_descriptors;
 pub(crate) use listener::SimulatedListener;
 
 /// The network is shared by the world and by all sockets in it.
@@ -258,9 +259,4 @@ pub(crate) fn nanos(span: Duration) -> Time {
 /// There is nothing that could be told; or this.
 fn event(id: Option<Id>, happening: Happening) -> Option<Event> {
     (happening != Happening::default()).then_some(Event::Ready(id?, happening))
-}
-
-/// As accept(2) and its kin say it when a process has no descriptors left.
-pub(crate) fn no_descriptors() -> io::Error {
-    io::Error::from_raw_os_error(if cfg!(windows) { 10_024 } else { 24 }) // EMFILE
 }

@@ -149,6 +149,7 @@ impl Net {
         way.flight.pop_front();
         self.note_heard(key, 1 - side);
         match freight {
+            Freight::Ack => self.arrive_ack(key),
             Freight::Syn => self.arrive_syn(key),
             Freight::SynAck => self.arrive_syn_ack(key),
             Freight::Refused => self.break_end(key, 1 - side, ErrorKind::ConnectionRefused),
@@ -160,9 +161,11 @@ impl Net {
         self.free_if_over(key);
     }
 
-    /// Whether the listener takes another one that connects.
+    /// Whether the listener takes another one that connects. It looks twice, as Linux does: when somebody
+    /// knocks, and when he is let in.
     fn has_room_for(&mut self, key: Key, freight: Freight) -> bool {
-        freight != Freight::Syn || self.listener_for(key).is_none_or(|listener| listener.has_room())
+        !matches!(freight, Freight::Ack | Freight::Syn)
+            || self.listener_for(key).is_none_or(|listener| listener.has_room())
     }
 
     /// What was first in flight is lost. It is sent again, unless that has gone on for too long.
@@ -171,7 +174,7 @@ impl Net {
         let Some(connection) = self.connection(key) else { return };
         let end = &connection.ends[usize::from(side)];
         let (first, patience) = match freight {
-            Freight::Syn => (SYN_RETRANSMIT, SYN_GIVE_UP),
+            Freight::Ack | Freight::Syn => (SYN_RETRANSMIT, SYN_GIVE_UP),
             _ => (RETRANSMIT, end.patience),
         };
         let gone = end.is_dead;
@@ -271,9 +274,10 @@ impl Net {
         };
         let refuses = self.host(to).weather.refuses;
         match self.listener_for(key) {
-            Some(listener) if !refuses => {
-                let listener = listener.key;
-                self.queue_for(listener, key);
+            Some(_) if !refuses => {
+                if let Some(connection) = self.connection(key) {
+                    connection.ends[1].stage = Stage::Expected;
+                }
                 self.send(key, 1, Freight::SynAck);
             }
             _ => self.send(key, 1, Freight::Refused),
@@ -290,7 +294,20 @@ impl Net {
         let (node, id) = (connection.ends[0].node, connection.ends[0].id);
         let peer = connection.ends[1].address.clone();
         self.note(node, id, What::Connected(&peer));
+        self.send(key, 0, Freight::Ack);
         self.tell_again(key, 0);
+    }
+
+    /// And has heard of it.
+    fn arrive_ack(&mut self, key: Key) {
+        let has_crashed = self.connection(key).is_some_and(|connection| connection.ends[1].is_dead);
+        match self.listener_for(key) {
+            Some(listener) if !has_crashed => {
+                let listener = listener.key;
+                self.queue_for(listener, key);
+            }
+            _ => self.reset(key, 1),
+        }
     }
 
     /// `side` wants nothing more to do with it, and says so.

@@ -31,7 +31,6 @@ pub(crate) struct Ledger {
     pub(crate) outcomes: u64,
     pub(crate) timers_set: u64,
     pub(crate) timers_fired: u64,
-    pub(crate) calls_made: BTreeMap<u64, u64>,
 }
 
 /// The books of a run. Clones are the same.

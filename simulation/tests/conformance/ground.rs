@@ -1,0 +1,365 @@
+//! Where a scene is played: on this machine's loopback, or in a simulated world. Either with one reactor for
+//! both sides, or with one for each.
+
+use crate::actors::{Actors, DatagramActor, Heard, News, plain};
+use crate::log::Log;
+use ropewalk::{Context, DatagramOptions, DatagramTransport, Error, Id, Port, Reactor};
+use ropewalk::{ToAddress, ToAddresses, Transport};
+use ropewalk_simulation::{Fault, FaultKind, Link, NodeId, Plan, World};
+use std::env;
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before a scene is given up: a fail-safe, not a measure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long a reactor waits that has nothing to do while the other may.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// How long a simulated side is held: the system's wait before it knocks again at a full queue is longer.
+const HELD: Duration = Duration::from_millis(500);
+
+/// The sides of a scene.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Server,
+    Client,
+}
+
+pub(crate) use Side::{Client, Server};
+
+pub(crate) struct Ground {
+    kind: Kind,
+    log: Log,
+    /// Where files can be made.
+    directory: Option<PathBuf>,
+    listener: Option<Id>,
+    /// When the simulated one is released who is held.
+    held_until: Duration,
+    /// They keep ports closed.
+    closed: Vec<(TcpListener, TcpStream)>,
+}
+
+enum Kind {
+    Real {
+        /// One for each side, or one for both. None is left of one that has stopped.
+        reactors: Vec<Option<Reactor>>,
+        /// Who has no turns.
+        held: Option<Side>,
+    },
+    Simulated {
+        world: World,
+        nodes: Vec<NodeId>,
+    },
+}
+
+/// Plays a scene everywhere, and compares.
+#[track_caller]
+pub(crate) fn everywhere(expected: &[&str], scene: impl Fn(&mut Ground)) {
+    let grounds = [Ground::real(1), Ground::simulated(1), Ground::real(2), Ground::simulated(2)];
+    compare(expected, grounds, scene);
+}
+
+/// Plays a scene where both sides have the same reactor, and compares.
+#[track_caller]
+pub(crate) fn together(expected: &[&str], scene: impl Fn(&mut Ground)) {
+    compare(expected, [Ground::real(1), Ground::simulated(1)], scene);
+}
+
+/// Plays a scene where each side has a reactor of its own, and compares.
+#[track_caller]
+pub(crate) fn apart(expected: &[&str], scene: impl Fn(&mut Ground)) {
+    compare(expected, [Ground::real(2), Ground::simulated(2)], scene);
+}
+
+#[track_caller]
+fn compare(
+    expected: &[&str],
+    grounds: impl IntoIterator<Item = Ground>,
+    scene: impl Fn(&mut Ground),
+) {
+    let mut differs = String::new();
+    for mut ground in grounds {
+        scene(&mut ground);
+        ground.settle();
+        let lines = ground.log.lines();
+        if lines != expected {
+            let what = ground.describe();
+            differs += &format!("{what}:\n    {}\n", lines.join("\n    "));
+        }
+    }
+    assert!(differs.is_empty(), "not as expected were\n{differs}");
+}
+
+impl Ground {
+    fn real(reactors: usize) -> Self {
+        let reactors = (0..reactors).map(|_| Some(Reactor::new().expect("a reactor"))).collect();
+        Self::of(Kind::Real { reactors, held: None })
+    }
+
+    pub(crate) fn simulated(nodes: usize) -> Self {
+        // Loopback keeps the order of datagrams.
+        let link = Link { jitter: Duration::ZERO, ..Link::LOCAL };
+        let mut world = World::new(1).link(link);
+        let nodes = ["server", "client"][..nodes]
+            .iter()
+            .map(|name| world.add_node(name, |_| Ok(())))
+            .collect();
+        Self::of(Kind::Simulated { world, nodes })
+    }
+
+    fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            log: Log::default(),
+            directory: None,
+            listener: None,
+            held_until: Duration::ZERO,
+            closed: Vec::new(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match &self.kind {
+            Kind::Real { reactors, .. } => format!("{} reactors on real sockets", reactors.len()),
+            Kind::Simulated { nodes, .. } => format!("{} simulated nodes", nodes.len()),
+        }
+    }
+
+    pub(crate) fn log(&self) -> Log {
+        self.log.clone()
+    }
+
+    /// Notes something beside what the protocols hear.
+    pub(crate) fn note(&self, who: &str, what: impl Into<String>) {
+        self.log.note(who, what);
+    }
+
+    /// Notes how a request went.
+    pub(crate) fn note_outcome<T>(&self, who: &str, outcome: Result<T, Error>) {
+        match outcome {
+            Ok(_) => self.note(who, "done"),
+            Err(error) => self.note(who, plain(&error)),
+        }
+    }
+
+    pub(crate) fn reactor(&mut self, side: Side) -> &mut Reactor {
+        let reactor = match &mut self.kind {
+            Kind::Real { reactors, .. } => {
+                let index = (side as usize).min(reactors.len() - 1);
+                reactors[index].as_mut()
+            }
+            Kind::Simulated { world, nodes } => world.reactor(node(side, nodes)),
+        };
+        reactor.expect("a reactor that has not stopped")
+    }
+
+    pub(crate) fn at(&mut self, side: Side) -> &mut Context {
+        self.reactor(side).context()
+    }
+
+    /// Does something to the connection of one whose name begins with that of its side.
+    pub(crate) fn with<T>(&mut self, who: &str, act: impl FnOnce(&mut Context, Id) -> T) -> T {
+        let side = if who.starts_with("server") { Server } else { Client };
+        let id = self.log.id(who);
+        act(self.at(side), id)
+    }
+
+    /// The IPv4 address of a side.
+    pub(crate) fn ip(&self, side: Side) -> IpAddr {
+        match &self.kind {
+            Kind::Simulated { world, nodes } if nodes.len() > 1 => world.ipv4(node(side, nodes)),
+            _ => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// A port of the server's on which nobody listens, and nobody can come to.
+    pub(crate) fn closed_port(&mut self) -> SocketAddr {
+        if let Kind::Simulated { .. } = self.kind {
+            return (self.ip(Server), 1).into();
+        }
+        // It is a connection's.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let stream = listener.local_addr().and_then(TcpStream::connect).expect("a connection");
+        let address = stream.local_addr().expect("an address");
+        self.closed.push((listener, stream));
+        address
+    }
+
+    /// Where a Unix socket can be.
+    pub(crate) fn path(&mut self, name: &str) -> PathBuf {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let directory = self.directory.get_or_insert_with(|| {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            let directory = format!("ropewalk-conformance-{}-{number}", process::id());
+            let directory = env::temp_dir().join(directory);
+            fs::create_dir_all(&directory).expect("a directory");
+            directory
+        });
+        directory.join(name)
+    }
+
+    pub(crate) fn actors<H>(&self, name: &str, hook: H) -> Actors<H> {
+        Actors { name: name.to_owned(), log: self.log(), hook, made: 0 }
+    }
+
+    pub(crate) fn datagram_actor<H>(&self, name: &str, hook: H) -> DatagramActor<H> {
+        DatagramActor { name: name.to_owned(), log: self.log(), hook }
+    }
+
+    /// The server listens.
+    pub(crate) fn listen<H>(&mut self, name: &str, hook: H) -> SocketAddr
+    where
+        H: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+    {
+        let (address, actors) = ((self.ip(Server), 0), self.actors(name, hook));
+        let port = self.at(Server).listen_tcp(address, actors).expect("a free port");
+        self.listener = Some(port.id());
+        port.address().socket_addr().expect("an IP address")
+    }
+
+    /// The server's latest listener.
+    pub(crate) fn listener(&self) -> Id {
+        self.listener.expect("it listens")
+    }
+
+    /// The client connects.
+    pub(crate) fn connect<H>(&mut self, name: &str, address: impl ToAddresses, hook: H) -> Id
+    where
+        H: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+    {
+        let actors = self.actors(name, hook);
+        self.at(Client).connect_tcp(address, actors).expect("an attempt")
+    }
+
+    /// A side has a datagram socket on a port of its own.
+    pub(crate) fn bind<H>(&mut self, side: Side, name: &str, hook: H) -> Port
+    where
+        H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
+    {
+        let address = (self.ip(side), 0);
+        self.bind_with(side, name, address, &DatagramOptions::new(), hook).expect("a free port")
+    }
+
+    pub(crate) fn bind_with<H>(
+        &mut self,
+        side: Side,
+        name: &str,
+        address: impl ToAddress,
+        options: &DatagramOptions,
+        hook: H,
+    ) -> Result<Port, Error>
+    where
+        H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
+    {
+        let actor = self.datagram_actor(name, hook);
+        self.at(side).listen_udp_with(address, options, actor)
+    }
+
+    /// The client has a datagram socket that is connected.
+    pub(crate) fn bind_to<H>(&mut self, name: &str, peer: impl ToAddress, hook: H) -> Port
+    where
+        H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
+    {
+        let actor = self.datagram_actor(name, hook);
+        self.at(Client).connect_udp(peer, actor).expect("a way")
+    }
+
+    /// Goes on until it is so.
+    #[track_caller]
+    pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&Log) -> bool) {
+        let log = self.log();
+        if let Kind::Simulated { world, .. } = &mut self.kind {
+            let done = world.run_until(PATIENCE, |_| done(&log));
+            return assert!(done, "simulated, not in time: {what}\n{:#?}", log.lines());
+        }
+        let begin = Instant::now();
+        while !done(&log) {
+            self.turn(MOMENT);
+            let in_time = begin.elapsed() < PATIENCE;
+            assert!(in_time, "on real sockets, not in time: {what}\n{:#?}", log.lines());
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn until_lost(&mut self, who: &[&str]) {
+        self.until("lost", |log| who.iter().all(|who| log.lost(who)));
+    }
+
+    /// Goes on until nothing more happens at once.
+    pub(crate) fn settle(&mut self) {
+        if let Kind::Simulated { world, .. } = &mut self.kind {
+            return world.run_for(Duration::from_millis(20));
+        }
+        // What one thread has sent on the loopback has arrived when the call returns, but for what the
+        // system is still at: some turns without news say that it is not.
+        let mut calm = 0;
+        while calm < 3 {
+            let before = self.log.lines();
+            self.turn(MOMENT);
+            calm = if self.log.lines() == before { calm + 1 } else { 0 };
+        }
+    }
+
+    fn turn(&mut self, limit: Duration) {
+        let Kind::Real { reactors, held } = &mut self.kind else { return };
+        for (index, slot) in reactors.iter_mut().enumerate() {
+            let is_held = held.is_some_and(|side| side as usize == index);
+            if let Some(reactor) = slot.as_mut().filter(|_| !is_held)
+                && !reactor.run_turn(Some(limit)).expect("a poll that works")
+            {
+                *slot = None;
+            }
+        }
+    }
+
+    /// Whether a side's reactor has ended.
+    pub(crate) fn has_stopped(&mut self, side: Side) -> bool {
+        match &mut self.kind {
+            Kind::Real { reactors, .. } => reactors[side as usize].is_none(),
+            Kind::Simulated { world, nodes } => world.reactor(node(side, nodes)).is_none(),
+        }
+    }
+
+    /// A side that has a reactor of its own does nothing from now on.
+    pub(crate) fn hold(&mut self, side: Side) {
+        match &mut self.kind {
+            Kind::Real { held, .. } => *held = Some(side),
+            Kind::Simulated { world, nodes } => {
+                let (node, mut plan) = (node(side, nodes), Plan::none());
+                let fault = Fault { kind: FaultKind::Stall, node, other: node, severity: 1.0 };
+                plan.add(Duration::ZERO, HELD, fault);
+                world.add_faults(&plan);
+                self.held_until = world.now() + HELD;
+            }
+        }
+        self.settle();
+    }
+
+    /// And goes on.
+    pub(crate) fn release(&mut self) {
+        match &mut self.kind {
+            Kind::Real { held, .. } => *held = None,
+            Kind::Simulated { world, .. } => {
+                let left = self.held_until.checked_sub(world.now()).expect("it is still held");
+                world.run_for(left);
+            }
+        }
+    }
+}
+
+fn node(side: Side, nodes: &[NodeId]) -> NodeId {
+    nodes[(side as usize).min(nodes.len() - 1)]
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.directory {
+            _ = fs::remove_dir_all(directory);
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The same properties that hold in the simulation, whatever happens there, checked on real sockets: random
+//! programs on several reactors, from a few seeds.
+
+use crate::books::Books;
+use crate::talker::Talkers;
+use ropewalk::{Context, Error, Reactor};
+use ropewalk_simulation::Random;
+use std::cell::RefCell;
+use std::env;
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+const REACTORS: u64 = 3;
+
+/// How long new ones come.
+const LENGTH: Duration = Duration::from_millis(1500);
+
+/// How long it takes until everybody has resumed reading: the longest pause of a talker, and some.
+const CALM: Duration = Duration::from_millis(600);
+
+/// A fail-safe, not a measure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Reactors that talk to each other on the loopback.
+struct Town {
+    books: Books,
+    reactors: Vec<Reactor>,
+}
+
+/// Where one can go; what belongs to nobody is refused.
+#[derive(Clone)]
+struct Places {
+    inet: Rc<RefCell<Vec<SocketAddr>>>,
+    unix: PathBuf,
+}
+
+fn talkers(books: &Books, (seed, node): (u64, u64), connects: bool) -> Talkers {
+    Talkers { books: books.clone(), seed, node, connects }
+}
+
+/// Connects to somebody, now and then.
+fn roam(
+    context: &mut Context,
+    books: &Books,
+    places: &Places,
+    who: (u64, u64),
+    mut random: Random,
+) {
+    if books.calm.get() {
+        return;
+    }
+    let factory = talkers(books, who, true);
+    let there = *random.choose(&places.inet.borrow());
+    let connected = match random.below(10) {
+        0 => context.connect_unix(places.unix.join("nobody.sock"), factory),
+        1 | 2 => context.connect_unix(places.unix.join(format!("{}.sock", who.1)), factory),
+        _ => context.connect_tcp(there, factory),
+    };
+    if connected.is_ok() {
+        books.with(|ledger| ledger.attempts += 1);
+    }
+    let delay = random.duration(Duration::from_millis(1), Duration::from_millis(60));
+    let (books, places) = (books.clone(), places.clone());
+    context.call_later(delay, move |context| roam(context, &books, &places, who, random));
+}
+
+impl Town {
+    fn new(seed: u64, directory: &Path) -> Result<Self, Error> {
+        let (books, unix) = (Books::default(), directory.join(seed.to_string()));
+        fs::create_dir_all(&unix).expect("a directory");
+        let places = Places { inet: Rc::default(), unix };
+        let mut reactors = Vec::new();
+        for node in 0..REACTORS {
+            let (who, mut reactor) = ((seed, node), Reactor::new()?);
+            let any = (Ipv4Addr::LOCALHOST, 0);
+            let port = reactor.listen_tcp(any, talkers(&books, who, false))?;
+            places.inet.borrow_mut().extend(port.address().socket_addr());
+            let path = places.unix.join(format!("{node}.sock"));
+            reactor.listen_unix(path, talkers(&books, who, false))?;
+            reactors.push(reactor);
+        }
+        for (node, reactor) in (0..).zip(&mut reactors) {
+            let random = Random::new(seed ^ node ^ books.number() << 8);
+            roam(reactor.context(), &books, &places, (seed, node), random);
+        }
+        Ok(Self { books, reactors })
+    }
+
+    /// A turn each; whoever has stopped is gone.
+    fn turn(&mut self) {
+        self.reactors.retain_mut(|reactor| {
+            reactor.run_turn(Some(Duration::from_micros(300))).expect("a poll that works")
+        });
+    }
+
+    fn settled(&self) -> bool {
+        self.books.check_all_arrived().is_ok()
+    }
+}
+
+#[test]
+fn the_rules_hold_on_real_sockets() {
+    let directory = env::temp_dir().join(format!("ropewalk-rules-{}", process::id()));
+    let mut towns: Vec<Town> =
+        (1..=4).map(|seed| Town::new(seed, &directory).expect("sockets")).collect();
+    let go_on = |towns: &mut Vec<Town>, what: &str, done: &mut dyn FnMut(&Town) -> bool| {
+        let begin = Instant::now();
+        while !towns.iter().all(&mut *done) {
+            towns.iter_mut().for_each(Town::turn);
+            assert!(begin.elapsed() < PATIENCE, "not in time: {what}");
+        }
+    };
+    let until = Instant::now() + LENGTH;
+    go_on(&mut towns, "the talk", &mut |_| Instant::now() >= until);
+    for town in &towns {
+        town.books.check().unwrap();
+        town.books.calm.set(true);
+    }
+    let until = Instant::now() + CALM;
+    go_on(&mut towns, "the calm", &mut |town| Instant::now() >= until && town.settled());
+    for town in &mut towns {
+        // Who stops ends in order whatever anybody writes, and one stops before the other hears.
+        town.books.with(|ledger| {
+            ledger.streams.values_mut().for_each(|stream| stream.ended = true);
+        });
+        town.reactors.iter_mut().for_each(|reactor| reactor.context().stop());
+    }
+    go_on(&mut towns, "the end", &mut |town| town.reactors.is_empty());
+    for town in &towns {
+        town.books.check().unwrap();
+        town.books.check_over(true).unwrap();
+        let talked = town.books.with(|ledger| ledger.streams.len());
+        assert!(talked > 50, "only {talked} have talked");
+    }
+    _ = fs::remove_dir_all(directory);
+}
