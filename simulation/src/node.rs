@@ -64,6 +64,8 @@ pub(crate) struct Host {
     pub(crate) turn_at: Option<Time>,
     /// Until when it is busy with its last one.
     pub(crate) busy_until: Time,
+    /// It has its turn now; when the next one is, is seen at the end of it.
+    pub(crate) is_at_work: bool,
 
     pub(crate) listeners: BTreeMap<SocketAddr, Key>,
     /// Datagram sockets by port; several may share one.
@@ -97,6 +99,7 @@ impl Host {
             told: Vec::new(),
             turn_at: None,
             busy_until: 0,
+            is_at_work: false,
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),
             #[cfg(unix)]

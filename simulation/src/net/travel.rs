@@ -46,12 +46,13 @@ impl Net {
         (time, random.chance(loss))
     }
 
-    /// When bytes that are given to the network now have left the node.
-    pub(super) fn departure(&mut self, from: NodeId, bytes: usize) -> Time {
+    /// When bytes that are given to the network now have left the node. What goes to itself does not leave.
+    pub(super) fn departure(&mut self, from: NodeId, to: NodeId, bytes: usize) -> Time {
         let at = self.at();
         let host = self.host_mut(from);
         match host.weather.bandwidth {
             0 => at,
+            _ if from == to => at,
             bandwidth => {
                 let takes = bytes as u64 * 1_000_000_000 / bandwidth;
                 host.line_free_at = host.line_free_at.max(at) + takes;
@@ -95,7 +96,7 @@ impl Net {
         // It is taken out, to be drawn from while the network is looked at.
         let mut random = std::mem::replace(&mut connection.random, Random::new(0));
         let bytes = if let Freight::Bytes(count) = freight { count } else { 0 };
-        let departure = self.departure(from, bytes);
+        let departure = self.departure(from, to, bytes);
         let (mut time, lost) = self.travel_time(from, to, &mut random);
         if lost {
             let mut again = RETRANSMIT;
