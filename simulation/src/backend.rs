@@ -3,7 +3,9 @@
 use crate::net::{Shared, SimulatedDatagram, SimulatedListener, SimulatedStream, nanos};
 use crate::node::NodeId;
 use crate::trace::What;
-use ropewalk::backend::{Backend, DatagramBackend, Event, ListenerBackend, StreamBackend};
+use ropewalk::backend::{
+    Backend, DatagramBackend, Event, ListenerBackend, SocketBackend, StreamBackend,
+};
 use ropewalk::{Address, Id, SocketOption};
 use std::fmt;
 use std::io;
@@ -100,9 +102,11 @@ impl Backend for NodeWorld {
         &self,
         address: &Address,
         backlog: u32,
-        _options: &[SocketOption],
+        options: &[SocketOption],
     ) -> io::Result<Box<dyn ListenerBackend>> {
-        Ok(Box::new(SimulatedListener::listen(&self.net, self.node, address, backlog)?))
+        let listener = SimulatedListener::listen(&self.net, self.node, address, backlog)?;
+        options.iter().try_for_each(|option| listener.set_option(option))?;
+        Ok(Box::new(listener))
     }
 
     fn connect(

@@ -1,6 +1,9 @@
-//! Nodes: their time, and what lies between a node and itself.
+//! Nodes: their time, what lies between a node and itself, and what its listeners hand on.
 
-use ropewalk::{Address, Context, DatagramProtocol, DatagramTransport, Id};
+use ropewalk::{
+    Address, Context, DatagramProtocol, DatagramTransport, Id, KeepAlive, ListenOptions, Protocol,
+    Reason, Transport,
+};
 use ropewalk_simulation::{Fault, FaultKind, Plan, World};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -68,4 +71,36 @@ fn a_slow_line_does_not_lie_between_a_node_and_itself() {
     world.run_for(Duration::from_secs(1));
     let numbers: Vec<u8> = diary.0.borrow().iter().map(|(_, number)| *number).collect();
     assert!(numbers.iter().copied().eq(0..100), "{numbers:?}");
+}
+
+/// Notes why it was lost.
+struct Mourner(Rc<RefCell<Vec<Reason>>>);
+
+impl Protocol for Mourner {
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
+        self.0.borrow_mut().push(reason);
+    }
+}
+
+#[test]
+fn connections_inherit_the_options_of_their_listener() {
+    let reasons = Rc::new(RefCell::new(Vec::new()));
+    let (mut world, theirs) = (World::new(1), reasons.clone());
+    let keep_alive =
+        KeepAlive { idle: Duration::from_secs(10), interval: Duration::from_secs(1), count: 3 };
+    world.add_node("server", move |reactor| {
+        let options = ListenOptions::new().keep_alive(keep_alive);
+        let theirs = theirs.clone();
+        let factory = move || Mourner(theirs.clone());
+        reactor.context().listen_tcp_with("0.0.0.0:7000", &options, factory).map(drop)
+    });
+    let client = world.add_node("client", |reactor| {
+        reactor.connect_tcp("server:7000", || Mourner(Rc::default())).map(drop)
+    });
+    world.run_for(Duration::from_secs(1));
+    world.crash(client);
+    world.run_for(Duration::from_secs(20));
+    assert!(matches!(reasons.borrow()[..], [Reason::TimedOut]), "{reasons:?}");
 }

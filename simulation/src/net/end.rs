@@ -87,7 +87,12 @@ impl Net {
         Ok(key)
     }
 
-    fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) -> io::Result<()> {
+    pub(super) fn set_end_option(
+        &mut self,
+        key: Key,
+        side: u8,
+        option: &SocketOption,
+    ) -> io::Result<()> {
         let now = self.at();
         let Some(connection) = self.connection(key) else { return Ok(()) };
         let [ours, theirs] = &mut connection.ways;

@@ -19,6 +19,8 @@ pub(crate) struct Listener {
     pub(super) node: NodeId,
     address: Address,
     backlog: usize,
+    /// What connections inherit that are made with it.
+    options: Vec<SocketOption>,
     /// Those that have not been accepted.
     queue: VecDeque<Key>,
     id: Option<Id>,
@@ -64,6 +66,7 @@ impl SimulatedListener {
             node,
             address: address.clone(),
             backlog: backlog as usize,
+            options: Vec::new(),
             queue: VecDeque::new(),
             id: None,
             is_told: false,
@@ -161,9 +164,13 @@ impl Net {
         }
         let Some(listener) = self.listener(listener) else { return };
         listener.queue.push_back(connection);
-        let (node, key) = (listener.node, listener.key);
+        let (node, key, options) = (listener.node, listener.key, listener.options.clone());
         if !std::mem::replace(&mut listener.is_told, true) {
             self.tell(node, Told::Listener(key));
+        }
+        for option in options {
+            let set = self.set_end_option(connection, 1, &option);
+            debug_assert!(set.is_ok(), "the listener has taken it");
         }
     }
 
@@ -243,7 +250,14 @@ impl SocketBackend for SimulatedListener {
         }
     }
 
-    fn set_option(&self, _option: &SocketOption) -> io::Result<()> {
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        if matches!(option, SocketOption::Device(_)) {
+            return Err(ErrorKind::Unsupported.into());
+        }
+        let mut net = self.net.borrow_mut();
+        if let Some(listener) = net.listener(self.key) {
+            listener.options.push(option.clone());
+        }
         Ok(())
     }
 }
