@@ -91,7 +91,11 @@ fn program(
     roam(context, books, who, another());
     if random.chance(0.1) {
         let delay = random.duration(Duration::from_secs(1), Duration::from_secs(9));
-        context.call_later(delay, Context::stop);
+        let books = books.clone();
+        context.call_later(delay, move |context| {
+            books.stopped.set(true);
+            context.stop();
+        });
     }
     Ok(())
 }

@@ -15,10 +15,12 @@ pub(crate) fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
     }
     if this.books.calm.get() {
         this.paused = false;
-        drop(this);
+        let again = Rc::clone(state);
+        context.call_later(LAST_WORDS, move |context| say_last_words(context, id, &again));
         return context.resume(id);
     }
-    match this.random.below(100) {
+    // What is written from a stop on is dropped.
+    match if context.is_stopping() { 99 } else { this.random.below(100) } {
         0..56 if this.stage == Stage::Open && !this.write_ended && !this.writing_paused => {
             let most = [1, 10, 100, 5_000, 40_000][this.random.below(5) as usize];
             let count = this.random.between(1, most);
@@ -38,10 +40,13 @@ pub(crate) fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
             this = state.borrow_mut();
         }
         60..66 => {
-            this.paused = true;
+            (this.paused, this.resumed_at) = (true, None);
             context.pause(id);
         }
         66..76 => {
+            if this.paused {
+                this.resumed_at = Some(context.now());
+            }
             this.paused = false;
             context.resume(id);
         }
@@ -60,12 +65,10 @@ pub(crate) fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
         }
         84 => this.panics = true,
         85..89 => {
-            // To one that is gone, most likely: then nobody may hear it.
-            for id in this.books.known(this.node) {
-                if context.peer(id).is_none() {
-                    context.write(id, &[0xee; 300]);
-                    context.close(id);
-                }
+            // To those who are gone; nobody may hear it.
+            for id in this.books.lost(this.node) {
+                context.write(id, &[0xee; 300]);
+                context.close(id);
             }
         }
         _ => {}
@@ -74,6 +77,16 @@ pub(crate) fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
     let again = Rc::clone(state);
     drop(this);
     context.call_later(delay, move |context| act(context, id, &again));
+}
+
+/// After how long in the end those speak once more who may have nobody left to talk to.
+const LAST_WORDS: Duration = Duration::from_secs(300);
+
+fn say_last_words(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
+    let mut this = state.borrow_mut();
+    if this.stage == Stage::Open && !this.write_ended && !context.is_stopping() {
+        context.write(id, this.next_bytes(1));
+    }
 }
 
 /// Produces some pieces, one each time that it is asked.

@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 use std::sync::LazyLock;
+use std::time::Instant;
 
 /// One direction of one connection.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub(crate) struct Stream {
     /// The writer has been asked to pause; somebody produces for it.
     pub(crate) paused: bool,
     pub(crate) produced: bool,
+    /// When the writer had closed in order.
+    pub(crate) closed_at: Option<Instant>,
     /// The writer's connection is gone; the reader's.
     pub(crate) writer_gone: bool,
     pub(crate) reader_gone: bool,
@@ -59,8 +62,10 @@ pub(crate) struct Books {
     pub(crate) alive: Rc<Cell<i64>>,
     /// Nobody begins anything new.
     pub(crate) calm: Rc<Cell<bool>>,
-    /// The connections that there were on each node; the latest.
-    known: Rc<RefCell<BTreeMap<u64, VecDeque<Id>>>>,
+    /// A node has stopped in the midst of it all.
+    pub(crate) stopped: Rc<Cell<bool>>,
+    /// The connections that each node has lost; the latest.
+    lost: Rc<RefCell<BTreeMap<u64, VecDeque<Id>>>>,
     next: Rc<Cell<u64>>,
 }
 
@@ -83,22 +88,23 @@ impl Books {
         !self.faults.iter().any(|fault| kinds.contains(fault))
     }
 
-    pub(crate) fn know(&self, node: u64, id: Id) {
-        let mut known = self.known.borrow_mut();
-        let known = known.entry(node).or_default();
-        known.push_back(id);
-        if known.len() > 20 {
-            known.pop_front();
+    /// A node has lost a connection.
+    pub(crate) fn note_lost(&self, node: u64, id: Id) {
+        let mut lost = self.lost.borrow_mut();
+        let lost = lost.entry(node).or_default();
+        lost.push_back(id);
+        if lost.len() > 20 {
+            lost.pop_front();
         }
     }
 
-    pub(crate) fn known(&self, node: u64) -> Vec<Id> {
-        self.known.borrow().get(&node).into_iter().flatten().copied().collect()
+    pub(crate) fn lost(&self, node: u64) -> Vec<Id> {
+        self.lost.borrow().get(&node).into_iter().flatten().copied().collect()
     }
 
     /// A node has started: its ids are given out anew.
     pub(crate) fn forget(&self, node: u64) {
-        self.known.borrow_mut().remove(&node);
+        self.lost.borrow_mut().remove(&node);
     }
 
     /// A number that nobody else has.
@@ -146,8 +152,9 @@ impl Books {
                 return Err(format!("{name} has heard {heard} of {sent} datagrams to itself"));
             }
         }
-        if !ledger.begun_is_done("timers") {
-            return Err(format!("timers have not fired: {:?}, {:?}", ledger.begun, ledger.done));
+        if let Some(what) = ["timers", "visitors"].iter().find(|what| !ledger.begun_is_done(what)) {
+            let (begun, done) = (&ledger.begun, &ledger.done);
+            return Err(format!("of the {what} too few are done: {begun:?}, {done:?}"));
         }
         let streams = &ledger.streams;
         let all_are_told = self.is_without(SEVERING);
@@ -162,6 +169,8 @@ impl Books {
                 Some(_) if nobody_gone && (written != received || ended != end_told) => true,
                 Some(answer) if nobody_gone && *ended && ends(answer) => true,
                 Some(_) if nobody_gone && (stream.paused || stream.produced) => true,
+                // Who has nobody left to talk to has tried to.
+                Some(_) if all_are_told && !writer_gone && reader_gone && !ended => true,
                 Some(_) => all_are_told && writer_gone && !reader_gone && !end_told,
             };
             if wrong {
@@ -215,6 +224,20 @@ impl Drop for Errand {
 /// With these somebody may be gone and the other never hear of it.
 pub(crate) const SEVERING: &[FaultKind] =
     &[FaultKind::Crash, FaultKind::Cut, FaultKind::HalfOpen, FaultKind::Partition];
+
+/// With these, clocks differ, or what is sent comes late.
+pub(crate) const UNTIMELY: &[FaultKind] = &[
+    FaultKind::Bandwidth,
+    FaultKind::Drift,
+    FaultKind::Jump,
+    FaultKind::Latency,
+    FaultKind::Loss,
+    FaultKind::Reset,
+    FaultKind::Stall,
+];
+
+/// With these it may take long until a peer takes anything.
+pub(crate) const SLOWING: &[FaultKind] = &[FaultKind::Bandwidth, FaultKind::Loss];
 
 /// `count` bytes of a stream, 64 KiB at most, from a place on. The period is a prime, so that no two pieces
 /// of any usual size can be taken for each other.

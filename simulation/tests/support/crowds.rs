@@ -1,6 +1,6 @@
 //! Crowds and floods: everybody has a budget, and who is not done with it goes on.
 
-use crate::books::{Books, bytes};
+use crate::books::{Books, Errand, bytes};
 use ropewalk::{
     Address, ConnectOptions, Context, Error, Factory, Id, KeepAlive, ListenOptions, Protocol,
     Reactor, Reason, SocketOption, Transport,
@@ -38,7 +38,7 @@ pub(crate) fn start(
         .option(SocketOption::ReceiveBuffer(HELD));
     reactor.context().listen_tcp_with("0.0.0.0:7002", &options, Door::new(books, false))?;
     let node = random.below(nodes);
-    let (crowd, flood) = (random.chance(0.05), random.chance(0.05));
+    let (crowd, flood) = (random.chance(0.05), random.chance(0.1));
     let delay = random.duration(Duration::ZERO, Duration::from_secs(8));
     let books = books.clone();
     reactor.context().call_later(delay, move |context| {
@@ -86,6 +86,7 @@ impl Factory for Door {
             turn: None,
             in_turn: 0,
             received: 0,
+            _errand: self.books.errand("visitors"),
         }))
     }
 
@@ -103,6 +104,8 @@ struct Visitor {
     turn: Option<Instant>,
     in_turn: u64,
     received: u64,
+    /// Sooner or later everybody leaves.
+    _errand: Errand,
 }
 
 impl Visitor {
@@ -134,6 +137,11 @@ impl Protocol for Visitor {
             self.books.fail("too many were accepted in one turn");
         }
         transport.write(b"!");
+        // What comes until it reads on is more than it may read at once.
+        let id = transport.id();
+        transport.pause();
+        let delay = Duration::from_millis(50);
+        transport.context().call_later(delay, move |context| context.resume(id));
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {

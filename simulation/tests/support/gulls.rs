@@ -46,12 +46,12 @@ impl Gull {
         let addresses = others.map(|other| format!("10.0.0.{}:7000", other + 1).parse());
         let mut addresses: Vec<Address> = addresses.map(|it| Address::Inet(it.unwrap())).collect();
         addresses.push(Address::Inet("127.0.0.1:7000".parse().unwrap()));
-        Flock::new(books, random, port.id(), name, addresses).rest(context);
+        Flock::new(books, random, port.id(), name, addresses).rest(context, Duration::ZERO);
 
         let (gull, name) = Self::new(books, random);
         let port = context.listen_unix_datagram_with(PATH, &options, gull)?;
         let addresses = vec![port.address().clone()];
-        Flock::new(books, random, port.id(), name, addresses).rest(context);
+        Flock::new(books, random, port.id(), name, addresses).rest(context, Duration::ZERO);
         Ok(())
     }
 
@@ -181,8 +181,9 @@ impl Flock {
         if self.books.calm.get() || context.local_address(self.id).is_none() {
             return;
         }
+        self.check();
         // Rarely so many that they come to more than may be received in a turn.
-        let many = self.random.chance(0.01);
+        let many = self.random.chance(0.02);
         let (count, longest) = if many { (400, 50) } else { (self.random.below(6), 1200) };
         let place = self.random.below(self.addresses.len() as u64) as usize;
         let to = self.addresses[place].clone();
@@ -200,11 +201,28 @@ impl Flock {
             }
             context.send_to(self.id, &data, to.clone());
         }
-        self.rest(context);
+        self.rest(context, if many { Duration::from_millis(500) } else { Duration::ZERO });
     }
 
-    fn rest(mut self, context: &mut Context) {
-        let delay = self.random.duration(Duration::from_millis(1), Duration::from_millis(800));
+    /// By now it has heard all that it has sent to itself, unless something was in the way.
+    fn check(&self) {
+        let in_the_way = [FaultKind::Jump, FaultKind::Stall, FaultKind::WouldBlock];
+        if !self.books.is_without(&in_the_way) {
+            return;
+        }
+        let all = self.books.with(|ledger| {
+            let echoes = ledger.echoes.get(&self.name);
+            echoes.is_none_or(|echoes| echoes.sent == echoes.heard)
+        });
+        if !all {
+            self.books.fail("datagrams to oneself wait though nothing is in the way");
+        }
+    }
+
+    /// For so long at least.
+    fn rest(mut self, context: &mut Context, least: Duration) {
+        let delay =
+            least + self.random.duration(Duration::from_millis(10), Duration::from_millis(800));
         context.call_later(delay, move |context| self.send(context));
     }
 }

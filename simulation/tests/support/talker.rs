@@ -1,19 +1,25 @@
 //! A protocol that does everything that a protocol may do, at random, and writes down what it hears.
 
 use crate::acting::act;
-use crate::books::{Books, SEVERING, bytes};
+use crate::books::{Books, SEVERING, SLOWING, UNTIMELY, bytes};
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
-use ropewalk_simulation::Random;
+use ropewalk_simulation::{FaultKind, Random};
 use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How much one writes in its life at most.
 pub(crate) const MOST: u64 = 300_000;
 
 /// The marks of those who have not left them where they were.
 const MARKS: (usize, usize) = (3000, 1000);
+
+/// How soon that is done which has not to wait for others.
+const PROMPT: Duration = Duration::from_millis(5);
+
+/// How long one that has closed in order hears its peer out at least.
+const LINGER: Duration = Duration::from_millis(1900);
 
 /// Makes talkers, and counts what becomes of attempts.
 pub(crate) struct Talkers {
@@ -69,7 +75,11 @@ pub(crate) struct State {
     received: u64,
     eof: bool,
     pub(crate) paused: bool,
+    /// When it was to go on reading.
+    pub(crate) resumed_at: Option<Instant>,
     pub(crate) writing_paused: bool,
+    /// At which mark it is told to go on writing.
+    low_water: usize,
     pub(crate) aborted: bool,
     /// It is to panic in its next callback; it has.
     pub(crate) panics: bool,
@@ -94,7 +104,9 @@ impl Talker {
             received: 0,
             eof: false,
             paused: false,
+            resumed_at: None,
             writing_paused: false,
+            low_water: 16 * 1024,
             aborted: false,
             panics: false,
             panicked: false,
@@ -183,12 +195,24 @@ impl State {
         match reason {
             Reason::Closed => self.write_ended,
             Reason::ClosedByPeer => self.eof,
-            Reason::CloseTimeout => self.stage == Stage::Closing,
+            Reason::CloseTimeout if self.stage != Stage::Closing => false,
+            Reason::CloseTimeout => {
+                !self.books.is_without(SEVERING) || !self.books.is_without(SLOWING)
+            }
             Reason::Stopped => stops,
             Reason::Failed(_) | Reason::Reset => true,
             Reason::TimedOut => !self.books.is_without(SEVERING),
             _ => false,
         }
+    }
+}
+
+impl State {
+    /// Whether its peer has closed in order, and lingers no more though it is to.
+    fn was_cut_short(&self, now: Instant) -> bool {
+        let quiet = self.books.is_without(SEVERING) && self.books.is_without(UNTIMELY);
+        let closed_at = self.reads.and_then(|name| self.books.stream(name, |it| it.closed_at));
+        quiet && !self.books.stopped.get() && closed_at.is_some_and(|at| now < at + LINGER)
     }
 }
 
@@ -219,12 +243,12 @@ impl Protocol for Talker {
             this.fail("connection_made came more than once");
         }
         this.stage = Stage::Open;
-        this.books.know(this.node, transport.id());
         transport.write(&this.writes.to_le_bytes());
         let bytes = this.next_bytes(20);
         transport.write(bytes);
         if this.random.chance(0.5) {
             transport.set_write_buffer_limits(MARKS.0, MARKS.1);
+            this.low_water = MARKS.1;
         }
         let delay = this.random.duration(Duration::ZERO, Duration::from_millis(100));
         let (id, state) = (transport.id(), Rc::clone(&self.0));
@@ -255,6 +279,11 @@ impl Protocol for Talker {
             transport.write(this.next_bytes(30));
             transport.context().write(id, this.next_bytes(10));
             transport.write(this.next_bytes(20));
+        }
+        if this.random.chance(0.1) {
+            transport.pause();
+            transport.resume();
+            this.resumed_at = Some(transport.context().now());
         }
     }
 
@@ -289,6 +318,15 @@ impl Protocol for Talker {
         }
     }
 
+    fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
+        let mut this = self.0.borrow_mut();
+        let since = this.resumed_at.take();
+        let punctual = this.books.is_without(&[FaultKind::Jump, FaultKind::Stall]);
+        if punctual && since.is_some_and(|since| transport.context().now() > since + PROMPT) {
+            this.fail("it was told late that reading goes on");
+        }
+    }
+
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
         let mut this = self.0.borrow_mut();
         if this.writing_paused {
@@ -303,7 +341,7 @@ impl Protocol for Talker {
         if !this.writing_paused {
             this.fail("resume_writing came before pause_writing");
         }
-        if transport.write_buffer_size() > 16 * 1024 {
+        if transport.write_buffer_size() > this.low_water {
             this.fail("resume_writing came above the mark");
         }
         this.set_writing_paused(false);
@@ -329,7 +367,15 @@ impl Protocol for Talker {
         if this.produces {
             this.fail("it is lost, and its producer has not been stopped");
         }
+        let now = transport.context().now();
+        if matches!(reason, Reason::Closed) {
+            this.books.stream(this.writes, |stream| stream.closed_at = Some(now));
+        }
+        if matches!(reason, Reason::Reset | Reason::Failed(_)) && this.was_cut_short(now) {
+            this.fail("it was reset, though its peer had closed in order a moment ago");
+        }
         this.stage = Stage::Lost;
+        this.books.note_lost(this.node, transport.id());
         this.leave();
         this.panic_on_purpose(transport);
     }
