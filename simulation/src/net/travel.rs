@@ -150,7 +150,10 @@ impl Net {
         way.flight.pop_front();
         self.note_heard(key, 1 - side);
         match freight {
-            Freight::Syn => self.arrive_syn(key),
+            Freight::Syn => {
+                self.tell_too_much(key, 0);
+                self.arrive_syn(key);
+            }
             Freight::SynAck => self.arrive_syn_ack(key),
             Freight::Refused => self.break_end(key, 1 - side, ErrorKind::ConnectionRefused),
             Freight::Bytes(count) => self.arrive_bytes(key, side, count),
@@ -201,7 +204,7 @@ impl Net {
         let ends = &connection.ends;
         let (from, to) = (ends[usize::from(side)].node, ends[usize::from(1 - side)].node);
         let (here, there) = (&self.host(from).weather, &self.host(to).weather);
-        let (reset, spurious) = (here.reset + there.reset, here.spurious + there.spurious);
+        let reset = here.reset + there.reset;
         let latency = nanos(self.link(from, to).latency);
         let at = self.now;
         let Some(connection) = self.connection(key) else { return };
@@ -232,17 +235,24 @@ impl Net {
             let happening = Happening { readable: true, ..Happening::default() };
             self.tell_end(key, 1 - side, happening);
         }
-        if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
-            // Somebody is told to be ready who is not.
-            let ready = Happening { readable: true, writable: true, ..Happening::default() };
-            self.tell_end(key, side, ready);
-        }
+        self.tell_too_much(key, side);
         if breaks {
             self.break_end(key, side, ErrorKind::ConnectionReset);
             self.break_end(key, 1 - side, ErrorKind::ConnectionReset);
             return;
         }
         self.push_on(key, side);
+    }
+
+    /// Somebody may be told to be ready who is not.
+    fn tell_too_much(&mut self, key: Key, side: u8) {
+        let Some(connection) = self.connection(key) else { return };
+        let (one, other) = (connection.ends[0].node, connection.ends[1].node);
+        let spurious = self.host(one).weather.spurious + self.host(other).weather.spurious;
+        if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
+            let ready = Happening { readable: true, writable: true, ..Happening::default() };
+            self.tell_end(key, side, ready);
+        }
     }
 
     fn arrive_fin(&mut self, key: Key, side: u8) {
