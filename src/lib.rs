@@ -35,6 +35,12 @@
 //! | connect within this machine | [`Context::listen_unix`], [`Context::connect_unix`] |
 //! | pass open files and sockets to another process | [`Transport::send_descriptors`] |
 //! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
+//! | send a file, or whatever is made piece by piece | [`FileSender`], [`Producer`] |
+//! | say what becomes of those who read too slowly | [`SlowReader`] |
+//! | set options of sockets | [`SocketOption`] |
+//! | take over sockets from elsewhere, let connections go | [`Context::adopt_listener`], [`Context::detach`] |
+//! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
+//! | count what happens | [`Context::statistics`], [`Transport::counts`] |
 //! | refuse clients, hear of failed attempts to connect | [`Factory`] |
 //! | run it all | [`Reactor`] |
 //! | use more than one processor | [`ReactorGroup`] |

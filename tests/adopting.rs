@@ -4,6 +4,8 @@
 
 mod support;
 
+#[cfg(target_os = "linux")]
+use nix::sys::socket::sockopt::Ipv4RecvErr;
 use ropewalk::{
     Address, DatagramOptions, DatagramProtocol, DatagramTransport, Detached, Error, Id,
     ListenOptions, Protocol, Reactor, SocketOption,
@@ -16,12 +18,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 use support::{
     Caller, Echo, Event, Failures, Log, MUCH, Recorder, a_small_client_is_answered, client,
-    descriptors, echo, in_child, is_child, only_record, pattern, peek_now, read_all_turning,
-    read_turning, recorders, turn_until, turns, up,
+    comes_to_rest, descriptors, echo, in_child, is_child, only_record, pattern, peek_now,
+    read_all_turning, read_turning, recorders, turn_until, turns, up,
 };
 
 /// A listener of the standard library's, and its address.
@@ -242,6 +245,58 @@ fn a_connection_that_changes_hands_under_load_loses_no_byte_and_doubles_none() {
     }
     assert_eq!(log.made(), hops + 1);
     assert_eq!(log.reasons().iter().filter(|reason| *reason == "Detached").count(), hops);
+}
+
+/// Takes a connection over, with what was to be sent on it, and goes on: another process, and one that
+/// somebody else has written.
+const PYTHON_GOES_ON: &str = "
+import socket, sys
+giver = socket.socket(fileno=int(sys.stdin.fileno()))
+unsent, descriptors, flags, _ = socket.recv_fds(giver, 65536, 1)
+client = socket.socket(fileno=descriptors[0])
+client.settimeout(10)
+while piece := giver.recv(65536):
+    unsent += piece
+client.sendall(unsent)
+while question := client.recv(100):
+    client.sendall(question.upper())
+";
+
+#[test]
+fn a_connection_goes_to_another_process_and_its_client_does_not_notice() {
+    let options = ListenOptions::new().option(SocketOption::SendBuffer(32 * 1024));
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Echo).unwrap();
+    let mut client = client(port.address().socket_addr().unwrap());
+    let id = only_connection(&mut reactor);
+    reactor.context().write(id, &pattern(MUCH));
+    turns(&mut reactor, 2);
+    // Nobody here reads this any more.
+    client.write_all(b"a question").unwrap();
+    let Detached { socket, unsent, .. } = reactor.context().detach(id).unwrap();
+    assert!(!unsent.is_empty() && unsent.len() < MUCH, "{} are unsent", unsent.len());
+
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut python = Command::new("python3");
+    python.args(["-c", PYTHON_GOES_ON]).stdin(OwnedFd::from(theirs));
+    let Ok(mut python) = python.spawn() else {
+        return println!("skipped: there is no python3 here");
+    };
+    let courier = reactor.context().adopt_connection(ours, Echo).unwrap();
+    reactor.context().send_descriptors(courier, &unsent, [socket]).unwrap();
+    reactor.context().close(courier);
+    let gone = |reactor: &mut Reactor| reactor.context().peer(courier).is_none();
+    turn_until(&mut reactor, "all was passed", gone);
+    drop(reactor);
+
+    let mut got = vec![0; MUCH];
+    client.read_exact(&mut got).unwrap();
+    assert!(got == pattern(MUCH));
+    let mut answer = [0; 10];
+    client.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"A QUESTION");
+    drop(client);
+    assert!(python.wait().unwrap().success());
 }
 
 #[test]
@@ -481,6 +536,39 @@ fn a_socket_for_datagrams_is_adopted_connected_or_not_with_what_waits_in_it() {
         turn_until(&mut reactor, "an answer", |_| theirs.recv(&mut buffer).is_ok());
         assert_eq!(buffer[..5], *b"EARLY");
     }
+}
+
+/// With IP_RECVERR the system queues each error, in the room that is for datagrams (ip(7)).
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_whose_errors_were_queued_neither_spins_nor_goes_deaf() {
+    let (theirs, ours) = (udp(), udp());
+    SockRef::from(&ours).set_recv_buffer_size(4096).unwrap();
+    nix::sys::socket::setsockopt(&ours, Ipv4RecvErr, &true).unwrap();
+    let dead = udp().local_addr().unwrap();
+    ours.send_to(b"anybody?", dead).unwrap();
+    let address = ours.local_addr().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let options = DatagramOptions::new();
+    let id = reactor.context().adopt_datagram(ours, &options, Capitals).unwrap().id();
+    theirs.set_nonblocking(true).unwrap();
+    let expect = |reactor: &mut Reactor, data: &[u8]| {
+        let (mut buffer, mut length) = ([0; 20], 0);
+        turn_until(reactor, "a datagram", |_| {
+            length = theirs.recv(&mut buffer).unwrap_or(0);
+            length > 0
+        });
+        assert_eq!(buffer[..length], *data);
+    };
+    reactor.context().send_to(id, b"you?", theirs.local_addr().unwrap());
+    expect(&mut reactor, b"you?");
+    for _ in 0..100 {
+        reactor.context().send_to(id, b"anybody?", dead);
+        turns(&mut reactor, 1);
+    }
+    assert!(comes_to_rest(&mut reactor));
+    theirs.send_to(b"still there?", address).unwrap();
+    expect(&mut reactor, b"STILL THERE?");
 }
 
 fn udp() -> UdpSocket {

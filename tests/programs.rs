@@ -26,7 +26,7 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Those that take options.
-const PROGRAMS: [&str; 15] = [
+const PROGRAMS: [&str; 17] = [
     "chat",
     "chat_client",
     "clock",
@@ -34,10 +34,12 @@ const PROGRAMS: [&str; 15] = [
     "echo",
     "echo_client",
     "fd_passing",
+    "hot_restart",
     "multicast",
     "ping",
     "proxy",
     "send_file",
+    "simulation",
     "tail",
     "udp_echo",
     "unix_echo",
@@ -238,7 +240,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 21] = [
+    let cases: [(&str, &[&str], i32, &str); 23] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
@@ -248,6 +250,8 @@ fn what_is_missing_or_malformed_is_said() {
         ("echo", &["--reactors", "0"], 2, "zero"),
         ("fd_passing", &["/tmp/x"], 2, "--serve"),
         ("fd_passing", &["--get", "x", "/nowhere"], 1, "no such socket"),
+        ("hot_restart", &["--patience", "long"], 2, "long"),
+        ("hot_restart", &["--control", "/nowhere/x.sock"], 1, "directory has to be made"),
         ("multicast", &["--group", "nonsense"], 2, "nonsense"),
         ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
         ("ping", &[], 2, "HOST"),
@@ -507,6 +511,13 @@ fn members_of_a_multicast_chat_hear_each_other() {
     alice.read_until("<bob> has joined");
     alice.type_line("good evening, zoë 你好");
     bob.read_until("<alice> good evening, zoë 你好");
+    // Whoever speaks to the group is heard.
+    let to = format!("UDP4-DATAGRAM:239.255.77.77:{port},ip-multicast-if=127.0.0.1");
+    let script = format!("printf '<socat> me too' | socat -u - {to}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status() {
+        Ok(status) if status.success() => alice.read_until("<socat> me too"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
     // The last line lacks its end, and is said all the same.
     write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
     assert_eq!(bob.end().code, Some(0));
@@ -546,6 +557,9 @@ fn ping_counts_as_the_systems_does() {
             _ => println!("skipped: there is no ping(8) here, or it may not"),
         }
     }
+    let end = run("ping", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+    assert!(end.output.contains("3 packets transmitted, 3 received"), "{end:?}");
     // An address for documentation (RFC 5737): nobody has it.
     let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
     assert_eq!(end.code, Some(1), "{end:?}");
@@ -611,6 +625,20 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     let many = (0..50_000).map(|number| format!("{number}\n")).collect::<String>();
     add(&many);
     many.lines().for_each(|line| expect(&format!("{line}\n")));
+    let mut socat = Command::new("socat");
+    socat.args(["-u", &format!("TCP:{address}"), "-"]).stdout(Stdio::piped());
+    if let Ok(mut socat) = socat.spawn() {
+        let _watched = watch(socat.id());
+        server.read_until("looks on");
+        add("four\n");
+        let mut line = String::new();
+        BufReader::new(socat.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "four\n");
+        socat.kill().unwrap();
+        socat.wait().unwrap();
+    } else {
+        println!("skipped: there is no socat(1) here");
+    }
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
     std::fs::remove_dir_all(&folder).unwrap();
@@ -763,4 +791,164 @@ fn demos_of_unix_sockets_end_by_themselves() {
             assert!(end.output.contains(shown), "{name}: {end:?}");
         }
     }
+}
+
+#[test]
+fn a_simulation_goes_the_same_way_in_every_process_and_another_way_from_another_seed() {
+    let play = |seed| {
+        let end = run("simulation", &["--seed", seed, "--seconds", "10", "--trace"]);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        end.output
+    };
+    let trace = |output: &str| {
+        let last = output.lines().last().unwrap().to_owned();
+        let hash = last.strip_prefix("trace ").unwrap_or_else(|| panic!("{last}")).to_owned();
+        assert!(hash.len() == 32 && hash.chars().all(|digit| digit.is_ascii_hexdigit()), "{hash}");
+        hash
+    };
+    let (first, again, other) = (play("5"), play("5"), play("6"));
+    assert!(first.contains("data_received of LineReceiver<Chatter>"), "{first}");
+    assert!(first == again, "every line is the same, the last one too");
+    assert_eq!(trace(&first), trace(&again));
+    assert_ne!(trace(&first), trace(&other));
+}
+
+#[test]
+fn a_simulation_shows_only_what_it_is_asked_for() {
+    let options = ["--seconds", "2", "--faults", "none", "--trace", "--only", "node2"];
+    let end = run("simulation", &options);
+    let traced: Vec<_> = end.output.lines().filter(|line| line.contains("data_received")).collect();
+    assert!(!traced.is_empty() && traced.iter().all(|line| line.contains("node2")), "{traced:#?}");
+    let end = run("simulation", &["--faults", "gremlins"]);
+    assert!(end.code == Some(2) && end.errors.contains("half-open"), "{end:?}");
+}
+
+#[test]
+fn a_hot_restart_under_load_refuses_nobody_and_loses_no_answer() {
+    let end = run("hot_restart", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+    assert!(end.output.contains(" answers, 0 lost, 0 clients refused\n"), "{end:?}");
+    let served = |line: &&str| line.contains(" answers by process ") && !line.contains(" 0 ");
+    assert_eq!(end.output.lines().filter(served).count(), 3, "{end:?}");
+}
+
+/// Takes the listeners over, and answers one client on each: a new process that somebody else has
+/// written. One that is not to be ready goes away instead.
+const PYTHON_INHERITS: &str = "
+import os, socket, sys
+old = socket.socket(socket.AF_UNIX)
+old.connect(sys.argv[1])
+old.sendall(b'take\\n')
+said, descriptors, flags, _ = socket.recv_fds(old, 100, 253)
+assert said == b'listeners\\n' and len(descriptors) == 2, (said, descriptors)
+control, listener = [socket.socket(fileno=it) for it in descriptors]
+assert control.getsockname() == sys.argv[1]
+print('taken', flush=True)
+if sys.stdin.readline() == 'ready\\n':
+    old.sendall(b'ready\\n')
+    assert old.recv(1) == b'', 'the old process has ended'
+    listener.setblocking(True)
+    client, _ = listener.accept()
+    client.sendall(b'python: ' + client.recv(100))
+";
+
+/// A Python that has taken the listeners and waits for the word to go on.
+fn python_inherits(control: &str) -> (Child, Sender<()>) {
+    let mut command = Command::new("python3");
+    command.args(["-c", PYTHON_INHERITS, control]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut python = command.spawn().unwrap();
+    let watched = watch(python.id());
+    let mut line = String::new();
+    BufReader::new(python.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "taken\n");
+    (python, watched)
+}
+
+/// What a client is answered.
+fn ask(client: &mut TcpStream, question: &str) -> String {
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    writeln!(client, "{question}").unwrap();
+    let mut answer = String::new();
+    BufReader::new(client).read_line(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn hot_restart_goes_on_if_the_new_process_fails() {
+    let folder = folder("new_fails");
+    let path = folder.join("control").to_str().unwrap().to_owned();
+    let (mut server, address) = Program::serve("hot_restart", &["--control", &path, "127.0.0.1:0"]);
+    let pid = server.child.id();
+    let script = format!("echo hello | socat -t 5 - TCP:{address}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => {
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{pid}: hello\n"));
+        }
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    if has_python() {
+        let (mut python, _watched) = python_inherits(&path);
+        // Both have the listeners now, and nobody else gets them.
+        let third = run("hot_restart", &["--control", &path]);
+        assert_eq!(third.code, Some(1), "{third:?}");
+        assert!(third.errors.contains("another process is just taking over"), "{third:?}");
+        let mut client = TcpStream::connect(&address).unwrap();
+        assert_eq!(ask(&mut client, "still there?"), format!("{pid}: still there?\n"));
+        drop(python.stdin.take());
+        assert!(python.wait().unwrap().success());
+        server.read_until("this one goes on");
+        let mut client = TcpStream::connect(&address).unwrap();
+        assert_eq!(ask(&mut client, "and now?"), format!("{pid}: and now?\n"));
+    }
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file is gone");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn hot_restart_hands_over_to_another_program_and_ends_when_all_have_left() {
+    if !has_python() {
+        return;
+    }
+    let folder = folder("another_program");
+    let path = folder.join("control").to_str().unwrap().to_owned();
+    let (mut old, address) = Program::serve("hot_restart", &["--control", &path, "127.0.0.1:0"]);
+    let pid = old.child.id();
+    let mut early = TcpStream::connect(&address).unwrap();
+    assert_eq!(ask(&mut early, "there?"), format!("{pid}: there?\n"));
+    let (mut python, _watched) = python_inherits(&path);
+    writeln!(python.stdin.take().unwrap(), "ready").unwrap();
+    old.read_until("handed over; clients that are still here: 1");
+    let mut late = TcpStream::connect(&address).unwrap();
+    assert_eq!(ask(&mut early, "and now?"), format!("{pid}: and now?\n"));
+    drop(early);
+    assert_eq!(ask(&mut late, "who?"), "python: who?\n");
+    assert!(python.wait().unwrap().success());
+    let end = old.end();
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "the file is the other's");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn hot_restart_waits_for_those_who_do_not_leave_as_long_as_it_is_told() {
+    let folder = folder("patience");
+    let path = folder.join("control").to_str().unwrap().to_owned();
+    let arguments = ["--control", &path, "--patience", "1", "127.0.0.1:0"];
+    let (mut old, address) = Program::serve("hot_restart", &arguments);
+    let mut client = TcpStream::connect(&address).unwrap();
+    assert_eq!(ask(&mut client, "one"), format!("{}: one\n", old.child.id()));
+    let (mut new, same) = Program::serve("hot_restart", &arguments);
+    assert_eq!(same, address);
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).unwrap();
+    assert!(rest.is_empty());
+    let end = old.end();
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+    assert!(end.output.contains("some do not leave"), "{end:?}");
+    new.read_until("the old process is gone");
+    new.signal("TERM");
+    assert_eq!(new.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
 }

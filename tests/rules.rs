@@ -42,6 +42,21 @@ fn the_clock_is_read_in_one_place() {
 }
 
 #[test]
+fn nothing_depends_on_chance_but_what_is_drawn_from_a_seed() {
+    for folder in ["src", "protocols/src", "simulation/src"] {
+        // Their order differs from run to run.
+        for word in ["HashMap", "HashSet", "RandomState"] {
+            only_in(word, folder, &["simulation/src/twice.rs"]);
+        }
+    }
+    // When the world began, and how long a test took.
+    let clocks =
+        ["simulation/src/net/mod.rs", "simulation/src/explore.rs", "simulation/src/twice.rs"];
+    only_in("Instant::now", "simulation/src", &clocks);
+    only_in("thread::", "simulation/src", &[]);
+}
+
+#[test]
 fn the_system_is_reached_through_the_world_only() {
     only_in("socket2", "src", &["src/world"]);
     only_in("rustix", "src", &["src/world"]);

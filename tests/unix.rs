@@ -20,6 +20,11 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+#[cfg(feature = "signals")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 use std::time::{Duration, Instant};
 use support::*;
 use unix::*;
@@ -114,6 +119,39 @@ fn a_peer_that_is_gone_is_noticed_while_writing_and_no_signal_kills() {
     reactor.context().write(id, b"too late");
     turn_until(&mut reactor, "lost", |_| log.lost() == 2);
     log.check(true);
+}
+
+/// The signal that writing to nobody raises is ignored by Rust's programs; ours may be part of another,
+/// where it kills.
+#[cfg(feature = "signals")]
+#[test]
+fn writing_to_a_peer_that_is_gone_raises_no_signal() {
+    if !is_child() {
+        in_child("writing_to_a_peer_that_is_gone_raises_no_signal", &[]);
+        return;
+    }
+    let raised = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGPIPE, raised.clone()).unwrap();
+    let writes: [fn(&mut Context, Id); 3] = [
+        |context, id| context.write(id, b"too late"),
+        |context, id| (0..100).for_each(|_| context.write(id, &[b'x'; 5_000])), // several pieces
+        |context, id| {
+            let null = fs::File::open("/dev/null").unwrap();
+            context.send_descriptors(id, b"too late", [null]).unwrap();
+        },
+    ];
+    for write in writes {
+        let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let recorder = Recorder::new(&log, only_record);
+        let id = reactor.context().adopt_connection(ours, recorder).unwrap();
+        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        drop(theirs);
+        write(reactor.context(), id);
+        turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+        assert_eq!(log.reasons(), ["Reset"], "it was written");
+    }
+    assert!(!raised.load(Ordering::Relaxed));
 }
 
 #[test]

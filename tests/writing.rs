@@ -298,6 +298,28 @@ fn a_peer_that_never_reads_ends_at_the_limit_and_cannot_take_the_memory() {
 }
 
 #[test]
+fn less_may_wait_for_one_who_has_not_logged_in_than_for_one_who_has() {
+    let log = Log::default();
+    let hook = |transport: &mut Transport<'_>, event: &Event| match event {
+        Event::Made => transport.set_write_limit(10_000),
+        Event::Data(_) => transport.set_write_limit(64 * 1024 * 1024),
+        _ => {}
+    };
+    let (mut reactor, address) = up(recorders(&log, hook));
+    let (_stranger, mut member) = (client(address), client(address));
+    member.write_all(b"login").unwrap();
+    turn_until(&mut reactor, "logged in", |_| log.made() == 2 && log.data() == b"login");
+    for id in log.ids() {
+        reactor.context().write(id, &pattern(MUCH));
+        turns(&mut reactor, 2);
+        reactor.context().write(id, b"and more");
+    }
+    turn_until(&mut reactor, "one is cut off", |_| log.lost() == 1);
+    assert_eq!(log.reasons(), ["WriteLimit"]);
+    assert_eq!(read_turning(&mut reactor, &member, MUCH + 8)[MUCH..], *b"and more");
+}
+
+#[test]
 fn one_stuck_member_of_a_room_is_dropped_and_the_others_hear_everything() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, on_made(|t| t.set_write_limit(1_000_000))));

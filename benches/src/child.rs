@@ -64,16 +64,7 @@ impl Child {
 
     /// Its resident memory, in bytes, to the page.
     pub(crate) fn resident(&self) -> io::Result<u64> {
-        let path = format!("/proc/{}/smaps_rollup", self.process.id());
-        let text = fs::read_to_string(path)?;
-        let kilobytes = text
-            .lines()
-            .find_map(|line| line.strip_prefix("Rss:"))
-            .and_then(|rest| rest.trim().strip_suffix(" kB"))
-            .and_then(|number| number.parse::<u64>().ok());
-        kilobytes
-            .map(|count| count * 1024)
-            .ok_or_else(|| io::Error::other("no Rss in smaps_rollup"))
+        resident(&self.process.id().to_string())
     }
 
     /// How many descriptors it has open.
@@ -117,4 +108,15 @@ fn await_address(process: &mut process::Child) -> io::Result<(SocketAddr, BufRea
 fn clock_of(process: &process::Child) -> io::Result<ClockId> {
     let id = i32::try_from(process.id()).map_err(io::Error::other)?;
     Ok(clock_getcpuclockid(nix::unistd::Pid::from_raw(id))?)
+}
+
+/// The bytes of memory that a process really has; `self` is this one.
+pub(crate) fn resident(process: &str) -> io::Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let kilobytes = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Rss:"))
+        .and_then(|rest| rest.trim().strip_suffix(" kB"))
+        .and_then(|number| number.parse::<u64>().ok());
+    kilobytes.map(|count| count * 1024).ok_or_else(|| io::Error::other("no Rss in smaps_rollup"))
 }

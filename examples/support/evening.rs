@@ -10,7 +10,7 @@ use ropewalk_protocols::chat::Chat;
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use ropewalk_simulation::{NodeId, Plan, Random, World};
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
@@ -39,6 +39,10 @@ struct Diary {
     /// What was said in each room, for each time that the server has been started.
     truth: Vec<BTreeMap<&'static str, Vec<String>>>,
     stays: Vec<Stay>,
+    /// Who is still there, as the server sees it: who is cut off need not know.
+    present: BTreeSet<String>,
+    /// The scribes' connections.
+    scribes: Vec<Id>,
     errors: Vec<String>,
     report: Report,
 }
@@ -105,6 +109,11 @@ pub(crate) fn spend(
     // What was said is heard, by everybody who is still there.
     shared.calm.set(true);
     world.run_for(SETTLED);
+    if let Some(reactor) = world.reactor(all[0]) {
+        let scribes = shared.write(|diary| diary.scribes.clone());
+        scribes.iter().for_each(|scribe| reactor.context().write(*scribe, b"/who\n"));
+    }
+    world.run_for(Duration::from_secs(1));
     shared.write(|diary| diary.check())?;
     for node in all {
         if let Some(reactor) = world.reactor(node) {
@@ -166,6 +175,7 @@ impl LineHandler for Scribe {
     type Line = str;
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
+        self.shared.write(|diary| diary.scribes.push(lines.id()));
         lines.send_line(format!("scribe-{}", self.room));
         lines.send_line(format!("/join {}", self.room));
     }
@@ -174,9 +184,14 @@ impl LineHandler for Scribe {
         if line.starts_with('<') {
             return self.shared.write(|diary| diary.say(self.room, line));
         }
-        let is_in = line.starts_with(&format!("* you are alone in {}", self.room))
-            || line.starts_with(&format!("* you are in {}", self.room));
-        if is_in {
+        if let Some((_, people)) = line.strip_prefix("* in ").and_then(|line| line.split_once(": "))
+        {
+            let people = people.split(", ").map(str::to_owned);
+            return self.shared.write(|diary| diary.present.extend(people));
+        }
+        // Everybody begins in the lobby.
+        let arrives = line.starts_with("* you are ") && !line.ends_with(" already");
+        if arrives && line.contains(&format!(" in {}", self.room)) {
             self.missing.set(self.missing.get() - 1);
             if self.missing.get() == 0 {
                 let opened = lines.context().listen_tcp("0.0.0.0:7001", self.chat.factory());
@@ -376,6 +391,7 @@ impl Diary {
     /// The server has been started.
     fn begin(&mut self) {
         self.truth.push(BTreeMap::new());
+        self.scribes.clear();
     }
 
     /// A scribe has heard a line.
@@ -441,8 +457,9 @@ impl Diary {
                 }
             }
         }
+        let stays_on = *lasts && self.present.contains(guest) && evening + 1 == self.truth.len();
         match due.next() {
-            Some(missed) if *lasts && evening + 1 == self.truth.len() => {
+            Some(missed) if stays_on => {
                 Err(format!("{guest}, who is still in {room}, has not heard `{missed}`"))
             }
             _ => Ok(()),

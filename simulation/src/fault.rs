@@ -137,6 +137,41 @@ impl fmt::Display for Planned {
 }
 
 impl Fault {
+    /// As bad as it can be, at one node; a [cut](FaultKind::Cut) also needs to know
+    /// [towards](Self::towards) whom.
+    ///
+    /// ```
+    /// use ropewalk_simulation::{Fault, FaultKind, Plan, World};
+    /// use std::time::Duration;
+    ///
+    /// let mut world = World::new(1);
+    /// let server = world.add_node("server", |_| Ok(()));
+    /// let client = world.add_node("client", |_| Ok(()));
+    /// let mut plan = Plan::none();
+    /// let second = Duration::from_secs(1);
+    /// plan.add(second, second * 3, Fault::new(FaultKind::Cut, server).towards(client));
+    /// plan.add(second * 2, second * 9, Fault::new(FaultKind::Loss, client).severity(0.2));
+    /// world.add_faults(&plan);
+    /// world.run_for(second * 10);
+    /// ```
+    pub fn new(kind: FaultKind, node: NodeId) -> Self {
+        Self { kind, node, other: node, severity: 1.0 }
+    }
+
+    /// Towards whom nothing gets from the node.
+    #[must_use]
+    pub fn towards(mut self, other: NodeId) -> Self {
+        self.other = other;
+        self
+    }
+
+    /// How bad it is, from 0 to 1.
+    #[must_use]
+    pub fn severity(mut self, severity: f64) -> Self {
+        self.severity = severity.clamp(0.0, 1.0);
+        self
+    }
+
     /// Has it begin or end. It is the `number`th of its world.
     pub(crate) fn apply(&self, world: &mut World, number: u32, begins: bool) {
         match self.kind {

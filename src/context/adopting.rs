@@ -66,7 +66,11 @@ impl Context {
     ///
     /// The socket is ours from now on. Its options stay as they are, but it is made not to block, and to
     /// close when a program is executed; whoever shares it, by a copy of the descriptor in another process
-    /// say, finds it non-blocking, too. When we [close](Self::close) it, the others may go on.
+    /// say, finds it non-blocking, too. When we [close](Self::close) it, the others may go on; and so the
+    /// file of a Unix socket stays, and is replaced by whoever [listens](Self::listen_unix) there next.
+    ///
+    /// The program `hot_restart`, among the examples, shows how a new process takes the listeners of an
+    /// old one over, and no client is refused.
     ///
     /// ```
     /// # use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -142,8 +146,9 @@ impl Context {
     /// is connected; but of `options` those count alone that are ours: how long a datagram may be, and
     /// how much may wait.
     ///
-    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, and
-    /// to close when a program is executed.
+    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, to
+    /// close when a program is executed, and not to queue errors (IP_RECVERR, ip(7)), since nobody takes
+    /// them.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};

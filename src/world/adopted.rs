@@ -2,6 +2,10 @@
 
 use crate::address::Address;
 use crate::world::{DatagramSocket, ListenerSocket, StreamSocket};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use nix::sys::socket::setsockopt;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -51,7 +55,20 @@ pub(super) fn datagram(descriptor: OwnedFd) -> io::Result<(DatagramSocket, Optio
         _ => return Err(unfit("the socket is not for datagrams")),
     }
     make_fit(&socket)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    queue_no_errors(&socket);
     DatagramSocket::adopt(socket)
+}
+
+/// The system would queue errors where nobody looks, in the room that is for datagrams (IP_RECVERR,
+/// ip(7)), and have one who is not connected pay for the silence of others. It is no error that a socket
+/// of another family knows no such option.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn queue_no_errors(socket: &Socket) {
+    let _ = setsockopt(socket, Ipv4RecvErr, &false);
+    let _ = setsockopt(socket, Ipv6RecvErr, &false);
+    // One that waits would be told of by the next call, whatever that is about.
+    let _ = socket.take_error();
 }
 
 /// A stream socket of a family that we speak, made fit for a reactor.

@@ -334,6 +334,14 @@ pub(crate) fn turns(reactor: &mut Reactor, count: usize) {
     }
 }
 
+/// Turns for some time: what the system is to do by itself takes that long.
+pub(crate) fn turns_for(reactor: &mut Reactor, time: Duration) {
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        reactor.turn(Some(Duration::from_millis(20))).expect("a turn");
+    }
+}
+
 /// Whether the reactor comes to rest: of some turns with nothing to do, one waits for all its time.
 /// A reactor that spins has none such.
 pub(crate) fn comes_to_rest(reactor: &mut Reactor) -> bool {

@@ -8,6 +8,7 @@ mod fan_out;
 mod memory;
 mod processors;
 mod sample;
+mod simulation;
 mod timers;
 
 use crate::Options;
@@ -38,6 +39,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row { name: "timers", what: "schedule, cancel, fire", measure: timers::measure },
     Row { name: "calls", what: "calls from other threads", measure: calls::measure },
     Row { name: "memory", what: "resident bytes a connection", measure: memory::measure },
+    Row {
+        name: "simulation",
+        what: "callbacks in a world of our own",
+        measure: simulation::measure,
+    },
     Row { name: "exact", what: "instructions and system calls", measure: exact::measure },
 ];
 
