@@ -1,6 +1,6 @@
 //! Crowds and floods: everybody has a budget, and who is not done with it goes on.
 
-use crate::books::{Books, Errand, bytes};
+use crate::books::{Books, Errand, SEVERING, SLOWING, bytes};
 use ropewalk::{
     Address, ConnectOptions, Context, Error, Factory, Id, KeepAlive, ListenOptions, Protocol,
     Reactor, Reason, SocketOption, Transport,
@@ -173,6 +173,10 @@ impl Protocol for Visitor {
     }
 
     fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
+        let punctual = self.books.is_without(SEVERING) && self.books.is_without(SLOWING);
+        if matches!(reason, Reason::CloseTimeout) && punctual {
+            self.books.fail("a flood has come to a standstill");
+        }
         if self.connects {
             self.books.done("visits");
         } else if matches!(reason, Reason::ClosedByPeer) && ![0, FLOOD].contains(&self.received) {

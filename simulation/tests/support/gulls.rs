@@ -182,9 +182,9 @@ impl Flock {
             return;
         }
         self.check();
-        // Rarely so many that they come to more than may be received in a turn.
-        let many = self.random.chance(0.02);
-        let (count, longest) = if many { (400, 50) } else { (self.random.below(6), 1200) };
+        // Rarely so many that they come to more than may be received in two turns.
+        let many = self.random.chance(0.01);
+        let (count, longest) = if many { (700, 50) } else { (self.random.below(6), 1200) };
         let place = self.random.below(self.addresses.len() as u64) as usize;
         let to = self.addresses[place].clone();
         for _ in 0..count {
