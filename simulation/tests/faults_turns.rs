@@ -391,6 +391,27 @@ fn a_stop_sends_what_waits_to_a_slow_reader() {
 }
 
 #[test]
+fn one_that_a_stop_has_closed_is_lost_to_the_stop_though_its_peer_takes_nothing() {
+    let mut world = World::new(1);
+    let server = Cast::says(pattern(2_000_000));
+    let node = listens(&mut world, &server);
+    connects(
+        &mut world,
+        &Cast::new(|transport, cue| {
+            if let Cue::Made = cue {
+                transport.pause();
+            }
+        }),
+    );
+    world.run_for(seconds(1));
+    let reactor = world.reactor(node).unwrap();
+    reactor.set_grace(seconds(100)); // longer than the patience with a peer that takes nothing
+    reactor.context().stop();
+    world.run_for(seconds(99));
+    assert_eq!(server.heard.reasons(), ["Stopped"]);
+}
+
+#[test]
 fn a_stop_lets_those_go_at_once_who_have_nothing_to_say() {
     let mut world = World::new(1);
     let server = Cast::quiet();
