@@ -19,6 +19,10 @@ pub(crate) fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
         context.call_later(LAST_WORDS, move |context| say_last_words(context, id, &again));
         return context.resume(id);
     }
+    let waiting = context.write_buffer_size(id);
+    if this.stage == Stage::Open && !context.is_stopping() && this.should_pause(waiting) {
+        this.fail("more waits than the mark, and it has not been told");
+    }
     // What is written from a stop on is dropped.
     match if context.is_stopping() { 99 } else { this.random.below(100) } {
         0..56 if this.stage == Stage::Open && !this.write_ended && !this.writing_paused => {
@@ -119,6 +123,7 @@ impl Producer for Filler {
         if !this.produces {
             this.fail("a producer was stopped twice, or after it had finished");
         }
+        this.cut_off = true;
         this.set_produces(false);
     }
 }

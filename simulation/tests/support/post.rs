@@ -96,22 +96,40 @@ impl Post {
         if books.calm.get() {
             return;
         }
-        let mut boxes = self.0.borrow_mut();
-        let to = random.below(boxes.len() as u64) as usize;
-        let count = if random.chance(0.004) { BUDGET + 200 } else { random.below(4) as u32 };
-        for _ in 0..count {
-            let Some(letterbox) = &mut boxes[to] else { break };
-            if random.chance(0.5) {
-                letterbox.call();
-            } else if letterbox.sender.send(letterbox.messages).is_ok() {
-                letterbox.messages += 1;
-                books.begin("messages");
-            }
+        let to = random.below(self.0.borrow().len() as u64) as usize;
+        if random.chance(0.004) {
+            let calls = random.chance(0.5);
+            (0..BUDGET + 200).for_each(|_| self.send(books, to, calls));
+            self.go_on(context, books.clone(), to, calls, 30);
+        } else {
+            (0..random.below(4)).for_each(|_| self.send(books, to, random.chance(0.5)));
         }
-        drop(boxes);
         let (this, books) = (self.clone(), books.clone());
         let delay = random.duration(Duration::ZERO, Duration::from_millis(500));
         context.call_later(delay, move |context| this.write(context, &books, random));
+    }
+
+    /// Sends one more in each turn, while those before have not all been attended to.
+    fn go_on(&self, context: &mut Context, books: Books, to: usize, calls: bool, turns: u32) {
+        self.send(&books, to, calls);
+        if turns > 0 {
+            let this = self.clone();
+            context.call_later(Duration::ZERO, move |context| {
+                this.go_on(context, books, to, calls, turns - 1);
+            });
+        }
+    }
+
+    /// Sends a call, or a message.
+    fn send(&self, books: &Books, to: usize, calls: bool) {
+        let mut boxes = self.0.borrow_mut();
+        let Some(letterbox) = &mut boxes[to] else { return };
+        if calls {
+            letterbox.call();
+        } else if letterbox.sender.send(letterbox.messages).is_ok() {
+            letterbox.messages += 1;
+            books.begin("messages");
+        }
     }
 
     /// Looks at what has arrived everywhere.

@@ -78,8 +78,10 @@ pub(crate) struct State {
     /// When it was to go on reading.
     pub(crate) resumed_at: Option<Instant>,
     pub(crate) writing_paused: bool,
-    /// At which mark it is told to go on writing.
-    low_water: usize,
+    /// At which marks it is told to pause and to go on writing.
+    marks: (usize, usize),
+    /// Its producer was stopped before it had finished.
+    pub(crate) cut_off: bool,
     pub(crate) aborted: bool,
     /// It is to panic in its next callback; it has.
     pub(crate) panics: bool,
@@ -106,7 +108,8 @@ impl Talker {
             paused: false,
             resumed_at: None,
             writing_paused: false,
-            low_water: 16 * 1024,
+            marks: (64 * 1024, 16 * 1024),
+            cut_off: false,
             aborted: false,
             panics: false,
             panicked: false,
@@ -126,6 +129,11 @@ impl State {
         let written = self.written;
         self.books.stream(writes, |stream| stream.written = written);
         bytes(writes, from, count as usize)
+    }
+
+    /// Whether so much waits that it is to be told, and has not been.
+    pub(crate) fn should_pause(&self, waiting: usize) -> bool {
+        waiting > self.marks.0 && !self.writing_paused
     }
 
     pub(crate) fn end_writing(&mut self) {
@@ -248,7 +256,7 @@ impl Protocol for Talker {
         transport.write(bytes);
         if this.random.chance(0.5) {
             transport.set_write_buffer_limits(MARKS.0, MARKS.1);
-            this.low_water = MARKS.1;
+            this.marks = MARKS;
         }
         let delay = this.random.duration(Duration::ZERO, Duration::from_millis(100));
         let (id, state) = (transport.id(), Rc::clone(&self.0));
@@ -341,7 +349,7 @@ impl Protocol for Talker {
         if !this.writing_paused {
             this.fail("resume_writing came before pause_writing");
         }
-        if transport.write_buffer_size() > this.low_water {
+        if transport.write_buffer_size() > this.marks.1 {
             this.fail("resume_writing came above the mark");
         }
         this.set_writing_paused(false);
@@ -357,6 +365,9 @@ impl Protocol for Talker {
         if in_order && counts.sent != this.written + 8 {
             let (sent, written) = (counts.sent, this.written + 8);
             this.fail(&format!("closed in order, but {sent} of {written} bytes were sent"));
+        }
+        if in_order && this.cut_off {
+            this.fail("closed in order, but its producer had not finished");
         }
         if !this.deserves(&reason, transport.context().is_stopping()) {
             this.fail(&format!("nothing has happened that could make it be lost: {reason:?}"));
