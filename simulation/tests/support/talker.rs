@@ -366,7 +366,8 @@ impl Protocol for Talker {
             let (sent, written) = (counts.sent, this.written + 8);
             this.fail(&format!("closed in order, but {sent} of {written} bytes were sent"));
         }
-        if in_order && this.cut_off {
+        // A stop waits for nobody who goes on and on.
+        if in_order && this.cut_off && !transport.context().is_stopping() {
             this.fail("closed in order, but its producer had not finished");
         }
         if !this.deserves(&reason, transport.context().is_stopping()) {
