@@ -236,8 +236,8 @@ pub(crate) const UNTIMELY: &[FaultKind] = &[
     FaultKind::Stall,
 ];
 
-/// With these it may take long until a peer takes anything.
-pub(crate) const SLOWING: &[FaultKind] = &[FaultKind::Bandwidth, FaultKind::Loss];
+/// With these it may take long until a peer takes anything, or seem so.
+pub(crate) const SLOWING: &[FaultKind] = &[FaultKind::Bandwidth, FaultKind::Jump, FaultKind::Loss];
 
 /// `count` bytes of a stream, 64 KiB at most, from a place on. The period is a prime, so that no two pieces
 /// of any usual size can be taken for each other.
