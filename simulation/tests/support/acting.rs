@@ -83,8 +83,9 @@ pub(crate) fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
     context.call_later(delay, move |context| act(context, id, &again));
 }
 
-/// After how long in the end those speak once more who may have nobody left to talk to.
-const LAST_WORDS: Duration = Duration::from_secs(300);
+/// After how long in the end those speak once more who may have nobody left to talk to. For a quarter of an
+/// hour the system goes on trying then.
+const LAST_WORDS: Duration = Duration::from_secs(100);
 
 fn say_last_words(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
     let mut this = state.borrow_mut();
