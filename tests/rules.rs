@@ -53,7 +53,7 @@ fn nothing_depends_on_chance_but_what_is_drawn_from_a_seed() {
     let clocks =
         ["simulation/src/net/mod.rs", "simulation/src/explore.rs", "simulation/src/twice.rs"];
     only_in("Instant::now", "simulation/src", &clocks);
-    only_in("thread::", "simulation/src", &[]);
+    only_in("thread::spawn", "simulation/src", &[]);
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub(crate) struct Host {
     pub(crate) busy_until: Time,
     /// How long all its turns together have taken.
     pub(crate) worked: Time,
+    /// It has its turn now; when the next one is, is seen at the end of it.
+    pub(crate) is_at_work: bool,
 
     pub(crate) listeners: BTreeMap<SocketAddr, Key>,
     /// Datagram sockets by port; several may share one.
@@ -107,6 +109,7 @@ impl Host {
             turns: Vec::new(),
             busy_until: 0,
             worked: 0,
+            is_at_work: false,
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),
             #[cfg(unix)]

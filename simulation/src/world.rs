@@ -372,12 +372,13 @@ impl World {
         let Some(reactor) = &mut self.nodes[node.index()].reactor else {
             return;
         };
+        self.net.borrow_mut().host_mut(node).is_at_work = true;
         let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
         let timeout = reactor.timeout();
         let mut net = self.net.borrow_mut();
         let (busy_until, spent) = (net.at(), net.spent);
         let host = net.host_mut(node);
-        host.busy_until = busy_until;
+        (host.is_at_work, host.busy_until) = (false, busy_until);
         host.worked += spent;
         let next = match timeout {
             _ if !host.told.is_empty() => Some(busy_until),

@@ -3,9 +3,12 @@
 
 #![cfg(target_os = "linux")]
 
+#[allow(dead_code)] // Some of it is for those who crash.
+#[path = "support/acting.rs"]
+mod acting;
 #[path = "conformance/actors.rs"]
 mod actors;
-#[allow(dead_code)] // Some of it is for those who crash.
+#[allow(dead_code)] // The properties need more of it.
 #[path = "support/books.rs"]
 mod books;
 #[path = "conformance/connecting.rs"]

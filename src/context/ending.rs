@@ -66,10 +66,13 @@ impl Context {
         }
     }
 
-    /// Ends one that is closing without waiting any longer.
+    /// Ends one that is closing without waiting any longer. One that a stop has closed hears of the stop: it
+    /// has asked for no end itself.
     pub(crate) fn give_up(&mut self, id: Id) {
-        if self.sources.stream(id).is_some_and(|stream| stream.is_closing()) {
-            self.end(id, Reason::CloseTimeout);
+        match self.sources.stream(id).map(|stream| &stream.state) {
+            Some(State::Closing(Reason::Stopped)) => self.end(id, Reason::Stopped),
+            Some(State::Closing(_) | State::Finishing(_)) => self.end(id, Reason::CloseTimeout),
+            _ => {}
         }
     }
 

@@ -338,7 +338,7 @@ impl Net {
         let (here, there) = (&self.host(sender.0).weather, &self.host(to.0).weather);
         let (doubled, held_up) =
             (here.duplication + there.duplication, here.reordering + there.reordering);
-        let departure = self.departure(sender.0, data.len());
+        let departure = self.departure(sender.0, to.0, data.len());
         let Some(socket) = self.datagram(from) else { return };
         let mut random = std::mem::replace(&mut socket.random, Random::new(0));
         let copies = if random.chance(doubled) && sender.0 != to.0 { 2 } else { 1 };

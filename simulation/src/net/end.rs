@@ -94,7 +94,12 @@ impl Net {
         Ok(key)
     }
 
-    fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) -> io::Result<()> {
+    pub(super) fn set_end_option(
+        &mut self,
+        key: Key,
+        side: u8,
+        option: &SocketOption,
+    ) -> io::Result<()> {
         check(option)?;
         let now = self.at();
         let Some(connection) = self.connection(key) else { return Ok(()) };

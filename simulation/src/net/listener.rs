@@ -24,6 +24,8 @@ pub(crate) struct Listener {
     backlog: usize,
     /// Whether it leaves the IPv4 addresses to others (ipv6(7), IPV6_V6ONLY).
     only_ipv6: bool,
+    /// What connections inherit that are made with it.
+    options: Vec<SocketOption>,
     /// Those that have not been accepted.
     queue: VecDeque<Key>,
     id: Option<Id>,
@@ -71,6 +73,7 @@ impl SimulatedListener {
             address: address.clone(),
             backlog: backlog as usize,
             only_ipv6,
+            options: Vec::new(),
             queue: VecDeque::new(),
             id: None,
             is_told: false,
@@ -189,12 +192,16 @@ impl Net {
         let Some(listener) = self.listener(listener) else { return };
         let speaks_ipv6 = listener.address.ip().is_some_and(|ip| ip.is_ipv6());
         listener.queue.push_back(connection);
-        let (node, key) = (listener.node, listener.key);
+        let (node, key, options) = (listener.node, listener.key, listener.options.clone());
         if !std::mem::replace(&mut listener.is_told, true) {
             self.tell(node, Told::Listener(key));
         }
         if let Some(connection) = self.connection(connection) {
             connection.ends[1].speaks_ipv6 = speaks_ipv6;
+        }
+        for option in options {
+            let set = self.set_end_option(connection, 1, &option);
+            debug_assert!(set.is_ok(), "the listener has taken it");
         }
     }
 
@@ -286,7 +293,14 @@ impl SocketBackend for SimulatedListener {
         }
     }
 
-    fn set_option(&self, _option: &SocketOption) -> io::Result<()> {
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        if matches!(option, SocketOption::Device(_)) {
+            return Err(ErrorKind::Unsupported.into());
+        }
+        let mut net = self.net.borrow_mut();
+        if let Some(listener) = net.listener(self.key) {
+            listener.options.push(option.clone());
+        }
         Ok(())
     }
 }

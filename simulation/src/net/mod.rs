@@ -171,7 +171,7 @@ impl Net {
     pub(crate) fn call_up_at(&mut self, node: NodeId, at: Time) {
         let host = &mut self.hosts[node.index()];
         let at = at.max(host.busy_until);
-        if host.is_up && host.turn_at.is_none_or(|planned| at < planned) {
+        if host.is_up && !host.is_at_work && host.turn_at.is_none_or(|planned| at < planned) {
             host.turn_at = Some(at);
             self.enter_turn(node, at);
         }

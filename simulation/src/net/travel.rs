@@ -46,12 +46,13 @@ impl Net {
         (time, random.chance(loss))
     }
 
-    /// When bytes that are given to the network now have left the node.
-    pub(super) fn departure(&mut self, from: NodeId, bytes: usize) -> Time {
+    /// When bytes that are given to the network now have left the node. What goes to itself does not leave.
+    pub(super) fn departure(&mut self, from: NodeId, to: NodeId, bytes: usize) -> Time {
         let at = self.at();
         let host = self.host_mut(from);
         match host.weather.bandwidth {
             0 => at,
+            _ if from == to => at,
             bandwidth => {
                 let takes = bytes as u64 * 1_000_000_000 / bandwidth;
                 host.line_free_at = host.line_free_at.max(at) + takes;
@@ -95,7 +96,7 @@ impl Net {
         // It is taken out, to be drawn from while the network is looked at.
         let mut random = std::mem::replace(&mut connection.random, Random::new(0));
         let bytes = if let Freight::Bytes(count) = freight { count } else { 0 };
-        let departure = self.departure(from, bytes);
+        let departure = self.departure(from, to, bytes);
         let (mut time, lost) = self.travel_time(from, to, &mut random);
         if lost {
             let mut again = RETRANSMIT;
@@ -150,7 +151,10 @@ impl Net {
         self.note_heard(key, 1 - side);
         match freight {
             Freight::Ack => self.arrive_ack(key),
-            Freight::Syn => self.arrive_syn(key),
+            Freight::Syn => {
+                self.tell_too_much(key, 0);
+                self.arrive_syn(key);
+            }
             Freight::SynAck => self.arrive_syn_ack(key),
             Freight::Refused => self.break_end(key, 1 - side, ErrorKind::ConnectionRefused),
             Freight::Bytes(count) => self.arrive_bytes(key, side, count),
@@ -203,7 +207,7 @@ impl Net {
         let ends = &connection.ends;
         let (from, to) = (ends[usize::from(side)].node, ends[usize::from(1 - side)].node);
         let (here, there) = (&self.host(from).weather, &self.host(to).weather);
-        let (reset, spurious) = (here.reset + there.reset, here.spurious + there.spurious);
+        let reset = here.reset + there.reset;
         let latency = nanos(self.link(from, to).latency);
         let at = self.now;
         let Some(connection) = self.connection(key) else { return };
@@ -234,17 +238,24 @@ impl Net {
             let happening = Happening { readable: true, ..Happening::default() };
             self.tell_end(key, 1 - side, happening);
         }
-        if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
-            // Somebody is told to be ready who is not.
-            let ready = Happening { readable: true, writable: true, ..Happening::default() };
-            self.tell_end(key, side, ready);
-        }
+        self.tell_too_much(key, side);
         if breaks {
             self.break_end(key, side, ErrorKind::ConnectionReset);
             self.break_end(key, 1 - side, ErrorKind::ConnectionReset);
             return;
         }
         self.push_on(key, side);
+    }
+
+    /// Somebody may be told to be ready who is not.
+    fn tell_too_much(&mut self, key: Key, side: u8) {
+        let Some(connection) = self.connection(key) else { return };
+        let (one, other) = (connection.ends[0].node, connection.ends[1].node);
+        let spurious = self.host(one).weather.spurious + self.host(other).weather.spurious;
+        if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
+            let ready = Happening { readable: true, writable: true, ..Happening::default() };
+            self.tell_end(key, side, ready);
+        }
     }
 
     fn arrive_fin(&mut self, key: Key, side: u8) {

@@ -1,15 +1,25 @@
 //! A protocol that does everything that a protocol may do, at random, and writes down what it hears.
 
-use crate::books::{Books, bytes};
+use crate::acting::act;
+use crate::books::{Books, SEVERING, SLOWING, UNTIMELY, bytes};
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
-use ropewalk_simulation::Random;
+use ropewalk_simulation::{FaultKind, Random};
 use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How much one writes in its life at most.
-const MOST: u64 = 300_000;
+pub(crate) const MOST: u64 = 300_000;
+
+/// The marks of those who have not left them where they were.
+const MARKS: (usize, usize) = (3000, 1000);
+
+/// How soon that is done which has not to wait for others.
+const PROMPT: Duration = Duration::from_millis(5);
+
+/// How long one that has closed in order hears its peer out at least.
+const LINGER: Duration = Duration::from_millis(1900);
 
 /// Makes talkers, and counts what becomes of attempts.
 pub(crate) struct Talkers {
@@ -23,7 +33,14 @@ pub(crate) struct Talkers {
 impl Factory for Talkers {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         self.books.with(|ledger| ledger.outcomes += u64::from(self.connects));
-        Some(Box::new(Talker::new(self)))
+        let talker = Talker::new(self.books.clone(), self.seed, self.node);
+        let mood = talker.0.borrow_mut().random.below(60);
+        match mood {
+            0 => talker.0.borrow_mut().stage = Stage::Lost,
+            1 => talker.0.borrow_mut().panic(),
+            _ => return Some(Box::new(talker)),
+        }
+        None
     }
 
     fn connection_failed(&mut self, _context: &mut Context, _id: Id, _error: Error) {
@@ -34,7 +51,7 @@ impl Factory for Talkers {
 pub(crate) struct Talker(Rc<RefCell<State>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     New,
     Open,
     /// It has asked for the end.
@@ -42,56 +59,71 @@ enum Stage {
     Lost,
 }
 
-struct State {
-    books: Books,
-    node: u64,
-    random: Random,
-    stage: Stage,
+pub(crate) struct State {
+    pub(crate) books: Books,
+    pub(crate) node: u64,
+    pub(crate) random: Random,
+    pub(crate) stage: Stage,
     /// What it writes: the name of the stream first.
     writes: u64,
-    written: u64,
-    write_ended: bool,
+    pub(crate) written: u64,
+    pub(crate) write_ended: bool,
+    pub(crate) produces: bool,
     /// What it reads.
     reads: Option<u64>,
     name: Vec<u8>,
     received: u64,
     eof: bool,
-    paused: bool,
-    writing_paused: bool,
-    panics: bool,
+    pub(crate) paused: bool,
+    /// When it was to go on reading.
+    pub(crate) resumed_at: Option<Instant>,
+    pub(crate) writing_paused: bool,
+    /// At which marks it is told to pause and to go on writing.
+    marks: (usize, usize),
+    /// Its producer was stopped before it had finished.
+    pub(crate) cut_off: bool,
+    pub(crate) aborted: bool,
+    /// It is to panic in its next callback; it has.
+    pub(crate) panics: bool,
+    panicked: bool,
 }
 
 impl Talker {
-    fn new(talkers: &Talkers) -> Self {
-        let books = talkers.books.clone();
+    fn new(books: Books, seed: u64, node: u64) -> Self {
         books.alive.set(books.alive.get() + 1);
         let number = books.number();
         Self(Rc::new(RefCell::new(State {
-            random: Random::new(talkers.seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d)),
+            random: Random::new(seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d)),
             books,
-            node: talkers.node,
+            node,
             stage: Stage::New,
             writes: number,
             written: 0,
             write_ended: false,
+            produces: false,
             reads: None,
             name: Vec::new(),
             received: 0,
             eof: false,
             paused: false,
+            resumed_at: None,
             writing_paused: false,
+            marks: (64 * 1024, 16 * 1024),
+            cut_off: false,
+            aborted: false,
             panics: false,
+            panicked: false,
         })))
     }
 }
 
 impl State {
-    fn fail(&self, what: &str) {
+    pub(crate) fn fail(&self, what: &str) {
         self.books.fail(format!("the talker who writes stream {}: {what}", self.writes));
     }
 
     /// So many of the next bytes of its stream.
-    fn next_bytes(&mut self, count: u64) -> &'static [u8] {
+    pub(crate) fn next_bytes(&mut self, count: u64) -> &'static [u8] {
         let (writes, from) = (self.writes, self.written);
         self.written += count;
         let written = self.written;
@@ -99,9 +131,41 @@ impl State {
         bytes(writes, from, count as usize)
     }
 
-    fn end_writing(&mut self) {
+    /// Whether so much waits that it is to be told, and has not been.
+    pub(crate) fn should_pause(&self, waiting: usize) -> bool {
+        waiting > self.marks.0 && !self.writing_paused
+    }
+
+    pub(crate) fn end_writing(&mut self) {
         self.write_ended = true;
         self.books.stream(self.writes, |stream| stream.ended = true);
+    }
+
+    pub(crate) fn set_produces(&mut self, produces: bool) {
+        self.produces = produces;
+        self.books.stream(self.writes, |stream| stream.produced = produces);
+    }
+
+    fn set_writing_paused(&mut self, paused: bool) {
+        self.writing_paused = paused;
+        self.books.stream(self.writes, |stream| stream.paused = paused);
+    }
+
+    fn panic(&mut self) -> ! {
+        self.stage = Stage::Lost;
+        resume_unwind(Box::new("on purpose"))
+    }
+
+    /// Panics if it has made up its mind to. What it writes before goes to nobody.
+    fn panic_on_purpose(&mut self, transport: &mut Transport<'_>) {
+        if self.panics && !self.panicked {
+            self.panicked = true;
+            if self.stage == Stage::Open {
+                self.stage = Stage::Closing;
+            }
+            transport.write(&[0xee; 100]);
+            resume_unwind(Box::new("on purpose"));
+        }
     }
 
     fn take_in(&mut self, mut data: &[u8]) {
@@ -120,14 +184,43 @@ impl State {
                 .fail(&format!("from byte {place} on, stream {name} is not what was written"));
         }
         self.received += data.len() as u64;
-        let received = self.received;
+        let (writes, received) = (self.writes, self.received);
         let written = self.books.stream(name, |stream| {
-            (stream.begun, stream.received) = (true, received);
+            (stream.answer, stream.received) = (Some(writes), received);
             stream.written
         });
         if received > written {
             self.fail(&format!("stream {name} has bytes that nobody wrote"));
         }
+    }
+
+    /// Whether it has lost its connection for a reason that there is.
+    fn deserves(&self, reason: &Reason, stops: bool) -> bool {
+        if self.panicked || self.aborted {
+            return matches!(reason, Reason::Panicked) == self.panicked
+                && matches!(reason, Reason::Aborted) == self.aborted;
+        }
+        match reason {
+            Reason::Closed => self.write_ended,
+            Reason::ClosedByPeer => self.eof,
+            Reason::CloseTimeout if self.stage != Stage::Closing => false,
+            Reason::CloseTimeout => {
+                !self.books.is_without(SEVERING) || !self.books.is_without(SLOWING)
+            }
+            Reason::Stopped => stops,
+            Reason::Failed(_) | Reason::Reset => true,
+            Reason::TimedOut => !self.books.is_without(SEVERING),
+            _ => false,
+        }
+    }
+}
+
+impl State {
+    /// Whether its peer has closed in order, and lingers no more though it is to.
+    fn was_cut_short(&self, now: Instant) -> bool {
+        let quiet = self.books.is_without(SEVERING) && self.books.is_without(UNTIMELY);
+        let closed_at = self.reads.and_then(|name| self.books.stream(name, |it| it.closed_at));
+        quiet && !self.books.stopped.get() && closed_at.is_some_and(|at| now < at + LINGER)
     }
 }
 
@@ -151,83 +244,6 @@ impl State {
     }
 }
 
-/// Does something to a connection, now and then.
-fn act(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
-    let mut this = state.borrow_mut();
-    if this.stage == Stage::Lost {
-        return;
-    }
-    if this.books.calm.get() {
-        this.paused = false;
-        drop(this);
-        return context.resume(id);
-    }
-    match this.random.below(100) {
-        0..60 if this.stage == Stage::Open && !this.write_ended && !this.writing_paused => {
-            let most = [1, 10, 100, 5_000, 40_000][this.random.below(5) as usize];
-            let count = this.random.between(1, most);
-            if this.written + count < MOST {
-                let bytes = this.next_bytes(count);
-                context.write(id, bytes);
-            }
-        }
-        60..66 => {
-            this.paused = true;
-            context.pause(id);
-        }
-        66..76 => {
-            this.paused = false;
-            context.resume(id);
-        }
-        76..80 if this.stage == Stage::Open => {
-            this.end_writing();
-            context.write_eof(id);
-        }
-        80..83 if this.stage == Stage::Open => {
-            this.end_writing();
-            this.stage = Stage::Closing;
-            context.close(id);
-        }
-        83 if this.stage == Stage::Open => {
-            this.stage = Stage::Closing;
-            context.abort(id);
-        }
-        84 => this.panics = true,
-        85..89 => {
-            // To one that is gone, most likely: then nobody may hear it.
-            for id in this.books.known(this.node) {
-                if context.peer(id).is_none() {
-                    context.write(id, &[0xee; 300]);
-                    context.close(id);
-                }
-            }
-        }
-        89..93 => {
-            let number = this.books.number();
-            let books = this.books.clone();
-            let timer = context.call_later(Duration::from_millis(number % 50), move |_| {
-                books.fail("a timer that was cancelled has fired");
-            });
-            if !context.cancel(timer) {
-                this.fail("a timer that has just been set cannot be cancelled");
-            }
-        }
-        _ => {}
-    }
-    let delay = this.random.duration(Duration::ZERO, Duration::from_millis(400));
-    let due = context.now() + delay;
-    this.books.with(|ledger| ledger.timers_set += 1);
-    let (again, books) = (Rc::clone(state), this.books.clone());
-    drop(this);
-    context.call_later(delay, move |context| {
-        if context.now() < due {
-            books.fail("a timer has fired early");
-        }
-        books.with(|ledger| ledger.timers_fired += 1);
-        act(context, id, &again);
-    });
-}
-
 impl Protocol for Talker {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let mut this = self.0.borrow_mut();
@@ -235,10 +251,13 @@ impl Protocol for Talker {
             this.fail("connection_made came more than once");
         }
         this.stage = Stage::Open;
-        this.books.know(this.node, transport.id());
         transport.write(&this.writes.to_le_bytes());
         let bytes = this.next_bytes(20);
         transport.write(bytes);
+        if this.random.chance(0.5) {
+            transport.set_write_buffer_limits(MARKS.0, MARKS.1);
+            this.marks = MARKS;
+        }
         let delay = this.random.duration(Duration::ZERO, Duration::from_millis(100));
         let (id, state) = (transport.id(), Rc::clone(&self.0));
         drop(this);
@@ -257,15 +276,22 @@ impl Protocol for Talker {
             Stage::Open => {}
         }
         this.take_in(data);
-        if this.panics {
-            this.stage = Stage::Closing;
-            resume_unwind(Box::new("on purpose"));
+        if transport.counts().received != this.received + this.name.len() as u64 {
+            this.fail("what it has received is not what was counted");
         }
-        // An answer of its own, now and then.
+        this.panic_on_purpose(transport);
+        // An answer of its own, now and then: one written to itself, one as others write to it.
         let speaks = !this.write_ended && !this.writing_paused && this.written < MOST / 2;
         if this.stage == Stage::Open && speaks && this.random.chance(0.3) {
-            let bytes = this.next_bytes(30);
-            transport.write(bytes);
+            let id = transport.id();
+            transport.write(this.next_bytes(30));
+            transport.context().write(id, this.next_bytes(10));
+            transport.write(this.next_bytes(20));
+        }
+        if this.random.chance(0.1) {
+            transport.pause();
+            transport.resume();
+            this.resumed_at = Some(transport.context().now());
         }
     }
 
@@ -276,10 +302,13 @@ impl Protocol for Talker {
         }
         this.eof = true;
         match this.reads {
+            None if this.name.is_empty() => {} // It was not let in.
             None => this.fail("the end came before the beginning"),
             Some(name) => {
-                let (ended, written) =
-                    this.books.stream(name, |stream| (stream.ended, stream.written));
+                let (ended, written) = this.books.stream(name, |stream| {
+                    stream.end_told = true;
+                    (stream.ended, stream.written)
+                });
                 // Over a Unix socket an abort, too, is an end to the peer.
                 let is_certain = transport.peer().ip().is_some();
                 if is_certain && (!ended || written != this.received) {
@@ -290,6 +319,7 @@ impl Protocol for Talker {
                 }
             }
         }
+        this.panic_on_purpose(transport);
         if this.random.chance(0.7) {
             this.end_writing();
             this.stage = Stage::Closing;
@@ -298,20 +328,33 @@ impl Protocol for Talker {
         }
     }
 
-    fn pause_writing(&mut self, _transport: &mut Transport<'_>) {
+    fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
+        let mut this = self.0.borrow_mut();
+        let since = this.resumed_at.take();
+        let punctual = this.books.is_without(&[FaultKind::Jump, FaultKind::Stall]);
+        if punctual && since.is_some_and(|since| transport.context().now() > since + PROMPT) {
+            this.fail("it was told late that reading goes on");
+        }
+    }
+
+    fn pause_writing(&mut self, transport: &mut Transport<'_>) {
         let mut this = self.0.borrow_mut();
         if this.writing_paused {
             this.fail("pause_writing came twice");
         }
-        this.writing_paused = true;
+        this.set_writing_paused(true);
+        this.panic_on_purpose(transport);
     }
 
-    fn resume_writing(&mut self, _transport: &mut Transport<'_>) {
+    fn resume_writing(&mut self, transport: &mut Transport<'_>) {
         let mut this = self.0.borrow_mut();
         if !this.writing_paused {
             this.fail("resume_writing came before pause_writing");
         }
-        this.writing_paused = false;
+        if transport.write_buffer_size() > this.marks.1 {
+            this.fail("resume_writing came above the mark");
+        }
+        this.set_writing_paused(false);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
@@ -320,14 +363,34 @@ impl Protocol for Talker {
             this.fail("connection_lost came twice, or first");
         }
         let counts = transport.counts();
-        if matches!(reason, Reason::Closed) && counts.sent != this.written + 8 {
+        let in_order = matches!(reason, Reason::Closed | Reason::ClosedByPeer);
+        if in_order && counts.sent != this.written + 8 {
             let (sent, written) = (counts.sent, this.written + 8);
             this.fail(&format!("closed in order, but {sent} of {written} bytes were sent"));
         }
-        if matches!(reason, Reason::Panicked) != this.panics && !this.panics {
-            this.fail("a panic that nobody had");
+        // A stop waits for nobody who goes on and on.
+        if in_order && this.cut_off && !transport.context().is_stopping() {
+            this.fail("closed in order, but its producer had not finished");
+        }
+        if !this.deserves(&reason, transport.context().is_stopping()) {
+            this.fail(&format!("nothing has happened that could make it be lost: {reason:?}"));
+        }
+        if matches!(reason, Reason::Stopped) && counts.sent == this.written + 8 {
+            this.end_writing();
+        }
+        if this.produces {
+            this.fail("it is lost, and its producer has not been stopped");
+        }
+        let now = transport.context().now();
+        if matches!(reason, Reason::Closed) {
+            this.books.stream(this.writes, |stream| stream.closed_at = Some(now));
+        }
+        if matches!(reason, Reason::Reset | Reason::Failed(_)) && this.was_cut_short(now) {
+            this.fail("it was reset, though its peer had closed in order a moment ago");
         }
         this.stage = Stage::Lost;
+        this.books.note_lost(this.node, transport.id());
         this.leave();
+        this.panic_on_purpose(transport);
     }
 }

@@ -1,0 +1,225 @@
+//! Twelve weeks of mixed traffic: wrapped wheels, overflowing counters and leaks show only then (B6 71, B14 180).
+//!
+//! A week of it is played by `cargo test`, with fewer timers. All twelve are for a build that is fast:
+//!
+//! ```console
+//! $ cargo test -p ropewalk-simulation --profile explore --test weeks -- --include-ignored
+//! ```
+
+#[path = "support/scene.rs"]
+#[allow(dead_code)]
+mod scene;
+
+use ropewalk::{
+    Address, ConnectOptions, Context, DatagramProtocol, DatagramTransport, Handle, Id, KeepAlive,
+    ListenOptions,
+};
+use ropewalk_simulation::{Fault, FaultKind, NodeId, Plan, Random, World};
+use scene::*;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Two hours are usual; a peer that is gone is to be missed before it comes back.
+const KEEP_ALIVE: KeepAlive =
+    KeepAlive { idle: Duration::from_secs(600), interval: Duration::from_secs(75), count: 9 };
+
+/// How late a timer may be; there is not much to do.
+const LATE: Duration = Duration::from_millis(20);
+
+/// What all nodes write down.
+#[derive(Clone, Default)]
+struct Log(Rc<Counts>);
+
+#[derive(Default)]
+struct Counts {
+    /// How often each interval has passed, by its length in milliseconds.
+    ticks: RefCell<std::collections::BTreeMap<u128, u64>>,
+    far: Cell<u64>,
+    sent: Cell<u64>,
+    came: Cell<u64>,
+    called: Arc<AtomicU64>,
+    calls: Cell<u64>,
+}
+
+impl Log {
+    /// Fires each `interval` from now on, and never late. It counts from when it was due.
+    fn every(&self, context: &mut Context, interval: Duration, then: fn(&Self, &mut Context)) {
+        self.tick(context, context.now() + interval, interval, then);
+    }
+
+    fn tick(
+        &self,
+        context: &mut Context,
+        due: Instant,
+        interval: Duration,
+        then: fn(&Self, &mut Context),
+    ) {
+        let log = self.clone();
+        context.call_at(due, move |context| {
+            let late = context.now().checked_duration_since(due).expect("it is not early");
+            assert!(late < LATE, "the timer of each {interval:?} is {late:?} late");
+            *log.0.ticks.borrow_mut().entry(interval.as_millis()).or_default() += 1;
+            then(&log, context);
+            log.tick(context, due + interval, interval, then);
+        });
+    }
+
+    /// Fires once, after a long time.
+    fn once(&self, context: &mut Context, delay: Duration) {
+        let (log, due) = (self.clone(), context.now() + delay);
+        context.call_later(delay, move |context| {
+            let late = context.now().checked_duration_since(due).expect("it is not early");
+            assert!(late < LATE, "the timer of {delay:?} is {late:?} late");
+            log.0.far.set(log.0.far.get() + 1);
+        });
+    }
+}
+
+impl DatagramProtocol for Log {
+    fn datagram_received(
+        &mut self,
+        _transport: &mut DatagramTransport<'_>,
+        _data: &[u8],
+        _sender: &Address,
+    ) {
+        self.0.came.set(self.0.came.get() + 1);
+    }
+}
+
+/// Connects, stays for a while, goes, and comes again.
+fn come_and_go(context: &mut Context, cast: Cast, mut random: Random) {
+    let id = context.connect_tcp("server:7000", cast.clone()).expect("there is a server");
+    let (stay, away) = (
+        random.duration(Duration::ZERO, Duration::from_secs(120)),
+        random.duration(Duration::from_secs(1), Duration::from_secs(240)),
+    );
+    context.call_later(stay, move |context| {
+        context.write(id, b"goodbye");
+        context.close(id);
+        context.call_later(away, move |context| come_and_go(context, cast, random));
+    });
+}
+
+/// Connects for ever, and a minute after it was lost again.
+fn stay(context: &mut Context, cast: Cast) {
+    let options = ConnectOptions::new().keep_alive(KEEP_ALIVE);
+    let id = context.connect_tcp_with("server:7000", &options, cast.clone());
+    let id = id.expect("there is a server");
+    look(context, cast, id);
+}
+
+fn look(context: &mut Context, cast: Cast, id: Id) {
+    context.call_later(Duration::from_secs(60), move |context| {
+        if context.peer(id).is_some() {
+            return look(context, cast, id);
+        }
+        stay(context, cast);
+    });
+}
+
+/// Calls another node, again and again.
+fn call(context: &mut Context, log: Log, handle: Handle) {
+    context.call_later(Duration::from_secs(50), move |context| {
+        let called = Arc::clone(&log.0.called);
+        handle.call(move |_| _ = called.fetch_add(1, Ordering::Relaxed)).expect("it is there");
+        log.0.calls.set(log.0.calls.get() + 1);
+        call(context, log, handle);
+    });
+}
+
+/// So many weeks, with a timer that fires each `interval`.
+fn weeks(weeks: u32, interval: Duration) {
+    let mut world = World::new(12);
+    let (log, server, visitors) = (Log::default(), Cast::echo(), Cast::says("hello"));
+    let (theirs, ours) = (server.clone(), log.clone());
+    let node = world.add_node("server", move |reactor| {
+        let context = reactor.context();
+        let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
+        context.listen_tcp_with("0.0.0.0:7000", &options, theirs.clone())?;
+        context.listen_udp("0.0.0.0:7000", ours.clone())?;
+        ours.every(context, interval, |_, _| {});
+        ours.every(context, HOUR * 24, |_, _| {});
+        for delay in [WEEK - HOUR, WEEK * 12 - HOUR, WEEK * 52] {
+            ours.once(context, delay);
+        }
+        Ok(())
+    });
+    let handle = world.reactor(node).expect("it is up").handle();
+
+    let idle = Cast::quiet();
+    let (ours, theirs) = (log.clone(), idle.clone());
+    let idler = does(&mut world, "idle", move |context| {
+        stay(context, theirs.clone());
+        call(context, ours.clone(), handle.clone());
+        ours.every(context, Duration::from_secs(17), |_, _| {});
+    });
+    let (ours, theirs) = (log.clone(), visitors.clone());
+    let client = does(&mut world, "clients", move |context| {
+        for seed in 0..8 {
+            come_and_go(context, theirs.clone(), Random::new(seed));
+        }
+        let socket = context.listen_udp("0.0.0.0:0", ours.clone()).expect("there is a port");
+        send(context, ours.clone(), socket.id());
+    });
+
+    // Once in two days nothing gets from the idle node or to it, for half an hour: longer than is waited.
+    let mut plan = Plan::none();
+    let fault = Fault { kind: FaultKind::Partition, node: idler, other: idler, severity: 1.0 };
+    for begin in (1..u64::from(weeks) * 7).step_by(2) {
+        let begin = HOUR * 24 * begin as u32;
+        plan.add(begin, begin + HOUR / 2, fault.clone());
+    }
+    world.add_faults(&plan);
+    world.run_for(WEEK * weeks);
+    check(&mut world, weeks, &log, [node, idler, client]);
+
+    // Each time nothing got through the idle one was missed, and came again.
+    let partitions = plan.len();
+    assert_eq!(idle.heard.reasons(), vec!["TimedOut"; partitions]);
+    assert_eq!((idle.heard.made.get(), idle.heard.alive.get()), (partitions + 1, 1));
+    let visits = visitors.heard.reasons();
+    assert!(visits.len() > 10_000 && visits.iter().all(|reason| reason == "Closed"));
+    assert!(visitors.heard.alive.get() <= 8);
+    assert!(server.heard.alive.get() <= 10, "{} are left", server.heard.alive.get());
+}
+
+fn send(context: &mut Context, log: Log, socket: Id) {
+    context.send_to(socket, b"tick", "10.0.0.1:7000");
+    log.0.sent.set(log.0.sent.get() + 1);
+    context.call_later(Duration::from_secs(11), move |context| send(context, log, socket));
+}
+
+fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
+    let (span, counts) = (WEEK * weeks, &*log.0);
+    for (interval, ticks) in &*counts.ticks.borrow() {
+        let expected = span.as_millis() / interval;
+        let missed = expected.abs_diff(u128::from(*ticks));
+        assert!(missed <= 1, "{ticks} of {expected} ticks of {interval} ms");
+    }
+    assert_eq!(counts.far.get(), if weeks >= 12 { 2 } else { 1 });
+    assert!(counts.sent.get() > 50_000 && counts.sent.get() - counts.came.get() <= 1);
+    assert_eq!(counts.calls.get(), counts.called.load(Ordering::Relaxed));
+    for node in nodes {
+        let context = world.reactor(node).expect("it is up").context();
+        assert!(context.connections().count() <= 10, "connections are left");
+        assert_eq!(context.statistics().waiting, 0);
+    }
+    assert!(world.connections() <= 10, "{} are left in the network", world.connections());
+}
+
+#[test]
+fn a_week_of_mixed_traffic_leaves_nothing_behind() {
+    weeks(1, Duration::from_millis(6_333));
+}
+
+#[test]
+#[ignore = "twelve weeks take some seconds, and that in a fast build"]
+fn twelve_weeks_of_mixed_traffic_leave_nothing_behind() {
+    weeks(12, Duration::from_millis(1_333));
+}
