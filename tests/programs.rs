@@ -241,7 +241,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 26] = [
+    let cases: [(&str, &[&str], i32, &str); 27] = [
         ("chat", &["--burst", "0"], 2, "zero"),
         ("chat", &["--listen"], 2, "--listen"),
         ("clock", &["--every", "never"], 2, "never"),
