@@ -26,6 +26,8 @@ pub(crate) struct Stream {
     /// The writer's connection is gone; the reader's.
     pub(crate) writer_gone: bool,
     pub(crate) reader_gone: bool,
+    /// There, one that breaks off looks to its peer like one that ends in order.
+    pub(crate) over_unix: bool,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -161,7 +163,7 @@ impl Books {
         let hears = |name| streams.values().any(|stream| stream.answer == Some(name));
         let ends = |name: &u64| streams.get(name).is_some_and(|stream| stream.ended);
         for (name, stream) in streams {
-            let Stream { written, received, answer, ended, end_told, .. } = stream;
+            let Stream { written, received, answer, ended, end_told, over_unix, .. } = stream;
             let (writer_gone, reader_gone) = (stream.writer_gone, stream.reader_gone);
             let nobody_gone = !writer_gone && !reader_gone;
             let wrong = match answer {
@@ -170,7 +172,7 @@ impl Books {
                 Some(answer) if nobody_gone && *ended && ends(answer) => true,
                 Some(_) if nobody_gone && (stream.paused || stream.produced) => true,
                 // Who has nobody left to talk to has tried to.
-                Some(_) if all_are_told && !writer_gone && reader_gone && !ended => true,
+                Some(_) if all_are_told && !writer_gone && reader_gone && !ended => !over_unix,
                 Some(_) => all_are_told && writer_gone && !reader_gone && !end_told,
             };
             if wrong {

@@ -251,6 +251,8 @@ impl Protocol for Talker {
             this.fail("connection_made came more than once");
         }
         this.stage = Stage::Open;
+        let over_unix = transport.peer().ip().is_none();
+        this.books.stream(this.writes, |stream| stream.over_unix = over_unix);
         transport.write(&this.writes.to_le_bytes());
         let bytes = this.next_bytes(20);
         transport.write(bytes);
