@@ -15,7 +15,7 @@
 //! | have things go wrong | [`Plan`], [`FaultKind`] |
 //! | see what happened | [`World::on_record`], [`Record`] |
 //! | play it from many seeds | [`Exploration`] |
-//! | know that two runs went the same way | [`twice`], [`World::trace`] |
+//! | know that two runs went the same way | [`twice()`], [`World::trace`] |
 //! | find what a failure needs | [`shrink()`] |
 //!
 //! # How it works
