@@ -129,8 +129,9 @@ impl Producer for Filler {
     }
 }
 
-/// How many turns a reactor may have had within a second.
-const TURNS: u64 = 50_000;
+/// How many turns a reactor may have had within a second. Where sockets hold a single byte, each byte is a turn; one
+/// that spins has some 250,000.
+const TURNS: u64 = 200_000;
 
 /// Looks every second whether the reactor has turned in vain.
 pub(crate) fn watch_for_spinning(context: &mut Context, books: &Books, before: u64) {
