@@ -41,17 +41,7 @@ fn a_flood_of_connections_does_not_starve_one_that_is_there() {
     let mut world = World::new(1);
     let server = Cast::echo();
     listens(&mut world, &server);
-    let slowest = Rc::new(Cell::new(Duration::ZERO));
-    let (theirs, since) = (slowest.clone(), Cell::new(None));
-    let pings = Cast::new(move |transport, cue| {
-        if let Cue::Made | Cue::Data(_) = cue {
-            let now = transport.context().now();
-            if let Some(since) = since.replace(Some(now)) {
-                theirs.set(theirs.get().max(now - since));
-            }
-            transport.write(b"!");
-        }
-    });
+    let (pings, slowest) = pings();
     connects(&mut world, &pings);
     for _ in 0..5 {
         does(&mut world, "crowd", |context| {

@@ -180,17 +180,7 @@ fn a_flood_of_datagrams_leaves_connections_their_turn() {
     world.reactor(other).unwrap().context().call_later(Duration::ZERO, move |context| {
         flood(context, id, 500);
     });
-    let slowest = Rc::new(Cell::new(Duration::ZERO));
-    let (theirs, since) = (slowest.clone(), Cell::new(None));
-    let pings = Cast::new(move |transport, cue| {
-        if let Cue::Made | Cue::Data(_) = cue {
-            let now = transport.context().now();
-            if let Some(since) = since.replace(Some(now)) {
-                theirs.set(theirs.get().max(now - since));
-            }
-            transport.write(b"!");
-        }
-    });
+    let (pings, slowest) = pings();
     connects(&mut world, &pings);
     world.run_for(milliseconds(90));
     assert!(pings.heard.received() > 20, "{}", pings.heard.received());

@@ -4,40 +4,14 @@
 #[allow(dead_code)]
 mod scene;
 
-use ropewalk::{Context, ListenOptions, SocketOption, Transport};
-use ropewalk_simulation::{NodeId, World};
+use ropewalk::{Context, ListenOptions, SocketOption};
+use ropewalk_simulation::World;
 use scene::*;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
 
 /// How much it takes until the system takes no more.
 const MUCH: usize = 1_000_000;
-
-fn nobody_is_left(world: &mut World) {
-    let nodes: Vec<NodeId> = world.nodes().collect();
-    for node in nodes {
-        assert_eq!(world.reactor(node).unwrap().context().connections().count(), 0);
-    }
-    assert_eq!(world.connections(), 0);
-}
-
-fn says_and(text: usize, then: fn(&mut Transport<'_>)) -> Cast {
-    Cast::new(move |transport, cue| match cue {
-        Cue::Made => {
-            transport.write(&pattern(text));
-            then(transport);
-        }
-        cue => close_at_end(transport, cue),
-    })
-}
-
-/// The slot of an id, which is printed as `#slot.serial`.
-fn slot(id: ropewalk::Id) -> usize {
-    let text = id.to_string();
-    let slot = text.trim_start_matches('#').split('.').next().map(str::parse);
-    slot.and_then(Result::ok).expect("an id has a slot")
-}
 
 #[test]
 fn an_echo_stops_reading_when_its_peer_reads_nothing() {
@@ -115,17 +89,7 @@ fn two_floods_leave_a_third_its_turn() {
             _ => {}
         })
     };
-    let slowest = Rc::new(Cell::new(Duration::ZERO));
-    let (theirs, since) = (slowest.clone(), Cell::new(None));
-    let pings = Cast::new(move |transport, cue| {
-        if let Cue::Made | Cue::Data(_) = cue {
-            let now = transport.context().now();
-            if let Some(since) = since.replace(Some(now)) {
-                theirs.set(theirs.get().max(now - since));
-            }
-            transport.write(b"!");
-        }
-    });
+    let (pings, slowest) = pings();
     for cast in [floods(), floods(), pings.clone()] {
         connects(&mut world, &cast);
     }

@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod scene;
 
-use ropewalk::{ConnectOptions, Context, KeepAlive, SocketOption, Transport};
+use ropewalk::{ConnectOptions, Context, KeepAlive, SocketOption};
 use ropewalk_simulation::{FaultKind, NodeId, World};
 use scene::*;
 use std::cell::{Cell, RefCell};
@@ -21,31 +21,6 @@ fn play(server: &Cast, client: &Cast) -> (World, NodeId, NodeId) {
     let other = connects(&mut world, client);
     world.run_for(seconds(300));
     (world, node, other)
-}
-
-fn nobody_is_left(world: &mut World) {
-    let nodes: Vec<NodeId> = world.nodes().collect();
-    for node in nodes {
-        assert_eq!(world.reactor(node).unwrap().context().connections().count(), 0);
-    }
-    assert_eq!(world.connections(), 0);
-}
-
-fn says_and(text: usize, then: fn(&mut Transport<'_>)) -> Cast {
-    Cast::new(move |transport, cue| match cue {
-        Cue::Made => {
-            transport.write(&pattern(text));
-            then(transport);
-        }
-        cue => close_at_end(transport, cue),
-    })
-}
-
-/// The slot of an id, which is printed as `#slot.serial`.
-fn slot(id: ropewalk::Id) -> usize {
-    let text = id.to_string();
-    let slot = text.trim_start_matches('#').split('.').next().map(str::parse);
-    slot.and_then(Result::ok).expect("an id has a slot")
 }
 
 #[test]

@@ -207,3 +207,46 @@ pub(crate) fn has(world: &mut World, kind: FaultKind, node: NodeId, span: Durati
 pub(crate) fn turns(world: &mut World, node: NodeId) -> u64 {
     world.reactor(node).map_or(0, |reactor| reactor.context().statistics().turns)
 }
+
+/// All connections are over, for the nodes and for the network.
+pub(crate) fn nobody_is_left(world: &mut World) {
+    let nodes: Vec<NodeId> = world.nodes().collect();
+    for node in nodes {
+        assert_eq!(world.reactor(node).unwrap().context().connections().count(), 0);
+    }
+    assert_eq!(world.connections(), 0);
+}
+
+/// Says so much, then does something.
+pub(crate) fn says_and(text: usize, then: fn(&mut Transport<'_>)) -> Cast {
+    Cast::new(move |transport, cue| match cue {
+        Cue::Made => {
+            transport.write(&pattern(text));
+            then(transport);
+        }
+        cue => close_at_end(transport, cue),
+    })
+}
+
+/// The slot of an id, which is printed as `#slot.serial`.
+pub(crate) fn slot(id: Id) -> usize {
+    let text = id.to_string();
+    let slot = text.trim_start_matches('#').split('.').next().map(str::parse);
+    slot.and_then(Result::ok).expect("an id has a slot")
+}
+
+/// Who talks to an echo all the time, and the longest that it has had to wait for an answer.
+pub(crate) fn pings() -> (Cast, Rc<Cell<Duration>>) {
+    let slowest = Rc::new(Cell::new(Duration::ZERO));
+    let (theirs, since) = (slowest.clone(), Cell::new(None));
+    let pings = Cast::new(move |transport, cue| {
+        if let Cue::Made | Cue::Data(_) = cue {
+            let now = transport.context().now();
+            if let Some(since) = since.replace(Some(now)) {
+                theirs.set(theirs.get().max(now - since));
+            }
+            transport.write(b"!");
+        }
+    });
+    (pings, slowest)
+}
