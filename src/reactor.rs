@@ -317,10 +317,7 @@ impl Reactor {
         if let Some(ending) = &mut self.ending {
             ending.looked = true;
         }
-        self.pass(match (limit, left) {
-            (Some(limit), Some(left)) => Some(limit.min(left)),
-            (limit, left) => limit.or(left),
-        })?;
+        self.pass([limit, left].into_iter().flatten().min())?;
         let (sockets, bytes) = self.dispatcher.context.unfinished();
         let over = self.patience_left() == Some(Duration::ZERO);
         if sockets > 0 && (over || self.dispatcher.context.stops_at_once()) {

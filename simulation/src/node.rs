@@ -151,6 +151,12 @@ impl Host {
         [address, any, all].iter().find_map(|address| self.listeners.get(address).copied())
     }
 
+    /// Whether a Unix socket of its has this name, be it for connections or for datagrams.
+    #[cfg(unix)]
+    pub(crate) fn has_unix_name(&self, name: &UnixAddress) -> bool {
+        self.unix_listeners.contains_key(name) || self.unix_bound.contains_key(name)
+    }
+
     /// A port that nobody has.
     pub(crate) fn free_port(&mut self) -> Option<u16> {
         let (first, last) = EPHEMERAL;

@@ -290,11 +290,7 @@ impl World {
 
     /// Runs for so long.
     pub fn run_for(&mut self, span: Duration) {
-        let until = self.net.borrow().now.saturating_add(nanos(span));
-        while self.next_at().is_some_and(|at| at <= until) {
-            self.step();
-        }
-        self.net.borrow_mut().now = until;
+        self.run_until(span, |_| false);
     }
 
     /// Runs until `done` says so, but not for longer than `limit`. Whether it is done. `done` is asked after

@@ -5,7 +5,7 @@ use crate::agenda::{Happens, Key, Time};
 use crate::net::error::nobody_at;
 use crate::net::error::{system, too_long};
 use crate::net::listener::overlap;
-use crate::net::{LOOPBACK, Net, Shared, event, nanos, no_descriptors};
+use crate::net::{AGAIN, LOOPBACK, Net, Shared, event, nanos, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::random::Random;
 use crate::trace::What;
@@ -31,9 +31,6 @@ const UNIX_QUEUE: usize = 10;
 
 /// How much later one comes that is held up.
 const HELD_UP: Time = 20_000_000;
-
-/// After how long a socket that was told less than the truth is told anew.
-const AGAIN: Time = 1_000_000;
 
 #[derive(Debug)]
 pub(super) struct DatagramSocket {
@@ -167,14 +164,10 @@ impl Net {
                 }
             }
             #[cfg(unix)]
-            Address::Unix(address) if !address.is_unnamed() => {
-                let taken = host.unix_listeners.contains_key(address)
-                    || host.unix_bound.contains_key(address);
-                match taken {
-                    true => Err(system(ErrorKind::AddrInUse)),
-                    false => Ok(address.clone().into()),
-                }
-            }
+            Address::Unix(address) if !address.is_unnamed() => match host.has_unix_name(address) {
+                true => Err(system(ErrorKind::AddrInUse)),
+                false => Ok(address.clone().into()),
+            },
             address => Ok(address.clone()),
         }
     }

@@ -1,9 +1,9 @@
 //! An end of a connection, as a program has it.
 
-use crate::agenda::{Happens, Key, Time};
+use crate::agenda::{Happens, Key};
 use crate::net::connection::{Fin, Freight, Stage};
 use crate::net::error::system;
-use crate::net::{Net, Shared, nanos, no_descriptors};
+use crate::net::{AGAIN, Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
 use crate::trace::What;
 use ropewalk::backend::{SocketBackend, StreamBackend};
@@ -11,9 +11,6 @@ use ropewalk::{Address, Id, SocketOption};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
-
-/// After how long somebody who was told less than the truth is told anew.
-const AGAIN: Time = 1_000_000;
 
 /// A connection, or one in the making.
 #[derive(Debug)]

@@ -119,14 +119,10 @@ impl Net {
                 Ok(address.into())
             }
             #[cfg(unix)]
-            Address::Unix(address) => {
-                let taken = host.unix_listeners.contains_key(address)
-                    || host.unix_bound.contains_key(address);
-                match taken {
-                    true => Err(system(ErrorKind::AddrInUse)),
-                    false => Ok(address.clone().into()),
-                }
-            }
+            Address::Unix(address) => match host.has_unix_name(address) {
+                true => Err(system(ErrorKind::AddrInUse)),
+                false => Ok(address.clone().into()),
+            },
             _ => Err(ErrorKind::Unsupported.into()),
         }
     }

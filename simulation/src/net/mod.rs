@@ -35,6 +35,9 @@ pub(crate) type Shared = Rc<RefCell<Net>>;
 /// How long it takes to get to oneself.
 const LOOPBACK: Time = 10_000;
 
+/// After how long somebody who was told less than the truth is told anew.
+const AGAIN: Time = 1_000_000;
+
 /// Who cannot be reached from where.
 #[derive(Debug)]
 pub(crate) struct Cut {
