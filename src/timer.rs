@@ -41,6 +41,8 @@ pub(crate) struct TimerQueue<T> {
     shrink_at: usize,
     /// How many times a timer was scheduled so far. It orders equal deadlines and serves as serial.
     scheduled: u64,
+    /// The order from which those in the heap are counted.
+    base: u64,
 }
 
 /// One place in the heap, of 16 bytes, so that four children fill one line of the cache.
@@ -48,8 +50,7 @@ pub(crate) struct TimerQueue<T> {
 struct Due {
     /// Nanoseconds since the epoch: 584 years of them, and longer delays are cut to that.
     deadline: u64,
-    /// The lower half of the timer's: it puts equal deadlines in order, and no two of them are four
-    /// thousand million timers apart.
+    /// The timer's, counted from [`TimerQueue::base`]: it puts equal deadlines in order.
     order: u32,
     slot: u32,
 }
@@ -79,6 +80,7 @@ impl<T> TimerQueue<T> {
             timers: Slab::new(),
             shrink_at: 0,
             scheduled: 0,
+            base: 0,
         }
     }
 
@@ -94,7 +96,7 @@ impl<T> TimerQueue<T> {
         if self.positions.len() <= slot as usize {
             self.positions.push(0);
         }
-        let due = Due { deadline: self.deadline(now, delay), order: order as u32, slot };
+        let due = Due { deadline: self.deadline(now, delay), order: self.in_heap(order), slot };
         self.heap.push(due);
         self.rise(self.heap.len() - 1, due);
         self.shrink_at = self.shrink_at.max(self.heap.len() / 4);
@@ -116,7 +118,8 @@ impl<T> TimerQueue<T> {
             return false;
         }
         timer.order = order;
-        self.settle(self.position(id.slot), Due { deadline, order: order as u32, slot: id.slot });
+        let due = Due { deadline, order: self.in_heap(order), slot: id.slot };
+        self.settle(self.position(id.slot), due);
         true
     }
 
@@ -152,8 +155,30 @@ impl<T> TimerQueue<T> {
     }
 
     fn next_order(&mut self) -> u64 {
+        if self.scheduled - self.base > u64::from(u32::MAX) {
+            self.count_anew();
+        }
         self.scheduled += 1;
         self.scheduled - 1
+    }
+
+    fn in_heap(&self, order: u64) -> u32 {
+        (order - self.base) as u32 // It fits: see `next_order`.
+    }
+
+    /// Numbers the timers in the heap from zero, in the order that they have. The heap stays one. With
+    /// four thousand million schedulings between two of these it costs nothing that shows.
+    #[cold]
+    fn count_anew(&mut self) {
+        self.heap.sort_unstable_by_key(|due| due.order);
+        for (order, due) in self.heap.iter_mut().enumerate() {
+            due.order = order as u32;
+        }
+        self.base = self.scheduled - self.heap.len() as u64;
+        self.heap.sort_unstable_by_key(Due::key); // A sorted list is a heap.
+        for (position, due) in self.heap.iter().enumerate() {
+            self.positions[due.slot as usize] = position as u32;
+        }
     }
 
     fn deadline(&self, now: Instant, delay: Duration) -> u64 {
@@ -267,6 +292,28 @@ mod tests {
         assert_eq!(drain(&mut queue, now + milliseconds(4)), [4, 2, 5]);
         assert_eq!(queue.until_next(now + milliseconds(4)), Some(milliseconds(1)));
         assert_eq!(drain(&mut queue, now + milliseconds(5)), [1, 3]);
+    }
+
+    /// A queue that has scheduled so many timers before.
+    fn queue_after(scheduled: u64) -> (TimerQueue<u32>, Instant) {
+        let (mut queue, now) = queue();
+        queue.scheduled = scheduled;
+        queue.base = scheduled.saturating_sub(u64::from(u32::MAX) - 1);
+        (queue, now)
+    }
+
+    #[test]
+    fn equal_deadlines_keep_their_order_after_any_number_of_timers() {
+        for before in [1, 2, 5].map(|times| times * (1 << 32) - 2) {
+            let (mut queue, now) = queue_after(before);
+            let first = queue.schedule(now, milliseconds(5), 1);
+            for (job, delay) in [(2, 5), (3, 4), (4, 5), (5, 5), (6, 4)] {
+                queue.schedule(now, milliseconds(delay), job);
+            }
+            assert!(queue.is_active(first));
+            assert!(queue.reset(first, now, milliseconds(5)));
+            assert_eq!(drain(&mut queue, now + milliseconds(5)), [3, 6, 2, 4, 5, 1]);
+        }
     }
 
     #[test]
