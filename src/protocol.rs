@@ -29,7 +29,9 @@ use std::any::type_name;
 ///   ends it: a close, a reset, a panic, the reactor's stop or its being dropped.
 /// - After a [`close`](Transport::close) or [`abort`](Transport::abort) only it is still to come.
 /// - No callback runs inside another one. What a callback asks for happens after it has returned.
-/// - A panic in a callback ends this connection, with [`Reason::Panicked`], and nothing else. (Where
+/// - A panic in a callback ends this connection, with [`Reason::Panicked`] and a reset, whatever the
+///   callback asked for before, and nothing else. For that the end of our data is sent when the callback
+///   that asked for it has returned. A panic in `connection_lost` changes nothing. (Where
 ///   panics abort the process, `panic = "abort"`, they do.)
 ///
 /// # Long work
@@ -296,7 +298,7 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 pub trait Factory: 'static {
     /// A protocol for a new connection with `peer`; `None` refuses it, and it is closed.
     ///
-    /// A panic here costs that connection, and leaves the listener as it was.
+    /// A panic here costs that connection, which is reset, and leaves the listener as it was.
     #[doc(alias = "buildProtocol")]
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>>;
 

@@ -40,7 +40,9 @@ pub enum Reason {
     Detached,
     /// The system reported an error that has no reason of its own here.
     Failed(io::Error),
-    /// A callback of its protocol panicked. What waited to be sent was dropped.
+    /// A callback of its protocol or of its producer panicked. What waited to be sent was dropped, and the
+    /// peer was sent a reset, whatever the callback asked for before. Only a
+    /// [detached](crate::Context::detach) socket has left the reactor by then: that stays `Detached`.
     Panicked,
     /// The peer reset it: its program died, or closed with our data unread.
     Reset,

@@ -34,11 +34,16 @@ fn a_factory_that_refuses_or_panics_costs_only_that_socket() {
     turn_until(&mut reactor, "every third is in", |_| log.made() == 3);
     assert_eq!(reactor.context().connections().count(), 3);
     for (n, client) in clients.iter_mut().enumerate() {
-        if n % 3 == 2 {
-            client.write_all(b"let in").unwrap();
-            assert_eq!(read_turning(&mut reactor, client, 6), b"let in");
-        } else {
-            assert_eq!(read_all(client), b"", "it is closed");
+        match n % 3 {
+            0 => assert_eq!(read_all(client), b"", "it is closed"),
+            1 => {
+                let outcome = client.read(&mut [0]);
+                assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ConnectionReset);
+            }
+            _ => {
+                client.write_all(b"let in").unwrap();
+                assert_eq!(read_turning(&mut reactor, client, 6), b"let in");
+            }
         }
     }
     assert_eq!(log.lost(), 0);

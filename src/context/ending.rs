@@ -9,6 +9,7 @@ use crate::sources::Source;
 use crate::stream::{Producing, State, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket};
 use log::debug;
+use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
@@ -52,6 +53,7 @@ impl Context {
     pub(super) fn watch_progress(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream(id)
             && let State::Finishing(_) | State::Closing(_) = stream.state
+            && (stream.waiting() > 0 || stream.producing != Producing::Nothing)
         {
             self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.sent));
         }
@@ -117,14 +119,27 @@ impl Context {
         if matches!(stream.state, State::Ended(_)) {
             return;
         }
-        if (reason.is_abrupt() || stream.waiting() > 0)
-            && let Err(error) = stream.socket.reset_on_close()
-        {
-            debug!(target: TCP, "{id} SO_LINGER: {error}");
+        if reason.is_abrupt() || stream.waiting() > 0 {
+            reset_on_close(id, &stream.socket);
         }
         stream.clear(&mut self.spares);
         stream.state = State::Ended(reason);
         self.notices.push_back(Notice::Lost(id));
+    }
+
+    /// A callback of this connection has panicked. Whatever the callback asked for before, the connection
+    /// ends with [`Reason::Panicked`] and a reset.
+    #[cold]
+    pub(crate) fn end_of_panic(&mut self, id: Id) {
+        self.drop_gathered();
+        self.end(id, Reason::Panicked);
+        // One that the callback has ended has not been notified of it yet.
+        if let Some(stream) = self.sources.stream_mut(id)
+            && let State::Ended(reason) = &mut stream.state
+        {
+            *reason = Reason::Panicked;
+            reset_on_close(id, &stream.socket);
+        }
     }
 
     /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
@@ -224,6 +239,13 @@ impl Context {
 
     fn all(&self) -> Vec<Id> {
         self.sources.iter().map(|(id, _)| id).collect()
+    }
+}
+
+/// Makes the closing of a socket a reset.
+pub(crate) fn reset_on_close(who: impl Display, socket: &StreamSocket) {
+    if let Err(error) = socket.reset_on_close() {
+        debug!(target: TCP, "{who} SO_LINGER: {error}");
     }
 }
 

@@ -49,14 +49,22 @@ impl Context {
         })
     }
 
-    /// Drops what was gathered: the callback has panicked.
+    /// A callback of this connection begins: what it writes is gathered.
+    #[inline(always)]
+    pub(crate) fn begin_callback(&mut self, id: Id) {
+        self.running = Some(id);
+    }
+
+    /// The callback has panicked: what it wrote is dropped.
     pub(crate) fn drop_gathered(&mut self) {
+        self.running = None;
         self.gathered.clear();
     }
 
     /// The callback has returned: sends what it wrote, with all that waited before.
     #[inline(always)]
     pub(crate) fn send_gathered(&mut self, id: Id) {
+        self.running = None;
         if let Some(stream) = self.sources.stream_mut(id)
             && stream.is_at_ease()
         {

@@ -47,6 +47,7 @@ use std::fmt;
 use std::time::Instant;
 
 pub(crate) use connecting::resolve;
+pub(crate) use ending::reset_on_close;
 pub use listening::Port;
 pub use raw::IpProtocol;
 pub(crate) use timers::{Call, Job};
@@ -88,6 +89,9 @@ pub struct Context {
     spares: Spares,
     /// What the running callback has written to its own connection: see `gathering.rs`.
     gathered: Vec<u8>,
+    /// The connection whose callback is running. Its end of data is not sent before the callback has
+    /// returned: a panic can still turn it into a reset.
+    running: Option<Id>,
     timers: TimerQueue<Job>,
 
     /// Those that had more to do than their budget allowed, or that an event has just named.
@@ -132,7 +136,7 @@ pub(crate) enum Notice {
     /// A listener or connector was made: seat its factory.
     Seat(Id, Box<dyn Factory>),
     /// A producer came too late: tell it.
-    StopProducing(Box<dyn Producer>),
+    StopProducing(Id, Box<dyn Producer>),
     /// A datagram socket was made: seat its protocol, and have it start.
     Start(Id, Box<dyn DatagramProtocol>),
     /// A watch has ended: tell its watcher, then free its slot.
@@ -163,6 +167,7 @@ impl Context {
             sources: Sources::default(),
             spares: Spares::default(),
             gathered: Vec::new(),
+            running: None,
             timers: TimerQueue::new(now),
             ready: VecDeque::new(),
             unflushed: Vec::new(),

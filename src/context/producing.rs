@@ -45,7 +45,7 @@ impl Context {
                 self.notices.push_back(Notice::Produce(id, producer));
             }
             // Too late: it is stopped at once.
-            _ => self.notices.push_back(Notice::StopProducing(producer)),
+            _ => self.notices.push_back(Notice::StopProducing(id, producer)),
         }
         Ok(())
     }

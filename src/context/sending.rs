@@ -73,6 +73,7 @@ impl Context {
         if let Err(error) = stream.flush_feed(&mut self.spares) {
             return self.break_off(id, error.into());
         }
+        let held = self.running == Some(id);
         match stream.state {
             State::Broken(_) | State::Ended(_) => {}
             _ if stream.waiting() > 0 => {
@@ -83,14 +84,16 @@ impl Context {
                 #[cfg(unix)]
                 self.see_to_refused(id);
             }
-            State::Closing(_) => return self.finish(id),
+            State::Closing(_) if !held => return self.finish(id),
             _ if stream.producing != Producing::Nothing => {
                 if stream.wants_more() {
                     self.enlist(id);
                 }
             }
-            State::Open if stream.write_side == WriteSide::Ending => self.end_write_side(id),
-            State::Open | State::Finishing(_) => {}
+            State::Open if stream.write_side == WriteSide::Ending && !held => {
+                self.end_write_side(id);
+            }
+            State::Closing(_) | State::Finishing(_) | State::Open => {}
         }
         self.check_marks(id);
     }

@@ -69,6 +69,20 @@ impl Context {
         })
     }
 
+    /// A callback of this watch has panicked: it ends with [`Reason::Panicked`], whatever the callback
+    /// asked for before.
+    #[cold]
+    pub(crate) fn end_watch_of_panic(&mut self, id: Id) {
+        self.end_watch(id, Reason::Panicked);
+        for notice in &mut self.notices {
+            if let Notice::Unwatched(of, reason) = notice
+                && *of == id
+            {
+                *reason = Reason::Panicked;
+            }
+        }
+    }
+
     /// Ends a watch now; its watcher is told after the running callback.
     pub(crate) fn end_watch(&mut self, id: Id, reason: Reason) {
         if let Some(Source::Watch(_)) = self.sources.get(id) {

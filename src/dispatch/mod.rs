@@ -24,7 +24,6 @@ use crate::id::Id;
 use crate::logging::TCP;
 use crate::producer::Producer;
 use crate::protocol::{Factory, Protocol};
-use crate::reason::Reason;
 use crate::stream::{Flow, Producing, State};
 use crate::transport::Transport;
 #[cfg(unix)]
@@ -222,7 +221,7 @@ impl Dispatcher {
                 Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
                 Notice::Produce(id, producer) => self.seat_producer(id, producer),
                 Notice::Produced(id) => self.drop_producer(id),
-                Notice::StopProducing(producer) => self.stop_producer(producer),
+                Notice::StopProducing(id, producer) => self.stop_producer(id, producer),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
                 Notice::Start(id, protocol) => self.start(id, protocol),
                 #[cfg(unix)]
@@ -242,15 +241,14 @@ impl Dispatcher {
         let Some(Some(Owner::Protocol(protocol))) = self.owners.get_mut(id.slot()) else {
             return;
         };
-        let name = callback.name();
+        let (name, is_last) = (callback.name(), matches!(callback, Callback::ConnectionLost(_)));
+        self.context.begin_callback(id);
         let mut transport = Transport::new(&mut self.context, id);
         let returned = callback.make(protocol.as_mut(), &mut transport);
         match self.outcome(Some(id), |dispatcher| dispatcher.name_of(id), name, returned) {
             Some(()) => self.context.send_gathered(id),
-            None => {
-                self.context.drop_gathered();
-                self.context.end(id, Reason::Panicked);
-            }
+            None if is_last => self.context.drop_gathered(), // How it ended is settled.
+            None => self.context.end_of_panic(id),
         }
     }
 
@@ -295,6 +293,8 @@ impl Dispatcher {
 
     fn tell_lost(&mut self, id: Id) {
         let now = self.context.now();
+        // First, since a panic in it changes the reason.
+        self.end_producing(id);
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
@@ -309,7 +309,6 @@ impl Dispatcher {
             "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
         );
         self.context.past.lost[reason.index()] += 1;
-        self.end_producing(id);
         self.call(id, Callback::ConnectionLost(reason));
         self.free(id);
     }

@@ -4,7 +4,6 @@ use crate::dispatch::Dispatcher;
 use crate::dispatch::guard::{Panic, drop_guarded, guarded};
 use crate::id::Id;
 use crate::producer::Producer;
-use crate::reason::Reason;
 use crate::stream::{Flow, Producing};
 use crate::transport::Transport;
 
@@ -13,7 +12,7 @@ impl Dispatcher {
     /// too much waits already is told so.
     pub(super) fn seat_producer(&mut self, id: Id, producer: Box<dyn Producer>) {
         let Some(stream) = self.context.sources.stream(id) else {
-            return self.stop_producer(producer);
+            return self.stop_producer(id, producer);
         };
         let (producing, paused) = (stream.producing, stream.flow == Flow::Paused);
         self.producers.insert(id, producer);
@@ -55,6 +54,7 @@ impl Dispatcher {
             return;
         };
         let who = producer.type_name();
+        self.context.begin_callback(id);
         let mut transport = Transport::new(&mut self.context, id);
         let returned = guarded(|| call(producer.as_mut(), &mut transport));
         self.see_to_writes(id, who, name, returned);
@@ -63,14 +63,16 @@ impl Dispatcher {
     /// The connection has ended: its producer is told, and dropped.
     pub(super) fn end_producing(&mut self, id: Id) {
         if let Some(producer) = self.producers.remove(&id) {
-            self.stop_producer(producer);
+            self.stop_producer(id, producer);
         }
     }
 
-    pub(super) fn stop_producer(&mut self, mut producer: Box<dyn Producer>) {
+    pub(super) fn stop_producer(&mut self, id: Id, mut producer: Box<dyn Producer>) {
         let who = producer.type_name();
         let returned = guarded(|| producer.stop_producing(&mut self.context));
-        self.outcome(None, |_| who, "stop_producing", returned);
+        if self.outcome(None, |_| who, "stop_producing", returned).is_none() {
+            self.context.end_of_panic(id);
+        }
         drop_guarded(producer, who);
     }
 
@@ -92,10 +94,7 @@ impl Dispatcher {
     ) {
         match self.outcome(Some(id), |_| who, name, returned) {
             Some(()) => self.context.send_gathered(id),
-            None => {
-                self.context.drop_gathered();
-                self.context.end(id, Reason::Panicked);
-            }
+            None => self.context.end_of_panic(id),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Serving those that are ready, each within its budget.
 
+use crate::context::reset_on_close;
 use crate::dispatch::callback::Callback;
 use crate::dispatch::guard::{drop_guarded, guarded};
 use crate::dispatch::{Dispatcher, Owner};
@@ -14,6 +15,13 @@ use crate::stream::{Filled, READ_BUDGET, Reading, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket, Token};
 use crate::{Address, Protocol};
 use log::{debug, info, warn};
+
+/// What a factory has made of a connection.
+enum Built {
+    Panicked,
+    Protocol(Box<dyn Protocol>),
+    Refused,
+}
 
 impl Dispatcher {
     /// How many were not done in the last turn.
@@ -272,9 +280,10 @@ impl Dispatcher {
         peer: Address,
         options: ConnectionOptions,
     ) {
-        let Some(protocol) = self.build(listener, &peer) else {
-            debug!(target: TCP, "{listener} refused {peer}");
-            return;
+        let protocol = match self.build(listener, &peer) {
+            Built::Protocol(protocol) => protocol,
+            Built::Panicked => return reset_on_close(listener, &socket),
+            Built::Refused => return debug!(target: TCP, "{listener} refused {peer}"),
         };
         match self.context.adopt(socket, peer.clone(), options) {
             Ok(id) => self.introduce(id, protocol, &peer),
@@ -299,23 +308,30 @@ impl Dispatcher {
                 let built = self.build(id, &peer);
                 self.unseat(id);
                 match built {
-                    Some(protocol) => self.introduce(id, protocol, &peer),
-                    None => {
-                        debug!(target: TCP, "{id} its own factory refused {peer}");
-                        self.context.free(id);
+                    Built::Protocol(protocol) => return self.introduce(id, protocol, &peer),
+                    Built::Panicked => {
+                        if let Some(stream) = self.context.sources.stream(id) {
+                            reset_on_close(id, &stream.socket);
+                        }
                     }
+                    Built::Refused => debug!(target: TCP, "{id} its own factory refused {peer}"),
                 }
+                self.context.free(id);
             }
         }
     }
 
-    fn build(&mut self, owner: Id, peer: &Address) -> Option<Box<dyn Protocol>> {
+    fn build(&mut self, owner: Id, peer: &Address) -> Built {
         let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(owner.slot()) else {
-            return None;
+            return Built::Refused;
         };
         let built = guarded(|| factory.build(peer));
         let who = |dispatcher: &Self| dispatcher.name_of(owner);
-        self.outcome(Some(owner), who, "build", built).flatten()
+        match self.outcome(Some(owner), who, "build", built) {
+            Some(Some(protocol)) => Built::Protocol(protocol),
+            Some(None) => Built::Refused,
+            None => Built::Panicked,
+        }
     }
 
     pub(super) fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {

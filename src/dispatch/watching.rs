@@ -49,7 +49,7 @@ impl Dispatcher {
         let returned = guarded(|| callback(watcher.as_mut(), &mut self.context));
         let who = |dispatcher: &Self| dispatcher.name_of(id);
         if self.outcome(Some(id), who, name, returned).is_none() {
-            self.context.end_watch(id, Reason::Panicked);
+            self.context.end_watch_of_panic(id);
         }
     }
 }
