@@ -5,8 +5,10 @@ use ropewalk::{
     Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Id, Reactor,
 };
 use ropewalk_simulation::{FaultKind, Random};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Longer ones are truncated.
@@ -25,6 +27,9 @@ pub(crate) struct Gull {
     name: u64,
     started: bool,
     stopped: bool,
+    /// The last of `pause_writing` and `resume_writing` was a pause. The sender reads it: a stall holds up
+    /// the queue and the sender alike, and both continue in the same turn.
+    paused: Rc<Cell<bool>>,
     /// The numbers that have come, by the sender's name.
     heard: BTreeMap<u64, BTreeSet<u64>>,
     turn: Option<Instant>,
@@ -40,35 +45,45 @@ impl Gull {
     ) -> Result<(), Error> {
         let options = DatagramOptions::new().max_datagram_size(LONGEST);
         let context = reactor.context();
-        let (gull, name) = Self::new(books, random);
+        let gull = Self::new(books, random);
+        let (name, paused) = (gull.name, gull.paused.clone());
         let port = context.listen_udp_with("0.0.0.0:7000", &options, gull)?;
         let others = (0..nodes).filter(|other| *other != node);
         let addresses = others.map(|other| format!("10.0.0.{}:7000", other + 1).parse());
         let mut addresses: Vec<Address> = addresses.map(|it| Address::Inet(it.unwrap())).collect();
         addresses.push(Address::Inet("127.0.0.1:7000".parse().unwrap()));
-        Flock::new(books, random, port.id(), name, addresses).rest(context, Duration::ZERO);
+        let sender = (port.id(), name, paused);
+        Flock::new(books, random, sender, addresses).rest(context, Duration::ZERO);
 
-        let (gull, name) = Self::new(books, random);
+        let gull = Self::new(books, random);
+        let (name, paused) = (gull.name, gull.paused.clone());
         let port = context.listen_unix_datagram_with(PATH, &options, gull)?;
         let addresses = vec![port.address().clone()];
-        Flock::new(books, random, port.id(), name, addresses).rest(context, Duration::ZERO);
+        let sender = (port.id(), name, paused);
+        Flock::new(books, random, sender, addresses).rest(context, Duration::ZERO);
         Ok(())
     }
 
-    fn new(books: &Books, random: &mut Random) -> (Self, u64) {
+    fn new(books: &Books, random: &mut Random) -> Self {
         books.alive.set(books.alive.get() + 1);
-        let name = books.number();
-        let gull = Self {
+        Self {
             books: books.clone(),
+            name: books.number(),
             random: Random::new(random.below(u64::MAX)),
-            name,
             started: false,
             stopped: false,
+            paused: Rc::default(),
             heard: BTreeMap::new(),
             turn: None,
             received: 0,
-        };
-        (gull, name)
+        }
+    }
+
+    /// A mark was crossed: pauses and resumptions alternate, beginning with a pause.
+    fn cross(&self, paused: bool) {
+        if !self.started || self.stopped || self.paused.replace(paused) == paused {
+            self.books.fail(format!("a datagram socket: paused: {paused}, out of order"));
+        }
     }
 
     /// A datagram has come, with so many of its bytes.
@@ -144,6 +159,14 @@ impl DatagramProtocol for Gull {
         self.books.fail(format!("a datagram socket has an error: {error}"));
     }
 
+    fn pause_writing(&mut self, _transport: &mut DatagramTransport<'_>) {
+        self.cross(true);
+    }
+
+    fn resume_writing(&mut self, _transport: &mut DatagramTransport<'_>) {
+        self.cross(false);
+    }
+
     fn stop_protocol(&mut self, _transport: &mut DatagramTransport<'_>) {
         if !self.started || std::mem::replace(&mut self.stopped, true) {
             self.books.fail("stop_protocol came twice, or before the start");
@@ -165,15 +188,21 @@ struct Flock {
     random: Random,
     id: Id,
     name: u64,
+    paused: Rc<Cell<bool>>,
     number: u64,
     /// The last is its own, at which nothing gets lost.
     addresses: Vec<Address>,
 }
 
 impl Flock {
-    fn new(books: &Books, random: &mut Random, id: Id, name: u64, addresses: Vec<Address>) -> Self {
+    fn new(
+        books: &Books,
+        random: &mut Random,
+        (id, name, paused): (Id, u64, Rc<Cell<bool>>),
+        addresses: Vec<Address>,
+    ) -> Self {
         let random = Random::new(random.below(u64::MAX));
-        Self { books: books.clone(), random, id, name, number: 0, addresses }
+        Self { books: books.clone(), random, id, name, paused, number: 0, addresses }
     }
 
     /// Sends some, and again in a while.
@@ -182,6 +211,13 @@ impl Flock {
             return;
         }
         self.check();
+        let waiting = context.datagram_counts(self.id).map_or(0, |counts| counts.waiting);
+        if self.paused.get() != (waiting > 0) {
+            self.books.fail(format!("paused: {}, and {waiting} datagrams wait", self.paused.get()));
+        }
+        if self.paused.get() {
+            return self.rest(context, Duration::ZERO);
+        }
         // Rarely so many that they come to more than may be received in two turns.
         let many = self.random.chance(0.01);
         let (count, longest) = if many { (700, 50) } else { (self.random.below(6), 1200) };
