@@ -1,11 +1,14 @@
 //! What the log says: who came, who left and why, and who is to blame.
 
+#[path = "support/script.rs"]
+mod script;
 mod support;
 
 use log::{Level, LevelFilter, Log as _, Metadata, Record};
 use ropewalk::{Protocol, Transport};
+use script::{Script, Wire};
 use std::cell::RefCell;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::Once;
 use std::time::{Duration, Instant};
 use support::*;
@@ -157,4 +160,24 @@ fn a_failed_attempt_is_told_with_its_address() {
     turn_until(&mut reactor, "told", |_| !failures.borrow().is_empty());
     let told = lines(Level::Info, "ropewalk::tcp");
     assert!(told.iter().any(|line| line.contains("cannot connect to 127.0.0.1:1")), "{told:?}");
+}
+
+#[test]
+fn each_time_that_descriptors_run_out_is_logged_once() {
+    capture();
+    let (script, mut reactor) = Script::new();
+    reactor.listen_tcp("10.0.0.1:7000", || Blameworthy).unwrap();
+    let complaints = || {
+        let told = lines(Level::Warn, "ropewalk::tcp");
+        told.iter().filter(|line| line.contains("cannot accept on")).count()
+    };
+    for time in 1..=3 {
+        // It is tried again and again, and each time in vain.
+        script.accept((0..5).map(|_| Err(ErrorKind::Other)));
+        (0..5).for_each(|_| reactor.turn(Some(PATIENCE)).unwrap());
+        assert_eq!(complaints(), time, "the same exhaustion is not logged again");
+        script.accept([Ok(Wire::wide())]);
+        (0..2).for_each(|_| reactor.turn(Some(PATIENCE)).unwrap());
+        assert_eq!(reactor.context().connections().count(), time, "the waiting client got in");
+    }
 }

@@ -112,6 +112,27 @@ fn a_timer_may_put_its_sibling_off_and_bring_another_forward() {
 }
 
 #[test]
+fn a_timer_that_is_reset_to_zero_fires_in_a_later_turn_behind_those_that_were_due() {
+    let fired = Fired::default();
+    let mut reactor = Reactor::new().unwrap();
+    let far = reactor.context().call_later(Duration::from_secs(3600), note(&fired, 4));
+    let resets = {
+        let fired = Rc::clone(&fired);
+        move |context: &mut Context| {
+            fired.borrow_mut().push(1);
+            context.call_later(Duration::ZERO, note(&fired, 3));
+            assert!(context.reset(far, Duration::ZERO));
+        }
+    };
+    reactor.context().call_later(Duration::ZERO, resets);
+    reactor.context().call_later(Duration::ZERO, note(&fired, 2));
+    reactor.turn(Some(PATIENCE)).unwrap();
+    assert_eq!(*fired.borrow(), [1, 2], "what a timer brings forward is not of the same turn");
+    turn_until(&mut reactor, "all fired", |_| fired.borrow().len() == 4);
+    assert_eq!(*fired.borrow(), [1, 2, 3, 4], "a reset counts as scheduled anew");
+}
+
+#[test]
 fn a_timer_that_fires_is_no_longer_there_to_cancel_or_reset() {
     let own: Rc<Cell<Option<TimerId>>> = Rc::default();
     let seen = Rc::new(Cell::new(false));
