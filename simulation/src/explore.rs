@@ -2,6 +2,7 @@
 
 use crate::fault::{FaultKind, Plan};
 use crate::node::NodeId;
+use crate::random::Random;
 use crate::shrink::shrink;
 use crate::world::World;
 use std::any::Any;
@@ -9,6 +10,9 @@ use std::env;
 use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
+
+/// The chances with which a seed has a kind of fault at all.
+const SHARES: [f64; 3] = [0.15, 0.5, 1.0];
 
 /// Plays something from many seeds, each time with other faults, and if it fails once, says from which
 /// seed, with which faults at least, and how to see it again.
@@ -53,7 +57,8 @@ impl Exploration {
         Self { seeds, kinds: Vec::new(), faults: 0, length: Duration::from_secs(60) }
     }
 
-    /// With up to `most` faults of these kinds.
+    /// With up to `most` faults of these kinds. Each seed draws which of the kinds it has at all, and the
+    /// faults from those.
     #[must_use]
     pub fn faults(mut self, kinds: &[FaultKind], most: usize) -> Self {
         (self.kinds, self.faults) = (kinds.to_vec(), most);
@@ -104,7 +109,20 @@ impl Exploration {
     /// The faults of a seed: none to `faults` of them, so that the rare and the calm are seen as well.
     fn plan(&self, seed: u64, nodes: u32) -> Plan {
         let count = seed as usize % (self.faults + 1);
-        Plan::draw(seed, &self.kinds, count, self.length, (0..nodes).map(NodeId))
+        Plan::draw(seed, &self.swarm(seed), count, self.length, (0..nodes).map(NodeId))
+    }
+
+    /// The kinds of faults that a seed has at all: a few, half or all of them. A state that takes several
+    /// faults of two kinds is rarely reached where each of twenty kinds has its share, and some kinds hide
+    /// what others bring about (Groce and others, "Swarm Testing", ISSTA 2012).
+    fn swarm(&self, seed: u64) -> Vec<FaultKind> {
+        let mut random = Random::of(seed, u64::MAX, 1);
+        let share = *random.choose(&SHARES);
+        let kept = self.kinds.iter().copied().filter(|_| random.chance(share));
+        match kept.collect::<Vec<_>>() {
+            kept if kept.is_empty() => self.kinds.clone(),
+            kept => kept,
+        }
     }
 
     fn report(
@@ -160,6 +178,7 @@ fn parse(text: &str) -> Range<u64> {
 mod tests {
     use super::*;
     use crate::fault::Fault;
+    use std::collections::BTreeSet;
 
     #[test]
     #[should_panic(expected = "loss at node")]
@@ -172,6 +191,20 @@ mod tests {
                 false => Ok(()),
             }
         });
+    }
+
+    #[test]
+    fn each_seed_has_some_kinds_of_faults_only_and_every_kind_is_had_by_some() {
+        let exploration = Exploration::new(0..1).faults(FaultKind::ALL, 8);
+        let kinds = |seed| -> BTreeSet<FaultKind> {
+            exploration.plan(seed, 4).iter().map(|planned| planned.fault.kind).collect()
+        };
+        let seeds = || (0..300).filter(|seed| seed % 9 == 8); // those with eight faults
+        assert!(seeds().any(|seed| kinds(seed).len() <= 3), "a few kinds, again and again");
+        assert!(seeds().any(|seed| kinds(seed).len() >= 7), "all sorts at once");
+        assert_eq!((0..300).flat_map(kinds).collect::<BTreeSet<_>>().len(), FaultKind::ALL.len());
+        let alone = Exploration::new(0..1).faults(&[FaultKind::Loss], 1);
+        assert!((0..300).all(|seed| alone.plan(seed, 1).len() == seed as usize % 2));
     }
 
     #[test]

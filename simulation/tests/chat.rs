@@ -33,7 +33,8 @@ fn an_evening_goes_the_same_way_again() {
         let length = Duration::from_secs(10);
         let plan = Plan::draw(seed, FaultKind::ALL, 10, length, nodes);
         let played = twice(seed, |world| {
-            evening::spend(world, NODES, &plan, length).unwrap();
+            let report = evening::spend(world, NODES, &plan, length).unwrap();
+            report.to_string()
         });
         played.unwrap_or_else(|parted| panic!("{parted}"));
     }

@@ -23,7 +23,7 @@ use clockwork::Clockwork;
 use gulls::Gull;
 use post::Post;
 use ropewalk::{ConnectOptions, Context, Error, ListenOptions, Reactor, SocketOption};
-use ropewalk_simulation::{Exploration, FaultKind, NodeId, Plan, Random, World};
+use ropewalk_simulation::{Exploration, FaultKind, NodeId, Plan, Random, World, twice};
 use std::time::Duration;
 use talker::Talkers;
 
@@ -143,4 +143,15 @@ fn play(world: &mut World, plan: &Plan, length: Duration) -> Result<(), String> 
 fn the_rules_hold_whatever_happens() {
     let exploration = Exploration::new(0..300).faults(FaultKind::ALL, 8);
     exploration.length(Duration::from_secs(10)).run(NODES, play);
+}
+
+#[test]
+fn the_same_seed_goes_the_same_way_and_has_the_same_result() {
+    let length = Duration::from_secs(10);
+    for seed in 0..5 {
+        let plan = Plan::draw(seed, FaultKind::ALL, 8, length, (0..NODES).map(Into::into));
+        let played = twice(seed, |world| (play(world, &plan, length), world.callbacks()));
+        let (outcome, _) = played.unwrap_or_else(|parted| panic!("{parted}"));
+        outcome.unwrap_or_else(|why| panic!("from the seed {seed}: {why}"));
+    }
 }
