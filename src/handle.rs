@@ -54,6 +54,8 @@ pub(crate) enum Sent {
     Call(Box<dyn Call + Send>),
     /// There is something in this channel, or its senders are gone: look at it.
     Messages(ChannelId),
+    /// The run is to stop.
+    Stop,
 }
 
 impl Handle {
@@ -76,13 +78,14 @@ impl Handle {
         self.send(Sent::Call(Box::new(call)))
     }
 
-    /// [Stops](Context::stop) the reactor's run.
+    /// [Stops](Context::stop) the reactor's run. If none is under way, the next one ends as soon as it
+    /// has begun. A stop that is sent while a run is ending belongs to that run.
     ///
     /// # Errors
     ///
     /// If the reactor has been dropped.
     pub fn stop(&self) -> Result<(), ReactorGone> {
-        self.call(Context::stop)
+        self.send(Sent::Stop)
     }
 
     pub(crate) fn new(waker: Waker) -> Self {
@@ -178,6 +181,12 @@ impl Calls {
     /// Whether calls are known to wait. Those that come later wake the poll.
     pub(crate) fn are_waiting(&self) -> bool {
         !self.taken.is_empty()
+    }
+
+    /// The run is over, and with it the stops that were sent to it.
+    pub(crate) fn forget_stops(&mut self) {
+        self.take();
+        self.taken.retain(|sent| !matches!(sent, Sent::Stop));
     }
 
     /// From now on calls are refused. Returns those that were sent before.

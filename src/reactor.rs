@@ -16,6 +16,7 @@ use crate::to_addresses::ToAddresses;
 use crate::unix_address::UnixAddress;
 use crate::world::{Backend, Event, Poller};
 use log::{info, warn};
+use std::process;
 use std::time::{Duration, Instant};
 
 /// How many bytes one read can bring: one buffer serves all connections, so it may be large, and a
@@ -61,6 +62,8 @@ pub struct Reactor {
     ending: Option<Ending>,
     /// Whether its end is a crash.
     abandoned: bool,
+    /// The process that made it: see [`drop`](Self::drop).
+    process: u32,
     #[cfg(all(unix, feature = "signals"))]
     signals: Option<Signals>,
 }
@@ -107,6 +110,7 @@ impl Reactor {
             grace: GRACE,
             ending: None,
             abandoned: false,
+            process: process::id(),
             #[cfg(all(unix, feature = "signals"))]
             signals: None,
         })
@@ -136,6 +140,7 @@ impl Reactor {
     /// [`run`](Self::run); `stopping` is called when it has begun to end, for whatever reason.
     pub(crate) fn run_and_tell(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
         let mut outcome = Ok(());
+        self.begin_run();
         self.dispatcher.catch_up();
         while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
             outcome = self.pass(None);
@@ -168,6 +173,7 @@ impl Reactor {
     /// If the system's poll fails.
     #[doc(alias = "iterate")]
     pub fn turn(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        self.begin_run();
         // Whoever has been called by now may be what the caller waits for.
         let happened = self.dispatcher.catch_up();
         self.pass(if happened { Some(Duration::ZERO) } else { limit })
@@ -248,6 +254,14 @@ impl Reactor {
         self.dispatcher.make_calls();
         self.dispatcher.end_turn();
         Ok(())
+    }
+
+    /// From the first turn of a run on signals are caught.
+    fn begin_run(&mut self) {
+        #[cfg(all(unix, feature = "signals"))]
+        if let Some(signals) = &mut self.signals {
+            signals.begin_run();
+        }
     }
 
     fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
@@ -340,8 +354,13 @@ impl Reactor {
     /// Whoever is left is cut off, and told; then the run is over.
     fn end(&mut self) {
         self.dispatcher.cut_off();
+        self.dispatcher.forget_stops();
         self.dispatcher.context.stop = Stop::No;
         self.ending = None;
+        #[cfg(all(unix, feature = "signals"))]
+        if let Some(signals) = &mut self.signals {
+            signals.end_run();
+        }
     }
 
     /// [`Context::listen_tcp`], before a run.
@@ -434,8 +453,18 @@ impl Reactor {
         self.dispatcher.set_slow_callback_duration(duration);
     }
 
-    /// From now on SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) the run in order; a second one
-    /// ends it without waiting for anybody.
+    /// SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) a run in order; a second one in the same run
+    /// ends it without waiting for any peer.
+    ///
+    /// They are caught from the first turn of a run, be it [`run`](Self::run), [`run_turn`](Self::run_turn)
+    /// or [`turn`](Self::turn), until the run has ended or the reactor is dropped. Before and after they
+    /// take their default action, which ends the process. A signal that comes while the run is ending
+    /// for another reason counts as the first.
+    ///
+    /// A signal that the process was started to ignore stays ignored, as nohup(1) and a shell's `&` rely
+    /// on (found out on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: a
+    /// signal sent to the child reaches the parent's reactor as well. Start programs by
+    /// [`Command`](std::process::Command), or set the default action in the child.
     ///
     /// Where there are no such signals this does nothing: there, Ctrl-C ends the process.
     ///
@@ -455,12 +484,19 @@ impl Reactor {
     /// If the system has no descriptors left for it.
     #[cfg(feature = "signals")]
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
+        self.stop_on_signals_with(&[])
+    }
+
+    /// [`stop_on_signals`](Self::stop_on_signals), as a member of a group.
+    #[cfg(feature = "signals")]
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
         #[cfg(unix)]
         {
             if self.poller.is_of_other_world() {
                 return Ok(());
             }
-            let signals = Signals::catch(&self.dispatcher.context.world)
+            let signals = Signals::catch(&self.dispatcher.context.world, group)
                 .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
             self.signals = Some(signals);
         }
@@ -470,9 +506,12 @@ impl Reactor {
 
 /// Every protocol that is left hears `connection_lost`, with
 /// [`Reason::Stopped`](crate::Reason::Stopped).
+///
+/// A copy that a child of fork(2) drops only closes the child's descriptors. The sockets are shared
+/// with the parent: to end connections or to remove the files of Unix sockets would end them there.
 impl Drop for Reactor {
     fn drop(&mut self) {
-        if !self.abandoned {
+        if !self.abandoned && self.process == process::id() {
             self.dispatcher.shut();
         }
     }

@@ -382,3 +382,55 @@ mod signals {
         }
     }
 }
+
+/// Each member catches the signal itself, and a stop reaches it from the others as well.
+#[test]
+#[cfg(feature = "signals")]
+fn one_signal_ends_a_group_in_order_and_loses_nothing() {
+    let name = "one_signal_ends_a_group_in_order_and_loses_nothing";
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let mut group = run(4, |group| {
+        group.set_grace(6 * PATIENCE);
+        group.stop_on_signals().unwrap();
+    });
+    let clients: Vec<_> = (0..4).map(|index| group.client_of(index)).collect();
+    for mut client in &clients {
+        client.write_all(b"much").unwrap();
+        assert_eq!(client.peek(&mut [0]).unwrap(), 1);
+    }
+    signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+    for client in &clients {
+        assert!(read_all(client) == pattern(MUCH));
+    }
+    group.end();
+}
+
+#[test]
+#[cfg(feature = "signals")]
+fn a_second_signal_ends_all_members_of_a_group_at_once() {
+    let name = "a_second_signal_ends_all_members_of_a_group_at_once";
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let mut group = run(3, |group| {
+        group.set_grace(600 * PATIENCE);
+        group.stop_on_signals().unwrap();
+    });
+    let clients: Vec<_> = (0..3).map(|index| group.client_of(index)).collect();
+    for mut client in &clients {
+        client.write_all(b"much").unwrap();
+        assert_eq!(client.peek(&mut [0]).unwrap(), 1);
+    }
+    let raise = || signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+    raise();
+    // The first has been heeded by one of them when the port is closed; two before would be one.
+    while TcpStream::connect(group.address).is_ok() {}
+    raise();
+    group.end();
+    for mut client in &clients {
+        let error = client.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    }
+}

@@ -2,9 +2,10 @@
 
 mod support;
 
-use ropewalk::{Context, Reactor, ReactorGone};
-use std::cell::RefCell;
+use ropewalk::{Context, Reactor, ReactorGone, Transport};
+use std::cell::{Cell, RefCell};
 use std::io::Write;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -216,4 +217,32 @@ fn a_call_reaches_connections_by_their_ids() {
     });
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"the answer");
     worker.join().unwrap();
+}
+
+#[test]
+fn a_stop_sent_while_a_run_ends_does_not_end_the_next() {
+    let log = Log::default();
+    let hook = |transport: &mut Transport<'_>, event: &Event| match event {
+        Event::Data(_) => {
+            transport.write(&pattern(20_000_000));
+            transport.context().stop();
+        }
+        // Cut off: the last callback of the run.
+        Event::Lost(_) => transport.context().handle().stop().unwrap(),
+        _ => {}
+    };
+    let (mut reactor, address) = up(recorders(&log, hook));
+    reactor.set_grace(Duration::ZERO);
+    let mut stuck = client(address);
+    stuck.write_all(b"stop").unwrap();
+    reactor.run().unwrap();
+    assert_eq!(log.lost(), 1);
+    let ran = Rc::new(Cell::new(false));
+    let seen = Rc::clone(&ran);
+    reactor.context().call_later(Duration::from_millis(1), move |context| {
+        seen.set(true);
+        context.stop();
+    });
+    reactor.run().unwrap();
+    assert!(ran.get(), "the second run ended before its timer");
 }

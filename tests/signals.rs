@@ -4,6 +4,8 @@
 mod support;
 
 use ropewalk::{Reactor, Transport};
+use signal_hook::consts::SIGTERM;
+use signal_hook::low_level::raise;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -21,7 +23,11 @@ struct Server {
 
 impl Server {
     fn start(name: &str) -> Self {
-        let mut child = child(name, &[]).stdout(Stdio::piped()).spawn().unwrap();
+        Self::start_in(name, &[])
+    }
+
+    fn start_in(name: &str, wrapper: &[&str]) -> Self {
+        let mut child = child(name, wrapper).stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut server = Self { child, output, address: ([0, 0, 0, 0], 0).into() };
         server.address = server.wait_for("ADDRESS ").parse().unwrap();
@@ -188,4 +194,102 @@ fn a_signal_that_has_ended_a_run_does_not_end_the_process_as_well() {
         let held_up = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=300000"];
         in_child(name, &[&["strace", "-f", "-qq", "-o", "/dev/null"], &held_up[..]].concat());
     }
+}
+
+/// Another member of a group may have begun the stop because of the same signal.
+#[test]
+fn one_signal_during_a_stop_is_not_a_second_one() {
+    let name = "one_signal_during_a_stop_is_not_a_second_one";
+    if is_child() {
+        let log = Log::default();
+        let hook = |transport: &mut Transport<'_>, event: &Event| {
+            if let Event::Data(_) = event {
+                transport.write(&pattern(20_000_000));
+                transport.context().stop();
+                raise(SIGTERM).unwrap();
+            }
+        };
+        let (mut reactor, address) = up(recorders(&log, hook));
+        reactor.set_grace(6 * PATIENCE);
+        reactor.stop_on_signals().unwrap();
+        println!("\nADDRESS {address}");
+        return reactor.run().unwrap();
+    }
+    let mut server = Server::start(name);
+    let mut client = client(server.address);
+    client.write_all(b"much").unwrap();
+    assert!(read_all(&client) == pattern(20_000_000));
+    assert!(server.end().success());
+}
+
+#[test]
+fn signals_take_their_default_action_before_and_after_a_run() {
+    let name = "signals_take_their_default_action_before_and_after_a_run";
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+        if std::env::var_os("AFTER_A_RUN").is_some() {
+            reactor.context().stop();
+            reactor.run().unwrap();
+        }
+        println!("\nADDRESS 127.0.0.1:1");
+        // The fail-safe, should the signal be swallowed: an orderly end, which is the wrong one.
+        std::thread::sleep(Duration::from_secs(5));
+        return;
+    }
+    for wrapper in [&["env"][..], &["env", "AFTER_A_RUN=1"]] {
+        let mut server = Server::start_in(name, wrapper);
+        server.signal("TERM");
+        assert!(!server.end().success(), "the signal was swallowed: {wrapper:?}");
+    }
+}
+
+/// As the children of a shell without job control are, and those of nohup(1).
+#[test]
+#[cfg(target_os = "linux")]
+fn an_ignored_signal_stays_ignored() {
+    let name = "an_ignored_signal_stays_ignored";
+    if is_child() {
+        return serve();
+    }
+    let mut server = Server::start_in(name, &["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]);
+    let mut client = client(server.address);
+    let mut answer = [0; 4];
+    client.write_all(b"ping").unwrap();
+    client.read_exact(&mut answer).unwrap();
+    server.signal("INT");
+    client.write_all(b"ping").unwrap();
+    client.read_exact(&mut answer).unwrap();
+    server.signal("TERM");
+    server.wait_for("ENDED ");
+    assert!(server.end().success());
+}
+
+/// fork(2) without exec(3): the child's copy of the reactor shares the parent's sockets.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_forked_child_that_drops_its_reactor_leaves_the_parents_sockets() {
+    let name = "a_forked_child_that_drops_its_reactor_leaves_the_parents_sockets";
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let path = std::env::temp_dir().join(format!("ropewalk-fork-{}", std::process::id()));
+    reactor.listen_unix(path.as_path(), recorders(&log, echo)).unwrap();
+    let mut client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    match fork::fork().unwrap() {
+        fork::Fork::Child => {
+            drop(reactor);
+            std::process::exit(0);
+        }
+        fork::Fork::Parent(child) => _ = fork::waitpid(child).unwrap(),
+    }
+    assert!(path.exists(), "the child has removed the parent's socket file");
+    client.write_all(b"ping").unwrap();
+    turn_until(&mut reactor, "an echo", |_| peek_now(&client, &mut [0; 4]).is_some());
+    assert_eq!(log.lost(), 0);
+    drop(reactor);
+    assert!(!path.exists());
 }

@@ -145,7 +145,16 @@ impl Dispatcher {
                 1
             }
             Sent::Messages(channel) => self.receive(channel, most),
+            Sent::Stop => {
+                self.context.stop();
+                1
+            }
         }
+    }
+
+    /// A run has ended: stops that were sent to it do not end the next one.
+    pub(crate) fn forget_stops(&mut self) {
+        self.calls.forget_stops();
     }
 
     /// Fires the timers that are due, within the budget. What they schedule is left to the next

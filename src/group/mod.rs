@@ -248,16 +248,18 @@ impl ReactorGroup {
         self.each(move |member| member.reactor.set_slow_callback_duration(duration));
     }
 
-    /// From now on SIGINT (Ctrl-C) and SIGTERM stop the run in order, and a second one ends it
-    /// without waiting for anybody, as [`Reactor::stop_on_signals`] says.
+    /// SIGINT (Ctrl-C) and SIGTERM stop the run in order, and a second one ends it on all reactors
+    /// without waiting for any peer, as [`Reactor::stop_on_signals`] says.
     ///
     /// # Errors
     ///
     /// As there.
     #[cfg(feature = "signals")]
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
-        // Each hears them itself, so that a second one finds nobody waiting.
-        self.each(|member| member.reactor.stop_on_signals()).into_iter().collect()
+        // Each catches them itself: a second one must reach those that still wait, whichever have ended.
+        self.each(|member| member.reactor.stop_on_signals_with(member.group.handles()))
+            .into_iter()
+            .collect()
     }
 
     /// A handle to the whole group, for other threads.

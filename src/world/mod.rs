@@ -13,6 +13,8 @@ mod datagram;
 mod descriptor;
 #[cfg(unix)]
 mod descriptors;
+#[cfg(all(unix, feature = "signals"))]
+mod ignored_signals;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod inherited;
 mod listener;
@@ -50,6 +52,8 @@ pub(crate) use clock::Clock;
 pub(crate) use datagram::{Arrived, DatagramSocket};
 #[cfg(unix)]
 pub(crate) use descriptor::{Descriptor, Ready};
+#[cfg(all(unix, feature = "signals"))]
+pub(crate) use ignored_signals::ignores_signal;
 pub(crate) use listener::ListenerSocket;
 pub(crate) use mio::Token;
 pub(crate) use poll::{Event, Poller, Waker};

@@ -24,6 +24,7 @@ use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::process;
 
 /// The file of a socket that is bound. It goes with this, if it is still the same one.
 #[derive(Debug)]
@@ -33,6 +34,8 @@ pub(super) struct SocketFile {
     identity: Identity,
     /// It stays.
     keep: bool,
+    /// The process that bound it. A child of fork(2) has a copy of this, but not the file's life.
+    process: u32,
 }
 
 /// Which file it is, whatever its name.
@@ -64,7 +67,8 @@ pub(super) fn bind(
     let found = fs::symlink_metadata(path)?;
     let path = std::path::absolute(path)?;
     // From here on it goes again if there is trouble.
-    let mut file = SocketFile { path, identity: identity(&found), keep: false };
+    let mut file =
+        SocketFile { path, identity: identity(&found), keep: false, process: process::id() };
     if let Some(mode) = options.mode.filter(|mode| found.mode() & 0o7777 != *mode) {
         fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
     }
@@ -179,7 +183,7 @@ impl SocketFile {
 /// Before the socket is closed: as long as it lives nobody takes its name.
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.keep {
+        if self.keep || self.process != process::id() {
             return;
         }
         let removed = match fs::symlink_metadata(&self.path) {
