@@ -31,6 +31,8 @@ struct Queue<T> {
     messages: VecDeque<T>,
     /// All senders have been dropped.
     over: bool,
+    /// The receiver is being dropped, or has been.
+    closed: bool,
 }
 
 impl<T> Sender<T> {
@@ -47,10 +49,14 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     ///
-    /// If the reactor has been dropped: then nobody will receive it.
+    /// If the reactor has been dropped or [abandoned](crate::Reactor::abandon): then the message will not
+    /// be received.
     pub fn send(&self, message: T) -> Result<(), ReactorGone> {
         let Senders { queue, channel, handle } = &*self.shared;
         let mut queue = lock(queue);
+        if queue.closed {
+            return Err(ReactorGone);
+        }
         // The reactor takes what is there at once. So whoever finds the queue empty tells it to
         // look, and nobody else has to; if it is told in vain, the message must not be left behind.
         if queue.messages.is_empty() {
@@ -108,6 +114,12 @@ pub(crate) trait Receiver {
     /// Gives the user the next of what was taken over.
     fn receive(&mut self, context: &mut Context);
 
+    /// Refuses all that is sent from now on.
+    fn close(&mut self);
+
+    /// Drops one of the messages that nobody will receive; false if there is none.
+    fn drop_next(&mut self) -> bool;
+
     /// By which the logs can accuse it.
     fn name(&self) -> &'static str;
 }
@@ -157,6 +169,16 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
         }
     }
 
+    fn close(&mut self) {
+        let mut queue = lock(&self.queue);
+        queue.closed = true;
+        self.taken.append(&mut queue.messages);
+    }
+
+    fn drop_next(&mut self) -> bool {
+        self.taken.pop_front().map(drop).is_some()
+    }
+
     fn name(&self) -> &'static str {
         type_name::<F>()
     }
@@ -168,7 +190,8 @@ pub(crate) fn channel<T: 'static>(
     handle: Handle,
     receive: impl FnMut(&mut Context, T) + 'static,
 ) -> (Sender<T>, Box<dyn Receiver>) {
-    let queue = Arc::new(Mutex::new(Queue { messages: VecDeque::new(), over: false }));
+    let queue =
+        Arc::new(Mutex::new(Queue { messages: VecDeque::new(), over: false, closed: false }));
     let senders = Senders { queue: queue.clone(), channel, handle };
     let receiver = Channel { queue, taken: VecDeque::new(), receive };
     (Sender { shared: Arc::new(senders) }, Box::new(receiver))

@@ -230,8 +230,9 @@ impl Reactor {
         self.dispatcher.wait_limit(left)
     }
 
-    /// Drops it as a crash of the process would: nobody is told, nothing more is sent, what other threads
-    /// have sent is not attended to. For tests of what others make of that.
+    /// Drops it as a crash of the process would: no callback is made, nothing more is sent, what other threads
+    /// have sent is dropped, and later calls and messages are refused. For tests of what others make of
+    /// that. A value that panics when it is dropped does not keep the others from being dropped.
     pub fn abandon(mut self) {
         self.dispatcher.abandon();
         self.abandoned = true;

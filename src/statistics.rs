@@ -74,7 +74,8 @@ pub struct Statistics {
     pub datagrams_sent: u64,
     /// Datagrams that were to be sent and dropped, over all sockets.
     pub datagrams_dropped: u64,
-    /// Callbacks that have panicked, timers and calls from other threads among them.
+    /// Callbacks that have panicked, timers and calls from other threads among them, and drops of what
+    /// users gave.
     pub panics: u64,
     /// The longest that a callback has kept everybody waiting. Callbacks are timed in stretches of up
     /// to 32 as long as they are quick, so what is told here may be what several took together; no

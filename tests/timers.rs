@@ -299,13 +299,21 @@ fn a_hundred_thousand_timers_scheduled_and_cancelled_leave_none() {
 }
 
 #[test]
-fn what_a_cancelled_timer_holds_is_dropped_at_once() {
+fn what_a_cancelled_timer_holds_is_dropped_when_the_callback_has_returned() {
     let held = Rc::new(());
     let mut reactor = Reactor::new().unwrap();
     let inside = Rc::clone(&held);
     let timer = reactor.context().call_later(Duration::from_secs(3600), move |_| drop(inside));
     assert_eq!(Rc::strong_count(&held), 2);
-    reactor.context().cancel(timer);
+    let (same, counts) = (Rc::clone(&held), Rc::new(Cell::new([0; 2])));
+    let noted = Rc::clone(&counts);
+    reactor.context().call_later(Duration::ZERO, move |context| {
+        let before = Rc::strong_count(&same);
+        assert!(context.cancel(timer));
+        noted.set([before, Rc::strong_count(&same)]);
+    });
+    turns(&mut reactor, 1);
+    assert_eq!(counts.get(), [3, 3]);
     assert_eq!(Rc::strong_count(&held), 1);
     let inside = Rc::clone(&held);
     reactor.context().call_later(Duration::from_secs(3600), move |_| drop(inside));

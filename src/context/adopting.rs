@@ -98,7 +98,8 @@ impl Context {
         factory: impl Factory,
     ) -> Result<Port, Error> {
         let port = self.take_over_listener(socket.into());
-        let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause))?;
+        let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
+        let (port, factory) = self.or_discard(port, factory)?;
         self.notices.push_back(Notice::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
         Ok(port)
@@ -130,7 +131,8 @@ impl Context {
         protocol: impl Protocol,
     ) -> Result<Id, Error> {
         let id = self.take_over_connection(socket.into());
-        let id = id.map_err(|cause| Error::new(Action::Adopt, "a connection", cause))?;
+        let id = id.map_err(|cause| Error::new(Action::Adopt, "a connection", cause));
+        let (id, protocol) = self.or_discard(id, protocol)?;
         self.notices.push_back(Notice::Introduce(id, Box::new(protocol)));
         Ok(id)
     }

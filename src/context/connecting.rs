@@ -106,18 +106,21 @@ impl Context {
         options: &ConnectOptions,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        let remaining = self.addresses(Action::Connect, address)?;
-        let remaining = remaining.into_iter().map(Address::from).collect();
-        self.open_connector(remaining, options, false, factory)
+        let begun = self.addresses(Action::Connect, address).and_then(|remaining| {
+            let remaining = remaining.into_iter().map(Address::from).collect();
+            self.open_connector(remaining, options, false)
+        });
+        let (id, factory) = self.or_discard(begun, factory)?;
+        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        Ok(id)
     }
 
-    /// Begins to connect to the first of `remaining` that can be connected to.
+    /// Begins to connect to the first of `remaining` that can be connected to. The factory is to be seated.
     pub(super) fn open_connector(
         &mut self,
         remaining: VecDeque<Address>,
         options: &ConnectOptions,
         takes_descriptors: bool,
-        factory: impl Factory,
     ) -> Result<Id, Error> {
         let Some(first) = remaining.front().cloned() else {
             return Err(no_address(Action::Connect));
@@ -142,7 +145,6 @@ impl Context {
             })))
         });
         let id = id.ok_or_else(|| Error::new(Action::Connect, what, no_room()))?;
-        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
         {

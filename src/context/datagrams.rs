@@ -166,7 +166,8 @@ impl Context {
             let id = self.take_in(Source::Datagram(Box::new(datagram)))?;
             Ok(Port::new(id, address))
         });
-        let port = opened.map_err(|cause| Error::new(action, what, cause))?;
+        let opened = opened.map_err(|cause| Error::new(action, what, cause));
+        let (port, protocol) = self.or_discard(opened, protocol)?;
         info!(target: DATAGRAM, "{} receiving on {}", port.id(), port.address());
         self.notices.push_back(Notice::Start(port.id(), Box::new(protocol)));
         Ok(port)

@@ -102,9 +102,21 @@ impl Context {
         options: &ListenOptions,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let addresses = self.addresses(Action::Listen, address)?;
+        let opened = self.open_first_listener(address, options);
+        let (port, factory) = self.or_discard(opened, factory)?;
+        self.notices.push_back(Notice::Seat(port.id, Box::new(factory)));
+        info!(target: TCP, "{} listening on {}", port.id, port.address);
+        Ok(port)
+    }
+
+    /// Listens on the first of the addresses on which it can.
+    fn open_first_listener(
+        &mut self,
+        address: impl ToAddresses,
+        options: &ListenOptions,
+    ) -> Result<Port, Error> {
         let mut outcome = Err(no_address(Action::Listen));
-        for address in addresses {
+        for address in self.addresses(Action::Listen, address)? {
             outcome = self
                 .open_listener(address, options)
                 .map_err(|cause| Error::new(Action::Listen, address.to_string(), cause));
@@ -112,10 +124,7 @@ impl Context {
                 break;
             }
         }
-        let port = outcome?;
-        self.notices.push_back(Notice::Seat(port.id, Box::new(factory)));
-        info!(target: TCP, "{} listening on {}", port.id, port.address);
-        Ok(port)
+        outcome
     }
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {

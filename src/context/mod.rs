@@ -9,6 +9,7 @@ mod counting;
 mod datagrams;
 #[cfg(unix)]
 mod descriptors;
+mod discarding;
 mod ending;
 mod gathering;
 mod listening;
@@ -47,6 +48,7 @@ use std::fmt;
 use std::time::Instant;
 
 pub(crate) use connecting::resolve;
+pub(crate) use discarding::Discarded;
 pub(crate) use ending::reset_on_close;
 pub use listening::Port;
 pub use raw::IpProtocol;
@@ -74,6 +76,12 @@ pub(crate) use timers::{Call, Job};
 /// them. What a request brings about is told after the callback that made it has returned. So a
 /// `RefCell` of your own, a chat room's say, may stay borrowed while you call any of these.
 ///
+/// No method drops what it was given either. The closure of a timer that is
+/// [cancelled](Self::cancel), or the factory of a listener that could not be opened, is dropped once the
+/// running callback has returned; between two turns, in the next turn. Only what has to be converted is
+/// used within the call, before anything else is done: an address, an iterator of descriptors, the
+/// descriptor of a [`Watcher`](crate::Watcher).
+///
 /// # Where to get one
 ///
 /// From [`Transport::context`](crate::Transport::context) in a protocol's callback, from
@@ -98,6 +106,8 @@ pub struct Context {
     pub(crate) ready: VecDeque<Id>,
     /// Those that others have written to: flushed when the turn ends.
     unflushed: Vec<Id>,
+    /// What is to be dropped once the running callback has returned: see [`Discarded`].
+    pub(crate) discarded: Vec<Discarded>,
     /// What the owners are to be told, or are to be given, once the running callback has returned.
     pub(crate) notices: VecDeque<Notice>,
 
@@ -119,6 +129,8 @@ pub(crate) enum Notice {
     Datagram(Id),
     /// A connection was let go: tell its protocol, then free its slot.
     Departed(Id),
+    /// There is something to be dropped.
+    Discard,
     /// The marks on what waits to be sent were crossed: tell the protocol.
     Flow(Id),
     /// A listener was closed: drop its factory, then free its slot.
@@ -171,6 +183,7 @@ impl Context {
             timers: TimerQueue::new(now),
             ready: VecDeque::new(),
             unflushed: Vec::new(),
+            discarded: Vec::new(),
             notices: VecDeque::new(),
             past: Statistics::default(),
             channels: 0,

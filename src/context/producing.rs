@@ -38,7 +38,8 @@ impl Context {
             Some(stream) if stream.takes_writes() => {
                 if stream.producing != Producing::Nothing {
                     let cause = io::ErrorKind::AlreadyExists.into();
-                    return Err(Error::new(Action::RegisterProducer, id.to_string(), cause));
+                    let error = Error::new(Action::RegisterProducer, id.to_string(), cause);
+                    return self.or_discard(Err(error), producer).map(|((), _)| ());
                 }
                 stream.producing = producing;
                 stream.look_closely();

@@ -1,6 +1,6 @@
 //! Time.
 
-use crate::context::Context;
+use crate::context::{Context, Discarded};
 use crate::id::Id;
 use crate::logging::TIMER;
 use crate::timer::TimerId;
@@ -98,10 +98,16 @@ impl Context {
         self.call_later(when.saturating_duration_since(self.now), call)
     }
 
-    /// Drops a call that has not been made. Whether there was one.
+    /// Cancels a call that has not been made. Whether there was one. What the call holds is dropped once
+    /// the running callback has returned.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
         trace!(target: TIMER, "{timer} cancelled");
-        self.timers.cancel(timer).is_some()
+        let job = self.timers.cancel(timer);
+        let was_active = job.is_some();
+        if let Some(Job::Call(call)) = job {
+            self.discard(Discarded::Call(call));
+        }
+        was_active
     }
 
     /// Puts a call that has not been made off, or brings it forward, to `delay` from

@@ -102,7 +102,7 @@ impl Context {
             self.open_port(socket, connections)
         });
         let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
-        let port = opened.map_err(error)?;
+        let (port, factory) = self.or_discard(opened.map_err(error), factory)?;
         self.notices.push_back(Notice::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}", port.id(), port.address());
         Ok(port)
@@ -141,13 +141,17 @@ impl Context {
     ) -> Result<Id, Error> {
         let address = address.into();
         let error = |cause| Error::new(Action::ConnectUnix, address.to_string(), cause);
-        self.takes_new().map_err(error)?;
         let general = ConnectOptions::new()
             .nodelay(false)
             .timeout(options.timeout)
             .slow_reader(options.slow_reader);
-        let addresses = [Address::Unix(address)].into();
-        self.open_connector(addresses, &general, options.descriptors, factory)
+        let begun = self.takes_new().map_err(error).and_then(|()| {
+            let addresses = [Address::Unix(address.clone())].into();
+            self.open_connector(addresses, &general, options.descriptors)
+        });
+        let (id, factory) = self.or_discard(begun, factory)?;
+        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        Ok(id)
     }
 
     /// A connector finds the queue of the listener full, and looks again after a while.

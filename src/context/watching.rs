@@ -10,6 +10,7 @@ use crate::watch::{Interest, Watch};
 use crate::watcher::Watcher;
 use crate::world::Ready;
 use log::debug;
+use std::any::type_name_of_val;
 use std::io;
 
 /// # Watching other descriptors
@@ -31,8 +32,9 @@ impl Context {
     #[doc(alias = "uv_poll")]
     pub fn watch(&mut self, watcher: impl Watcher, interest: Interest) -> Result<Id, Error> {
         let id = self.take_in_watch(&watcher, interest);
-        let id = id.map_err(|cause| Error::new(Action::Watch, "", cause))?;
-        debug!(target: REACTOR, "{id} watched for {interest:?}: {}", watcher.type_name());
+        let id = id.map_err(|cause| Error::new(Action::Watch, "", cause));
+        let (id, watcher) = self.or_discard(id, watcher)?;
+        debug!(target: REACTOR, "{id} watched for {interest:?}: {}", type_name_of_val(&watcher));
         self.notices.push_back(Notice::Watch(id, Box::new(watcher)));
         Ok(id)
     }

@@ -1,8 +1,9 @@
 //! Connections that come from elsewhere, and those that go there.
 
 use crate::Protocol;
+use crate::dispatch::Dispatcher;
 use crate::dispatch::callback::Callback;
-use crate::dispatch::{Dispatcher, drop_guarded};
+use crate::dispatch::guard::name_of;
 use crate::id::Id;
 use crate::logging::TCP;
 use crate::reason::Reason;
@@ -15,8 +16,8 @@ impl Dispatcher {
         match self.context.peer(id) {
             Some(peer) => self.introduce(id, protocol, &peer),
             None => {
-                let name = protocol.type_name();
-                drop_guarded(protocol, name);
+                let who = name_of(|| protocol.type_name());
+                self.drop_guarded(protocol, who);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::channel::{ChannelId, Left};
 use crate::dispatch::Dispatcher;
-use crate::dispatch::guard::{drop_guarded, guarded};
+use crate::dispatch::guard::guarded;
 
 impl Dispatcher {
     /// Gives a receiver what was sent to it, but no more than `most` messages. Who is not done then
@@ -25,20 +25,5 @@ impl Dispatcher {
             Left::Over => self.close_channel(channel),
         }
         taken.count
-    }
-
-    /// The end of the reactor: all receivers are dropped.
-    pub(super) fn close_channels(&mut self) {
-        while let Some((&channel, _)) = self.channels.first_key_value() {
-            self.close_channel(channel);
-        }
-    }
-
-    /// Drops a receiver, whose own code may run then.
-    fn close_channel(&mut self, channel: ChannelId) {
-        if let Some(receiver) = self.channels.remove(&channel) {
-            let name = receiver.name();
-            drop_guarded(receiver, name);
-        }
     }
 }

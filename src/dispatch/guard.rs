@@ -16,38 +16,36 @@ const SLOW: Duration = Duration::from_millis(100);
 /// of the context leaves off in the middle. The user's own object may not be; it is dropped soon.
 #[inline]
 pub(super) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
-    catch_unwind(AssertUnwindSafe(code)).map_err(Panic)
+    catch_unwind(AssertUnwindSafe(code)).map_err(|payload| Panic(Some(payload)))
 }
 
-/// What a user's code has panicked with.
+/// A user's name for a type of its own. To give it is a user's code as well.
+pub(super) fn name_of(name: impl FnOnce() -> &'static str) -> &'static str {
+    guarded(name).unwrap_or("a type whose type_name() panics")
+}
+
+/// What a user's code has panicked with; nothing once it is being dropped.
 #[must_use]
-pub(super) struct Panic(Box<dyn Any + Send>);
+pub(super) struct Panic(Option<Box<dyn Any + Send>>);
 
 impl Panic {
-    #[cold]
-    pub(super) fn report(self, who: &str, what: &str) {
-        log::error!(target: REACTOR, "{who}: panic in {what}: {}", message(&*self.0));
-        drop_quietly(self.0);
+    pub(super) fn message(&self) -> &str {
+        let text = self.0.as_ref().and_then(|payload| {
+            let text = payload.downcast_ref::<&str>().copied();
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+        });
+        text.unwrap_or("no message")
     }
 }
 
-/// Drops what is a user's, whose own code may run then.
-pub(super) fn drop_guarded(value: impl Sized, who: &str) {
-    if let Err(panic) = guarded(|| drop(value)) {
-        panic.report(who, "drop");
-    }
-}
-
-fn message(payload: &(dyn Any + Send)) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
-}
-
-/// A panic's payload may panic itself when it is dropped. Then that one's payload is leaked: it is
-/// the user's third mistake in a row, and the reactor goes on.
-fn drop_quietly(payload: Box<dyn Any + Send>) {
-    if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        mem::forget(second);
+/// The payload may panic when it is dropped. Then the payload of that panic is leaked: it might do the
+/// same.
+impl Drop for Panic {
+    fn drop(&mut self) {
+        let payload = self.0.take();
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            mem::forget(second);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod adopting;
 mod callback;
 mod channels;
 mod datagrams;
+mod dropping;
 mod guard;
 mod producing;
 mod serve;
@@ -21,7 +22,7 @@ use crate::datagram_protocol::DatagramProtocol;
 use crate::error::Error;
 use crate::handle::{CALLS, Calls, Sent};
 use crate::id::Id;
-use crate::logging::TCP;
+use crate::logging::{REACTOR, TCP};
 use crate::producer::Producer;
 use crate::protocol::{Factory, Protocol};
 use crate::stream::{Flow, Producing, State};
@@ -29,11 +30,10 @@ use crate::transport::Transport;
 #[cfg(unix)]
 use crate::watcher::Watcher;
 use callback::Callback;
-use guard::{Panic, Watch, drop_guarded, guarded};
+use guard::{Panic, Watch, guarded, name_of};
 use log::info;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::mem;
 use std::time::Duration;
 
 /// How many timers fire in a turn before the sockets are served. A storm of them goes on in the
@@ -186,28 +186,6 @@ impl Dispatcher {
         }
     }
 
-    /// The end of the reactor as in a crash: nobody is told, and nothing is sent.
-    pub(crate) fn abandon(&mut self) {
-        drop_guarded(self.calls.close(), "a call");
-        drop_guarded(mem::take(&mut self.owners), "a protocol");
-    }
-
-    /// The end of the reactor itself: calls and messages that were sent are attended to, later ones
-    /// refused, and everyone is told.
-    pub(crate) fn shut(&mut self) {
-        self.set_clock();
-        self.context.stop();
-        self.settle();
-        for sent in self.calls.close() {
-            self.attend(sent, usize::MAX);
-        }
-        self.cut_off();
-        self.close_channels();
-        while let Some(job) = self.context.take_timer() {
-            drop_guarded(job, "a timer");
-        }
-    }
-
     /// Tells the owners what the callback that has just returned brought about; and what those
     /// callbacks bring about in turn, until nobody has anything to hear.
     #[inline]
@@ -223,6 +201,7 @@ impl Dispatcher {
                 Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
                 Notice::Datagram(id) => self.tell_datagram(id),
                 Notice::Departed(id) => self.tell_departed(id),
+                Notice::Discard => self.drop_discarded(),
                 Notice::Flow(id) => self.tell_flow(id),
                 Notice::Free(id) => self.free(id),
                 Notice::Introduce(id, protocol) => self.introduce_adopted(id, protocol),
@@ -335,14 +314,6 @@ impl Dispatcher {
         self.owners[id.slot()] = Some(owner);
     }
 
-    /// Drops the owner, whose own code may run then.
-    fn unseat(&mut self, id: Id) {
-        if let Some(owner) = self.owners.get_mut(id.slot()).and_then(Option::take) {
-            let name = owner.name();
-            drop_guarded(owner, name);
-        }
-    }
-
     /// What a user's code has returned: nothing, if it has panicked, which is logged then. Looks at
     /// the clock from time to time. `who` gives the code's name, which is hardly ever needed.
     #[inline(always)]
@@ -361,11 +332,19 @@ impl Dispatcher {
         match returned {
             Ok(value) => Some(value),
             Err(panic) => {
-                self.context.past.panics += 1;
-                panic.report(who(self), callback);
+                let who = who(self);
+                self.report(id, who, callback, panic);
                 None
             }
         }
+    }
+
+    /// A user's code has panicked.
+    #[cold]
+    fn report(&mut self, id: Option<Id>, who: &'static str, what: &'static str, panic: Panic) {
+        self.context.past.panics += 1;
+        log::error!(target: REACTOR, "{who}: panic in {what}: {}", panic.message());
+        self.context.world.tell_panicked(id, who, what, panic.message());
     }
 
     #[cold]
@@ -387,13 +366,13 @@ impl Dispatcher {
 
 impl Owner {
     fn name(&self) -> &'static str {
-        match self {
+        name_of(|| match self {
             Self::Datagram(protocol) => protocol.type_name(),
             Self::Factory(factory) => factory.type_name(),
             Self::Protocol(protocol) => protocol.type_name(),
             #[cfg(unix)]
             Self::Watcher(watcher) => watcher.type_name(),
-        }
+        })
     }
 }
 

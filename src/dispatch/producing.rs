@@ -1,7 +1,7 @@
 //! Telling producers when to produce.
 
 use crate::dispatch::Dispatcher;
-use crate::dispatch::guard::{Panic, drop_guarded, guarded};
+use crate::dispatch::guard::{Panic, guarded, name_of};
 use crate::id::Id;
 use crate::producer::Producer;
 use crate::stream::{Flow, Producing};
@@ -53,7 +53,7 @@ impl Dispatcher {
         let Some(producer) = self.producers.get_mut(&id) else {
             return;
         };
-        let who = producer.type_name();
+        let who = name_of(|| producer.type_name());
         self.context.begin_callback(id);
         let mut transport = Transport::new(&mut self.context, id);
         let returned = guarded(|| call(producer.as_mut(), &mut transport));
@@ -68,20 +68,12 @@ impl Dispatcher {
     }
 
     pub(super) fn stop_producer(&mut self, id: Id, mut producer: Box<dyn Producer>) {
-        let who = producer.type_name();
+        let who = name_of(|| producer.type_name());
         let returned = guarded(|| producer.stop_producing(&mut self.context));
         if self.outcome(None, |_| who, "stop_producing", returned).is_none() {
             self.context.end_of_panic(id);
         }
-        drop_guarded(producer, who);
-    }
-
-    /// A producer that was unregistered is dropped.
-    pub(super) fn drop_producer(&mut self, id: Id) {
-        if let Some(producer) = self.producers.remove(&id) {
-            let who = producer.type_name();
-            drop_guarded(producer, who);
-        }
+        self.drop_guarded(producer, who);
     }
 
     /// Sends what a callback that is not the protocol's own has written to the connection.

@@ -2,7 +2,7 @@
 
 use crate::context::reset_on_close;
 use crate::dispatch::callback::Callback;
-use crate::dispatch::guard::{drop_guarded, guarded};
+use crate::dispatch::guard::{guarded, name_of};
 use crate::dispatch::{Dispatcher, Owner};
 use crate::id::Id;
 use crate::listener::{ACCEPTS, Accepted};
@@ -289,8 +289,8 @@ impl Dispatcher {
             Ok(id) => self.introduce(id, protocol, &peer),
             Err(error) => {
                 warn!(target: TCP, "{listener} cannot take {peer} in: {error}");
-                let name = protocol.type_name();
-                drop_guarded(protocol, name);
+                let who = name_of(|| protocol.type_name());
+                self.drop_guarded(protocol, who);
             }
         }
     }

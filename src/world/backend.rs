@@ -40,6 +40,13 @@ pub trait Backend: fmt::Debug {
         let _ = (id, who, callback);
     }
 
+    /// Code of a user's has panicked: as in [`called`](Self::called), which came before; `callback` is
+    /// `drop` if a value of a user's was being dropped. With the message of the panic. The reactor goes on;
+    /// a world in which tests are run may want to fail.
+    fn panicked(&self, id: Option<Id>, who: &'static str, callback: &'static str, message: &str) {
+        let _ = (id, who, callback, message);
+    }
+
     /// The addresses of a name, in the order in which they are to be tried. An address in digits is
     /// not asked for.
     ///

@@ -96,6 +96,19 @@ impl World {
         }
     }
 
+    /// Code of a user's has panicked. Another world may want to tell of it.
+    pub(crate) fn tell_panicked(
+        &self,
+        id: Option<Id>,
+        who: &'static str,
+        what: &'static str,
+        message: &str,
+    ) {
+        if let Self::Other(backend) = self {
+            backend.panicked(id, who, what, message);
+        }
+    }
+
     /// The addresses of a name. It may block for as long as the system takes to find out.
     pub(crate) fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         match self {
