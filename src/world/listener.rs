@@ -129,8 +129,7 @@ impl ListenerSocket {
             }
             #[cfg(unix)]
             Self::Unix(listener) => {
-                let (socket, peer) = listener.socket.accept()?;
-                let peer = unix::address(&peer);
+                let (socket, peer) = unix::accept(&listener.socket)?;
                 Ok((StreamSocket::unix(socket, listener.takes_descriptors), peer))
             }
             Self::Other(listener) => {

@@ -7,12 +7,14 @@ use crate::unix_address::UnixAddress;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::net::SocketAddrUnix;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::net::SocketFlags;
 use socket2::{Domain, Socket, Type};
 use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::SocketAddr;
+use std::os::unix::net::{SocketAddr, UnixStream};
 use std::path::Path;
 
 /// How many bytes a path may have: sun_path holds one more (unix(7)).
@@ -31,6 +33,34 @@ pub(super) fn connect(address: &UnixAddress) -> io::Result<mio::net::UnixStream>
     let socket = open(Type::STREAM)?;
     rustix::net::connect(&socket, &destination(address)?)?;
     Ok(mio::net::UnixStream::from_std(socket.into()))
+}
+
+/// Accepts, and finds out the peer's name.
+///
+/// The name that accept(2) fills in is not decoded: a client may bind to a path of 108 bytes, for which
+/// the system reports a length beyond sun_path (unix(7), BUGS), and mio's accept panics on it. It also
+/// drops abstract names. std's decoding of getpeername(2) knows both.
+pub(super) fn accept(
+    listener: &mio::net::UnixListener,
+) -> io::Result<(mio::net::UnixStream, Address)> {
+    let socket = accept_nonblocking(listener)?;
+    // A connection whose peer cannot be named is served like one whose peer has no name.
+    let peer =
+        socket.peer_addr().map_or_else(|_| UnixAddress::unnamed().into(), |peer| address(&peer));
+    Ok((mio::net::UnixStream::from_std(socket), peer))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(rustix::net::accept_with(listener, flags)?.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
+    let (socket, _undecoded) = socket2::SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// Where something is sent, as the system takes it.
