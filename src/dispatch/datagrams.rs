@@ -155,7 +155,7 @@ impl Dispatcher {
 
     /// Calls a datagram protocol, under guard and watched. `None` if it has panicked.
     fn call_datagram(&mut self, id: Id, callback: Callback<'_>) -> Option<()> {
-        let Some(Some(Owner::Datagram(protocol))) = self.owners.get_mut(id.slot()) else {
+        let Some(Owner::Datagram(protocol)) = self.owners.get_mut(id) else {
             return Some(());
         };
         let name = callback.name();

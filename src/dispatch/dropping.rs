@@ -46,7 +46,7 @@ impl Dispatcher {
 
     /// Drops the owner of a socket.
     pub(super) fn unseat(&mut self, id: Id) {
-        if let Some(owner) = self.owners.get_mut(id.slot()).and_then(Option::take) {
+        if let Some(owner) = self.owners.remove(id) {
             self.drop_owner(owner);
         }
     }
@@ -129,7 +129,7 @@ impl Dispatcher {
             }
         }
         self.drop_discarded();
-        for owner in mem::take(&mut self.owners).into_iter().flatten() {
+        for owner in mem::take(&mut self.owners).into_all() {
             self.drop_owner(owner);
         }
         while let Some((&id, _)) = self.producers.first_key_value() {

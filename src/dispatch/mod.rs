@@ -11,6 +11,7 @@ mod channels;
 mod datagrams;
 mod dropping;
 mod guard;
+mod owners;
 mod producing;
 mod serve;
 #[cfg(unix)]
@@ -18,20 +19,17 @@ mod watching;
 
 use crate::channel::{ChannelId, Receiver};
 use crate::context::{Call, Context, Job, Notice};
-use crate::datagram_protocol::DatagramProtocol;
 use crate::error::Error;
 use crate::handle::{CALLS, Calls, Sent};
 use crate::id::Id;
 use crate::logging::{REACTOR, TCP};
 use crate::producer::Producer;
-use crate::protocol::{Factory, Protocol};
 use crate::stream::{Flow, Producing, State};
 use crate::transport::Transport;
-#[cfg(unix)]
-use crate::watcher::Watcher;
 use callback::Callback;
-use guard::{Panic, Watch, guarded, name_of};
+use guard::{Panic, Watch, guarded};
 use log::info;
+use owners::{Owner, Owners};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -43,8 +41,7 @@ const TIMERS: usize = 4096;
 /// Calls users, and sees to what their callbacks bring about.
 pub(crate) struct Dispatcher {
     pub(crate) context: Context,
-    /// By slot: who is told what happens to the socket in that slot.
-    owners: Vec<Option<Owner>>,
+    owners: Owners,
     calls: Calls,
     /// Who is given what other threads send through channels.
     channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
@@ -55,20 +52,11 @@ pub(crate) struct Dispatcher {
     mark: u64,
 }
 
-/// The callback object of a socket.
-enum Owner {
-    Datagram(Box<dyn DatagramProtocol>),
-    Factory(Box<dyn Factory>),
-    Protocol(Box<dyn Protocol>),
-    #[cfg(unix)]
-    Watcher(Box<dyn Watcher>),
-}
-
 impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
-        let (owners, channels, producers) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        let (owners, channels, producers) = (Owners::default(), BTreeMap::new(), BTreeMap::new());
         Self { context, owners, calls, channels, producers, watch, mark: 0 }
     }
 
@@ -226,7 +214,7 @@ impl Dispatcher {
     /// Inlined, like what it calls for sending: see `world/stream.rs` on returning after a system call.
     #[inline(always)]
     fn call(&mut self, id: Id, callback: Callback<'_>) {
-        let Some(Some(Owner::Protocol(protocol))) = self.owners.get_mut(id.slot()) else {
+        let Some(Owner::Protocol(protocol)) = self.owners.get_mut(id) else {
             return;
         };
         let (name, is_last) = (callback.name(), matches!(callback, Callback::ConnectionLost(_)));
@@ -248,7 +236,7 @@ impl Dispatcher {
     }
 
     fn tell_failed(&mut self, id: Id, error: Error) {
-        if let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(id.slot()) {
+        if let Some(Owner::Factory(factory)) = self.owners.get_mut(id) {
             let returned = guarded(|| factory.connection_failed(&mut self.context, id, error));
             let who = |dispatcher: &Self| dispatcher.name_of(id);
             self.outcome(Some(id), who, "connection_failed", returned);
@@ -308,10 +296,7 @@ impl Dispatcher {
     }
 
     fn seat(&mut self, id: Id, owner: Owner) {
-        if self.owners.len() <= id.slot() {
-            self.owners.resize_with(id.slot() + 1, || None);
-        }
-        self.owners[id.slot()] = Some(owner);
+        self.owners.insert(id, owner);
     }
 
     /// What a user's code has returned: nothing, if it has panicked, which is logged then. Looks at
@@ -357,22 +342,10 @@ impl Dispatcher {
 
     /// What the logs call the owner of a socket.
     fn name_of(&self, id: Id) -> &'static str {
-        match (self.context.sources.get(id), self.owners.get(id.slot())) {
-            (Some(_), Some(Some(owner))) => owner.name(),
-            _ => "one that is gone",
+        match self.context.sources.get(id).and_then(|_| self.owners.get(id)) {
+            Some(owner) => owner.name(),
+            None => "one that is gone",
         }
-    }
-}
-
-impl Owner {
-    fn name(&self) -> &'static str {
-        name_of(|| match self {
-            Self::Datagram(protocol) => protocol.type_name(),
-            Self::Factory(factory) => factory.type_name(),
-            Self::Protocol(protocol) => protocol.type_name(),
-            #[cfg(unix)]
-            Self::Watcher(watcher) => watcher.type_name(),
-        })
     }
 }
 

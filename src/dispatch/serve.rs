@@ -322,7 +322,7 @@ impl Dispatcher {
     }
 
     fn build(&mut self, owner: Id, peer: &Address) -> Built {
-        let Some(Some(Owner::Factory(factory))) = self.owners.get_mut(owner.slot()) else {
+        let Some(Owner::Factory(factory)) = self.owners.get_mut(owner) else {
             return Built::Refused;
         };
         let built = guarded(|| factory.build(peer));

@@ -43,7 +43,7 @@ impl Dispatcher {
         name: &'static str,
         callback: impl FnOnce(&mut dyn Watcher, &mut Context),
     ) {
-        let Some(Some(Owner::Watcher(watcher))) = self.owners.get_mut(id.slot()) else {
+        let Some(Owner::Watcher(watcher)) = self.owners.get_mut(id) else {
             return;
         };
         let returned = guarded(|| callback(watcher.as_mut(), &mut self.context));
