@@ -62,7 +62,9 @@ impl Handle {
     /// Makes `call` on the reactor's thread, in one of the next turns. Calls sent by one thread are
     /// made in the order in which they were sent, each exactly once.
     ///
-    /// It never waits for the reactor. What lives on the reactor's thread and cannot be sent to
+    /// It never waits for the reactor, but it takes a lock for a moment and allocates: it must not be
+    /// called in a signal handler (signal-safety(7)). For signals there is
+    /// [`stop_on_signals`](crate::Reactor::stop_on_signals). What lives on the reactor's thread and cannot be sent to
     /// another is better reached through a [channel](Context::channel). Calls that are sent between two runs are made in the next
     /// one, or else when the reactor is dropped.
     ///

@@ -298,7 +298,9 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 pub trait Factory: 'static {
     /// A protocol for a new connection with `peer`; `None` refuses it, and it is closed.
     ///
-    /// A panic here costs that connection, which is reset, and leaves the listener as it was.
+    /// A panic here costs that connection, which is reset, and leaves the listener as it was. A factory that was given to
+    /// [`connect_tcp`](Context::connect_tcp) or its kin is dropped after a refusal or a panic, without
+    /// [`connection_failed`](Self::connection_failed): the connection was there.
     #[doc(alias = "buildProtocol")]
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>>;
 

@@ -1,4 +1,4 @@
-//! The table of all sockets: every kind there is, and the one accessor that checks an [`Id`].
+//! The table of all sockets: every kind there is, and the look-ups that check an [`Id`].
 
 use crate::connector::Connector;
 use crate::datagram::Datagram;
@@ -13,8 +13,9 @@ use crate::world::{Readiness, Watched};
 use mio::Token;
 use slab::Slab;
 
-/// Every kind of thing that the poll watches. It is a closed enum on purpose: one sees them all
-/// here, and `match` finds every place that a new one has to care about.
+/// Every kind of thing that the poll watches. It is a closed enum on purpose: all kinds are listed here.
+/// The compiler finds the matches that name each of them (`note` and `watched` below, `wind_down` in
+/// `context/ending.rs`, `serve` in `dispatch/serve.rs`); most others look for one kind and end in `_`.
 #[derive(Debug)]
 #[repr(u8)] // As for `State`: the kind is one byte.
 pub(crate) enum Source {
@@ -78,8 +79,10 @@ pub(crate) struct Entry {
 
 /// The sockets of one reactor.
 ///
-/// A slot is used again; a serial never is. Every look-up compares the whole id, in
-/// [`get_mut`](Self::get_mut), so that what was meant for one that is gone reaches nobody.
+/// A slot is used again; a serial never is. Every look-up goes through [`get`](Self::get),
+/// [`entry_mut`](Self::entry_mut) or [`find`](Self::find), which compare the whole id or token: what was
+/// meant for a socket that is gone reaches no other. The owners of sockets are found by slot alone; why
+/// that is safe is said in `dispatch/owners.rs`.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     entries: Slab<Entry>,

@@ -211,17 +211,23 @@ fn a_failed_attempt_may_be_followed_by_another() {
 fn a_connector_whose_factory_refuses_or_panics_closes_its_socket() {
     struct Refuses {
         panics: bool,
+        alive: Rc<()>,
     }
     impl Factory for Refuses {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
             assert!(!self.panics, "the factory's own fault");
             None
         }
+        fn connection_failed(&mut self, _context: &mut Context, _id: Id, _error: Error) {
+            unreachable!("the connection was there");
+        }
     }
     let (listener, live) = live();
     let mut reactor = Reactor::new().unwrap();
+    let alive = Rc::new(());
     for panics in [false, true] {
-        let id = reactor.connect_tcp(live, Refuses { panics }).unwrap();
+        let factory = Refuses { panics, alive: Rc::clone(&alive) };
+        let id = reactor.connect_tcp(live, factory).unwrap();
         reactor.context().write(id, b"early");
         let (peer, _) = listener.accept().unwrap();
         turn_until(&mut reactor, "gone", |reactor| reactor.context().is_closing(id));
@@ -229,8 +235,10 @@ fn a_connector_whose_factory_refuses_or_panics_closes_its_socket() {
             Ok(count) => assert!(!panics && count == 0),
             Err(error) => assert!(panics && error.kind() == ErrorKind::ConnectionReset),
         }
+        assert_eq!(Rc::strong_count(&alive), 1, "the factory is dropped");
     }
     assert_eq!(reactor.context().connections().count(), 0);
+    assert_eq!(reactor.context().statistics().panics, 1, "connection_failed is not called");
 }
 
 #[test]

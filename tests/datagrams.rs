@@ -422,6 +422,24 @@ fn a_connected_one_sends_to_its_peer_and_hears_nobody_else() {
     assert_eq!(heards.data(), [b"welcome"]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_connected_one_sends_elsewhere_and_does_not_hear_the_answer() {
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (peer, other) = (peer(), peer());
+    let port = connected(&mut reactor, peer.local_addr().unwrap(), &heards);
+    reactor.context().send_to(port.id(), b"aside", other.local_addr().unwrap());
+    assert_eq!(received(&other), b"aside");
+    other.send_to(b"what?", port.address()).unwrap();
+    reactor.context().send(port.id(), b"to the peer");
+    assert_eq!(received(&peer), b"to the peer");
+    peer.send_to(b"welcome", port.address()).unwrap();
+    turn_until(&mut reactor, "the answer", |_| !heards.data().is_empty());
+    turns(&mut reactor, 2);
+    assert_eq!(heards.data(), [b"welcome"]);
+    assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().dropped, 0);
+}
+
 #[test]
 fn a_connected_one_is_told_that_nobody_receives_there_and_goes_on() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());

@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::net::{Shutdown, TcpStream};
 use std::rc::Rc;
+use std::time::Duration;
 use support::*;
 
 #[test]
@@ -400,4 +401,24 @@ fn a_reactor_that_was_never_turned_can_be_dropped() {
     reactor.context().call_later(PATIENCE, |_| panic!("never"));
     drop(reactor);
     assert_eq!((log.made(), failures.borrow().len()), (0, 1));
+}
+
+#[test]
+fn a_factory_is_dropped_with_its_port_and_its_connections_stay() {
+    let (log, alive) = (Log::default(), Rc::new(()));
+    let mut reactor = Reactor::new().unwrap();
+    let (held, mut build) = (Rc::clone(&alive), recorders(&log, echo));
+    let factory = move || {
+        let _ = &held;
+        build()
+    };
+    let port = reactor.listen_tcp("127.0.0.1:0", factory).unwrap();
+    let mut client = client(port.address().socket_addr().unwrap());
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    reactor.context().close(port.id());
+    assert_eq!(Rc::strong_count(&alive), 2, "not inside the call");
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(Rc::strong_count(&alive), 1);
+    client.write_all(b"still here").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 10), b"still here");
 }

@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: callbacks, and calls from elsewhere (B7 and B8).
+//! The faults of other event loops, played: callbacks, and calls from elsewhere.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: listening and connecting (B2 and B3).
+//! The faults of other event loops, played: listening and connecting.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

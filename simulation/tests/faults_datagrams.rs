@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: datagrams (B9).
+//! The faults of other event loops, played: datagrams.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: what waits, fairness, and what is left behind (B5).
+//! The faults of other event loops, played: what waits, fairness, and what is left behind.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: what the poll says (B1).
+//! The faults of other event loops, played: what the poll says.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: the end of a run, and deadlines (B14).
+//! The faults of other event loops, played: the end of a run, and deadlines.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

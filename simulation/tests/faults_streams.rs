@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: bytes and ends (B4).
+//! The faults of other event loops, played: bytes and ends.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The faults of other event loops, played: timers and clocks (B6).
+//! The faults of other event loops, played: timers and clocks.
 
 #[path = "support/scene.rs"]
 #[allow(dead_code)]

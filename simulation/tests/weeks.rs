@@ -1,4 +1,4 @@
-//! Twelve weeks of mixed traffic: wrapped wheels, overflowing counters and leaks show only then (B6 71, B14 180).
+//! Twelve weeks of mixed traffic: wrapped wheels, overflowing counters and leaks show only then.
 //!
 //! A week of it is played by `cargo test`, with fewer timers. All twelve are for a build that is fast:
 //!

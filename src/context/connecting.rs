@@ -28,8 +28,8 @@ impl Context {
     /// Connects to `address` over TCP; `factory` builds the protocol once the connection is there.
     ///
     /// Exactly one of two things follows, never before this callback has returned: the factory is
-    /// asked for a protocol, which hears `connection_made` (unless it refuses, and so closes the
-    /// connection); or the factory hears [`connection_failed`](Factory::connection_failed), with the
+    /// asked for a protocol, which hears `connection_made` (unless it refuses or panics, which closes the
+    /// connection: the factory is dropped then, and receives no further callback); or the factory hears [`connection_failed`](Factory::connection_failed), with the
     /// address and the reason.
     ///
     /// The id that is returned is that of the connection to be. What is [written](Self::write) to it

@@ -182,6 +182,9 @@ impl Context {
     /// Sends a datagram, which may be empty, to `address`. It is handed to the system at once, or
     /// waits while the socket takes no more, up to a [limit](DatagramOptions::queue_limits).
     ///
+    /// A socket that is connected sends to other addresses as well (sendto(2) on Linux; some systems
+    /// answer with EISCONN), but it does not receive their answers.
+    ///
     /// Like all requests it never fails: if the datagram is too long, `address` is a name, or there
     /// is no room, [`error_received`](DatagramProtocol::error_received) tells after this callback.
     /// That it has been sent does not mean that it arrives.

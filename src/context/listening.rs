@@ -61,8 +61,12 @@ impl Context {
     /// addresses, the first that can be listened on is taken. `[::]` takes IPv4 clients as well,
     /// where the system does so by itself (Linux does: ipv6(7), IPV6_V6ONLY).
     ///
-    /// To stop listening, [close](Self::close) the port's id: the port is free at once, and its
-    /// connections stay.
+    /// To stop listening, [close](Self::close) the port's id: the port is free at once, its factory is
+    /// dropped when the running callback has returned, and its connections stay.
+    ///
+    /// If the process or the system runs out of descriptors (EMFILE, ENFILE, accept(2)), nothing is
+    /// closed: clients wait in the backlog, and the listener tries again ten times a second. It logs a
+    /// warning when that begins.
     ///
     /// # Errors
     ///

@@ -12,8 +12,9 @@ use std::io::{self, IoSlice};
 /// buffers, some 50 µs of work. A flood goes on in the next turn, behind all who were waiting.
 pub(crate) const READ_BUDGET: usize = 256 * 1024;
 
-/// How many bytes one connection may send in a turn before the others are served. A fast reader of
-/// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`.
+/// How many bytes one connection may send in one flush before the others are served. A fast reader of
+/// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`. There is
+/// a flush after each callback of the connection, so a turn may send several times as much.
 pub(super) const WRITE_BUDGET: usize = 256 * 1024;
 
 /// What one attempt to read brought.
