@@ -211,7 +211,7 @@ fn a_failed_attempt_may_be_followed_by_another() {
 fn a_connector_whose_factory_refuses_or_panics_closes_its_socket() {
     struct Refuses {
         panics: bool,
-        alive: Rc<()>,
+        _alive: Rc<()>,
     }
     impl Factory for Refuses {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
@@ -226,7 +226,7 @@ fn a_connector_whose_factory_refuses_or_panics_closes_its_socket() {
     let mut reactor = Reactor::new().unwrap();
     let alive = Rc::new(());
     for panics in [false, true] {
-        let factory = Refuses { panics, alive: Rc::clone(&alive) };
+        let factory = Refuses { panics, _alive: Rc::clone(&alive) };
         let id = reactor.connect_tcp(live, factory).unwrap();
         reactor.context().write(id, b"early");
         let (peer, _) = listener.accept().unwrap();

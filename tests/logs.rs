@@ -181,3 +181,22 @@ fn each_time_that_descriptors_run_out_is_logged_once() {
         assert_eq!(reactor.context().connections().count(), time, "the waiting client got in");
     }
 }
+
+#[test]
+fn a_stop_that_waits_and_one_that_cuts_off_say_for_how_many_and_how_much() {
+    capture();
+    let (script, mut reactor) = Script::new();
+    reactor.set_grace(Duration::from_secs(1));
+    reactor.listen_tcp("10.0.0.1:7000", || Blameworthy).unwrap();
+    let wires = [Wire::default(), Wire::default()];
+    script.accept(wires.iter().cloned().map(Ok));
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    reactor.context().write(wires[0].id(), &[0; 1234]);
+    reactor.context().stop();
+    reactor.run().unwrap();
+    let told = lines(Level::Info, "ropewalk::reactor");
+    let waits = |line: &String| line.contains("1 have 1234 bytes to send, and up to 1s");
+    assert!(told.iter().any(waits), "{told:?}");
+    let told = lines(Level::Warn, "ropewalk::reactor");
+    assert!(told.iter().any(|line| line.contains("cutting 1 off; 1234 bytes")), "{told:?}");
+}

@@ -100,3 +100,29 @@ pub(crate) enum Flow {
     /// It was told to pause writing, and not yet to resume.
     Paused,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_only_gathered_stays_below_every_limit_whenever_it_is_set() {
+        let mut limits = Limits::new(SlowReader::Pause);
+        assert_eq!(limits.gather, GATHER);
+        limits.set_marks(5000, 9000);
+        assert_eq!((limits.low_water, limits.gather), (5000, 5000));
+        limits.set_write_limit(4000);
+        assert_eq!((limits.most(), limits.gather), (4000, 4000));
+        limits.set_slow_reader(SlowReader::Disconnect(3000));
+        assert_eq!((limits.most(), limits.gather), (3000, 3000));
+        limits.set_slow_reader(SlowReader::Disconnect(6000));
+        assert_eq!((limits.most(), limits.gather), (4000, 4000), "the write limit holds as well");
+        limits.set_closely(true);
+        assert_eq!(limits.gather, 0);
+        limits.set_write_limit(WRITE_LIMIT);
+        assert_eq!(limits.gather, 0, "still closely");
+        limits.set_closely(false);
+        assert_eq!(limits.gather, 5000);
+        assert_eq!(Limits::new(SlowReader::Disconnect(10)).gather, 10);
+    }
+}

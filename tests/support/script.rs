@@ -95,6 +95,17 @@ impl Script {
         self.0.connects.borrow_mut().push_back(outcome);
     }
 
+    /// Tells the reactor that there is something to read.
+    pub(crate) fn tell_readable(&self, wire: &Wire) {
+        self.tell(wire.id(), Happening { readable: true, ..Happening::default() });
+    }
+
+    /// Tells the reactor that there is room, of so many bytes.
+    pub(crate) fn make_room(&self, wire: &Wire, bytes: usize) {
+        wire.set_room(bytes);
+        self.tell(wire.id(), Happening { writable: true, ..Happening::default() });
+    }
+
     pub(crate) fn tell(&self, id: Id, happening: Happening) {
         self.0.events.borrow_mut().push(Event::Ready(id, happening));
     }
@@ -115,6 +126,11 @@ impl Wire {
     /// Has this be there to be read; the reactor is not told.
     pub(crate) fn brings(&self, outcome: Result<&[u8], ErrorKind>) {
         self.0.reads.borrow_mut().push_back(outcome.map(<[u8]>::to_vec));
+    }
+
+    /// How many times it can still be read from without `WouldBlock`.
+    pub(crate) fn unread(&self) -> usize {
+        self.0.reads.borrow().len()
     }
 
     pub(crate) fn set_room(&self, bytes: usize) {
@@ -144,6 +160,10 @@ impl Wire {
     /// What was done to it: `registered`, `deregistered`, `shut down`, `reset`, `closed`.
     pub(crate) fn acts(&self) -> Vec<&'static str> {
         self.0.acts.borrow().clone()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.acts().contains(&"closed")
     }
 
     fn did(&self, what: &'static str) {
