@@ -198,6 +198,13 @@ impl Reactor {
     ///
     /// If the system's poll fails: all connections have been ended then, and their protocols told.
     pub fn run_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
+        if self.ending.is_none() && self.dispatcher.context.is_stopping() {
+            // Asked for since the last turn: as in `run`, nothing more is delivered then.
+            self.begin_run();
+            self.dispatcher.catch_up();
+            self.begin_to_end();
+            return Ok(true);
+        }
         let turned = match self.ending {
             Some(_) => self.end_on(limit),
             None => self.turn(limit).map(|()| true),
@@ -211,7 +218,7 @@ impl Reactor {
     }
 
     /// How long the next [`turn`](Self::turn) would wait if nothing came from outside: not at all if
-    /// work is left, else until the first timer is due; `None` if there is none. For programs that wait
+    /// work is left or a stop was asked for, else until the first timer is due; `None` if there is none. For programs that wait
     /// in a loop of their own.
     ///
     /// ```
@@ -346,7 +353,8 @@ impl Reactor {
     /// sending.
     fn patience_left(&mut self) -> Option<Duration> {
         let Some(Ending { deadline, looked: true }) = self.ending else {
-            return self.ending.as_ref().map(|_| Duration::ZERO);
+            let ends = self.ending.is_some() || self.dispatcher.context.is_stopping();
+            return ends.then_some(Duration::ZERO);
         };
         let now = self.context().now();
         deadline.map(|deadline| deadline.saturating_duration_since(now))

@@ -4,9 +4,11 @@
 mod script;
 mod support;
 
+use ropewalk::backend::Happening;
 use ropewalk::{Reactor, Transport};
 use script::{Script, Wire};
 use std::io::ErrorKind;
+use std::slice;
 use std::time::Duration;
 use support::*;
 
@@ -49,6 +51,25 @@ fn a_reactor_serves_again_after_its_turns_have_ended() {
         assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it does not end of itself");
         assert_eq!(log.lost(), round);
     }
+}
+
+#[test]
+fn a_stop_that_was_asked_for_before_the_first_turn_ends_the_run() {
+    let (script, mut reactor) = Script::new();
+    reactor.context().stop();
+    assert_eq!(reactor.timeout(), Some(Duration::ZERO));
+    while reactor.run_turn(None).unwrap() {}
+    assert!(!reactor.context().is_stopping());
+
+    let log = Log::default();
+    let wire = Wire::wide();
+    welcome(&script, &mut reactor, &log, slice::from_ref(&wire));
+    wire.brings(Ok(b"too late"));
+    script.tell(wire.id(), Happening { readable: true, ..Happening::default() });
+    reactor.context().stop();
+    while reactor.run_turn(None).unwrap() {}
+    assert_eq!(log.reasons(), ["Stopped"]);
+    assert_eq!(log.data(), b"", "nothing is delivered after the stop");
 }
 
 #[test]

@@ -126,7 +126,7 @@ impl Context {
             return Err(no_address(Action::Connect));
         };
         let what = first.to_string();
-        let (now, timers) = (self.now, &mut self.timers);
+        let (now, timers) = (self.world.now(), &mut self.timers);
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 socket: None,

@@ -172,7 +172,7 @@ pub(crate) enum Stop {
 
 impl Context {
     pub(crate) fn new(world: World, handle: Handle) -> Self {
-        let now = world.clock().now();
+        let now = world.now();
         Self {
             world,
             now,
@@ -193,7 +193,12 @@ impl Context {
     }
 
     /// The time at which this turn's events were fetched. All that happens in a turn happens at
-    /// this instant; delays count from it.
+    /// this instant: it stays the same while callbacks run, however long they take.
+    ///
+    /// Delays do not count from it, but from the call that takes them, which reads the clock
+    /// ([`call_later`](Self::call_later), [`reset`](Self::reset), [`close_within`](Self::close_within),
+    /// [`ConnectOptions::timeout`](crate::ConnectOptions::timeout)). What is to come at the same distance
+    /// from one event each time is scheduled by [`call_at`](Self::call_at).
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -209,7 +214,7 @@ impl Context {
 
     /// Reads the clock anew.
     pub(crate) fn refresh(&mut self) -> Instant {
-        self.now = self.world.clock().now();
+        self.now = self.world.now();
         self.now
     }
 

@@ -46,7 +46,8 @@ impl<F: FnOnce(&mut Context)> Call for F {
 
 /// # Time
 impl Context {
-    /// Calls `call` once, `delay` from [now](Self::now), never earlier.
+    /// Calls `call` once, after `delay`, never earlier. The delay counts from this call: the work that
+    /// the running callback has done before, a look-up of a name say, does not shorten it.
     ///
     /// Timers that are due at one instant are called in the order in which they were scheduled. One
     /// that a callback schedules is called in a later turn, even with a delay of zero. A delay too
@@ -78,7 +79,7 @@ impl Context {
         timer
     }
 
-    /// Calls `call` once, at `when`; in the next turn if that is past.
+    /// Calls `call` once, at `when`; in the next turn if that is past. It reads no clock.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -95,7 +96,11 @@ impl Context {
     /// ```
     #[doc(alias = "callAt")]
     pub fn call_at(&mut self, when: Instant, call: impl FnOnce(&mut Self) + 'static) -> TimerId {
-        self.call_later(when.saturating_duration_since(self.now), call)
+        let (now, call): (_, Box<dyn Call>) = (self.now, Box::new(call));
+        let (name, delay) = (call.name(), when.saturating_duration_since(now));
+        let timer = self.timers.schedule(now, delay, Job::Call(call));
+        trace!(target: TIMER, "{timer} {delay:?} after the turn's beginning: {name}");
+        timer
     }
 
     /// Cancels a call that has not been made. Whether there was one. What the call holds is dropped once
@@ -110,11 +115,11 @@ impl Context {
         was_active
     }
 
-    /// Puts a call that has not been made off, or brings it forward, to `delay` from
-    /// [now](Self::now), as though it had been scheduled only now. Whether there was one.
+    /// Puts a call that has not been made off, or brings it forward: it is made after `delay`, which
+    /// counts from this call of `reset`, as though it had been scheduled only now. Whether there was one.
     pub fn reset(&mut self, timer: TimerId, delay: Duration) -> bool {
         trace!(target: TIMER, "{timer} reset to {delay:?}");
-        self.timers.reset(timer, self.now, delay)
+        self.timers.reset(timer, self.world.now(), delay)
     }
 
     /// Whether the call is still to be made.
@@ -123,8 +128,9 @@ impl Context {
         self.timers.is_active(timer)
     }
 
+    /// Has a job done after `delay`. It reads the clock, since much time may have passed in this turn.
     pub(crate) fn schedule(&mut self, delay: Duration, job: Job) -> TimerId {
-        self.timers.schedule(self.now, delay, job)
+        self.timers.schedule(self.world.now(), delay, job)
     }
 
     pub(crate) fn timer_mark(&self) -> u64 {
@@ -142,7 +148,8 @@ impl Context {
         self.timers.pop()
     }
 
-    pub(crate) fn until_next_timer(&self, now: Instant) -> Option<Duration> {
-        self.timers.until_next(now)
+    /// How long until the first timer is due, from now on. It reads the clock if there is one.
+    pub(crate) fn until_next_timer(&self) -> Option<Duration> {
+        (self.timers.len() > 0).then(|| self.timers.until_next(self.world.now())).flatten()
     }
 }

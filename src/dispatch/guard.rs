@@ -99,11 +99,6 @@ impl Watch {
         (self.stretch, self.left) = (1, 1);
     }
 
-    /// The latest reading of the clock.
-    pub(super) fn last_look(&self) -> Instant {
-        self.last_look
-    }
-
     /// The longest that callbacks which were timed together have taken.
     pub(super) fn longest(&self) -> Duration {
         self.longest

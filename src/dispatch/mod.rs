@@ -70,7 +70,10 @@ impl Dispatcher {
         if self.context.is_busy() || self.calls.are_waiting() {
             return Some(Duration::ZERO);
         }
-        let next = self.context.until_next_timer(self.watch.last_look());
+        if limit == Some(Duration::ZERO) {
+            return limit;
+        }
+        let next = self.context.until_next_timer();
         match (limit, next) {
             (Some(limit), Some(next)) => Some(limit.min(next)),
             (limit, next) => limit.or(next),

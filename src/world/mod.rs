@@ -45,6 +45,7 @@ use socket2::SockRef;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::rc::Rc;
+use std::time::Instant;
 
 use backend::SocketBackend;
 pub(crate) use backend::{Backend, Multicast};
@@ -81,6 +82,14 @@ pub(crate) enum World {
 }
 
 impl World {
+    /// What time it is now.
+    pub(crate) fn now(&self) -> Instant {
+        match self {
+            Self::System(_) => Clock::System.now(),
+            Self::Other(backend) => backend.now(),
+        }
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         match self {
             Self::System(_) => Clock::System,

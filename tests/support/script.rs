@@ -15,13 +15,15 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// The world. Time passes only while a poll waits, and as long as it may.
+/// The world. Time passes only while a poll waits, as long as it may, and when a test says so.
 #[derive(Clone, Debug)]
 pub(crate) struct Script(Rc<Stage>);
 
 #[derive(Debug)]
 struct Stage {
     now: Cell<Instant>,
+    /// How many times the clock was read.
+    readings: Cell<usize>,
     /// What the next poll brings.
     events: RefCell<Vec<Event>>,
     /// With what the polls fail.
@@ -63,6 +65,7 @@ impl Script {
     pub(crate) fn new() -> (Self, Reactor) {
         let script = Self(Rc::new(Stage {
             now: Cell::new(Instant::now()),
+            readings: Cell::default(),
             events: RefCell::default(),
             poll_fails: Cell::default(),
             waits: RefCell::default(),
@@ -76,6 +79,21 @@ impl Script {
 
     pub(crate) fn set_poll_failure(&self, kind: Option<ErrorKind>) {
         self.0.poll_fails.set(kind);
+    }
+
+    /// Time passes, as while a callback works.
+    pub(crate) fn pass(&self, time: Duration) {
+        self.0.now.set(self.0.now.get() + time);
+    }
+
+    /// What time it is.
+    pub(crate) fn time(&self) -> Instant {
+        self.0.now.get()
+    }
+
+    /// How many times the reactor has read the clock.
+    pub(crate) fn readings(&self) -> usize {
+        self.0.readings.get()
     }
 
     /// How long the last poll was allowed to wait.
@@ -181,6 +199,7 @@ fn address() -> Address {
 
 impl Backend for Script {
     fn now(&self) -> Instant {
+        self.0.readings.set(self.0.readings.get() + 1);
         self.0.now.get()
     }
 
