@@ -81,6 +81,12 @@ impl Backend for NodeWorld {
         net.note(self.node, id, What::Called(who, callback));
     }
 
+    fn panicked(&self, id: Option<Id>, who: &'static str, callback: &'static str, message: &str) {
+        let net = &mut *self.net.borrow_mut();
+        net.note(self.node, id, What::Panics(who, callback, message));
+        net.panics.note(&net.hosts[self.node.index()].name, who, callback, message);
+    }
+
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let net = self.net.borrow();
         if net.host(self.node).weather.no_names {

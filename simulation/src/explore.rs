@@ -79,7 +79,8 @@ impl Exploration {
     ///
     /// # Panics
     ///
-    /// If it fails from one of the seeds: with an error, or by a panic.
+    /// If it fails from one of the seeds: with an error, or by a panic, also one of a
+    /// [callback](World#a-panic-fails-the-run).
     pub fn run(
         &self,
         nodes: u32,
@@ -155,7 +156,13 @@ fn attempt(
     length: Duration,
     play: &impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
 ) -> Result<(), String> {
-    let played = panic::catch_unwind(AssertUnwindSafe(|| play(world, plan, length)));
+    let played = panic::catch_unwind(AssertUnwindSafe(|| {
+        let outcome = play(world, plan, length);
+        // Callbacks come yet, as connections are lost.
+        world.close();
+        world.pass_panic_on();
+        outcome
+    }));
     played.unwrap_or_else(|payload| Err(format!("a panic: {}", message(&*payload))))
 }
 

@@ -35,6 +35,7 @@
 //! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs`, `error.rs` |
 //! | `fault.rs` | what can go wrong, and plans of it |
 //! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
+//! | `panics.rs` | panics of callbacks, which fail the run |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
 //! | `random.rs` | chance, from a seed |
 //! | `kit/` | the testing kit: `lab.rs` (a world in which nothing takes time), `held.rs` (the test's end), `watched.rs` (what the protocols are told), `connection.rs`, `server.rs`, `pair.rs`, `split.rs` |
@@ -46,6 +47,7 @@ mod fault;
 pub mod kit;
 mod net;
 mod node;
+mod panics;
 mod random;
 mod shrink;
 mod trace;

@@ -55,6 +55,8 @@ pub enum What<'a> {
     Loses(&'static str),
     /// Listening began.
     Listens(&'a Address),
+    /// A user's code panicked: the type's or function's name, the callback's, or `drop`, and the message.
+    Panics(&'static str, &'static str, &'a str),
     /// A read brought so many bytes; zero are the end.
     Reads(usize),
     /// A datagram of so many bytes was received, from this sender.
@@ -94,6 +96,9 @@ impl fmt::Display for What<'_> {
             Self::FaultEnds(fault) => write!(f, "ends: {fault}"),
             Self::Listens(address) => write!(f, "listens on {address}"),
             Self::Loses(why) => write!(f, "a datagram is lost: {why}"),
+            Self::Panics(who, callback, message) => {
+                write!(f, "PANICS in {callback} of {}: {message}", short(who))
+            }
             Self::Reads(0) => f.write_str("reads the end"),
             Self::Reads(count) => write!(f, "reads {count}"),
             Self::Receives(count, from) => write!(f, "receives {count} from {from}"),

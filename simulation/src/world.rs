@@ -69,6 +69,14 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 ///
 /// A node works for itself: while it does, its time goes on ([`Costs`]), and what comes meanwhile waits.
 ///
+/// # A panic fails the run
+///
+/// A reactor catches the panics of callbacks, so that each costs no more than its connection. Here it does
+/// the same, and then the panic goes on, out of the method of `World` that was running, with the node,
+/// the callback and the message. So a protocol may hold assertions. That holds for timers, calls from other
+/// threads, drops, nodes that have stopped or crashed, and for what happens when the world is dropped.
+/// Panics that are meant to be have to be [allowed](Self::allow_panics).
+///
 /// # What is like the system, and what is not
 ///
 /// Sockets behave as Linux's do as far as a program can tell: buffers and windows, the ends of either
@@ -256,6 +264,7 @@ impl World {
         self.net.borrow_mut().spent = 0;
         self.net.borrow_mut().crash(node);
         reactor.abandon();
+        self.pass_panic_on();
     }
 
     /// Nothing gets from one of `from` to one of `to` any more, until [`heal`](Self::heal). To part them
@@ -314,7 +323,18 @@ impl World {
     }
 
     /// One thing happens. Whether there was anything.
+    ///
+    /// # Panics
+    ///
+    /// If a callback does: see [above](Self#a-panic-fails-the-run).
     pub fn step(&mut self) -> bool {
+        let happened = self.step_quietly();
+        self.pass_panic_on();
+        happened
+    }
+
+    /// [`step`](Self::step), with a panic left to be [taken](Self::take_panic).
+    pub(crate) fn step_quietly(&mut self) -> bool {
         let next = self.net.borrow_mut().agenda.pop();
         let Some((at, what)) = next else {
             return false;
@@ -441,10 +461,9 @@ impl World {
         self.net.borrow().connections()
     }
 
-    /// How many callbacks have panicked, of all nodes that are up.
-    pub(crate) fn panics(&mut self) -> u64 {
-        let reactors = self.nodes.iter_mut().filter_map(|node| node.reactor.as_mut());
-        reactors.map(|reactor| reactor.context().statistics().panics).sum()
+    /// Takes a node's reactor away.
+    pub(crate) fn take_reactor(&mut self, node: NodeId) -> Option<Reactor> {
+        self.nodes[node.index()].reactor.take()
     }
 
     pub(crate) fn net(&self) -> &Shared {
@@ -459,15 +478,6 @@ impl fmt::Debug for World {
             .field("now", &self.now())
             .field("trace", &self.trace())
             .finish_non_exhaustive()
-    }
-}
-
-/// Reactors are dropped while the network is still there.
-impl Drop for World {
-    fn drop(&mut self) {
-        for node in &mut self.nodes {
-            drop(node.reactor.take());
-        }
     }
 }
 

@@ -100,6 +100,7 @@ impl Factory for Unwilling {
 #[test]
 fn a_factory_that_refuses_or_panics_costs_the_one_connection() {
     let mut world = World::new(1);
+    world.allow_panics(|message| message == "on purpose");
     let server = Cast::echo();
     let theirs = server.clone();
     let node = world.add_node("server", move |reactor| {

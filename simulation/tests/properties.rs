@@ -105,6 +105,7 @@ fn play(world: &mut World, plan: &Plan, length: Duration) -> Result<(), String> 
     let books = Books::new(plan.iter().map(|planned| planned.fault.kind).collect());
     let post = Post::default();
     let seed = world.seed();
+    world.allow_panics(|message| message == "on purpose");
     let nodes: Vec<NodeId> = (0..NODES)
         .map(|node| {
             let (books, post) = (books.clone(), post.clone());

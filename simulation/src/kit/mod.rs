@@ -35,8 +35,8 @@
 //! into the test, with what it says, from the call of the kit in which it happened. So a protocol may
 //! hold assertions. One who wants to see what else becomes of a panic catches it
 //! ([`std::panic::catch_unwind`]) and goes on: [`reason`](TestConnection::reason) is
-//! [`Panicked`](ropewalk::Reason::Panicked) then. A panic while what is under test is dropped, at the end of
-//! the test, is logged only.
+//! [`Panicked`](ropewalk::Reason::Panicked) then. A panic of a timer, of a call, or of a drop fails the test as
+//! well, also after the reactor has stopped, and at the end of the test, when what is under test is dropped.
 //!
 //! So does one who never comes to rest, as by a timer of no time that sets itself anew: when 100,000 things
 //! have happened without the clock having moved, the kit panics.

@@ -10,6 +10,7 @@ mod travel;
 
 use crate::agenda::{Agenda, Happens, Time};
 use crate::node::{Host, NodeId, Told};
+use crate::panics::Panics;
 use crate::trace::{Trace, What};
 use crate::weather::{Costs, Link};
 use connection::Connection;
@@ -55,6 +56,7 @@ pub(crate) struct Net {
     pub(crate) spent: Time,
     pub(crate) agenda: Agenda,
     pub(crate) trace: Trace,
+    pub(crate) panics: Panics,
     /// What it costs to work: everybody, unless set otherwise, and the node whose turn it is.
     pub(crate) usual_costs: Costs,
     pub(crate) costs: Costs,
@@ -85,6 +87,7 @@ impl Net {
             spent: 0,
             agenda: Agenda::default(),
             trace: Trace::new(),
+            panics: Panics::default(),
             usual_costs: Costs::default(),
             costs: Costs::default(),
             hosts: Vec::new(),

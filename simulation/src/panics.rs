@@ -1,0 +1,85 @@
+//! Panics of callbacks: the reactor catches them, and the world fails of them.
+
+use crate::node::NodeId;
+use crate::world::World;
+use std::fmt;
+use std::thread;
+
+/// Which panics there were.
+#[derive(Default)]
+pub(crate) struct Panics {
+    /// Whether a message is of one that is meant to be.
+    allowed: Option<Box<dyn Fn(&str) -> bool>>,
+    /// The first of the others that has not been passed on.
+    first: Option<String>,
+}
+
+impl Panics {
+    /// A callback, or a drop of something that a user gave, has panicked.
+    pub(crate) fn note(&mut self, node: &str, who: &str, callback: &str, message: &str) {
+        let allowed = self.allowed.as_ref().is_some_and(|allows| allows(message));
+        if !allowed && self.first.is_none() {
+            let text = format!("node {node}: panic in {callback} of {who}: {message}");
+            self.first = Some(text);
+        }
+    }
+}
+
+impl fmt::Debug for Panics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Panics").field("first", &self.first).finish_non_exhaustive()
+    }
+}
+
+/// # Panics of callbacks
+impl World {
+    /// Allows panics of callbacks with a message that `allowed` accepts: the run goes on after them, as a
+    /// reactor does. All other panics fail the run: see [above](World#a-panic-fails-the-run).
+    ///
+    /// ```
+    /// use ropewalk_simulation::World;
+    /// use std::time::Duration;
+    ///
+    /// let mut world = World::new(1);
+    /// world.allow_panics(|message| message == "on purpose");
+    /// world.add_node("careless", |reactor| {
+    ///     reactor.context().call_later(Duration::ZERO, |_| panic!("on purpose"));
+    ///     Ok(())
+    /// });
+    /// world.run_for(Duration::from_secs(1));
+    /// ```
+    pub fn allow_panics(&mut self, allowed: impl Fn(&str) -> bool + 'static) {
+        self.net().borrow_mut().panics.allowed = Some(Box::new(allowed));
+    }
+
+    /// The first panic that was not allowed, told once.
+    pub(crate) fn take_panic(&mut self) -> Option<String> {
+        self.net().borrow_mut().panics.first.take()
+    }
+
+    /// Passes a panic on that a reactor has caught.
+    #[track_caller]
+    pub(crate) fn pass_panic_on(&mut self) {
+        if !thread::panicking()
+            && let Some(message) = self.take_panic()
+        {
+            panic!("{message}");
+        }
+    }
+
+    /// Drops the reactors of all nodes, whose protocols lose their connections then.
+    pub(crate) fn close(&mut self) {
+        let nodes: Vec<NodeId> = self.nodes().collect();
+        for node in nodes {
+            drop(self.take_reactor(node));
+        }
+    }
+}
+
+/// Reactors are dropped while the network is still there. A callback that panics then fails the run.
+impl Drop for World {
+    fn drop(&mut self) {
+        self.close();
+        self.pass_panic_on();
+    }
+}
