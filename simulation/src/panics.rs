@@ -5,12 +5,14 @@ use crate::world::World;
 use std::fmt;
 use std::thread;
 
+/// Whether a message is of a panic that is meant to be.
+type Allows = Box<dyn Fn(&str) -> bool>;
+
 /// Which panics there were.
 #[derive(Default)]
 pub(crate) struct Panics {
-    /// Whether a message is of one that is meant to be.
-    allowed: Option<Box<dyn Fn(&str) -> bool>>,
-    /// The first of the others that has not been passed on.
+    allowed: Option<Allows>,
+    /// The first of those that are not allowed and have not been passed on.
     first: Option<String>,
 }
 

@@ -80,7 +80,7 @@ pub(crate) use timers::{Call, Job};
 /// [cancelled](Self::cancel), or the factory of a listener that could not be opened, is dropped once the
 /// running callback has returned; between two turns, in the next turn. Only what has to be converted is
 /// used within the call, before anything else is done: an address, an iterator of descriptors, the
-/// descriptor of a [`Watcher`](crate::Watcher).
+/// descriptor of a `Watcher`.
 ///
 /// # Where to get one
 ///
