@@ -142,8 +142,9 @@ impl Chatter {
             return answer(lines, format_args!("you are in {other} already"));
         }
         let Seat { name, room } = seat;
-        let (id, text) = (lines.id(), format_args!("* {name} left for {other}"));
-        self.chat.hall.borrow_mut().leave(lines.context(), &room, id, text);
+        let (id, mut hall) = (lines.id(), self.chat.hall.borrow_mut());
+        hall.leave(lines.context(), &room, id, format_args!("* {name} left for {other}"));
+        drop(hall);
         self.enter(lines, name, other);
     }
 
@@ -155,8 +156,8 @@ impl Chatter {
             "" => answer(lines, format_args!("you are alone in {room}")),
             people => answer(lines, format_args!("you are in {room} with {people}")),
         }
-        let (person, text) = ((lines.id(), &name), format_args!("* {name} joined {room}"));
-        hall.enter(lines.context(), &room, person, text);
+        let person = (lines.id(), &name);
+        hall.enter(lines.context(), &room, person, format_args!("* {name} joined {room}"));
         self.seat = Some(Seat { name, room });
     }
 
@@ -170,8 +171,9 @@ impl Chatter {
             hall.release(&old);
         }
         info!(target: LOG, "{} {old} is now {new}", lines.id());
-        let (person, text) = ((lines.id(), &new), format_args!("* {old} is now known as {new}"));
-        hall.rename(lines.context(), &room, person, text);
+        let person = (lines.id(), &new);
+        let context = lines.context();
+        hall.rename(context, &room, person, format_args!("* {old} is now known as {new}"));
         self.seat = Some(Seat { name: new, room });
     }
 
