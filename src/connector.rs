@@ -29,6 +29,8 @@ pub(crate) struct Connector {
     /// Whether the connection takes descriptors.
     pub(crate) takes_descriptors: bool,
     /// How long to wait for room in the queue of a listener that was full.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    // Only listeners on Unix sockets have such a queue.
     pub(crate) patience: Duration,
     /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,

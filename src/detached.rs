@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::statistics::ConnectionCounts;
+#[cfg(unix)]
 use crate::stream::Stream;
 #[cfg(unix)]
 use crate::world::OwnedFd;

@@ -24,6 +24,7 @@ pub(crate) enum Source {
     /// A socket that sends and receives datagrams.
     Datagram(Box<Datagram>),
     /// A connection that was let go; its protocol has yet to be told.
+    #[cfg_attr(not(unix), allow(dead_code))]
     Departed(Box<Departed>),
     /// Its socket is closed already; the slot is kept until its owner has been dropped.
     Gone,

@@ -128,6 +128,7 @@ pub(crate) enum Notice {
     /// Something has happened to a datagram socket: tell its protocol.
     Datagram(Id),
     /// A connection was let go: tell its protocol, then free its slot.
+    #[cfg_attr(not(unix), allow(dead_code))]
     Departed(Id),
     /// There is something to be dropped.
     Discard,
@@ -136,6 +137,7 @@ pub(crate) enum Notice {
     /// A listener was closed: drop its factory, then free its slot.
     Free(Id),
     /// A connection was adopted: seat its protocol, and tell it.
+    #[cfg_attr(not(unix), allow(dead_code))]
     Introduce(Id, Box<dyn Protocol>),
     /// A connection has ended: tell its protocol, then free its slot.
     Lost(Id),

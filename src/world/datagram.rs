@@ -16,7 +16,7 @@ use crate::world::{
 use log::debug;
 use mio::Interest;
 #[cfg(unix)]
-use rustix::net::{self, RecvFlags, SendFlags};
+use rustix::net::{self, SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -301,7 +301,7 @@ fn receive_inet(
     buffer: &mut [u8],
     most: usize,
 ) -> io::Result<Arrived> {
-    let (_, length, sender) = net::recvfrom(socket, &mut buffer[..most], RecvFlags::TRUNC)?;
+    let (_, length, sender) = net::recvfrom(socket, &mut buffer[..most], net::RecvFlags::TRUNC)?;
     let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
     let sender = sender.ok_or_else(|| io::Error::other("a datagram without a sender"))?;
     Ok(arrived(length, most, sender.into()))

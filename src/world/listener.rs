@@ -13,9 +13,9 @@ use crate::world::backend::ListenerBackend;
 use crate::world::options::{set_option, set_options};
 #[cfg(unix)]
 use crate::world::socket_file::{self, SocketFile};
+use crate::world::{Borrowed, StreamSocket, Watchable, Watched};
 #[cfg(unix)]
-use crate::world::unix;
-use crate::world::{Borrowed, StreamSocket, Watchable, Watched, not_here};
+use crate::world::{not_here, unix};
 use mio::Interest;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
