@@ -4,7 +4,9 @@ mod support;
 
 use ropewalk::{Factory, Id, Protocol, Reactor};
 use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
+use std::cell::RefCell;
 use std::net::Shutdown;
+use std::rc::Rc;
 use support::recorder::{Heard, Record, Recorder, lines_of};
 use support::{Client, listening, turn_until, with_transport};
 
@@ -36,6 +38,43 @@ fn settle(reactor: &mut Reactor) {
     for _ in 0..5 {
         reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
     }
+}
+
+#[test]
+fn the_end_of_the_peer_is_noticed_while_reading_is_paused() {
+    #[derive(Clone, Default)]
+    struct Paused(Rc<RefCell<Vec<String>>>);
+
+    impl LineHandler for Paused {
+        type Line = str;
+
+        fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
+            self.0.borrow_mut().push(line.to_owned());
+            if line == "one" {
+                lines.pause();
+            }
+        }
+
+        fn eof_noticed(&mut self, lines: &mut LineTransport<'_>) {
+            self.0.borrow_mut().push("the end is noticed".to_owned());
+            lines.resume();
+        }
+
+        fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &str) {
+            self.0.borrow_mut().push(format!("the end, after {unfinished:?}"));
+            lines.close();
+        }
+    }
+
+    let handler = Paused::default();
+    let theirs = handler.clone();
+    let (mut reactor, address) = listening(move || LineReceiver::new(theirs.clone()));
+    let mut client = Client::connect(&address);
+    assert_eq!(client.send_some(b"one\ntwo\nthr"), 11);
+    client.stream().shutdown(Shutdown::Write).unwrap();
+    let heard = handler.0;
+    turn_until(&mut reactor, || heard.borrow().len() == 4);
+    assert_eq!(*heard.borrow(), ["one", "the end is noticed", "two", "the end, after \"thr\""]);
 }
 
 #[test]

@@ -35,10 +35,11 @@
 //! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs`, `error.rs` |
 //! | `fault.rs` | what can go wrong, and plans of it |
 //! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
+//! | `outage.rs` | nodes that crash, or are killed |
 //! | `panics.rs` | panics of callbacks, which fail the run |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
 //! | `random.rs` | chance, from a seed |
-//! | `kit/` | the testing kit: `lab.rs` (a world in which nothing takes time), `held.rs` (the test's end), `watched.rs` (what the protocols are told), `connection.rs`, `server.rs`, `pair.rs`, `split.rs` |
+//! | `kit/` | the testing kit: `lab.rs` (a world in which nothing takes time), `held.rs` (the test's end), `watched.rs` (what the protocols are told), `connection.rs`, `server.rs`, `reconnecting.rs`, `pair.rs`, `split.rs` |
 
 mod agenda;
 mod backend;
@@ -47,6 +48,7 @@ mod fault;
 pub mod kit;
 mod net;
 mod node;
+mod outage;
 mod panics;
 mod random;
 mod shrink;

@@ -51,6 +51,8 @@ pub enum What<'a> {
     Fault(&'a str),
     /// A fault ended.
     FaultEnds(&'a str),
+    /// The node's process was killed.
+    Killed,
     /// A datagram was lost, and why.
     Loses(&'static str),
     /// Listening began.
@@ -94,6 +96,7 @@ impl fmt::Display for What<'_> {
             Self::Crashes => f.write_str("CRASHES"),
             Self::Fault(fault) => write!(f, "FAULT {fault}"),
             Self::FaultEnds(fault) => write!(f, "ends: {fault}"),
+            Self::Killed => f.write_str("IS KILLED"),
             Self::Listens(address) => write!(f, "listens on {address}"),
             Self::Loses(why) => write!(f, "a datagram is lost: {why}"),
             Self::Panics(who, callback, message) => {

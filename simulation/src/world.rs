@@ -65,7 +65,7 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 ///
 /// It has a name, which is also what the others find it by, an IPv4 and an IPv6 address, and a program: a
 /// function that is given a new reactor when the node starts, and again whenever it starts anew after a
-/// [crash](Self::crash). What is to survive a crash has to lie outside of it, as on a disk.
+/// [crash](Self::crash), as of the power, or after it was [killed](Self::kill). What is to survive a crash has to lie outside of it, as on a disk.
 ///
 /// A node works for itself: while it does, its time goes on ([`Costs`]), and what comes meanwhile waits.
 ///
@@ -253,18 +253,6 @@ impl World {
                 net.agenda.enter(at, Happens::Start(node.0));
             }
         }
-    }
-
-    /// A node crashes: what it had in memory is lost, its protocols are told nothing, and nobody else
-    /// hears of it. [`start`](Self::start) has it begin anew.
-    pub fn crash(&mut self, node: NodeId) {
-        let Some(reactor) = self.nodes[node.index()].reactor.take() else {
-            return;
-        };
-        self.net.borrow_mut().spent = 0;
-        self.net.borrow_mut().crash(node);
-        reactor.abandon();
-        self.pass_panic_on();
     }
 
     /// Nothing gets from one of `from` to one of `to` any more, until [`heal`](Self::heal). To part them

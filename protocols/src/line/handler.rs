@@ -75,6 +75,11 @@ pub trait LineHandler: 'static {
         lines.close();
     }
 
+    /// The peer has ended its side while reading is paused: see
+    /// [`Protocol::eof_noticed`](ropewalk::Protocol::eof_noticed). Lines that came before are still to be
+    /// delivered, and then [`eof_received`](Self::eof_received) comes, once reading is resumed.
+    fn eof_noticed(&mut self, lines: &mut LineTransport<'_>) {}
+
     /// The peer reads more slowly than you write: see
     /// [`Protocol::pause_writing`](ropewalk::Protocol::pause_writing).
     #[doc(alias = "pauseProducing")]

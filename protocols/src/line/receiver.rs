@@ -162,6 +162,12 @@ impl<H: LineHandler> Protocol for LineReceiver<H> {
         handler.eof_received(&mut lines, &H::Line::from_bytes(unfinished));
     }
 
+    fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
+        let (handler, mut lines) = self.lines(transport);
+        handler.eof_noticed(&mut lines);
+        self.forget_if_closing(transport);
+    }
+
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
         let (handler, mut lines) = self.lines(transport);
         handler.pause_writing(&mut lines);

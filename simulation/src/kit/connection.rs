@@ -3,6 +3,7 @@
 use crate::kit::TestServer;
 use crate::kit::held::Held;
 use crate::kit::lab::Lab;
+use crate::kit::reconnecting::BACKLOG;
 use crate::kit::watched::{Seen, WatchedFactory, copy_of};
 use crate::net::SimulatedListener;
 use crate::{NodeId, World};
@@ -10,6 +11,7 @@ use ropewalk::{Address, Context, Factory, Id, Reason, ToAddress};
 use std::cell::{RefCell, RefMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 /// Where a client connects to if it does not matter: an address for documentation (RFC 5737).
@@ -57,8 +59,8 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 #[doc(alias = "EmbeddedChannel")]
 #[doc(alias = "Clock")]
 pub struct TestConnection {
-    lab: Rc<RefCell<Lab>>,
-    node: NodeId,
+    pub(super) lab: Rc<RefCell<Lab>>,
+    pub(super) node: NodeId,
     /// Which of the lab's ends is the test's.
     end: usize,
     seen: Rc<RefCell<Seen>>,
@@ -118,12 +120,13 @@ impl TestConnection {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let any = Address::from(SocketAddr::new(any, address.port()));
-        let listener = SimulatedListener::listen(lab.world.net(), host, &any, 1, false);
+        let listener = SimulatedListener::listen(lab.world.net(), host, &any, BACKLOG, false);
         let listener = listener.expect("a world that was just made has the port free");
         let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
         let begun = lab.call(node, |context| context.connect_tcp(address, factory).map(drop));
         begun.expect("an address in digits can be tried");
         let end = lab.hold(listener.accept_held().expect("it has knocked"));
+        lab.listener = Some((host, any, listener));
         lab.settle();
         let seen = built.borrow().last().cloned().expect("the factory is asked");
         Self::of(Rc::new(RefCell::new(lab)), node, end, seen)
@@ -338,10 +341,20 @@ impl TestConnection {
     }
 }
 
-/// The peer is gone.
+/// The peer's program [closes](TestConnection::hang_up) the connection, and what follows from that is done.
+///
+/// # Panics
+///
+/// If a callback does: see the [module](crate::kit).
 impl Drop for TestConnection {
     fn drop(&mut self) {
-        self.held().close(false);
+        // It is lent out where a closure that is given the world drops a connection.
+        if let Ok(mut lab) = self.lab.try_borrow_mut() {
+            lab.ends[self.end].close(false);
+            if !thread::panicking() && !lab.is_restless {
+                lab.settle();
+            }
+        }
     }
 }
 

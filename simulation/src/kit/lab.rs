@@ -3,9 +3,9 @@
 use crate::agenda::Time;
 use crate::kit::held::Held;
 use crate::kit::watched::Panic;
-use crate::net::{SimulatedStream, nanos};
+use crate::net::{SimulatedListener, SimulatedStream, nanos};
 use crate::{Costs, Link, NodeId, World};
-use ropewalk::Context;
+use ropewalk::{Address, Context};
 use std::panic::resume_unwind;
 use std::time::Duration;
 
@@ -18,6 +18,12 @@ pub(super) struct Lab {
     pub(super) world: World,
     /// The ends that the test holds.
     pub(super) ends: Vec<Held>,
+    /// Where a client that is under test can connect again: the node, the address, and who listens.
+    pub(super) listener: Option<(NodeId, Address, SimulatedListener)>,
+    /// Where it cannot at the moment.
+    pub(super) refused: Option<(NodeId, Address)>,
+    /// It has not come to rest once, and never will.
+    pub(super) is_restless: bool,
     /// What a callback that is watched has panicked with.
     pub(super) panic: Panic,
 }
@@ -25,7 +31,15 @@ pub(super) struct Lab {
 impl Lab {
     pub(super) fn new() -> Self {
         let world = World::new(0).link(Link::INSTANT).costs(Costs::NONE);
-        Self { world, ends: Vec::new(), panic: Panic::default() }
+        let (listener, refused) = (None, None);
+        Self {
+            world,
+            ends: Vec::new(),
+            listener,
+            refused,
+            is_restless: false,
+            panic: Panic::default(),
+        }
     }
 
     /// The test holds one more end. Its number.
@@ -41,6 +55,7 @@ impl Lab {
         self.ends.iter_mut().for_each(Held::pump);
         while self.is_due(now) {
             while self.is_due(now) {
+                self.is_restless |= left == 0;
                 assert!(left > 0, "it never comes to rest, and the clock stands still meanwhile");
                 left -= 1;
                 self.world.step_quietly();

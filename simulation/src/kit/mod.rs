@@ -18,7 +18,8 @@
 //! | You want to | see |
 //! |---|---|
 //! | play the peer of one protocol: say things, hear what it says, reset, read no more | [`TestConnection`] |
-//! | let time pass | [`TestConnection::advance`], [`TestPair::advance`] |
+//! | let time pass | [`TestConnection::advance`], [`TestServer::advance`], [`TestPair::advance`] |
+//! | have a client connect again, or refuse it | [`TestConnection::accept`], [`TestConnection::stop_listening`] |
 //! | have several clients of one factory, as of a chat | [`TestServer`] |
 //! | let a client and a server talk, and read what they said | [`TestPair`] |
 //! | know that it does not matter in which pieces the input comes | [`assert_same_for_every_split`], [`Split`] |
@@ -45,6 +46,7 @@ mod connection;
 mod held;
 mod lab;
 mod pair;
+mod reconnecting;
 mod server;
 mod split;
 mod watched;

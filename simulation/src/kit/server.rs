@@ -1,14 +1,15 @@
 //! A factory under test, and its clients.
 
-use crate::NodeId;
 use crate::kit::TestConnection;
 use crate::kit::lab::Lab;
 use crate::kit::watched::{Built, WatchedFactory};
 use crate::net::SimulatedStream;
-use ropewalk::{Address, Factory, ToAddress};
+use crate::{NodeId, World};
+use ropewalk::{Address, Context, Factory, ToAddress};
 use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Where the factory listens: on a port that examples use.
 const PORT: u16 = 7000;
@@ -51,6 +52,59 @@ impl TestServer {
         let listens = lab.call(node, |context| context.listen_tcp(("::", PORT), factory));
         listens.expect("a world that was just made has the port free");
         Self { lab: Rc::new(RefCell::new(lab)), node, built, clients: 0 }
+    }
+
+    /// Lets time pass: what is due meanwhile happens at its moment. The clients need not do it, and do not
+    /// do it twice: all of a server live in one world.
+    ///
+    /// # Panics
+    ///
+    /// If a callback does: see the [module](crate::kit).
+    pub fn advance(&mut self, span: Duration) {
+        self.lab.borrow_mut().advance(span);
+    }
+
+    /// Lets everything be done that is to be done now. It only needs to be asked for after something that
+    /// did not go through the kit: a [`Handle`](ropewalk::Handle)'s call, say.
+    ///
+    /// # Panics
+    ///
+    /// If a callback does: see the [module](crate::kit).
+    pub fn settle(&mut self) {
+        self.lab.borrow_mut().settle();
+    }
+
+    /// Asks something of the server's reactor, or has it do something.
+    ///
+    /// ```
+    /// use ropewalk_protocols::Echo;
+    /// use ropewalk_simulation::kit::TestServer;
+    ///
+    /// let mut server = TestServer::new(|| Echo);
+    /// let clients = [server.connect(), server.connect()];
+    /// assert_eq!(server.call(|context| context.connections().count()), 2);
+    /// drop(clients);
+    /// assert_eq!(server.call(|context| context.connections().count()), 0);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the reactor has been [stopped](Context::stop); or if a callback panics.
+    pub fn call<R>(&mut self, call: impl FnOnce(&mut Context) -> R) -> R {
+        self.lab.borrow_mut().call(self.node, call)
+    }
+
+    /// The world in which the server is, for what else a test may want: see
+    /// [`TestConnection::with_world`]. Its node 0 is the server, node 1 is that of the clients.
+    ///
+    /// # Panics
+    ///
+    /// If a callback does: see the [module](crate::kit).
+    pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
+        let mut lab = self.lab.borrow_mut();
+        let result = call(&mut lab.world);
+        lab.settle();
+        result
     }
 
     /// One more client connects.

@@ -4,7 +4,7 @@ use crate::net::connection::{BUFFER, Stage};
 use crate::net::error::system;
 use crate::net::{Shared, SimulatedListener, SimulatedStream};
 use crate::node::NodeId;
-use ropewalk::Address;
+use ropewalk::{Address, Id};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
@@ -26,6 +26,12 @@ impl SimulatedStream {
         }
         drop(this);
         Ok(Self::new(net.clone(), key, 0))
+    }
+
+    /// The name of the connection in the reactor that has the other end.
+    pub(crate) fn peer_id(&self) -> Option<Id> {
+        let side = usize::from(1 - self.side);
+        self.net.borrow_mut().connection(self.key)?.ends[side].id
     }
 
     /// Has the buffers towards this end hold nothing, so that nothing leaves the other one any more; or
