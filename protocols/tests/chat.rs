@@ -4,6 +4,7 @@ mod support;
 
 use ropewalk::{Address, Reactor};
 use ropewalk_protocols::chat::Chat;
+use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 use support::{Client, listening, turn_until};
@@ -410,6 +411,41 @@ fn a_crowd_is_listed_up_to_fifty_and_counted() {
     house.says(last, "/who");
     house.until(last, "* in lobby: g0, g1, g2");
     house.until(last, ", g49 and 2 more\n");
+}
+
+#[test]
+fn departures_of_one_turn_are_announced_in_bounded_space() {
+    let mut house = House::new(Chat::new());
+    let mut alice = house.guest("alice");
+    let alices = house.reactor.context().connections().next().unwrap();
+    let _crowd: Vec<Client> = (0..60).map(|number| house.guest(&format!("g{number}"))).collect();
+    house.caught_up(&mut alice);
+    let context = house.reactor.context();
+    let ids: Vec<_> = context.connections().filter(|id| *id != alices).collect();
+    ids.into_iter().for_each(|id| context.abort(id));
+    house.until(&mut alice, "* 10 more left\n");
+    let text = house.caught_up(&mut alice);
+    assert_eq!(text.matches(" left\n").count(), 51, "{text}");
+    assert_eq!(text.matches("* g").count(), 50, "{text}");
+}
+
+#[test]
+fn an_announcement_precedes_what_comes_after_it_and_misses_who_came_later() {
+    let mut house = House::new(Chat::new());
+    let mut alice = house.guest("alice");
+    let mut bob = house.guest("bob");
+    house.caught_up(&mut alice);
+    // Bob leaves and carol comes, both heard before anything is sent.
+    let mut carol = house.stranger();
+    bob.stream().write_all(b"/quit\n").unwrap();
+    carol.stream().write_all(b"carol\n/msg alice hello\n/who\nhi\n").unwrap();
+    house.until(&mut alice, "<carol> hi\n");
+    house.until(&mut carol, "* in lobby: ");
+    let heard = house.caught_up(&mut alice);
+    let place = |text: &str| heard.find(text).unwrap_or_else(|| panic!("{text:?} in {heard:?}"));
+    assert!(place("* carol joined lobby\n") < place("[carol] hello\n"), "{heard}");
+    assert!(place("* bob left\n") < place("<carol> hi\n"), "{heard}");
+    assert!(!house.caught_up(&mut carol).contains("carol joined"));
 }
 
 #[test]

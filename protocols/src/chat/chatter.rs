@@ -109,6 +109,8 @@ impl Chatter {
 
     fn heed(&mut self, lines: &mut LineTransport<'_>, seat: Seat, line: &str) {
         let Seat { name, room } = &seat;
+        let id = lines.id();
+        self.chat.hall.borrow_mut().catch_up(lines.context(), id);
         match Command::parse(line) {
             Command::Say(text) => {
                 self.say(lines, room, format_args!("<{name}> {}", Harmless(text)));
@@ -120,7 +122,7 @@ impl Chatter {
             Command::Join(other) => self.join(lines, seat, other),
             Command::Nick(new) => self.rename(lines, seat, new),
             Command::Who => {
-                let people = self.chat.hall.borrow().list(room, None);
+                let people = self.chat.hall.borrow().list(room);
                 answer(lines, format_args!("in {room}: {people}"));
             }
             Command::Help => HELP.iter().for_each(|line| answer(lines, format_args!("{line}"))),
@@ -152,7 +154,7 @@ impl Chatter {
     fn enter(&mut self, lines: &mut LineTransport<'_>, name: Rc<str>, room: Rc<str>) {
         info!(target: LOG, "{} {name} joined {room}", lines.id());
         let mut hall = self.chat.hall.borrow_mut();
-        match &*hall.list(&room, None) {
+        match &*hall.list(&room) {
             "" => answer(lines, format_args!("you are alone in {room}")),
             people => answer(lines, format_args!("you are in {room} with {people}")),
         }

@@ -2,14 +2,20 @@
 
 use crate::chat::name::folded;
 use crate::chat::network::{Batch, Links, Network, News, Place};
+use crate::chat::room::{Change, Room};
 use ropewalk::{Context, Id, Sender};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
-/// How many names a list of people has before it says how many more there are. Everybody is greeted
-/// by such a list, so that without an end to it a crowd would cost quadratic traffic.
-const LISTED: usize = 50;
+/// A room with more people than this gathers announcements for [`GATHERING`], and a smaller one until
+/// the next turn: sending them costs as much as the room is large.
+const LARGE: usize = 1_000;
+
+/// How long a large room gathers announcements.
+const GATHERING: Duration = Duration::from_millis(100);
 
 /// Everybody, room by room: those of this server, and those of the others as far as their news have
 /// come. The maps are ordered, so that nothing that anybody sees depends on chance.
@@ -20,18 +26,20 @@ pub(super) struct Hall {
     /// The ways to the other servers.
     links: Links,
     /// By name. A room is there as long as someone is in it.
-    rooms: BTreeMap<Rc<str>, Vec<Person>>,
+    rooms: BTreeMap<Rc<str>, Room>,
+    /// In which room everybody is, and on which seat.
+    seats: BTreeMap<Place, (Rc<str>, u64)>,
+    /// How the timers that send them reach this.
+    me: Weak<RefCell<Self>>,
     /// The line that is being told. It is formatted once, for however many, and its memory is kept.
     line: String,
 }
 
-/// Someone in a room.
-struct Person {
-    place: Place,
-    name: Rc<str>,
-}
-
 impl Hall {
+    pub(super) fn shared() -> Rc<RefCell<Self>> {
+        Rc::new_cyclic(|me| RefCell::new(Self { me: me.clone(), ..Self::default() }))
+    }
+
     /// Makes this a server of a network. `sender` is how it is told what happens on the others.
     pub(super) fn link(&mut self, network: &Network, sender: Sender<Batch>) {
         self.network = network.clone();
@@ -67,7 +75,7 @@ impl Hall {
         text: fmt::Arguments<'_>,
     ) {
         self.format(text);
-        self.tell_those_here(context, room, None, &self.line);
+        self.announce_line(context, room, Change::Joined);
         self.seat(room, self.place(id), name.clone());
         let (room, name, line) = (room.to_string(), name.to_string(), self.line.clone());
         self.links.tell_all(context, News::Entered { room, id, name, line });
@@ -81,13 +89,14 @@ impl Hall {
         id: Id,
         text: fmt::Arguments<'_>,
     ) {
-        self.unseat(room, self.place(id));
+        self.catch_up(context, id);
+        self.unseat(self.place(id));
         self.format(text);
         // When everybody is leaving, nobody is left to be told.
         if context.is_stopping() {
             self.line.clear();
         }
-        self.tell_those_here(context, room, None, &self.line);
+        self.announce_line(context, room, Change::Left);
         let (room, line) = (room.to_owned(), self.line.clone());
         self.links.tell_all(context, News::Left { room, id, line });
     }
@@ -100,21 +109,24 @@ impl Hall {
         (id, name): (Id, &Rc<str>),
         text: fmt::Arguments<'_>,
     ) {
-        self.call(room, self.place(id), name);
+        self.call(self.place(id), name);
         self.format(text);
-        self.tell_those_here(context, room, None, &self.line);
+        self.announce_line(context, room, Change::Renamed);
         let (room, name, line) = (room.to_owned(), name.to_string(), self.line.clone());
         self.links.tell_all(context, News::Renamed { room, id, name, line });
     }
 
-    /// Who is in a room, in the order in which they came, for a sentence; without `except`.
-    pub(super) fn list(&self, room: &str, except: Option<Id>) -> String {
-        let except = except.map(|id| self.place(id));
-        let mut names = self.people(room).iter().filter(|person| Some(person.place) != except);
-        let listed: Vec<&str> = names.by_ref().take(LISTED).map(|person| &*person.name).collect();
-        match names.count() {
-            0 => listed.join(", "),
-            more => format!("{} and {more} more", listed.join(", ")),
+    /// Who is in a room, in the order in which they came, for a sentence.
+    pub(super) fn list(&self, room: &str) -> String {
+        self.rooms.get(room).map(Room::list).unwrap_or_default()
+    }
+
+    /// Sends a person what has been announced in their room: it happened before what comes next.
+    pub(super) fn catch_up(&mut self, context: &mut Context, id: Id) {
+        if let Some((room, seat)) = self.seats.get(&self.place(id))
+            && let Some(room) = self.rooms.get_mut(room)
+        {
+            room.catch_up(context, *seat);
         }
     }
 
@@ -123,6 +135,7 @@ impl Hall {
         self.format(text);
         let Place { server, id } = place;
         if server == self.links.here {
+            self.catch_up(context, id);
             context.write(id, self.line.as_bytes());
         } else {
             self.links.tell(context, server, News::Told { id, line: self.line.clone() });
@@ -138,6 +151,7 @@ impl Hall {
         text: fmt::Arguments<'_>,
     ) {
         self.format(text);
+        self.send_announcements(context, room);
         self.tell_those_here(context, room, Some(speaker), &self.line);
         self.links.say(context, room, &self.line);
     }
@@ -148,20 +162,26 @@ impl Hall {
         for news in batch.news {
             match news {
                 News::Entered { room, id, name, line } => {
-                    self.tell_those_here(context, &room, None, &line);
+                    self.announce(context, &room, Change::Joined, &line);
                     self.seat(&room.into(), Place { server, id }, name.into());
                 }
                 News::Left { room, id, line } => {
-                    self.unseat(&room, Place { server, id });
-                    self.tell_those_here(context, &room, None, &line);
+                    self.unseat(Place { server, id });
+                    self.announce(context, &room, Change::Left, &line);
                 }
                 News::Linked(sender) => self.greet(server, sender),
                 News::Renamed { room, id, name, line } => {
-                    self.call(&room, Place { server, id }, &name.into());
-                    self.tell_those_here(context, &room, None, &line);
+                    self.call(Place { server, id }, &name.into());
+                    self.announce(context, &room, Change::Renamed, &line);
                 }
-                News::Said { room, lines } => self.tell_those_here(context, &room, None, &lines),
-                News::Told { id, line } => context.write(id, line.as_bytes()),
+                News::Said { room, lines } => {
+                    self.send_announcements(context, &room);
+                    self.tell_those_here(context, &room, None, &lines);
+                }
+                News::Told { id, line } => {
+                    self.catch_up(context, id);
+                    context.write(id, line.as_bytes());
+                }
             }
         }
     }
@@ -169,46 +189,77 @@ impl Hall {
     /// There is a new server: it is told who is here.
     fn greet(&mut self, server: usize, sender: Sender<Batch>) {
         let mut news = Vec::new();
-        for (room, people) in &self.rooms {
-            for person in people.iter().filter(|person| person.place.server == self.links.here) {
-                let (room, name) = (room.to_string(), person.name.to_string());
-                let line = String::new(); // He has been there all the time.
-                news.push(News::Entered { room, id: person.place.id, name, line });
+        for (name, room) in &self.rooms {
+            for (place, person) in
+                room.people().filter(|(place, _)| place.server == self.links.here)
+            {
+                let (room, name) = (name.to_string(), person.to_string());
+                let line = String::new(); // It is no news that they are here.
+                news.push(News::Entered { room, id: place.id, name, line });
             }
         }
         self.links.add(server, sender, news);
     }
 
     fn seat(&mut self, room: &Rc<str>, place: Place, name: Rc<str>) {
-        self.rooms.entry(room.clone()).or_default().push(Person { place, name });
+        let seat = self.rooms.entry(room.clone()).or_default().seat(place, name);
+        self.seats.insert(place, (room.clone(), seat));
     }
 
-    fn unseat(&mut self, room: &str, place: Place) {
-        if let Some(people) = self.rooms.get_mut(room) {
-            people.retain(|person| person.place != place);
-            if people.is_empty() {
-                self.rooms.remove(room);
+    fn unseat(&mut self, place: Place) {
+        if let Some((name, seat)) = self.seats.remove(&place)
+            && let Some(room) = self.rooms.get_mut(&name)
+        {
+            room.unseat(seat);
+            if room.is_empty() {
+                self.rooms.remove(&name);
             }
         }
     }
 
-    fn call(&mut self, room: &str, place: Place, name: &Rc<str>) {
-        let people = self.rooms.get_mut(room).into_iter().flatten();
-        for person in people.filter(|person| person.place == place) {
-            person.name = name.clone();
+    fn call(&mut self, place: Place, name: &Rc<str>) {
+        if let Some((room, seat)) = self.seats.get(&place)
+            && let Some(room) = self.rooms.get_mut(room)
+        {
+            room.call(*seat, name);
+        }
+    }
+
+    /// Announces the line that has just been formatted.
+    fn announce_line(&mut self, context: &mut Context, room: &str, change: Change) {
+        let line = std::mem::take(&mut self.line);
+        self.announce(context, room, change, &line);
+        self.line = line;
+    }
+
+    /// Announces a line to those in a room, if it is not empty. It is sent with all others that come
+    /// by the next turn, or a moment later if the room is large.
+    fn announce(&mut self, context: &mut Context, name: &str, change: Change, line: &str) {
+        let Some(room) = self.rooms.get_mut(name) else {
+            return;
+        };
+        if room.announce(change, line) {
+            let wait = if room.len() > LARGE { GATHERING } else { Duration::ZERO };
+            let (hall, name) = (self.me.clone(), Rc::<str>::from(name));
+            context.call_later(wait, move |context| {
+                if let Some(hall) = hall.upgrade() {
+                    hall.borrow_mut().send_announcements(context, &name);
+                }
+            });
+        }
+    }
+
+    /// Sends what has been announced in a room.
+    fn send_announcements(&mut self, context: &mut Context, room: &str) {
+        if let Some(room) = self.rooms.get_mut(room) {
+            room.send_announcements(context, self.links.here);
         }
     }
 
     fn tell_those_here(&self, context: &mut Context, room: &str, except: Option<Id>, lines: &str) {
-        for Person { place: Place { server, id }, .. } in self.people(room) {
-            if *server == self.links.here && Some(*id) != except {
-                context.write(*id, lines.as_bytes());
-            }
+        if let Some(room) = self.rooms.get(room) {
+            room.tell(context, self.links.here, except, lines);
         }
-    }
-
-    fn people(&self, room: &str) -> &[Person] {
-        self.rooms.get(room).map(Vec::as_slice).unwrap_or_default()
     }
 
     fn place(&self, id: Id) -> Place {

@@ -23,6 +23,10 @@
 //! - Control characters, and those that change the direction of writing, come as U+FFFD.
 //! - Who sends too fast is slowed, and loses nothing: see [`Chat::flood_limit`].
 //! - Who reads too slowly is dropped: see [`Chat::write_limit`].
+//! - Arrivals, departures and changes of name are announced together: those of one turn, or of a tenth of
+//!   a second in a room of more than 1,000 people. The first 50 have a line each, and the others
+//!   are counted (`* 3 more joined, 6283 more left`). What somebody says comes after all that was
+//!   announced before it.
 //!
 //! # On several reactors
 //!
@@ -53,6 +57,7 @@
 //! | `hall.rs` | who is there, in which room, and telling them |
 //! | `network.rs` | several reactors as one chat: who has which name, and what they tell each other |
 //! | `name.rs` | which names are acceptable, and which are the same |
+//! | `room.rs` | one room: its people, and what is announced to them |
 //! | `pace.rs` | how fast one may talk |
 //! | `text.rs` | what others may be shown |
 
@@ -62,6 +67,7 @@ mod hall;
 mod name;
 mod network;
 mod pace;
+mod room;
 mod text;
 
 use crate::line::LineReceiver;
@@ -119,7 +125,7 @@ impl Chat {
     /// A chat with nobody in it.
     pub fn new() -> Self {
         Self {
-            hall: Rc::default(),
+            hall: Hall::shared(),
             max_length: MAX_LENGTH,
             write_limit: WRITE_LIMIT,
             flood_limit: Some(Limit::default()),

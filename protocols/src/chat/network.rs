@@ -33,7 +33,7 @@ struct Shared {
 }
 
 /// Where someone is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) server: usize,
     pub(super) id: Id,
