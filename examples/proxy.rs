@@ -16,6 +16,8 @@
 //!
 //!     --to HOST:PORT      where to take the clients
 //!     --listen HOST:PORT  where they come (127.0.0.1:7002; port 0 lets the system choose)
+//!     --half-closed SECONDS
+//!                         how long a pair of which one side has ended may go on without a byte (60)
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
@@ -25,79 +27,104 @@ mod support;
 
 use lexopt::prelude::*;
 use log::{info, warn};
-use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
+use ropewalk::{
+    Address, Context, Error, Factory, Id, Producer, Protocol, Reactor, Reason, Transport,
+};
 use ropewalk_protocols::Echo;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 use support::Failure;
 
-/// One end of a joint: what comes in here goes out at the other.
-enum End {
-    /// A client that has just come, and where to take it.
-    New(Rc<[SocketAddr]>),
-    /// A client or a server, and its counterpart.
-    Joined(Id),
+/// Where clients are taken, and how.
+struct Route {
+    servers: Vec<SocketAddr>,
+    /// How long a pair of which one side has ended may go on without a byte.
+    patience: Duration,
+}
+
+/// One end of a pair: what comes in here goes out at the other.
+struct End {
+    route: Rc<Route>,
+    /// The counterpart; a client that has just come has none.
+    other: Option<Id>,
+}
+
+/// The data that one end brings for the other: its pace is that of the end it is written to. As long as it
+/// is registered there, an end of the reactor resets that connection, since more was to come.
+struct Relay {
+    from: Id,
+}
+
+impl Producer for Relay {
+    fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+        transport.context().resume(self.from);
+    }
+
+    fn pause_producing(&mut self, transport: &mut Transport<'_>) {
+        transport.context().pause(self.from);
+    }
 }
 
 impl End {
-    fn other(&self) -> Option<Id> {
-        match self {
-            Self::New(_) => None,
-            Self::Joined(other) => Some(*other),
-        }
+    /// Has a server connected for a client.
+    fn call_server(&mut self, context: &mut Context, client: Id) -> Result<(), Error> {
+        let upstream = Upstream { client, route: Rc::clone(&self.route) };
+        self.other = Some(context.connect_tcp(&self.route.servers[..], upstream)?);
+        Ok(())
     }
+}
+
+/// Has the data of each relayed to the other.
+fn join(context: &mut Context, client: Id, server: Id) -> Result<(), Error> {
+    context.register_push_producer(client, Relay { from: server })?;
+    context.register_push_producer(server, Relay { from: client })?;
+    context.resume(client);
+    Ok(())
 }
 
 impl Protocol for End {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        let id = transport.id();
-        match self {
-            Self::New(to) => {
-                // Nothing is read from a client before there is somebody to give it to.
+        let (id, peer) = (transport.id(), transport.peer());
+        let joined = match self.other {
+            Some(client) => {
+                info!("{client} is joined with {id}, {peer}");
+                join(transport.context(), client, id)
+            }
+            None => {
+                // Nothing is read from a client before there is a server to give it to.
                 transport.pause();
-                match transport.context().connect_tcp(&to[..], Upstream { client: id }) {
-                    Ok(server) => *self = Self::Joined(server),
-                    Err(error) => turn_away(transport.context(), id, &error),
-                }
+                self.call_server(transport.context(), id)
             }
-            Self::Joined(client) => {
-                info!("{client} is joined with {id}, {}", transport.peer());
-                transport.context().resume(*client);
-            }
+        };
+        if let Err(error) = joined {
+            turn_away(transport.context(), self.other.unwrap_or(id), &error);
         }
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        if let Some(other) = self.other() {
+        if let Some(other) = self.other {
             transport.context().write(other, data);
         }
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
-        if let Some(other) = self.other() {
-            transport.context().write_eof(other);
-        }
-    }
-
-    fn pause_writing(&mut self, transport: &mut Transport<'_>) {
-        if let Some(other) = self.other() {
-            transport.context().pause(other);
-        }
-    }
-
-    fn resume_writing(&mut self, transport: &mut Transport<'_>) {
-        if let Some(other) = self.other() {
-            transport.context().resume(other);
+        if let Some(other) = self.other {
+            let (id, context) = (transport.id(), transport.context());
+            context.unregister_producer(other);
+            context.write_eof(other);
+            watch_half_closed(context, id, other, self.route.patience);
         }
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        let Some(other) = self.other() else {
+        let Some(other) = self.other else {
             return;
         };
         match reason {
-            Reason::Closed | Reason::ClosedByPeer | Reason::Stopped => {
+            Reason::Closed | Reason::ClosedByPeer => {
+                transport.context().unregister_producer(other);
                 transport.context().close(other);
             }
             // The other end must not take what it got for the whole.
@@ -106,14 +133,33 @@ impl Protocol for End {
     }
 }
 
+/// Ends a pair of which one side has ended, unless a byte has moved since the last look.
+fn watch_half_closed(context: &mut Context, one: Id, other: Id, patience: Duration) {
+    let moved = move |context: &Context| {
+        let of = |id| context.connection_counts(id).map(|counts| counts.received + counts.sent);
+        Some(of(one)? + of(other)?)
+    };
+    let Some(before) = moved(context) else {
+        return; // It has ended.
+    };
+    context.call_later(patience, move |context| match moved(context) {
+        Some(now) if now == before => {
+            warn!("{one} and {other} are half-closed, and nothing has moved for {patience:?}");
+            context.abort(one);
+        }
+        _ => watch_half_closed(context, one, other, patience),
+    });
+}
+
 /// Makes the server's end, once it is there.
 struct Upstream {
     client: Id,
+    route: Rc<Route>,
 }
 
 impl Factory for Upstream {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-        Some(Box::new(End::Joined(self.client)))
+        Some(Box::new(End { route: Rc::clone(&self.route), other: Some(self.client) }))
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
@@ -151,10 +197,12 @@ impl Protocol for Caller {
 fn main() -> ExitCode {
     support::main(include_str!("proxy.rs"), |mut arguments| {
         let (mut listen, mut to, mut demo) = ("127.0.0.1:7002".to_owned(), None, false);
+        let mut patience = Duration::from_secs(60);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
                 Long("to") => to = Some(arguments.value()?.string()?),
+                Long("half-closed") => patience = Duration::from_secs(arguments.value()?.parse()?),
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
@@ -164,12 +212,12 @@ fn main() -> ExitCode {
         reactor.stop_on_signals()?;
         if demo {
             let echo = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
-            let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string())?;
+            let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string(), patience)?;
             reactor.connect_tcp(proxy, || Caller)?;
         } else {
             let missing = || Failure::Usage("--to HOST:PORT is missing".to_owned());
             let to = to.ok_or_else(missing)?;
-            let proxy = serve(&mut reactor, &listen, &to)?;
+            let proxy = serve(&mut reactor, &listen, &to, patience)?;
             stdout::say(format_args!(
                 "who goes there is taken to {to}: cargo run --example connect {proxy}"
             ));
@@ -178,13 +226,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn serve(reactor: &mut Reactor, listen: &str, to: &str) -> Result<Address, Failure> {
+fn serve(
+    reactor: &mut Reactor,
+    listen: &str,
+    to: &str,
+    patience: Duration,
+) -> Result<Address, Failure> {
     // Looked up once: a look-up blocks, so it has no place in a callback.
     let servers = to.to_socket_addrs();
     let servers =
         servers.map_err(|error| Failure::Run(format!("cannot proxy to {to}: {error}")))?;
-    let servers: Rc<[SocketAddr]> = servers.collect();
-    let port = reactor.listen_tcp(listen, move || End::New(Rc::clone(&servers)))?;
+    let route = Rc::new(Route { servers: servers.collect(), patience });
+    let port = reactor.listen_tcp(listen, move || End { route: Rc::clone(&route), other: None })?;
     stdout::say(format_args!("listening on {}", port.address()));
     Ok(port.address().clone())
 }

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::error::{Action, Error};
 use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
-use crate::stream::{Limits, WriteSide};
+use crate::stream::{Limits, Producing, WriteSide};
 use crate::timer::TimerId;
 use crate::world::{Readiness, StreamSocket};
 use std::collections::VecDeque;
@@ -37,6 +37,8 @@ pub(crate) struct Connector {
     pub(crate) write_side: WriteSide,
     pub(crate) paused: bool,
     pub(crate) limits: Limits,
+    pub(crate) producing: Producing,
+    pub(crate) registration: u32,
     /// Hints that came with the news of being connected; the stream inherits them.
     pub(crate) readiness: Readiness,
 }

@@ -37,8 +37,11 @@ use std::io;
 /// What is written while it is sent goes out between two pieces of it. To go on with something after it, write that in
 /// [`on_done`](Self::on_done).
 ///
-/// If the file cannot be read on, or ends before its [range](Self::range) does, the connection is
-/// [aborted](Transport::abort): the peer shall not take a part for the whole.
+/// If the file cannot be read on, ends before its [range](Self::range) does, or is truncated while it is
+/// sent, [`on_done`](Self::on_done) receives the error, and the connection is
+/// [aborted](Transport::abort): the peer must not take a part for the whole. A stop of the reactor also
+/// resets a connection on which a file is being sent. A FIFO cannot be sent, since to read from one may
+/// wait.
 ///
 /// Files are read on the reactor's thread, which waits for the disk where a file is not in memory: on
 /// a network file system, say, that may be long. The system also sends SIGPIPE if the peer has gone,
@@ -50,6 +53,8 @@ pub struct FileSender {
     /// How many bytes are still to be sent; without it, all up to the end.
     left: Option<u64>,
     sent: u64,
+    /// How long the file was when sending began. If it is shorter at the end, it was truncated.
+    length: Option<u64>,
     on_progress: Option<Box<Progress>>,
     on_done: Option<Box<Done>>,
 }
@@ -60,7 +65,15 @@ type Done = dyn FnOnce(&mut Context, io::Result<u64>);
 impl FileSender {
     /// Sends all of `file`, from its beginning, wherever it was read before.
     pub fn new(file: File) -> Self {
-        Self { file, offset: 0, left: None, sent: 0, on_progress: None, on_done: None }
+        Self {
+            file,
+            offset: 0,
+            left: None,
+            sent: 0,
+            length: None,
+            on_progress: None,
+            on_done: None,
+        }
     }
 
     /// Sends `count` bytes from `offset` on.
@@ -91,20 +104,29 @@ impl FileSender {
         }
     }
 
-    /// The file gave nothing more: was that all?
+    /// The file gave nothing more: was that all? A file whose length says nothing about what can be
+    /// read, as in sysfs, keeps its length.
     fn whole(&self) -> io::Result<u64> {
+        let truncated = self.length.unwrap_or(0).saturating_sub(self.file.metadata()?.len());
         match self.left {
-            None | Some(0) => Ok(self.sent),
-            Some(left) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!("the file ended {left} bytes too early"),
-            )),
+            Some(left) if left > 0 => Err(early_end(left)),
+            None if truncated > 0 => Err(early_end(truncated)),
+            _ => Ok(self.sent),
         }
     }
 }
 
+fn early_end(missing: u64) -> io::Error {
+    let text = format!("the file ended {missing} bytes too early");
+    io::Error::new(io::ErrorKind::UnexpectedEof, text)
+}
+
 impl Producer for FileSender {
     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+        if self.length.is_none() {
+            // If this fails, so does the read, which reports it.
+            self.length = self.file.metadata().ok().map(|metadata| metadata.len());
+        }
         let id = transport.id();
         let most = self.left.unwrap_or(u64::MAX);
         let sent = transport.context().send_from_file(id, &mut self.file, self.offset, most);

@@ -122,7 +122,8 @@ impl Reactor {
     ///    told. Sockets for datagrams send of what waits what they can at once, and close; their
     ///    protocols are told.
     /// 2. From the next turn on no more data is delivered. Connections send what waits, within the
-    ///    [grace](Self::set_grace). Those of whom nothing waits end at once.
+    ///    [grace](Self::set_grace). Those with no queued data end at once. A connection with a registered
+    ///    [producer](crate::Producer) is reset, since the peer has not got the whole.
     /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
     ///    [`Reason::Stopped`](crate::Reason::Stopped).
     /// 4. `run` returns. Timers that have not fired are kept; the reactor can be run again.

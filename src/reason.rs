@@ -30,8 +30,9 @@ pub enum Reason {
     Aborted,
     /// We closed it, and all that was written before has been handed to the system.
     Closed,
-    /// We closed it, and the peer did not take what waited in the time it was given (see
-    /// [`Transport::close`](crate::Transport::close)); the rest was dropped.
+    /// We closed it, or ended our side, and there was no progress in the time that is given for it (see
+    /// [`Transport::close`](crate::Transport::close)): the peer took nothing of the queued data, or the
+    /// producer brought nothing. The rest was dropped.
     CloseTimeout,
     /// The peer ended its side first; what we had written before has been handed to the system.
     ClosedByPeer,

@@ -132,8 +132,12 @@ impl<'a> Transport<'a> {
     /// the low-water mark. It begins by producing.
     ///
     /// [`close`](Self::close) and [`write_eof`](Self::write_eof) wait until it is
-    /// [unregistered](Self::unregister_producer); until then what is written is sent. If
-    /// the connection is ending or gone already, the producer is stopped at once.
+    /// [unregistered](Self::unregister_producer); until then what is written is sent, and if nothing is
+    /// written and sent for 60 seconds, the connection ends with
+    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). If the reactor stops before, the connection
+    /// is reset: the peer must not take a part for the whole. By id, a producer can be registered for an
+    /// attempt to connect as well. If the connection is ending or gone already, the producer is stopped at
+    /// once.
     ///
     /// # Errors
     ///
@@ -217,7 +221,8 @@ impl<'a> Transport<'a> {
     /// Ends the connection once all that was written has been sent. No more data is delivered, and
     /// what is written after this is dropped.
     ///
-    /// A peer that takes nothing of what waits for 60 seconds is given up: the connection ends with
+    /// If nothing is sent for 60 seconds although data is queued or a producer is registered, the
+    /// connection ends with
     /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). For other times there is
     /// [`close_within`](Self::close_within).
     #[doc(alias = "loseConnection")]

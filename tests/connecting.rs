@@ -378,3 +378,21 @@ fn what_is_asked_of_a_connection_before_it_is_there_is_done_once_it_is() {
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Closed"], "our side ended first");
 }
+
+#[test]
+fn what_the_poll_said_of_a_refused_attempt_does_not_reach_the_next() {
+    let log = Log::default();
+    let hook = |transport: &mut Transport<'_>, event: &Event| {
+        if *event == Event::Made {
+            transport.pause();
+        }
+    };
+    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let good = listener.local_addr().unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.connect_tcp(&[refused, good][..], recorders(&log, hook)).unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    turns(&mut reactor, 5);
+    assert_eq!(log.count(|event| *event == Event::EofNoticed), 0);
+}

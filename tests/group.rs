@@ -434,3 +434,26 @@ fn a_second_signal_ends_all_members_of_a_group_at_once() {
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     }
 }
+
+#[test]
+#[cfg(feature = "signals")]
+fn a_second_signal_reaches_a_member_that_outlasts_the_first() {
+    let name = "a_second_signal_reaches_a_member_that_outlasts_the_first";
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let mut group = run(2, |group| {
+        group.set_grace(600 * PATIENCE);
+        group.stop_on_signals().unwrap();
+    });
+    let (idle, mut stuck) = (group.client_of(0), group.client_of(1));
+    stuck.write_all(b"much").unwrap();
+    assert_eq!(stuck.peek(&mut [0]).unwrap(), 1);
+    let raise = || signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+    raise();
+    assert_eq!(read_all(&idle), b"");
+    while TcpStream::connect(group.address).is_ok() {}
+    thread::sleep(Duration::from_millis(50)); // The run of the first member ends.
+    raise();
+    group.end();
+}

@@ -1,72 +1,17 @@
 //! Producers: paused and resumed, asked when there is room, waited for, and stopped once.
 
+#[path = "support/producers.rs"]
+mod producers;
 mod support;
 
-use ropewalk::{Context, FileSender, Id, Producer, Reactor, Transport};
+use producers::*;
+use ropewalk::{FileSender, Transport};
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::rc::Rc;
 use support::*;
-
-/// What producers have heard, in order.
-type Heard = Rc<RefCell<Vec<&'static str>>>;
-
-/// Notes what it hears, and does on each resume what the scenario wants.
-struct Noting<F> {
-    heard: Heard,
-    produce: F,
-}
-
-impl<F: FnMut(&mut Transport<'_>) + 'static> Producer for Noting<F> {
-    fn resume_producing(&mut self, transport: &mut Transport<'_>) {
-        self.heard.borrow_mut().push("resume");
-        (self.produce)(transport);
-    }
-
-    fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
-        self.heard.borrow_mut().push("pause");
-    }
-
-    fn stop_producing(&mut self, _context: &mut Context) {
-        self.heard.borrow_mut().push("stop");
-    }
-}
-
-fn noting(heard: &Heard, produce: impl FnMut(&mut Transport<'_>) + 'static) -> impl Producer {
-    Noting { heard: Rc::clone(heard), produce }
-}
-
-/// Pieces of a pattern, `count` of them, one each time it is asked.
-fn pieces(heard: &Heard, count: usize) -> impl Producer {
-    let mut left = count;
-    noting(heard, move |transport| {
-        transport.write(&pattern(10_000));
-        left -= 1;
-        if left == 0 {
-            transport.unregister_producer();
-        }
-    })
-}
-
-/// A reactor, the id of its one connection, and the client.
-fn one(log: &Log) -> (Reactor, Id, TcpStream) {
-    let (mut reactor, address) = up(recorders(log, only_record));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
-    (reactor, log.ids()[0], client)
-}
-
-fn pull(reactor: &mut Reactor, id: Id, producer: impl Producer) {
-    reactor.context().register_pull_producer(id, producer).expect("it is the first");
-}
-
-fn push(reactor: &mut Reactor, id: Id, producer: impl Producer) {
-    reactor.context().register_push_producer(id, producer).expect("it is the first");
-}
-
-fn ignore(_transport: &mut Transport<'_>) {}
 
 #[test]
 fn a_pull_producer_is_asked_until_it_has_nothing_more_and_a_close_waits_for_it() {
@@ -296,7 +241,7 @@ fn a_panic_of_a_producer_costs_its_connection_alone() {
 }
 
 #[test]
-fn a_stop_waits_for_no_producer() {
+fn a_stop_cuts_a_producer_short_with_a_reset() {
     let (log, heard) = (Log::default(), Heard::default());
     let (mut reactor, id, client) = one(&log);
     push(&mut reactor, id, noting(&heard, ignore));
@@ -304,38 +249,10 @@ fn a_stop_waits_for_no_producer() {
     reactor.context().close(id);
     reactor.context().stop();
     reactor.run().unwrap();
-    assert_eq!(read_all(&client), b"the last words");
+    let error = (&client).read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
     assert_eq!(*heard.borrow(), ["stop"]);
-    assert_eq!(log.reasons(), ["Closed"]);
-}
-
-/// A file of this process alone, with these bytes.
-fn file(bytes: &[u8]) -> File {
-    let mut file = tempfile();
-    file.write_all(bytes).unwrap();
-    file
-}
-
-fn tempfile() -> File {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("ropewalk-test-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
-    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
-    std::fs::remove_file(path).unwrap();
-    file
-}
-
-/// What came of sending a file.
-type Outcome = Rc<RefCell<Option<Result<u64, (ErrorKind, String)>>>>;
-
-fn noting_outcome(sender: FileSender, outcome: &Outcome) -> FileSender {
-    let outcome = Rc::clone(outcome);
-    sender.on_done(move |_, result| {
-        let result = result.map_err(|error| (error.kind(), error.to_string()));
-        assert!(outcome.borrow_mut().replace(result).is_none(), "done once");
-    })
+    assert_eq!(log.reasons(), ["Stopped"]);
 }
 
 #[test]

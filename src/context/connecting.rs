@@ -10,7 +10,7 @@ use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
-use crate::stream::{Limits, Reading, Stream, WriteSide};
+use crate::stream::{Limits, Producing, Reading, Stream, WriteSide};
 use crate::to_addresses::{LookUp, ToAddresses};
 use crate::world::{Readiness, StreamSocket};
 use log::{debug, info};
@@ -141,6 +141,8 @@ impl Context {
                 write_side: WriteSide::Open,
                 paused: false,
                 limits: Limits::new(options.connection.slow_reader),
+                producing: Producing::Nothing,
+                registration: 0,
                 readiness: Readiness::default(),
             })))
         });
@@ -176,6 +178,8 @@ impl Context {
         if let Some(mut socket) = connector.socket.take() {
             self.world.forget(&mut socket);
         }
+        // What the poll said of the last attempt does not hold for the next one.
+        connector.readiness = Readiness::default();
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
         let connected =
@@ -224,9 +228,11 @@ impl Context {
             stream.reading = Reading::Paused;
         }
         stream.limits = connector.limits;
+        (stream.producing, stream.registration) = (connector.producing, connector.registration);
         stream.set_slow_reader(connector.limits.slow_reader, &mut self.spares);
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));
+        self.watch_progress(id);
     }
 
     /// An attempt to connect has taken too long, whatever addresses are left. But the last word has

@@ -70,6 +70,7 @@ impl Context {
             Some(Source::Stream(stream)) if stream.is_whole() => {
                 stream.write_side = WriteSide::Ending;
                 self.flush(id);
+                self.watch_progress(id);
             }
             Some(Source::Connector(connector)) => connector.write_side = WriteSide::Ending,
             _ => {}
@@ -79,7 +80,8 @@ impl Context {
     /// Ends a connection once all that was written has been sent. No more data is delivered, and
     /// what is written after this is dropped.
     ///
-    /// A peer that takes nothing of what waits for 60 seconds is given up: the connection ends with
+    /// If nothing is sent for 60 seconds although data is queued or a producer is registered, the
+    /// connection ends with
     /// [`Reason::CloseTimeout`]. For other times there is [`close_within`](Self::close_within).
     ///
     /// Given the id of a listener, it stops listening, at once; its connections stay. A socket for

@@ -13,9 +13,9 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-/// How long the peer of a connection that is closing may take nothing of what waits. A slow reader of
-/// a long answer takes something all the time; one that has gone, or means harm, does not. nginx's
-/// `send_timeout` is as long, and also counts from the last progress.
+/// How long a connection that is to end, or whose side is, may make no progress: its peer takes nothing
+/// of the queued data, or its producer brings nothing. A slow reader of a long answer takes something
+/// all the time. nginx's `send_timeout` is as long, and also counts from the last progress.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Context {
@@ -24,8 +24,8 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if let (State::Finishing(first), Reason::Stopped) = (&mut stream.state, &reason) {
-            stream.state = State::Closing(first.take());
+        if let (State::Finishing(_), Reason::Stopped) = (&stream.state, &reason) {
+            stream.state = State::Closing(reason);
             return self.flush(id);
         }
         if !stream.is_closing() {
@@ -33,7 +33,7 @@ impl Context {
             if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }
-            // A stop waits for nobody who goes on and on.
+            // A stop does not wait for a producer, which may go on for ever: see `finish`.
             let produces = stream.producing != Producing::Nothing;
             stream.state = if produces && !matches!(reason, Reason::Stopped) {
                 State::Finishing(reason)
@@ -48,32 +48,31 @@ impl Context {
         }
     }
 
-    /// If a connection that is closing still has something to send, looks after a while whether the
-    /// peer takes it.
+    /// If queued data or a producer has to finish before a connection ends, or our side of it does,
+    /// schedules a check of the progress.
     pub(super) fn watch_progress(&mut self, id: Id) {
-        if let Some(stream) = self.sources.stream(id)
-            && let State::Finishing(_) | State::Closing(_) = stream.state
-            && (stream.waiting() > 0 || stream.producing != Producing::Nothing)
-        {
+        if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_draining()) {
             self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.sent));
         }
     }
 
-    /// The patience with one that is closing is at an end, unless its peer has taken something since
-    /// so many bytes had been sent.
+    /// Ends a connection that is draining and has sent no more than the `sent` bytes of the last check.
+    /// Bytes that the kernel sends from a file count.
     pub(crate) fn see_to_progress(&mut self, id: Id, sent: u64) {
         match self.sources.stream(id) {
-            Some(stream) if stream.sent == sent && stream.waiting() > 0 => self.give_up(id),
+            Some(stream) if stream.sent == sent && stream.is_draining() => self.give_up(id),
             _ => self.watch_progress(id),
         }
     }
 
-    /// Ends one that is closing without waiting any longer. One that a stop has closed hears of the stop: it
-    /// has asked for no end itself.
+    /// Ends a connection that is draining without waiting any longer. One that a stop has closed ends
+    /// with [`Reason::Stopped`]: its protocol has asked for no end.
     pub(crate) fn give_up(&mut self, id: Id) {
-        match self.sources.stream(id).map(|stream| &stream.state) {
-            Some(State::Closing(Reason::Stopped)) => self.end(id, Reason::Stopped),
-            Some(State::Closing(_) | State::Finishing(_)) => self.end(id, Reason::CloseTimeout),
+        match self.sources.stream(id) {
+            Some(Stream { state: State::Closing(Reason::Stopped), .. }) => {
+                self.end(id, Reason::Stopped);
+            }
+            Some(stream) if stream.is_draining() => self.end(id, Reason::CloseTimeout),
             _ => {}
         }
     }
@@ -92,7 +91,8 @@ impl Context {
         }
     }
 
-    /// All was sent and the connection may end.
+    /// All queued data was sent and the connection may end. If a stop has cut a producer short, it ends
+    /// with a reset: an orderly end would make the part that the peer has got look like the whole.
     pub(super) fn finish(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
@@ -101,6 +101,9 @@ impl Context {
             return;
         };
         let reason = reason.take();
+        if stream.producing != Producing::Nothing {
+            return self.end(id, reason);
+        }
         let ended = match stream.write_side {
             WriteSide::Ended => Ok(()),
             WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
@@ -119,7 +122,7 @@ impl Context {
         if matches!(stream.state, State::Ended(_)) {
             return;
         }
-        if reason.is_abrupt() || stream.waiting() > 0 {
+        if reason.is_abrupt() || stream.is_unfinished() {
             reset_on_close(id, &stream.socket);
         }
         stream.clear(&mut self.spares);

@@ -144,7 +144,7 @@ pub(crate) enum Notice {
     /// A channel was opened: seat its receiver.
     Open(ChannelId, Box<dyn Receiver>),
     /// A producer was registered: seat it.
-    Produce(Id, Box<dyn Producer>),
+    Produce(Id, u32, Box<dyn Producer>),
     /// A producer was unregistered: drop it.
     Produced(Id),
     /// A listener or connector was made: seat its factory.

@@ -4,9 +4,11 @@ use crate::context::{Context, Notice};
 use crate::error::{Action, Error};
 use crate::id::Id;
 use crate::producer::Producer;
-use crate::stream::{Producing, State, Trouble};
+use crate::sources::Source;
+use crate::stream::{Producing, State, Trouble, WriteSide};
 use std::fs::File;
 use std::io;
+use std::mem;
 
 /// # Producers
 impl Context {
@@ -34,38 +36,63 @@ impl Context {
         producing: Producing,
         producer: Box<dyn Producer>,
     ) -> Result<(), Error> {
-        match self.sources.stream_mut(id) {
-            Some(stream) if stream.takes_writes() => {
-                if stream.producing != Producing::Nothing {
-                    let cause = io::ErrorKind::AlreadyExists.into();
-                    let error = Error::new(Action::RegisterProducer, id.to_string(), cause);
-                    return self.or_discard(Err(error), producer).map(|((), _)| ());
-                }
-                stream.producing = producing;
-                stream.look_closely();
-                self.notices.push_back(Notice::Produce(id, producer));
-            }
+        let Some((current, registration)) = self.production(id) else {
             // Too late: it is stopped at once.
-            _ => self.notices.push_back(Notice::StopProducing(id, producer)),
+            self.notices.push_back(Notice::StopProducing(id, producer));
+            return Ok(());
+        };
+        if *current != Producing::Nothing {
+            let cause = io::ErrorKind::AlreadyExists.into();
+            let error = Error::new(Action::RegisterProducer, id.to_string(), cause);
+            return self.or_discard(Err(error), producer).map(|((), _)| ());
         }
+        *current = producing;
+        *registration += 1;
+        let registration = *registration;
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.look_closely();
+        }
+        self.notices.push_back(Notice::Produce(id, registration, producer));
         Ok(())
+    }
+
+    /// What a connection, or an attempt to make one, knows of its producer; nothing once it takes no
+    /// more data.
+    fn production(&mut self, id: Id) -> Option<(&mut Producing, &mut u32)> {
+        match self.sources.get_mut(id)? {
+            Source::Stream(stream) if stream.takes_writes() => {
+                Some((&mut stream.producing, &mut stream.registration))
+            }
+            Source::Connector(connector) if connector.write_side == WriteSide::Open => {
+                Some((&mut connector.producing, &mut connector.registration))
+            }
+            _ => None,
+        }
     }
 
     /// The producer of a connection has nothing more, and hears nothing more. A
     /// [`close`](Self::close) or [`write_eof`](Self::write_eof) that waited for it goes on.
     #[doc(alias = "unregisterProducer")]
     pub fn unregister_producer(&mut self, id: Id) {
+        let (current, registration) = match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) => (&mut stream.producing, &mut stream.registration),
+            Some(Source::Connector(connector)) => {
+                (&mut connector.producing, &mut connector.registration)
+            }
+            _ => return,
+        };
+        if mem::take(current) == Producing::Nothing {
+            return;
+        }
+        *registration += 1;
+        self.notices.push_back(Notice::Produced(id));
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if std::mem::take(&mut stream.producing) == Producing::Nothing {
-            return;
-        }
         stream.look_closely();
         if let State::Finishing(reason) = &mut stream.state {
             stream.state = State::Closing(reason.take());
         }
-        self.notices.push_back(Notice::Produced(id));
         self.flush(id);
         self.watch_progress(id);
     }
@@ -77,6 +104,16 @@ impl Context {
         };
         stream.note_asked();
         true
+    }
+
+    /// The number of the registration of a connection's producer, or of an attempt's. A producer that
+    /// was registered under another number is no longer registered.
+    pub(crate) fn registration(&self, id: Id) -> Option<u32> {
+        match self.sources.get(id)? {
+            Source::Stream(stream) => Some(stream.registration),
+            Source::Connector(connector) => Some(connector.registration),
+            _ => None,
+        }
     }
 
     /// Sends a piece of a file, of at most `count` bytes from `offset` on, if the socket takes it now.

@@ -5,6 +5,8 @@ use crate::context::{Discarded, Job, Notice};
 use crate::dispatch::guard::{Panic, guarded, name_of};
 use crate::dispatch::{Dispatcher, Owner};
 use crate::id::Id;
+use crate::producer::Producer;
+use std::collections::btree_map::Entry;
 use std::mem;
 
 /// How many places of the list of what is to be dropped are kept for the next time.
@@ -56,12 +58,20 @@ impl Dispatcher {
         self.drop_guarded(owner, who);
     }
 
-    /// A producer that was unregistered is dropped.
+    /// A producer was unregistered: it is dropped, unless it was so before it had its place.
     pub(super) fn drop_producer(&mut self, id: Id) {
-        if let Some(producer) = self.producers.remove(&id) {
-            let who = name_of(|| producer.type_name());
-            self.drop_guarded(producer, who);
+        let registration = self.context.registration(id);
+        if let Entry::Occupied(entry) = self.producers.entry(id)
+            && registration != Some(entry.get().0)
+        {
+            let (_, producer) = entry.remove();
+            self.drop_unregistered(producer);
         }
+    }
+
+    pub(super) fn drop_unregistered(&mut self, producer: Box<dyn Producer>) {
+        let who = name_of(|| producer.type_name());
+        self.drop_guarded(producer, who);
     }
 
     /// Drops a receiver. From now on its senders are refused.
@@ -132,8 +142,8 @@ impl Dispatcher {
         for owner in mem::take(&mut self.owners).into_all() {
             self.drop_owner(owner);
         }
-        while let Some((&id, _)) = self.producers.first_key_value() {
-            self.drop_producer(id);
+        while let Some((_, (_, producer))) = self.producers.pop_first() {
+            self.drop_unregistered(producer);
         }
         self.close_channels();
         self.drop_timers();

@@ -38,6 +38,10 @@ use std::time::Duration;
 /// next turn.
 const TIMERS: usize = 4096;
 
+/// How often writing is resumed in a turn before timers and sockets have theirs. A protocol that writes in
+/// `resume_writing`, to a socket that takes it, is resumed again at once.
+const RESUMES: u32 = 256;
+
 /// Calls users, and sees to what their callbacks bring about.
 pub(crate) struct Dispatcher {
     pub(crate) context: Context,
@@ -45,11 +49,13 @@ pub(crate) struct Dispatcher {
     calls: Calls,
     /// Who is given what other threads send through channels.
     channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
-    /// Who produces for connections.
-    producers: BTreeMap<Id, Box<dyn Producer>>,
+    /// The producers, each with the number of its registration.
+    producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
     watch: Watch,
     /// What is scheduled after this belongs to a later turn.
     mark: u64,
+    /// How many more times writing may be resumed in this turn.
+    resumes: u32,
 }
 
 impl Dispatcher {
@@ -57,7 +63,7 @@ impl Dispatcher {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
         let (owners, channels, producers) = (Owners::default(), BTreeMap::new(), BTreeMap::new());
-        Self { context, owners, calls, channels, producers, watch, mark: 0 }
+        Self { context, owners, calls, channels, producers, watch, mark: 0, resumes: RESUMES }
     }
 
     pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
@@ -83,6 +89,7 @@ impl Dispatcher {
     /// The poll has returned: everything until the next poll happens at this instant.
     pub(crate) fn begin_turn(&mut self) {
         self.context.past.turns += 1;
+        self.resumes = RESUMES;
         self.set_clock();
     }
 
@@ -198,7 +205,7 @@ impl Dispatcher {
                 Notice::Introduce(id, protocol) => self.introduce_adopted(id, protocol),
                 Notice::Lost(id) => self.tell_lost(id),
                 Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
-                Notice::Produce(id, producer) => self.seat_producer(id, producer),
+                Notice::Produce(id, number, producer) => self.seat_producer(id, number, producer),
                 Notice::Produced(id) => self.drop_producer(id),
                 Notice::StopProducing(id, producer) => self.stop_producer(id, producer),
                 Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
@@ -239,6 +246,7 @@ impl Dispatcher {
     }
 
     fn tell_failed(&mut self, id: Id, error: Error) {
+        self.end_producing(id);
         if let Some(Owner::Factory(factory)) = self.owners.get_mut(id) {
             let returned = guarded(|| factory.connection_failed(&mut self.context, id, error));
             let who = |dispatcher: &Self| dispatcher.name_of(id);
@@ -256,8 +264,14 @@ impl Dispatcher {
             return;
         }
         let paused = stream.flow != Flow::Paused;
+        if !paused {
+            if self.resumes == 0 {
+                return self.context.enlist(id); // It is resumed when it is served.
+            }
+            self.resumes -= 1;
+        }
         stream.flow = if paused { Flow::Paused } else { Flow::Even };
-        // One that has closed hears nothing more; who produces for it does, until it has finished.
+        // A closing protocol receives nothing more; its producer does, until it has finished.
         let (closing, pushes) = (stream.is_closing(), stream.producing == Producing::Push);
         if !closing {
             let flow = if paused { Callback::PauseWriting } else { Callback::ResumeWriting };

@@ -8,18 +8,23 @@ use crate::stream::{Flow, Producing};
 use crate::transport::Transport;
 
 impl Dispatcher {
-    /// Seats a producer. A pull producer is asked in its own turn; a push producer that comes when
-    /// too much waits already is told so.
-    pub(super) fn seat_producer(&mut self, id: Id, producer: Box<dyn Producer>) {
+    /// Seats a producer. A pull producer is asked in its own turn; a push producer that comes when the
+    /// connection is above its high-water mark is paused. One that comes before the connection is made
+    /// is asked, or paused, after `connection_made`.
+    pub(super) fn seat_producer(&mut self, id: Id, number: u32, producer: Box<dyn Producer>) {
+        match self.context.registration(id) {
+            Some(registration) if registration == number => {}
+            Some(_) => return self.drop_unregistered(producer),
+            None => return self.stop_producer(id, producer),
+        }
+        self.producers.insert(id, (number, producer));
         let Some(stream) = self.context.sources.stream(id) else {
-            return self.stop_producer(id, producer);
+            return; // An attempt to connect.
         };
-        let (producing, paused) = (stream.producing, stream.flow == Flow::Paused);
-        self.producers.insert(id, producer);
-        match producing {
-            Producing::Nothing => self.drop_producer(id), // Unregistered by now.
+        match stream.producing {
+            Producing::Nothing => {} // The connection has ended: it is stopped with that.
             Producing::Pull { .. } => self.context.enlist(id),
-            Producing::Push if paused => self.pause_producer(id),
+            Producing::Push if stream.flow == Flow::Paused => self.pause_producer(id),
             Producing::Push => {}
         }
     }
@@ -50,9 +55,13 @@ impl Dispatcher {
         name: &'static str,
         call: impl FnOnce(&mut dyn Producer, &mut Transport<'_>),
     ) {
-        let Some(producer) = self.producers.get_mut(&id) else {
+        let registration = self.context.registration(id);
+        let Some((number, producer)) = self.producers.get_mut(&id) else {
             return;
         };
+        if registration != Some(*number) {
+            return; // It was unregistered, and is about to be dropped.
+        }
         let who = name_of(|| producer.type_name());
         self.context.begin_callback(id);
         let mut transport = Transport::new(&mut self.context, id);
@@ -60,10 +69,13 @@ impl Dispatcher {
         self.see_to_writes(id, who, name, returned);
     }
 
-    /// The connection has ended: its producer is told, and dropped.
+    /// The connection, or the attempt to make it, has ended: its producer is stopped, and dropped.
     pub(super) fn end_producing(&mut self, id: Id) {
-        if let Some(producer) = self.producers.remove(&id) {
-            self.stop_producer(id, producer);
+        if let Some((number, producer)) = self.producers.remove(&id) {
+            match self.context.registration(id) {
+                Some(registration) if registration != number => self.drop_unregistered(producer),
+                _ => self.stop_producer(id, producer),
+            }
         }
     }
 

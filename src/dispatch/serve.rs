@@ -52,6 +52,9 @@ impl Dispatcher {
             stream.readiness |= readiness;
             // So it is most of the time.
             if stream.wants_only_read() && !entry.queued {
+                if stream.is_of_other_world() {
+                    return self.serve_reading(id, buffer, READ_BUDGET);
+                }
                 return match stream.fill(buffer) {
                     Filled::Data(count) if !stream.is_readable() => {
                         self.deliver(id, &buffer[..count]);
@@ -316,6 +319,7 @@ impl Dispatcher {
                     }
                     Built::Refused => debug!(target: TCP, "{id} its own factory refused {peer}"),
                 }
+                self.end_producing(id);
                 self.context.free(id);
             }
         }

@@ -45,13 +45,22 @@ impl Stream {
                 self.readiness.clear(Readiness::WRITABLE);
                 Ok(None)
             }
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => {
+            // sendfile(2) does not say which of the two has failed. A read tells.
+            Err(error) => {
                 let piece = read_piece(file, offset, count).map_err(Trouble::File)?;
-                self.push(&piece, spares).map_err(Trouble::Socket)?;
+                self.push(&piece, spares).map_err(|later| Trouble::Socket(first(error, later)))?;
                 Ok(Some(piece.len() as u64))
             }
-            Err(error) => Err(Trouble::Socket(error)),
         }
+    }
+}
+
+/// The socket reports each of its errors once, so it is the first that tells why it failed.
+fn first(first: io::Error, later: io::Error) -> io::Error {
+    match first.kind() {
+        // The system cannot send this file by itself.
+        io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => later,
+        _ => first,
     }
 }
 

@@ -50,8 +50,11 @@ pub(crate) struct Stream {
     /// What the protocol knows of the marks: see [`Flow`].
     pub(crate) flow: Flow,
 
-    /// Whether somebody produces for it: see [`Producing`].
+    /// Whether a producer is registered: see [`Producing`].
     pub(crate) producing: Producing,
+    /// Counts registrations and their ends. A producer that was registered under another number is no
+    /// longer registered.
+    pub(crate) registration: u32,
     /// What waits behind the outbox, if what is oldest is dropped.
     feed: Option<Box<Feed>>,
 
@@ -126,7 +129,7 @@ pub(crate) enum WriteSide {
 
 /// What [`Stream::wants_only_read`] looks at.
 const ONLY_READ: Readiness =
-    Readiness::READABLE.or(Readiness::FAILED).or(Readiness::UNIX).or(Readiness::OTHER);
+    Readiness::READABLE.or(Readiness::FAILED).or(Readiness::UNIX).or(Readiness::CLOSELY);
 
 impl Stream {
     pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
@@ -152,6 +155,7 @@ impl Stream {
             unflushed: false,
             flow: Flow::Even,
             producing: Producing::Nothing,
+            registration: 0,
             feed: None,
             state: State::Open,
             heard: false,
@@ -222,10 +226,28 @@ impl Stream {
         self.producing = Producing::Pull { asked_at: Some(self.sent) };
     }
 
-    /// Whether nobody will read: then a read will not tell that the connection has broken.
+    /// Returns true if no read will report that the connection has broken: reading is paused, or the
+    /// peer's end has been read already.
     pub(crate) fn is_deaf(&self) -> bool {
         let discards = matches!(self.state, State::Finishing(_) | State::Closing(_));
-        (self.reading == Reading::Paused || self.eof) && !discards
+        self.eof || self.reading == Reading::Paused && !discards
+    }
+
+    /// Returns true if queued data or a producer has to finish before our side, or the connection,
+    /// ends.
+    pub(crate) fn is_draining(&self) -> bool {
+        let ends = match self.state {
+            State::Open => self.write_side == WriteSide::Ending,
+            State::Finishing(_) | State::Closing(_) => true,
+            State::Broken(_) | State::Ended(_) => false,
+        };
+        ends && self.is_unfinished()
+    }
+
+    /// Returns true if there is queued data or a registered producer: what the peer has got so far is
+    /// not the whole.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.waiting() > 0 || self.producing != Producing::Nothing
     }
 
     /// Whether to read now. One that is closing reads even when paused, in order to throw away: a
@@ -324,10 +346,15 @@ impl Stream {
         self.readiness.has(Readiness::OTHER)
     }
 
-    /// Sees to it that each write is looked at where it has to be.
+    /// Keeps a connection that has a pull producer or a feed off the shortcuts. Room in the socket
+    /// concerns it even if its outbox is empty.
     pub(crate) fn look_closely(&mut self) {
-        let pulls = matches!(self.producing, Producing::Pull { .. });
-        self.limits.set_closely(pulls || self.feed.is_some() || self.is_of_other_world());
+        let closely = matches!(self.producing, Producing::Pull { .. }) || self.feed.is_some();
+        self.readiness.clear(Readiness::CLOSELY);
+        if closely {
+            self.readiness |= Readiness::CLOSELY;
+        }
+        self.limits.set_closely(closely || self.is_of_other_world());
     }
 
     /// The reason for which it is broken, to be given away once: it ends with it.

@@ -203,7 +203,7 @@ impl State {
         match reason {
             Reason::Closed => self.write_ended,
             Reason::ClosedByPeer => self.eof,
-            Reason::CloseTimeout if self.stage != Stage::Closing => false,
+            Reason::CloseTimeout if self.stage != Stage::Closing && !self.write_ended => false,
             Reason::CloseTimeout => {
                 !self.books.is_without(SEVERING) || !self.books.is_without(SLOWING)
             }
@@ -370,14 +370,14 @@ impl Protocol for Talker {
             let (sent, written) = (counts.sent, this.written + 8);
             this.fail(&format!("closed in order, but {sent} of {written} bytes were sent"));
         }
-        // A stop waits for nobody who goes on and on.
-        if in_order && this.cut_off && !transport.context().is_stopping() {
+        if in_order && this.cut_off {
             this.fail("closed in order, but its producer had not finished");
         }
         if !this.deserves(&reason, transport.context().is_stopping()) {
             this.fail(&format!("nothing has happened that could make it be lost: {reason:?}"));
         }
-        if matches!(reason, Reason::Stopped) && counts.sent == this.written + 8 {
+        // A stop that cuts a producer short resets the connection.
+        if matches!(reason, Reason::Stopped) && counts.sent == this.written + 8 && !this.cut_off {
             this.end_writing();
         }
         if this.produces {

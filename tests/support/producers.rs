@@ -1,0 +1,101 @@
+//! What the scenarios of producers share.
+
+#![allow(dead_code)] // No scenario needs all of it.
+
+use crate::support::*;
+use ropewalk::{Context, FileSender, Id, Producer, Reactor, Transport};
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::rc::Rc;
+
+/// What producers have heard, in order.
+pub(crate) type Heard = Rc<RefCell<Vec<&'static str>>>;
+
+/// Notes what it hears, and does on each resume what the scenario wants.
+pub(crate) struct Noting<F> {
+    pub(crate) heard: Heard,
+    pub(crate) produce: F,
+}
+
+impl<F: FnMut(&mut Transport<'_>) + 'static> Producer for Noting<F> {
+    fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+        self.heard.borrow_mut().push("resume");
+        (self.produce)(transport);
+    }
+
+    fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
+        self.heard.borrow_mut().push("pause");
+    }
+
+    fn stop_producing(&mut self, _context: &mut Context) {
+        self.heard.borrow_mut().push("stop");
+    }
+}
+
+pub(crate) fn noting(
+    heard: &Heard,
+    produce: impl FnMut(&mut Transport<'_>) + 'static,
+) -> impl Producer {
+    Noting { heard: Rc::clone(heard), produce }
+}
+
+/// Pieces of a pattern, `count` of them, one each time it is asked.
+pub(crate) fn pieces(heard: &Heard, count: usize) -> impl Producer {
+    let mut left = count;
+    noting(heard, move |transport| {
+        transport.write(&pattern(10_000));
+        left -= 1;
+        if left == 0 {
+            transport.unregister_producer();
+        }
+    })
+}
+
+/// A reactor, the id of its one connection, and the client.
+pub(crate) fn one(log: &Log) -> (Reactor, Id, TcpStream) {
+    let (mut reactor, address) = up(recorders(log, only_record));
+    let client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    (reactor, log.ids()[0], client)
+}
+
+pub(crate) fn pull(reactor: &mut Reactor, id: Id, producer: impl Producer) {
+    reactor.context().register_pull_producer(id, producer).expect("it is the first");
+}
+
+pub(crate) fn push(reactor: &mut Reactor, id: Id, producer: impl Producer) {
+    reactor.context().register_push_producer(id, producer).expect("it is the first");
+}
+
+pub(crate) fn ignore(_transport: &mut Transport<'_>) {}
+
+/// A file of this process alone, with these bytes.
+pub(crate) fn file(bytes: &[u8]) -> File {
+    let mut file = tempfile();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+pub(crate) fn tempfile() -> File {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let name = format!("ropewalk-test-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    file
+}
+
+/// What came of sending a file.
+pub(crate) type Outcome = Rc<RefCell<Option<Result<u64, (ErrorKind, String)>>>>;
+
+pub(crate) fn noting_outcome(sender: FileSender, outcome: &Outcome) -> FileSender {
+    let outcome = Rc::clone(outcome);
+    sender.on_done(move |_, result| {
+        let result = result.map_err(|error| (error.kind(), error.to_string()));
+        assert!(outcome.borrow_mut().replace(result).is_none(), "done once");
+    })
+}
