@@ -596,8 +596,10 @@ fn planning_gives_the_same_table_again_and_a_picture() {
 
 #[test]
 fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
-    let path = program("send_file"); // A long one: itself.
-    let expected = std::fs::read(&path).unwrap();
+    let path = std::env::temp_dir().join(format!("ropewalk-send-file-{}", std::process::id()));
+    // Longer than the buffers of a connection.
+    let expected: Vec<u8> = (0..30_000_000_u32).map(|place| (place % 251) as u8).collect();
+    std::fs::write(&path, &expected).unwrap();
     let (mut server, address) =
         Program::serve("send_file", &[path.to_str().unwrap(), "127.0.0.1:0"]);
     let mut slow = TcpStream::connect(&address).unwrap();
@@ -618,6 +620,7 @@ fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
     server.read_until("not all was sent");
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]
