@@ -265,7 +265,7 @@ impl Reactor {
         Ok(())
     }
 
-    /// From the first turn of a run on signals are caught.
+    /// From the first turn of a later run on signals are caught again.
     fn begin_run(&mut self) {
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
@@ -466,10 +466,10 @@ impl Reactor {
     /// SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) a run in order; a second one in the same run
     /// ends it without waiting for any peer.
     ///
-    /// They are caught from the first turn of a run, be it [`run`](Self::run), [`run_turn`](Self::run_turn)
-    /// or [`turn`](Self::turn), until the run has ended or the reactor is dropped. Before and after they
-    /// take their default action, which ends the process. A signal that comes while the run is ending
-    /// for another reason counts as the first.
+    /// They are caught from now on: a signal that comes before the first run ends that run as soon as it
+    /// has begun. Between a run's end and the first turn of the next one, and after the reactor is dropped, they
+    /// take their default action, which ends the process. A signal that comes while the run is ending for
+    /// another reason counts as the first.
     ///
     /// A signal that the process was started to ignore stays ignored, as nohup(1) and a shell's `&` rely
     /// on (found out on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: a

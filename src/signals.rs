@@ -18,14 +18,15 @@ const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 /// The signals that end a run. They reach the poll through a pipe of signal-hook's; no code of ours
 /// runs in a signal handler.
 ///
-/// They are caught from the first turn of a run to its end. Before and after, they do what they did
-/// before the reactor was made.
+/// They are caught from the call that asks for it to the end of the run, and again in each later run.
+/// After a run they do what they did before the reactor was made.
 pub(crate) struct Signals {
     signals: signal_hook_mio::v1_0::Signals,
     /// The reactors that end together with this one. A second signal reaches all of them, since two
     /// signals in quick succession may look like one to a member that is busy.
     group: Vec<Handle>,
-    /// Whether a run is under way.
+    /// Whether a run is under way, or the first is to come: a program that prints that it serves, and then
+    /// runs, is served already.
     running: bool,
     /// Whether a signal has come in this run. A stop alone does not tell: another member of the group
     /// may have begun it because of the same signal.
@@ -39,7 +40,9 @@ impl Signals {
         let caught = Catchers::prepare()?;
         let mut signals = signal_hook_mio::v1_0::Signals::new(caught)?;
         world.watch_signals(&mut signals)?;
-        Ok(Self { signals, group: group.to_vec(), running: false, heeded: false })
+        let mut signals = Self { signals, group: group.to_vec(), running: false, heeded: false };
+        signals.begin_run();
+        Ok(signals)
     }
 
     /// A run begins, unless it has begun before.

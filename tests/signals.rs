@@ -223,25 +223,37 @@ fn one_signal_during_a_stop_is_not_a_second_one() {
 }
 
 #[test]
-fn signals_take_their_default_action_before_and_after_a_run() {
-    let name = "signals_take_their_default_action_before_and_after_a_run";
+fn after_a_run_a_signal_takes_its_default_action() {
+    let name = "after_a_run_a_signal_takes_its_default_action";
     if is_child() {
         let mut reactor = Reactor::new().unwrap();
         reactor.stop_on_signals().unwrap();
-        if std::env::var_os("AFTER_A_RUN").is_some() {
-            reactor.context().stop();
-            reactor.run().unwrap();
-        }
+        reactor.context().stop();
+        reactor.run().unwrap();
         println!("\nADDRESS 127.0.0.1:1");
         // The fail-safe, should the signal be swallowed: an orderly end, which is the wrong one.
         std::thread::sleep(Duration::from_secs(5));
         return;
     }
-    for wrapper in [&["env"][..], &["env", "AFTER_A_RUN=1"]] {
-        let mut server = Server::start_in(name, wrapper);
-        server.signal("TERM");
-        assert!(!server.end().success(), "the signal was swallowed: {wrapper:?}");
+    let mut server = Server::start(name);
+    server.signal("TERM");
+    assert!(!server.end().success(), "the signal was swallowed");
+}
+
+/// Servers print that they serve, and then run.
+#[test]
+fn a_signal_before_the_first_run_ends_it_in_order() {
+    let name = "a_signal_before_the_first_run_ends_it_in_order";
+    if !is_child() {
+        return drop(in_child(name, &[]));
     }
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    reactor.stop_on_signals().unwrap();
+    let client = client(address);
+    raise(SIGTERM).unwrap();
+    reactor.run().unwrap();
+    drop(client);
 }
 
 /// As the children of a shell without job control are, and those of nohup(1).
