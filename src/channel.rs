@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::handle::{Handle, ReactorGone, Sent};
+use crate::retention::give_back;
 use std::any::type_name;
 use std::collections::VecDeque;
 use std::fmt;
@@ -155,6 +156,7 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
         } else {
             self.taken.extend(queue.messages.drain(..count));
         }
+        give_back(&mut queue.messages);
         let left = match (queue.messages.is_empty(), queue.over) {
             (false, _) => Left::More,
             (true, false) => Left::Nothing,
@@ -165,6 +167,7 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
 
     fn receive(&mut self, context: &mut Context) {
         if let Some(message) = self.taken.pop_front() {
+            give_back(&mut self.taken);
             (self.receive)(context, message);
         }
     }

@@ -3,6 +3,7 @@
 use crate::channel::ChannelId;
 use crate::context::{Call, Context};
 use crate::logging::HANDLE;
+use crate::retention::give_back;
 use crate::world::Waker;
 use std::collections::VecDeque;
 use std::error::Error;
@@ -165,6 +166,7 @@ impl Calls {
         } else {
             self.taken.append(&mut queue.calls);
         }
+        give_back(&mut queue.calls);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -172,7 +174,9 @@ impl Calls {
     }
 
     pub(crate) fn next(&mut self) -> Option<Sent> {
-        self.taken.pop_front()
+        let next = self.taken.pop_front();
+        give_back(&mut self.taken);
+        next
     }
 
     /// A channel has more messages than the budget allowed: it is looked at again.

@@ -117,6 +117,7 @@ mod producer;
 mod protocol;
 mod reactor;
 mod reason;
+mod retention;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 mod slow_reader;

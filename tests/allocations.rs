@@ -129,3 +129,22 @@ fn a_datagram_that_comes_back_allocates_nothing() {
     });
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
 }
+
+#[test]
+fn a_burst_of_messages_and_calls_leaves_no_memory_behind() {
+    let mut reactor = Reactor::new().unwrap();
+    let received = Rc::new(std::cell::Cell::new(0));
+    let count = received.clone();
+    let sender = reactor.context().channel(move |_, _: u64| count.set(count.get() + 1));
+    let handle = reactor.handle();
+    let left = measure(|| {
+        for message in 0..300_000 {
+            sender.send(message).unwrap();
+            handle.call(|_| {}).unwrap();
+        }
+        turn_until(&mut reactor, "all are received", |_| received.get() == 300_000);
+        reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+    });
+    assert!(left.bytes_max > 4_000_000, "{left:?}");
+    assert!(left.bytes_current < 300_000, "{left:?}");
+}

@@ -404,6 +404,25 @@ fn who_does_not_read_is_dropped_and_the_others_hear_everything() {
 }
 
 #[test]
+fn the_system_holds_a_bounded_part_for_one_that_does_not_read() {
+    let limit = 64 * 1024;
+    let mut house = House::new(Chat::new().without_flood_limit().write_limit(limit));
+    let mut alice = house.guest("alice");
+    let mut bob = house.guest("bob");
+    bob.take_little();
+    house.caught_up(&mut alice);
+    let line = "x".repeat(1_000);
+    let mut said = 0;
+    while !house.caught_up(&mut alice).contains("* bob left (too slow)\n") {
+        house.says(&mut alice, &line);
+        said += line.len();
+        assert!(said < 16 << 20, "bob was never dropped");
+    }
+    // The limit, twice the send buffer, and what his own system took before its window closed.
+    assert!(said < limit + 2 * 64 * 1024 + 512 * 1024, "{said} bytes before bob was dropped");
+}
+
+#[test]
 fn a_crowd_is_listed_up_to_fifty_and_counted() {
     let mut house = House::new(Chat::new());
     let mut crowd: Vec<Client> = (0..52).map(|number| house.guest(&format!("g{number}"))).collect();
@@ -481,6 +500,7 @@ fn who_leaves_without_reading_what_waits_is_gone_for_the_others_at_once() {
         let mut house = House::new(Chat::new().without_flood_limit());
         let mut alice = house.guest("alice");
         let mut bob = house.guest("bob");
+        bob.take_little();
         house.caught_up(&mut alice);
         let line = "x".repeat(1000);
         let waiting = |house: &mut House| {

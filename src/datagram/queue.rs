@@ -2,6 +2,7 @@
 
 use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
+use crate::retention::give_back;
 use std::collections::VecDeque;
 use std::mem;
 
@@ -73,6 +74,7 @@ impl Queue {
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let first = self.waiting.pop_front()?;
         self.bytes -= first.data.len();
+        give_back(&mut self.waiting);
         Some(first)
     }
 

@@ -1,6 +1,7 @@
 //! What waits behind the outbox of a connection that drops what is oldest.
 
 use crate::outbox::Spares;
+use crate::retention::give_back;
 use crate::stream::limits::GATHER;
 use crate::stream::transfer::WRITE_BUDGET;
 use crate::stream::{SlowReader, Stream};
@@ -37,6 +38,7 @@ impl Feed {
     fn pop(&mut self) -> Option<Vec<u8>> {
         let oldest = self.pieces.pop_front()?;
         self.bytes -= oldest.len();
+        give_back(&mut self.pieces);
         Some(oldest)
     }
 }
@@ -125,7 +127,7 @@ impl Stream {
     pub(crate) fn clear(&mut self, spares: &mut Spares) {
         self.outbox.clear(spares);
         if let Some(feed) = &mut self.feed {
-            feed.pieces.clear();
+            feed.pieces = VecDeque::new();
             feed.bytes = 0;
         }
     }

@@ -6,8 +6,8 @@ use crate::chat::pace::Pace;
 use crate::chat::text::Harmless;
 use crate::chat::{Chat, LOG};
 use crate::line::{LineHandler, LineTransport};
-use log::info;
-use ropewalk::Reason;
+use log::{debug, info};
+use ropewalk::{Reason, SocketOption};
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -21,6 +21,9 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// How many lines one is heard in a turn. Each goes to everybody in the room, so a pasted page may be
 /// much work; the others are served between its parts.
 const LINES_A_TURN: u32 = 50;
+
+/// How many bytes the system is asked to hold for a connection, at most. Linux takes twice as many.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// How long one waits for other reactors that are slower than this one.
 const CATCH_UP: Duration = Duration::from_millis(5);
@@ -54,6 +57,7 @@ impl LineHandler for Chatter {
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
         lines.set_write_limit(self.chat.write_limit);
+        self.bound_send_buffer(lines);
         lines.send_line("* what is your name?");
     }
 
@@ -88,6 +92,17 @@ impl LineHandler for Chatter {
             _ => "",
         };
         self.leave(lines, why);
+    }
+}
+
+impl Chatter {
+    /// Without a bound the system takes megabytes for somebody who reads nothing, all of which comes
+    /// before the write limit.
+    fn bound_send_buffer(&self, lines: &mut LineTransport<'_>) {
+        let bytes = SEND_BUFFER.min(self.chat.write_limit);
+        if let Err(error) = lines.set_option(SocketOption::SendBuffer(bytes)) {
+            debug!(target: LOG, "{} {error}", lines.id());
+        }
     }
 }
 

@@ -48,6 +48,11 @@ impl Client {
         Self { stream: Some(stream), received: Vec::new(), ended: None }
     }
 
+    /// Bounds what its system takes without being read, which would grow to megabytes.
+    pub(crate) fn take_little(&mut self) {
+        socket2::SockRef::from(&*self.stream()).set_recv_buffer_size(16 * 1024).unwrap();
+    }
+
     pub(crate) fn stream(&mut self) -> &mut TcpStream {
         self.stream.as_mut().unwrap()
     }
