@@ -32,8 +32,6 @@ struct Queue<T> {
     messages: VecDeque<T>,
     /// All senders have been dropped.
     over: bool,
-    /// The receiver is being dropped, or has been.
-    closed: bool,
 }
 
 impl<T> Sender<T> {
@@ -55,9 +53,6 @@ impl<T> Sender<T> {
     pub fn send(&self, message: T) -> Result<(), ReactorGone> {
         let Senders { queue, channel, handle } = &*self.shared;
         let mut queue = lock(queue);
-        if queue.closed {
-            return Err(ReactorGone);
-        }
         // The reactor takes what is there at once. So whoever finds the queue empty tells it to
         // look, and nobody else has to; if it is told in vain, the message must not be left behind.
         if queue.messages.is_empty() {
@@ -115,8 +110,9 @@ pub(crate) trait Receiver {
     /// Gives the user the next of what was taken over.
     fn receive(&mut self, context: &mut Context);
 
-    /// Refuses all that is sent from now on.
-    fn close(&mut self);
+    /// Takes over all that is there, so that it can be dropped. The reactor takes no calls any more, and so
+    /// refuses who finds the queue empty.
+    fn take_rest(&mut self);
 
     /// Drops one of the messages that nobody will receive; false if there is none.
     fn drop_next(&mut self) -> bool;
@@ -172,9 +168,8 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
         }
     }
 
-    fn close(&mut self) {
+    fn take_rest(&mut self) {
         let mut queue = lock(&self.queue);
-        queue.closed = true;
         self.taken.append(&mut queue.messages);
     }
 
@@ -193,8 +188,7 @@ pub(crate) fn channel<T: 'static>(
     handle: Handle,
     receive: impl FnMut(&mut Context, T) + 'static,
 ) -> (Sender<T>, Box<dyn Receiver>) {
-    let queue =
-        Arc::new(Mutex::new(Queue { messages: VecDeque::new(), over: false, closed: false }));
+    let queue = Arc::new(Mutex::new(Queue { messages: VecDeque::new(), over: false }));
     let senders = Senders { queue: queue.clone(), channel, handle };
     let receiver = Channel { queue, taken: VecDeque::new(), receive };
     (Sender { shared: Arc::new(senders) }, Box::new(receiver))

@@ -74,7 +74,7 @@ impl Dispatcher {
         self.drop_guarded(producer, who);
     }
 
-    /// Drops a receiver. From now on its senders are refused.
+    /// Drops a receiver.
     pub(super) fn close_channel(&mut self, channel: ChannelId) {
         if let Some(receiver) = self.channels.remove(&channel) {
             self.drop_receiver(receiver);
@@ -83,7 +83,7 @@ impl Dispatcher {
 
     fn drop_receiver(&mut self, mut receiver: Box<dyn Receiver>) {
         let who = receiver.name();
-        receiver.close();
+        receiver.take_rest();
         loop {
             match guarded(|| receiver.drop_next()) {
                 Ok(false) => break,
