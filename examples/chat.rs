@@ -21,16 +21,15 @@
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
-use ropewalk::{Address, Context, ReactorGroup, Reason};
+use ropewalk::{Address, Context, Reason};
 use ropewalk_protocols::chat::{Chat, Network};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::process::ExitCode;
 use std::time::Duration;
+use support::say;
 
 /// What happens in the demo: who says what, one line each moment.
 const PLAY: [(&str, &str); 11] = [
@@ -59,11 +58,11 @@ impl LineHandler for Actor {
     type Line = str;
 
     fn line_received(&mut self, _lines: &mut LineTransport<'_>, line: &str) {
-        println!("{:>24} | {line}", format!("{} hears", self.name));
+        say(format_args!("{:>24} | {line}", format!("{} hears", self.name)));
     }
 
     fn connection_lost(&mut self, _lines: &mut LineTransport<'_>, reason: Reason) {
-        println!("{:>24} | the connection ended: {reason}", self.name);
+        say(format_args!("{:>24} | the connection ended: {reason}", self.name));
     }
 }
 
@@ -73,7 +72,7 @@ fn play(context: &mut Context, server: &Address) -> Result<(), ropewalk::Error> 
         let actor = context.connect_tcp(server, move || LineReceiver::new(Actor { name }))?;
         for (moment, (_, line)) in (1..).zip(PLAY).filter(|(_, (speaker, _))| *speaker == name) {
             context.call_later(MOMENT * moment, move |context| {
-                println!("{:>24} | {line}", format!("{name} types"));
+                say(format_args!("{:>24} | {line}", format!("{name} types")));
                 context.write(actor, format!("{line}\n").as_bytes());
             });
         }
@@ -90,19 +89,20 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
-                Long("max-length") => max_length = arguments.value()?.parse()?,
-                Long("write-limit") => write_limit = arguments.value()?.parse()?,
+                Long("max-length") => max_length = support::at_least_one(&mut arguments)? as usize,
+                Long("write-limit") => {
+                    write_limit = support::at_least_one(&mut arguments)? as usize
+                }
                 Long("burst") => burst = support::at_least_one(&mut arguments)?,
                 Long("rate") => rate = support::at_least_one(&mut arguments)?,
-                Long("reactors") => reactors = support::at_least_one(&mut arguments)?,
+                Long("reactors") => reactors = support::reactors(&mut arguments)?,
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
         }
         // The demo is to be read; the logs would stand in the middle of it.
         support::log_from(if demo { "warn" } else { "info" });
-        let mut group = ReactorGroup::new(reactors as usize)?;
-        group.stop_on_signals()?;
+        let mut group = support::group(reactors)?;
         let listen = if demo { "127.0.0.1:0" } else { &*listen };
         // Each reactor has a chat for its own clients, and together they are one.
         let network = Network::new();
@@ -111,7 +111,7 @@ fn main() -> ExitCode {
             let chat = chat.max_length(max_length).write_limit(write_limit);
             chat.flood_limit(burst, rate).factory()
         })?;
-        stdout::say(format_args!("listening on {}", port.address()));
+        say(format_args!("listening on {}", port.address()));
         if demo {
             let server = port.address().clone();
             let played = group.each(move |member| match member.index() {
@@ -120,10 +120,8 @@ fn main() -> ExitCode {
             });
             played.into_iter().collect::<Result<(), _>>()?;
         } else {
-            let address = port.address();
-            stdout::say(format_args!(
-                "join in other terminals: cargo run --example chat_client {address}"
-            ));
+            let address = support::reachable(port.address());
+            say(format_args!("join in other terminals: cargo run --example chat_client {address}"));
         }
         Ok(group.run()?)
     })

@@ -17,17 +17,15 @@
 //!     --demo              the clock and a client in one reactor, faster; ends by itself
 //!     --help              this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
-use ropewalk::{Context, Id, Protocol, Reactor, Reason, TimerId, Transport};
+use ropewalk::{Context, Id, Protocol, Reason, TimerId, Transport};
 use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::Failure;
+use support::{Failure, say};
 
 /// What all clients share.
 #[derive(Clone, Copy)]
@@ -106,16 +104,16 @@ struct Listener {
 
 impl Protocol for Listener {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        print!("clock:  {}", String::from_utf8_lossy(data));
+        say(format_args!("clock:  {}", String::from_utf8_lossy(data).trim_end()));
         self.pieces += 1;
         if self.pieces == 3 {
-            println!("client: this puts my dismissal off");
+            say(format_args!("client: this puts my dismissal off"));
             transport.write(b"I am still here\r\n");
         }
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        println!("client: the connection ended: {reason}");
+        say(format_args!("client: the connection ended: {reason}"));
         transport.context().stop();
     }
 }
@@ -139,20 +137,19 @@ fn main() -> ExitCode {
             (every, idle) = (Duration::from_millis(200), Duration::from_millis(700));
         }
         support::log_from(if demo { "warn" } else { "info" });
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         let pace = Pace { start: reactor.context().now(), every, idle };
         let port = reactor.listen_tcp(listen, move || Clock {
             pace,
             tick: Rc::default(),
             dismissal: None,
         })?;
-        stdout::say(format_args!("listening on {}", port.address()));
+        say(format_args!("listening on {}", port.address()));
         if demo {
             reactor.connect_tcp(port.address(), Listener::default)?;
         } else {
-            let address = port.address();
-            stdout::say(format_args!("hear it tick with: cargo run --example connect {address}"));
+            let address = support::reachable(port.address());
+            say(format_args!("hear it tick with: cargo run --example connect {address}"));
         }
         Ok(reactor.run()?)
     })

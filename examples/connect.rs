@@ -35,7 +35,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use stdio::Gate;
-use support::Failure;
+use support::{Failure, say};
 
 /// What the demo sends instead of its standard input.
 const DEMO: &str = "This went to a server and came back.\nSo did this.\n";
@@ -103,11 +103,10 @@ fn main() -> ExitCode {
             }
         }
         support::log_from("warn");
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         if demo {
             let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
-            println!("listening on {}", port.address());
+            say(format_args!("listening on {}", port.address()));
             return connect(reactor, &port.address().to_string(), DEMO.as_bytes());
         }
         let missing = || Failure::Usage("HOST:PORT is missing".to_owned());

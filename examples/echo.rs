@@ -16,30 +16,29 @@
 //!     --reactors N   how many threads serve (1), each with a reactor of its own
 //!     --help         this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
-use ropewalk::ReactorGroup;
+
 use ropewalk_protocols::Echo;
 use std::process::ExitCode;
+use support::say;
 
 fn main() -> ExitCode {
     support::main(include_str!("echo.rs"), |mut arguments| {
-        let (mut listen, mut reactors) = ("127.0.0.1:7000".to_owned(), 1);
+        let (mut listen, mut reactors) = (None, 1);
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("reactors") => reactors = support::at_least_one(&mut arguments)?,
-                Value(address) => listen = address.string()?,
+                Long("reactors") => reactors = support::reactors(&mut arguments)?,
+                Value(address) => support::once(&mut listen, address)?,
                 argument => return Err(support::other(argument)),
             }
         }
+        let listen = support::address(listen, "127.0.0.1:7000")?;
         support::log_from("info");
-        let mut group = ReactorGroup::new(reactors as usize)?;
-        group.stop_on_signals()?;
+        let mut group = support::group(reactors)?;
         let port = group.listen_tcp(listen, |_member| || Echo)?;
-        stdout::say(format_args!("listening on {}", port.address()));
+        say(format_args!("listening on {}", port.address()));
         Ok(group.run()?)
     })
 }

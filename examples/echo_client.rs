@@ -30,7 +30,7 @@ use std::num::NonZero;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::Failure;
+use support::{Failure, say};
 
 /// After how many bytes the pattern that is sent begins anew. It is prime, so that a piece which is
 /// lost or doubled by some buffer, whose size is a power of two, does not go unnoticed.
@@ -77,22 +77,23 @@ impl Tally {
     fn print_progress(&self) {
         let (done, seconds) = (self.round_trips.len(), self.start.elapsed().as_secs_f64());
         let all = self.load.connections.saturating_mul(self.load.messages);
-        println!("{seconds:.0} s: {done} of {all} messages");
+        say(format_args!("{seconds:.0} s: {done} of {all} messages"));
     }
 
-    fn print_result(&mut self) {
+    fn print_result(&mut self) -> Result<(), Failure> {
         let (done, seconds) = (self.round_trips.len(), self.start.elapsed().as_secs_f64());
-        println!(
-            "{done} messages of {} bytes, every byte as sent, in {seconds:.2} s",
+        support::show(format_args!(
+            "{done} messages of {} bytes, every byte as sent, in {seconds:.2} s\n",
             self.load.size
-        );
+        ))?;
         self.round_trips.sort_unstable();
         if let (Some(median), Some(high)) = (self.percentile(50), self.percentile(99)) {
             let rate = done as f64 / seconds;
-            println!(
-                "{rate:.0} messages a second; round trip: median {median:.1?}, p99 {high:.1?}"
-            );
+            support::show(format_args!(
+                "{rate:.0} messages a second; round trip: median {median:.1?}, p99 {high:.1?}\n"
+            ))?;
         }
+        Ok(())
     }
 
     fn percentile(&self, percent: usize) -> Option<Duration> {
@@ -190,11 +191,11 @@ impl Factory for Pingers {
 
 fn main() -> ExitCode {
     support::main(include_str!("echo_client.rs"), |mut arguments| {
-        let (mut server, mut demo) = ("127.0.0.1:7000".to_owned(), false);
+        let (mut server, mut demo) = (None, false);
         let (mut connections, mut messages, mut size) = (10, None, 64);
         while let Some(argument) = arguments.next()? {
             match argument {
-                Value(address) => server = address.string()?,
+                Value(address) => support::once(&mut server, address)?,
                 Long("connections") => connections = at_least_one(&mut arguments)?,
                 Long("messages") => messages = Some(at_least_one(&mut arguments)?),
                 Long("size") => size = at_least_one(&mut arguments)?,
@@ -202,13 +203,13 @@ fn main() -> ExitCode {
                 argument => return Err(support::other(argument)),
             }
         }
+        let mut server = support::address(server, "127.0.0.1:7000")?;
         support::log_from("warn");
         let messages = messages.unwrap_or(if demo { 1_000 } else { 10_000 });
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         if demo {
             let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
-            println!("listening on {}", port.address());
+            say(format_args!("listening on {}", port.address()));
             server = port.address().to_string();
         }
         measure(reactor, &server, Load { connections, messages, size })
@@ -221,7 +222,9 @@ fn at_least_one(arguments: &mut Parser) -> Result<usize, lexopt::Error> {
 
 fn measure(mut reactor: Reactor, server: &str, load: Load) -> Result<(), Failure> {
     let Load { connections, messages, size } = load;
-    println!("{connections} connections to {server} send {messages} messages of {size} bytes each");
+    say(format_args!(
+        "{connections} connections to {server} send {messages} messages of {size} bytes each"
+    ));
     let tally = Rc::new(RefCell::new(Tally::new(load)));
     for _ in 0..connections {
         reactor.connect_tcp(server, Pingers { tally: Rc::clone(&tally) })?;
@@ -232,8 +235,7 @@ fn measure(mut reactor: Reactor, server: &str, load: Load) -> Result<(), Failure
     if let Some(message) = tally.failure.take() {
         return Err(Failure::Run(message));
     }
-    tally.print_result();
-    Ok(())
+    tally.print_result()
 }
 
 fn report_each_second(context: &mut Context, tally: Rc<RefCell<Tally>>) {

@@ -26,9 +26,6 @@
 //!     --help          this text
 
 #[cfg(unix)]
-#[path = "support/stdout.rs"]
-mod stdout;
-#[cfg(unix)]
 #[path = "support/unix.rs"]
 mod unix;
 
@@ -47,8 +44,7 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(unix)]
 mod program {
-    use crate::stdout::say;
-    use crate::support::{self, Failure};
+    use crate::support::{self, Failure, say};
     use crate::unix;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
@@ -76,11 +72,7 @@ mod program {
             if Path::new(name).file_name() != Some(OsStr::new(name)) {
                 return Err(io::Error::other("only a file's name, without a folder"));
             }
-            let file = File::open(self.folder.join(name))?;
-            match file.metadata()?.is_file() {
-                true => Ok(file),
-                false => Err(io::Error::other("not a file")),
-            }
+            support::open(&self.folder.join(name))
         }
     }
 
@@ -108,8 +100,8 @@ mod program {
         outcome: Outcome,
     }
 
-    /// How it went, for `main`.
-    type Outcome = Arc<OnceLock<Result<(), String>>>;
+    /// The file that came, or why there is none; for `main`.
+    type Outcome = Arc<OnceLock<Result<File, String>>>;
 
     impl Factory for Reader {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
@@ -133,17 +125,11 @@ mod program {
 
     impl Request {
         /// What the librarian's answer comes to.
-        fn finish(&mut self) -> Result<(), String> {
+        fn finish(&mut self) -> Result<File, String> {
             let answer = String::from_utf8_lossy(&self.answer);
-            match (self.file.as_mut(), answer.strip_prefix('-')) {
-                (_, Some(reason)) => Err(format!("{}: {}", self.name, reason.trim_end())),
-                (Some(file), None) => match io::copy(file, &mut io::stdout()) {
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                        Err(error.to_string())
-                    }
-                    _ => Ok(()),
-                },
-                (None, None) => Err("the answer came without a file".to_owned()),
+            match answer.strip_prefix('-') {
+                Some(reason) => Err(format!("{}: {}", self.name, reason.trim_end())),
+                None => self.file.take().ok_or_else(|| "the answer came without a file".to_owned()),
             }
         }
     }
@@ -186,17 +172,17 @@ mod program {
                 Long("serve") => folder = Some(PathBuf::from(arguments.value()?)),
                 Long("get") => file = Some(arguments.value()?.string()?),
                 Long("demo") => demo = true,
-                Value(value) => name = Some(unix::name(value)),
+                Value(value) => support::once(&mut name, value)?,
                 argument => return Err(support::other(argument)),
             }
         }
         support::log_from("warn");
+        let name = name.map(unix::name);
         match (name, folder, file) {
             _ if demo => show(),
             (None, ..) => Err(Failure::Usage("missing PATH".to_owned())),
             (Some(name), Some(folder), None) => {
-                let mut reactor = Reactor::new()?;
-                reactor.stop_on_signals()?;
+                let mut reactor = support::reactor()?;
                 serve(&mut reactor, &name, folder)?;
                 say(format_args!("ask with: cargo run --example fd_passing -- --get FILE {name}"));
                 Ok(reactor.run()?)
@@ -214,13 +200,18 @@ mod program {
     }
 
     fn get(name: &UnixAddress, file: String) -> Result<(), Failure> {
-        let mut reactor = Reactor::new()?;
+        let mut reactor = support::reactor()?;
         let outcome = Outcome::default();
         let reader = Reader { name: file, outcome: outcome.clone() };
         let options = UnixConnectOptions::new().descriptors(true);
         reactor.context().connect_unix_with(name, &options, reader)?;
         reactor.run()?;
-        outcome.get().cloned().unwrap_or(Ok(())).map_err(Failure::Run)
+        drop(reactor);
+        match Arc::into_inner(outcome).and_then(OnceLock::into_inner) {
+            Some(Ok(file)) => support::copy(file),
+            Some(Err(message)) => Err(Failure::Run(message)),
+            None => Ok(()), // A signal ended the run.
+        }
     }
 
     /// The librarian of a folder that is made for this, and this program once more, as a process of its
@@ -231,7 +222,7 @@ mod program {
         std::fs::write(folder.path("poem"), "Who reads this had it opened by another.\n")
             .map_err(failed)?;
         let path = folder.path("library.sock");
-        let mut reactor = Reactor::new()?;
+        let mut reactor = support::reactor()?;
         serve(&mut reactor, &(&path).into(), folder.path(""))?;
         let handle = reactor.context().handle();
         let asked = thread::spawn(move || ask(&path, &handle));

@@ -49,9 +49,6 @@ mod handover;
 #[path = "support/rehearsal.rs"]
 mod rehearsal;
 #[cfg(unix)]
-#[path = "support/stdout.rs"]
-mod stdout;
-#[cfg(unix)]
 #[path = "support/unix.rs"]
 mod unix;
 
@@ -72,12 +69,11 @@ fn main() -> std::process::ExitCode {
 mod program {
     use crate::handover::Elder;
     use crate::rehearsal;
-    use crate::stdout::say;
-    use crate::support::{self, Failure};
+    use crate::support::{self, Failure, say};
     use crate::unix;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
-        Context, Error, Factory, Id, Port, Reactor, Reason, UnixAddress, UnixConnectOptions,
+        Context, Error, Factory, Id, Port, Reason, UnixAddress, UnixConnectOptions,
         UnixListenOptions,
     };
     use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
@@ -246,15 +242,17 @@ mod program {
     }
 
     fn serve(wishes: Wishes) -> Result<(), Failure> {
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         let server = Server { wishes: Rc::new(wishes), state: Rc::default() };
         let options = UnixConnectOptions::new().descriptors(true);
         let control = &server.wishes.control;
         reactor.context().connect_unix_with(control, &options, server.clone())?;
         reactor.run()?;
         let mut state = server.state.borrow_mut();
+        if let Some(message) = state.failure.take() {
+            return Err(Failure::Run(message));
+        }
         say(format_args!("ended after {} answers", state.answers));
-        state.failure.take().map_or(Ok(()), |message| Err(Failure::Run(message)))
+        Ok(())
     }
 }

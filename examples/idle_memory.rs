@@ -5,6 +5,11 @@
 //! cargo run --release --example idle_memory 5000
 //! ```
 //!
+//! Options:
+//!
+//!     CONNECTIONS  how many (9000)
+//!     --help       this text
+//!
 //! It needs two descriptors a connection (`ulimit -n 20000`).
 //!
 //! One reactor accepts so many connections from this same process, each with a protocol that holds
@@ -12,12 +17,16 @@
 //! idle and again once every connection has echoed a message, and fails if a connection costs more
 //! than 400 bytes. What the kernel holds for a socket is not in it.
 
+mod support;
+
+use lexopt::prelude::*;
 use ropewalk::{Error, Protocol, Reactor, Transport};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use std::{env, fs, io};
+use std::{fs, io};
+use support::Failure;
 
 /// The most that a connection may cost, in bytes.
 const LIMIT: usize = 400;
@@ -31,8 +40,22 @@ impl Protocol for Echo {
     }
 }
 
-fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let count: usize = env::args().nth(1).map_or(Ok(9_000), |argument| argument.parse())?;
+fn main() -> ExitCode {
+    support::main(include_str!("idle_memory.rs"), |mut arguments| {
+        let mut count = None;
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Value(value) => support::once(&mut count, value)?,
+                argument => return Err(support::other(argument)),
+            }
+        }
+        support::log_from("warn");
+        let count = count.map_or(Ok(9_000), |count| count.parse())?;
+        measure(count)
+    })
+}
+
+fn measure(count: usize) -> Result<(), Failure> {
     let mut reactor = Reactor::new()?;
     let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
     let address = port.address().socket_addr().expect("a TCP listener has one");
@@ -46,17 +69,16 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 
     grow(&mut reactor, &mut clients, address, count)?;
     let idle = resident()?.saturating_sub(before) / (clients.len() - warm).max(1);
-    println!("{} idle connections: {idle} bytes each", clients.len());
+    support::show(format_args!("{} idle connections: {idle} bytes each\n", clients.len()))?;
 
     echo(&mut reactor, &mut clients)?;
     let used = resident()?.saturating_sub(before) / (clients.len() - warm).max(1);
-    println!("after each has echoed a message: {used} bytes each");
+    support::show(format_args!("after each has echoed a message: {used} bytes each\n"))?;
 
     if idle.max(used) > LIMIT {
-        eprintln!("error: that is more than {LIMIT} bytes a connection");
-        return Ok(ExitCode::FAILURE);
+        return Err(Failure::Run(format!("that is more than {LIMIT} bytes a connection")));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Connects clients until there are `count`, and waits until the reactor has taken them all in.
@@ -65,7 +87,7 @@ fn grow(
     clients: &mut Vec<TcpStream>,
     address: std::net::SocketAddr,
     count: usize,
-) -> Result<(), Box<dyn std::error::Error>> {
+) -> Result<(), Failure> {
     while clients.len() < count {
         for _ in 0..64.min(count - clients.len()) {
             clients.push(TcpStream::connect(address)?);
@@ -74,7 +96,8 @@ fn grow(
         while reactor.context().connections().count() < clients.len() {
             turn(reactor)?;
             if begin.elapsed() > Duration::from_secs(5) {
-                return Err("no descriptors are left; raise the limit with `ulimit -n`".into());
+                let message = "no descriptors are left; raise the limit with `ulimit -n`";
+                return Err(Failure::Run(message.to_owned()));
             }
         }
     }
@@ -82,10 +105,7 @@ fn grow(
 }
 
 /// Has every client send a message and get it back.
-fn echo(
-    reactor: &mut Reactor,
-    clients: &mut [TcpStream],
-) -> Result<(), Box<dyn std::error::Error>> {
+fn echo(reactor: &mut Reactor, clients: &mut [TcpStream]) -> Result<(), Failure> {
     const MESSAGE: &[u8] = b"a message";
     for clients in clients.chunks_mut(64) {
         for client in &mut *clients {
@@ -96,7 +116,7 @@ fn echo(
             let mut missing = MESSAGE.len();
             while missing > 0 {
                 match client.read(&mut [0; MESSAGE.len()]) {
-                    Ok(0) => return Err("the reactor closed a connection".into()),
+                    Ok(0) => return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
                     Ok(count) => missing -= count,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => turn(reactor)?,
                     Err(error) => return Err(error.into()),
@@ -112,8 +132,9 @@ fn turn(reactor: &mut Reactor) -> Result<(), Error> {
 }
 
 /// The resident memory of this process, in bytes.
-fn resident() -> Result<usize, Box<dyn std::error::Error>> {
-    let pages = fs::read_to_string("/proc/self/statm")?;
-    let pages: usize = pages.split(' ').nth(1).ok_or("statm has a second field")?.parse()?;
-    Ok(pages * 4096)
+fn resident() -> Result<usize, Failure> {
+    let text = fs::read_to_string("/proc/self/statm")?;
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    let missing = || Failure::Run(format!("/proc/self/statm has no second number: {text}"));
+    Ok(pages.ok_or_else(missing)? * 4096)
 }

@@ -22,8 +22,6 @@
 
 #[path = "support/stdio.rs"]
 mod stdio;
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
@@ -39,8 +37,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use stdio::Gate;
-use stdout::say;
-use support::Failure;
+use support::{Failure, say};
 
 /// Where everybody meets.
 #[derive(Clone)]
@@ -131,8 +128,7 @@ fn main() -> ExitCode {
             }
         }
         support::log_from("warn");
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let reactor = support::reactor()?;
         match demo {
             true => show(reactor, room),
             false => chat(reactor, &room, name),

@@ -25,8 +25,6 @@
 
 #[path = "support/icmp.rs"]
 mod icmp;
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use icmp::{Family, Message};
@@ -34,7 +32,7 @@ use lexopt::Parser;
 use lexopt::prelude::*;
 use ropewalk::{
     Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Id, IpProtocol,
-    Reactor, SocketOption,
+    SocketOption,
 };
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -42,8 +40,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use stdout::say;
-use support::Failure;
+use support::{Failure, say};
 
 /// The most that fits into an IPv4 packet, beside its header and that of the echo.
 const MOST: usize = 65_507;
@@ -217,7 +214,7 @@ impl DatagramProtocol for Pinging {
 
     fn error_received(&mut self, _transport: &mut DatagramTransport<'_>, error: Error) {
         self.0.borrow_mut().errors += 1;
-        eprintln!("error: {error}");
+        support::complain(format_args!("error: {error}"));
     }
 }
 
@@ -226,8 +223,7 @@ fn main() -> ExitCode {
         let wishes = read(arguments)?;
         support::log_from("warn");
         let target = target(&wishes)?;
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         let ping = open(reactor.context(), wishes, target)?;
         reactor.run()?;
         let ping = ping.borrow();

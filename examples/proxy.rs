@@ -21,8 +21,6 @@
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
@@ -31,11 +29,11 @@ use ropewalk::{
     Address, Context, Error, Factory, Id, Producer, Protocol, Reactor, Reason, Transport,
 };
 use ropewalk_protocols::Echo;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
-use support::Failure;
+use support::{Failure, say};
 
 /// Where clients are taken, and how.
 struct Route {
@@ -179,17 +177,17 @@ struct Caller;
 
 impl Protocol for Caller {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        println!("client: I say 'Is there an echo behind this?' and end my side");
+        say(format_args!("client: I say 'Is there an echo behind this?' and end my side"));
         transport.write(b"Is there an echo behind this?");
         transport.write_eof();
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-        println!("client: I hear '{}'", String::from_utf8_lossy(data));
+        say(format_args!("client: I hear '{}'", String::from_utf8_lossy(data)));
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        println!("client: the connection ended: {reason}");
+        say(format_args!("client: the connection ended: {reason}"));
         transport.context().stop();
     }
 }
@@ -208,8 +206,7 @@ fn main() -> ExitCode {
             }
         }
         support::log_from(if demo { "warn,proxy=info" } else { "info" });
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         if demo {
             let echo = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
             let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string(), patience)?;
@@ -218,7 +215,8 @@ fn main() -> ExitCode {
             let missing = || Failure::Usage("--to HOST:PORT is missing".to_owned());
             let to = to.ok_or_else(missing)?;
             let proxy = serve(&mut reactor, &listen, &to, patience)?;
-            stdout::say(format_args!(
+            let proxy = support::reachable(&proxy);
+            say(format_args!(
                 "who goes there is taken to {to}: cargo run --example connect {proxy}"
             ));
         }
@@ -236,8 +234,23 @@ fn serve(
     let servers = to.to_socket_addrs();
     let servers =
         servers.map_err(|error| Failure::Run(format!("cannot proxy to {to}: {error}")))?;
-    let route = Rc::new(Route { servers: servers.collect(), patience });
+    let servers: Vec<SocketAddr> = servers.collect();
+    let route = Rc::new(Route { servers: servers.clone(), patience });
     let port = reactor.listen_tcp(listen, move || End { route: Rc::clone(&route), other: None })?;
-    stdout::say(format_args!("listening on {}", port.address()));
+    if servers.iter().any(|server| is_own(port.address(), server)) {
+        return Err(Failure::Usage(format!("cannot proxy to {to}: that is the proxy itself")));
+    }
+    say(format_args!("listening on {}", port.address()));
     Ok(port.address().clone())
+}
+
+/// Whether connections to `server` reach the listener at `own`: each would be joined with another one,
+/// until no descriptors are left.
+fn is_own(own: &Address, server: &SocketAddr) -> bool {
+    own.socket_addr().is_some_and(|own| {
+        // An address of this machine can be bound.
+        let local = || UdpSocket::bind((server.ip(), 0)).is_ok();
+        let same = own.ip() == server.ip() || server.ip().is_unspecified();
+        own.port() == server.port() && (same || (own.ip().is_unspecified() && local()))
+    })
 }

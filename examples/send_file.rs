@@ -18,18 +18,14 @@
 //!     --demo     sends this very program to a client in the same reactor; ends by itself
 //!     --help     this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
-use ropewalk::{FileSender, Protocol, Reactor, Reason, Transport};
-use std::fs::File;
+use ropewalk::{FileSender, Protocol, Reason, Transport};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
-use stdout::say;
-use support::Failure;
+use support::{Failure, say};
 
 /// A line of progress after so many bytes.
 const STEP: u64 = 100_000_000;
@@ -41,7 +37,7 @@ impl Protocol for Download {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let id = transport.id();
         say(format_args!("{id} {} has come", transport.peer()));
-        let file = match File::open(&self.0) {
+        let file = match support::open(&self.0) {
             Ok(file) => file,
             Err(error) => {
                 say(format_args!("{id} {}: {error}", self.0.display()));
@@ -131,9 +127,8 @@ fn main() -> ExitCode {
 fn run(path: &Path, listen: &str, demo: bool) -> Result<(), Failure> {
     let trouble = |error| Failure::Run(format!("{}: {error}", path.display()));
     // Better now than when the first client comes.
-    let length = File::open(path).and_then(|file| file.metadata()).map_err(trouble)?.len();
-    let mut reactor = Reactor::new()?;
-    reactor.stop_on_signals()?;
+    let length = support::open(path).and_then(|file| file.metadata()).map_err(trouble)?.len();
+    let mut reactor = support::reactor()?;
     let served = path.to_owned();
     let port = reactor.listen_tcp(listen, move || Download(served.clone()))?;
     let address = port.address();
@@ -145,6 +140,7 @@ fn run(path: &Path, listen: &str, demo: bool) -> Result<(), Failure> {
         let client = move || check.take().expect("a client connects once");
         reactor.context().connect_tcp(address, client)?;
     } else {
+        let address = support::reachable(address);
         say(format_args!("fetch it with: socat -u TCP:{address} CREATE:copy"));
     }
     Ok(reactor.run()?)

@@ -20,8 +20,6 @@
 
 #[path = "support/evening.rs"]
 mod evening;
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
@@ -55,14 +53,17 @@ fn main() -> ExitCode {
             world.on_record(move |record| {
                 let line = record.to_string();
                 if only.iter().all(|word| line.contains(word)) {
-                    stdout::say(format_args!("{line}"));
+                    let _ = support::show(format_args!("{line}\n"));
                 }
             });
         }
         let plan = Plan::draw(seed, &faults, count, length, (0..=nodes).map(NodeId::from));
-        stdout::say(format_args!("seed {seed}: a server, {nodes} nodes, {} faults", plan.len()));
+        support::show(format_args!(
+            "seed {seed}: a server, {nodes} nodes, {} faults\n",
+            plan.len()
+        ))?;
         if !plan.is_empty() {
-            stdout::say(format_args!("{}", plan.to_string().trim_end()));
+            support::show(format_args!("{}\n", plan.to_string().trim_end()))?;
         }
         let begin = Instant::now();
         let outcome = evening::spend(&mut world, nodes, &plan, length);
@@ -71,16 +72,16 @@ fn main() -> ExitCode {
             let least = "fewer nodes, faults or seconds may show it as well";
             Failure::Run(format!("{why}\nthe same options show it again, with --trace; {least}"))
         })?;
-        stdout::say(format_args!("{report}"));
+        support::show(format_args!("{report}\n"))?;
         let (callbacks, now) = (world.callbacks(), world.now());
-        stdout::say(format_args!(
-            "callbacks         {callbacks:>9}  in {now:.0?} of simulated time"
-        ));
-        eprintln!("it took {took:.2?}");
-        stdout::say(format_args!(
-            "nobody has heard what he should not have, nor missed what he should not"
-        ));
-        stdout::say(format_args!("trace {}", world.trace()));
+        support::show(format_args!(
+            "callbacks         {callbacks:>9}  in {now:.0?} of simulated time\n"
+        ))?;
+        support::complain(format_args!("it took {took:.2?}"));
+        support::show(format_args!(
+            "nobody has heard what he should not have, nor missed what he should not\n"
+        ))?;
+        support::show(format_args!("trace {}\n", world.trace()))?;
         Ok(())
     })
 }

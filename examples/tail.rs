@@ -19,9 +19,6 @@
 //!     --help     this text
 
 #[cfg(target_os = "linux")]
-#[path = "support/stdout.rs"]
-mod stdout;
-#[cfg(target_os = "linux")]
 mod support;
 
 #[cfg(not(target_os = "linux"))]
@@ -36,10 +33,9 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(target_os = "linux")]
 mod program {
-    use crate::stdout::say;
-    use crate::support::{self, Failure};
+    use crate::support::{self, Failure, say};
     use lexopt::{Parser, prelude::*};
-    use ropewalk::{Context, Id, Interest, Protocol, Reactor, Reason, Transport, Watcher};
+    use ropewalk::{Context, Id, Interest, Protocol, Reason, Transport, Watcher};
     use rustix::fs::inotify;
     use rustix::io::Errno;
     use std::collections::BTreeSet;
@@ -111,7 +107,7 @@ mod program {
         }
 
         fn open(path: &Path) -> io::Result<Option<Open>> {
-            match File::open(path) {
+            match support::open(path) {
                 Ok(file) => {
                     let inode = file.metadata()?.ino();
                     Ok(Some(Open { file, inode, offset: 0 }))
@@ -265,8 +261,7 @@ mod program {
         let (audience, name) = (Audience::default(), path.display().to_string());
         let follower = Follower::new(path.clone(), Rc::clone(&audience));
         let follower = follower.map_err(|error| Failure::Run(format!("{name}: {error}")))?;
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         let onlookers = Rc::clone(&audience);
         let port = reactor.listen_tcp(listen, move || Onlooker(Rc::clone(&onlookers)))?;
         reactor.context().watch(follower, Interest::Readable)?;
@@ -277,7 +272,7 @@ mod program {
             reactor.context().connect_tcp(port.address(), screen)?;
             begin(reactor.context(), audience, path);
         } else {
-            let address = port.address();
+            let address = support::reachable(port.address());
             say(format_args!("look on with: socat -u TCP:{address} - (Ctrl-C ends it)"));
         }
         Ok(reactor.run()?)

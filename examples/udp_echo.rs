@@ -16,14 +16,12 @@
 //!     --demo     the server and a client in one reactor; ends by itself
 //!     --help     this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
-use ropewalk::{Address, DatagramProtocol, DatagramTransport, Port, Reactor};
+use ropewalk::{Address, DatagramProtocol, DatagramTransport, Port};
 use std::process::ExitCode;
-use stdout::say;
+use support::say;
 
 struct Echo;
 
@@ -85,17 +83,17 @@ impl DatagramProtocol for Client {
 
 fn main() -> ExitCode {
     support::main(include_str!("udp_echo.rs"), |mut arguments| {
-        let (mut listen, mut demo) = ("127.0.0.1:7010".to_owned(), false);
+        let (mut listen, mut demo) = (None, false);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("demo") => demo = true,
-                Value(address) => listen = address.string()?,
+                Value(address) => support::once(&mut listen, address)?,
                 argument => return Err(support::other(argument)),
             }
         }
+        let mut listen = support::address(listen, "127.0.0.1:7010")?;
         support::log_from("warn");
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         if demo {
             listen = "127.0.0.1:0".to_owned();
         }
@@ -108,6 +106,7 @@ fn main() -> ExitCode {
             let client = Client { to_send, server: port.clone() };
             reactor.context().connect_udp(address, client)?;
         } else {
+            let address = support::reachable(address);
             say(format_args!("poke it with: socat - UDP:{address}"));
         }
         Ok(reactor.run()?)

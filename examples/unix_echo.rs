@@ -19,8 +19,8 @@
 //!     --help       this text
 
 #[cfg(unix)]
-#[path = "support/stdout.rs"]
-mod stdout;
+#[path = "support/printer.rs"]
+mod printer;
 #[cfg(unix)]
 #[path = "support/unix.rs"]
 mod unix;
@@ -40,15 +40,14 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(unix)]
 mod program {
-    use crate::stdout::say;
-    use crate::support::{self, Failure};
+    use crate::printer::Printer;
+    use crate::support::{self, Failure, say};
     use crate::unix;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
         Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport, UnixAddress,
         UnixListenOptions,
     };
-    use std::io::Write;
     use std::sync::{Arc, OnceLock};
 
     struct Echo;
@@ -81,7 +80,8 @@ mod program {
 
     impl Factory for Caller {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-            Some(Box::new(Call(std::mem::take(&mut self.text))))
+            let (text, failure) = (std::mem::take(&mut self.text), Arc::clone(&self.failure));
+            Some(Box::new(Call { text, failure, printer: None }))
         }
 
         fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
@@ -90,21 +90,31 @@ mod program {
         }
     }
 
-    struct Call(Vec<u8>);
+    struct Call {
+        text: Vec<u8>,
+        failure: Arc<OnceLock<String>>,
+        /// Ends the run when it is dropped and all is printed.
+        printer: Option<Printer>,
+    }
 
     impl Protocol for Call {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
-            transport.write(&self.0);
+            self.printer = Some(Printer::start(transport, Arc::clone(&self.failure)));
+            transport.write(&self.text);
             transport.write_eof();
         }
 
-        fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-            // Who has closed our stdout has seen enough.
-            let _ = std::io::stdout().write_all(data);
+        fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+            if let Some(printer) = &self.printer {
+                printer.print(transport, data);
+            }
         }
 
-        fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
-            transport.context().stop();
+        fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+            if !matches!(reason, Reason::Closed | Reason::ClosedByPeer | Reason::Stopped) {
+                let message = format!("the connection with {} ended: {reason}", transport.peer());
+                let _ = self.failure.set(message);
+            }
         }
     }
 
@@ -116,19 +126,18 @@ mod program {
                 Long("say") => text = Some(arguments.value()?.string()?),
                 Long("mode") => options = options.mode(mode(&mut arguments)?),
                 Long("demo") => demo = true,
-                Value(value) => name = Some(unix::name(value)),
+                Value(value) => support::once(&mut name, value)?,
                 argument => return Err(support::other(argument)),
             }
         }
         support::log_from("warn");
         let folder = demo.then(unix::Folder::new);
-        let name = match (&folder, name) {
+        let name = match (&folder, name.map(unix::name)) {
             (Some(folder), None) => folder.path("echo.sock").into(),
             (_, Some(name)) => name,
             _ => return Err(Failure::Usage("missing PATH".to_owned())),
         };
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         let failure = Arc::new(OnceLock::new());
         if let (false, Some(text)) = (demo, &text) {
             call(&mut reactor, &name, format!("{text}\n"), &failure)?;

@@ -16,18 +16,17 @@
 //!     --demo              the server and two clients in one reactor; ends by itself
 //!     --help              this text
 
-#[path = "support/stdout.rs"]
-mod stdout;
 mod support;
 
 use lexopt::prelude::*;
 use log::info;
-use ropewalk::{Context, Handle, Id, Protocol, Reactor, Reason, Transport};
+use ropewalk::{Context, Handle, Id, Protocol, Reason, Transport};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::process::ExitCode;
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::thread;
 use std::time::{Duration, Instant};
+use support::say;
 
 /// How many questions may wait for the thread: beyond that it is better to say so than to collect.
 const QUEUE: usize = 100;
@@ -142,14 +141,14 @@ struct Hasty;
 
 impl Protocol for Hasty {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        println!("hasty:   asks for prime number 30000");
+        say(format_args!("hasty:   asks for prime number 30000"));
         transport.write(b"30000\n");
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
     fn connection_lost(&mut self, _transport: &mut Transport<'_>, _reason: Reason) {
-        println!("hasty:   is gone");
+        say(format_args!("hasty:   is gone"));
     }
 }
 
@@ -162,13 +161,13 @@ impl LineHandler for Patient {
     type Line = str;
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
-        println!("patient: asks for prime number 20000, and for a pong meanwhile");
+        say(format_args!("patient: asks for prime number 20000, and for a pong meanwhile"));
         lines.send_line("20000");
         lines.send_line("ping");
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
-        println!("patient: hears '{line}'");
+        say(format_args!("patient: hears '{line}'"));
         if line == "pong" {
             let hasty = self.hasty;
             lines.context().abort(hasty);
@@ -177,7 +176,7 @@ impl LineHandler for Patient {
     }
 
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {
-        println!("patient: the connection ended: {reason}");
+        say(format_args!("patient: the connection ended: {reason}"));
         lines.context().stop();
     }
 }
@@ -196,20 +195,19 @@ fn main() -> ExitCode {
             listen = "127.0.0.1:0".to_owned();
         }
         support::log_from(if demo { "warn,worker=info" } else { "info" });
-        let mut reactor = Reactor::new()?;
-        reactor.stop_on_signals()?;
+        let mut reactor = support::reactor()?;
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
         let port =
             reactor.listen_tcp(listen, move || LineReceiver::new(Asker { jobs: jobs.clone() }))?;
-        stdout::say(format_args!("listening on {}", port.address()));
+        say(format_args!("listening on {}", port.address()));
         let handle = reactor.handle();
         thread::spawn(move || work(&queue, &handle));
         if demo {
             let hasty = reactor.connect_tcp(port.address(), || Hasty)?;
             reactor.connect_tcp(port.address(), move || LineReceiver::new(Patient { hasty }))?;
         } else {
-            let address = port.address();
-            stdout::say(format_args!("ask it with: cargo run --example connect {address}"));
+            let address = support::reachable(port.address());
+            say(format_args!("ask it with: cargo run --example connect {address}"));
         }
         Ok(reactor.run()?)
     })

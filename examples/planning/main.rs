@@ -152,20 +152,27 @@ fn plan(setting: &Setting, clients: &[u32], svg: &str) -> Result<(), Failure> {
     let failed = |error| Failure::Run(format!("{svg}: {error}"));
     let mut file = File::create(svg).map_err(failed)?;
     let (minutes, every) = (span.as_secs() / 60, every.as_secs());
-    println!("servers: {nodes}, minutes: {minutes}, people in a room: {room}, on average");
-    println!("everybody says something every {every} s, on average\n\n{HEADER}");
+    support::show(format_args!(
+        "servers: {nodes}, minutes: {minutes}, people in a room: {room}, on average\n"
+    ))?;
+    support::show(format_args!(
+        "everybody says something every {every} s, on average\n\n{HEADER}\n"
+    ))?;
     let mut all = Vec::new();
     for &clients in clients {
         let begin = Instant::now();
         let figures = run(setting, clients, |share| {
-            eprintln!("{clients} clients: {:.0} %", share * 100.0);
+            support::complain(format_args!("{clients} clients: {:.0} %", share * 100.0));
         })?;
-        eprintln!("{clients} clients: took {:.1} s", begin.elapsed().as_secs_f64());
-        println!("{figures}");
+        support::complain(format_args!(
+            "{clients} clients: took {:.1} s",
+            begin.elapsed().as_secs_f64()
+        ));
+        support::show(format_args!("{figures}\n"))?;
         all.push(figures);
     }
     file.write_all(picture(setting, &all).as_bytes()).map_err(failed)?;
-    println!("\nwritten to {svg}");
+    support::show(format_args!("\nwritten to {svg}\n"))?;
     Ok(())
 }
 

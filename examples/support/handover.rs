@@ -1,7 +1,7 @@
 //! How an old process hands its listeners over to a new one: both sides of the control socket.
 
 use crate::program::Server;
-use crate::stdout::say;
+use crate::support::say;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, TimerId, Transport};
 use ropewalk_protocols::{LineHandler, LineTransport};
 use std::io;
@@ -80,6 +80,7 @@ impl Protocol for Heir {
                 self.ready = true;
                 self.deadline.take().map(|timer| transport.context().cancel(timer));
                 transport.write(b"ready\n");
+                say(format_args!("took the listeners over from the old process"));
             }
             Err(error) => self.server.fail(transport.context(), error),
         }

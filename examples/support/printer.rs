@@ -1,6 +1,7 @@
 //! Standard output on a thread of its own: whoever reads it may take their time, and the reactor
 //! does not wait.
 
+use crate::support;
 use ropewalk::Transport;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,10 @@ impl Printer {
         let waiting = Arc::new(AtomicUsize::new(0));
         let shared = Arc::clone(&waiting);
         thread::spawn(move || {
+            // Lines that were printed before come first. If stdout has failed, the run ends.
+            if support::finish().is_err() {
+                return;
+            }
             let mut output = io::stdout();
             for piece in to_print {
                 if let Err(error) = output.write_all(&piece).and_then(|()| output.flush()) {

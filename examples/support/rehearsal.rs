@@ -1,12 +1,9 @@
 //! The rehearsal of a hot restart: clients who come, ask and go without a pause, while one process
 //! after the other takes the server over.
 
-use crate::stdout::say;
-use crate::support::Failure;
+use crate::support::{self, Failure, say};
 use crate::unix::Folder;
-use ropewalk::{
-    Address, Context, Error, Factory, Id, Interest, Protocol, Reactor, Reason, Watcher,
-};
+use ropewalk::{Address, Context, Error, Factory, Id, Interest, Protocol, Reason, Watcher};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
@@ -51,8 +48,7 @@ struct State {
 }
 
 pub(crate) fn run() -> Result<(), Failure> {
-    let mut reactor = Reactor::new()?;
-    reactor.stop_on_signals()?;
+    let mut reactor = support::reactor()?;
     let rehearsal = Rehearsal(Rc::new(RefCell::new(State {
         folder: Folder::new(),
         server: None,

@@ -1,0 +1,23 @@
+//! Files that programs serve.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// Opens a regular file to read. It does not wait: open(2) of a FIFO without a writer would.
+#[allow(dead_code)] // Not every program serves files.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+    }
+    let file = options.open(path)?;
+    match file.metadata()?.file_type() {
+        kind if kind.is_file() => Ok(file),
+        kind if kind.is_dir() => Err(io::ErrorKind::IsADirectory.into()),
+        _ => Err(io::Error::other("not a regular file")),
+    }
+}

@@ -1,0 +1,172 @@
+//! What the programs say to their arguments.
+
+use crate::scene::*;
+use std::net::TcpListener;
+
+/// Those that take options.
+pub(crate) const PROGRAMS: [&str; 19] = [
+    "chat",
+    "chat_client",
+    "clock",
+    "connect",
+    "echo",
+    "echo_client",
+    "fd_passing",
+    "hot_restart",
+    "idle_memory",
+    "multicast",
+    "ping",
+    "planning",
+    "proxy",
+    "send_file",
+    "simulation",
+    "tail",
+    "udp_echo",
+    "unix_echo",
+    "worker",
+];
+
+#[test]
+fn help_is_there() {
+    for name in PROGRAMS {
+        let end = run(name, &["--help"]);
+        assert_eq!((end.code, &*end.errors), (Some(0), ""), "{name}");
+        assert!(end.output.contains(&format!("--example {name}")), "{name}: {}", end.output);
+        assert!(end.output.contains("Options:"), "{name}: {}", end.output);
+    }
+}
+
+#[test]
+fn unknown_options_are_refused() {
+    for name in PROGRAMS {
+        let end = run(name, &["--colour"]);
+        assert_eq!((end.code, &*end.output), (Some(2), ""), "{name}");
+        assert!(end.errors.contains("--colour"), "{name}: {}", end.errors);
+    }
+}
+
+#[test]
+fn what_is_missing_or_malformed_is_said() {
+    let cases: [(&str, &[&str], i32, &str); 39] = [
+        ("chat", &["--burst", "0"], 2, "zero"),
+        ("chat", &["--listen"], 2, "--listen"),
+        ("chat", &["--max-length", "0"], 2, "zero"),
+        ("chat", &["--reactors", "5000"], 2, "more than 128"),
+        ("chat", &["--write-limit", "0"], 2, "zero"),
+        ("clock", &["--every", "never"], 2, "never"),
+        ("connect", &[], 2, "HOST:PORT"),
+        ("connect", &["nonsense"], 1, "HOST:PORT"),
+        ("echo", &["127.0.0.1:0", "127.0.0.1:1"], 2, "127.0.0.1:1"),
+        ("echo", &["nonsense"], 1, "HOST:PORT"),
+        ("echo", &["--reactors", "0"], 2, "zero"),
+        ("echo_client", &["127.0.0.1:0", "127.0.0.1:1"], 2, "127.0.0.1:1"),
+        ("fd_passing", &["/tmp/x", "/tmp/y"], 2, "/tmp/y"),
+        ("fd_passing", &["/tmp/x"], 2, "--serve"),
+        ("fd_passing", &["--get", "x", "/nowhere"], 1, "no such socket"),
+        ("hot_restart", &["--patience", "long"], 2, "long"),
+        ("hot_restart", &["--control", "/nowhere/x.sock"], 1, "directory has to be made"),
+        ("idle_memory", &["some"], 2, "some"),
+        ("multicast", &["--group", "nonsense"], 2, "nonsense"),
+        ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
+        ("ping", &[], 2, "HOST"),
+        ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
+        ("planning", &["--clients", "1000,0"], 2, "nobody"),
+        ("planning", &["--nodes", "0"], 2, "zero"),
+        ("planning", &["--nodes", "2", "--clients", "60000"], 2, "28000 for each"),
+        ("planning", &["--svg", "nowhere/plan.svg"], 1, "nowhere/plan.svg"),
+        ("proxy", &[], 2, "--to"),
+        ("send_file", &[], 2, "FILE"),
+        ("send_file", &["/etc"], 1, "/etc: is a directory"),
+        ("send_file", &["/dev/zero"], 1, "/dev/zero: not a regular file"),
+        ("send_file", &["nowhere/nothing"], 1, "nowhere/nothing"),
+        ("tail", &["nowhere/nothing"], 1, "nowhere/nothing"),
+        ("tail", &["/etc"], 1, "/etc: is a directory"),
+        ("udp_echo", &["127.0.0.1:0", "127.0.0.1:1"], 2, "127.0.0.1:1"),
+        ("udp_echo", &["localhost:0"], 1, "not an address in digits"),
+        ("unix_echo", &[], 2, "PATH"),
+        ("unix_echo", &["--mode", "999", "/tmp/x"], 2, "999"),
+        ("unix_echo", &["/tmp/x", "/tmp/y"], 2, "/tmp/y"),
+        ("unix_echo", &["/nowhere/x.sock"], 1, "directory has to be made"),
+    ];
+    for (name, arguments, code, message) in cases {
+        let end = run(name, arguments);
+        assert_eq!(end.code, Some(code), "{name}: {end:?}");
+        assert!(end.errors.contains(message), "{name}: {end:?}");
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for (name, arguments) in SERVERS {
+        let arguments = arguments.iter().map(|&word| match word {
+            "127.0.0.1:0" => &*address,
+            word => word,
+        });
+        let end = run(name, &arguments.collect::<Vec<_>>());
+        assert_eq!((end.code, &*end.output), (Some(1), ""), "{name}: {}", end.errors);
+        assert!(end.errors.contains(&format!("cannot listen on {address}")), "{}", end.errors);
+    }
+}
+
+#[test]
+fn clients_say_that_nobody_listens() {
+    let address = dead_address();
+    for name in ["chat_client", "connect", "echo_client"] {
+        let end = run(name, &[&address]);
+        assert_eq!(end.code, Some(1), "{name}: {end:?}");
+        let message = format!("error: cannot connect to {address}: connection refused");
+        assert!(end.errors.contains(&message), "{name}: {end:?}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_start_reports_nothing_but_its_error() {
+    let end = run("hot_restart", &["--control", "/nowhere/x.sock"]);
+    assert_eq!((end.code, &*end.output), (Some(1), ""), "{end:?}");
+    let folder = folder("nonsense");
+    let path = folder.join("control").to_str().unwrap().to_owned();
+    let end = run("hot_restart", &["--control", &path, "nonsense"]);
+    assert_eq!((end.code, &*end.output), (Some(1), ""), "{end:?}");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_server_on_every_address_names_one_to_connect_to() {
+    for (name, arguments) in [
+        ("chat", &["--listen", "0.0.0.0:0"][..]),
+        ("clock", &["--listen", "0.0.0.0:0"]),
+        ("proxy", &["--listen", "0.0.0.0:0", "--to", "127.0.0.1:1"]),
+        ("send_file", &["Cargo.toml", "0.0.0.0:0"]),
+        ("tail", &["Cargo.toml", "0.0.0.0:0"]),
+        ("udp_echo", &["0.0.0.0:0"]),
+        ("worker", &["--listen", "0.0.0.0:0"]),
+    ] {
+        let (mut server, address) = Program::serve(name, arguments);
+        let port = address.strip_prefix("0.0.0.0:").unwrap();
+        server.read_until(&format!("127.0.0.1:{port}"));
+    }
+}
+
+#[test]
+fn proxy_refuses_to_lead_to_itself() {
+    for host in ["127.0.0.1", "0.0.0.0"] {
+        let port = dead_address().rsplit_once(':').unwrap().1.to_owned();
+        let (listen, to) = (format!("{host}:{port}"), format!("127.0.0.1:{port}"));
+        let end = run("proxy", &["--listen", &listen, "--to", &to]);
+        assert_eq!((end.code, &*end.output), (Some(2), ""), "{end:?}");
+        assert!(end.errors.contains("the proxy itself"), "{end:?}");
+    }
+}
+
+#[test]
+fn logs_of_a_group_name_the_reactor() {
+    let arguments = ["127.0.0.1:0", "--reactors", "2"];
+    let (mut server, _) = Program::serve("echo", &arguments);
+    server.signal("TERM");
+    let end = server.end();
+    for reactor in ["ropewalk-0] #0.0 listening", "ropewalk-1] #0.0 listening"] {
+        assert!(end.errors.contains(reactor), "{end:?}");
+    }
+}

@@ -1,0 +1,102 @@
+//! Programs that send datagrams.
+
+use crate::scene::*;
+use std::io::Write;
+use std::net::UdpSocket;
+use std::process::Command;
+use std::process::Stdio;
+
+#[test]
+fn udp_echo_sends_back_what_it_gets() {
+    let (mut server, address) = Program::serve("udp_echo", &["127.0.0.1:0"]);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    for data in [&b"hello"[..], b"", &[7; 60_000]] {
+        client.send_to(data, &address).unwrap();
+        let mut buffer = vec![0; 65_536];
+        let length = client.recv(&mut buffer).unwrap();
+        assert_eq!(buffer[..length], *data);
+    }
+    // socat ends half a second after its input has.
+    let script = format!("echo hello | socat -t 0.5 - UDP:{address}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => assert_eq!(output.stdout, b"hello\n"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    server.signal("TERM");
+    let end = server.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("datagrams in"), "{end:?}");
+}
+
+#[test]
+fn members_of_a_multicast_chat_hear_each_other() {
+    let end = run("multicast", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+
+    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    let join = |name| {
+        let options = ["--interface", "127.0.0.1", "--port", &port, "--name", name];
+        let mut member = Program::start("multicast", &options);
+        member.read_until(&format!("you are {name}"));
+        member.read_until(&format!("<{name}> has joined"));
+        member
+    };
+    let (mut alice, mut bob) = (join("alice"), join("bob"));
+    alice.read_until("<bob> has joined");
+    alice.type_line("good evening, zoë 你好");
+    bob.read_until("<alice> good evening, zoë 你好");
+    // Whoever speaks to the group is heard.
+    let to = format!("UDP4-DATAGRAM:239.255.77.77:{port},ip-multicast-if=127.0.0.1");
+    let script = format!("printf '<socat> me too' | socat -u - {to}");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status() {
+        Ok(status) if status.success() => alice.read_until("<socat> me too"),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    // The last line lacks its end, and is said all the same.
+    write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
+    assert_eq!(bob.end().code, Some(0));
+    alice.read_until("<bob> and leaves");
+    alice.read_until("<bob> has left");
+    assert_eq!(alice.end().code, Some(0));
+}
+
+/// The lines that tell what came of it, with their numbers taken out.
+fn statistics(output: &str) -> Vec<String> {
+    let lines = output.lines().skip_while(|line| !line.starts_with("---"));
+    let number = |c: char| c.is_ascii_digit() || c == '.';
+    lines.map(|line| line.split(number).filter(|part| !part.is_empty()).collect()).collect()
+}
+
+#[test]
+fn ping_counts_as_the_systems_does() {
+    for (option, host) in [("-4", "127.0.0.1"), ("-6", "::1")] {
+        let arguments = [option, "-c", "3", "-i", "0.2", "-s", "100", host];
+        let end = run("ping", &arguments);
+        if end.errors.contains("CAP_NET_RAW") {
+            return println!("skipped: this system allows no echoes");
+        }
+        assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+        let said = format!("PING {host} ({host}) 100(");
+        assert!(end.output.starts_with(&said), "{end:?}");
+        assert!(end.output.contains(&format!("108 bytes from {host}: icmp_seq=3 ")), "{end:?}");
+        assert!(
+            end.output.contains("3 packets transmitted, 3 received, 0% packet loss"),
+            "{end:?}"
+        );
+        match Command::new("ping").args(arguments).output() {
+            Ok(output) if output.status.success() => {
+                let theirs = String::from_utf8_lossy(&output.stdout).into_owned();
+                assert_eq!(statistics(&end.output), statistics(&theirs), "{theirs}");
+            }
+            _ => println!("skipped: there is no ping(8) here, or it may not"),
+        }
+    }
+    let end = run("ping", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
+    assert!(end.output.contains("3 packets transmitted, 3 received"), "{end:?}");
+    // An address for documentation (RFC 5737): nobody has it.
+    let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.output.contains("100% packet loss"), "{end:?}");
+}

@@ -1,0 +1,121 @@
+//! Programs that serve files.
+
+use crate::scene::*;
+use std::fs::File;
+use std::io::BufRead;
+use std::io::BufReader;
+use std::io::Read;
+use std::io::Write;
+use std::net::TcpStream;
+use std::process::Command;
+use std::process::Stdio;
+
+#[test]
+fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
+    let path = std::env::temp_dir().join(format!("ropewalk-send-file-{}", std::process::id()));
+    // Longer than the buffers of a connection.
+    let expected: Vec<u8> = (0..30_000_000_u32).map(|place| (place % 251) as u8).collect();
+    std::fs::write(&path, &expected).unwrap();
+    let (mut server, address) =
+        Program::serve("send_file", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let mut slow = TcpStream::connect(&address).unwrap();
+    let gone = TcpStream::connect(&address).unwrap();
+    let script = format!("exec socat -u TCP:{address} -");
+    match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => assert!(output.stdout == expected),
+        _ => println!("skipped: there is no socat(1) here"),
+    }
+    let mut quick = Vec::new();
+    TcpStream::connect(&address).unwrap().read_to_end(&mut quick).unwrap();
+    assert!(quick == expected);
+    drop(gone);
+    let mut late = Vec::new();
+    slow.read_to_end(&mut late).unwrap();
+    assert!(late == expected);
+    server.read_until(&format!("all {} bytes sent", expected.len()));
+    server.read_until("not all was sent");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_file(&path).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
+    let folder = std::env::temp_dir().join(format!("ropewalk-tail-{}", std::process::id()));
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("log");
+    std::fs::write(&path, "old news\n").unwrap();
+    let add = |text: &str| {
+        let mut file = File::options().append(true).create(true).open(&path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    };
+    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let mut clients = [(); 2].map(|()| BufReader::new(TcpStream::connect(&address).unwrap()));
+    server.read_until("looks on");
+    server.read_until("looks on");
+    let mut expect = |text: &str| {
+        for client in &mut clients {
+            let mut line = String::new();
+            client.read_line(&mut line).unwrap();
+            assert_eq!(line, text);
+        }
+    };
+    add("one\n");
+    expect("one\n");
+    std::fs::rename(&path, folder.join("log.1")).unwrap();
+    add("two, of a new file\n");
+    expect("two, of a new file\n");
+    std::fs::write(&path, "three\n").unwrap();
+    expect("three\n");
+    // Much at once: it is passed on in pieces.
+    let many = (0..50_000).map(|number| format!("{number}\n")).collect::<String>();
+    add(&many);
+    many.lines().for_each(|line| expect(&format!("{line}\n")));
+    let mut socat = Command::new("socat");
+    socat.args(["-u", &format!("TCP:{address}"), "-"]).stdout(Stdio::piped());
+    if let Ok(mut socat) = socat.spawn() {
+        let _watched = watch(socat.id());
+        server.read_until("looks on");
+        add("four\n");
+        let mut line = String::new();
+        BufReader::new(socat.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "four\n");
+        socat.kill().unwrap();
+        socat.wait().unwrap();
+    } else {
+        println!("skipped: there is no socat(1) here");
+    }
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Waits for a writer in open(2), if it is opened as a file is.
+fn make_fifo(path: &std::path::Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn a_fifo_in_place_of_a_file_holds_up_no_server() {
+    let folder = folder("fifo");
+    let name = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (library, shelf) = (name("library.sock"), name(""));
+    let (mut librarian, _) = Program::serve("fd_passing", &["--serve", &shelf, &library]);
+    std::fs::write(name("file"), "a line").unwrap();
+    let (mut server, address) = Program::serve("send_file", &[&name("file"), "127.0.0.1:0"]);
+    std::fs::remove_file(name("file")).unwrap();
+    make_fifo(&folder.join("file"));
+
+    let end = run("fd_passing", &["--get", "file", &library]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.errors.contains("not a regular file"), "{end:?}");
+    let mut nothing = Vec::new();
+    let refused = TcpStream::connect(&address).unwrap().read_to_end(&mut nothing);
+    assert!(refused.is_err() && nothing.is_empty(), "{refused:?}");
+    for program in [&mut librarian, &mut server] {
+        program.signal("TERM");
+        assert_eq!(program.end().code, Some(0));
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -1,0 +1,30 @@
+//! The bundled programs, run as people run them: as processes, with files, pipes and signals.
+//!
+//! `cargo test` builds them; to run these tests alone, say `cargo build --examples` first.
+
+#![cfg(unix)]
+
+/// The line editor of `chat_client` is tested here as well, where it stands.
+#[path = "../../examples/support/editor.rs"]
+mod editor;
+
+/// What `ping` understands is tested here as well, where it stands.
+#[allow(dead_code)]
+#[path = "../../examples/support/icmp.rs"]
+mod icmp;
+
+/// What the programs share is tested here as well, where it stands.
+#[allow(dead_code)]
+#[path = "../../examples/support/mod.rs"]
+mod support;
+
+mod arguments;
+mod datagrams;
+mod ending;
+mod files;
+mod output;
+mod restart;
+mod scene;
+mod simulated;
+mod talking;
+mod unix;

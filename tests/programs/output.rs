@@ -1,0 +1,189 @@
+//! What becomes of the programs when nothing takes what they print.
+
+use crate::arguments::PROGRAMS;
+use crate::scene::*;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+/// Each program, in a way in which it prints something.
+const PRINTING: [(&str, &[&str]); 19] = [
+    ("chat", &["--demo"]),
+    ("clock", &["--demo"]),
+    ("connect", &["--demo"]),
+    ("echo", &["127.0.0.1:0"]),
+    ("echo", &["127.0.0.1:0", "--reactors", "2"]),
+    ("echo_client", &["--demo"]),
+    ("fd_passing", &["--demo"]),
+    ("hot_restart", &["--demo"]),
+    ("idle_memory", &["10"]),
+    ("multicast", &["--demo"]),
+    ("ping", &["--demo"]),
+    ("planning", &["--minutes", "1", "--nodes", "2", "--clients", "10", "--svg", "/dev/null"]),
+    ("proxy", &["--demo"]),
+    ("send_file", &["--demo"]),
+    ("simulation", &["--seconds", "2", "--trace"]),
+    ("tail", &["--demo"]),
+    ("udp_echo", &["--demo"]),
+    ("unix_echo", &["--demo"]),
+    ("worker", &["--demo"]),
+];
+
+/// A pipe without a reader.
+fn closed() -> Stdio {
+    std::io::pipe().unwrap().1.into()
+}
+
+/// A disk without room (full(4)).
+#[cfg(target_os = "linux")]
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").unwrap().into()
+}
+
+fn end_with(output: fn() -> Stdio, name: &str, arguments: &[&str]) -> End {
+    let end = Program::start_with(name, arguments, Stdio::null(), output()).end();
+    assert!(!end.errors.contains("panicked"), "{name}: {end:?}");
+    end
+}
+
+fn is_refused(end: &End) -> bool {
+    end.errors.contains("CAP_NET_RAW") // `ping`, where the system allows no echoes.
+}
+
+#[test]
+fn programs_end_quietly_when_stdout_is_closed() {
+    let help = PROGRAMS.map(|name| (name, &["--help"][..]));
+    for (name, arguments) in PRINTING.into_iter().chain(help) {
+        let end = end_with(closed, name, arguments);
+        let quiet = end.code == Some(0) && !end.errors.contains("rror");
+        assert!(quiet || is_refused(&end), "{name} {arguments:?}: {end:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn programs_fail_when_the_disk_is_full() {
+    let help = PROGRAMS.map(|name| (name, &["--help"][..]));
+    for (name, arguments) in PRINTING.into_iter().chain(help) {
+        let end = end_with(full, name, arguments);
+        let failed = end.code == Some(1)
+            && end.errors.contains("error: cannot write to the output: No space left on device");
+        assert!(failed || is_refused(&end), "{name} {arguments:?}: {end:?}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn clients_treat_a_stdout_that_takes_no_more_in_the_same_way() {
+    let folder = folder("stdout");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (echo, library, shelf) = (path("echo.sock"), path("library.sock"), path(""));
+    std::fs::write(path("poem"), "a line").unwrap();
+    let (_echo, _) = Program::serve("unix_echo", &[&echo]);
+    let (_librarian, _) = Program::serve("fd_passing", &["--serve", &shelf, &library]);
+    let (_clock, clock) = Program::serve("clock", &["--listen", "127.0.0.1:0", "--every", "0.01"]);
+    let (_chat, chat) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
+    let clients: [(&str, &[&str]); 4] = [
+        ("unix_echo", &["--say", "hello", &echo]),
+        ("fd_passing", &["--get", "poem", &library]),
+        ("connect", &[&clock]),
+        ("chat_client", &[&chat, "--name", "anna"]),
+    ];
+    for (name, arguments) in clients {
+        // Its input goes on, so that it is the output that ends it.
+        let end = |output: Stdio| {
+            let mut program = Program::start_with(name, arguments, Stdio::piped(), output);
+            let input = program.child.stdin.take(); // To wait for a child closes it.
+            let End { code, errors, .. } = program.end();
+            drop(input);
+            (code, errors)
+        };
+        assert_eq!(end(closed()), (Some(0), String::new()), "{name}");
+        let (code, errors) = end(full());
+        assert!(code == Some(1) && errors.contains("No space left"), "{name}: {errors}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// An echo server that logs every call, and its stderr is not read.
+fn unread() -> (Child, Sender<()>, TcpStream) {
+    let mut command = Command::new(program("echo"));
+    command.arg("127.0.0.1:0").env("RUST_LOG", "trace").stdin(Stdio::null());
+    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let watched = watch(server.id());
+    let mut line = String::new();
+    let stdout = server.stdout.as_mut().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    let address = line.trim_end().strip_prefix("listening on ").unwrap();
+    let client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    (server, watched, client)
+}
+
+fn echo(client: &mut TcpStream, count: usize) {
+    for _ in 0..count {
+        client.write_all(b"hello").unwrap();
+        client.read_exact(&mut [0; 5]).unwrap();
+    }
+}
+
+#[test]
+fn a_log_that_is_not_read_holds_up_no_connection_and_no_signal() {
+    let (mut server, _watched, mut client) = unread();
+    echo(&mut client, 3000); // Some lines each, and a pipe holds 64 KiB.
+    signal(server.id(), "TERM");
+    drop(client);
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn lines_for_which_a_log_has_no_room_are_counted() {
+    let (mut server, _watched, mut client) = unread();
+    echo(&mut client, 6000);
+    let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(log.any(|line| line.ends_with(" lines were dropped here)")));
+    // There is room again.
+    signal(server.id(), "TERM");
+    drop(client);
+    assert!(log.any(|line| line.contains("no longer listening")));
+    assert!(log.all(|line| !line.contains("dropped")));
+    assert_eq!(server.wait().unwrap().code(), Some(0));
+}
+
+/// Runs in a process of its own, which the test below starts.
+#[cfg(feature = "signals")]
+fn block_the_reactor() {
+    let mut reactor = crate::support::reactor().unwrap();
+    reactor.context().call_later(Duration::ZERO, |_| {
+        println!("blocked");
+        loop {
+            thread::park();
+        }
+    });
+    reactor.run().unwrap();
+}
+
+#[test]
+#[cfg(feature = "signals")]
+fn a_second_signal_ends_a_program_whose_reactor_is_blocked() {
+    const BLOCKED: &str = "ROPEWALK_TEST_BLOCKED";
+    if std::env::var_os(BLOCKED).is_some() {
+        return block_the_reactor();
+    }
+    let this = "output::a_second_signal_ends_a_program_whose_reactor_is_blocked";
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([this, "--exact", "--nocapture"]).env(BLOCKED, "1").stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let _watched = watch(child.id());
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().ends_with("blocked")));
+    signal(child.id(), "TERM");
+    // Two at once may be taken for one (signal(7)): the next comes when the first was seen.
+    thread::sleep(Duration::from_millis(100));
+    signal(child.id(), "TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(128 + 15));
+}

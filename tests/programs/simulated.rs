@@ -1,0 +1,56 @@
+//! Programs that simulate.
+
+use crate::scene::*;
+
+#[test]
+fn planning_gives_the_same_table_again_and_a_picture() {
+    let folder = folder("planning");
+    let plan = |seed: &str| {
+        let picture = folder.join("plan.svg");
+        let path = picture.to_str().unwrap();
+        // Fewer servers than it has by itself, for this may be the debug build.
+        let end = run("planning", &["--quick", "--nodes", "20", "--seed", seed, "--svg", path]);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        let rows = end.output.lines().filter(|line| line.contains('%')).count();
+        assert_eq!(rows, 3, "{end:?}");
+        // Everything that was said was heard by all.
+        assert!(!end.output.contains("not heard"), "{end:?}");
+        (end.output, std::fs::read_to_string(picture).unwrap())
+    };
+    let (table, picture) = plan("1");
+    assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n"), "{picture}");
+    assert_eq!(picture.matches("<polyline").count(), 9, "{picture}");
+    assert_eq!(plan("1"), (table.clone(), picture));
+    assert_ne!(plan("2").0, table);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn a_simulation_goes_the_same_way_in_every_process_and_another_way_from_another_seed() {
+    let play = |seed| {
+        let end = run("simulation", &["--seed", seed, "--seconds", "10", "--trace"]);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        end.output
+    };
+    let trace = |output: &str| {
+        let last = output.lines().last().unwrap().to_owned();
+        let hash = last.strip_prefix("trace ").unwrap_or_else(|| panic!("{last}")).to_owned();
+        assert!(hash.len() == 32 && hash.chars().all(|digit| digit.is_ascii_hexdigit()), "{hash}");
+        hash
+    };
+    let (first, again, other) = (play("5"), play("5"), play("6"));
+    assert!(first.contains("data_received of LineReceiver<Chatter>"), "{first}");
+    assert!(first == again, "every line is the same, the last one too");
+    assert_eq!(trace(&first), trace(&again));
+    assert_ne!(trace(&first), trace(&other));
+}
+
+#[test]
+fn a_simulation_shows_only_what_it_is_asked_for() {
+    let options = ["--seconds", "2", "--faults", "none", "--trace", "--only", "node2"];
+    let end = run("simulation", &options);
+    let traced: Vec<_> = end.output.lines().filter(|line| line.contains("data_received")).collect();
+    assert!(!traced.is_empty() && traced.iter().all(|line| line.contains("node2")), "{traced:#?}");
+    let end = run("simulation", &["--faults", "gremlins"]);
+    assert!(end.code == Some(2) && end.errors.contains("half-open"), "{end:?}");
+}

@@ -1,0 +1,163 @@
+//! Programs that talk over TCP.
+
+use crate::scene::*;
+use std::fs::File;
+use std::io::Write;
+use std::net::TcpListener;
+use std::process::Stdio;
+
+#[test]
+fn two_people_chat() {
+    // On several reactors they may, or may not, be with the same one.
+    let options = ["--listen", "127.0.0.1:0", "--reactors", "4"];
+    let (_server, address) = Program::serve("chat", &options);
+    let mut alice = Program::start("chat_client", &[&address]);
+    alice.read_until("name");
+    alice.type_line("alice");
+    alice.read_until("alone");
+    let mut bob = Program::start("chat_client", &[&address, "--name", "bob"]);
+    alice.read_until("bob joined");
+    alice.type_line("good evening, zoë 你好");
+    bob.read_until("<alice> good evening, zoë 你好");
+    bob.type_line("/me bows");
+    alice.read_until("* bob bows");
+    // The last line lacks its end, and is said all the same.
+    write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
+    assert_eq!(bob.end().code, Some(0));
+    alice.read_until("<bob> and leaves");
+    alice.read_until("* bob left");
+    alice.signal("INT");
+    let end = alice.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn chat_client_takes_files_and_nothing() {
+    let (_server, address) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
+    let end = Program::start_with_input("chat_client", &[&address], Stdio::null()).end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("name"), "{end:?}");
+
+    let mut listener = Program::start("chat_client", &[&address, "--name", "listener"]);
+    listener.read_until("alone");
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let file = File::open(manifest).unwrap();
+    let arguments = [&*address, "--name", "reader"];
+    let end = Program::start_with_input("chat_client", &arguments, file.into()).end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let last = std::fs::read_to_string(manifest).unwrap().lines().last().unwrap().to_owned();
+    listener.read_until(&format!("<reader> {last}"));
+}
+
+#[test]
+fn connect_takes_files_pipes_and_nothing() {
+    let (_server, address) = Program::serve("echo", &["127.0.0.1:0"]);
+    let end = Program::start_with_input("connect", &[&address], Stdio::null()).end();
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+    let file = File::open(lock).unwrap();
+    let end = Program::start_with_input("connect", &[&address], file.into()).end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(end.output, std::fs::read_to_string(lock).unwrap());
+
+    let mut talk = Program::start("connect", &[&address]);
+    talk.type_line("there");
+    talk.read_until("there");
+    talk.type_line("and back");
+    let end = talk.end();
+    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
+}
+
+#[test]
+fn connect_ends_quietly_when_nobody_reads_its_output() {
+    let (_server, address) =
+        Program::serve("clock", &["--listen", "127.0.0.1:0", "--every", "0.01"]);
+    let mut connect = Program::start("connect", &[&address]);
+    connect.read_until("since the start");
+    connect.output = None;
+    assert_eq!(connect.child.wait().unwrap().code(), Some(0));
+    assert_eq!(connect.end().errors, "");
+}
+
+#[test]
+fn connect_says_that_the_connection_broke() {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap().to_string();
+    let mut connect = Program::start("connect", &[&address]);
+    let (mut peer, _) = server.accept().unwrap();
+    connect.type_line("unread");
+    assert_eq!(peer.peek(&mut [0]).unwrap(), 1);
+    peer.write_all(b"last words\n").unwrap();
+    connect.read_until("last words");
+    drop(peer); // What was not read makes it a reset.
+    let end = connect.end();
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.errors.contains(&format!("{address} ended: reset")), "{end:?}");
+}
+
+#[test]
+fn echo_client_checks_what_comes_back() {
+    let (_server, address) = Program::serve("echo", &["127.0.0.1:0"]);
+    let load = ["--connections", "20", "--messages", "50", "--size", "3000"];
+    let end = run("echo_client", &[&[&*address], &load[..]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.output.contains("1000 messages of 3000 bytes, every byte as sent"), "{end:?}");
+
+    let (_server, address) = Program::serve("worker", &["--listen", "127.0.0.1:0"]);
+    let end = run("echo_client", &[&address]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.errors.contains("came back"), "{end:?}");
+}
+
+#[test]
+fn proxy_joins_both_ways() {
+    let (_echo, echo) = Program::serve("echo", &["127.0.0.1:0"]);
+    let (_proxy, proxy) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &echo]);
+    let mut connect = Program::start("connect", &[&proxy]);
+    connect.type_line("there");
+    connect.read_until("there");
+    connect.type_line("and back");
+    let end = connect.end();
+    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
+    let load = ["--connections", "3", "--messages", "5", "--size", "1000000"];
+    let end = run("echo_client", &[&[&*proxy], &load[..]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn proxy_turns_away_when_nobody_is_behind_it() {
+    let dead = dead_address();
+    let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
+    let end = run("connect", &[&address]);
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+    proxy.signal("TERM");
+    let end = proxy.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.errors.contains(&format!("turned away: cannot connect to {dead}")), "{end:?}");
+}
+
+#[test]
+fn clock_ticks_and_dismisses_the_silent() {
+    let arguments = ["--listen", "127.0.0.1:0", "--every", "0.02", "--idle", "0.2"];
+    let (_server, address) = Program::serve("clock", &arguments);
+    let mut client = Program::start("connect", &[&address]);
+    client.read_until("since the start");
+    client.read_until("goodbye");
+    let end = client.end();
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+}
+
+#[test]
+fn worker_answers_what_was_asked_before_the_end() {
+    let (_server, address) = Program::serve("worker", &["--listen", "127.0.0.1:0"]);
+    let mut client = Program::start("connect", &[&address]);
+    client.type_line("1000");
+    client.type_line("ping");
+    client.type_line("0");
+    let end = client.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    for answer in ["prime number 1000 is 7919;", "pong", "type a number"] {
+        assert!(end.output.contains(answer), "{answer}: {end:?}");
+    }
+}
