@@ -17,6 +17,11 @@
 //!     --write-limit BYTES  how much may wait for one who reads too slowly to keep up (1048576)
 //!     --burst LINES        how many lines one may send at once (1000)
 //!     --rate LINES         how many a second after that (100)
+//!     --connections N      how many connections one address may have (50; 0 is no limit)
+//!     --joins N            how many may join from one address in a minute (60; 0 is no limit)
+//!     --name-timeout SECONDS
+//!                          how long a connection may go on without a name (60; 0 is no limit)
+//!     --limit-loopback     apply these three to this machine's own addresses as well
 //!     --reactors N         how many threads serve (1), each with a reactor of its own
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
@@ -86,6 +91,8 @@ fn main() -> ExitCode {
         let (mut listen, mut demo) = ("127.0.0.1:7001".to_owned(), false);
         let (mut max_length, mut write_limit) = (1_024, 1_048_576);
         let (mut burst, mut rate, mut reactors) = (1_000, 100, 1);
+        let (mut connections, mut joins, mut limit_loopback) = (50, 60, false);
+        let mut name_timeout = Duration::from_secs(60);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
@@ -95,6 +102,12 @@ fn main() -> ExitCode {
                 }
                 Long("burst") => burst = support::at_least_one(&mut arguments)?,
                 Long("rate") => rate = support::at_least_one(&mut arguments)?,
+                Long("connections") => connections = arguments.value()?.parse()?,
+                Long("joins") => joins = arguments.value()?.parse()?,
+                Long("name-timeout") => {
+                    name_timeout = Duration::from_secs(arguments.value()?.parse()?);
+                }
+                Long("limit-loopback") => limit_loopback = true,
                 Long("reactors") => reactors = support::reactors(&mut arguments)?,
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
@@ -109,7 +122,9 @@ fn main() -> ExitCode {
         let port = group.listen_tcp(listen, move |member| {
             let chat = Chat::linked(&network, member.context());
             let chat = chat.max_length(max_length).write_limit(write_limit);
-            chat.flood_limit(burst, rate).factory()
+            let chat = chat.flood_limit(burst, rate).address_limits(connections, joins);
+            let chat = chat.name_timeout(name_timeout);
+            if limit_loopback { chat.limit_loopback().factory() } else { chat.factory() }
         })?;
         say(format_args!("listening on {}", port.address()));
         if demo {

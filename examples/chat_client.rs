@@ -31,6 +31,7 @@ mod terminal;
 use editor::{Editor, Event};
 use lexopt::prelude::*;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason};
+use ropewalk_protocols::chat::Harmless;
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -65,7 +66,7 @@ impl Screen {
     /// Prints a line above the one that is being typed.
     fn print(&self, text: &str) -> io::Result<()> {
         // What others send must not steer the terminal.
-        let text = text.replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        let text = Harmless(text);
         match &self.editor {
             Some(editor) => show(&format!("{CLEAR_ROW}{text}\n{}", row(editor))),
             None => show(&format!("{text}\n")),

@@ -1,14 +1,15 @@
 //! One connection of the chat: from its lines to what they mean.
 
 use crate::chat::commands::{Command, HELP};
-use crate::chat::name::{RULE, folded, is_acceptable};
+use crate::chat::name::{check, folded, imitates_the_server, normalised};
 use crate::chat::pace::Pace;
 use crate::chat::text::Harmless;
 use crate::chat::{Chat, LOG};
 use crate::line::{LineHandler, LineTransport};
 use log::{debug, info};
-use ropewalk::{Reason, SocketOption};
+use ropewalk::{Reason, SocketOption, TimerId};
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,10 @@ pub struct Chatter {
     heard: Option<(Instant, u32)>,
     /// `None` until he has a name.
     seat: Option<Seat>,
+    /// The address that answers for this connection, if it is limited and was let in.
+    guest: Option<IpAddr>,
+    /// Ends a connection that has no name by then.
+    name_timer: Option<TimerId>,
 }
 
 /// Who someone is, and where.
@@ -48,7 +53,7 @@ struct Seat {
 
 impl Chatter {
     pub(super) fn new(chat: Chat) -> Self {
-        Self { chat, pace: Pace::default(), heard: None, seat: None }
+        Self { chat, pace: Pace::default(), heard: None, seat: None, guest: None, name_timer: None }
     }
 }
 
@@ -58,7 +63,9 @@ impl LineHandler for Chatter {
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
         lines.set_write_limit(self.chat.write_limit);
         self.bound_send_buffer(lines);
-        lines.send_line("* what is your name?");
+        if self.is_let_in(lines) {
+            lines.send_line("* what is your name?");
+        }
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
@@ -92,6 +99,56 @@ impl LineHandler for Chatter {
             _ => "",
         };
         self.leave(lines, why);
+        if let Some(timer) = self.name_timer.take() {
+            lines.context().cancel(timer);
+        }
+        if let Some(guest) = self.guest.take() {
+            self.chat.hall.borrow().guests().leave(guest);
+        }
+    }
+}
+
+/// What one address may take.
+impl Chatter {
+    /// Counts a connection of a limited address, and ends it if there are too many, or if it does not say a
+    /// name in time.
+    fn is_let_in(&mut self, lines: &mut LineTransport<'_>) -> bool {
+        let limits = &self.chat.address_limits;
+        let Some(guest) = limits.applies_to(lines.peer().ip()) else {
+            return true;
+        };
+        let (now, id) = (lines.context().now(), lines.id());
+        if !self.chat.hall.borrow().guests().enter(guest, limits, now) {
+            info!(target: LOG, "{id} refused: {guest} has too many connections");
+            answer(lines, format_args!("there are too many connections from your address"));
+            close(lines);
+            return false;
+        }
+        self.guest = Some(guest);
+        if !limits.name_timeout.is_zero() {
+            let timer = lines.context().call_later(limits.name_timeout, move |context| {
+                context.write(id, b"* goodbye: you did not say your name in time\n");
+                context.close_within(id, LAST_WORDS);
+            });
+            self.name_timer = Some(timer);
+        }
+        true
+    }
+
+    /// Returns true if this connection may take its first name now; if not, it is told why.
+    fn may_join(&self, lines: &mut LineTransport<'_>) -> bool {
+        let now = lines.context().now();
+        let wait = self.guest.and_then(|guest| {
+            self.chat.hall.borrow().guests().join(guest, &self.chat.address_limits, now)
+        });
+        if let Some(wait) = wait {
+            let seconds = wait.as_secs() + 1;
+            answer(
+                lines,
+                format_args!("too many have joined from your address: try again in {seconds} s"),
+            );
+        }
+        wait.is_none()
     }
 }
 
@@ -113,8 +170,12 @@ impl Chatter {
         if name == "/quit" {
             return self.quit(lines);
         }
-        match self.claim(lines, name) {
+        let claimed = if self.may_join(lines) { self.claim(lines, name) } else { None };
+        match claimed {
             Some(name) => {
+                if let Some(timer) = self.name_timer.take() {
+                    lines.context().cancel(timer);
+                }
                 answer(lines, format_args!("welcome, {name}; /help lists the commands"));
                 self.enter(lines, name, LOBBY.into());
             }
@@ -129,6 +190,9 @@ impl Chatter {
         match Command::parse(line) {
             Command::Say(text) => {
                 self.say(lines, room, format_args!("<{name}> {}", Harmless(text)));
+            }
+            Command::Me(action) if imitates_the_server(action) => {
+                answer(lines, format_args!("that would read like a line of the server's own"));
             }
             Command::Me(action) => {
                 self.say(lines, room, format_args!("* {name} {}", Harmless(action)));
@@ -151,10 +215,11 @@ impl Chatter {
     }
 
     fn join(&mut self, lines: &mut LineTransport<'_>, seat: Seat, other: &str) {
-        if !is_acceptable(other) {
-            return answer(lines, format_args!("that cannot be a room: {RULE}"));
+        let other = folded(other);
+        if let Err(fault) = check(&other) {
+            return answer(lines, format_args!("that cannot be a room: {fault}"));
         }
-        let other: Rc<str> = folded(other).into();
+        let other: Rc<str> = other.into();
         if other == seat.room {
             return answer(lines, format_args!("you are in {other} already"));
         }
@@ -184,9 +249,7 @@ impl Chatter {
         };
         let Seat { name: old, room } = seat;
         let mut hall = self.chat.hall.borrow_mut();
-        if folded(&old) != folded(&new) {
-            hall.release(&old);
-        }
+        hall.release(&old, Some(&new));
         info!(target: LOG, "{} {old} is now {new}", lines.id());
         let person = (lines.id(), &new);
         let context = lines.context();
@@ -196,9 +259,10 @@ impl Chatter {
 
     /// Takes a name for this connection. If it cannot be had, it has been said why.
     fn claim(&self, lines: &mut LineTransport<'_>, name: &str) -> Option<Rc<str>> {
-        if !is_acceptable(name) {
-            answer(lines, format_args!("that cannot be a name: {RULE}"));
-        } else if !self.chat.hall.borrow_mut().claim(name, lines.id()) {
+        let name = normalised(name);
+        if let Err(fault) = check(&name) {
+            answer(lines, format_args!("that cannot be a name: {fault}"));
+        } else if !self.chat.hall.borrow_mut().claim(&name, lines.id()) {
             answer(lines, format_args!("{name} is taken"));
         } else {
             return Some(name.into());
@@ -211,7 +275,7 @@ impl Chatter {
         match hall.find(to) {
             Some(place) => {
                 hall.tell(lines.context(), place, format_args!("[{from}] {}", Harmless(text)));
-                answer(lines, format_args!("{to} was told"));
+                answer(lines, format_args!("{} was told", Harmless(to)));
             }
             None => answer(lines, format_args!("nobody is called {}", Harmless(to))),
         }
@@ -236,7 +300,7 @@ impl Chatter {
         info!(target: LOG, "{} {name} left {room}{why}", lines.id());
         let mut hall = self.chat.hall.borrow_mut();
         let id = lines.id();
-        hall.release(&name);
+        hall.release(&name, None);
         hall.leave(lines.context(), &room, id, format_args!("* {name} left{why}"));
     }
 
@@ -245,7 +309,13 @@ impl Chatter {
     /// too late elsewhere.
     fn keep_pace(&mut self, lines: &mut LineTransport<'_>) {
         let now = lines.context().now();
-        let slowed = self.chat.flood_limit.as_ref().and_then(|limit| self.pace.spend(limit, now));
+        let slowed = self.chat.flood_limit.as_ref().and_then(|limit| {
+            let own = self.pace.spend(limit, now);
+            let guest = self
+                .guest
+                .and_then(|guest| self.chat.hall.borrow().guests().spend(guest, limit, now));
+            own.into_iter().chain(guest).max_by_key(|slowed| slowed.wait)
+        });
         if slowed.as_ref().is_some_and(|slowed| slowed.is_new) {
             answer(lines, format_args!("you talk too fast, and are read more slowly"));
         }

@@ -1,6 +1,7 @@
 //! Who is there, in which room, and telling them.
 
-use crate::chat::name::folded;
+use crate::chat::guests::Guests;
+use crate::chat::name::keys;
 use crate::chat::network::{Batch, Links, Network, News, Place};
 use crate::chat::room::{Change, Room};
 use ropewalk::{Context, Id, Sender};
@@ -8,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::rc::{Rc, Weak};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 /// A room with more people than this gathers announcements for [`GATHERING`], and a smaller one until
@@ -51,19 +53,33 @@ impl Hall {
         self.links.are_behind()
     }
 
-    /// Takes a name for `id`, unless someone else has it.
+    /// Takes a name for `id`, unless someone else has it, or one that could be confused with it.
     pub(super) fn claim(&mut self, name: &str, id: Id) -> bool {
-        let place = self.place(id);
-        *self.network.names().entry(folded(name)).or_insert(place) == place
+        let (keys, place, mut names) = (keys(name), self.place(id), self.network.names());
+        let is_free = keys.iter().all(|key| names.get(key).is_none_or(|owner| *owner == place));
+        if is_free {
+            names.extend(keys.map(|key| (key, place)));
+        }
+        is_free
     }
 
-    /// A name is free again.
-    pub(super) fn release(&mut self, name: &str) {
-        self.network.names().remove(&folded(name));
+    /// A name is free again, but for what it has in common with another name of the same person.
+    pub(super) fn release(&mut self, name: &str, kept: Option<&str>) {
+        let kept = kept.map(keys).unwrap_or_default();
+        let mut names = self.network.names();
+        for key in keys(name).iter().filter(|key| !kept.contains(key)) {
+            names.remove(key);
+        }
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Place> {
-        self.network.names().get(&folded(name)).copied()
+        let [key, _] = keys(name);
+        self.network.names().get(&key).copied()
+    }
+
+    /// What limited addresses have taken.
+    pub(super) fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.network.guests()
     }
 
     /// Seats someone in a room, which is made if need be; those who are there are told.

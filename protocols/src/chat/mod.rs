@@ -20,7 +20,11 @@
 //!
 //! Nobody can make another one pay:
 //!
-//! - Control characters, and those that change the direction of writing, come as U+FFFD.
+//! - Control characters, those that change the direction of writing, and those that have no width come as
+//!   U+FFFD: see [`Harmless`].
+//! - Names that a reader could confuse are the same name, and so taken: those that differ in case only, or in
+//!   letters that look alike. A name is of one script. Words that lines of the server's own begin with are no names.
+//! - One address can take so much and no more: see [`Chat::address_limits`].
 //! - Who sends too fast is slowed, and loses nothing: see [`Chat::flood_limit`].
 //! - Who reads too slowly is dropped: see [`Chat::write_limit`].
 //! - Arrivals, departures and changes of name are announced together: those of one turn, or of a tenth of
@@ -54,6 +58,7 @@
 //! |---|---|
 //! | `chatter.rs` | one connection: from its lines to what they mean |
 //! | `commands.rs` | the commands, from their text |
+//! | `guests.rs` | what one address may take |
 //! | `hall.rs` | who is there, in which room, and telling them |
 //! | `network.rs` | several reactors as one chat: who has which name, and what they tell each other |
 //! | `name.rs` | which names are acceptable, and which are the same |
@@ -63,6 +68,7 @@
 
 mod chatter;
 mod commands;
+mod guests;
 mod hall;
 mod name;
 mod network;
@@ -71,15 +77,18 @@ mod room;
 mod text;
 
 use crate::line::LineReceiver;
+use guests::AddressLimits;
 use hall::Hall;
 use pace::Limit;
 use ropewalk::Context;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 pub use chatter::Chatter;
 pub use network::Network;
+pub use text::Harmless;
 
 /// The chat's log target. It is part of the public interface.
 const LOG: &str = "ropewalk_protocols::chat";
@@ -119,6 +128,7 @@ pub struct Chat {
     max_length: usize,
     write_limit: usize,
     flood_limit: Option<Limit>,
+    address_limits: AddressLimits,
 }
 
 impl Chat {
@@ -129,6 +139,7 @@ impl Chat {
             max_length: MAX_LENGTH,
             write_limit: WRITE_LIMIT,
             flood_limit: Some(Limit::default()),
+            address_limits: AddressLimits::default(),
         }
     }
 
@@ -195,6 +206,33 @@ impl Chat {
         Self { flood_limit: None, ..self }
     }
 
+    /// What one address may take, on all reactors of a network: how many connections at the same time, and
+    /// how many first names a minute. Default: 50 and 60. Zero is no limit. A network of 64 bits counts as one IPv6 address.
+    ///
+    /// Together, the connections of one address may send twice the lines of [`flood_limit`](Self::flood_limit).
+    /// Loopback addresses are not limited, but see [`limit_loopback`](Self::limit_loopback); nor are Unix sockets.
+    #[must_use]
+    pub fn address_limits(mut self, connections: u32, joins_per_minute: u32) -> Self {
+        let limits = &mut self.address_limits;
+        (limits.connections, limits.joins_per_minute) = (connections, joins_per_minute);
+        self
+    }
+
+    /// How long a connection may go on without saying a name, if its address is limited. Default: 60 seconds.
+    /// Zero is for ever.
+    #[must_use]
+    pub fn name_timeout(mut self, timeout: Duration) -> Self {
+        self.address_limits.name_timeout = timeout;
+        self
+    }
+
+    /// Has the limits of addresses apply to loopback addresses as well.
+    #[must_use]
+    pub fn limit_loopback(mut self) -> Self {
+        self.address_limits.loopback = true;
+        self
+    }
+
     /// The protocol of one connection.
     pub fn protocol(&self) -> LineReceiver<Chatter> {
         LineReceiver::new(Chatter::new(self.clone())).max_length(self.max_length)
@@ -219,6 +257,7 @@ impl fmt::Debug for Chat {
             .field("max_length", &self.max_length)
             .field("write_limit", &self.write_limit)
             .field("flood_limit", &self.flood_limit)
+            .field("address_limits", &self.address_limits)
             .finish_non_exhaustive()
     }
 }

@@ -1,5 +1,6 @@
 //! Several chats, each on a reactor of its own, that are one to those who are in it.
 
+use crate::chat::guests::Guests;
 use ropewalk::{Context, Id, Sender};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,11 +24,14 @@ pub struct Network {
     shared: Arc<Shared>,
 }
 
-/// For a line that is said neither lock is taken.
+/// For a line that is said no lock is taken, unless its speaker's address is limited.
 #[derive(Default)]
 struct Shared {
-    /// By folded name. That nobody has a name twice cannot be left to news, which come too late.
+    /// By each of its [keys](crate::chat::name::keys). That nobody has a name twice cannot be left to news,
+    /// which come too late.
     names: Mutex<BTreeMap<String, Place>>,
+    /// What limited addresses have taken, on all servers together.
+    guests: Mutex<Guests>,
     /// The ways to the servers there are.
     servers: Mutex<Vec<Sender<Batch>>>,
 }
@@ -87,6 +91,10 @@ impl Network {
 
     pub(super) fn names(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
         self.shared.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.shared.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds a server, which `sender` leads to, and tells the others. Returns the ways to those.

@@ -17,6 +17,17 @@ impl Limit {
         let interval = Duration::from_secs(1) / per_second;
         Self { interval, burst: interval * burst }
     }
+
+    /// So many a minute, or all of them at once. Zero is no limit.
+    pub(super) fn per_minute(count: u32) -> Option<Self> {
+        let minute = Duration::from_secs(60);
+        (count > 0).then(|| Self { interval: minute / count, burst: minute })
+    }
+
+    /// Twice as many at once, and twice as fast.
+    pub(super) fn doubled(&self) -> Self {
+        Self { interval: self.interval / 2, burst: self.burst }
+    }
 }
 
 /// A person pastes a page and types a line a second; a program that keeps to this costs little.
@@ -45,6 +56,22 @@ pub(super) struct Slowed {
 }
 
 impl Pace {
+    /// Takes one if there is one. If not, returns how long it is until one is earned, and takes nothing.
+    pub(super) fn take(&mut self, limit: &Limit, now: Instant) -> Option<Duration> {
+        let full_at = self.full_at.filter(|full_at| *full_at > now).unwrap_or(now) + limit.interval;
+        let wait = (full_at - now).saturating_sub(limit.burst);
+        if wait.is_zero() {
+            self.full_at = Some(full_at);
+            return None;
+        }
+        Some(wait)
+    }
+
+    /// Returns true if all that is allowed at once may be taken.
+    pub(super) fn is_full(&self, now: Instant) -> bool {
+        self.full_at.is_none_or(|full_at| full_at <= now)
+    }
+
     /// A line was sent. `None` if another one may follow at once.
     pub(super) fn spend(&mut self, limit: &Limit, now: Instant) -> Option<Slowed> {
         let was_full = self.full_at.is_none_or(|full_at| full_at <= now);

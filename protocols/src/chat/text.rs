@@ -1,30 +1,70 @@
 //! What others may be shown.
 
 use std::fmt::{self, Write};
+use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
 
-/// Text that does nothing but stand there: what could move another one's cursor, ring his bell or
-/// turn his line around is replaced by U+FFFD.
-pub(super) struct Harmless<'t>(pub(super) &'t str);
+/// Text that is only shown: a character that could move a cursor, ring a bell, turn the line around or
+/// hide in it is printed as U+FFFD.
+///
+/// Those are control characters but for the tab; line and paragraph separators; format characters, among
+/// them those that change the direction of writing ([UAX 9](https://www.unicode.org/reports/tr9/), 2), tags
+/// and what has no width; variation selectors and fillers. A joiner between two emoji and the selector after one are kept.
+///
+/// ```
+/// use ropewalk_protocols::chat::Harmless;
+///
+/// assert_eq!(Harmless("\u{1b}[2Jhello").to_string(), "\u{fffd}[2Jhello");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Harmless<'t>(pub &'t str);
 
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = self.0.split(is_harmful);
-        f.write_str(parts.next().unwrap_or_default())?;
-        parts.try_for_each(|part| {
-            f.write_char(char::REPLACEMENT_CHARACTER)?;
-            f.write_str(part)
-        })
+        // Most text is all ASCII.
+        if self.0.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
+            return f.write_str(self.0);
+        }
+        let mut before = None;
+        let mut characters = self.0.chars().peekable();
+        while let Some(character) = characters.next() {
+            let joins = joins_emoji(before, character, characters.peek().copied());
+            let shown = if joins || !is_harmful(character) {
+                character
+            } else {
+                char::REPLACEMENT_CHARACTER
+            };
+            f.write_char(shown)?;
+            before = Some(character);
+        }
+        Ok(())
     }
 }
 
-/// Control characters but for the tab; line and paragraph separators; and what changes the direction
-/// of writing ([UAX 9](https://www.unicode.org/reports/tr9/), 2.1 to 2.6).
 fn is_harmful(character: char) -> bool {
     match character {
         '\t' => false,
-        '\u{061C}' | '\u{200E}' | '\u{200F}' => true,
-        '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => true,
-        _ => character.is_control(),
+        // Fillers, which are letters, and variation selectors and the joiner of graphemes, which are marks.
+        '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' => true,
+        '\u{34F}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' => true,
+        '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' => true,
+        _ => matches!(
+            character.general_category(),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        ),
+    }
+}
+
+/// Returns true if a character makes one emoji of its neighbours, as in families, or asks for the coloured form.
+fn joins_emoji(before: Option<char>, character: char, after: Option<char>) -> bool {
+    let is_emoji = |character: Option<char>| character.is_some_and(UnicodeEmoji::is_emoji_char);
+    let is_part = |character: Option<char>| is_emoji(character) || character == Some('\u{FE0F}');
+    match character {
+        '\u{200D}' => is_part(before) && is_emoji(after),
+        '\u{FE0F}' => is_emoji(before),
+        _ => false,
     }
 }
 
@@ -32,12 +72,26 @@ fn is_harmful(character: char) -> bool {
 mod tests {
     use super::Harmless;
 
+    fn clean(text: &str) -> String {
+        Harmless(text).to_string()
+    }
+
     #[test]
     fn what_plays_with_a_terminal_is_replaced_and_all_else_kept() {
-        let clean = |text| Harmless(text).to_string();
-        assert_eq!(clean("a\tb, 日本 é 👍"), "a\tb, 日本 é 👍");
+        for kept in ["", "a\tb, 日本 é 👍", "👨‍👩‍👧 ❤️ 👩‍❤️‍👨 🇩🇪", "नमस्ते"]
+        {
+            assert_eq!(clean(kept), kept);
+        }
         assert_eq!(clean("\x1b[2J\x07"), "\u{FFFD}[2J\u{FFFD}");
         assert_eq!(clean("a\rb\u{9b}c\u{202e}d\u{2028}"), "a\u{FFFD}b\u{FFFD}c\u{FFFD}d\u{FFFD}");
-        assert_eq!(clean(""), "");
+    }
+
+    #[test]
+    fn what_has_no_width_is_replaced() {
+        for hidden in
+            ['\u{200B}', '\u{200D}', '\u{2060}', '\u{FEFF}', '\u{AD}', '\u{E0041}', '\u{FE0F}']
+        {
+            assert_eq!(clean(&format!("a{hidden}b")), "a\u{FFFD}b", "{}", hidden.escape_unicode());
+        }
     }
 }
