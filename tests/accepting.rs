@@ -1,12 +1,16 @@
 //! Listeners: who gets in, who does not, and what a listener survives.
 
+#[path = "support/script.rs"]
+mod script;
 mod support;
 
 use ropewalk::{Address, Factory, Id, ListenOptions, Protocol, Reactor, Transport};
+use script::{Script, Wire};
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::rc::Rc;
+use std::time::Duration;
 use support::*;
 
 /// Refuses, and panics, now and then.
@@ -242,4 +246,20 @@ fn a_tiny_backlog_takes_any_number_of_clients_one_after_the_other() {
         clients.push(client(address));
         turn_until(&mut reactor, "one more in", |_| log.made() == count);
     }
+}
+
+#[test]
+fn a_listener_that_has_met_the_limits_is_not_asked_again_before_its_rest_is_over() {
+    let log = Log::default();
+    let (script, mut reactor) = Script::new();
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, only_record)).unwrap();
+    script.accept([Err(ErrorKind::Other)]);
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    for _ in 0..5 {
+        script.accept([Ok(Wire::wide())]); // A new client, and a new event.
+        reactor.turn(Some(Duration::from_millis(10))).unwrap();
+    }
+    assert_eq!((log.made(), reactor.timeout()), (0, Some(Duration::from_millis(100))));
+    reactor.turn(None).unwrap();
+    assert_eq!(log.made(), 5);
 }

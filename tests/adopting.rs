@@ -589,3 +589,24 @@ fn what_is_not_for_datagrams_is_refused_and_told_what_it_is() {
     );
     assert!(no_datagrams(File::open("Cargo.toml").unwrap().into()).contains("not a socket"));
 }
+
+#[test]
+fn a_producer_of_one_that_is_let_go_in_the_same_callback_is_stopped() {
+    struct Stopped(Rc<Cell<u32>>);
+    impl ropewalk::Producer for Stopped {
+        fn resume_producing(&mut self, _transport: &mut ropewalk::Transport<'_>) {}
+        fn stop_producing(&mut self, _context: &mut ropewalk::Context) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+    let (log, stopped) = (Log::default(), Rc::new(Cell::new(0)));
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let _client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    let context = reactor.context();
+    context.register_push_producer(id, Stopped(Rc::clone(&stopped))).unwrap();
+    let _detached = context.detach(id).unwrap();
+    turn_until(&mut reactor, "told", |_| log.lost() == 1);
+    assert_eq!((stopped.get(), log.reasons()), (1, vec!["Detached".to_owned()]));
+}

@@ -4,14 +4,14 @@ mod support;
 
 use ropewalk::{
     Address, Context, DatagramProtocol, DatagramTransport, Factory, Producer, Protocol, Reactor,
-    ReactorGone, Reason, Transport,
+    ReactorGone, Reason, Sender, Transport,
 };
 use std::cell::Cell;
 use std::io::Write;
 use std::panic::panic_any;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use support::*;
 
@@ -59,7 +59,7 @@ impl Factory for Bomb {
 }
 
 /// A reactor in which two of everything are bombs, and how many there are.
-fn full_of(count: &Arc<AtomicUsize>) -> (Reactor, ropewalk::Sender<Bomb>, usize) {
+fn full_of(count: &Arc<AtomicUsize>) -> (Reactor, Sender<Bomb>, usize) {
     let bomb = || Bomb(Arc::clone(count));
     let (mut reactor, address) = up(bomb());
     let clients = [client(address), client(address)];
@@ -120,6 +120,31 @@ fn an_abandoned_reactor_refuses_messages_though_some_had_not_been_received() {
         assert_eq!(sender.send("two"), Err(ReactorGone));
         assert_eq!(sender.waiting(), 0);
     }
+}
+
+#[test]
+fn a_message_that_sends_another_when_it_is_dropped_does_not_go_on_for_ever() {
+    /// Its sender, how many there were, and whether one is being sent.
+    struct Again(Sender<Self>, Arc<AtomicUsize>, Arc<AtomicBool>);
+    impl Drop for Again {
+        fn drop(&mut self) {
+            let Self(sender, dropped, sending) = self;
+            // Neither one that a send refuses, nor, as a fail-safe, more than a thousand.
+            let few = dropped.fetch_add(1, Ordering::Relaxed) < 1000;
+            if few && !sending.swap(true, Ordering::Relaxed) {
+                let _ = sender.send(Self(sender.clone(), dropped.clone(), sending.clone()));
+                sending.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let mut reactor = Reactor::new().unwrap();
+    let sender = reactor.context().channel(|_, _: Again| {});
+    for _ in 0..2 {
+        assert!(sender.send(Again(sender.clone(), Arc::clone(&dropped), Arc::default())).is_ok());
+    }
+    reactor.abandon();
+    assert_eq!(dropped.load(Ordering::Relaxed), 4, "two, and one that each of them sent in vain");
 }
 
 /// Panics wherever it is called, with a payload that panics when it is dropped.

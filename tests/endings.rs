@@ -162,3 +162,24 @@ fn a_stop_waits_for_one_that_lingers_and_was_heard_until_the_grace_is_over() {
     while reactor.run_turn(None).unwrap() {}
     assert_eq!(wire.acts(), ["registered", "shut down", "deregistered", "closed"]);
 }
+
+#[test]
+fn a_protocol_that_was_asked_to_pause_is_told_to_go_on_before_the_last_words_of_a_broken_peer() {
+    let (log, wire) = (Log::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, &wire);
+    reactor.context().write(wire.id(), &[0; 100_000]);
+    turn(&mut reactor);
+    wire.write_fails(ErrorKind::ConnectionReset);
+    wire.brings(Ok(b"last words"));
+    wire.brings(Err(ErrorKind::ConnectionReset));
+    script.make_room(&wire, usize::MAX);
+    (0..2).for_each(|_| _ = turn(&mut reactor));
+    let expected = [
+        Event::Made,
+        Event::PauseWriting,
+        Event::ResumeWriting,
+        Event::Data(b"last words".to_vec()),
+        Event::Lost("Reset".to_owned()),
+    ];
+    assert_eq!(log.of(wire.id()), expected);
+}

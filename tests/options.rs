@@ -94,6 +94,28 @@ fn listening_addresses() -> Vec<&'static str> {
 }
 
 #[test]
+fn connections_have_nodelay_on_both_ends_unless_it_is_turned_off() {
+    for nodelay in [None, Some(true), Some(false)] {
+        let (mut reactor, served, called) =
+            (Reactor::new().unwrap(), Log::default(), Log::default());
+        let (mut listen, mut connect) = (ListenOptions::new(), ConnectOptions::new());
+        if let Some(nodelay) = nodelay {
+            (listen, connect) = (listen.nodelay(nodelay), connect.nodelay(nodelay));
+        }
+        let context = reactor.context();
+        let server = recorders(&served, only_record);
+        let port = context.listen_tcp_with("127.0.0.1:0", &listen, server).unwrap();
+        let client = recorders(&called, only_record);
+        context.connect_tcp_with(port.address(), &connect, client).unwrap();
+        turn_until(&mut reactor, "both", |_| served.made() == 1 && called.made() == 1);
+        for log in [&served, &called] {
+            let option = SocketOption::Nodelay(nodelay.unwrap_or(true));
+            assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &[option]);
+        }
+    }
+}
+
+#[test]
 fn what_a_listener_is_given_it_has_and_so_have_the_connections_it_accepts() {
     for address in listening_addresses() {
         let options = all().into_iter().fold(ListenOptions::new(), ListenOptions::option);

@@ -4,7 +4,8 @@
 #![allow(dead_code)] // No test needs all of it.
 
 use ropewalk::backend::{
-    Backend, DatagramBackend, Event, Happening, ListenerBackend, SocketBackend, StreamBackend,
+    Backend, DatagramBackend, Event, Happening, ListenerBackend, Multicast, SocketBackend,
+    StreamBackend,
 };
 use ropewalk::{Address, Id, Reactor, SocketOption};
 use std::cell::{Cell, RefCell};
@@ -35,6 +36,12 @@ struct Stage {
     accepts: RefCell<VecDeque<Result<Wire, ErrorKind>>>,
     /// What connecting brings, and then a refusal.
     connects: RefCell<VecDeque<Result<Wire, ErrorKind>>>,
+    /// The socket for datagrams.
+    port: Cell<Option<Id>>,
+    /// What receiving brings, and then `WouldBlock`.
+    receives: RefCell<VecDeque<Result<Vec<u8>, ErrorKind>>>,
+    /// How many datagrams the socket takes.
+    takes: Cell<usize>,
 }
 
 /// A connection, as the system and the peer have it.
@@ -72,6 +79,9 @@ impl Script {
             listener: Cell::default(),
             accepts: RefCell::default(),
             connects: RefCell::default(),
+            port: Cell::default(),
+            receives: RefCell::default(),
+            takes: Cell::new(usize::MAX),
         }));
         let reactor = Reactor::in_world(script.clone()).unwrap();
         (script, reactor)
@@ -111,6 +121,18 @@ impl Script {
     /// Has the next attempt to connect bring this.
     pub(crate) fn connect(&self, outcome: Result<Wire, ErrorKind>) {
         self.0.connects.borrow_mut().push_back(outcome);
+    }
+
+    /// Has the socket for datagrams find these, and told of it.
+    pub(crate) fn receive(&self, outcomes: impl IntoIterator<Item = Result<Vec<u8>, ErrorKind>>) {
+        self.0.receives.borrow_mut().extend(outcomes);
+        let port = self.0.port.get().expect("it is registered");
+        self.tell(port, Happening { readable: true, ..Happening::default() });
+    }
+
+    /// Has the socket for datagrams take so many more; the reactor is not told.
+    pub(crate) fn take_datagrams(&self, count: usize) {
+        self.0.takes.set(count);
     }
 
     /// Tells the reactor that there is something to read.
@@ -248,10 +270,10 @@ impl Backend for Script {
 
     fn bind_datagram(
         &self,
-        _local: &Address,
+        local: &Address,
         _options: &[SocketOption],
     ) -> io::Result<Box<dyn DatagramBackend>> {
-        Err(ErrorKind::Unsupported.into())
+        Ok(Box::new(ScriptedDatagram(self.clone(), local.clone())))
     }
 
     fn connect_datagram(
@@ -372,5 +394,50 @@ impl StreamBackend for ScriptedStream {
 
     fn reset_on_close(&self) {
         self.1.did("reset");
+    }
+}
+
+#[derive(Debug)]
+struct ScriptedDatagram(Script, Address);
+
+impl SocketBackend for ScriptedDatagram {
+    fn register(&mut self, id: Id) {
+        self.0.0.port.set(Some(id));
+    }
+
+    fn deregister(&mut self) {
+        self.0.0.port.set(None);
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        Ok(self.1.clone())
+    }
+
+    fn set_option(&self, _option: &SocketOption) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl DatagramBackend for ScriptedDatagram {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
+        let outcome = self.0.0.receives.borrow_mut().pop_front();
+        let data = outcome.unwrap_or(Err(ErrorKind::WouldBlock)).map_err(failure)?;
+        let count = data.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&data[..count]);
+        Ok((data.len(), address()))
+    }
+
+    fn send(&self, _data: &[u8], _to: Option<&Address>) -> io::Result<()> {
+        let takes = &self.0.0.takes;
+        takes.set(takes.get().checked_sub(1).ok_or(ErrorKind::WouldBlock)?);
+        Ok(())
+    }
+
+    fn connect(&self, _peer: &Address) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn multicast(&self, _change: Multicast<'_>) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
     }
 }

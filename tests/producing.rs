@@ -1,0 +1,100 @@
+//! Producers in the scripted world: asked, flushed and dropped by whatever way they come and go.
+
+#[path = "support/script.rs"]
+mod script;
+mod support;
+
+use ropewalk::{Context, Producer, Reactor, Transport};
+use script::{Script, Wire};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+use support::*;
+
+/// What a producer has heard.
+type Heard = Rc<RefCell<Vec<&'static str>>>;
+
+/// Notes what it hears, and writes a piece each time that it is asked.
+struct Pieces {
+    heard: Heard,
+    piece: &'static [u8],
+    panics: bool,
+}
+
+impl Producer for Pieces {
+    fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+        self.heard.borrow_mut().push("resume");
+        transport.write(self.piece);
+        assert!(!self.panics, "on purpose");
+    }
+
+    fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
+        self.heard.borrow_mut().push("pause");
+    }
+
+    fn stop_producing(&mut self, _context: &mut Context) {
+        self.heard.borrow_mut().push("stop");
+    }
+}
+
+fn pieces(heard: &Heard, piece: &'static [u8]) -> Pieces {
+    Pieces { heard: Rc::clone(heard), piece, panics: false }
+}
+
+/// A server with connections, whose protocols echo.
+fn serve(log: &Log, wires: &[Wire]) -> (Script, Reactor) {
+    let (script, mut reactor) = Script::new();
+    reactor.listen_tcp("10.0.0.1:7000", recorders(log, echo)).unwrap();
+    script.accept(wires.iter().cloned().map(Ok));
+    turn(&mut reactor);
+    assert_eq!(log.made(), wires.len());
+    (script, reactor)
+}
+
+fn turn(reactor: &mut Reactor) {
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn a_pull_producer_that_is_registered_between_turns_is_asked_in_the_next() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    script.make_room(&wire, 3);
+    turn(&mut reactor);
+    reactor.context().register_pull_producer(wire.id(), pieces(&heard, b"abc")).unwrap();
+    turn(&mut reactor);
+    turn(&mut reactor);
+    assert_eq!((wire.written(), &heard.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
+}
+
+#[test]
+fn a_close_that_waited_for_a_producer_goes_on_when_it_is_unregistered_by_id() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
+    let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    let id = wire.id();
+    reactor.context().register_push_producer(id, pieces(&heard, b"")).unwrap();
+    reactor.context().close(id);
+    turn(&mut reactor);
+    assert_eq!(log.lost(), 0, "it waits for the producer");
+    reactor.context().call_later(Duration::ZERO, move |context| context.unregister_producer(id));
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Closed"], "nothing else has to happen first");
+    assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
+    assert_eq!(wire.acts(), ["registered", "shut down"]);
+}
+
+#[test]
+fn what_a_producer_that_panics_had_written_reaches_no_other_connection() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let wires = [Wire::wide(), Wire::wide()];
+    let (script, mut reactor) = serve(&log, &wires);
+    let panics = Pieces { heard: Rc::clone(&heard), piece: b"half a piece", panics: true };
+    reactor.context().register_pull_producer(wires[0].id(), panics).unwrap();
+    wires[1].brings(Ok(b"hello"));
+    script.tell_readable(&wires[1]);
+    turn(&mut reactor);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Panicked"]);
+    assert_eq!((wires[0].written(), wires[1].written()), (b"".to_vec(), b"hello".to_vec()));
+    assert_eq!(*heard.borrow(), ["resume", "stop"]);
+}
