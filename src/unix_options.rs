@@ -75,6 +75,9 @@ impl UnixListenOptions {
     /// Whether to take the descriptors that clients pass, and deliver them to
     /// [`descriptors_received`](crate::Protocol::descriptors_received): off unless set, and then
     /// the system closes them before they are ours.
+    ///
+    /// With SO_PASSPIDFD (unix(7)), set by means of [`Context::descriptor`](crate::Context::descriptor),
+    /// the system would add a descriptor to each message that nobody takes and closes. Do not set it.
     #[must_use]
     pub fn descriptors(mut self, take: bool) -> Self {
         self.descriptors = take;

@@ -33,6 +33,29 @@ fn pass(client: &UnixStream, data: &[u8], file: &File, count: usize) {
     assert_eq!(sent.expect("room"), data.len());
 }
 
+/// A reactor that keeps what it is passed, and adds to each message the sender's credentials.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_the_kernel_adds_to_a_message_costs_none_of_its_descriptors() {
+    let (folder, heards) = (Folder::new(), Heards::default());
+    let path = folder.path("take.sock");
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let (theirs, keep) = (Rc::clone(&heards), Rc::clone(&kept));
+    let mut reactor = Reactor::new().unwrap();
+    let options = UnixListenOptions::new().descriptors(true);
+    let factory = move || Receiver { heards: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
+    let port = reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "it", |reactor| reactor.context().connections().count() == 1);
+    let id = reactor.context().connections().find(|&id| id != port.id()).unwrap();
+    let socket = reactor.context().descriptor(id).unwrap();
+    socket2::SockRef::from(&socket).set_passcred(true).unwrap();
+    pass(&client, b"x", &file_with(&folder, ""), 253);
+    turn_until(&mut reactor, "something", |_| !heards.borrow().is_empty());
+    assert_eq!(kept.borrow().len(), 253, "{:?}", heards.borrow());
+    assert!(!heards.borrow().iter().any(|heard| matches!(heard, Heard::Lost)));
+}
+
 /// Receives what one call brings, as any program might: how many bytes, and what was passed.
 fn take(client: &UnixStream, buffer: &mut [u8]) -> Option<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];

@@ -64,9 +64,12 @@ impl Context {
     /// `std::net::TcpListener::bind`. Each connection gets a protocol from `factory`, as with
     /// [`listen_tcp`](Self::listen_tcp).
     ///
-    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, and to
-    /// close when a program is executed; whoever shares it, by a copy of the descriptor in another process
-    /// say, finds it non-blocking, too. When we [close](Self::close) it, the others may go on; and so the
+    /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
+    /// whoever shares it, by a copy of the descriptor in another process
+    /// say, finds it non-blocking, too. If another holder clears O_NONBLOCK, it is set again before each
+    /// accept(2), which is called only when a client waits; if the flag is cleared between the two, and
+    /// another holder accepts that client, accept(2) waits for the next one. Of its options, and those of the
+    /// connections that it accepts, some [are turned off](Self::adopt_connection); the others stay. When we [close](Self::close) it, the others may go on; and so the
     /// file of a Unix socket stays, and is replaced by whoever [listens](Self::listen_unix) there next.
     ///
     /// The program `hot_restart`, among the examples, shows how a new process takes the listeners of an
@@ -115,8 +118,29 @@ impl Context {
     /// [`connection_made`](Protocol::connection_made) after this callback, then all the rest. It can be written to at
     /// once.
     ///
-    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, and
-    /// to close when a program is executed.
+    /// The socket is ours from now on. It is made not to block, and to close when a program is executed.
+    /// O_NONBLOCK belongs to all who hold the socket, and another holder may clear it again: reads and
+    /// writes do not depend on it (MSG_DONTWAIT, recv(2), send(2)), and a [file](crate::FileSender) is
+    /// read and written here instead of by sendfile(2), which does.
+    ///
+    /// # Options
+    ///
+    /// These options of the socket are turned off, where the system has them, for all who hold it:
+    ///
+    /// - SO_LINGER (socket(7)): close(2) would wait.
+    /// - TCP_CORK (tcp(7)): writes would be held back.
+    /// - SO_PASSCRED (unix(7)): messages of different senders would not be read together.
+    /// - IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would be queued, in room that
+    ///   is for data, until somebody takes them.
+    ///
+    /// TCP_REPAIR is refused, since what is written would not be sent.
+    ///
+    /// All other options stay as they are. These change what the protocol sees: SO_KEEPALIVE and
+    /// TCP_USER_TIMEOUT end a silent connection, SO_OOBINLINE puts urgent bytes among the others,
+    /// TCP_DEFER_ACCEPT delays a connection until data has come, and a kTLS connection (TCP_ULP) encrypts what is
+    /// written. SO_RCVLOWAT must be at most 1, and cannot be reset here: above that, data waits until more
+    /// has come. What another
+    /// holder sets later stays set.
     ///
     /// # Errors
     ///
@@ -148,9 +172,11 @@ impl Context {
     /// is connected; but of `options` those count alone that are ours: how long a datagram may be, and
     /// how much may wait.
     ///
-    /// The socket is ours from now on. Its options stay as they are, but it is made not to block, to
-    /// close when a program is executed, and not to queue errors (IP_RECVERR, ip(7)), since nobody takes
-    /// them.
+    /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
+    /// of its options some are turned off as for a [connection](Self::adopt_connection), and UDP_GRO
+    /// and UDP_SEGMENT (udp(7)), which join several datagrams or split one. The others stay. UDP_CORK must be
+    /// off, and cannot be turned off here: it joins what is sent. With IP_HDRINCL (raw(7)) each datagram
+    /// begins with its header, as with [`DatagramOptions::header_included`].
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};

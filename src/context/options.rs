@@ -76,6 +76,9 @@ impl Context {
     /// Reading from it, writing to it and shutting it down is ours; who does it takes bytes away from
     /// the protocol or puts his own between those that wait.
     ///
+    /// From then on copies of it may be elsewhere, and it is treated as an
+    /// [adopted](Self::adopt_connection) one: it does not rely on O_NONBLOCK, which all copies share.
+    ///
     /// ```
     /// # use ropewalk::{Error, Protocol, Reactor, Transport};
     /// # struct Quiet;
@@ -92,7 +95,9 @@ impl Context {
     #[doc(alias = "getHandle")]
     #[doc(alias = "fileno")]
     pub fn descriptor(&mut self, id: Id) -> Option<Borrowed<'_>> {
-        self.sources.get_mut(id)?.watched()?.descriptor()
+        let socket = self.sources.get_mut(id)?.watched()?;
+        socket.share();
+        socket.descriptor()
     }
 }
 

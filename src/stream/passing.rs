@@ -23,8 +23,8 @@ impl Stream {
     }
 
     /// Reads once from a Unix socket. Such a read stops short behind each message that carried
-    /// descriptors, wanted or not, and only this way of reading tells that there were any; otherwise
-    /// a short read has emptied the socket, as ever.
+    /// descriptors or credentials, wanted or not, and only this way of reading tells that there were any;
+    /// otherwise a short read has emptied the socket, as ever.
     pub(crate) fn fill_unix(&mut self, buffer: &mut [u8]) -> (Filled, Option<Passed>) {
         let closing = self.is_closing();
         let take = self.socket.takes_descriptors() && !closing;
@@ -34,14 +34,13 @@ impl Stream {
             Ok(received) => received,
             Err(error) => return (self.not_read(error), None),
         };
-        let behind_descriptors = received.cut || !received.descriptors.is_empty();
         let short = received.count < buffer.len() && StreamSocket::SHORT_READ_MEANS_DRY;
         if received.cut && !take {
             debug!(target: TCP, "{} passed descriptors that nobody takes", self.peer);
         }
-        let passed = (take && behind_descriptors)
+        let passed = (take && (received.cut || !received.descriptors.is_empty()))
             .then_some(Passed { descriptors: received.descriptors, lost: received.cut });
-        (self.took_in(received.count, short && !behind_descriptors, closing), passed)
+        (self.took_in(received.count, short && !received.stopped, closing), passed)
     }
 
     /// Whether the system refuses to take descriptors for now, since too many are on their way. It does

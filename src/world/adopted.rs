@@ -1,14 +1,12 @@
 //! Taking over sockets that were made elsewhere: what is looked at before one is believed.
 
 use crate::address::Address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::world::foreign_options;
 use crate::world::{DatagramSocket, ListenerSocket, StreamSocket};
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use nix::sys::socket::setsockopt;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr};
 use socket2::{Domain, Socket, Type};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A socket that listens, from whoever made it.
 ///
@@ -56,19 +54,8 @@ pub(super) fn datagram(descriptor: OwnedFd) -> io::Result<(DatagramSocket, Optio
     }
     make_fit(&socket)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    queue_no_errors(&socket);
+    foreign_options::turn_off_for_datagrams(socket.as_fd());
     DatagramSocket::adopt(socket)
-}
-
-/// The system would queue errors where nobody looks, in the room that is for datagrams (IP_RECVERR,
-/// ip(7)), and have one who is not connected pay for the silence of others. It is no error that a socket
-/// of another family knows no such option.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn queue_no_errors(socket: &Socket) {
-    let _ = setsockopt(socket, Ipv4RecvErr, &false);
-    let _ = setsockopt(socket, Ipv6RecvErr, &false);
-    // One that waits would be told of by the next call, whatever that is about.
-    let _ = socket.take_error();
 }
 
 /// A stream socket of a family that we speak, made fit for a reactor.
@@ -80,7 +67,24 @@ fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
         _ => return Err(unfit("the socket is not a stream")),
     }
     make_fit(&socket)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    foreign_options::check_stream(socket.as_fd())?;
+    clear_options(socket.as_fd());
     Ok(socket)
+}
+
+/// Turns off the options of a stream socket that must not be on: of one that is adopted, or that was
+/// accepted from one that is, since connections inherit the options of their listener, from before it
+/// was adopted as well.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn clear_options(socket: BorrowedFd<'_>) {
+    foreign_options::turn_off_for_streams(socket);
+}
+
+/// Elsewhere SO_LINGER is the one that is known to make close(2) wait.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn clear_options(socket: BorrowedFd<'_>) {
+    let _ = socket2::SockRef::from(&socket).set_linger(None);
 }
 
 fn kind(socket: &Socket) -> io::Result<Type> {

@@ -10,6 +10,7 @@ use crate::world::options::set_options;
 use crate::world::{Borrowed, Watchable, Watched, not_here};
 #[cfg(unix)]
 use crate::world::{
+    shared,
     socket_file::{self, SocketFile},
     unix,
 };
@@ -33,6 +34,9 @@ pub(crate) struct DatagramSocket {
     /// Whether the poll is to tell when there is room to send again. Not always: Linux says so after
     /// each datagram that has left, and a wait would end for nothing.
     pub(crate) awaits_room: bool,
+    /// Whether others may hold it as well.
+    #[cfg(unix)]
+    shared: bool,
 }
 
 /// The poll's names for the socket of a datagram.
@@ -113,10 +117,12 @@ impl DatagramSocket {
             let socket = mio::net::UnixDatagram::from_std(socket.into());
             let peer = socket.peer_addr().ok().map(|peer| unix::address(&peer));
             let socket = Family::Unix(socket);
-            return Ok((Self { _file: None, socket, awaits_room: false }, peer));
+            return Ok((Self { _file: None, socket, awaits_room: false, shared: true }, peer));
         }
         let peer = socket.peer_addr().ok().and_then(|peer| peer.as_socket()).map(Address::from);
-        Ok((Self::new(socket)?, peer))
+        let mut socket = Self::new(socket)?;
+        socket.share();
+        Ok((socket, peer))
     }
 
     #[cfg(unix)]
@@ -129,7 +135,7 @@ impl DatagramSocket {
     #[cfg(unix)]
     fn unix(socket: Socket, file: Option<SocketFile>) -> Self {
         let socket = Family::Unix(mio::net::UnixDatagram::from_std(socket.into()));
-        Self { _file: file.map(Box::new), socket, awaits_room: false }
+        Self { _file: file.map(Box::new), socket, awaits_room: false, shared: false }
     }
 
     #[cfg(unix)]
@@ -154,6 +160,8 @@ impl DatagramSocket {
             _file: None,
             socket: Family::Inet(mio::net::UdpSocket::from_std(socket.into())),
             awaits_room: false,
+            #[cfg(unix)]
+            shared: false,
         })
     }
 
@@ -163,11 +171,20 @@ impl DatagramSocket {
             _file: None,
             socket: Family::Other(socket),
             awaits_room: false,
+            #[cfg(unix)]
+            shared: false,
         }
     }
 
     /// Receives the next datagram. `buffer` has room for `most` bytes and one more.
     pub(crate) fn receive(&self, buffer: &mut [u8], most: usize) -> io::Result<Arrived> {
+        #[cfg(unix)]
+        if self.shared
+            && !(RECEIVES_WITH_FLAGS && matches!(self.socket, Family::Inet(_)))
+            && let Some(descriptor) = self.descriptor()
+        {
+            shared::check(descriptor)?;
+        }
         uninterrupted(|| receive(&self.socket, buffer, most))
     }
 
@@ -226,6 +243,11 @@ impl Watched for DatagramSocket {
         }
     }
 
+    #[cfg(unix)]
+    fn share(&mut self) {
+        self.shared = true;
+    }
+
     fn watchable(&mut self) -> Watchable<'_> {
         match &mut self.socket {
             Family::Inet(socket) => Watchable::System(socket),
@@ -278,6 +300,10 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
+/// Whether [`receive_inet`] passes MSG_DONTWAIT. `recv_from` of the standard library does not.
+#[cfg(unix)]
+const RECEIVES_WITH_FLAGS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
 fn receive(socket: &Family, buffer: &mut [u8], most: usize) -> io::Result<Arrived> {
     match socket {
         Family::Inet(socket) => receive_inet(socket, buffer, most),
@@ -294,6 +320,9 @@ fn receive(socket: &Family, buffer: &mut [u8], most: usize) -> io::Result<Arrive
     }
 }
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const RECEIVING: net::RecvFlags = net::RecvFlags::TRUNC.union(net::RecvFlags::DONTWAIT);
+
 /// Linux says how long a datagram was that did not fit (MSG_TRUNC, recv(2)).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn receive_inet(
@@ -301,7 +330,7 @@ fn receive_inet(
     buffer: &mut [u8],
     most: usize,
 ) -> io::Result<Arrived> {
-    let (_, length, sender) = net::recvfrom(socket, &mut buffer[..most], net::RecvFlags::TRUNC)?;
+    let (_, length, sender) = net::recvfrom(socket, &mut buffer[..most], RECEIVING)?;
     let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
     let sender = sender.ok_or_else(|| io::Error::other("a datagram without a sender"))?;
     Ok(arrived(length, most, sender.into()))
@@ -323,9 +352,9 @@ fn arrived(length: usize, most: usize, sender: Address) -> Arrived {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
+const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-const NO_SIGPIPE: SendFlags = SendFlags::empty();
+const SENDING: SendFlags = SendFlags::DONTWAIT;
 
 fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
     match socket {
@@ -345,8 +374,8 @@ fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize>
 #[cfg(unix)]
 fn send_by(socket: Borrowed<'_>, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
     Ok(match to {
-        None => net::send(socket, data, NO_SIGPIPE)?,
-        Some(Address::Inet(to)) => net::sendto(socket, data, NO_SIGPIPE, to)?,
-        Some(Address::Unix(to)) => net::sendto(socket, data, NO_SIGPIPE, &unix::destination(to)?)?,
+        None => net::send(socket, data, SENDING)?,
+        Some(Address::Inet(to)) => net::sendto(socket, data, SENDING, to)?,
+        Some(Address::Unix(to)) => net::sendto(socket, data, SENDING, &unix::destination(to)?)?,
     })
 }

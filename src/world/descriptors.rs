@@ -10,19 +10,24 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Room for as many as a message can carry: so if some are missing, it is not for want of room.
+/// Room for as many as a message can carry.
 const SPACE: usize = cmsg_space!(ScmRights(MOST));
+
+/// Room for that, and for all that the system may add: credentials (SO_PASSCRED), a security label
+/// (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and the like. So if some descriptors are
+/// missing, it is not for want of room.
+const ROOM: usize = SPACE + 1024;
 
 /// Closed when a program is executed, from the first moment where the system can do that.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const CLOSE_ON_EXEC: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const CLOSE_ON_EXEC: RecvFlags = RecvFlags::empty();
+const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NO_SIGPIPE: SendFlags = SendFlags::NOSIGNAL;
+const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-const NO_SIGPIPE: SendFlags = SendFlags::empty();
+const SENDING: SendFlags = SendFlags::DONTWAIT;
 
 /// What a read has brought.
 #[derive(Debug, Default)]
@@ -34,6 +39,9 @@ pub(crate) struct Received {
     /// More was passed, and the system has closed it (MSG_CTRUNC, recv(2)): nobody wanted it, or
     /// this process may have no more descriptors.
     pub(crate) cut: bool,
+    /// Something came besides bytes. Then the read has stopped behind the message that it came with,
+    /// whether more has arrived or not.
+    pub(crate) stopped: bool,
 }
 
 /// Sends bytes, and `descriptors` with the first of them. If any byte was taken, all descriptors were.
@@ -48,7 +56,7 @@ pub(super) fn send(
     if !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many descriptors"));
     }
-    Ok(net::sendmsg(socket, slices, &mut control, NO_SIGPIPE)?)
+    Ok(net::sendmsg(socket, slices, &mut control, SENDING)?)
 }
 
 /// Reads bytes, and the descriptors that came with them if `take` says so.
@@ -57,23 +65,21 @@ pub(super) fn receive(
     buffer: &mut [u8],
     take: bool,
 ) -> io::Result<Received> {
-    let mut space = [MaybeUninit::uninit(); SPACE];
-    let room = if take { SPACE } else { 0 };
+    let mut space = [MaybeUninit::uninit(); ROOM];
+    let room = if take { ROOM } else { 0 };
     let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
     let slices = &mut [IoSliceMut::new(buffer)];
-    let message = net::recvmsg(socket, slices, &mut control, CLOSE_ON_EXEC)?;
-    let mut descriptors = Vec::new();
+    let message = net::recvmsg(socket, slices, &mut control, RECEIVING)?;
+    let cut = message.flags.contains(ReturnFlags::CTRUNC);
+    let (mut descriptors, mut stopped) = (Vec::new(), cut);
     for message in control.drain() {
+        stopped = true;
         if let RecvAncillaryMessage::ScmRights(passed) = message {
             descriptors.extend(passed);
         }
     }
     close_on_exec(&descriptors);
-    Ok(Received {
-        count: message.bytes,
-        descriptors,
-        cut: message.flags.contains(ReturnFlags::CTRUNC),
-    })
+    Ok(Received { count: message.bytes, descriptors, cut, stopped })
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -15,7 +15,7 @@ use crate::world::options::{set_option, set_options};
 use crate::world::socket_file::{self, SocketFile};
 use crate::world::{Borrowed, StreamSocket, Watchable, Watched};
 #[cfg(unix)]
-use crate::world::{not_here, unix};
+use crate::world::{adopted, not_here, shared, unix};
 use mio::Interest;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
@@ -36,6 +36,8 @@ pub(crate) struct TcpListener {
     socket: mio::net::TcpListener,
     /// What accepted connections have to be given, where the system does not hand it down.
     hand_down: Vec<SocketOption>,
+    #[cfg(unix)]
+    holders: Holders,
 }
 
 /// A listening Unix socket.
@@ -47,6 +49,27 @@ pub(crate) struct UnixListener {
     socket: mio::net::UnixListener,
     /// Whether those that it accepts take descriptors.
     takes_descriptors: bool,
+    holders: Holders,
+}
+
+/// Which others may hold a listener, by a copy of its descriptor.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holders {
+    Us,
+    /// A copy of ours has been given away. The options are ours.
+    Copies,
+    /// It was adopted: its maker may hold it, and has set options that connections inherit.
+    Maker,
+}
+
+#[cfg(unix)]
+impl Holders {
+    fn share(&mut self) {
+        if *self == Self::Us {
+            *self = Self::Copies;
+        }
+    }
 }
 
 /// Whether an accepted connection has the options of the listener: POSIX leaves it open.
@@ -66,7 +89,12 @@ impl ListenerSocket {
         socket.set_nonblocking(true)?;
         let hand_down = if HANDS_DOWN { Vec::new() } else { options.others.clone() };
         let socket = mio::net::TcpListener::from_std(socket.into());
-        Ok(Self::Tcp(TcpListener { socket, hand_down }))
+        Ok(Self::Tcp(TcpListener {
+            socket,
+            hand_down,
+            #[cfg(unix)]
+            holders: Holders::Us,
+        }))
     }
 
     /// From one that listens and does not block.
@@ -74,10 +102,11 @@ impl ListenerSocket {
     pub(super) fn adopt(socket: Socket) -> io::Result<Self> {
         if socket.local_addr()?.domain() == Domain::UNIX {
             let socket = mio::net::UnixListener::from_std(socket.into());
-            return Ok(Self::Unix(UnixListener { file: None, socket, takes_descriptors: false }));
+            let (file, takes_descriptors, holders) = (None, false, Holders::Maker);
+            return Ok(Self::Unix(UnixListener { file, socket, takes_descriptors, holders }));
         }
         let socket = mio::net::TcpListener::from_std(socket.into());
-        Ok(Self::Tcp(TcpListener { socket, hand_down: Vec::new() }))
+        Ok(Self::Tcp(TcpListener { socket, hand_down: Vec::new(), holders: Holders::Maker }))
     }
 
     #[cfg(unix)]
@@ -92,6 +121,7 @@ impl ListenerSocket {
             file: file.map(Box::new),
             socket: mio::net::UnixListener::from_std(socket.into()),
             takes_descriptors: options.descriptors,
+            holders: Holders::Us,
         }))
     }
 
@@ -118,6 +148,23 @@ impl ListenerSocket {
     }
 
     pub(crate) fn accept(&self) -> io::Result<(StreamSocket, Address)> {
+        #[cfg(unix)]
+        if self.holders() != Holders::Us
+            && let Some(descriptor) = self.descriptor()
+        {
+            shared::check(descriptor)?; // accept(2) has no MSG_DONTWAIT.
+        }
+        let accepted = self.accept_any()?;
+        #[cfg(unix)]
+        if self.holders() == Holders::Maker
+            && let Some(descriptor) = accepted.0.descriptor()
+        {
+            adopted::clear_options(descriptor);
+        }
+        Ok(accepted)
+    }
+
+    fn accept_any(&self) -> io::Result<(StreamSocket, Address)> {
         match self {
             Self::Tcp(listener) => {
                 let (socket, peer) = listener.socket.accept()?;
@@ -136,6 +183,15 @@ impl ListenerSocket {
                 let (socket, peer) = listener.accept()?;
                 Ok((StreamSocket::other(socket), peer))
             }
+        }
+    }
+
+    #[cfg(unix)]
+    fn holders(&self) -> Holders {
+        match self {
+            Self::Tcp(listener) => listener.holders,
+            Self::Unix(listener) => listener.holders,
+            Self::Other(_) => Holders::Us,
         }
     }
 
@@ -171,6 +227,15 @@ impl TryFrom<ListenerSocket> for OwnedFd {
 impl Watched for ListenerSocket {
     fn interest(&self) -> Interest {
         Interest::READABLE
+    }
+
+    #[cfg(unix)]
+    fn share(&mut self) {
+        match self {
+            Self::Tcp(listener) => listener.holders.share(),
+            Self::Unix(listener) => listener.holders.share(),
+            Self::Other(_) => {}
+        }
     }
 
     fn watchable(&mut self) -> Watchable<'_> {

@@ -13,6 +13,8 @@ mod datagram;
 mod descriptor;
 #[cfg(unix)]
 mod descriptors;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod foreign_options;
 #[cfg(all(unix, feature = "signals"))]
 mod ignored_signals;
 #[cfg(all(unix, feature = "systemd"))]
@@ -22,6 +24,8 @@ mod multicast;
 mod options;
 mod poll;
 mod readiness;
+#[cfg(unix)]
+mod shared;
 #[cfg(unix)]
 mod socket_file;
 mod stream;
@@ -342,6 +346,10 @@ pub(crate) trait Watched {
 
     /// As the poll takes it.
     fn watchable(&mut self) -> Watchable<'_>;
+
+    /// Notes that others may hold a copy of its descriptor from now on.
+    #[cfg(unix)]
+    fn share(&mut self) {}
 
     /// As other system calls take it, if it is the system's.
     fn descriptor(&self) -> Option<Borrowed<'_>>;

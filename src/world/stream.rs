@@ -17,7 +17,7 @@ use crate::world::options::set_options;
 use crate::world::unix;
 use crate::world::{Borrowed, Watchable, Watched, not_here};
 use mio::Interest;
-#[cfg(any(target_os = "linux", target_os = "android"))]
+#[cfg(unix)]
 use rustix::net::{self, RecvFlags, SendFlags};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
@@ -47,6 +47,8 @@ pub(crate) struct StreamSocket {
     /// Whether to ask for the descriptors that the peer passes.
     #[cfg(unix)]
     takes_descriptors: bool,
+    /// Whether others may hold it as well.
+    shared: bool,
 }
 
 /// A socket of either family. Both hold the descriptor in the same place, so that to tell them apart
@@ -63,9 +65,11 @@ enum Family {
 /// Without this, a write to a connection that the peer has reset would kill a process in which the
 /// signal is not ignored, such as one whose `main` is not Rust's. Plain writes have it already.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const NO_SIGPIPE: i32 = 0x4000; // MSG_NOSIGNAL, send(2)
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const NO_SIGPIPE: i32 = 0;
+const FLAGS: i32 = 0x4040; // MSG_NOSIGNAL and MSG_DONTWAIT, send(2)
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const FLAGS: i32 = SendFlags::DONTWAIT.bits() as i32;
+#[cfg(windows)]
+const FLAGS: i32 = 0;
 
 impl StreamSocket {
     pub(super) fn new(socket: mio::net::TcpStream) -> Self {
@@ -73,12 +77,13 @@ impl StreamSocket {
             socket: Family::Tcp(socket),
             #[cfg(unix)]
             takes_descriptors: false,
+            shared: false,
         }
     }
 
     #[cfg(unix)]
     pub(super) fn unix(socket: mio::net::UnixStream, takes_descriptors: bool) -> Self {
-        Self { socket: Family::Unix(socket), takes_descriptors }
+        Self { socket: Family::Unix(socket), takes_descriptors, shared: false }
     }
 
     pub(super) fn other(socket: Box<dyn StreamBackend>) -> Self {
@@ -86,16 +91,18 @@ impl StreamSocket {
             socket: Family::Other(socket),
             #[cfg(unix)]
             takes_descriptors: false,
+            shared: false,
         }
     }
 
     /// From one that is connected and does not block, with its peer's address.
     #[cfg(unix)]
     pub(super) fn adopt(socket: Socket) -> io::Result<(Self, Address)> {
-        let socket = match socket.local_addr()?.domain() {
+        let mut socket = match socket.local_addr()?.domain() {
             Domain::UNIX => Self::unix(mio::net::UnixStream::from_std(socket.into()), false),
             _ => Self::new(mio::net::TcpStream::from_std(socket.into())),
         };
+        socket.share();
         let peer = socket.peer_address()?;
         Ok((socket, peer))
     }
@@ -166,7 +173,7 @@ impl StreamSocket {
         match (&mut self.socket, slices) {
             (Family::Other(socket), _) => socket.write(slices),
             (_, [only]) => self.write(only),
-            _ => uninterrupted!(self.any()?.send_vectored_with_flags(slices, NO_SIGPIPE)),
+            _ => uninterrupted!(self.any()?.send_vectored_with_flags(slices, FLAGS)),
         }
     }
 
@@ -192,7 +199,8 @@ impl StreamSocket {
     }
 
     /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
-    /// the system has no way to, or not for this file; why not, a read of it tells.
+    /// the system has no way to, or not for this file; why not, a read of it tells. Nor if the socket is
+    /// shared: sendfile(2) has no MSG_DONTWAIT.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(crate) fn write_from_file(
         &mut self,
@@ -201,6 +209,9 @@ impl StreamSocket {
         count: usize,
     ) -> io::Result<usize> {
         use rustix::io::Errno;
+        if self.shared {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let socket = self.descriptor().ok_or_else(not_here)?;
         let send = || rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
         uninterrupted!(send().map_err(|error| match error {
@@ -350,6 +361,11 @@ impl Watched for StreamSocket {
         interest
     }
 
+    #[cfg(unix)]
+    fn share(&mut self) {
+        self.shared = true;
+    }
+
     fn watchable(&mut self) -> Watchable<'_> {
         match &mut self.socket {
             Family::Tcp(socket) => Watchable::System(socket),
@@ -379,22 +395,33 @@ impl Watched for StreamSocket {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
-    let (_, count) = net::recv(socket, buffer, RecvFlags::empty())?;
+    let (_, count) = net::recv(socket, buffer, RecvFlags::DONTWAIT)?;
     Ok(count)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
-    Ok(net::send(socket, bytes, SendFlags::NOSIGNAL)?)
+    Ok(net::send(socket, bytes, SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT))?)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    let (_, count) = net::recv(socket, buffer, RecvFlags::DONTWAIT)?;
+    Ok(count)
+}
+
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
+    Ok(net::send(socket, bytes, SendFlags::DONTWAIT)?)
+}
+
+#[cfg(windows)]
 fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
     io::Read::read(&mut &*SockRef::from(&socket), buffer)
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[cfg(windows)]
 fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
     io::Write::write(&mut &*SockRef::from(&socket), bytes)
 }

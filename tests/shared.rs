@@ -1,0 +1,234 @@
+//! Sockets that others hold as well, and options that come with them.
+#![cfg(target_os = "linux")]
+
+#[path = "support/datagrams.rs"]
+mod datagrams;
+#[path = "support/producers.rs"]
+mod producers;
+mod support;
+
+use datagrams::{Heards, Witness};
+use nix::sys::socket::sockopt::{Ipv4RecvErr, UdpGroSegment, UdpGsoSegment};
+use nix::sys::socket::{getsockopt, setsockopt};
+use producers::{Outcome, file, noting_outcome, pull};
+use ropewalk::{DatagramOptions, FileSender, Id, Reactor};
+use socket2::SockRef;
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use support::*;
+
+/// Runs a scenario that waits for ever if a call does, and fails in time if so.
+fn never_waits(scenario: impl FnOnce() + Send + 'static) {
+    let (done, end) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        scenario();
+        let _ = done.send(());
+    });
+    match end.recv_timeout(PATIENCE) {
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a call waits"),
+        _ => thread.join().unwrap(),
+    }
+}
+
+/// What another holder of a socket does with it.
+fn clear_nonblock(copy: &impl AsFd) {
+    SockRef::from(copy).set_nonblocking(false).unwrap();
+}
+
+fn tcp_pair() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = client(listener.local_addr().unwrap());
+    (listener.accept().unwrap().0, client)
+}
+
+#[test]
+fn accept_does_not_wait_when_another_holder_clears_o_nonblock() {
+    never_waits(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, copy) = (listener.local_addr().unwrap(), listener.try_clone().unwrap());
+        let mut reactor = Reactor::new().unwrap();
+        reactor.context().adopt_listener(listener, || Echo).unwrap();
+        clear_nonblock(&copy);
+        a_small_client_is_answered(&mut reactor, address);
+        assert!(SockRef::from(&copy).nonblocking().unwrap(), "it is set again");
+    });
+}
+
+#[test]
+fn accept_on_a_unix_listener_does_not_wait_either() {
+    never_waits(|| {
+        let path = std::env::temp_dir().join(format!("ropewalk-shared-{}", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let listener = UnixListener::bind(&path).unwrap();
+        let copy = listener.try_clone().unwrap();
+        let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
+        reactor.context().adopt_listener(listener, recorders(&log, echo)).unwrap();
+        clear_nonblock(&copy);
+        let _client = UnixStream::connect(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        assert!(comes_to_rest(&mut reactor));
+    });
+}
+
+#[test]
+fn accept_on_a_listener_whose_descriptor_was_lent_does_not_wait() {
+    never_waits(|| {
+        let mut reactor = Reactor::new().unwrap();
+        let port = reactor.listen_tcp("127.0.0.1:0", || Echo).unwrap();
+        let lent = reactor.context().descriptor(port.id()).unwrap();
+        let copy = lent.try_clone_to_owned().unwrap();
+        clear_nonblock(&copy);
+        a_small_client_is_answered(&mut reactor, port.address().socket_addr().unwrap());
+    });
+}
+
+/// A connection whose other holder clears O_NONBLOCK: neither reads nor writes wait.
+fn goes_on_while_blocking(ours: impl Into<OwnedFd> + Send + 'static, peer: impl Into<OwnedFd>) {
+    let peer: OwnedFd = peer.into();
+    never_waits(move || {
+        let ours: OwnedFd = ours.into();
+        let copy = ours.try_clone().unwrap();
+        let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
+        let protocol = Recorder::new(&log, only_record);
+        let id = reactor.context().adopt_connection(ours, protocol).unwrap();
+        clear_nonblock(&copy);
+        // As many bytes as one read takes: only the next read tells that there are no more.
+        let whole = pattern(64 * 1024);
+        rustix::io::write(&peer, &whole).unwrap();
+        turn_until(&mut reactor, "all read", |_| log.data().len() == whole.len());
+        // More than the socket takes: in one piece, and in several.
+        reactor.context().write(id, &pattern(MUCH));
+        turns(&mut reactor, 3);
+        reactor.context().write(id, b"more");
+        turns(&mut reactor, 3);
+        assert_eq!(log.lost(), 0);
+    });
+}
+
+#[test]
+fn reads_and_writes_do_not_wait_when_another_holder_clears_o_nonblock() {
+    let (ours, peer) = tcp_pair();
+    goes_on_while_blocking(ours, peer);
+    let (ours, peer) = UnixStream::pair().unwrap();
+    goes_on_while_blocking(ours, peer);
+}
+
+#[test]
+fn a_file_is_sent_by_reads_and_writes_where_another_holder_may_clear_o_nonblock() {
+    never_waits(|| {
+        let (ours, peer) = tcp_pair();
+        let copy = ours.try_clone().unwrap();
+        let (mut reactor, log, outcome) =
+            (Reactor::new().unwrap(), Log::default(), Outcome::default());
+        let protocol = Recorder::new(&log, only_record);
+        let id = reactor.context().adopt_connection(ours, protocol).unwrap();
+        turns(&mut reactor, 1);
+        clear_nonblock(&copy);
+        let sender = FileSender::new(file(&pattern(MUCH)));
+        pull(&mut reactor, id, noting_outcome(sender, &outcome));
+        turns(&mut reactor, 60);
+        assert!(outcome.borrow().is_none(), "the socket is full");
+        assert!(read_turning(&mut reactor, &peer, MUCH) == pattern(MUCH));
+        turn_until(&mut reactor, "done", |_| outcome.borrow().is_some());
+        assert_eq!(*outcome.borrow(), Some(Ok(MUCH as u64)));
+    });
+}
+
+#[test]
+fn datagrams_are_received_and_sent_without_waiting_when_another_holder_clears_o_nonblock() {
+    never_waits(|| {
+        let (ours, peer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), datagrams::peer());
+        let copy = ours.try_clone().unwrap();
+        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let options = DatagramOptions::new();
+        reactor.context().adopt_datagram(ours, &options, Witness::echo(&heards)).unwrap();
+        clear_nonblock(&copy);
+        peer.send_to(b"hello", copy.local_addr().unwrap()).unwrap();
+        turn_until(&mut reactor, "it", |_| heards.data().len() == 1);
+        assert_eq!(datagrams::received(&peer), b"hello");
+    });
+    never_waits(|| {
+        let (ours, peer) = UnixDatagram::pair().unwrap();
+        let copy = ours.try_clone().unwrap();
+        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let options = DatagramOptions::new();
+        let witness = Witness::new(&heards, |transport, heard, _| {
+            if matches!(heard, datagrams::Heard::Data(_)) {
+                (0..1000).for_each(|_| transport.send(b"more than the receiver's queue holds"));
+            }
+        });
+        reactor.context().adopt_datagram(ours, &options, witness).unwrap();
+        clear_nonblock(&copy);
+        peer.send(b"hello").unwrap();
+        turn_until(&mut reactor, "it", |_| heards.data().len() == 1);
+        turns(&mut reactor, 3);
+    });
+}
+
+const LONG: Option<Duration> = Some(Duration::from_secs(600));
+
+fn linger(reactor: &mut Reactor, id: Id) -> Option<Duration> {
+    let descriptor = reactor.context().descriptor(id).expect("it is there");
+    SockRef::from(&descriptor).linger().unwrap()
+}
+
+#[test]
+fn closing_does_not_wait_for_so_linger_that_came_with_a_connection() {
+    never_waits(|| {
+        let (ours, _peer) = tcp_pair();
+        SockRef::from(&ours).set_linger(LONG).unwrap();
+        let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
+        let protocol = Recorder::new(&log, only_record);
+        let id = reactor.context().adopt_connection(ours, protocol).unwrap();
+        assert_eq!(linger(&mut reactor, id), None);
+    });
+}
+
+#[test]
+fn connections_inherit_no_so_linger_from_an_adopted_listener() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    SockRef::from(&listener).set_linger(LONG).unwrap();
+    let address = listener.local_addr().unwrap();
+    // This connection is made, and inherits, before the listener is adopted.
+    let _early = client(address);
+    let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
+    reactor.context().adopt_listener(listener, recorders(&log, only_record)).unwrap();
+    let _late = client(address);
+    turn_until(&mut reactor, "both", |_| log.made() == 2);
+    for id in log.ids() {
+        assert_eq!(linger(&mut reactor, id), None, "{id}");
+    }
+}
+
+#[test]
+fn options_that_change_what_a_read_or_a_write_means_are_turned_off() {
+    let (ours, _peer) = tcp_pair();
+    let copy = ours.try_clone().unwrap();
+    SockRef::from(&ours).set_tcp_cork(true).unwrap();
+    setsockopt(&ours, Ipv4RecvErr, &true).unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    reactor.context().adopt_connection(ours, Echo).unwrap();
+    assert!(!SockRef::from(&copy).tcp_cork().unwrap());
+    assert!(!getsockopt(&copy, Ipv4RecvErr).unwrap());
+
+    let (ours, _peer) = UnixStream::pair().unwrap();
+    let copy = ours.try_clone().unwrap();
+    SockRef::from(&ours).set_passcred(true).unwrap();
+    reactor.context().adopt_connection(ours, Echo).unwrap();
+    assert!(!SockRef::from(&copy).passcred().unwrap());
+
+    let ours = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let copy = ours.try_clone().unwrap();
+    setsockopt(&ours, UdpGroSegment, &true).unwrap();
+    setsockopt(&ours, UdpGsoSegment, &1000).unwrap();
+    let options = DatagramOptions::new();
+    let witness = Witness::quiet(&Heards::default());
+    reactor.context().adopt_datagram(ours, &options, witness).unwrap();
+    assert!(!getsockopt(&copy, UdpGroSegment).unwrap());
+    assert_eq!(getsockopt(&copy, UdpGsoSegment).unwrap(), 0);
+}
