@@ -47,6 +47,29 @@ fn a_flood_is_read_within_a_budget_and_gets_through_without_another_notice() {
 }
 
 #[test]
+fn the_read_buffer_grows_while_reads_fill_it_up_to_the_budget() {
+    const FLOOD: usize = 64 << 20;
+    let received = Rc::new(Cell::new((0, 0)));
+    let counter = Rc::clone(&received);
+    let (mut reactor, address) = up(move || {
+        let counter = Rc::clone(&counter);
+        Recorder::new(&Log::forgetful(), move |_: &mut Transport<'_>, event: &Event| {
+            if let Event::Data(data) = event {
+                let (total, longest) = counter.get();
+                counter.set((total + data.len(), longest.max(data.len())));
+            }
+        })
+    });
+    let mut flood = client(address);
+    let writer = thread::spawn(move || flood.write_all(&vec![b'f'; FLOOD]));
+    turn_until(&mut reactor, "the flood is through", |_| received.get().0 == FLOOD);
+    writer.join().unwrap().unwrap();
+    let (_, longest) = received.get();
+    assert!(longest > 64 << 10, "the longest read returned {longest} bytes");
+    assert!(longest <= 256 << 10, "the longest read returned {longest} bytes");
+}
+
+#[test]
 fn who_waits_behind_a_flood_is_answered_before_it_is_through() {
     const FLOOD: usize = 2_000_000;
     let log = Log::default();

@@ -6,7 +6,7 @@ use ropewalk::{Protocol, Transport};
 /// [RFC 862](https://www.rfc-editor.org/rfc/rfc862).
 ///
 /// While a peer does not read what it is sent, no more is taken from it. So one that writes and
-/// never reads costs some 200 KB, and no more however long it goes on. When the peer ends its side,
+/// never reads costs at most some 400 KB, and no more however long it goes on. When the peer ends its side,
 /// it gets the rest of its echo, and the connection is closed.
 ///
 /// ```

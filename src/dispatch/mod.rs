@@ -52,6 +52,8 @@ pub(crate) struct Dispatcher {
     /// The producers, each with the number of its registration.
     producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
     watch: Watch,
+    /// Whether a read has filled the read buffer, in this turn.
+    filled_buffer: bool,
     /// What is scheduled after this belongs to a later turn.
     mark: u64,
     /// How many more times writing may be resumed in this turn.
@@ -63,7 +65,17 @@ impl Dispatcher {
         let calls = Calls::new(context.handle());
         let watch = Watch::new(context.clock());
         let (owners, channels, producers) = (Owners::default(), BTreeMap::new(), BTreeMap::new());
-        Self { context, owners, calls, channels, producers, watch, mark: 0, resumes: RESUMES }
+        Self {
+            context,
+            owners,
+            calls,
+            channels,
+            producers,
+            watch,
+            filled_buffer: false,
+            mark: 0,
+            resumes: RESUMES,
+        }
     }
 
     pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {

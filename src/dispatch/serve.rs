@@ -15,6 +15,7 @@ use crate::stream::{Filled, READ_BUDGET, Reading, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket, Token};
 use crate::{Address, Protocol};
 use log::{debug, info, warn};
+use std::mem;
 
 /// What a factory has made of a connection.
 enum Built {
@@ -27,6 +28,12 @@ impl Dispatcher {
     /// How many were not done in the last turn.
     pub(crate) fn left_over(&self) -> usize {
         self.context.ready.len()
+    }
+
+    /// Whether a read has filled the read buffer since this was last asked.
+    #[inline]
+    pub(crate) fn has_filled_buffer(&mut self) -> bool {
+        mem::take(&mut self.filled_buffer)
     }
 
     /// Serves those that were not done in the last turn, `count` of them. Who is not done even then,
@@ -106,11 +113,18 @@ impl Dispatcher {
     /// Sees to what a read has brought, and reads on.
     #[inline(never)]
     fn read_on(&mut self, id: Id, filled: Filled, buffer: &mut [u8]) {
+        self.note_filling(&filled, buffer);
         let budget = READ_BUDGET.saturating_sub(self.see_to(id, filled, buffer));
         self.serve_reading(id, buffer, budget);
     }
 
-    /// Reads and delivers until the socket is dry or the budget spent.
+    /// A read that fills the buffer could have returned more in a larger one.
+    fn note_filling(&mut self, filled: &Filled, buffer: &[u8]) {
+        self.filled_buffer |= matches!(filled, Filled::Data(count) if *count == buffer.len());
+    }
+
+    /// Reads and delivers until the socket is dry or the budget spent. No read returns more than what is
+    /// left of the budget.
     fn serve_reading(&mut self, id: Id, buffer: &mut [u8], mut budget: usize) {
         while let Some(stream) = self.context.sources.stream_mut(id)
             && stream.wants_read()
@@ -118,15 +132,17 @@ impl Dispatcher {
             if budget == 0 {
                 return self.context.enlist(id);
             }
+            let most = buffer.len().min(budget);
             #[cfg(unix)]
             if stream.is_unix() {
-                budget = budget.saturating_sub(self.read_unix(id, buffer));
+                budget = budget.saturating_sub(self.read_unix(id, &mut buffer[..most]));
                 continue;
             }
             let filled = match stream.is_of_other_world() {
-                true => stream.fill_from_other(buffer),
-                false => stream.fill(buffer),
+                true => stream.fill_from_other(&mut buffer[..most]),
+                false => stream.fill(&mut buffer[..most]),
             };
+            self.note_filling(&filled, buffer);
             budget = budget.saturating_sub(self.see_to(id, filled, buffer));
         }
     }
@@ -166,7 +182,10 @@ impl Dispatcher {
                 self.deliver_passed(id, &buffer[..count], passed);
                 count
             }
-            (filled, _) => self.see_to(id, filled, buffer),
+            (filled, _) => {
+                self.note_filling(&filled, buffer);
+                self.see_to(id, filled, buffer)
+            }
         }
     }
 

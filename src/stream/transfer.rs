@@ -8,8 +8,8 @@ use crate::world::{Readiness, StreamSocket};
 use log::trace;
 use std::io::{self, IoSlice};
 
-/// How many bytes one connection may read in a turn before the others are served: four full
-/// buffers, some 50 µs of work. A flood goes on in the next turn, behind all who were waiting.
+/// How many bytes one connection may read in a turn before the others are served: one read of
+/// the largest size, some 50 µs of work. A flood goes on in the next turn, behind all who were waiting.
 pub(crate) const READ_BUDGET: usize = 256 * 1024;
 
 /// How many bytes one connection may send in one flush before the others are served. A fast reader of

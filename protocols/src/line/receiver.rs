@@ -17,7 +17,7 @@ const MAX_LENGTH: usize = 16 * 1024;
 ///   middle of what has come; no byte is lost or comes twice.
 /// - A line that is all there is delivered where it lies, without a copy. What is unfinished is kept,
 ///   at most as many bytes as the longest line may have; what a pause holds back is kept too, at
-///   most one read, 64 KiB, more. With nothing to keep no memory is held.
+///   most one read, 256 KiB, more. With nothing to keep no memory is held.
 /// - A line that is too long costs no more memory than a good one, however long it is.
 ///
 /// ```
