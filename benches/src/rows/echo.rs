@@ -1,4 +1,4 @@
-//! Echo: what comes back is what was sent, in six shapes.
+//! Echo: what comes back is what was sent, in seven shapes.
 
 use super::sample::{self, BARE, Sample, Samples};
 use super::{busy, microseconds, troubles};
@@ -40,6 +40,11 @@ const KINDS: &[Kind] = &[
         title: "Echo: 50 connections, 64 KiB, ping-pong",
         shape: echo::Shape::of_echoes(50, 64 * 1024, 1),
         note: "",
+    },
+    Kind {
+        title: "Echo: 8 connections, 64 KiB, 8 deep",
+        shape: echo::Shape::of_echoes(8, 64 * 1024, 8),
+        note: "each connection has half a megabyte under way",
     },
     Kind {
         title: "Echo: 9,000 connections, 64 bytes, ping-pong",

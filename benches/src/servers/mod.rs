@@ -10,7 +10,8 @@
 //!   ended in one reading are forwarded at once, which spares much: so do all others, most of whom
 //!   bring bytes only, and so do `ropewalk` and `tokio-pieces`.
 //! - All have a backlog of 4,096, send without delay (TCP_NODELAY), and read up to 64 KiB at
-//!   once, as far as they let us choose.
+//!   once, as far as they let us choose; the bare echo, libuv and asyncio read up to 256 KiB, as
+//!   ropewalk does once reads have filled its buffer.
 //! - All run on as many processors as they are given; the benchmark gives them one, unless a row
 //!   says otherwise. `ropewalk-threads`, `tokio-threads` and `may` start one
 //!   worker for each.
@@ -18,6 +19,7 @@
 //!   broadcast keeps what waits.
 
 mod bare;
+mod libuv;
 mod lines;
 mod listener;
 mod may;
@@ -79,7 +81,7 @@ const ALL: &[Work] = &[Work::Echo, Work::Broadcast, Work::Digest];
 pub(crate) const SERVERS: &[Server] = &[
     Server {
         name: "bare",
-        what: "an epoll loop, no framework: the limit",
+        what: "a plain epoll loop, no framework",
         python: false,
         threads: false,
         works: ECHO_AND_BROADCAST,
@@ -156,6 +158,22 @@ pub(crate) const SERVERS: &[Server] = &[
         threads: false,
         works: ECHO_AND_BROADCAST,
         serve: may::serve,
+    },
+    Server {
+        name: "libuv",
+        what: "libuv, a C program; read buffer of 256 KiB",
+        python: false,
+        threads: false,
+        works: &[Work::Echo],
+        serve: libuv::serve,
+    },
+    Server {
+        name: "asyncio",
+        what: "asyncio on its own loop, Python",
+        python: true,
+        threads: false,
+        works: ECHO_AND_BROADCAST,
+        serve: python::serve_asyncio,
     },
     Server {
         name: "uvloop",

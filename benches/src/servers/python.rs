@@ -2,7 +2,7 @@
 //!
 //! | Program | What |
 //! |---|---|
-//! | `uvloop_server.py` | asyncio's protocols, on the loop that is faster than its own |
+//! | `asyncio_server.py` | asyncio's protocols, on its own loop and on uvloop |
 //! | `twisted_server.py` | what Ropewalk is named after, on its epoll reactor |
 
 use super::{Served, Work};
@@ -15,23 +15,35 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const TWISTED: &str = include_str!("python/twisted_server.py");
-const UVLOOP: &str = include_str!("python/uvloop_server.py");
+const ASYNCIO: &str = include_str!("python/asyncio_server.py");
 
 pub(super) fn serve_twisted(work: Work, address: SocketAddr) -> Served {
-    serve(TWISTED, work, address)
+    serve(environment()?, TWISTED, &[], work, address)
+}
+
+/// It needs no package, so it runs where there is Python and nothing else.
+pub(super) fn serve_asyncio(work: Work, address: SocketAddr) -> Served {
+    let python = environment().unwrap_or_else(|_| PathBuf::from("python3"));
+    serve(python, ASYNCIO, &["asyncio"], work, address)
 }
 
 pub(super) fn serve_uvloop(work: Work, address: SocketAddr) -> Served {
-    serve(UVLOOP, work, address)
+    serve(environment()?, ASYNCIO, &["uvloop"], work, address)
 }
 
 /// The interpreter takes our place in this process, so whoever watches or stops it needs to know
 /// one number only.
-fn serve(program: &str, work: Work, address: SocketAddr) -> Served {
+fn serve(
+    python: PathBuf,
+    program: &str,
+    first: &[&str],
+    work: Work,
+    address: SocketAddr,
+) -> Served {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
-    let error =
-        Command::new(environment()?).args(["-c", program, work.word(), &host, &port]).exec();
-    Err(error.into())
+    let mut interpreter = Command::new(python);
+    interpreter.args(["-c", program]).args(first).args([work.word(), &host, &port]);
+    Err(interpreter.exec().into())
 }
 
 /// The interpreter of an environment that has Twisted and uvloop. The first time it is made, which
@@ -61,14 +73,14 @@ fn make(environment: &Path, interpreter: &Path) -> Result<(), String> {
 }
 
 /// Cargo's directory for this build: we are its `release/ropewalk-bench`.
-fn target_directory() -> Result<PathBuf, String> {
+pub(super) fn target_directory() -> Result<PathBuf, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let target = program.ancestors().nth(2).ok_or("no directory to make it in")?;
     Ok(target.to_owned())
 }
 
 /// Runs `command`; when that fails, its last word is the reason.
-fn run(failure: &str, command: &mut Command) -> Result<(), String> {
+pub(super) fn run(failure: &str, command: &mut Command) -> Result<(), String> {
     let output = command
         .output()
         .map_err(|error| format!("{}: {error}", command.get_program().display()))?;

@@ -1,13 +1,13 @@
-"""asyncio's protocols on uvloop: the echo of uvloop's own examples/bench/echoserver.py.
+"""asyncio's protocols, on its own loop or on uvloop: the echo of uvloop's examples/bench/echoserver.py.
 
-uvloop sets TCP_NODELAY itself, and gathers what is written within one turn of its loop.
+Both loops set TCP_NODELAY and read up to 256 KiB at once. uvloop gathers what is written within one turn.
+
+    asyncio_server.py asyncio|uvloop echo|broadcast HOST PORT
 """
 
 import asyncio
 import signal
 import sys
-
-import uvloop
 
 BACKLOG = 4096
 
@@ -65,4 +65,11 @@ async def main(work, host, port):
 
 # Ctrl-C ends it at once, and without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-uvloop.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+loop, work, host, port = sys.argv[1:]
+if loop == "uvloop":
+    import uvloop
+
+    run = uvloop.run
+else:
+    run = asyncio.run
+run(main(work, host, int(port)))
