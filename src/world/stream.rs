@@ -48,6 +48,7 @@ pub(crate) struct StreamSocket {
     #[cfg(unix)]
     takes_descriptors: bool,
     /// Whether others may hold it as well.
+    #[cfg(unix)]
     shared: bool,
 }
 
@@ -77,6 +78,7 @@ impl StreamSocket {
             socket: Family::Tcp(socket),
             #[cfg(unix)]
             takes_descriptors: false,
+            #[cfg(unix)]
             shared: false,
         }
     }
@@ -91,6 +93,7 @@ impl StreamSocket {
             socket: Family::Other(socket),
             #[cfg(unix)]
             takes_descriptors: false,
+            #[cfg(unix)]
             shared: false,
         }
     }
