@@ -44,7 +44,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Checks a [normalised](normalised) name. It has letters and digits that UTS 39 allows in identifiers
+/// Checks a [normalised] name. It has letters and digits that UTS 39 allows in identifiers
 /// (3.1), of one script (5.1).
 pub(super) fn check(name: &str) -> Result<(), Fault> {
     let length = name.chars().take(MAX_LENGTH + 1).count();
