@@ -241,12 +241,12 @@ pub(crate) const UNTIMELY: &[FaultKind] = &[
 /// With these it may take long until a peer takes anything, or seem so.
 pub(crate) const SLOWING: &[FaultKind] = &[FaultKind::Bandwidth, FaultKind::Jump, FaultKind::Loss];
 
-/// `count` bytes of a stream, 64 KiB at most, from a place on. The period is a prime, so that no two pieces
+/// `count` bytes of a stream, 256 KiB at most, from a place on. The period is a prime, so that no two pieces
 /// of any usual size can be taken for each other.
 pub(crate) fn bytes(stream: u64, from: u64, count: usize) -> &'static [u8] {
     static TABLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
         let period = (0..251u8).map(|byte| byte.wrapping_mul(89) ^ 0x5a);
-        period.cycle().take(251 + 64 * 1024).collect()
+        period.cycle().take(251 + 256 * 1024).collect()
     });
     let start = (stream.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).wrapping_add(from) % 251;
     &TABLE[start as usize..][..count]
