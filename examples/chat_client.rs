@@ -9,8 +9,10 @@
 //!
 //! The first line that you type is your name, unless you gave one. After that Enter says the line;
 //! `/help` lists what else one can do; Ctrl-D on an empty line leaves, and so does Ctrl-C. The usual
-//! keys edit the line, the up key brings back what you have said. Files and pipes do as well: their
-//! lines are sent, and what comes is printed until the server has heard them all:
+//! keys edit the line, Alt-b and Alt-f move by words, the up key brings back what you have said; Tab
+//! does nothing. If the server ends the connection without a goodbye, what you were typing stays on
+//! the screen and the exit code is 1. Files and pipes do as well: their lines are sent, and what comes
+//! is printed until the server has heard them all:
 //!
 //!     echo 'Hello, all.' | cargo run --example chat_client -- --name visitor
 //!
@@ -22,96 +24,34 @@
 
 #[path = "support/editor.rs"]
 mod editor;
+#[path = "support/screen.rs"]
+mod screen;
 #[path = "support/stdio.rs"]
 mod stdio;
 mod support;
 #[path = "support/terminal.rs"]
 mod terminal;
 
-use editor::{Editor, Event};
+use editor::Event;
 use lexopt::prelude::*;
-use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason};
-use ropewalk_protocols::chat::Harmless;
+use ropewalk::{Address, Context, Error, Factory, Handle, Id, Protocol, Reactor, Reason};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
+use screen::Screen;
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stdio::Gate;
 use support::Failure;
-use terminal::Terminal;
+use terminal::{Terminal, on_change};
 
-/// What stands before the line that is being typed.
-const PROMPT: &str = "> ";
+/// The last line of a server to a connection that leaves in order. The chat lets nobody else say it.
+const GOODBYE: &str = "* goodbye";
 
-/// Goes to the beginning of the row and clears it.
-const CLEAR_ROW: &str = "\r\x1b[K";
-
-/// Clears all rows.
-const CLEAR_SCREEN: &str = "\x1b[2J\x1b[H";
-
-/// What you see, and what you are typing.
-///
-/// It is used on the reactor's thread only. But the calls that bring the keys are made on another,
-/// so it has a lock, for which nobody ever waits.
-#[derive(Default)]
-struct Screen {
-    /// `None` if the input is a file or a pipe: then there is nothing to draw.
-    editor: Option<Editor>,
-}
-
-impl Screen {
-    /// Prints a line above the one that is being typed.
-    fn print(&self, text: &str) -> io::Result<()> {
-        // What others send must not steer the terminal.
-        let text = Harmless(text);
-        match &self.editor {
-            Some(editor) => show(&format!("{CLEAR_ROW}{text}\n{}", row(editor))),
-            None => show(&format!("{text}\n")),
-        }
-    }
-
-    /// Takes what was typed, and gives back what is to be done.
-    fn press(&mut self, keys: &[u8]) -> io::Result<Vec<Event>> {
-        let Some(editor) = &mut self.editor else {
-            return Ok(Vec::new());
-        };
-        let events: Vec<Event> = keys.iter().filter_map(|&byte| editor.feed(byte)).collect();
-        let mut text = String::new();
-        for event in &events {
-            match event {
-                Event::Clear => text += CLEAR_SCREEN,
-                Event::End => {}
-                // While it was typed only a part of it was shown, if it was long.
-                Event::Line(line) => text += &format!("{CLEAR_ROW}{PROMPT}{line}\n"),
-            }
-        }
-        show(&(text + &row(editor)))?;
-        Ok(events)
-    }
-
-    /// No more is typed, because of what `text` says.
-    fn finish(&mut self, text: &str) {
-        if self.editor.take().is_some() {
-            // If it fails nobody sees it anyway.
-            let _ = show(&format!("{CLEAR_ROW}{text}"));
-        }
-    }
-}
-
-/// The row in which one types, drawn anew.
-fn row(editor: &Editor) -> String {
-    let (line, column) = editor.view(terminal::columns().saturating_sub(PROMPT.len()));
-    format!("{CLEAR_ROW}{PROMPT}{line}\r\x1b[{}C", PROMPT.len() + column)
-}
-
-fn show(text: &str) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(text.as_bytes())?;
-    output.flush()
-}
+/// How long a terminal is given to say where its cursor is.
+const ANSWER: Duration = Duration::from_millis(200);
 
 /// All that the connection has to know.
 #[derive(Clone)]
@@ -120,6 +60,9 @@ struct Member {
     screen: Arc<Mutex<Screen>>,
     /// Lets the thread pass that reads the input.
     gate: Gate,
+    /// Whether the end of the connection is in order: the last line was [`GOODBYE`], or no more can be
+    /// printed.
+    is_done: bool,
     failure: Rc<RefCell<Option<String>>>,
 }
 
@@ -129,7 +72,7 @@ impl Factory for Member {
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
-        lock(&self.screen).finish("");
+        lock(&self.screen).finish();
         self.failure.replace(Some(error.to_string()));
         context.stop();
     }
@@ -146,7 +89,9 @@ impl LineHandler for Member {
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
-        if let Err(error) = lock(&self.screen).print(line) {
+        self.is_done = line == GOODBYE;
+        let printed = lock(&self.screen).print(line);
+        if let Err(error) = printed {
             self.end_for(lines, &error);
         }
     }
@@ -164,15 +109,20 @@ impl LineHandler for Member {
     }
 
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {
-        let mut screen = lock(&self.screen);
-        match reason {
-            Reason::Closed | Reason::Stopped => screen.finish(""),
-            Reason::ClosedByPeer => screen.finish("The server has ended the connection.\n"),
-            reason => {
-                screen.finish("");
-                let message = format!("the connection with {} ended: {reason}", lines.peer());
-                self.failure.borrow_mut().get_or_insert(message);
+        let was_typing = lock(&self.screen).finish();
+        let peer = lines.peer();
+        let message = match reason {
+            Reason::Stopped => None,
+            // From a terminal it is closed; after the end of a file it is the server that ends it.
+            Reason::Closed if was_typing => None,
+            Reason::Closed | Reason::ClosedByPeer | Reason::Reset if self.is_done => None,
+            Reason::Closed | Reason::ClosedByPeer => {
+                Some(format!("{peer} ended the connection without a goodbye"))
             }
+            reason => Some(format!("the connection with {peer} ended: {reason}")),
+        };
+        if let Some(message) = message {
+            self.failure.borrow_mut().get_or_insert(message);
         }
         lines.context().stop();
     }
@@ -180,10 +130,11 @@ impl LineHandler for Member {
 
 impl Member {
     /// The output takes no more. That nobody reads it, as in `chat_client | head -1`, is no failure.
-    fn end_for(&self, lines: &mut LineTransport<'_>, error: &io::Error) {
+    fn end_for(&mut self, lines: &mut LineTransport<'_>, error: &io::Error) {
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.failure.replace(Some(format!("cannot write to the output: {error}")));
         }
+        self.is_done = true;
         lines.close();
     }
 }
@@ -200,13 +151,29 @@ fn press(context: &mut Context, id: Id, screen: &Mutex<Screen>, keys: &[u8]) {
     };
     for event in events {
         match event {
-            Event::Clear => {}
+            Event::Clear | Event::Position(_) => {}
             Event::End => context.close(id),
             Event::Line(line) => context.write(id, format!("{line}\n").as_bytes()),
         }
     }
     if keys.is_empty() {
         context.close(id); // The terminal is gone.
+    }
+}
+
+/// Draws again what is to be seen when the window has changed, or the shell has used it.
+fn redraw(context: &mut Context, screen: &Arc<Mutex<Screen>>) {
+    match lock(screen).changed() {
+        Ok(false) => {}
+        Ok(true) => {
+            let screen = Arc::clone(screen);
+            context.call_later(ANSWER, move |context| {
+                if lock(&screen).settle().is_err() {
+                    context.stop();
+                }
+            });
+        }
+        Err(_) => context.stop(),
     }
 }
 
@@ -240,15 +207,21 @@ fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
     reactor.stop_on_signals()?;
     // Who presses Ctrl-C does not want to wait for long.
     reactor.set_grace(Duration::from_millis(500));
-    let member =
-        Member { name, screen: Arc::default(), gate: Gate::default(), failure: Rc::default() };
+    let member = Member {
+        name,
+        screen: Arc::default(),
+        gate: Gate::default(),
+        is_done: false,
+        failure: Rc::default(),
+    };
     let id = reactor.connect_tcp(server, member.clone())?;
 
     // Kept until the end of this function, however it is left: then the shell has its terminal back.
     let terminal = Terminal::take();
     let (screen, handle) = (Arc::clone(&member.screen), reactor.handle());
-    lock(&screen).editor = terminal.is_some().then(Editor::default);
-    if terminal.is_some() {
+    if let Some(terminal) = &terminal {
+        lock(&screen).begin(terminal.mode());
+        watch_terminal(&screen, &handle)?;
         stdio::read(io::stdin(), handle, member.gate, move |context, keys| {
             press(context, id, &screen, keys);
         });
@@ -262,4 +235,14 @@ fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
         Some(message) => Err(Failure::Run(message)),
         None => Ok(()),
     }
+}
+
+fn watch_terminal(screen: &Arc<Mutex<Screen>>, handle: &Handle) -> Result<(), Failure> {
+    let (screen, handle) = (Arc::clone(screen), handle.clone());
+    let watched = on_change(move || {
+        let screen = Arc::clone(&screen);
+        // It fails when the reactor has ended: then there is nothing more to draw.
+        let _ = handle.call(move |context| redraw(context, &screen));
+    });
+    watched.map_err(|error| Failure::Run(format!("cannot watch the terminal: {error}")))
 }

@@ -1,12 +1,21 @@
 //! A line that is being typed: from the bytes of a keyboard to what the screen is to show. It knows
 //! nothing of either.
+//!
+//! What a reader takes for one character may be several: a letter and its accents, a flag, a family.
+//! The cursor moves by such clusters ([UAX 29](https://www.unicode.org/reports/tr29/), 3), and so do
+//! the keys that delete.
 
+mod keys;
+
+use keys::{Key, Keys};
 use std::mem;
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+use unicode_width::UnicodeWidthStr;
 
 /// How many lines the up key goes back.
 const HISTORY: usize = 100;
 
-/// What a key has brought about, beyond a change of the line.
+/// What a key has caused, beyond a change of the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// Ctrl-L: the screen is to be cleared.
@@ -15,75 +24,128 @@ pub(crate) enum Event {
     End,
     /// Enter: this line.
     Line(String),
+    /// The terminal's answer to a query: in which column the cursor is, from 1.
+    Position(usize),
+}
+
+/// The part of a line that fits into a row.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct View<'e> {
+    pub(crate) before_cursor: &'e str,
+    pub(crate) after_cursor: &'e str,
+    /// How many columns `before_cursor` takes.
+    pub(crate) column: usize,
 }
 
 /// The line, and what was typed before it.
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
     keys: Keys,
-    line: Vec<char>,
-    /// How many characters stand before the cursor.
+    line: String,
+    /// How many bytes are before the cursor. It is at the boundary of a cluster.
     cursor: usize,
-    history: Vec<Vec<char>>,
+    history: Vec<String>,
     /// Which line of the history is shown; beyond its end, the one that is being written.
     place: usize,
     /// The one that is being written, while another is shown.
-    draft: Vec<char>,
+    draft: String,
 }
 
 impl Editor {
     /// Takes one byte from the keyboard.
     pub(crate) fn feed(&mut self, byte: u8) -> Option<Event> {
         match self.keys.feed(byte)? {
-            Key::Backspace if self.cursor > 0 => self.erase(self.cursor - 1),
             Key::Character(character) => {
                 self.line.insert(self.cursor, character);
-                self.cursor += 1;
+                self.go_to(self.cursor + character.len_utf8());
             }
+            Key::Backspace => self.erase(self.cluster_left(), self.cursor),
             Key::Control(b'd') if self.line.is_empty() => return Some(Event::End),
-            Key::Control(b'd') | Key::Delete if self.cursor < self.line.len() => {
-                self.line.remove(self.cursor);
-            }
-            Key::Control(b'k') => self.line.truncate(self.cursor),
-            Key::Control(b'l') => return Some(Event::Clear),
-            Key::Control(b'u') => self.erase(0),
-            Key::Control(b'w') => self.erase(self.beginning_of_word()),
+            Key::Control(b'd') | Key::Delete => self.erase(self.cursor, self.cluster_right()),
+            Key::Control(b'k') => self.erase(self.cursor, self.line.len()),
+            Key::Control(b'u') => self.erase(0, self.cursor),
+            Key::Control(b'w') => self.erase(self.space_left(), self.cursor),
+            Key::Alt('d') => self.erase(self.cursor, self.word_right()),
+            Key::Alt('\x7f') => self.erase(self.word_left(), self.cursor),
             Key::Control(b'a') | Key::Home => self.cursor = 0,
             Key::Control(b'e') | Key::End => self.cursor = self.line.len(),
-            Key::Control(b'b') | Key::Left => self.cursor = self.cursor.saturating_sub(1),
-            Key::Control(b'f') | Key::Right => self.cursor = self.line.len().min(self.cursor + 1),
+            Key::Control(b'b') | Key::Left => self.cursor = self.cluster_left(),
+            Key::Control(b'f') | Key::Right => self.cursor = self.cluster_right(),
+            Key::Alt('b') => self.go_to(self.word_left()),
+            Key::Alt('f') => self.go_to(self.word_right()),
             Key::Control(b'p') | Key::Up if self.place > 0 => self.show(self.place - 1),
             Key::Control(b'n') | Key::Down if self.place < self.history.len() => {
                 self.show(self.place + 1);
             }
+            Key::Control(b'l') => return Some(Event::Clear),
             Key::Enter => return Some(Event::Line(self.enter())),
+            Key::Position(column) => return Some(Event::Position(column)),
             _ => {}
         }
         None
     }
 
-    /// As much of the line as fits into so many columns, the cursor included; and the column of the
-    /// cursor in it. When the line is longer, what is before the cursor goes first.
-    pub(crate) fn view(&self, columns: usize) -> (String, usize) {
+    /// All that has been typed of the line.
+    pub(crate) fn line(&self) -> &str {
+        &self.line
+    }
+
+    /// As much of the line as fits into so many columns, the cursor included. When the line is longer,
+    /// what is before the cursor takes precedence.
+    pub(crate) fn view(&self, columns: usize) -> View<'_> {
         let room = columns.saturating_sub(1);
         let (before, after) = self.line.split_at(self.cursor);
-        let shown = fitting(before.iter().rev(), room);
-        let column = before[before.len() - shown..].iter().copied().map(width).sum();
-        let more = fitting(after.iter(), room - column);
-        let text = self.line[self.cursor - shown..self.cursor + more].iter().collect();
-        (text, column)
+        let (shown, column) = fitting(before.graphemes(true).rev(), room);
+        let (more, _) = fitting(after.graphemes(true), room - column);
+        View {
+            before_cursor: &before[before.len() - shown..],
+            after_cursor: &after[..more],
+            column,
+        }
     }
 
-    /// Removes what stands from `begin` to the cursor.
-    fn erase(&mut self, begin: usize) {
-        self.line.drain(begin..self.cursor);
-        self.cursor = begin;
+    fn erase(&mut self, begin: usize, end: usize) {
+        self.line.drain(begin..end);
+        self.go_to(begin);
     }
 
-    fn beginning_of_word(&self) -> usize {
-        let before = &self.line[..self.cursor];
-        let end = before.iter().rposition(|c| !c.is_whitespace()).map_or(0, |last| last + 1);
-        before[..end].iter().rposition(|c| c.is_whitespace()).map_or(0, |last| last + 1)
+    /// Sets the cursor, but not into a cluster: it goes to the cluster's end then.
+    fn go_to(&mut self, place: usize) {
+        self.cursor = place;
+        let mut boundary = GraphemeCursor::new(place, self.line.len(), true);
+        if boundary.is_boundary(&self.line, 0) != Ok(true) {
+            self.cursor = self.cluster_right();
+        }
+    }
+
+    fn cluster_left(&self) -> usize {
+        let mut boundary = GraphemeCursor::new(self.cursor, self.line.len(), true);
+        boundary.prev_boundary(&self.line, 0).ok().flatten().unwrap_or(0)
+    }
+
+    fn cluster_right(&self) -> usize {
+        let mut boundary = GraphemeCursor::new(self.cursor, self.line.len(), true);
+        boundary.next_boundary(&self.line, 0).ok().flatten().unwrap_or(self.line.len())
+    }
+
+    /// Where the word before the cursor begins.
+    fn word_left(&self) -> usize {
+        let mut words = self.line[..self.cursor].unicode_word_indices();
+        words.next_back().map_or(0, |(begin, _)| begin)
+    }
+
+    /// Where the word after the cursor ends.
+    fn word_right(&self) -> usize {
+        let mut words = self.line[self.cursor..].unicode_word_indices();
+        words.next().map_or(self.line.len(), |(begin, word)| self.cursor + begin + word.len())
+    }
+
+    /// Where what has no space in it begins, before the cursor.
+    fn space_left(&self) -> usize {
+        let before = self.line[..self.cursor].trim_end();
+        before
+            .rfind(char::is_whitespace)
+            .map_or(0, |space| space + before[space..].chars().next().map_or(0, char::len_utf8))
     }
 
     fn show(&mut self, place: usize) {
@@ -97,107 +159,25 @@ impl Editor {
 
     fn enter(&mut self) -> String {
         let line = mem::take(&mut self.line);
-        let text = line.iter().collect();
         if !line.is_empty() && self.history.last() != Some(&line) {
-            self.history.push(line);
+            self.history.push(line.clone());
         }
         if self.history.len() > HISTORY {
             self.history.remove(0);
         }
         (self.cursor, self.place) = (0, self.history.len());
-        text
+        line
     }
 }
 
-/// How many characters fit into so many columns.
-fn fitting<'c>(characters: impl Iterator<Item = &'c char>, columns: usize) -> usize {
-    let ends = characters.scan(0, |end, &character| {
-        *end += width(character);
-        Some(*end)
+/// How many bytes of clusters fit into so many columns, and how many of those they take.
+fn fitting<'c>(clusters: impl Iterator<Item = &'c str>, columns: usize) -> (usize, usize) {
+    let ends = clusters.scan((0, 0), |(bytes, end), cluster| {
+        *bytes += cluster.len();
+        *end += cluster.width();
+        Some((*bytes, *end))
     });
-    ends.take_while(|&end| end <= columns).count()
-}
-
-/// How many columns a character takes: a rough East Asian Width (Unicode TR 11), which is right for
-/// what people type.
-fn width(character: char) -> usize {
-    match u32::from(character) {
-        0x0300..=0x036f | 0x200b..=0x200f | 0x20d0..=0x20ff | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff => 2,
-        0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 => 2,
-        0x1f300..=0x1f64f | 0x1f680..=0x1f6ff | 0x1f900..=0x1faff | 0x20000..=0x3fffd => 2,
-        _ => 1,
-    }
-}
-
-/// A key, or a combination of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Key {
-    Backspace,
-    Character(char),
-    /// With the letter that is held down together with it.
-    Control(u8),
-    Delete,
-    Down,
-    End,
-    Enter,
-    Home,
-    Left,
-    Right,
-    Up,
-}
-
-/// What has come of a key that sends several bytes.
-#[derive(Debug, Default)]
-struct Keys {
-    begun: Vec<u8>,
-}
-
-impl Keys {
-    fn feed(&mut self, byte: u8) -> Option<Key> {
-        self.begun.push(byte);
-        let key = match self.begun[..] {
-            // The beginning of what a special key sends.
-            [0x1b] | [0x1b, b'[' | b'O'] => return None,
-            [0x1b, b'[', .., 0x20..=0x3f] if self.begun.len() < 32 => return None,
-            [0x1b, b'[', ..] | [0x1b, b'O', _] => special(&self.begun[2..]),
-            // Escape alone means nothing; what follows does.
-            [0x1b, _] => return self.begin_anew(byte),
-            [b'\r' | b'\n'] => Some(Key::Enter),
-            [0x08 | 0x7f] => Some(Key::Backspace),
-            [b'\t'] => Some(Key::Character(' ')),
-            [1..=26] => Some(Key::Control(byte - 1 + b'a')),
-            [..=0x1f] => None,
-            _ => match str::from_utf8(&self.begun) {
-                Ok(text) => text.chars().next().filter(|c| !c.is_control()).map(Key::Character),
-                Err(error) if error.error_len().is_none() => return None,
-                Err(_) if self.begun.len() > 1 => return self.begin_anew(byte),
-                Err(_) => None,
-            },
-        };
-        self.begun.clear();
-        key
-    }
-
-    /// What has come so far led nowhere.
-    fn begin_anew(&mut self, byte: u8) -> Option<Key> {
-        self.begun.clear();
-        self.feed(byte)
-    }
-}
-
-/// What follows `ESC [` or `ESC O`, in xterm's words and those of its kin.
-fn special(sequence: &[u8]) -> Option<Key> {
-    match sequence {
-        b"A" => Some(Key::Up),
-        b"B" => Some(Key::Down),
-        b"C" => Some(Key::Right),
-        b"D" => Some(Key::Left),
-        b"H" | b"1~" | b"7~" => Some(Key::Home),
-        b"F" | b"4~" | b"8~" => Some(Key::End),
-        b"3~" => Some(Key::Delete),
-        _ => None,
-    }
+    ends.take_while(|&(_, end)| end <= columns).last().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -215,7 +195,16 @@ mod tests {
     }
 
     fn text(editor: &Editor) -> String {
-        editor.view(1_000).0
+        editor.line().to_owned()
+    }
+
+    fn column(text: &str) -> usize {
+        typed(text).view(1_000).column
+    }
+
+    fn view(editor: &Editor, columns: usize) -> (String, usize) {
+        let View { before_cursor, after_cursor, column } = editor.view(columns);
+        (format!("{before_cursor}{after_cursor}"), column)
     }
 
     #[test]
@@ -240,7 +229,7 @@ mod tests {
 
     #[test]
     fn unknown_keys_leave_nothing_behind() {
-        assert_eq!(text(&typed("a\x1b[15;2~b\x1b[1;5Cc\x1bOPd\x1be\0\x1d")), "abcde");
+        assert_eq!(text(&typed("a\x1b[15;2~b\x1b[1;5Cc\x1bOPd\x1be\0\x1d")), "abcd");
     }
 
     #[test]
@@ -273,11 +262,60 @@ mod tests {
     #[test]
     fn a_long_line_shows_the_part_at_the_cursor() {
         let mut editor = typed("0123456789");
-        assert_eq!(editor.view(5), ("6789".to_owned(), 4));
-        assert_eq!(editor.view(11), ("0123456789".to_owned(), 10));
+        assert_eq!(view(&editor, 5), ("6789".to_owned(), 4));
+        assert_eq!(view(&editor, 11), ("0123456789".to_owned(), 10));
         events(&mut editor, "\x1b[H");
-        assert_eq!(editor.view(5), ("0123".to_owned(), 0));
-        assert_eq!(typed("你好吗").view(6), ("好吗".to_owned(), 4));
-        assert_eq!(editor.view(0), (String::new(), 0));
+        assert_eq!(view(&editor, 5), ("0123".to_owned(), 0));
+        assert_eq!(view(&typed("你好吗"), 6), ("好吗".to_owned(), 4));
+        assert_eq!(view(&editor, 0), (String::new(), 0));
+    }
+
+    #[test]
+    fn the_cursor_stands_behind_what_a_reader_takes_for_a_character() {
+        for wide in ["✅", "☕", "⭐", "🇩🇪", "👨\u{200d}👩\u{200d}👧", "❤\u{fe0f}", "👍🏽", "好"]
+        {
+            assert_eq!(column(wide), 2, "{wide}");
+            assert_eq!(column(&format!("{wide}\x1b[D")), 0, "{wide}");
+            assert_eq!(text(&typed(&format!("a{wide}\x7f"))), "a", "{wide}");
+            assert_eq!(text(&typed(&format!("a{wide}b\x1b[D\x1b[D\x1b[3~"))), "ab", "{wide}");
+        }
+        assert_eq!(column("e\u{301}\u{323}"), 1);
+        assert_eq!(text(&typed("ae\u{301}\u{323}\x7f")), "a");
+    }
+
+    #[test]
+    fn the_cursor_never_stands_in_a_cluster() {
+        // What is typed joins what is behind the cursor.
+        let mut editor = typed("👧x\x1b[H👨\u{200d}");
+        assert_eq!(view(&editor, 80), ("👨\u{200d}👧x".to_owned(), 2));
+        events(&mut editor, "\x7f");
+        assert_eq!(text(&editor), "x");
+        // What is deleted separated the halves of a flag.
+        assert_eq!(view(&typed("🇩x🇪\x1b[D\x7f"), 80), ("🇩🇪".to_owned(), 2));
+    }
+
+    #[test]
+    fn alt_and_control_move_and_erase_by_words() {
+        assert_eq!(text(&typed("one two\x1bb|")), "one |two");
+        assert_eq!(text(&typed("one, two-\x1bb\x1bb|")), "|one, two-");
+        assert_eq!(text(&typed("one two\x1b[1;5D|\x1b[1;3D\x1b[1;3D^")), "^one |two");
+        assert_eq!(text(&typed("one two\x01\x1bf|\x1b[1;5C^")), "one| two^");
+        assert_eq!(text(&typed("one two\x1b\x7f|")), "one |");
+        assert_eq!(text(&typed("one two\x01\x1bd|")), "| two");
+    }
+
+    #[test]
+    fn a_combination_that_means_nothing_types_nothing() {
+        assert_eq!(text(&typed("a\tb\x1bx\x1b\u{f6}\x1bé\x1b\x1bzc")), "abc");
+        // Escape was pressed by itself.
+        assert_eq!(events(&mut typed("a\x1b"), "\r"), [Event::Line("a".to_owned())]);
+        assert_eq!(events(&mut typed("a\x1b["), "\r"), [Event::Line("a".to_owned())]);
+    }
+
+    #[test]
+    fn the_answer_to_a_query_is_not_typed() {
+        let mut editor = typed("a");
+        assert_eq!(events(&mut editor, "\x1b[24;17R\x1b[R\x1b[1;0R"), [Event::Position(17)]);
+        assert_eq!(text(&editor), "a");
     }
 }

@@ -4,10 +4,6 @@
 
 #![cfg(unix)]
 
-/// The line editor of `chat_client` is tested here as well, where it stands.
-#[path = "../../examples/support/editor.rs"]
-mod editor;
-
 /// What `ping` understands is tested here as well, where it stands.
 #[allow(dead_code)]
 #[path = "../../examples/support/icmp.rs"]

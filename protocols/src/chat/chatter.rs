@@ -85,8 +85,7 @@ impl LineHandler for Chatter {
     }
 
     fn eof_received(&mut self, lines: &mut LineTransport<'_>, _unfinished: &str) {
-        self.leave(lines, "");
-        close(lines);
+        self.quit(lines);
     }
 
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {

@@ -1,0 +1,87 @@
+//! The keys of a terminal, from the bytes that it sends (xterm's, and those of its relatives).
+
+/// A key, or a combination of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Key {
+    /// With the character that is pressed together with it.
+    Alt(char),
+    Backspace,
+    Character(char),
+    /// With the letter that is pressed together with it.
+    Control(u8),
+    Delete,
+    Down,
+    End,
+    Enter,
+    Home,
+    Left,
+    /// No key, but the answer to a query: in which column the cursor is, from 1.
+    Position(usize),
+    Right,
+    Up,
+}
+
+/// What has arrived of a key that sends several bytes.
+#[derive(Debug, Default)]
+pub(crate) struct Keys {
+    begun: Vec<u8>,
+}
+
+impl Keys {
+    /// Takes one byte, and returns the key that it completes.
+    pub(crate) fn feed(&mut self, byte: u8) -> Option<Key> {
+        self.begun.push(byte);
+        let key = match self.begun[..] {
+            // The beginning of what a special key sends.
+            [0x1b] | [0x1b, b'[' | b'O'] => return None,
+            // No sequence contains a control character, and no combination with Alt that is of use
+            // here but one.
+            [0x1b, 0x08 | 0x7f] => Some(Key::Alt('\x7f')),
+            [0x1b, .., ..=0x1f] => return self.begin_again(byte),
+            [0x1b, b'[', .., 0x20..=0x3f] if self.begun.len() < 32 => return None,
+            [0x1b, b'[', ..] | [0x1b, b'O', _] => special(&self.begun[2..]),
+            [b'\r' | b'\n'] => Some(Key::Enter),
+            [0x08 | 0x7f] => Some(Key::Backspace),
+            [1..=26] => Some(Key::Control(byte - 1 + b'a')),
+            [..=0x1f] => None,
+            [0x1b, ref text @ ..] | ref text => match str::from_utf8(text) {
+                Ok(text) => {
+                    let make = if self.begun[0] == 0x1b { Key::Alt } else { Key::Character };
+                    text.chars().next().filter(|c| !c.is_control()).map(make)
+                }
+                Err(error) if error.error_len().is_none() => return None,
+                Err(_) if text.len() > 1 => return self.begin_again(byte),
+                Err(_) => None,
+            },
+        };
+        self.begun.clear();
+        key
+    }
+
+    /// What has arrived so far means nothing.
+    fn begin_again(&mut self, byte: u8) -> Option<Key> {
+        self.begun.clear();
+        self.feed(byte)
+    }
+}
+
+/// What follows `ESC [` or `ESC O`.
+fn special(sequence: &[u8]) -> Option<Key> {
+    match sequence {
+        b"A" => Some(Key::Up),
+        b"B" => Some(Key::Down),
+        b"C" => Some(Key::Right),
+        b"D" => Some(Key::Left),
+        b"H" | b"1~" | b"7~" => Some(Key::Home),
+        b"F" | b"4~" | b"8~" => Some(Key::End),
+        b"3~" => Some(Key::Delete),
+        // With Alt or Ctrl.
+        b"1;3C" | b"1;5C" => Some(Key::Alt('f')),
+        b"1;3D" | b"1;5D" => Some(Key::Alt('b')),
+        [position @ .., b'R'] => {
+            let (_, column) = str::from_utf8(position).ok()?.split_once(';')?;
+            column.parse().ok().filter(|&column| column > 0).map(Key::Position)
+        }
+        _ => None,
+    }
+}
