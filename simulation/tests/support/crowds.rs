@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 /// How many a listener may accept in a turn.
 const ACCEPTS: u64 = 64;
 
-/// How many bytes a connection may receive in a turn, or send with one flush; and as much more as one
-/// call may bring.
-const BUDGET: u64 = (256 + 64) * 1024;
+/// How many bytes a connection may receive in a turn, or send with one flush.
+const BUDGET: u64 = 256 * 1024;
 
 /// How much a flood is, and how much of it the sockets hold.
 const FLOOD: u64 = 1_500_000;
