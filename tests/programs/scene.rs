@@ -61,15 +61,17 @@ impl Program {
     }
 
     pub(crate) fn start_with(name: &str, arguments: &[&str], input: Stdio, output: Stdio) -> Self {
-        let path = program(name);
-        let mut child = Command::new(&path)
+        // A shell starts what runs in the background with SIGINT ignored, and children inherit it.
+        let mut child = Command::new("env")
+            .arg("--default-signal=INT")
+            .arg(program(name))
             .args(arguments)
             .env_remove("RUST_LOG")
             .stdin(input)
             .stdout(output)
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}; cargo build --examples", path.display()));
+            .unwrap();
         let output = child.stdout.take().map(BufReader::new);
         let mut stderr = child.stderr.take().unwrap();
         let errors = thread::spawn(move || {
@@ -144,7 +146,9 @@ impl Drop for Program {
 /// Cargo puts the examples beside the tests.
 pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
-    test.ancestors().nth(2).unwrap().join("examples").join(name)
+    let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(path.exists(), "{} is missing: cargo build --examples", path.display());
+    path
 }
 
 /// Kills the process if it takes too long.

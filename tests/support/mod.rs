@@ -411,15 +411,10 @@ pub(crate) fn is_child() -> bool {
 /// The command that runs the test `name` of this very program, alone and as a child. `wrapper` is
 /// put before it, for instance `["prlimit", "--nofile=40"]`.
 pub(crate) fn child(name: &str, wrapper: &[&str]) -> Command {
-    let program = std::env::current_exe().expect("this program");
-    let mut command = match wrapper {
-        [] => Command::new(program),
-        [first, rest @ ..] => {
-            let mut command = Command::new(first);
-            command.args(rest).arg(program);
-            command
-        }
-    };
+    let mut command = Command::new("env");
+    // A shell starts what runs in the background with SIGINT ignored, and children inherit it.
+    command.arg("--default-signal=INT").args(wrapper);
+    command.arg(std::env::current_exe().expect("this program"));
     command.args(["--exact", name, "--nocapture", "--test-threads=1"]);
     command.env(CHILD, "1").stdin(Stdio::null());
     command
