@@ -86,10 +86,12 @@ impl Outbox {
     }
 
     /// How many descriptors wait to be sent.
-    #[cfg(unix)]
     pub(crate) fn descriptors_waiting(&self) -> usize {
-        let rest = self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref());
-        rest.map_or(0, |rest| rest.passing.waiting())
+        #[cfg(unix)]
+        if let Some(rest) = self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref()) {
+            return rest.passing.waiting();
+        }
+        0
     }
 
     /// Those that go with the first byte that waits.

@@ -170,7 +170,8 @@ pub trait Protocol: 'static {
     ///
     /// It comes after the callback in which that happened, not in the middle of it; a long loop of
     /// writes can ask for [`write_buffer_size`](Transport::write_buffer_size). What is written
-    /// nevertheless is kept, up to the [limit](Transport::set_write_limit).
+    /// nevertheless is kept, up to the [limit](Transport::set_write_limit). It comes as well when more than
+    /// 256 descriptors wait: see [`Context::send_descriptors`].
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
@@ -195,7 +196,8 @@ pub trait Protocol: 'static {
     #[doc(alias = "pauseProducing")]
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// After [`pause_writing`](Self::pause_writing): what waits has gone down to the low-water mark.
+    /// After [`pause_writing`](Self::pause_writing): what waits has gone down to the low-water mark,
+    /// and no more than 64 descriptors wait.
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {}
 

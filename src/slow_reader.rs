@@ -27,11 +27,13 @@ pub enum SlowReader {
     #[default]
     Pause,
     /// The connection ends, with [`Reason::WriteLimit`](crate::Reason::WriteLimit), by the next write
-    /// that finds more than so many bytes waiting. Nobody is asked to pause before.
+    /// that finds more than so many bytes waiting, or that would have more than 1,024 descriptors wait.
+    /// Nobody is asked to pause before.
     Disconnect(usize),
     /// What has waited longest is dropped, so that no more than so many bytes wait (and the 16 KiB
     /// that are next). For feeds, where what is new counts more than what is whole: nobody is asked
-    /// to pause, and the connection stays.
+    /// to pause, and the connection stays. Descriptors are not dropped, nor are the bytes that they go
+    /// with: for them, those who write are asked to pause.
     ///
     /// It drops pieces: all that one callback of the protocol has written, or one
     /// [`Context::write`](crate::Context::write) from elsewhere. A piece is sent whole or not at all, so

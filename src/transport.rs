@@ -185,6 +185,12 @@ impl<'a> Transport<'a> {
         self.context().send_descriptors(id, data, descriptors)
     }
 
+    /// How many descriptors wait to be sent: see [`Context::send_descriptors`].
+    #[cfg(unix)]
+    pub fn descriptors_waiting(&self) -> usize {
+        self.context.descriptors_waiting(self.id)
+    }
+
     /// Who the peer was when it connected, or began to listen, if this is a Unix socket (Linux:
     /// SO_PEERCRED, unix(7)).
     #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -225,6 +225,7 @@ fn connections(scene: &mut Scene, context: &mut Context) {
     call!(scene, context.unregister_producer(id));
     call!(scene, context.write(id, b"hello"));
     let _ = call!(scene, context.send_descriptors(id, b"x", [File::open("/dev/null").unwrap()]));
+    call!(scene, context.descriptors_waiting(id));
     call!(scene, context.pause(id));
     call!(scene, context.resume(id));
     call!(scene, context.is_paused(id));

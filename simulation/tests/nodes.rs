@@ -104,3 +104,40 @@ fn connections_inherit_the_options_of_their_listener() {
     world.run_for(Duration::from_secs(20));
     assert!(matches!(reasons.borrow()[..], [Reason::TimedOut]), "{reasons:?}");
 }
+
+/// Passes a descriptor as soon as it is connected, and notes what came of it.
+#[cfg(unix)]
+struct Giver(Rc<RefCell<Vec<String>>>);
+
+#[cfg(unix)]
+impl Protocol for Giver {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let error = transport.send_descriptors(b"x", [file]).unwrap_err();
+        self.0.borrow_mut().push(error.to_string());
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+}
+
+#[cfg(unix)]
+#[test]
+fn descriptors_are_refused_in_a_simulated_network_before_and_after_the_connection_is_made() {
+    let notes = Rc::new(RefCell::new(Vec::new()));
+    let (mut world, theirs) = (World::new(1), Rc::clone(&notes));
+    world.add_node("node", move |reactor| {
+        let (servers, clients) = (Rc::clone(&theirs), Rc::clone(&theirs));
+        reactor.listen_unix("/run/give.sock", move || Giver(Rc::clone(&servers)))?;
+        let factory = move || Giver(Rc::clone(&clients));
+        let id = reactor.context().connect_unix("/run/give.sock", factory)?;
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let error = reactor.context().send_descriptors(id, b"x", [file]).unwrap_err();
+        theirs.borrow_mut().push(error.to_string());
+        Ok(())
+    });
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(notes.borrow().len(), 3, "by attempt, by the client and by the server");
+    for text in notes.borrow().iter() {
+        assert!(text.contains("a simulated network passes no descriptors"), "{text}");
+    }
+}

@@ -196,7 +196,8 @@ impl Context {
     /// Sets the marks on what waits to be sent, in bytes: above `high` the protocol hears
     /// [`pause_writing`](crate::Protocol::pause_writing), then at `low` or below
     /// [`resume_writing`](crate::Protocol::resume_writing). Unless set they are at 64 KiB and
-    /// 16 KiB. A `low` above `high` counts as `high`.
+    /// 16 KiB. A `low` above `high` counts as `high`. Descriptors that wait have marks of their own, which
+    /// are fixed.
     #[doc(alias = "bufferSize")]
     pub fn set_write_buffer_limits(&mut self, id: Id, high: usize, low: usize) {
         if let Some(limits) = self.limits_mut(id) {
@@ -227,7 +228,7 @@ impl Context {
         }
     }
 
-    fn limits_mut(&mut self, id: Id) -> Option<&mut Limits> {
+    pub(super) fn limits_mut(&mut self, id: Id) -> Option<&mut Limits> {
         match self.sources.get_mut(id)? {
             Source::Stream(stream) => Some(&mut stream.limits),
             Source::Connector(connector) => Some(&mut connector.limits),

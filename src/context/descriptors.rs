@@ -1,5 +1,7 @@
 //! Passing descriptors, and asking who it is that they are passed to.
 
+use crate::address::Address;
+use crate::context::sending::too_much;
 use crate::context::{Context, Job};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::credentials::Credentials;
@@ -26,12 +28,27 @@ impl Context {
     /// do not take them, it is asked again every 100 ms; after 10 seconds the connection
     /// breaks ([`Reason::Failed`], ETOOMANYREFS).
     ///
+    /// # A peer that does not read
+    ///
+    /// Descriptors that the system does not take wait, and are open meanwhile. At most 1,024 of them wait
+    /// on one connection. When more than 256 wait, [`pause_writing`](crate::Protocol::pause_writing) is
+    /// called, as it is for bytes; when no more than 64 wait, and no more bytes than the low-water mark,
+    /// [`resume_writing`](crate::Protocol::resume_writing) is. These marks are fixed. A callback that
+    /// sends many of them asks for [`descriptors_waiting`](Self::descriptors_waiting), since it hears of
+    /// the marks only after it has returned. A connection that has
+    /// [`SlowReader::Disconnect`](crate::SlowReader::Disconnect) ends instead of the error that is below.
+    ///
     /// # Errors
     ///
-    /// Before anything is sent: there is no `data` for the descriptors to go with; there are more than
-    /// 253 of them, which is what one message carries; more than 1,024 would wait; or it is no Unix
-    /// socket. The descriptors are closed then. If the connection is gone, nothing happens, as with
-    /// [`write`](Self::write).
+    /// Before anything is sent, and the descriptors are closed then. If the connection is gone, nothing
+    /// happens, as with [`write`](Self::write).
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): there is no `data` for the descriptors to go with,
+    ///   or there are more than 253 of them, which is what one message carries.
+    /// - [`WouldBlock`](io::ErrorKind::WouldBlock): more than 1,024 would wait. `resume_writing` tells when
+    ///   there is room again; for an attempt to connect,
+    ///   [`connection_made`](crate::Protocol::connection_made) does.
+    /// - [`Unsupported`](io::ErrorKind::Unsupported): it is no Unix socket, or it is in a simulated network.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
@@ -77,23 +94,27 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
                 if !stream.socket.is_unix() {
-                    return Err(not_unix());
+                    return Err(not_unix(&stream.peer));
                 }
                 if stream.is_beyond_limit(&mut self.spares) {
                     self.end(id, Reason::WriteLimit);
                     return Ok(());
                 }
-                check_waiting(stream.outbox.descriptors_waiting(), count)?;
+                if stream.has_no_room_for(count, &mut self.spares) {
+                    return self.refuse(id);
+                }
                 stream.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
                 stream.outbox.push_with(data, descriptors, &mut self.spares);
                 stream.note_crossing();
                 self.flush_later(id);
             }
             Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
-                if connector.address.unix().is_none() {
-                    return Err(not_unix());
+                if connector.address.unix().is_none() || self.world.is_other() {
+                    return Err(not_unix(&connector.address));
                 }
-                check_waiting(connector.early.descriptors_waiting(), count)?;
+                if connector.early.descriptors_waiting() + count > WAITING {
+                    return self.refuse(id);
+                }
                 self.push(id, &[]); // Which gives the attempt up, if too much waits.
                 if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
                     connector.early.push_with(data, descriptors, &mut self.spares);
@@ -102,6 +123,30 @@ impl Context {
             _ => {}
         }
         Ok(())
+    }
+
+    /// More descriptors would wait than may.
+    fn refuse(&mut self, id: Id) -> io::Result<()> {
+        if self.limits_mut(id).is_some_and(|limits| limits.disconnects()) {
+            match self.sources.get(id) {
+                Some(Source::Connector(_)) => self.fail_connector(id, too_much()),
+                _ => self.end(id, Reason::WriteLimit),
+            }
+            return Ok(());
+        }
+        let waiting = self.descriptors_waiting(id);
+        let text = format!("{waiting} wait already, and no more than {WAITING} may");
+        Err(io::Error::new(io::ErrorKind::WouldBlock, text))
+    }
+
+    /// How many descriptors wait to be sent: given to [`send_descriptors`](Self::send_descriptors), and
+    /// not yet taken by the system.
+    pub fn descriptors_waiting(&self, id: Id) -> usize {
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.outbox.descriptors_waiting(),
+            Some(Source::Connector(connector)) => connector.early.descriptors_waiting(),
+            _ => 0,
+        }
     }
 
     /// If the system has refused descriptors, it is asked again after a while.
@@ -128,18 +173,14 @@ impl Context {
     }
 }
 
-fn check_waiting(waiting: usize, more: usize) -> io::Result<()> {
-    if waiting + more > WAITING {
-        let text = format!("{waiting} wait already, and no more than {WAITING} may");
-        return Err(io::Error::new(io::ErrorKind::WouldBlock, text));
-    }
-    Ok(())
-}
-
 fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
-fn not_unix() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "only Unix sockets pass descriptors")
+fn not_unix(peer: &Address) -> io::Error {
+    let text = match peer.unix() {
+        None => "only Unix sockets pass descriptors",
+        Some(_) => "a simulated network passes no descriptors",
+    };
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }

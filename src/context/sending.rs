@@ -39,7 +39,7 @@ impl Context {
             }
             Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
                 if connector.early.len() > connector.limits.most() {
-                    self.fail_connector(id, io::Error::other("too much waited to be sent"));
+                    self.fail_connector(id, too_much());
                 } else {
                     connector.early.push(data, &mut self.spares);
                 }
@@ -170,6 +170,11 @@ impl Context {
             }
         }
     }
+}
+
+/// Why an attempt to connect is given up for which too much was written.
+pub(super) fn too_much() -> io::Error {
+    io::Error::other("too much waited to be sent")
 }
 
 #[cfg(test)]

@@ -12,13 +12,18 @@ const HIGH_WATER: usize = 64 * 1024;
 /// How many bytes may wait when more is written, unless set: generous, and far from all memory.
 const WRITE_LIMIT: usize = 64 * 1024 * 1024;
 
+/// The marks on the descriptors that wait, below [`WAITING`](crate::descriptors::WAITING). Bytes are no
+/// measure for them: one byte is enough to pass a descriptor.
+const DESCRIPTORS_HIGH: usize = 256;
+const DESCRIPTORS_LOW: usize = DESCRIPTORS_HIGH / 4;
+
 /// How many bytes may wait to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Above so many the protocol is told to pause writing.
-    pub(super) high_water: usize,
+    high_water: usize,
     /// At so many or fewer it is told to resume.
-    pub(super) low_water: usize,
+    low_water: usize,
     /// A write that finds more than this ends the connection, whatever else is chosen.
     write_limit: usize,
     /// Up to so many nothing has to be looked at: none of the limits is reached. Zero where each
@@ -59,9 +64,27 @@ impl Limits {
         }
     }
 
-    /// Whether those who write are told of the marks.
-    pub(super) fn tells_marks(&self) -> bool {
+    /// Whether those who write are told of the marks on bytes.
+    fn tells_marks(&self) -> bool {
         self.slow_reader == SlowReader::Pause
+    }
+
+    /// Whether a connection on which too much waits ends, without those who write being told before.
+    pub(crate) fn disconnects(&self) -> bool {
+        matches!(self.slow_reader, SlowReader::Disconnect(_))
+    }
+
+    /// Whether more waits than a high-water mark that is told.
+    pub(super) fn is_above(&self, bytes: usize, descriptors: usize) -> bool {
+        self.tells_marks() && bytes > self.high_water
+            // Descriptors are never dropped, so they are told where bytes are dropped, too.
+            || !self.disconnects() && descriptors > DESCRIPTORS_HIGH
+    }
+
+    /// Whether no more waits than each low-water mark that is told.
+    pub(super) fn is_below(&self, bytes: usize, descriptors: usize) -> bool {
+        (bytes <= self.low_water || !self.tells_marks())
+            && (descriptors <= DESCRIPTORS_LOW || self.disconnects())
     }
 
     /// Sets whether each write has to be looked at.

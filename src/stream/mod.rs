@@ -304,8 +304,7 @@ impl Stream {
     /// Notes if more waits than the high-water mark.
     pub(crate) fn note_crossing(&mut self) {
         if self.flow == Flow::Even
-            && self.outbox.len() > self.limits.high_water
-            && self.limits.tells_marks()
+            && self.limits.is_above(self.outbox.len(), self.outbox.descriptors_waiting())
         {
             self.flow = Flow::Crossed;
         }
@@ -318,7 +317,7 @@ impl Stream {
             Flow::Even => false,
             Flow::Crossed => true,
             Flow::Paused => {
-                self.outbox.len() <= self.limits.low_water || !self.limits.tells_marks()
+                self.limits.is_below(self.outbox.len(), self.outbox.descriptors_waiting())
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Descriptors in and out, with the bytes between which they belong.
 
-use crate::descriptors::OwnedFd;
+use crate::descriptors::{OwnedFd, WAITING};
 use crate::logging::TCP;
+use crate::outbox::Spares;
 use crate::stream::{Filled, Stream};
 use crate::world::{Readiness, StreamSocket};
 use log::{debug, trace};
@@ -20,6 +21,16 @@ impl Stream {
     /// Whether it is to be read by [`fill_unix`](Self::fill_unix).
     pub(crate) fn is_unix(&self) -> bool {
         self.readiness.has(Readiness::UNIX)
+    }
+
+    /// Whether so many descriptors more are more than may wait, and the socket does not take those that
+    /// wait.
+    pub(crate) fn has_no_room_for(&mut self, count: usize, spares: &mut Spares) -> bool {
+        let is_full = |stream: &Self| stream.outbox.descriptors_waiting() + count > WAITING;
+        if is_full(self) && self.wants_flush() && self.flush(spares).is_err() {
+            return false; // They go with the connection, which ends when the error is met again.
+        }
+        is_full(self)
     }
 
     /// Reads once from a Unix socket. Such a read stops short behind each message that carried

@@ -94,6 +94,11 @@ impl World {
         }
     }
 
+    /// Whether it is another world than the system's.
+    pub(crate) fn is_other(&self) -> bool {
+        matches!(self, Self::Other(_))
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         match self {
             Self::System(_) => Clock::System,
