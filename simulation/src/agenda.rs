@@ -24,6 +24,8 @@ pub(crate) enum Happens {
     Datagram(u32),
     /// A datagram socket may be told anew what is true of it.
     DatagramAgain(Key),
+    /// What is first at a node's line has left it.
+    Departure(u32),
     /// A fault begins, or ends.
     Fault(u32, bool),
     /// The network's answer to a datagram that nobody was there for.

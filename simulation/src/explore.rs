@@ -1,7 +1,8 @@
 //! The same thing from many seeds.
 
-use crate::fault::{FaultKind, Plan};
+use crate::fault::FaultKind;
 use crate::node::NodeId;
+use crate::plan::Plan;
 use crate::random::Random;
 use crate::shrink::shrink;
 use crate::world::World;

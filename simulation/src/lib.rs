@@ -32,24 +32,28 @@
 //! | `agenda.rs` | what is going to happen, in order |
 //! | `backend.rs` | the world, as a reactor sees it |
 //! | `node.rs`, `weather.rs` | hosts, their clocks, and what the network and the system do to them |
-//! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `listener.rs`, `datagram.rs`, `error.rs` |
-//! | `fault.rs` | what can go wrong, and plans of it |
+//! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `line.rs` (bandwidth), `listener.rs`, `datagram.rs`, `error.rs` |
+//! | `fault.rs`, `plan.rs` | what can go wrong, and plans of it |
+//! | `faults.rs`, `active.rs` | planned faults and cuts, and what follows from all that are in force |
 //! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
-//! | `outage.rs` | nodes that crash, or are killed |
+//! | `outage.rs` | nodes that start, crash, or are killed |
 //! | `panics.rs` | panics of callbacks, which fail the run |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
 //! | `random.rs` | chance, from a seed |
 //! | `kit/` | the testing kit: `lab.rs` (a world in which nothing takes time), `held.rs` (the test's end), `watched.rs` (what the protocols are told), `connection.rs`, `server.rs`, `reconnecting.rs`, `pair.rs`, `split.rs` |
 
+mod active;
 mod agenda;
 mod backend;
 mod explore;
 mod fault;
+mod faults;
 pub mod kit;
 mod net;
 mod node;
 mod outage;
 mod panics;
+mod plan;
 mod random;
 mod shrink;
 mod trace;
@@ -58,8 +62,9 @@ mod weather;
 mod world;
 
 pub use explore::Exploration;
-pub use fault::{Fault, FaultKind, Plan, Planned, kinds};
+pub use fault::{Fault, FaultKind};
 pub use node::NodeId;
+pub use plan::{Plan, Planned, kinds};
 pub use random::Random;
 pub use shrink::shrink;
 pub use trace::{Record, TraceHash, What};

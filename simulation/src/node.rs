@@ -1,6 +1,7 @@
 //! Nodes: what a host is made of, seen from the network.
 
 use crate::agenda::{Key, Time};
+use crate::net::Line;
 use crate::weather::{Costs, Weather};
 #[cfg(unix)]
 use ropewalk::UnixAddress;
@@ -54,7 +55,7 @@ pub(crate) struct Host {
     pub(crate) ipv6: Ipv6Addr,
     /// Whether it is running, or has crashed.
     pub(crate) is_up: bool,
-    /// What the network and the system do to it.
+    /// What the network and the system do to it: it follows from the faults in force, and from nothing else.
     pub(crate) weather: Weather,
     pub(crate) clock: HostClock,
     /// What it costs to work here, if that is not what is usual.
@@ -86,8 +87,8 @@ pub(crate) struct Host {
     last_port: u16,
     /// How many connections and datagram sockets it has made; each draws from a stream of its own.
     pub(crate) made: u64,
-    /// When the last byte has left that was given to the network, if that is slow.
-    pub(crate) line_free_at: Time,
+    /// What it has given to the network and has not left yet.
+    pub(crate) line: Line,
 }
 
 impl Host {
@@ -119,7 +120,7 @@ impl Host {
             ports: BTreeSet::new(),
             last_port: EPHEMERAL.0 - 1,
             made: 0,
-            line_free_at: 0,
+            line: Line::default(),
         }
     }
 
@@ -231,10 +232,12 @@ impl HostClock {
         }
     }
 
-    /// From now on it runs so many millionths fast.
-    pub(crate) fn set_drift(&mut self, time: Time, drift: i32) {
-        (self.shown, self.since) = (self.at(time), time);
-        self.drift = drift.max(-900_000);
+    /// From now on it runs so many millionths fast. Whether that is new.
+    pub(crate) fn set_drift(&mut self, time: Time, drift: i32) -> bool {
+        let drift = drift.max(-900_000);
+        let is_new = drift != self.drift;
+        (self.shown, self.since, self.drift) = (self.at(time), time, drift);
+        is_new
     }
 
     /// It jumps ahead, as after a sleep of the machine.

@@ -1,23 +1,38 @@
-//! Nodes that end without a word: of a power cut, and of a signal.
+//! Whether nodes run: what starts them, and what ends them without a word, a power cut or a signal.
 
+use crate::agenda::{Happens, Time};
+use crate::backend::NodeWorld;
+use crate::net::nanos;
 use crate::node::NodeId;
 use crate::trace::What;
 use crate::world::World;
+use ropewalk::Reactor;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// After how long a node that could not start tries again, as a supervisor has it do.
+const START_AGAIN: Duration = Duration::from_secs(1);
 
 /// # Outages
+///
+/// A node runs if it was started, and was not crashed or killed since, nor has ended in order, and no
+/// [`Crash`](crate::FaultKind::Crash) of a plan is in force. So one that is started during such a fault starts when
+/// that ends, and the end of the fault starts no node that was not to run.
 impl World {
+    /// Starts a node that is not running.
+    pub fn start(&mut self, node: NodeId) {
+        let this = &mut self.nodes[node.index()];
+        (this.machine_on, this.program_on, this.tried_again_at) = (true, true, None);
+        self.follow(node);
+    }
+
     /// A node crashes: what it had in memory is lost, its protocols are told nothing, and nobody else
     /// hears of it. [`start`](Self::start) has it begin anew.
     pub fn crash(&mut self, node: NodeId) {
-        let Some(reactor) = self.take_reactor(node) else {
-            return;
-        };
-        {
-            let mut net = self.net().borrow_mut();
-            net.spent = 0;
-            net.crash(node);
-        }
-        reactor.abandon();
+        let this = &mut self.nodes[node.index()];
+        (this.machine_on, this.program_on) = (false, false);
+        self.net().borrow_mut().spent = 0;
+        self.follow(node);
         self.pass_panic_on();
     }
 
@@ -27,6 +42,7 @@ impl World {
     /// unread, or that was not accepted yet, is reset, and so is one whose peer writes after that. Who
     /// connects is refused. [`start`](Self::start) has the program begin anew.
     pub fn kill(&mut self, node: NodeId) {
+        self.nodes[node.index()].program_on = false;
         let Some(reactor) = self.take_reactor(node) else {
             return;
         };
@@ -38,5 +54,72 @@ impl World {
         }
         reactor.abandon();
         self.pass_panic_on();
+    }
+
+    /// Brings a node into the state that follows from what was asked of it, and from the faults in force.
+    pub(crate) fn follow(&mut self, node: NodeId) {
+        let this = &self.nodes[node.index()];
+        let (is_idle, program_on) = (this.reactor.is_none(), this.program_on);
+        let waits = this.tried_again_at.is_some();
+        let (is_up, machine_on) = {
+            let net = self.net().borrow();
+            (net.host(node).is_up, this.machine_on && !net.faults.keep_down(node))
+        };
+        match (is_up, machine_on) {
+            (true, false) => self.cut_power(node),
+            (false, true) => self.net().borrow_mut().host_mut(node).is_up = true,
+            _ => {}
+        }
+        if machine_on && program_on && is_idle && !waits {
+            self.run_program(node);
+        }
+    }
+
+    fn cut_power(&mut self, node: NodeId) {
+        self.nodes[node.index()].tried_again_at = None;
+        self.net().borrow_mut().crash(node);
+        if let Some(reactor) = self.take_reactor(node) {
+            reactor.abandon();
+        }
+    }
+
+    /// The time has come when a program is tried again; it may have been started meanwhile.
+    pub(crate) fn try_again(&mut self, node: NodeId, at: Time) {
+        let this = &mut self.nodes[node.index()];
+        if this.tried_again_at == Some(at) {
+            this.tried_again_at = None;
+            self.follow(node);
+        }
+    }
+
+    fn run_program(&mut self, node: NodeId) {
+        {
+            let mut net = self.net().borrow_mut();
+            let now = net.now;
+            let host = net.host_mut(node);
+            (host.turn_at, host.busy_until) = (None, now);
+            net.set_to_work(node);
+            net.note(node, None, What::Starts);
+        }
+        let (net, alarm) = (self.net().clone(), Arc::clone(&self.alarm));
+        let this = &mut self.nodes[node.index()];
+        let started = Reactor::in_world(NodeWorld { net, node, alarm }).and_then(|mut reactor| {
+            (this.program)(&mut reactor)?;
+            Ok(reactor)
+        });
+        match started {
+            Ok(reactor) => {
+                this.reactor = Some(reactor);
+                self.net().borrow_mut().call_up(node);
+            }
+            Err(error) => {
+                log::debug!("{} cannot start: {error}", self.name(node));
+                let mut net = self.net().borrow_mut();
+                let at = net.now + nanos(START_AGAIN);
+                net.agenda.enter(at, Happens::Start(node.0));
+                drop(net);
+                self.nodes[node.index()].tried_again_at = Some(at);
+            }
+        }
     }
 }

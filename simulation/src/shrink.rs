@@ -1,6 +1,6 @@
 //! The fewest faults, and the shortest time, with which something still fails.
 
-use crate::fault::Plan;
+use crate::plan::Plan;
 use std::time::Duration;
 
 /// Looks for the fewest faults of a plan, and the shortest time, with which a run still fails. `fails` is asked

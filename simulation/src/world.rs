@@ -1,11 +1,11 @@
 //! A world: nodes, the network between them, and the time in which they live.
 
 use crate::agenda::{Happens, Time};
-use crate::backend::{Alarm, NodeWorld};
-use crate::fault::{Fault, Plan};
+use crate::backend::Alarm;
+use crate::fault::Fault;
 use crate::net::{Net, Shared, nanos};
 use crate::node::{Host, NodeId, Told};
-use crate::trace::{Record, TraceHash, What};
+use crate::trace::{Record, TraceHash};
 use crate::weather::{Costs, Link};
 use ropewalk::{Error, Reactor};
 use std::cell::RefCell;
@@ -14,9 +14,6 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// After how long a node that could not start tries again, as a supervisor has it do.
-const START_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a node does when it starts: it listens, connects, sets timers.
 type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
@@ -99,14 +96,23 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 /// [`Unsupported`](std::io::ErrorKind::Unsupported) here.
 pub struct World {
     net: Shared,
-    alarm: Arc<Alarm>,
-    nodes: Vec<Node>,
-    faults: Vec<Fault>,
+    pub(crate) alarm: Arc<Alarm>,
+    pub(crate) nodes: Vec<Node>,
+    /// Those that have been planned; those in force are the network's.
+    pub(crate) faults: Vec<Fault>,
 }
 
-struct Node {
-    program: Program,
-    reactor: Option<Reactor>,
+/// A node, with what has been asked of it. Whether its machine is on and its program runs follows from that and
+/// from the faults in force: see [`World::follow`].
+pub(crate) struct Node {
+    pub(crate) program: Program,
+    pub(crate) reactor: Option<Reactor>,
+    /// Its machine is to be on: it was not crashed by the caller since it was started.
+    pub(crate) machine_on: bool,
+    /// Its program is to run: it was neither crashed nor killed since, nor has it ended in order.
+    pub(crate) program_on: bool,
+    /// When the program is tried again, which could not start.
+    pub(crate) tried_again_at: Option<Time>,
 }
 
 impl World {
@@ -164,8 +170,15 @@ impl World {
             net.hosts.push(host);
             node
         };
-        self.nodes.push(Node { program: Box::new(program), reactor: None });
-        self.start(node);
+        self.nodes.push(Node {
+            program: Box::new(program),
+            reactor: None,
+            machine_on: true,
+            program_on: true,
+            tried_again_at: None,
+        });
+        self.net.borrow_mut().follow_faults(node);
+        self.follow(node);
         node
     }
 
@@ -221,70 +234,6 @@ impl World {
         self.nodes[node.index()].reactor.as_mut()
     }
 
-    /// Starts a node that is not running.
-    pub fn start(&mut self, node: NodeId) {
-        if self.nodes[node.index()].reactor.is_some() {
-            return;
-        }
-        {
-            let mut net = self.net.borrow_mut();
-            let now = net.now;
-            let host = net.host_mut(node);
-            (host.is_up, host.turn_at, host.busy_until) = (true, None, now);
-            net.set_to_work(node);
-            net.note(node, None, What::Starts);
-        }
-        let world = NodeWorld { net: self.net.clone(), node, alarm: Arc::clone(&self.alarm) };
-        let this = &mut self.nodes[node.index()];
-        let started = Reactor::in_world(world).and_then(|mut reactor| {
-            (this.program)(&mut reactor)?;
-            Ok(reactor)
-        });
-        match started {
-            Ok(reactor) => {
-                this.reactor = Some(reactor);
-                self.net.borrow_mut().call_up(node);
-            }
-            Err(error) => {
-                log::debug!("{} cannot start: {error}", self.name(node));
-                let mut net = self.net.borrow_mut();
-                net.host_mut(node).is_up = false;
-                let at = net.now + nanos(START_AGAIN);
-                net.agenda.enter(at, Happens::Start(node.0));
-            }
-        }
-    }
-
-    /// Nothing gets from one of `from` to one of `to` any more, until [`heal`](Self::heal). To part them
-    /// entirely takes a second one, the other way round.
-    pub fn cut(
-        &mut self,
-        from: impl IntoIterator<Item = NodeId>,
-        to: impl IntoIterator<Item = NodeId>,
-    ) {
-        let mut net = self.net.borrow_mut();
-        let number = net.cuts.keys().next_back().map_or(0, |last| last + 1);
-        let (from, to) = (from.into_iter().collect(), to.into_iter().collect());
-        net.cuts.insert(number, crate::net::Cut { from, to });
-    }
-
-    /// Everybody reaches everybody again.
-    pub fn heal(&mut self) {
-        self.net.borrow_mut().cuts.clear();
-    }
-
-    /// What is going to go wrong, from now on: the times of the plan count from now.
-    pub fn add_faults(&mut self, plan: &Plan) {
-        for planned in plan.iter() {
-            let number = self.faults.len() as u32;
-            self.faults.push(planned.fault.clone());
-            let mut net = self.net.borrow_mut();
-            let (from, until) = (net.now + nanos(planned.from), net.now + nanos(planned.until));
-            net.agenda.enter(from, Happens::Fault(number, true));
-            net.agenda.enter(until, Happens::Fault(number, false));
-        }
-    }
-
     /// Runs for so long.
     pub fn run_for(&mut self, span: Duration) {
         self.run_until(span, |_| false);
@@ -331,18 +280,9 @@ impl World {
             Happens::Turn(node) => self.turn(NodeId(node), at),
             Happens::Start(node) => {
                 self.net.borrow_mut().now = at;
-                self.start(NodeId(node));
+                self.try_again(NodeId(node), at);
             }
-            Happens::Fault(number, begins) => {
-                let fault = self.faults[number as usize].clone();
-                let mut net = self.net.borrow_mut();
-                (net.now, net.spent) = (at, 0);
-                let text = fault.to_string();
-                let what = if begins { What::Fault(&text) } else { What::FaultEnds(&text) };
-                net.note_of_world(what);
-                drop(net);
-                fault.apply(self, number, begins);
-            }
+            Happens::Fault(number, begins) => self.change_fault(at, number, begins),
             what => self.net.borrow_mut().happen(at, what),
         }
         self.attend_to_alarm();
@@ -398,7 +338,8 @@ impl World {
         drop(net);
         if !goes_on {
             // Its program has asked it to stop, and it has ended in order.
-            drop(self.nodes[node.index()].reactor.take());
+            self.nodes[node.index()].program_on = false;
+            drop(self.take_reactor(node));
         }
     }
 

@@ -84,7 +84,6 @@ fn a_node_that_is_killed_twice_is_killed_once() {
     let (mut world, node, ..) = play(KILLED, false);
     let records = world.records();
     world.kill(node);
-    world.crash(node);
     assert_eq!(world.records(), records);
     assert!(world.reactor(node).is_none());
 }

@@ -79,7 +79,9 @@ pub(super) struct Way {
     pub(super) bytes: VecDeque<u8>,
     pub(super) arrived: usize,
     pub(super) in_flight: usize,
-    pub(super) flight: VecDeque<(Time, Freight)>,
+    pub(super) flight: VecDeque<Flight>,
+    /// How many have been in flight.
+    pub(super) sent: u64,
     /// Whether the arrival of what is first in flight is on the agenda.
     pub(super) is_moving: bool,
     /// When the last arrives; nothing overtakes.
@@ -97,6 +99,16 @@ pub(super) struct Way {
     /// How much the sender holds, and how much the receiver.
     pub(super) send_buffer: usize,
     pub(super) receive_buffer: usize,
+}
+
+/// What is on its way, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flight {
+    pub(super) freight: Freight,
+    /// The line knows it by this.
+    pub(super) number: u64,
+    /// When it arrives; that is known when it has left its node.
+    pub(super) at: Option<Time>,
 }
 
 /// What is on its way.
@@ -128,6 +140,7 @@ impl Way {
             arrived: 0,
             in_flight: 0,
             flight: VecDeque::new(),
+            sent: 0,
             is_moving: false,
             last_at: 0,
             fin: Fin::None,

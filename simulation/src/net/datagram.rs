@@ -4,6 +4,7 @@ use crate::agenda::{Happens, Key, Time};
 #[cfg(unix)]
 use crate::net::error::nobody_at;
 use crate::net::error::{system, too_long};
+use crate::net::line::Parcel;
 use crate::net::listener::overlap;
 use crate::net::{AGAIN, LOOPBACK, Net, Shared, event, nanos, no_descriptors};
 use crate::node::{NodeId, Told};
@@ -331,22 +332,25 @@ impl Net {
         let (here, there) = (&self.host(sender.0).weather, &self.host(to.0).weather);
         let (doubled, held_up) =
             (here.duplication + there.duplication, here.reordering + there.reordering);
-        let departure = self.departure(sender.0, to.0, data.len());
         let Some(socket) = self.datagram(from) else { return };
         let mut random = std::mem::replace(&mut socket.random, Random::new(0));
         let copies = if random.chance(doubled) && sender.0 != to.0 { 2 } else { 1 };
-        for _ in 0..copies {
+        for copy in 0..copies {
+            // The network makes the second one, after the first has left.
+            let bytes = if copy == 0 { data.len() } else { 0 };
             let (mut time, lost) = self.travel_time(sender.0, to.0, &mut random);
             if random.chance(held_up) && sender.0 != to.0 {
                 time += random.between(1, HELD_UP);
             }
             if lost {
                 self.note(sender.0, None, What::Loses("on its way"));
+                self.post((sender.0, to.0), bytes, Parcel::Lost);
                 continue;
             }
+            let nodes = (sender.0, to.0);
             let (data, sender, to) = (data.clone(), sender.clone(), to.clone());
             let slot = self.flying.insert(Flying { data, from, sender, to });
-            self.agenda.enter(departure + time, Happens::Datagram(slot as u32));
+            self.post(nodes, bytes, Parcel::Datagram(slot as u32, time));
         }
         if let Some(socket) = self.datagram(from) {
             socket.random = random;

@@ -5,10 +5,13 @@ mod datagram;
 mod end;
 mod error;
 mod held;
+mod line;
 mod listener;
 mod travel;
 
+use crate::active::ActiveFaults;
 use crate::agenda::{Agenda, Happens, Time};
+use crate::fault::{Fault, FaultKind};
 use crate::node::{Host, NodeId, Told};
 use crate::panics::Panics;
 use crate::trace::{Trace, What};
@@ -28,6 +31,7 @@ use std::time::{Duration, Instant};
 pub(crate) use datagram::SimulatedDatagram;
 pub(crate) use end::SimulatedStream;
 pub(crate) use error::no_descriptors;
+pub(crate) use line::Line;
 pub(crate) use listener::SimulatedListener;
 
 /// The network is shared by the world and by all sockets in it.
@@ -65,8 +69,9 @@ pub(crate) struct Net {
     /// What lies between any two, and between some.
     pub(crate) link: Link,
     pub(crate) links: BTreeMap<(NodeId, NodeId), Link>,
-    /// By number, so that each can be taken back.
-    pub(crate) cuts: BTreeMap<u32, Cut>,
+    /// The cuts that the caller has made.
+    pub(crate) cuts: Vec<Cut>,
+    pub(crate) faults: ActiveFaults,
     pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
     /// Addresses that nodes have beside their own.
     pub(crate) addresses: BTreeMap<IpAddr, NodeId>,
@@ -93,7 +98,8 @@ impl Net {
             hosts: Vec::new(),
             link: Link::default(),
             links: BTreeMap::new(),
-            cuts: BTreeMap::new(),
+            cuts: Vec::new(),
+            faults: ActiveFaults::default(),
             names: BTreeMap::new(),
             addresses: BTreeMap::new(),
             connections: Slab::new(),
@@ -217,7 +223,37 @@ impl Net {
     /// Whether anything gets from one node to another now.
     pub(crate) fn passes(&self, from: NodeId, to: NodeId) -> bool {
         let cut = |cut: &Cut| cut.from.contains(&from) && cut.to.contains(&to);
-        self.host(to).is_up && (from == to || !self.cuts.values().any(cut))
+        let is_parted = || self.cuts.iter().any(cut) || self.faults.part(from, to);
+        self.host(to).is_up && (from == to || !is_parted())
+    }
+
+    /// Brings a node into the state that follows from the faults in force.
+    pub(crate) fn follow_faults(&mut self, node: NodeId) {
+        let (weather, drift) = (self.faults.weather(node), self.faults.drift(node));
+        let now = self.now;
+        let host = self.host_mut(node);
+        let before = std::mem::replace(&mut host.weather, weather);
+        let goes_on = before.stalled && !host.weather.stalled;
+        let drifts = host.clock.set_drift(now, drift);
+        if before.bandwidth != host.weather.bandwidth {
+            self.follow_bandwidth(node, before.bandwidth);
+        }
+        if goes_on || drifts {
+            self.call_up(node); // It plans its next turn anew.
+        }
+    }
+
+    /// What a fault does once, when it begins.
+    pub(crate) fn strike(&mut self, fault: &Fault) {
+        match fault.kind {
+            FaultKind::HalfOpen => self.sever(fault.node),
+            FaultKind::Jump => {
+                let by = nanos(Duration::from_secs(3600)) as f64 * fault.severity;
+                self.host_mut(fault.node).clock.jump(by as Time);
+                self.call_up(fault.node);
+            }
+            _ => {}
+        }
     }
 
     fn link(&self, from: NodeId, to: NodeId) -> Link {
@@ -235,6 +271,7 @@ impl Net {
             Happens::Again(key, side) => self.tell_again(key, side),
             Happens::Arrival(key, side) => self.arrive(key, side),
             Happens::Datagram(slot) => self.arrive_datagram(slot),
+            Happens::Departure(node) => self.depart(NodeId(node)),
             Happens::DatagramAgain(key) => self.tell_datagram_again(key),
             Happens::KeepAlive(key, side) => self.keep_alive(key, side),
             Happens::Probe(key, side) => self.probe(key, side),
@@ -251,6 +288,7 @@ impl Net {
     pub(crate) fn crash(&mut self, node: NodeId) {
         self.note(node, None, What::Crashes);
         self.host_mut(node).forget();
+        self.empty_line(node);
         self.crash_connections(node);
         self.listeners.retain(|_, listener| listener.node != node);
         self.datagrams.retain(|_, socket| socket.node != node);

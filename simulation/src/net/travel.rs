@@ -1,7 +1,8 @@
 //! What is written travels: segments, their loss, the windows, the ends and the resets.
 
 use crate::agenda::{Happens, Key, Time};
-use crate::net::connection::{Fin, Freight, Stage};
+use crate::net::connection::{Fin, Flight, Freight, Stage};
+use crate::net::line::Parcel;
 use crate::net::{LOOPBACK, Net, nanos};
 use crate::node::NodeId;
 use crate::random::Random;
@@ -46,21 +47,6 @@ impl Net {
         (time, random.chance(loss))
     }
 
-    /// When bytes that are given to the network now have left the node. What goes to itself does not leave.
-    pub(super) fn departure(&mut self, from: NodeId, to: NodeId, bytes: usize) -> Time {
-        let at = self.at();
-        let host = self.host_mut(from);
-        match host.weather.bandwidth {
-            0 => at,
-            _ if from == to => at,
-            bandwidth => {
-                let takes = bytes as u64 * 1_000_000_000 / bandwidth;
-                host.line_free_at = host.line_free_at.max(at) + takes;
-                host.line_free_at
-            }
-        }
-    }
-
     /// Sends what waits and the receiver has room for, and the end behind it.
     pub(super) fn push_on(&mut self, key: Key, side: u8) {
         loop {
@@ -91,12 +77,27 @@ impl Net {
     /// Puts something on its way.
     pub(super) fn send(&mut self, key: Key, side: u8, freight: Freight) {
         let Some(connection) = self.connection(key) else { return };
+        let nodes =
+            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let way = &mut connection.ways[usize::from(side)];
+        way.sent += 1;
+        let number = way.sent;
+        way.flight.push_back(Flight { freight, number, at: None });
+        let bytes = if let Freight::Bytes(count) = freight { count } else { 0 };
+        self.post(nodes, bytes, Parcel::Segment(key, side, number));
+    }
+
+    /// A segment leaves its node, unless it was taken back.
+    pub(super) fn leave_segment(&mut self, key: Key, side: u8, number: u64, departure: Time) {
+        let Some(connection) = self.connection(key) else { return };
         let (from, to) =
             (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let way = &connection.ways[usize::from(side)];
+        let Some(place) = way.flight.iter().rposition(|flight| flight.number == number) else {
+            return;
+        };
         // It is taken out, to be drawn from while the network is looked at.
         let mut random = std::mem::replace(&mut connection.random, Random::new(0));
-        let bytes = if let Freight::Bytes(count) = freight { count } else { 0 };
-        let departure = self.departure(from, to, bytes);
         let (mut time, lost) = self.travel_time(from, to, &mut random);
         if lost {
             let mut again = RETRANSMIT;
@@ -111,8 +112,22 @@ impl Net {
         let way = &mut connection.ways[usize::from(side)];
         let at = (departure + time).max(way.last_at);
         way.last_at = at;
-        way.flight.push_back((at, freight));
+        way.flight[place].at = Some(at);
         self.move_on(key, side);
+    }
+
+    /// A segment never leaves its node.
+    pub(super) fn forget_segment(&mut self, key: Key, side: u8, number: u64) {
+        let Some(connection) = self.connection(key) else { return };
+        let way = &mut connection.ways[usize::from(side)];
+        let Some(place) = way.flight.iter().position(|flight| flight.number == number) else {
+            return;
+        };
+        if let Some(Flight { freight: Freight::Bytes(count), .. }) = way.flight.remove(place) {
+            way.in_flight -= count;
+            way.bytes.truncate(way.arrived + way.in_flight);
+        }
+        self.free_if_over(key);
     }
 
     /// Has the arrival of what is first in flight on the agenda.
@@ -120,7 +135,7 @@ impl Net {
         let now = self.now;
         let Some(connection) = self.connection(key) else { return };
         let way = &mut connection.ways[usize::from(side)];
-        if let Some((at, _)) = way.flight.front()
+        if let Some(Flight { at: Some(at), .. }) = way.flight.front()
             && !way.is_moving
         {
             let at = (*at).max(now);
@@ -134,7 +149,7 @@ impl Net {
         let Some(connection) = self.connection(key) else { return };
         let way = &mut connection.ways[usize::from(side)];
         way.is_moving = false;
-        let Some((_, freight)) = way.flight.front().copied() else { return };
+        let Some(Flight { freight, .. }) = way.flight.front().copied() else { return };
         let (from, to, severed) = (
             connection.ends[usize::from(side)].node,
             connection.ends[usize::from(1 - side)].node,
@@ -196,8 +211,8 @@ impl Net {
         if now + again - way.stuck_since > patience {
             return self.break_end(key, side, ErrorKind::TimedOut);
         }
-        if let Some((at, _)) = way.flight.front_mut() {
-            *at = now + again;
+        if let Some(first) = way.flight.front_mut() {
+            first.at = Some(now + again);
         }
         self.move_on(key, side);
     }

@@ -1,0 +1,94 @@
+//! The faults that are in force, and what follows from all of them together.
+//!
+//! The state of a node is never changed by a fault and then changed back. It is computed from all faults that are in
+//! force, so the end of one cannot end another, or what a caller has set.
+
+use crate::fault::{Fault, FaultKind};
+use crate::node::NodeId;
+use crate::weather::Weather;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The faults that are in force, by their number in the world.
+#[derive(Debug, Default)]
+pub(crate) struct ActiveFaults(BTreeMap<u32, Fault>);
+
+impl ActiveFaults {
+    pub(crate) fn begin(&mut self, number: u32, fault: Fault) {
+        self.0.insert(number, fault);
+    }
+
+    pub(crate) fn end(&mut self, number: u32) {
+        self.0.remove(&number);
+    }
+
+    fn of(&self, node: NodeId) -> impl Iterator<Item = &Fault> {
+        self.0.values().filter(move |fault| fault.node == node)
+    }
+
+    /// Whether a node is down.
+    pub(crate) fn keep_down(&self, node: NodeId) -> bool {
+        self.of(node).any(|fault| fault.kind == FaultKind::Crash)
+    }
+
+    /// Whether nothing gets from one node to another.
+    pub(crate) fn part(&self, from: NodeId, to: NodeId) -> bool {
+        self.0.values().any(|fault| match fault.kind {
+            FaultKind::Cut => (fault.node, fault.other) == (from, to),
+            FaultKind::Partition => fault.node == from || fault.node == to,
+            _ => false,
+        })
+    }
+
+    /// How many millionths a node's clock runs fast.
+    pub(crate) fn drift(&self, node: NodeId) -> i32 {
+        let drifts = self.of(node).filter(|fault| fault.kind == FaultKind::Drift);
+        drifts.map(|fault| ((fault.severity * 2.0 - 1.0) * 500_000.0) as i32).sum()
+    }
+
+    /// The conditions under which a node works. Probabilities and delays add up; the narrowest limit holds.
+    pub(crate) fn weather(&self, node: NodeId) -> Weather {
+        let mut weather = Weather::default();
+        self.of(node).for_each(|fault| worsen(&mut weather, fault));
+        weather
+    }
+}
+
+fn worsen(weather: &mut Weather, fault: &Fault) {
+    let severity = fault.severity;
+    let narrow = |limit: u64, new: u64| if limit == 0 { new } else { limit.min(new) };
+    match fault.kind {
+        FaultKind::Bandwidth => {
+            // From ten million bytes a second at the mildest.
+            let bytes = (1e7 * 1e-4_f64.powf(severity)) as u64;
+            weather.bandwidth = narrow(weather.bandwidth, bytes.max(1));
+        }
+        FaultKind::Buffers => {
+            let bytes = (65_536.0 * (1.0 - severity)) as u64;
+            weather.buffer = narrow(weather.buffer as u64, bytes.max(1)) as usize;
+        }
+        FaultKind::Latency => {
+            weather.latency += Duration::from_secs(1).mul_f64(severity);
+            weather.jitter += Duration::from_secs(1).mul_f64(severity);
+        }
+        FaultKind::Duplication => weather.duplication += severity,
+        FaultKind::Loss => weather.loss += 0.5 * severity,
+        FaultKind::Reordering => weather.reordering += severity,
+        FaultKind::Reset => weather.reset += 0.01 * severity,
+        FaultKind::ShortIo => weather.short += severity,
+        FaultKind::Spurious => weather.spurious += severity,
+        FaultKind::WouldBlock => weather.would_block += 0.5 * severity,
+        FaultKind::Descriptors => weather.no_descriptors = true,
+        FaultKind::Names => weather.no_names = true,
+        FaultKind::Refusal => weather.refuses = true,
+        FaultKind::Stall => weather.stalled = true,
+        FaultKind::Unanswered => weather.unanswering = true,
+        // They are no conditions of work, or happen once, when they begin.
+        FaultKind::Crash
+        | FaultKind::Cut
+        | FaultKind::Drift
+        | FaultKind::HalfOpen
+        | FaultKind::Jump
+        | FaultKind::Partition => {}
+    }
+}
