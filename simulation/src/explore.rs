@@ -1,10 +1,11 @@
 //! The same thing from many seeds.
 
+use crate::failure::{Failure, Outcome};
 use crate::fault::FaultKind;
 use crate::node::NodeId;
 use crate::plan::Plan;
 use crate::random::Random;
-use crate::shrink::shrink;
+use crate::selection::Selection;
 use crate::world::World;
 use std::any::Any;
 use std::env;
@@ -17,6 +18,11 @@ const SHARES: [f64; 3] = [0.15, 0.5, 1.0];
 
 /// Plays something from many seeds, each time with other faults, and if it fails once, says from which
 /// seed, with which faults at least, and how to see it again.
+///
+/// The faults are those with which it fails in the same way: the texts of two failures are the same but for the
+/// numbers in them. If it fails with fewer faults in another way, that is told beside it. If it does not fail
+/// again from the same seed with the same faults, or goes another way, it is not deterministic: that is told, with the
+/// seed, the reason and all faults.
 ///
 /// ```
 /// use ropewalk_simulation::{Exploration, FaultKind};
@@ -42,6 +48,8 @@ const SHARES: [f64; 3] = [0.15, 0.5, 1.0];
 /// | Variable | What it does |
 /// |---|---|
 /// | `ROPEWALK_SEEDS` | other seeds: one, as in `17`, or from one up to another, as in `0..100000` |
+/// | `ROPEWALK_FAULTS` | with one seed, which of its faults are played: their places, as in `0,3`, or `none` |
+/// | `ROPEWALK_LENGTH` | another length, in seconds, as in `2.5`; the faults stay those of the usual length |
 /// | `ROPEWALK_TRACE` | if it is set, everything that happens is printed |
 #[derive(Clone, Debug)]
 pub struct Exploration {
@@ -49,13 +57,23 @@ pub struct Exploration {
     kinds: Vec<FaultKind>,
     faults: usize,
     length: Duration,
+    selection: Selection,
 }
 
 impl Exploration {
     /// From these seeds, unless the environment says otherwise; a minute each time, without faults.
+    ///
+    /// # Panics
+    ///
+    /// If the environment says what cannot be understood: see [above](Self#the-environment).
     pub fn new(seeds: Range<u64>) -> Self {
-        let seeds = env::var("ROPEWALK_SEEDS").map_or(seeds, |text| parse(&text));
-        Self { seeds, kinds: Vec::new(), faults: 0, length: Duration::from_secs(60) }
+        Self::of(seeds, Selection::from_environment())
+    }
+
+    fn of(seeds: Range<u64>, selection: Selection) -> Self {
+        let seeds = selection.seeds.clone().unwrap_or(seeds);
+        let length = Duration::from_secs(60);
+        Self { seeds, kinds: Vec::new(), faults: 0, length, selection }
     }
 
     /// With up to `most` faults of these kinds. Each seed draws which of the kinds it has at all, and the
@@ -88,24 +106,48 @@ impl Exploration {
         play: impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
     ) -> u64 {
         let begin = Instant::now();
-        let traces = env::var_os("ROPEWALK_TRACE").is_some();
+        let length = self.selection.length.unwrap_or(self.length);
         let mut callbacks = 0;
         for seed in self.seeds.clone() {
-            let mut world = World::new(seed);
-            if traces {
-                world.on_record(|record| println!("{record}"));
-            }
             let plan = self.plan(seed, nodes);
-            let outcome = attempt(&mut world, &plan, self.length, &play);
+            let places = self.places(&plan);
+            let played = plan.only(|place| places.contains(&place));
+            let mut world = self.world(seed);
+            let Outcome { result, trace } = attempt(&mut world, &played, length, &play);
             callbacks += world.callbacks();
             drop(world);
-            if let Err(why) = outcome {
-                self.report(seed, plan, &why, &play);
+            if let Err(why) = result {
+                let play =
+                    &|plan: &Plan, length| attempt(&mut World::new(seed), plan, length, &play);
+                let tried = seed - self.seeds.start + 1;
+                let failure = Failure { seed, tried, why, trace, plan, places, length, play };
+                panic!("{}", failure.report());
             }
         }
         let (count, took) = (self.seeds.end - self.seeds.start, begin.elapsed());
         println!("{count} seeds, {callbacks} callbacks in {took:.1?}");
         callbacks
+    }
+
+    fn world(&self, seed: u64) -> World {
+        let mut world = World::new(seed);
+        if env::var_os("ROPEWALK_TRACE").is_some() {
+            world.on_record(|record| println!("{record}"));
+        }
+        world
+    }
+
+    /// The places of the faults that are to be played.
+    fn places(&self, plan: &Plan) -> Vec<usize> {
+        if let Some(beyond) =
+            self.selection.faults.iter().flatten().find(|place| **place >= plan.len())
+        {
+            panic!(
+                "ROPEWALK_FAULTS has {beyond}, and the seed has {} faults, from 0 on",
+                plan.len()
+            );
+        }
+        (0..plan.len()).filter(|place| self.selection.has(*place)).collect()
     }
 
     /// The faults of a seed: none to `faults` of them, so that the rare and the calm are seen as well.
@@ -126,28 +168,6 @@ impl Exploration {
             kept => kept,
         }
     }
-
-    fn report(
-        &self,
-        seed: u64,
-        plan: Plan,
-        why: &str,
-        play: &impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
-    ) -> ! {
-        let tried = seed - self.seeds.start + 1;
-        let (plan, length) = shrink(plan, self.length, |plan, length| {
-            attempt(&mut World::new(seed), plan, length, play).is_err()
-        });
-        let faults = match plan.is_empty() {
-            true => "no fault at all\n".to_owned(),
-            false => plan.to_string(),
-        };
-        panic!(
-            "from the seed {seed}, the {tried}. that was tried: {why}\n\
-             it takes {length:.3?} and {faults}\
-             to see it again, run this test alone with ROPEWALK_SEEDS={seed} and ROPEWALK_TRACE=1"
-        );
-    }
 }
 
 /// A panic is a failure like any other.
@@ -156,7 +176,7 @@ fn attempt(
     plan: &Plan,
     length: Duration,
     play: &impl Fn(&mut World, &Plan, Duration) -> Result<(), String>,
-) -> Result<(), String> {
+) -> Outcome {
     let played = panic::catch_unwind(AssertUnwindSafe(|| {
         let outcome = play(world, plan, length);
         // Callbacks come yet, as connections are lost.
@@ -164,7 +184,8 @@ fn attempt(
         world.pass_panic_on();
         outcome
     }));
-    played.unwrap_or_else(|payload| Err(format!("a panic: {}", message(&*payload))))
+    let failed = |payload: Box<dyn Any + Send>| Err(format!("a panic: {}", message(&*payload)));
+    Outcome { result: played.unwrap_or_else(failed), trace: world.trace() }
 }
 
 fn message(payload: &(dyn Any + Send)) -> &str {
@@ -172,20 +193,11 @@ fn message(payload: &(dyn Any + Send)) -> &str {
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
-fn parse(text: &str) -> Range<u64> {
-    let number = |text: &str| text.trim().parse().ok();
-    let seeds = match text.split_once("..") {
-        Some((from, to)) => number(from).zip(number(to)),
-        None => number(text).map(|seed: u64| (seed, seed + 1)),
-    };
-    let (from, to) = seeds.expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`");
-    from..to
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fault::Fault;
+    use std::cell::{Cell, RefCell};
     use std::collections::BTreeSet;
 
     #[test]
@@ -215,9 +227,88 @@ mod tests {
         assert!((0..300).all(|seed| alone.plan(seed, 1).len() == seed as usize % 2));
     }
 
+    /// What is told of the failure of a seed.
+    fn told(seed: u64, play: impl Fn(&Plan, Duration) -> Result<(), String>) -> String {
+        let exploration = Exploration::of(seed..seed + 1, Selection::default());
+        let exploration = exploration.faults(FaultKind::ALL, 40);
+        let run = || exploration.run(2, |_world, plan, length| play(plan, length));
+        let payload = panic::catch_unwind(AssertUnwindSafe(run)).expect_err("it fails");
+        message(&*payload).to_owned()
+    }
+
+    fn has(plan: &Plan, kind: FaultKind) -> bool {
+        plan.iter().any(|planned| planned.fault.kind == kind)
+    }
+
     #[test]
-    fn seeds_are_one_or_a_range() {
-        assert_eq!(parse("17"), 17..18);
-        assert_eq!(parse("3..9"), 3..9);
+    fn what_does_not_fail_again_is_told_with_its_seed_and_its_reason() {
+        let runs = Cell::new(0);
+        let text = told(39, |_, _| {
+            runs.set(runs.get() + 1);
+            if runs.get() == 1 { Err("the books do not balance".to_owned()) } else { Ok(()) }
+        });
+        assert!(text.starts_with("from the seed 39") && text.contains("do not balance"), "{text}");
+        assert!(text.contains("not deterministic") && text.contains("it did not fail"), "{text}");
+        assert!(text.contains("ROPEWALK_SEEDS=39 ") && text.contains(" s: "), "{text}");
+
+        let text = told(39, |_, _| {
+            runs.set(runs.get() + 1);
+            Err(if runs.get() % 2 == 0 { "this way" } else { "that way" }.to_owned())
+        });
+        assert!(text.contains("another way: this way") && text.contains(": that way"), "{text}");
+    }
+
+    #[test]
+    fn what_fails_again_on_another_trace_is_said_to_be_nondeterministic() {
+        let runs = Cell::new(0);
+        let exploration = Exploration::of(0..1, Selection::default());
+        let run = || {
+            exploration.run(1, |world, _plan, _length| {
+                runs.set(runs.get() + 1);
+                (0..runs.get()).for_each(|_| _ = world.add_node("node", |_| Ok(())));
+                Err("it fails".to_owned())
+            })
+        };
+        let payload = panic::catch_unwind(AssertUnwindSafe(run)).expect_err("it fails");
+        assert!(message(&*payload).contains("its trace was another"));
+    }
+
+    #[test]
+    fn another_failure_that_fewer_faults_bring_about_is_told_beside_the_first() {
+        let seed = (0..1000).find(|seed| {
+            let exploration = Exploration::of(0..1, Selection::default());
+            let plan = exploration.faults(FaultKind::ALL, 40).plan(*seed, 2);
+            has(&plan, FaultKind::Loss) && has(&plan, FaultKind::Crash)
+        });
+        let text = told(seed.unwrap(), |plan, _| match has(plan, FaultKind::Loss) {
+            _ if plan.is_empty() => Ok(()),
+            true => Err(format!("{} bytes are missing", plan.len())),
+            false => Err("somebody is waiting".to_owned()),
+        });
+        assert!(text.contains(", 1: \n") && text.contains("loss at node"), "{text}");
+        assert!(text.contains("with these it fails so: 1 bytes are missing"), "{text}");
+        assert!(text.contains("in another way: somebody is waiting"), "{text}");
+    }
+
+    #[test]
+    fn what_is_selected_is_what_is_played() {
+        let selection =
+            |faults| Selection { seeds: Some(8..9), faults, length: Some(Duration::from_secs(3)) };
+        let plan = |faults| {
+            let exploration = Exploration::of(0..1, selection(faults)).faults(FaultKind::ALL, 8);
+            let played = RefCell::new(None);
+            exploration.run(2, |world, plan, length| {
+                assert_eq!((world.seed(), length), (8, Duration::from_secs(3)));
+                played.replace(Some(plan.clone()));
+                Ok(())
+            });
+            played.take().expect("a run")
+        };
+        let all = plan(None);
+        assert_eq!(all.len(), 8);
+        assert_eq!(plan(Some(vec![1, 6])), all.only(|place| place == 1 || place == 6));
+        assert!(plan(Some(vec![])).is_empty());
+        let beyond = panic::catch_unwind(AssertUnwindSafe(|| plan(Some(vec![8]))));
+        assert!(message(&*beyond.unwrap_err()).contains("8 faults, from 0 on"));
     }
 }

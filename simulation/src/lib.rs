@@ -35,7 +35,8 @@
 //! | `net/` | the network: `connection.rs` (what a connection is), `travel.rs` (segments, loss, windows), `end.rs` (an end, as a program has it), `line.rs` (bandwidth), `listener.rs`, `datagram.rs`, `error.rs` |
 //! | `fault.rs`, `plan.rs` | what can go wrong, and plans of it |
 //! | `faults.rs`, `active.rs` | planned faults and cuts, and what follows from all that are in force |
-//! | `explore.rs`, `shrink.rs` | the same from many seeds, and the least that still fails |
+//! | `explore.rs`, `selection.rs` | the same from many seeds, and which of it is to be played |
+//! | `failure.rs`, `shrink.rs` | what has failed, and the least that still fails |
 //! | `outage.rs` | nodes that start, crash, or are killed |
 //! | `panics.rs` | panics of callbacks, which fail the run |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
@@ -46,6 +47,7 @@ mod active;
 mod agenda;
 mod backend;
 mod explore;
+mod failure;
 mod fault;
 mod faults;
 pub mod kit;
@@ -55,6 +57,7 @@ mod outage;
 mod panics;
 mod plan;
 mod random;
+mod selection;
 mod shrink;
 mod trace;
 mod twice;

@@ -85,6 +85,12 @@ impl Plan {
         self.0.is_empty()
     }
 
+    /// When the last of them ends; zero, if there is none.
+    pub fn end(&self) -> Duration {
+        let ends = self.0.iter().map(|planned| planned.until.max(planned.from));
+        ends.max().unwrap_or_default()
+    }
+
     /// Those for which `keep` says so; it is given the place of each.
     #[must_use]
     pub fn only(&self, mut keep: impl FnMut(usize) -> bool) -> Self {

@@ -4,11 +4,12 @@ use crate::plan::Plan;
 use std::time::Duration;
 
 /// Looks for the fewest faults of a plan, and the shortest time, with which a run still fails. `fails` is asked
-/// whether a run with this plan and of this length does; it has to make the same world each time.
+/// whether a run with this plan and of this length does; it has to make the same world each time. To shrink one
+/// failure and not find another, it has to ask for that one.
 ///
 /// It takes out halves, quarters, eighths and so on, as long as that leaves a failing run (Zeller and
-/// Hildebrandt's delta debugging, 2002), then shortens the time by halves. What comes of it fails, and with
-/// any one fault less it does not.
+/// Hildebrandt's delta debugging, 2002), then shortens the time by halves, but not below the end of the last
+/// fault that is left. What comes of it fails, and with any one fault less it does not.
 ///
 /// ```
 /// use ropewalk_simulation::{FaultKind, Plan, World, shrink};
@@ -25,7 +26,7 @@ use std::time::Duration;
 /// };
 /// let (least, length) = shrink(plan, minute, fails);
 /// assert_eq!(least.len(), 1);
-/// assert!(length < Duration::from_secs(14));
+/// assert!(length < minute && length >= least.end());
 /// ```
 ///
 /// # Panics
@@ -37,34 +38,52 @@ pub fn shrink(
     mut fails: impl FnMut(&Plan, Duration) -> bool,
 ) -> (Plan, Duration) {
     assert!(fails(&plan, length), "the run does not fail: there is nothing to shrink");
-    let plan = with_fewest_faults(plan, |plan| fails(plan, length));
-    let length = shortest(length, |length| fails(&plan, length));
+    let all = (0..plan.len()).collect();
+    let places = fewest(all, |places| fails(&plan.only(|place| places.contains(&place)), length));
+    let plan = plan.only(|place| places.contains(&place));
+    let length = shortest(length, plan.end(), |length| fails(&plan, length));
     (plan, length)
 }
 
-fn with_fewest_faults(mut plan: Plan, mut fails: impl FnMut(&Plan) -> bool) -> Plan {
+/// The fewest of these places with which it still fails.
+pub(crate) fn fewest(
+    mut places: Vec<usize>,
+    mut fails: impl FnMut(&[usize]) -> bool,
+) -> Vec<usize> {
     let mut pieces = 2;
-    while !plan.is_empty() {
-        let size = plan.len().div_ceil(pieces);
-        let without = (0..plan.len()).step_by(size).find_map(|from| {
-            let rest = plan.only(|place| !(from..from + size).contains(&place));
+    while !places.is_empty() {
+        let size = places.len().div_ceil(pieces);
+        let without = (0..places.len()).step_by(size).find_map(|from| {
+            let after = places.len().min(from + size);
+            let rest = [&places[..from], &places[after..]].concat();
             fails(&rest).then_some(rest)
         });
         match without {
             Some(rest) => {
-                plan = rest;
+                places = rest;
                 pieces = pieces.saturating_sub(1).max(2);
             }
             None if size == 1 => break,
-            None => pieces = (pieces * 2).min(plan.len()),
+            None => pieces = (pieces * 2).min(places.len()),
         }
     }
-    plan
+    places
 }
 
-/// To a twentieth: it matters less than the faults.
-fn shortest(length: Duration, mut fails: impl FnMut(Duration) -> bool) -> Duration {
-    let (mut passes, mut fails_at) = (Duration::ZERO, length);
+/// The shortest length with which it still fails, to a twentieth: it matters less than the faults. It is not
+/// shorter than `least`, unless `length` is.
+pub(crate) fn shortest(
+    length: Duration,
+    least: Duration,
+    mut fails: impl FnMut(Duration) -> bool,
+) -> Duration {
+    if least >= length {
+        return length;
+    }
+    if fails(least) {
+        return least;
+    }
+    let (mut passes, mut fails_at) = (least, length);
     while fails_at - passes > length / 20 {
         let middle = passes + (fails_at - passes) / 2;
         match fails(middle) {
@@ -99,5 +118,16 @@ mod tests {
         let (least, length) = shrink(plan, minute, |_, _| true);
         assert_eq!(least.len(), 0);
         assert!(length <= minute / 10);
+    }
+
+    #[test]
+    fn the_time_is_not_shrunk_below_the_times_of_the_faults() {
+        let minute = Duration::from_secs(60);
+        for seed in 0..20 {
+            let plan = Plan::draw(seed, &[FaultKind::Loss], 5, minute, [NodeId(0)]);
+            let (least, length) = shrink(plan, minute, |plan, _| !plan.is_empty());
+            assert_eq!(least.len(), 1);
+            assert!(length >= least.end() && length < least.end() + minute / 10);
+        }
     }
 }
