@@ -1,4 +1,4 @@
-//! Ropewalk measured against its peers: `cargo run --release -p ropewalk-bench -- --help`.
+//! Ropewalk measured against its peers: `cargo run --profile measured -p ropewalk-bench -- --help`.
 
 mod arguments;
 mod child;
@@ -105,6 +105,11 @@ fn help() {
 /// Prints each table when it is there: a run takes minutes.
 fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
+    if !is_measured_profile() {
+        eprintln!(
+            "not the profile `measured`: figures of this build are not those that are published"
+        );
+    }
     let wanted = |server: &Server| options.only.is_empty() || options.names(server);
     if SERVERS.iter().any(|server| server.python && wanted(server)) {
         eprintln!("looking for Python, Twisted and uvloop; the first time it fetches them");
@@ -124,6 +129,12 @@ fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<d
     }
     eprintln!("done in {} s", start.elapsed().as_secs());
     Ok(())
+}
+
+/// Whether this was built with the profile for figures. Cargo names the directory of a build after it.
+fn is_measured_profile() -> bool {
+    let program = std::env::current_exe().unwrap_or_default();
+    program.parent().is_some_and(|directory| directory.ends_with("measured"))
 }
 
 fn serve(order: &Serve) -> Result<(), Box<dyn Error>> {

@@ -72,7 +72,7 @@ fn make(environment: &Path, interpreter: &Path) -> Result<(), String> {
     run("no packages", install.args(pip).args(patience).args(packages))
 }
 
-/// Cargo's directory for this build: we are its `release/ropewalk-bench`.
+/// Cargo's directory for this build: we are its `measured/ropewalk-bench`.
 pub(super) fn target_directory() -> Result<PathBuf, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let target = program.ancestors().nth(2).ok_or("no directory to make it in")?;
