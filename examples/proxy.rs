@@ -29,7 +29,7 @@ use ropewalk::{
     Address, Context, Error, Factory, Id, Producer, Protocol, Reactor, Reason, Transport,
 };
 use ropewalk_protocols::Echo;
-use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -231,10 +231,7 @@ fn serve(
     patience: Duration,
 ) -> Result<Address, Failure> {
     // Looked up once: a look-up blocks, so it has no place in a callback.
-    let servers = to.to_socket_addrs();
-    let servers =
-        servers.map_err(|error| Failure::Run(format!("cannot proxy to {to}: {error}")))?;
-    let servers: Vec<SocketAddr> = servers.collect();
+    let servers = reactor.context().look_up(to)?;
     let route = Rc::new(Route { servers: servers.clone(), patience });
     let port = reactor.listen_tcp(listen, move || End { route: Rc::clone(&route), other: None })?;
     if servers.iter().any(|server| is_own(port.address(), server)) {

@@ -1,6 +1,7 @@
 //! What went wrong, on which address, and what to do about it.
 
 use crate::socket_option::Unset;
+use crate::zone::NoInterface;
 use std::fmt;
 use std::io;
 
@@ -49,6 +50,7 @@ pub(crate) enum Action {
     #[cfg_attr(not(all(unix, feature = "systemd")), allow(dead_code))]
     Inherit,
     Listen,
+    LookUp,
     #[cfg_attr(not(unix), allow(dead_code))]
     ListenUnix,
     OpenPing,
@@ -83,7 +85,8 @@ impl Error {
 
     fn advice(&self) -> Option<&'static str> {
         use io::ErrorKind::*;
-        if self.cause.get_ref().is_some_and(|cause| cause.is::<Unset>()) {
+        let cause = self.cause.get_ref();
+        if cause.is_some_and(|cause| cause.is::<Unset>() || cause.is::<NoInterface>()) {
             return None; // It has advice of its own.
         }
         // ENFILE and EMFILE have no stable kind.
@@ -127,7 +130,7 @@ impl Error {
             (Action::Connect, HostUnreachable | NetworkUnreachable) => {
                 "this machine knows no way there"
             }
-            (Action::Listen | Action::Connect, InvalidInput) => {
+            (Action::Listen | Action::Connect | Action::LookUp, InvalidInput) => {
                 "write it as HOST:PORT, such as 127.0.0.1:7000 or [::1]:7000"
             }
             (Action::Leave, AddrNotAvailable) => "it was not joined there",
@@ -234,6 +237,7 @@ impl fmt::Display for Error {
             Action::Detach => "cannot detach ",
             Action::Inherit => "cannot take an inherited socket over",
             Action::Listen | Action::ListenUnix => "cannot listen on ",
+            Action::LookUp => "cannot look up ",
             Action::OpenPing => "cannot open a ping socket ",
             Action::OpenRaw => "cannot open a raw socket ",
             Action::Pass => "cannot pass descriptors to ",

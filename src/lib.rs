@@ -137,6 +137,7 @@ mod watch;
 #[cfg(unix)]
 mod watcher;
 mod world;
+mod zone;
 
 pub use address::Address;
 pub use channel::Sender;

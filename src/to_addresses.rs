@@ -1,11 +1,13 @@
 //! What can be written where a connection goes, or a listener stands. Floor 0.
 
 use crate::address::Address;
+use crate::zone::{in_digits, zoned};
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// What finds the addresses of a name.
+/// What finds the addresses of a name, or the one of an IPv6 address with the name of an interface,
+/// such as `fe80::1%eth0`.
 pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 
 /// Where a connection goes, or a listener stands: an address in digits, a name with a port, or a list
@@ -13,7 +15,8 @@ pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 ///
 /// It is std's `ToSocketAddrs`, but that the names are looked up where the reactor lives: by the system
 /// (which blocks for as long as that takes), or in the [world](crate::backend::Backend) that it has
-/// instead.
+/// instead. An IPv6 address may be followed by the name or the index of the interface on which it is:
+/// `[fe80::1%eth0]:7000` (RFC 4007, section 11).
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -33,7 +36,8 @@ pub trait ToAddresses: Debug {
     ///
     /// # Errors
     ///
-    /// If it is neither an address nor a name with a port, or `look_up` does not find the name.
+    /// If it is neither an address nor a name with a port, or `look_up` does not find the name or the
+    /// interface.
     fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>>;
 }
 
@@ -48,13 +52,25 @@ impl ToAddresses for str {
         if let Ok(address) = self.parse() {
             return Ok(vec![address]);
         }
-        let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
-        let (name, port) = self
+        let (host, port) = self
             .rsplit_once(':')
             .ok_or_else(|| invalid("it has no port, as in `localhost:7000`"))?;
         let port = port.parse().map_err(|_| invalid("its port is no number from 0 to 65,535"))?;
-        look_up(name, port)
+        match host.strip_prefix('[') {
+            None => look_up(host, port),
+            Some(inner) => {
+                let inner = inner.strip_suffix(']').filter(|ip| zoned(ip).is_some());
+                look_up(
+                    inner.ok_or_else(|| invalid("between `[` and `]` goes an IPv6 address"))?,
+                    port,
+                )
+            }
+        }
     }
+}
+
+fn invalid(text: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
 impl ToAddresses for String {
@@ -65,9 +81,9 @@ impl ToAddresses for String {
 
 impl ToAddresses for (&str, u16) {
     fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-        match self.0.parse::<IpAddr>() {
-            Ok(ip) => Ok(vec![(ip, self.1).into()]),
-            Err(_) => look_up(self.0, self.1),
+        match in_digits(self.0, self.1) {
+            Some(address) => Ok(vec![address]),
+            None => look_up(self.0, self.1),
         }
     }
 }

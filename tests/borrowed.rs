@@ -125,6 +125,7 @@ fn streams(scene: &mut Scene, context: &mut Context) {
     assert!(call!(scene, context.listen_tcp("nowhere", scene.member())).is_err());
     assert!(call!(scene, context.listen_tcp_with(&taken, &options, scene.member())).is_err());
     let _ = call!(scene, context.connect_tcp(&taken, scene.member()));
+    let _ = call!(scene, context.look_up(&taken));
     assert!(call!(scene, context.connect_tcp("nowhere", scene.member())).is_err());
     let options = ConnectOptions::new();
     let none: [SocketAddr; 0] = [];

@@ -99,6 +99,10 @@ impl Backend for NodeWorld {
             net.names.get(name).cloned().unwrap_or_default()
         };
         match found.is_empty() {
+            true if name.contains('%') => {
+                let text = format!("a simulated node has no interface for {name}");
+                Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+            }
             true => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such name")),
             false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
         }

@@ -1,10 +1,11 @@
 //! The testing kit: clients that go, and clients that connect again.
 
-use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, ToAddress, Transport};
+use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
 use ropewalk_protocols::Echo;
 use ropewalk_protocols::chat::Chat;
 use ropewalk_simulation::kit::{TestConnection, TestServer};
 use std::cell::RefCell;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -69,7 +70,7 @@ struct Faithful {
 
 impl Faithful {
     fn new() -> Self {
-        let server = "192.0.2.1:80".to_address().unwrap();
+        let server = Address::from(SocketAddr::from(([192, 0, 2, 1], 80)));
         Self { server, failures: Rc::default() }
     }
 

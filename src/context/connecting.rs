@@ -115,6 +115,27 @@ impl Context {
         Ok(id)
     }
 
+    /// The addresses that `address` stands for, in the order in which they are tried: looked up once, to
+    /// be used more than once. The system looks names up, which blocks for as long as it takes, so this has
+    /// no place in a callback.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) if no address is found for a name, and
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is no address.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// let mut reactor = Reactor::new()?;
+    /// let found = reactor.context().look_up("127.0.0.1:80")?;
+    /// assert_eq!(found, [([127, 0, 0, 1], 80).into()]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "getaddrinfo")]
+    pub fn look_up(&self, address: impl ToAddresses) -> Result<Vec<SocketAddr>, Error> {
+        resolve(Action::LookUp, address, &|name, port| self.world.look_up(name, port))
+    }
+
     /// Begins to connect to the first of `remaining` that can be connected to. The factory is to be seated.
     pub(super) fn open_connector(
         &mut self,
@@ -267,11 +288,7 @@ pub(crate) fn resolve(
     address: impl ToAddresses,
     look_up: &LookUp<'_>,
 ) -> Result<Vec<SocketAddr>, Error> {
-    address.to_addresses(look_up).map_err(|cause| {
-        // Whatever the system calls it, it is the address that could not be made sense of.
-        let cause = io::Error::new(io::ErrorKind::InvalidInput, cause);
-        Error::new(action, name(&address), cause)
-    })
+    address.to_addresses(look_up).map_err(|cause| Error::new(action, name(&address), cause))
 }
 
 /// The address as the user wrote it.

@@ -78,8 +78,9 @@ impl Context {
         options: &DatagramOptions,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.open_datagram(Action::Listen, shown(&address), options, protocol, |world| {
-            Ok((world.bind_datagram(&address.to_address()?, options)?, None))
+        let (address, what) = self.address(address);
+        self.open_datagram(Action::Listen, what, options, protocol, |world| {
+            Ok((world.bind_datagram(&address?, options)?, None))
         })
     }
 
@@ -143,8 +144,9 @@ impl Context {
         options: &DatagramOptions,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.open_datagram(Action::Connect, shown(&address), options, protocol, |world| {
-            let peer = address.to_address()?;
+        let (address, what) = self.address(address);
+        self.open_datagram(Action::Connect, what, options, protocol, |world| {
+            let peer = address?;
             Ok((world.connect_datagram(&peer, options)?, Some(peer)))
         })
     }
@@ -189,7 +191,7 @@ impl Context {
     /// is no room, [`error_received`](DatagramProtocol::error_received) tells after this callback.
     /// That it has been sent does not mean that it arrives.
     pub fn send_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
-        match address.to_address() {
+        match address.to_address(&|name, port| self.world.look_up(name, port)) {
             Ok(address) => self.send_datagram(id, data, Some(&address)),
             Err(cause) => {
                 if let Some(datagram) = self.sources.datagram_mut(id) {
@@ -216,7 +218,9 @@ impl Context {
     ///
     /// If `address` is a name, there is no way there, or the socket is gone.
     pub fn connect(&mut self, id: Id, address: impl ToAddress) -> Result<(), Error> {
-        let outcome = address.to_address().and_then(|peer| {
+        let (peer, what) = self.address(address);
+        let is_path = peer.as_ref().is_ok_and(|peer| peer.ip().is_none());
+        let outcome = peer.and_then(|peer| {
             let datagram = self.sources.datagram_mut(id).ok_or_else(gone)?;
             let socket = datagram.socket.as_ref().ok_or_else(gone)?;
             socket.connect(&peer)?;
@@ -224,9 +228,15 @@ impl Context {
             datagram.peer = Some(peer);
             Ok(())
         });
-        let is_path = address.to_address().is_ok_and(|address| address.ip().is_none());
         let action = if is_path { Action::ConnectUnix } else { Action::Connect };
-        outcome.map_err(|cause| Error::new(action, shown(&address), cause))
+        outcome.map_err(|cause| Error::new(action, what, cause))
+    }
+
+    /// An address, and what an error says of it: as it prints, or else as the user wrote it.
+    fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
+        let result = address.to_address(&|name, port| self.world.look_up(name, port));
+        let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
+        (result, shown)
     }
 
     /// Sets an option of a datagram socket.
@@ -309,11 +319,6 @@ impl Context {
             self.see_to_datagram(id);
         }
     }
-}
-
-/// The address as it prints, or else as the user wrote it.
-fn shown(address: &impl ToAddress) -> String {
-    address.to_address().map_or_else(|_| name(address), |address| address.to_string())
 }
 
 fn gone() -> io::Error {

@@ -48,7 +48,7 @@ pub trait Backend: fmt::Debug {
     }
 
     /// The addresses of a name, in the order in which they are to be tried. An address in digits is
-    /// not asked for.
+    /// not asked for, but an IPv6 address with the name of an interface is: `fe80::1%eth0`.
     ///
     /// # Errors
     ///

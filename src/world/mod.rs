@@ -21,6 +21,7 @@ mod ignored_signals;
 pub(crate) mod inherited;
 mod listener;
 mod multicast;
+mod names;
 mod options;
 mod poll;
 mod readiness;
@@ -47,7 +48,7 @@ use mio::event::Source;
 use mio::{Interest, Registry};
 use socket2::SockRef;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -61,6 +62,7 @@ pub(crate) use descriptor::{Descriptor, Ready};
 pub(crate) use ignored_signals::ignores_signal;
 pub(crate) use listener::ListenerSocket;
 pub(crate) use mio::Token;
+pub(crate) use names::look_up;
 pub(crate) use poll::{Event, Poller, Waker};
 pub(crate) use readiness::Readiness;
 pub(crate) use stream::StreamSocket;
@@ -95,6 +97,7 @@ impl World {
     }
 
     /// Whether it is another world than the system's.
+    #[cfg(unix)]
     pub(crate) fn is_other(&self) -> bool {
         matches!(self, Self::Other(_))
     }
@@ -332,11 +335,6 @@ impl World {
             Self::Other(_) => Err(not_here()),
         }
     }
-}
-
-/// What the system knows of a name. It blocks for as long as that takes.
-pub(crate) fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    Ok((name, port).to_socket_addrs()?.collect())
 }
 
 /// It is the system that has this, and the reactor lives in another world.

@@ -3,6 +3,7 @@
 use crate::kit::TestServer;
 use crate::kit::held::Held;
 use crate::kit::lab::Lab;
+use crate::kit::no_interfaces;
 use crate::kit::reconnecting::BACKLOG;
 use crate::kit::watched::{Seen, WatchedFactory, copy_of};
 use crate::net::SimulatedListener;
@@ -105,7 +106,8 @@ impl TestConnection {
     ///
     /// If it is not an IP address and a port, in digits; or if a callback panics.
     pub fn connecting_to(address: impl ToAddress, factory: impl Factory) -> Self {
-        let address = address.to_address().ok().and_then(|address| address.socket_addr());
+        let address =
+            address.to_address(&no_interfaces).ok().and_then(|address| address.socket_addr());
         let address = address.expect("an IP address and a port, in digits");
         let mut lab = Lab::new();
         let node = lab.world.add_node("tested", |_| Ok(()));

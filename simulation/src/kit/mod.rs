@@ -51,7 +51,16 @@ mod server;
 mod split;
 mod watched;
 
+use std::io;
+use std::net::SocketAddr;
+
 pub use connection::TestConnection;
 pub use pair::{Said, Side, TestPair, Transcript};
 pub use server::TestServer;
 pub use split::{Split, assert_same_for_every_split, splits};
+
+/// A simulated node has no interfaces with names.
+fn no_interfaces(name: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+    let text = format!("a simulated node has no interface for {name}");
+    Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+}

@@ -2,6 +2,7 @@
 
 use crate::kit::TestConnection;
 use crate::kit::lab::Lab;
+use crate::kit::no_interfaces;
 use crate::kit::watched::{Built, WatchedFactory};
 use crate::net::SimulatedStream;
 use crate::{NodeId, World};
@@ -140,7 +141,7 @@ impl TestServer {
     ///
     /// If it is no address in digits, if the server listens no more, or if a callback panics.
     pub fn connect_from(&mut self, address: impl ToAddress) -> TestConnection {
-        let peer = address.to_address().expect("the address of a client");
+        let peer = address.to_address(&no_interfaces).expect("the address of a client");
         self.clients = self.clients.wrapping_add(1);
         let mut lab = self.lab.borrow_mut();
         let host = lab.world.nodes().nth(1).expect("the node that was added second");
