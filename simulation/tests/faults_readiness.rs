@@ -151,3 +151,28 @@ fn nobody_believes_a_poll_that_says_too_much() {
     assert_eq!((client.heard.ends.get(), client.heard.reasons()), (0, vec!["Closed".into()]));
     assert_eq!(server.heard.reasons(), ["ClosedByPeer"]);
 }
+
+#[test]
+fn overlapping_refusals_of_reads_and_writes_make_few_turns() {
+    let mut world = World::new(1);
+    let server = Cast::new(|transport, cue| {
+        if let Cue::Made = cue {
+            transport.write(&pattern(100_000));
+        }
+    });
+    let node = listens(&mut world, &server);
+    let client = Cast::new(|transport, cue| {
+        if let Cue::Made = cue {
+            transport.write(&pattern(100_000));
+        }
+    });
+    connects(&mut world, &client);
+    // Each refuses every second call; together they refuse all.
+    has(&mut world, FaultKind::WouldBlock, node, seconds(10));
+    has(&mut world, FaultKind::WouldBlock, node, seconds(10));
+    world.run_for(seconds(10));
+    let before = turns(&mut world, node);
+    assert!((5_000..25_000).contains(&before), "{before}, where an event comes every millisecond");
+    world.run_for(seconds(10));
+    assert_eq!(server.heard.received() + client.heard.received(), 200_000);
+}

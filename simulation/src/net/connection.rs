@@ -1,7 +1,7 @@
 //! Connections: two ends, and a way in each direction. It imitates what Linux does, as far as a program can
 //! tell.
 
-use crate::agenda::{Key, Time};
+use crate::agenda::{Happens, Key, Time};
 use crate::node::{NodeId, Told};
 use crate::random::Random;
 use crate::trace::What;
@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
-use super::{Net, event};
+use super::{AGAIN, Net, event};
 
 /// How much a socket holds, of what it has not sent, and of what was not read: about what Linux begins with.
 pub(super) const BUFFER: usize = 128 * 1024;
@@ -43,6 +43,9 @@ pub(super) struct End {
     pub(super) id: Option<Id>,
     /// What it has not been told yet.
     pub(super) told: Happening,
+    /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
+    /// were refused or cut short.
+    pub(super) will_repeat: bool,
     pub(super) error: Option<io::ErrorKind>,
     /// The peer has ended its side, and that has come to be known here.
     pub(super) ended: bool,
@@ -190,6 +193,7 @@ impl End {
             speaks_ipv6: false,
             id: None,
             told: Happening::default(),
+            will_repeat: false,
             error: None,
             ended: false,
             is_dead: false,
@@ -338,7 +342,25 @@ impl Net {
         }
     }
 
-    /// It was told less than the truth; now it is told all.
+    /// A read or a write did less than it could: an event soon says what is possible.
+    pub(super) fn repeat_events_soon(&mut self, key: Key, side: u8) {
+        let at = self.at() + AGAIN;
+        let Some(connection) = self.connection(key) else { return };
+        let end = &mut connection.ends[usize::from(side)];
+        if !std::mem::replace(&mut end.will_repeat, true) {
+            self.agenda.enter(at, Happens::Again(key, side));
+        }
+    }
+
+    /// The repetition that the agenda had.
+    pub(super) fn repeat_events(&mut self, key: Key, side: u8) {
+        if let Some(connection) = self.connection(key) {
+            connection.ends[usize::from(side)].will_repeat = false;
+        }
+        self.tell_again(key, side);
+    }
+
+    /// Events say once more what is true of an end.
     pub(super) fn tell_again(&mut self, key: Key, side: u8) {
         let truth = self.truth(key, side);
         self.tell_end(key, side, truth);

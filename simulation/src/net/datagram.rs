@@ -59,6 +59,9 @@ pub(super) struct DatagramSocket {
     hops: u8,
     id: Option<Id>,
     told: Happening,
+    /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
+    /// were refused or cut short.
+    will_repeat: bool,
     random: Random,
 }
 
@@ -200,6 +203,7 @@ impl Net {
             hops: 1,
             id: None,
             told: Happening::default(),
+            will_repeat: false,
             random,
         });
         let host = self.host_mut(node);
@@ -238,7 +242,24 @@ impl Net {
         event(socket.id, std::mem::take(&mut socket.told))
     }
 
-    pub(super) fn tell_datagram_again(&mut self, key: Key) {
+    /// A call did less than it could: an event soon says what is possible.
+    fn repeat_datagram_events_soon(&mut self, key: Key) {
+        let at = self.at() + AGAIN;
+        let Some(socket) = self.datagram(key) else { return };
+        if !std::mem::replace(&mut socket.will_repeat, true) {
+            self.agenda.enter(at, Happens::DatagramAgain(key));
+        }
+    }
+
+    /// The repetition that the agenda had.
+    pub(super) fn repeat_datagram_events(&mut self, key: Key) {
+        if let Some(socket) = self.datagram(key) {
+            socket.will_repeat = false;
+        }
+        self.tell_datagram_again(key);
+    }
+
+    fn tell_datagram_again(&mut self, key: Key) {
         let Some(socket) = self.datagram(key) else { return };
         let readable = !socket.queue.is_empty() || socket.refused;
         let happening = Happening { readable, writable: true, ..Happening::default() };
@@ -247,7 +268,6 @@ impl Net {
 
     fn send_datagram(&mut self, key: Key, data: &[u8], to: Option<&Address>) -> io::Result<()> {
         self.charge_call();
-        let at = self.at();
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
             return Err(system(ErrorKind::ConnectionRefused));
@@ -265,7 +285,7 @@ impl Net {
         let block = self.host(node).weather.would_block;
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if socket.random.chance(block) {
-            self.agenda.enter(at + AGAIN, Happens::DatagramAgain(key));
+            self.repeat_datagram_events_soon(key);
             return Err(system(ErrorKind::WouldBlock));
         }
         match &to {
@@ -416,7 +436,6 @@ impl Net {
 
     fn receive(&mut self, key: Key, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
         self.charge_call();
-        let at = self.at();
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
             return Err(system(ErrorKind::ConnectionRefused));
@@ -425,7 +444,7 @@ impl Net {
         let block = self.host(node).weather.would_block;
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if !socket.queue.is_empty() && socket.random.chance(block) {
-            self.agenda.enter(at + AGAIN, Happens::DatagramAgain(key));
+            self.repeat_datagram_events_soon(key);
             return Err(system(ErrorKind::WouldBlock));
         }
         let (data, sender) =

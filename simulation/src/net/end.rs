@@ -3,7 +3,7 @@
 use crate::agenda::{Happens, Key};
 use crate::net::connection::{Fin, Freight, Stage};
 use crate::net::error::system;
-use crate::net::{AGAIN, Net, Shared, nanos, no_descriptors};
+use crate::net::{Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
 use crate::trace::What;
 use ropewalk::backend::{SocketBackend, StreamBackend};
@@ -146,7 +146,7 @@ impl Net {
             return self.read_nothing(key, side);
         }
         if connection.random.chance(block) {
-            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+            self.repeat_events_soon(key, side);
             return Err(system(ErrorKind::WouldBlock));
         }
         let cut_short = connection.random.chance(short);
@@ -167,7 +167,7 @@ impl Net {
             self.agenda.enter(at + latency, Happens::Window(key, 1 - side));
         }
         if cut_short {
-            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+            self.repeat_events_soon(key, side);
         }
         let id = self.id_of(key, side);
         self.note(node, id, What::Reads(count));
@@ -190,7 +190,6 @@ impl Net {
 
     fn write(&mut self, key: Key, side: u8, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         self.charge_call();
-        let at = self.at();
         let node = match self.connection(key) {
             Some(connection) => connection.ends[usize::from(side)].node,
             None => return Err(system(ErrorKind::NotConnected)),
@@ -215,7 +214,7 @@ impl Net {
         let way = &mut connection.ways[usize::from(side)];
         let mut count = offered.min(if is_connected { way.room() } else { 0 });
         if count > 0 && connection.random.chance(block) {
-            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+            self.repeat_events_soon(key, side);
             return Err(system(ErrorKind::WouldBlock));
         }
         let cut_short = count > 1 && connection.random.chance(short);
@@ -242,7 +241,7 @@ impl Net {
             left -= taken;
         }
         if cut_short {
-            self.agenda.enter(at + AGAIN, Happens::Again(key, side));
+            self.repeat_events_soon(key, side);
         }
         self.push_on(key, side);
         Ok(count)

@@ -268,11 +268,11 @@ impl Net {
         self.now = at;
         self.spent = 0;
         match what {
-            Happens::Again(key, side) => self.tell_again(key, side),
+            Happens::Again(key, side) => self.repeat_events(key, side),
             Happens::Arrival(key, side) => self.arrive(key, side),
             Happens::Datagram(slot) => self.arrive_datagram(slot),
             Happens::Departure(node) => self.depart(NodeId(node)),
-            Happens::DatagramAgain(key) => self.tell_datagram_again(key),
+            Happens::DatagramAgain(key) => self.repeat_datagram_events(key),
             Happens::KeepAlive(key, side) => self.keep_alive(key, side),
             Happens::Probe(key, side) => self.probe(key, side),
             Happens::Refusal(key) => self.hear_refusal(key),
