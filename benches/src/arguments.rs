@@ -147,7 +147,12 @@ fn shape_of(name: &str) -> Result<Shape, Box<dyn Error>> {
     match name {
         "echo" => Ok(Shape::Echo(echo::Shape::of_echoes(50, 64, 1))),
         "digest" => Ok(Shape::Echo(echo::Shape::of_digests(50))),
-        "fan-out" => Ok(Shape::FanOut(fan_out::Shape { receivers: 200, senders: 10, lines: 16 })),
+        "fan-out" => Ok(Shape::FanOut(fan_out::Shape {
+            receivers: 200,
+            senders: 10,
+            lines: 16,
+            names: false,
+        })),
         "connect" => Ok(Shape::Connect(connect::Shape { connections: 64 })),
         _ => {
             Err(format!("there is no load {name:?}, only echo, digest, fan-out and connect").into())

@@ -16,10 +16,15 @@ pub(crate) struct Shape {
     pub(crate) senders: usize,
     /// How many lines each sender sends at once. When everybody has everybody's, they send the next.
     pub(crate) lines: usize,
+    /// Whether clients say their names first, and each line comes behind its speaker's, as in a chat.
+    pub(crate) names: bool,
 }
 
 /// Bytes of a line, with its end.
 const LINE: usize = 64;
+
+/// Bytes of what stands before it where clients have names.
+const NAME: usize = 8;
 
 /// So many bytes at once are thrown away.
 const AT_ONCE: usize = 1024 * 1024;
@@ -66,25 +71,38 @@ impl FanOut {
             buffer: vec![0; AT_ONCE],
             heard: Vec::new(),
         };
-        new.meet()?;
+        if shape.names {
+            for (number, client) in new.clients.iter().enumerate() {
+                say(&client.socket, format!("n{number:04}\n").as_bytes())?;
+            }
+        }
+        new.meet(count - 1)?;
+        if shape.names {
+            // The speaker has not read who else came; what it hears now comes after that.
+            new.meet(0)?;
+        }
         Ok(new)
     }
 
     /// A line reaches only those whom the server has accepted by then. So one sender says something
     /// until all others have heard its latest line.
-    fn meet(&mut self) -> io::Result<()> {
-        let speaker = self.clients.len() - 1;
-        let mut heard = vec![Vec::new(); speaker];
+    fn meet(&mut self, speaker: usize) -> io::Result<()> {
+        let mut heard = vec![Vec::new(); self.clients.len()];
+        let is_lacking = |(number, heard): (usize, &Vec<u8>), said: &[u8]| {
+            number != speaker && !heard.ends_with(said)
+        };
         for number in 0..MEETING {
             let said = line(0, number);
             say(&self.clients[speaker].socket, &said)?;
             let start = Instant::now();
             while start.elapsed() < HEARING {
-                for (client, heard) in self.clients.iter().zip(&mut heard) {
+                for (number, heard) in heard.iter_mut().enumerate().filter(|&(it, _)| it != speaker)
+                {
+                    let client = &self.clients[number];
                     let count = socket::receive(&client.socket, &mut self.buffer)?;
                     heard.extend_from_slice(&self.buffer[..count]);
                 }
-                if heard.iter().all(|heard| heard.ends_with(&said)) {
+                if !heard.iter().enumerate().any(|heard| is_lacking(heard, &said)) {
                     return Ok(());
                 }
             }
@@ -94,7 +112,7 @@ impl FanOut {
 
     /// Everybody sends; everybody lacks what the others have sent.
     fn send(&mut self) -> io::Result<()> {
-        let Shape { receivers, senders, lines } = self.shape;
+        let Shape { receivers, senders, lines, .. } = self.shape;
         let first = self.rounds * lines;
         for (sender, batch) in self.batches.iter_mut().enumerate() {
             batch.clear();
@@ -102,7 +120,7 @@ impl FanOut {
                 .for_each(|number| batch.extend_from_slice(&line(sender, number)));
             say(&self.clients[receivers + sender].socket, batch)?;
         }
-        let batch = lines * LINE;
+        let batch = lines * self.shape.length();
         for (number, client) in self.clients.iter_mut().enumerate() {
             client.lacks = if number < receivers { senders * batch } else { (senders - 1) * batch };
         }
@@ -159,11 +177,11 @@ impl Load for FanOut {
                 let asked = if self.lacking.is_empty() { 0 } else { asked };
                 going = pace.turn(had, asked)?;
             }
-            check(&self.heard, &self.batches)?;
+            self.shape.check(&self.heard, &self.batches)?;
             latencies.saturating_record((pace.now() - start).as_nanos() as u64);
-            count += deliveries(self.shape);
+            count += self.shape.deliveries();
             if !going {
-                let bytes = count * LINE as u64;
+                let bytes = count * self.shape.length() as u64;
                 return Ok(pace.end(count, bytes, latencies));
             }
         }
@@ -181,31 +199,46 @@ impl Load for FanOut {
                     return Err(socket::wrong("something that was sent does not come back"));
                 }
             }
-            check(&self.heard, &self.batches)?;
+            self.shape.check(&self.heard, &self.batches)?;
             self.heard.clear();
         }
         Ok(())
     }
 }
 
-/// How many lines come to somebody when all have sent once.
-fn deliveries(shape: Shape) -> u64 {
-    let hearers = shape.receivers + shape.senders - 1;
-    (shape.senders * shape.lines * hearers) as u64
-}
-
-/// Whether what somebody `heard` are the lines of the others, whole, and each one's in their order.
-/// That it is as much as it must be has been counted.
-fn check(heard: &[u8], batches: &[Vec<u8>]) -> io::Result<()> {
-    let mut expected: Vec<_> = batches.iter().map(|batch| batch.chunks(LINE)).collect();
-    for line in heard.chunks(LINE) {
-        let sender = line.get(..4).and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
-        let next = sender.and_then(|it: usize| expected.get_mut(it)?.next());
-        if next != Some(line) {
-            return Err(socket::wrong("a line is not as it was sent, or not in its order"));
-        }
+impl Shape {
+    /// How many lines come to somebody when all have sent once.
+    fn deliveries(self) -> u64 {
+        let hearers = self.receivers + self.senders - 1;
+        (self.senders * self.lines * hearers) as u64
     }
-    Ok(())
+
+    /// Bytes of a line as it comes.
+    fn length(self) -> usize {
+        self.before_line() + LINE
+    }
+
+    fn before_line(self) -> usize {
+        if self.names { NAME } else { 0 }
+    }
+
+    /// Whether what somebody `heard` are the lines of the others, whole, and each one's in their order.
+    /// That it is as much as it must be has been counted.
+    fn check(self, heard: &[u8], batches: &[Vec<u8>]) -> io::Result<()> {
+        let mut expected: Vec<_> = batches.iter().map(|batch| batch.chunks(LINE)).collect();
+        for heard in heard.chunks(self.length()) {
+            let (name, line) = heard.split_at(self.before_line().min(heard.len()));
+            let sender = line.get(..4).and_then(|digits| str::from_utf8(digits).ok()?.parse().ok());
+            let next = sender.and_then(|it: usize| Some((it, expected.get_mut(it)?.next()?)));
+            let Some((sender, _)) = next.filter(|&(_, next)| next == line) else {
+                return Err(socket::wrong("a line is not as it was sent, or not in its order"));
+            };
+            if self.names && name != format!("<n{:04}> ", self.receivers + sender).as_bytes() {
+                return Err(socket::wrong("a line comes behind another's name"));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A line of a sender: it tells who sent it, and which it is.

@@ -1,6 +1,6 @@
 //! Fan-out: each line goes to every other connection.
 
-use super::sample::{self, Sample, Samples};
+use super::sample::{self, BARE, Sample, Samples};
 use super::{busy, microseconds, troubles};
 use crate::Options;
 use crate::load::{self, fan_out};
@@ -18,57 +18,86 @@ struct Kind {
 const KINDS: &[Kind] = &[
     Kind {
         title: "Fan-out: 200 receivers, 1 line in flight",
-        shape: fan_out::Shape { receivers: 200, senders: 1, lines: 1 },
+        shape: fan_out::Shape { receivers: 200, senders: 1, lines: 1, names: false },
         note: "the server waits between the last delivery of a line and the next line; \
                the CPU a delivery has no such gap",
     },
     Kind {
         title: "Fan-out: 200 receivers, 10 senders of 16 lines",
-        shape: fan_out::Shape { receivers: 200, senders: 10, lines: 16 },
+        shape: fan_out::Shape { receivers: 200, senders: 10, lines: 16, names: false },
         note: "",
     },
     Kind {
         title: "Fan-out: 1,000 receivers, 4 senders of 4 lines",
-        shape: fan_out::Shape { receivers: 1_000, senders: 4, lines: 4 },
+        shape: fan_out::Shape { receivers: 1_000, senders: 4, lines: 4, names: false },
         note: "",
     },
 ];
 
-const COLUMNS: &[&str] = &[
-    "server",
-    "deliveries/s",
-    "to bare",
-    "to tokio",
-    "to twisted",
-    "p50 µs",
-    "p99 µs",
-    "CPU ns/delivery",
-    "to bare",
-    "server busy",
-    "load busy",
-];
+/// Those that broadcast by lines; all others do by pieces.
+const BY_LINES: [&str; 4] = ["ropewalk-lines", "ropewalk-chat", "tokio", "twisted"];
 
-/// Measures all shapes, a table each.
+const BY_PIECES_NOTE: &str =
+    "all lines that a reading completes are forwarded at once; each peer's faster way";
+const BY_LINES_NOTE: &str = "each line is cut by the library's tool and sent by itself; the chat \
+                             puts the speaker's name, 8 bytes, before it";
+
+/// Measures all shapes, two tables each: by pieces and by lines.
 pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
-    KINDS.iter().map(|kind| table(kind, options)).collect()
+    let mut tables = Vec::new();
+    for kind in KINDS {
+        let shape = load::Shape::FanOut(kind.shape);
+        let all = sample::compare(kind.title, Work::Broadcast, shape, options)?;
+        let (lines, pieces): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|samples| BY_LINES.contains(&samples.server.name));
+        let bare = pieces.iter().find(|samples| samples.server.name == BARE);
+        let to = ["tokio-pieces", "twisted-pieces"];
+        tables.push(table(kind, "by pieces", &pieces, bare, to, BY_PIECES_NOTE));
+        if !lines.is_empty() {
+            tables.push(table(kind, "by lines", &lines, bare, ["tokio", "twisted"], BY_LINES_NOTE));
+        }
+    }
+    Ok(tables)
 }
 
-fn table(kind: &Kind, options: &Options) -> Result<Table, Box<dyn Error>> {
-    let shape = load::Shape::FanOut(kind.shape);
-    let all = sample::compare(kind.title, Work::Broadcast, shape, options)?;
-    let mut table = Table::new(kind.title, COLUMNS);
+fn table(
+    kind: &Kind,
+    way: &str,
+    all: &[Samples],
+    bare: Option<&Samples>,
+    to: [&str; 2],
+    note: &str,
+) -> Table {
+    let [first, second] = to.map(|name| format!("to {name}"));
+    let columns = [
+        "server",
+        "deliveries/s",
+        "to bare",
+        &first,
+        &second,
+        "p50 µs",
+        "p99 µs",
+        "CPU ns/delivery",
+        "to bare",
+        "server busy",
+        "load busy",
+    ];
+    let mut table = Table::new(format!("{}, {way}", kind.title), &columns);
+    let named = |name: &str| all.iter().find(|samples| samples.server.name == name);
+    let others = [bare, named(to[0]), named(to[1])];
     let measured = all.iter().filter(|samples| !samples.rounds.is_empty());
-    table.rows.extend(measured.map(|samples| row(samples, &all)));
+    table.rows.extend(measured.map(|samples| row(samples, others)));
+    table.notes.push(note.to_owned());
     table.notes.push("p50 and p99: until everyone has all lines that were sent at once".into());
     table.notes.extend((!kind.note.is_empty()).then(|| kind.note.to_owned()));
-    table.notes.extend(troubles(&all));
-    Ok(table)
+    table.notes.extend(troubles(all));
+    table
 }
 
-fn row(samples: &Samples, all: &[Samples]) -> Vec<String> {
+/// One server's figures, and how they compare to the bare loop's and to those of two others.
+fn row(samples: &Samples, others: [Option<&Samples>; 3]) -> Vec<String> {
     let rate = |sample: &Sample| sample.stretch.rate();
-    let [bare, tokio, twisted] = ["bare", "tokio", "twisted"]
-        .map(|name| all.iter().find(|other| other.server.name == name && !other.rounds.is_empty()));
+    let [bare, first, second] = others.map(|other| other.filter(|it| !it.rounds.is_empty()));
     let ratio = |other: Option<&Samples>, digits: usize| match other {
         Some(other) => format!("{:.digits$}", samples.ratio(other, rate)),
         None => "-".to_owned(),
@@ -81,8 +110,8 @@ fn row(samples: &Samples, all: &[Samples]) -> Vec<String> {
         samples.server.name.to_owned(),
         grouped(samples.median(rate)),
         ratio(bare, 3),
-        ratio(tokio, 2),
-        ratio(twisted, 2),
+        ratio(first, 2),
+        ratio(second, 2),
         microseconds(samples, 0.5),
         microseconds(samples, 0.99),
         grouped(samples.median(Sample::cost)),

@@ -74,11 +74,14 @@ fn troubles(all: &[Samples]) -> Vec<String> {
     let lazy = (!lazy.is_empty()).then(|| {
         format!("had nothing to do at times, so judge them by their CPU: {}", lazy.join(", "))
     });
-    let robbed = all.iter().map(|samples| samples.median(Sample::robbed)).fold(0.0, f64::max);
-    let noise = (robbed > NOISE).then(|| {
+    let disturbed = |samples: &&Samples| samples.median(Sample::disturbance) > 0.0;
+    let names: Vec<_> = all.iter().filter(disturbed).map(|samples| samples.server.name).collect();
+    let most = all.iter().map(|samples| samples.median(Sample::disturbance)).fold(0.0, f64::max);
+    let noise = (!names.is_empty()).then(|| {
         format!(
-            "do not trust this: something else took up to {} of the load's processor; let the machine rest",
-            busy(robbed)
+            "do not trust this of {}: other programs took up to {} of a processor; let the machine rest",
+            names.join(", "),
+            busy(most)
         )
     });
     all.iter().filter_map(failure).chain(lazy).chain(noise).collect()
@@ -86,7 +89,3 @@ fn troubles(all: &[Samples]) -> Vec<String> {
 
 /// A server that is busy for less of the time could do more.
 const SATURATED: f64 = 0.95;
-
-/// How much of the load's processor others may take before the report says so. The system itself
-/// takes some.
-const NOISE: f64 = 0.02;

@@ -6,7 +6,7 @@
 
 use crate::Options;
 use crate::child::Child;
-use crate::load::{self, Shape, Stretch};
+use crate::load::{self, Shape, Stretch, fan_out};
 use crate::progress::Progress;
 use crate::servers::{SERVERS, Server, Work};
 use crate::system::{OnLoadProcessor, SERVER_PROCESSORS, time_of_all};
@@ -16,6 +16,15 @@ use std::time::{Duration, Instant};
 
 /// The server that all others are compared to.
 pub(super) const BARE: &str = "bare";
+
+/// How much of the load's processor others may take before the report says so. The system itself
+/// takes some.
+const NOISE: f64 = 0.02;
+
+/// How much of one processor others may take of both. It is told in ticks, so it is not as exact; of
+/// a stretch that is shorter than so long it says nothing.
+const NOISE_OF_ALL: f64 = 0.1;
+const TICKS_ENOUGH: Duration = Duration::from_millis(500);
 
 /// What one server did in one round.
 #[derive(Debug)]
@@ -61,6 +70,17 @@ impl Sample {
     /// somebody else who got it.
     pub(super) fn robbed(&self) -> f64 {
         (1.0 - self.load_took()).max(0.0)
+    }
+
+    /// How much of one processor other programs took of the load or the server, if so much that the
+    /// figures are not to be trusted; else 0.
+    pub(super) fn disturbance(&self) -> f64 {
+        let others = match self.stretch.elapsed >= TICKS_ENOUGH {
+            true => self.others_took(),
+            false => 0.0,
+        };
+        let robbed = if self.robbed() > NOISE { self.robbed() } else { 0.0 };
+        if others > NOISE_OF_ALL { others.max(robbed) } else { robbed }
     }
 
     /// How much of one processor the load took, from 0 to 1.
@@ -142,9 +162,29 @@ pub(super) fn compare(
     let _pinned = OnLoadProcessor::enter()?;
     let servers = SERVERS.iter().filter(|server| wanted(server, work, options));
     in_turns(title, servers, options, |server| {
-        Sample::take(&Child::start(server, work)?, shape, options)
+        let shape = match shape {
+            Shape::FanOut(shape) => Shape::FanOut(fan_out::Shape { names: server.names, ..shape }),
+            shape => shape,
+        };
+        take_undisturbed(|| Sample::take(&Child::start(server, work)?, shape, options))
     })
 }
+
+/// Takes a sample again when other programs have run beside it. The last attempt stands, and a note says so.
+fn take_undisturbed(
+    take: impl Fn() -> Result<Sample, Box<dyn Error>>,
+) -> Result<Sample, Box<dyn Error>> {
+    for _ in 1..ATTEMPTS {
+        let sample = take()?;
+        if sample.disturbance() == 0.0 {
+            return Ok(sample);
+        }
+    }
+    take()
+}
+
+/// How often a sample is taken at most.
+const ATTEMPTS: usize = 3;
 
 /// Measures these servers on two processors, which they share with the load.
 pub(super) fn compare_on_two(

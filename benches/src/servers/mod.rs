@@ -5,10 +5,10 @@
 //! - Each is written as its own documentation would have it, and where that leaves a choice the
 //!   faster way is taken. Its file says which.
 //! - A broadcast goes by lines or by pieces. By lines, they are cut and sent one by one, with the
-//!   tools that a library brings for it: so do tokio's chat example (`tokio`), Twisted's (`twisted`)
-//!   and our guide's (`ropewalk-lines`). By pieces, lines are cut by hand ([`Lines`]), and all that
-//!   ended in one reading are forwarded at once, which spares much: so do all others, most of whom
-//!   bring bytes only, and so do `ropewalk` and `tokio-pieces`.
+//!   tools that a library brings for it: so do tokio's chat example (`tokio`), Twisted's (`twisted`),
+//!   our guide's (`ropewalk-lines`) and our chat (`ropewalk-chat`), which puts a name before each line.
+//!   By pieces, lines are cut by hand ([`Lines`]), and all that ended in one reading are forwarded at
+//!   once, which spares much: so do all others, most of whom bring bytes only.
 //! - All have a backlog of 4,096, send without delay (TCP_NODELAY), and read up to 64 KiB at
 //!   once, as far as they let us choose; the bare echo, libuv and asyncio read up to 256 KiB, as
 //!   ropewalk does once reads have filled its buffer.
@@ -58,6 +58,8 @@ pub(crate) struct Server {
     pub(crate) python: bool,
     /// Whether it is for several processors, and so measured on one only if the user names it.
     pub(crate) threads: bool,
+    /// Whether its clients say their names first, and each line comes behind its speaker's. So does a chat.
+    pub(crate) names: bool,
     /// What it can do.
     works: &'static [Work],
     serve: fn(Work, SocketAddr) -> Served,
@@ -84,14 +86,25 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "a plain epoll loop, no framework",
         python: false,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: bare::serve,
+    },
+    Server {
+        name: "limit",
+        what: "the same, but it never sleeps, and gathers what all say before it writes",
+        python: false,
+        threads: false,
+        names: false,
+        works: ECHO_AND_BROADCAST,
+        serve: bare::serve_limit,
     },
     Server {
         name: "ropewalk",
         what: "this reactor, one thread; broadcasts by pieces",
         python: false,
         threads: false,
+        names: false,
         works: ALL,
         serve: ropewalk::serve,
     },
@@ -100,14 +113,25 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "the same, broadcasting by lines",
         python: false,
         threads: false,
+        names: false,
         works: &[Work::Broadcast],
         serve: ropewalk::serve_lines,
+    },
+    Server {
+        name: "ropewalk-chat",
+        what: "the same, the chat of ropewalk-protocols; by lines",
+        python: false,
+        threads: false,
+        names: true,
+        works: &[Work::Broadcast],
+        serve: ropewalk::serve_chat,
     },
     Server {
         name: "ropewalk-threads",
         what: "a reactor for each processor",
         python: false,
         threads: true,
+        names: false,
         works: &[Work::Echo, Work::Digest],
         serve: ropewalk::serve_on_threads,
     },
@@ -116,6 +140,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "tokio, current-thread runtime; broadcasts by lines",
         python: false,
         threads: false,
+        names: false,
         works: ALL,
         serve: tokio::serve,
     },
@@ -124,6 +149,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "the same, broadcasting by pieces",
         python: false,
         threads: false,
+        names: false,
         works: &[Work::Broadcast],
         serve: tokio::serve_pieces,
     },
@@ -132,6 +158,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "tokio, multi-thread runtime",
         python: false,
         threads: true,
+        names: false,
         works: ALL,
         serve: tokio::serve_on_threads,
     },
@@ -140,6 +167,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "mill-net, low-latency event loop",
         python: false,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: mill_net::serve,
     },
@@ -148,6 +176,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "message-io, raw TCP transport",
         python: false,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: message_io::serve,
     },
@@ -156,6 +185,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "may, stackful coroutines",
         python: false,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: may::serve,
     },
@@ -164,6 +194,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "libuv, a C program; read buffer of 256 KiB",
         python: false,
         threads: false,
+        names: false,
         works: &[Work::Echo],
         serve: libuv::serve,
     },
@@ -172,6 +203,7 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "asyncio on its own loop, Python",
         python: true,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: python::serve_asyncio,
     },
@@ -180,16 +212,27 @@ pub(crate) const SERVERS: &[Server] = &[
         what: "asyncio on uvloop, Python",
         python: true,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: python::serve_uvloop,
     },
     Server {
         name: "twisted",
-        what: "Twisted, epoll reactor, Python",
+        what: "Twisted, epoll reactor, Python; broadcasts by lines",
         python: true,
         threads: false,
+        names: false,
         works: ECHO_AND_BROADCAST,
         serve: python::serve_twisted,
+    },
+    Server {
+        name: "twisted-pieces",
+        what: "the same, broadcasting by pieces",
+        python: true,
+        threads: false,
+        names: false,
+        works: &[Work::Broadcast],
+        serve: python::serve_twisted_pieces,
     },
 ];
 

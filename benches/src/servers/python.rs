@@ -18,7 +18,11 @@ const TWISTED: &str = include_str!("python/twisted_server.py");
 const ASYNCIO: &str = include_str!("python/asyncio_server.py");
 
 pub(super) fn serve_twisted(work: Work, address: SocketAddr) -> Served {
-    serve(environment()?, TWISTED, &[], work, address)
+    serve(environment()?, TWISTED, &["lines"], work, address)
+}
+
+pub(super) fn serve_twisted_pieces(work: Work, address: SocketAddr) -> Served {
+    serve(environment()?, TWISTED, &["pieces"], work, address)
 }
 
 /// It needs no package, so it runs where there is Python and nothing else.

@@ -2,10 +2,11 @@
 //!
 //! All lines of a turn stand in one buffer, one speaker's behind the other's. At the end of the
 //! turn each connection is sent that buffer in one call, without a copy; a speaker the parts
-//! before and after what it said itself.
+//! before and after what it said itself. The limit goes on looking until nothing more comes, and sends
+//! all of that in one call.
 
 use super::super::{Lines, READ_SIZE, Served};
-use super::{ENDS, Gone, READS, accept, call_again, end, flush, no_events, wait};
+use super::{ENDS, Gone, Idle, READS, accept, call_again, end, flush, no_events, wait};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::io::IoSlice;
@@ -25,32 +26,46 @@ struct Connection {
     waiting: Vec<u8>,
 }
 
-pub(super) fn serve(poll: &OwnedFd, listener: &TcpListener) -> Served {
-    let mut connections = Vec::new();
+pub(super) fn serve(poll: &OwnedFd, listener: &TcpListener, idle: Idle) -> Served {
+    let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut events = no_events();
     let mut buffer = vec![0; READ_SIZE];
     let mut turn = Vec::new();
     loop {
-        let count = wait(poll, &mut events)?;
+        let count = wait(poll, &mut events, idle)?;
         for event in &events[..count] {
             let token = event.data.u64() as usize;
             let Some(Some(connection)) = connections.get_mut(token) else {
                 accept(poll, listener, &mut connections, Connection::new)?;
                 continue;
             };
+            if !connection.said.is_empty() {
+                // It spoke in this turn already; what it says must be in one place.
+                tell_all(&mut connections, &mut turn);
+            }
+            let Some(Some(connection)) = connections.get_mut(token) else { continue };
             if connection.hear(poll, event.flags, &mut buffer, &mut turn).is_err() {
                 end(&mut connections, token);
             }
         }
-        if !turn.is_empty() {
-            for place in &mut connections {
-                if place.as_mut().is_some_and(|connection| connection.tell(&turn).is_err()) {
-                    *place = None;
-                }
-            }
-            turn.clear();
+        // With something to send, the limit looks once more; with nothing, all look for the next turn.
+        if idle == Idle::Sleep || count == 0 {
+            tell_all(&mut connections, &mut turn);
         }
     }
+}
+
+/// Sends what was said in this turn.
+fn tell_all(connections: &mut [Option<Connection>], turn: &mut Vec<u8>) {
+    if turn.is_empty() {
+        return;
+    }
+    for place in connections {
+        if place.as_mut().is_some_and(|connection| connection.tell(turn).is_err()) {
+            *place = None;
+        }
+    }
+    turn.clear();
 }
 
 impl Connection {

@@ -2,7 +2,7 @@
 //! so that one write sends all that was read meanwhile.
 
 use super::super::Served;
-use super::{ENDS, Gone, READS, accept, call_again, end, no_events, sent, wait};
+use super::{ENDS, Gone, Idle, READS, accept, call_again, end, no_events, sent, wait};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::io::IoSlice;
@@ -23,12 +23,12 @@ struct Connection {
     taken: usize,
 }
 
-pub(super) fn serve(poll: &OwnedFd, listener: &TcpListener) -> Served {
+pub(super) fn serve(poll: &OwnedFd, listener: &TcpListener, idle: Idle) -> Served {
     let mut connections = Vec::new();
     let mut events = no_events();
     let mut buffer = vec![0; READ_SIZE];
     loop {
-        let count = wait(poll, &mut events)?;
+        let count = wait(poll, &mut events, idle)?;
         for event in &events[..count] {
             let token = event.data.u64() as usize;
             let Some(Some(connection)) = connections.get_mut(token) else {

@@ -1,5 +1,9 @@
-//! No framework: the least that an echo and a broadcast cost in one thread on epoll. All others are
-//! compared to it.
+//! No framework: a plain loop on epoll in one thread, which sleeps when there is nothing to do, and writes
+//! each answer at once. All others are compared to it. A framework may do better: one that is slower to
+//! fall asleep need not be woken, and one that looks again before it writes sends more with one call.
+//!
+//! The limit is the same loop with both: it never sleeps, and before it broadcasts it looks until nothing
+//! more has come. It takes all of its processor, so its processor time says nothing when the load is slower.
 //!
 //! Each socket is registered once, edge-triggered, for reading and for writing. An event brings one
 //! read and one write, since a short read says that nothing is left. One buffer serves all reads.
@@ -10,6 +14,7 @@ mod echo;
 
 use super::listener::listen;
 use super::{Served, Work, announce, refusal};
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::SocketFlags;
@@ -32,14 +37,42 @@ const ENDS: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFla
 /// Its other side has ended, or it is broken.
 struct Gone;
 
+/// What a loop does when nothing has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Idle {
+    Sleep,
+    /// Asks again at once.
+    Spin,
+}
+
+impl Idle {
+    /// For how long a wait may last.
+    #[inline]
+    fn limit(self) -> Option<&'static Timespec> {
+        match self {
+            Self::Sleep => None,
+            Self::Spin => Some(&Timespec { tv_sec: 0, tv_nsec: 0 }),
+        }
+    }
+}
+
 pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
+    run(work, address, Idle::Sleep)
+}
+
+/// The limit: it never sleeps, and gathers.
+pub(super) fn serve_limit(work: Work, address: SocketAddr) -> Served {
+    run(work, address, Idle::Spin)
+}
+
+fn run(work: Work, address: SocketAddr, idle: Idle) -> Served {
     let listener = listen(address)?;
     let poll = epoll::create(CreateFlags::CLOEXEC)?;
     register(&poll, &listener, EventFlags::IN)?;
     announce(listener.local_addr()?)?;
     match work {
-        Work::Echo => echo::serve(&poll, &listener),
-        Work::Broadcast => broadcast::serve(&poll, &listener),
+        Work::Echo => echo::serve(&poll, &listener, idle),
+        Work::Broadcast => broadcast::serve(&poll, &listener, idle),
         Work::Digest => Err(refusal("bare", work)),
     }
 }
@@ -49,9 +82,9 @@ fn no_events() -> [Event; EVENTS] {
     [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; EVENTS]
 }
 
-/// Waits until something happens. How many events it was.
-fn wait(poll: &OwnedFd, events: &mut [Event]) -> io::Result<usize> {
-    match epoll::wait(poll, events, None) {
+/// Waits until something happens, or looks whether something has. How many events it was.
+fn wait(poll: &OwnedFd, events: &mut [Event], idle: Idle) -> io::Result<usize> {
+    match epoll::wait(poll, events, idle.limit()) {
         Err(Errno::INTR) => Ok(0),
         waited => Ok(waited?),
     }

@@ -1,6 +1,9 @@
 """Twisted: the echo of its own docs/core/examples/simpleserv.py, the broadcast as its guide's chat.
 
-Lines come through LineOnlyReceiver, which its documentation calls the faster of the two receivers.
+By lines they come through LineOnlyReceiver, which its documentation calls the faster of the two receivers. By pieces
+all lines that ended in one reading are forwarded at once.
+
+    twisted_server.py lines|pieces echo|broadcast HOST PORT
 """
 
 import sys
@@ -57,8 +60,31 @@ class Member(LineOnlyReceiver):
         self.transports.discard(self.transport)
 
 
-work, host, port = sys.argv[1:]
-factory = Factory.forProtocol({"echo": Echo, "broadcast": Member}[work])
+class Pieces(Protocol):
+    transports = set()
+
+    def connectionMade(self):
+        self.transport.setTcpNoDelay(True)
+        self.unfinished = b""
+        self.transports.add(self.transport)
+
+    def dataReceived(self, data):
+        whole, end, rest = data.rpartition(b"\n")
+        if not end:
+            self.unfinished += rest
+            return
+        piece = self.unfinished + whole + end
+        self.unfinished = rest
+        for transport in self.transports:
+            if transport is not self.transport:
+                transport.write(piece)
+
+    def connectionLost(self, reason):
+        self.transports.discard(self.transport)
+
+
+by, work, host, port = sys.argv[1:]
+factory = Factory.forProtocol({"echo": Echo, "broadcast": {"lines": Member, "pieces": Pieces}[by]}[work])
 factory.noisy = False
 address = reactor.listenTCP(int(port), factory, backlog=BACKLOG, interface=host).getHost()
 host = f"[{address.host}]" if ":" in address.host else address.host

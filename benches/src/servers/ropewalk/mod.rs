@@ -1,6 +1,6 @@
 //! Ropewalk, on its public API alone: the echo of `ropewalk-protocols`, and a broadcast twice: by
 //! [pieces], as those of the peers do who bring bytes only, and by [lines], as the
-//! chat of our guide and those of tokio and Twisted do.
+//! chat of our guide and those of tokio and Twisted do. The chat of `ropewalk-protocols` broadcasts as well.
 
 mod digest;
 mod lines;
@@ -11,9 +11,13 @@ use super::{Served, Work, announce};
 use digest::Digest;
 use ropewalk::{Context, Error, ListenOptions, Port, Reactor, ReactorGroup};
 use ropewalk_protocols::Echo;
+use ropewalk_protocols::chat::Chat;
 use std::net::SocketAddr;
 use std::process;
 use std::time::Duration;
+
+/// How many bytes may wait for a member of the chat: as many as for one of a broadcast.
+const WAITING_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Serves until a signal; then the process ends in order.
 pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
@@ -27,6 +31,12 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
 /// The broadcast on `LineReceiver`.
 pub(super) fn serve_lines(_broadcast: Work, address: SocketAddr) -> Served {
     run(|context| context.listen_tcp_with(address, &options(), lines::members()))
+}
+
+/// The chat of `ropewalk-protocols`, without the limits on how fast one may talk and how much may wait.
+pub(super) fn serve_chat(_broadcast: Work, address: SocketAddr) -> Served {
+    let chat = Chat::new().without_flood_limit().write_limit(WAITING_LIMIT);
+    run(|context| context.listen_tcp_with(address, &options(), chat.factory()))
 }
 
 /// A reactor for each processor that we may use.
