@@ -213,8 +213,8 @@ fn localhost_is_this_machine() {
 }
 
 #[test]
-fn a_name_that_does_not_exist_is_invalid() {
-    let expected = &["client: InvalidInput", "server: InvalidInput"];
+fn a_name_that_does_not_exist_is_not_found() {
+    let expected = &["client: NotFound", "server: NotFound"];
     everywhere(expected, |ground| {
         let actors = ground.actors("client", quiet);
         let error = ground.at(Client).connect_tcp("no such name..:7000", actors).unwrap_err();
