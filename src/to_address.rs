@@ -1,6 +1,7 @@
 //! What can be written where an address is wanted that must not be looked up.
 
 use crate::address::Address;
+use crate::error::Explained;
 use crate::to_addresses::LookUp;
 #[cfg(unix)]
 use crate::unix_address::UnixAddress;
@@ -121,6 +122,7 @@ macro_rules! ip_to_address {
 ip_to_address!(IpAddr, Ipv4Addr, Ipv6Addr);
 
 fn no_digits() -> io::Error {
-    let text = "not an address in digits, and names are not looked up for datagrams";
-    io::Error::new(io::ErrorKind::InvalidInput, text)
+    let text = "not an address in digits, such as 127.0.0.1:7000 or [::1]:7000, and names are not looked up \
+                for datagrams";
+    Explained::error(io::ErrorKind::InvalidInput, text)
 }

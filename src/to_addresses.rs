@@ -1,6 +1,7 @@
 //! What can be written where a connection goes, or a listener stands. Floor 0.
 
 use crate::address::Address;
+use crate::error::Explained;
 use crate::zone::{in_digits, zoned};
 use std::fmt::Debug;
 use std::io;
@@ -56,6 +57,7 @@ impl ToAddresses for str {
             .rsplit_once(':')
             .ok_or_else(|| invalid("it has no port, as in `localhost:7000`"))?;
         let port = port.parse().map_err(|_| invalid("its port is no number from 0 to 65,535"))?;
+        check_host(host, port)?;
         match host.strip_prefix('[') {
             None => look_up(host, port),
             Some(inner) => {
@@ -67,6 +69,19 @@ impl ToAddresses for str {
             }
         }
     }
+}
+
+/// No host is not taken for all addresses of the machine: a program that listens on all of them without
+/// being told to is open to all who reach the machine.
+fn check_host(host: &str, port: u16) -> io::Result<()> {
+    if host.is_empty() || host == "*" {
+        let text = format!(
+            "it names no host; for this machine write localhost:{port}, and to listen on all of its \
+             addresses 0.0.0.0:{port} or [::]:{port}"
+        );
+        return Err(Explained::error(io::ErrorKind::InvalidInput, text));
+    }
+    Ok(())
 }
 
 fn invalid(text: &'static str) -> io::Error {
@@ -83,7 +98,10 @@ impl ToAddresses for (&str, u16) {
     fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
         match in_digits(self.0, self.1) {
             Some(address) => Ok(vec![address]),
-            None => look_up(self.0, self.1),
+            None => {
+                check_host(self.0, self.1)?;
+                look_up(self.0, self.1)
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Addresses with the interface on which they are to be found: `fe80::1%eth0` (RFC 4007, section 11).
 //! Floor 0.
 
-use std::fmt;
+use crate::error::Explained;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 
@@ -22,26 +22,13 @@ pub(crate) fn in_digits(ip: &str, port: u16) -> Option<SocketAddr> {
 }
 
 /// No interface has the name that stands behind an address.
-#[derive(Debug)]
-pub(crate) struct NoInterface(String);
-
-impl NoInterface {
-    pub(crate) fn error(name: &str) -> io::Error {
-        io::Error::new(io::ErrorKind::InvalidInput, Self(name.to_owned()))
-    }
-}
-
-impl std::error::Error for NoInterface {}
-
-impl fmt::Display for NoInterface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = &self.0;
-        match name.is_empty() {
-            true => f.write_str("there is no interface behind the `%`")?,
-            false => write!(f, "there is no network interface `{name}`")?,
-        }
-        f.write_str(" (`ip link` lists those that are there; an index will do as well)")
-    }
+pub(crate) fn no_interface(name: &str) -> io::Error {
+    let what = match name.is_empty() {
+        true => "there is no interface behind the `%`".to_owned(),
+        false => format!("there is no network interface `{name}`"),
+    };
+    let text = format!("{what} (`ip link` lists those that are there; an index will do as well)");
+    Explained::error(io::ErrorKind::InvalidInput, text)
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Addresses as they can be written, and what an error says of one that cannot be used.
 
 mod support;
+#[cfg(unix)]
+#[path = "support/unix.rs"]
+mod unix;
 
 use ropewalk::{
     DatagramProtocol, DatagramTransport, Error, Id, Port, Reactor, ReactorGroup, ToAddress,
@@ -163,4 +166,120 @@ fn an_unknown_interface_is_an_error_that_names_it() {
     }
     let error = reactor.listen_tcp("[fe80::1%]:0", || Echo).unwrap_err().to_string();
     assert!(error.contains("there is no interface behind the `%`"), "{error}");
+}
+
+#[test]
+fn an_unknown_host_has_a_kind_of_its_own_and_advice_on_names() {
+    let mut reactor = Reactor::new().unwrap();
+    let found = reactor.context().look_up("no such host:7000").err();
+    let errors = for_connections(&mut reactor, "no such host:7000").into_iter().chain([found]);
+    for error in errors.chain(for_connections(&mut reactor, ("no such host", 7000))) {
+        let error = error.expect("there is no such host");
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{text}");
+        assert!(text.contains("no such host") && text.contains("is the name right"), "{text}");
+        assert!(!text.contains("HOST:PORT"), "{text}");
+    }
+}
+
+#[test]
+fn no_host_is_not_looked_up_as_a_name() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut errors = Vec::new();
+    for address in [":7000", "*:7000"] {
+        errors.extend(for_connections(&mut reactor, address));
+        for error in for_datagrams(&mut reactor, address).map(Option::unwrap) {
+            assert!(error.to_string().contains("not an address in digits"), "{error}");
+        }
+    }
+    errors.extend(for_connections(&mut reactor, ("", 7000)));
+    errors.extend(for_connections(&mut reactor, ("*", 7000)));
+    for error in errors {
+        let error = error.expect("it names no host");
+        let text = error.to_string();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+        assert!(text.contains("localhost:7000") && text.contains("0.0.0.0:7000"), "{text}");
+    }
+}
+
+#[test]
+fn listening_twice_oneself_is_not_said_to_be_another_program() {
+    let (mut reactor, address) = up(|| Echo);
+    let text = reactor.listen_tcp(address, || Echo).unwrap_err().to_string();
+    assert!(text.contains("of this program or of another"), "{text}");
+    let port = reactor.listen_udp("127.0.0.1:0", Deaf).unwrap();
+    let text = reactor.listen_udp(port.address(), Deaf).unwrap_err().to_string();
+    assert!(text.contains("of this program or of another"), "{text}");
+}
+
+#[test]
+fn an_address_of_the_other_family_is_unsupported_by_the_socket() {
+    let mut reactor = Reactor::new().unwrap();
+    let errors = Heard::default();
+    let port = reactor.listen_udp("127.0.0.1:0", Sender(errors.clone())).unwrap();
+    let context = reactor.context();
+    context.send_to(port.id(), b"hello", "[::1]:7000");
+    let connected = context.connect(port.id(), "[::1]:7000").unwrap_err();
+    turns(&mut reactor, 2);
+    let sent = errors.0.borrow_mut().pop().unwrap();
+    for error in [connected, sent] {
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("other family, IPv4 or IPv6"), "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_link_local_address_without_its_interface_is_said_to_lack_it() {
+    let mut reactor = Reactor::new().unwrap();
+    let text = reactor.listen_tcp("[fe80::1]:0", || Echo).unwrap_err().to_string();
+    assert!(text.contains("takes its interface, as in [fe80::1%eth0]"), "{text}");
+    let text = reactor.listen_udp("[fe80::1%9999]:0", Deaf).unwrap_err().to_string();
+    assert!(text.contains("there is no such interface"), "{text}");
+}
+
+/// A socket for datagrams that is connected takes none of others, which the system answers with EPERM.
+#[cfg(unix)]
+#[test]
+fn a_connected_unix_socket_is_not_taken_for_a_matter_of_file_permissions() {
+    use std::os::unix::net::UnixDatagram;
+    let folder = unix::Folder::new();
+    let [one, two] = ["one", "two"].map(|name| folder.path(name));
+    let sockets = [&one, &two].map(|path| UnixDatagram::bind(path).unwrap());
+    sockets[0].connect(&two).unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let error = reactor.context().connect_unix_datagram(&one, Deaf).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+    assert!(text.contains("its own peer only") && !text.contains("allowed to write"), "{text}");
+}
+
+/// A network of its own, with a route that drops what goes there.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_blackhole_route_is_not_taken_for_a_slip_of_the_pen() {
+    const NAME: &str = "a_blackhole_route_is_not_taken_for_a_slip_of_the_pen";
+    const NETWORK: &str = "ip link set lo up && ip route add blackhole 192.0.2.0/24 && \
+                           ip route add prohibit 198.51.100.0/24 && exec \"$0\" \"$@\"";
+    if !is_child() {
+        let wrapper = ["unshare", "-rn", "sh", "-c", NETWORK];
+        if unix::works(&wrapper) {
+            in_child(NAME, &wrapper);
+        }
+        return;
+    }
+    let mut reactor = Reactor::new().unwrap();
+    let (log, failures) = (Log::default(), Failures::default());
+    for address in ["192.0.2.1:7000", "198.51.100.1:7000"] {
+        let caller = Caller::new(&log, &failures, only_record);
+        reactor.connect_tcp(address, caller).unwrap();
+    }
+    turn_until(&mut reactor, "both", |_| failures.borrow().len() == 2);
+    let udp = reactor.context().connect_udp("192.0.2.1:7000", Deaf).unwrap_err();
+    let failures = failures.borrow();
+    for text in [failures[0].1.to_string(), udp.to_string()] {
+        assert!(text.contains("a blackhole route takes what goes there"), "{text}");
+        assert!(!text.contains("HOST:PORT"), "{text}");
+    }
+    assert!(failures[1].1.to_string().contains("a route forbids it"), "{}", failures[1].1);
 }

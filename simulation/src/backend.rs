@@ -90,7 +90,7 @@ impl Backend for NodeWorld {
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let net = self.net.borrow();
         if net.host(self.node).weather.no_names {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no answer from the name server"));
+            return Err(io::Error::new(io::ErrorKind::NotFound, "no answer from the name server"));
         }
         let local = name == "localhost";
         let found = if local {

@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::connector::Connector;
 use crate::context::{Context, Job, Notice};
-use crate::error::{Action, Error};
+use crate::error::{Action, Error, Explained};
 use crate::id::Id;
 use crate::logging::TCP;
 use crate::options::ConnectOptions;
@@ -304,7 +304,8 @@ pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
 }
 
 pub(super) fn no_address(action: Action) -> Error {
-    let cause = io::Error::new(io::ErrorKind::InvalidInput, "the list of addresses is empty");
+    let text = "the list of addresses is empty";
+    let cause = Explained::error(io::ErrorKind::InvalidInput, text);
     Error::new(action, "nowhere", cause)
 }
 

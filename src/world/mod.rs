@@ -13,6 +13,7 @@ mod datagram;
 mod descriptor;
 #[cfg(unix)]
 mod descriptors;
+pub(crate) mod errno;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod foreign_options;
 #[cfg(all(unix, feature = "signals"))]

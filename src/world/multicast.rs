@@ -1,5 +1,6 @@
 //! What a datagram socket has to do with multicast: ip(7), ipv6(7).
 
+use crate::error::Explained;
 use crate::interface::Interface;
 use crate::world::datagram::Family;
 use crate::world::{DatagramSocket, Multicast};
@@ -101,7 +102,7 @@ impl DatagramSocket {
             Interface::Name(name) => system::index(self, name),
             Interface::Address(_) => {
                 let text = "for IPv6 an interface is told by its index or its name";
-                Err(io::Error::new(io::ErrorKind::InvalidInput, text))
+                Err(Explained::error(io::ErrorKind::InvalidInput, text))
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Names of hosts and of interfaces, as the system knows them.
 
-use crate::zone::{NoInterface, zoned};
+use crate::zone::{no_interface, zoned};
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 
@@ -36,12 +36,12 @@ fn is_unknown(error: &io::Error) -> bool {
 fn interface_index(name: &str) -> io::Result<u32> {
     use nix::errno::Errno;
     nix::net::if_::if_nametoindex(name).map_err(|error| match error {
-        Errno::ENODEV | Errno::ENXIO | Errno::EINVAL => NoInterface::error(name),
+        Errno::ENODEV | Errno::ENXIO | Errno::EINVAL => no_interface(name),
         error => error.into(),
     })
 }
 
 #[cfg(not(unix))]
 fn interface_index(name: &str) -> io::Result<u32> {
-    Err(NoInterface::error(name)) // Its advice is to take the index.
+    Err(no_interface(name)) // Its advice is to take the index.
 }

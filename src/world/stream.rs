@@ -3,6 +3,7 @@
 use crate::address::Address;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::credentials::Credentials;
+use crate::error::Explained;
 use crate::options::ConnectOptions;
 use crate::socket_option::SocketOption;
 #[cfg(unix)]
@@ -129,8 +130,13 @@ impl StreamSocket {
         set_options(&SockRef::from(&socket), &options.others)?;
         if let Some(local) = options.local_address {
             let refused = |error: io::Error| {
-                io::Error::new(error.kind(), format!("from the local address {local}: {error}"))
+                let text = format!("from the local address {local}: {error}");
+                Explained::error(error.kind(), text)
             };
+            if local.is_ipv4() != address.is_ipv4() {
+                let text = "it is of the other family, IPv4 or IPv6";
+                return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, text)));
+            }
             socket.bind(&local.into()).map_err(refused)?;
         }
         match socket.connect(&address.into()) {

@@ -183,9 +183,10 @@ fn what_others_sent_before_it_was_connected_is_heard() {
 
 #[test]
 fn nobody_broadcasts_without_being_allowed_to() {
-    let expected =
-        &["client: started, error: PermissionDenied, permission denied (broadcasting has to \
-                      be allowed first, with `broadcast`; else a firewall forbids it)"];
+    let expected = &[
+        "client: started, error: PermissionDenied, permission denied (broadcasting has to \
+                      be allowed first, with `broadcast`; else a route forbids it (`ip route get`))",
+    ];
     everywhere(expected, |ground| {
         let any = (Ipv4Addr::UNSPECIFIED, 0);
         let client = ground.bind_with(Client, "client", any, &DatagramOptions::new(), silent);

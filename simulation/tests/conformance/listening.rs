@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-const IN_USE: &str = "AddrInUse, address already in use (another program listens there; choose another \
-                      port, or port 0 to let the system choose one)";
+const IN_USE: &str = "AddrInUse, address already in use (a socket has it already, of this program or of \
+                      another; choose another port, or port 0 to let the system choose one)";
 
 #[test]
 fn port_0_is_one_of_the_systems_choice() {
@@ -108,7 +108,7 @@ fn a_port_is_free_again_when_its_listener_has_been_closed() {
 fn an_address_that_is_not_ours_cannot_be_listened_on() {
     let expected =
         &["server: AddrNotAvailable, cannot assign requested address (this machine has no \
-                      such address; try 127.0.0.1, or 0.0.0.0 for all of them)"];
+                      such address; try 127.0.0.1 or [::1], or for all of them 0.0.0.0 or [::])"];
     everywhere(expected, |ground| {
         let actors = ground.actors("server", quiet);
         let outcome = ground.at(Server).listen_tcp("192.0.2.77:0", actors);

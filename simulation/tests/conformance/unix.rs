@@ -80,9 +80,9 @@ fn the_client_has_no_name() {
 #[test]
 fn a_name_can_be_listened_on_once_until_it_is_free() {
     let expected = &[
-        "server: AddrInUse, address already in use (another program has that name; stop it, \
-                      or choose another name), AddrInUse, address already in use (another program has \
-                      that name; stop it, or choose another name), done, done",
+        "server: AddrInUse, address already in use (a socket has that name already, of this program \
+                      or of another; choose another name), AddrInUse, address already in use (a socket has that \
+                      name already, of this program or of another; choose another name), done, done",
     ];
     together(expected, |ground| {
         let names = [UnixAddress::from(ground.path("once.sock")), abstract_name(ground)];
@@ -119,7 +119,7 @@ fn nobody_is_at_a_path_that_does_not_exist() {
 fn nobody_is_at_an_abstract_name_that_nobody_has() {
     let expected =
         &["client: failed: ConnectionRefused, connection refused (nobody listens there any \
-                      more; is the server running?)"];
+                      more, or it is no socket; is the server running?)"];
     together(expected, |ground| {
         let name = abstract_name(ground);
         ask(ground, name);
