@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::{PATIENCE, child, client, is_child};
+use support::{PATIENCE, child, client, dead, is_child};
 
 /// An echo that stops the reactor when so many clients have gone.
 struct CountedEcho(Rc<Cell<usize>>);
@@ -182,7 +182,7 @@ fn systemds_own_program_passes_what_we_take() {
     if Command::new("systemd-socket-activate").arg("--version").output().is_err() {
         return println!("left out: systemd-socket-activate is not there");
     }
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = dead(); // systemd binds with SO_REUSEADDR
     let listen = format!("--listen={address}");
     let wrapper =
         ["systemd-socket-activate", &listen, "--fdname=web", "--setenv=ROPEWALK_TEST_CHILD=1"];

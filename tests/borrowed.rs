@@ -23,11 +23,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::*;
 
-/// An address on which nothing listens.
-fn dead() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 const LATER: Duration = Duration::from_secs(3600);
 
 /// How many members have been dropped.

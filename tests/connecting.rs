@@ -13,12 +13,6 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::*;
 
-/// An address on which nobody listens.
-fn dead() -> SocketAddr {
-    // The port was free a moment ago, and the system gives it out again only after all others.
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
 fn live() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -387,11 +381,10 @@ fn what_the_poll_said_of_a_refused_attempt_does_not_reach_the_next() {
             transport.pause();
         }
     };
-    let refused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let good = listener.local_addr().unwrap();
     let mut reactor = Reactor::new().unwrap();
-    reactor.connect_tcp(&[refused, good][..], recorders(&log, hook)).unwrap();
+    reactor.connect_tcp(&[dead(), good][..], recorders(&log, hook)).unwrap();
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     turns(&mut reactor, 5);
     assert_eq!(log.count(|event| *event == Event::EofNoticed), 0);

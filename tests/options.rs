@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::time::Duration;
-use support::{Caller, Echo, Event, Failures, Log, client, only_record, recorders, turn_until, up};
+use support::*;
 
 const KEEP_ALIVE: KeepAlive =
     KeepAlive { idle: Duration::from_secs(61), interval: Duration::from_secs(7), count: 4 };
@@ -137,15 +137,21 @@ fn what_a_listener_is_given_it_has_and_so_have_the_connections_it_accepts() {
 fn a_listener_on_ipv6_alone_leaves_the_port_to_one_on_ipv4() {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().only_ipv6(true);
-    let Ok(port) = reactor.context().listen_tcp_with("[::]:0", &options, || Echo) else {
-        return println!("left out: there is no IPv6 here");
-    };
-    let number = port.address().port().unwrap();
-    assert_all_hold(
-        reactor.context().descriptor(port.id()).unwrap(),
-        &[SocketOption::OnlyIpv6(true)],
-    );
-    reactor.listen_tcp(("0.0.0.0", number), || Echo).expect("the port is free for IPv4");
+    // Another process may have the same port of IPv4: then the next port is tried.
+    for attempt in 1.. {
+        let Ok(port) = reactor.context().listen_tcp_with("[::]:0", &options, || Echo) else {
+            return println!("left out: there is no IPv6 here");
+        };
+        assert_all_hold(
+            reactor.context().descriptor(port.id()).unwrap(),
+            &[SocketOption::OnlyIpv6(true)],
+        );
+        let number = port.address().port().unwrap();
+        match reactor.listen_tcp(("0.0.0.0", number), || Echo) {
+            Ok(_) => break,
+            Err(error) => assert!(attempt < 100, "no port is left to IPv4: {error}"),
+        }
+    }
 
     // Unless asked for it is the system's default, and then it is not free.
     let port = reactor.listen_tcp("[::]:0", || Echo).unwrap();
@@ -181,8 +187,7 @@ fn an_option_that_is_set_while_connecting_is_the_connections() {
     let (mut reactor, address) = up(|| Echo);
     let (log, failures) = (Log::default(), Failures::default());
     // The first address refuses, so that the second attempt is made with a new socket.
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let addresses = [closed, address];
+    let addresses = [dead(), address];
     let caller = Caller::new(&log, &failures, only_record);
     let context = reactor.context();
     let id = context.connect_tcp(addresses.as_slice(), caller).unwrap();

@@ -190,7 +190,7 @@ fn a_producer_of_a_failed_attempt_is_stopped_once() {
     let mut reactor = Reactor::new().unwrap();
     let options = ConnectOptions::new().timeout(Duration::from_millis(1));
     let caller = Caller::new(&log, &failures, only_record);
-    let id = reactor.context().connect_tcp_with("127.0.0.1:1", &options, caller).unwrap();
+    let id = reactor.context().connect_tcp_with(dead(), &options, caller).unwrap();
     push(&mut reactor, id, noting(&heard, ignore));
     turn_until(&mut reactor, "failed", |_| !failures.borrow().is_empty());
     assert_eq!(heard.take(), ["stop"]);

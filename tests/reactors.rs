@@ -90,7 +90,7 @@ fn reactors_made_run_and_dropped_many_times_leave_no_descriptor() {
             _ => {}
         };
         reactor.connect_tcp(address, Caller::new(&log, &failures, hook)).unwrap();
-        reactor.connect_tcp("127.0.0.1:1", Caller::new(&log, &failures, only_record)).unwrap();
+        reactor.connect_tcp(dead(), Caller::new(&log, &failures, only_record)).unwrap();
         let handle = reactor.handle();
         turn_until(&mut reactor, "played", |_| log.lost() == 2 && failures.borrow().len() == 1);
         reactor.context().call_later(Duration::ZERO, Context::stop);

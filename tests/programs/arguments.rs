@@ -1,5 +1,6 @@
 //! What the programs say to their arguments.
 
+use crate::ports::dead;
 use crate::scene::*;
 use std::net::TcpListener;
 
@@ -112,7 +113,7 @@ fn a_port_in_use_is_named() {
 
 #[test]
 fn clients_say_that_nobody_listens() {
-    let address = dead_address();
+    let address = dead().to_string();
     for name in ["chat_client", "connect", "echo_client"] {
         let end = run(name, &[&address]);
         assert_eq!(end.code, Some(1), "{name}: {end:?}");
@@ -152,7 +153,7 @@ fn a_server_on_every_address_names_one_to_connect_to() {
 #[test]
 fn proxy_refuses_to_lead_to_itself() {
     for host in ["127.0.0.1", "0.0.0.0"] {
-        let port = dead_address().rsplit_once(':').unwrap().1.to_owned();
+        let port = dead().port();
         let (listen, to) = (format!("{host}:{port}"), format!("127.0.0.1:{port}"));
         let end = run("proxy", &["--listen", &listen, "--to", &to]);
         assert_eq!((end.code, &*end.output), (Some(2), ""), "{end:?}");

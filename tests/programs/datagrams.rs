@@ -2,6 +2,7 @@
 
 use crate::scene::*;
 use std::io::Write;
+use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::process::Stdio;
@@ -34,7 +35,12 @@ fn members_of_a_multicast_chat_hear_each_other() {
     let end = run("multicast", &["--demo"]);
     assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
 
-    let port = UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port().to_string();
+    // Bound until the end, so that only those who share it can have it.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into()).unwrap();
+    let bound = socket.local_addr().unwrap().as_socket().unwrap();
+    let port = bound.port().to_string();
     let join = |name| {
         let options = ["--interface", "127.0.0.1", "--port", &port, "--name", name];
         let mut member = Program::start("multicast", &options);

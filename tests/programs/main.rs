@@ -19,6 +19,8 @@ mod datagrams;
 mod ending;
 mod files;
 mod output;
+#[path = "../support/ports.rs"]
+mod ports;
 mod restart;
 mod scene;
 mod simulated;

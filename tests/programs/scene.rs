@@ -4,7 +4,6 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::ChildStdout;
@@ -169,11 +168,6 @@ pub(crate) fn signal(process: u32, name: &str) {
 
 pub(crate) fn run(name: &str, arguments: &[&str]) -> End {
     Program::start(name, arguments).end()
-}
-
-/// An address on which nobody listens.
-pub(crate) fn dead_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// A folder of its own for a test's sockets.

@@ -1,5 +1,6 @@
 //! Programs that talk over TCP.
 
+use crate::ports::dead;
 use crate::scene::*;
 use std::fs::File;
 use std::io::Write;
@@ -127,7 +128,7 @@ fn proxy_joins_both_ways() {
 
 #[test]
 fn proxy_turns_away_when_nobody_is_behind_it() {
-    let dead = dead_address();
+    let dead = dead().to_string();
     let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
     let end = run("connect", &[&address]);
     assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");

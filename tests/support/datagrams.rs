@@ -174,6 +174,14 @@ pub(crate) fn peer_on(address: &str) -> UdpSocket {
     peer
 }
 
+/// A peer that holds its port and refuses all datagrams, until it is connected with the one that sends them.
+pub(crate) fn refusing_peer() -> UdpSocket {
+    let peer = peer();
+    // Linux delivers to a connected socket only what comes from there (udp(7)), and answers the rest with ICMP.
+    peer.connect("127.0.0.1:9").expect("an address");
+    peer
+}
+
 /// What the peer receives next.
 pub(crate) fn received(peer: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 65_536];

@@ -1,7 +1,10 @@
 //! What the scenarios share: a protocol that records what it hears, and a reactor turned by hand.
 
-#![allow(dead_code)] // No scenario needs all of it.
+#![allow(dead_code, unused_imports)] // No scenario needs all of it.
 
+mod ports;
+
+pub(crate) use ports::dead;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
 use std::cell::RefCell;
 use std::fmt;
