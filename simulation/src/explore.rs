@@ -150,8 +150,9 @@ impl Exploration {
         (0..plan.len()).filter(|place| self.selection.has(*place)).collect()
     }
 
-    /// The faults of a seed: none to `faults` of them, so that the rare and the calm are seen as well.
-    fn plan(&self, seed: u64, nodes: u32) -> Plan {
+    /// The faults of a seed: none to the most that [`faults`](Self::faults) allows, of the kinds that the seed draws, for
+    /// the first `nodes` nodes. [`run`](Self::run) plays them; a program that searches in its own way may do so too.
+    pub fn plan(&self, seed: u64, nodes: u32) -> Plan {
         let count = seed as usize % (self.faults + 1);
         Plan::draw(seed, &self.swarm(seed), count, self.length, (0..nodes).map(NodeId))
     }

@@ -17,6 +17,7 @@
 //! | play it from many seeds | [`Exploration`] |
 //! | know that two runs went the same way | [`twice()`], [`World::trace`] |
 //! | find what a failure needs | [`shrink()`] |
+//! | learn what is found, and what a check misses | the chapter [`finding_bugs`] |
 //!
 //! # How it works
 //!
@@ -37,6 +38,7 @@
 //! | `faults.rs`, `active.rs` | planned faults and cuts, and what follows from all that are in force |
 //! | `explore.rs`, `selection.rs` | the same from many seeds, and which of it is to be played |
 //! | `failure.rs`, `shrink.rs` | what has failed, and the least that still fails |
+//! | `finding_bugs.rs` | a chapter on what all this finds |
 //! | `outage.rs` | nodes that start, crash, or are killed |
 //! | `panics.rs` | panics of callbacks, which fail the run |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
@@ -50,6 +52,7 @@ mod explore;
 mod failure;
 mod fault;
 mod faults;
+pub mod finding_bugs;
 pub mod kit;
 mod net;
 mod node;

@@ -1,0 +1,128 @@
+//! What the simulation finds: a key-value store with a backup, into which common mistakes are planted, each of
+//! which is searched for.
+//!
+//!     cargo run --release --example finding_bugs
+//!
+//! For each mistake the store is played from one seed after another, with other faults of the network and
+//! of the nodes each time, until a check fails. Two checks look at the same runs. The full one looks at
+//! every answer and every value; the blind one compares only the last values of the keys that were put, and
+//! shows what such a check does not see. Then the faults are shrunk to those that the failure needs.
+//!
+//! Options:
+//!
+//!     --seeds N     how many seeds are tried at most for each mistake (3000)
+//!     --seed N      from which seed on (0)
+//!     --help        this text
+
+#[path = "support/store/mod.rs"]
+mod store;
+mod support;
+
+use lexopt::prelude::*;
+use ropewalk_simulation::{Exploration, Plan, World, shrink};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use store::{Bug, FAULTS, LENGTH, NODES, Verdict, play};
+use support::{Failure, show};
+
+fn main() -> ExitCode {
+    support::main(include_str!("finding_bugs.rs"), |mut arguments| {
+        let (mut first, mut count) = (0, 3000);
+        while let Some(argument) = arguments.next()? {
+            match argument {
+                Long("seeds") => count = support::at_least_one(&mut arguments)?,
+                Long("seed") => first = arguments.value()?.parse()?,
+                argument => return Err(support::other(argument)),
+            }
+        }
+        support::log_from("off");
+        let seeds = first..first + u64::from(count);
+        show(format_args!("{:<53}{:>21}{:>21}\n", "planted mistake", "full check", "blind check"))?;
+        let mut found = Vec::new();
+        for bug in Bug::ALL {
+            let search = Search::of(Some(bug), seeds.clone());
+            show(format_args!("{bug:<53}{:>21}{:>21}\n", search.full(), search.blind()))?;
+            found.push((bug, search));
+        }
+        for (bug, search) in &found {
+            explain(*bug, search)?;
+        }
+        let search = Search::of(None, seeds);
+        match search.failure {
+            None => show(format_args!("\nwithout a mistake no check fails from {count} seeds\n"))?,
+            Some(Failed { seed, why, .. }) => {
+                return Err(Failure::Run(format!("seed {seed}, without a mistake: {why}")));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Says what failed, and what it needs.
+fn explain(bug: Bug, search: &Search) -> Result<(), Failure> {
+    let Some(Failed { seed, why, .. }) = &search.failure else {
+        return Ok(());
+    };
+    let fails = |plan: &Plan, length: Duration| {
+        play(&mut World::new(*seed), plan, length, Some(bug)).full.is_some()
+    };
+    let (plan, length) = shrink(plan(*seed), LENGTH, fails);
+    show(format_args!("\n{bug}: seed {seed}, {why}\n"))?;
+    match plan.len() {
+        0 => show(format_args!("    It needs no fault.\n"))?,
+        _ => show(format_args!("    It needs {length:.1?}, and\n"))?,
+    }
+    for fault in plan.to_string().lines() {
+        show(format_args!("    {fault}\n"))?;
+    }
+    Ok(())
+}
+
+/// The first failure, by each check.
+struct Search {
+    failure: Option<Failed>,
+    blind: Option<Failed>,
+}
+
+struct Failed {
+    seed: u64,
+    took: Duration,
+    why: String,
+}
+
+impl Search {
+    fn of(bug: Option<Bug>, seeds: std::ops::Range<u64>) -> Self {
+        let begin = Instant::now();
+        let mut search = Self { failure: None, blind: None };
+        for seed in seeds {
+            let Verdict { full, blind } = play(&mut World::new(seed), &plan(seed), LENGTH, bug);
+            let failed = |why| Failed { seed, took: begin.elapsed(), why };
+            search.failure = search.failure.or(full.map(failed));
+            search.blind = search.blind.or(blind.map(failed));
+            if search.failure.is_some() && search.blind.is_some() {
+                break;
+            }
+        }
+        search
+    }
+
+    fn full(&self) -> String {
+        cell(&self.failure)
+    }
+
+    fn blind(&self) -> String {
+        cell(&self.blind)
+    }
+}
+
+fn cell(failed: &Option<Failed>) -> String {
+    match failed {
+        Some(Failed { seed, took, .. }) => format!("seed {seed}, {took:.2?}"),
+        None => "not found".to_owned(),
+    }
+}
+
+/// The faults of a seed.
+fn plan(seed: u64) -> Plan {
+    Exploration::new(0..0).faults(FAULTS, 12).length(LENGTH).plan(seed, NODES)
+}

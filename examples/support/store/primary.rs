@@ -1,0 +1,176 @@
+//! The primary: it puts the requests in order, sends them to the backup, and answers them.
+
+use super::wire::{Request, Side, connect, connect_later, protocol};
+use super::{Bug, Shared, Values, backup};
+use ropewalk::{Context, Error, Id, Reactor, Transport};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+pub(super) const ADDRESS: &str = "primary:7001";
+
+/// A link on which nothing is acknowledged for this long is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is on its disk, and what it knows of its connections.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) values: Values,
+    /// The places are counted from 1.
+    log: Vec<Request>,
+    /// Where each request stands in the log, by client and number.
+    places: BTreeMap<(u32, u64), usize>,
+    /// Up to where the backup has the log.
+    acknowledged: usize,
+    /// Up to where the log was written to a link.
+    sent: usize,
+    link: Option<Link>,
+    /// The requests that are to be answered: their places, their numbers and their connections.
+    unanswered: Vec<(usize, u64, Id)>,
+}
+
+/// The connection to the backup.
+#[derive(Debug)]
+struct Link {
+    id: Id,
+    /// When something was acknowledged, or nothing was missing.
+    alive: Instant,
+}
+
+pub(super) fn serve(reactor: &mut Reactor, shared: &Shared, bug: Option<Bug>) -> Result<(), Error> {
+    let primary = Primary { state: Rc::clone(&shared.primary), bug };
+    let mut state = primary.state.borrow_mut();
+    (state.link, state.unanswered) = (None, Vec::new());
+    drop(state);
+    let clients = primary.clone();
+    reactor.listen_tcp("0.0.0.0:7001", move || protocol(clients.clone(), bug))?;
+    primary.watch(reactor.context());
+    connect(reactor.context(), backup::ADDRESS, ToBackup(primary));
+    Ok(())
+}
+
+/// A client's connection, seen from the primary.
+#[derive(Clone)]
+struct Primary {
+    state: Rc<RefCell<State>>,
+    bug: Option<Bug>,
+}
+
+impl Side for Primary {
+    fn line_received(&self, transport: &mut Transport<'_>, line: &str) {
+        let Some(request) = Request::parse(line) else { return transport.abort() };
+        let state = &mut *self.state.borrow_mut();
+        let key = (request.client, request.number);
+        let known = state.places.get(&key).copied();
+        let number = request.number;
+        let place = match known {
+            Some(place) if self.bug != Some(Bug::RepeatedRequest) => place,
+            _ => state.append(transport.context(), request),
+        };
+        if place <= state.acknowledged || self.bug == Some(Bug::EarlyAnswer) {
+            transport.write(format!("{number} ok\n").as_bytes());
+        } else {
+            state.unanswered.push((place, number, transport.id()));
+        }
+    }
+
+    fn connection_lost(&self, _context: &mut Context, id: Id) {
+        self.state.borrow_mut().unanswered.retain(|(_, _, connection)| *connection != id);
+    }
+}
+
+impl Primary {
+    /// Looks every half second whether the link still works, and replaces it if not.
+    fn watch(&self, context: &mut Context) {
+        let primary = self.clone();
+        context.call_later(Duration::from_millis(500), move |context| {
+            primary.replace_a_dead_link(context);
+            primary.watch(context);
+        });
+    }
+
+    fn replace_a_dead_link(&self, context: &mut Context) {
+        let mut state = self.state.borrow_mut();
+        let missing = state.acknowledged < state.log.len();
+        let now = context.now();
+        let Some(link) = &mut state.link else { return };
+        if !missing {
+            link.alive = now;
+        } else if now.duration_since(link.alive) > PATIENCE {
+            let id = link.id;
+            state.link = None;
+            drop(state);
+            // In order, so that what is on its way may still arrive.
+            context.close(id);
+            connect_later(context, backup::ADDRESS, ToBackup(self.clone()));
+        }
+    }
+}
+
+impl State {
+    fn append(&mut self, context: &mut Context, request: Request) -> usize {
+        request.apply(&mut self.values);
+        let place = self.log.len() + 1;
+        self.places.insert((request.client, request.number), place);
+        if let Some(link) = &self.link {
+            context.write(link.id, format!("{place} {request}\n").as_bytes());
+            self.sent = place;
+        }
+        self.log.push(request);
+        place
+    }
+
+    /// The backup has the log up to there.
+    fn acknowledge(&mut self, context: &mut Context, place: usize) {
+        self.acknowledged = self.acknowledged.max(place);
+        let acknowledged = self.acknowledged;
+        self.unanswered.retain(|(place, number, id)| {
+            let safe = *place <= acknowledged;
+            if safe {
+                context.write(*id, format!("{number} ok\n").as_bytes());
+            }
+            !safe
+        });
+    }
+}
+
+/// The link, seen from the primary.
+#[derive(Clone)]
+struct ToBackup(Primary);
+
+impl Side for ToBackup {
+    fn connection_made(&self, transport: &mut Transport<'_>) {
+        let alive = transport.context().now();
+        let mut state = self.0.state.borrow_mut();
+        state.link = Some(Link { id: transport.id(), alive });
+        let missing = match self.0.bug {
+            Some(Bug::NoResend) => state.sent,
+            _ => state.acknowledged,
+        };
+        for (index, request) in state.log.iter().enumerate().skip(missing) {
+            transport.write(format!("{} {request}\n", index + 1).as_bytes());
+        }
+        state.sent = state.log.len();
+    }
+
+    fn line_received(&self, transport: &mut Transport<'_>, line: &str) {
+        let Some(place) = line.strip_suffix(" ok").and_then(|place| place.parse().ok()) else {
+            return transport.abort();
+        };
+        let mut state = self.0.state.borrow_mut();
+        let (id, now) = (transport.id(), transport.context().now());
+        if let Some(link) = state.link.as_mut().filter(|link| link.id == id) {
+            link.alive = now;
+            state.acknowledge(transport.context(), place);
+        }
+    }
+
+    fn connection_lost(&self, context: &mut Context, id: Id) {
+        let mut state = self.0.state.borrow_mut();
+        if state.link.as_ref().is_some_and(|link| link.id == id) {
+            state.link = None;
+            connect_later(context, backup::ADDRESS, self.clone());
+        }
+    }
+}
