@@ -236,6 +236,26 @@ fn a_connector_whose_factory_refuses_or_panics_closes_its_socket() {
 }
 
 #[test]
+fn an_attempt_that_is_given_up_with_data_queued_resets_what_the_system_has_connected() {
+    let (listener, live) = live();
+    let mut reactor = Reactor::new().unwrap();
+    let (log, failures) = (Log::default(), Failures::default());
+    for written in [false, true] {
+        let caller = Caller::new(&log, &failures, only_record);
+        let id = reactor.connect_tcp(live, caller).unwrap();
+        if written {
+            reactor.context().write(id, b"an upload");
+        }
+        let (peer, _) = listener.accept().unwrap();
+        reactor.context().close(id);
+        match (&peer).read(&mut [0]) {
+            Ok(count) => assert!(!written && count == 0, "an empty message looks complete"),
+            Err(error) => assert!(written && error.kind() == ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+#[test]
 fn what_is_written_before_the_connection_is_there_comes_first() {
     let (log, failures) = (Log::default(), Failures::default());
     let (listener, live) = live();

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::connector::Connector;
-use crate::context::{Context, Job, Notice};
+use crate::context::{Context, Job, Notice, reset_on_close};
 use crate::error::{Action, Error, Explained};
 use crate::id::Id;
 use crate::logging::TCP;
@@ -220,8 +220,15 @@ impl Context {
 
     /// Ends a connection attempt; its factory is told.
     pub(crate) fn fail_connector(&mut self, id: Id, cause: io::Error) {
-        if !matches!(self.sources.get(id), Some(Source::Connector(_))) {
+        let Some(Source::Connector(connector)) = self.sources.get(id) else {
             return;
+        };
+        // The system may have made the connection already. To the peer, an orderly end would then look as
+        // though nothing had been written.
+        if let Some(socket) = &connector.socket
+            && (!connector.early.is_empty() || connector.producing != Producing::Nothing)
+        {
+            reset_on_close(id, socket);
         }
         if let Some(Source::Connector(mut connector)) = self.shut(id) {
             self.timers.cancel(connector.timer);
