@@ -35,7 +35,8 @@ use std::io;
 /// ```
 ///
 /// What is written while it is sent goes out between two pieces of it. To go on with something after it, write that in
-/// [`on_done`](Self::on_done).
+/// [`on_done`](Self::on_done). To send another file there, first
+/// [unregister](Context::unregister_producer) this one.
 ///
 /// If the file cannot be read on, ends before its [range](Self::range) does, or is truncated while it is
 /// sent, [`on_done`](Self::on_done) receives the error, and the connection is
@@ -150,9 +151,13 @@ impl Producer for FileSender {
         if result.is_err() {
             transport.abort();
         }
+        let registration = transport.context().registration(id);
         // Done before it is unregistered, so that what follows the file goes before a close.
         self.end(transport.context(), result);
-        transport.unregister_producer();
+        // Another may have taken its place.
+        if transport.context().registration(id) == registration {
+            transport.unregister_producer();
+        }
     }
 
     fn stop_producing(&mut self, context: &mut Context) {

@@ -60,7 +60,8 @@ pub trait Producer: 'static {
 
     /// The connection has ended, and there is nobody to produce for. It comes once, last, before the
     /// protocol's [`connection_lost`](crate::Protocol::connection_lost); not if the producer
-    /// was unregistered before.
+    /// was unregistered before. A producer that is registered only now, or later, is stopped as soon as
+    /// the running callback has returned, possibly after `connection_lost`.
     #[doc(alias = "stopProducing")]
     fn stop_producing(&mut self, context: &mut Context) {}
 

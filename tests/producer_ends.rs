@@ -185,6 +185,23 @@ fn a_producer_may_be_registered_before_the_connection_is_made() {
 }
 
 #[test]
+fn a_producer_registered_early_is_asked_though_nothing_else_happens_on_the_connection() {
+    let (log, heard, failures) = (Log::default(), Heard::default(), Failures::default());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let caller = Caller::new(&log, &failures, only_record);
+    let id = reactor.connect_tcp(listener.local_addr().unwrap(), caller).unwrap();
+    let mut asked_early = true;
+    let asked = Rc::clone(&heard);
+    pull(&mut reactor, id, noting(&heard, ignore));
+    turn_until(&mut reactor, "asked", |_| {
+        asked_early &= log.made() == 1 || asked.borrow().is_empty();
+        !asked.borrow().is_empty()
+    });
+    assert!(asked_early, "after connection_made");
+}
+
+#[test]
 fn a_producer_of_a_failed_attempt_is_stopped_once() {
     let (log, failures, heard) = (Log::default(), Failures::default(), Heard::default());
     let mut reactor = Reactor::new().unwrap();
@@ -194,6 +211,40 @@ fn a_producer_of_a_failed_attempt_is_stopped_once() {
     push(&mut reactor, id, noting(&heard, ignore));
     turn_until(&mut reactor, "failed", |_| !failures.borrow().is_empty());
     assert_eq!(heard.take(), ["stop"]);
+}
+
+#[test]
+fn a_producer_registered_when_the_connection_has_just_ended_is_stopped_before_connection_lost() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (theirs, ends) = (Rc::clone(&heard), Rc::clone(&heard));
+    let (mut reactor, address) = up(recorders(&log, move |transport, event| match event {
+        Event::Data(_) => {
+            transport.abort();
+            transport.register_push_producer(noting(&theirs, ignore)).unwrap();
+        }
+        Event::Lost(_) => ends.borrow_mut().push("lost"),
+        _ => {}
+    }));
+    client(address).write_all(b"x").unwrap();
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(*heard.borrow(), ["stop", "lost"]);
+}
+
+#[test]
+fn a_file_may_be_followed_by_another_that_is_registered_when_it_is_done() {
+    let (log, outcome) = (Log::default(), Outcome::default());
+    let (mut reactor, id, client) = one(&log);
+    let second = noting_outcome(FileSender::new(file(&pattern(200_000))), &outcome);
+    let first = FileSender::new(file(&pattern(100_000))).on_done(move |context, result| {
+        assert_eq!(result.unwrap(), 100_000);
+        context.unregister_producer(id);
+        context.register_pull_producer(id, second).unwrap();
+        context.close(id);
+    });
+    pull(&mut reactor, id, first);
+    let got = read_all_turning(&mut reactor, &client).unwrap();
+    assert!(got == [pattern(100_000), pattern(200_000)].concat(), "{} bytes", got.len());
+    assert_eq!(outcome.take(), Some(Ok(200_000)));
 }
 
 /// The event that tells of a byte also tells of room, and comes once.

@@ -37,8 +37,9 @@ impl Context {
         producer: Box<dyn Producer>,
     ) -> Result<(), Error> {
         let Some((current, registration)) = self.production(id) else {
-            // Too late: it is stopped at once.
-            self.notices.push_back(Notice::StopProducing(id, producer));
+            // Too late: it is stopped at once, before the protocol hears of an end that it may not have
+            // heard of yet.
+            self.notices.push_front(Notice::StopProducing(id, producer));
             return Ok(());
         };
         if *current != Producing::Nothing {

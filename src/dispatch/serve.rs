@@ -362,7 +362,9 @@ impl Dispatcher {
         self.context.past.made += 1;
         self.seat(id, Owner::Protocol(protocol));
         self.call(id, Callback::ConnectionMade);
-        if self.context.sources.stream(id).is_some_and(Stream::wants_read) {
+        // A producer may have been registered before there was a connection.
+        let wants_service = |stream: &Stream| stream.wants_read() || stream.wants_more();
+        if self.context.sources.stream(id).is_some_and(wants_service) {
             self.context.enlist(id);
         }
     }
