@@ -1,0 +1,291 @@
+//! What is done at random to a side that lives in the reactor, from within its callbacks and without.
+
+use crate::actor::{Frames, close, file_sender};
+use crate::expected::{TABLE, file_table};
+use crate::model::{Ending, Kind, Model, Phase, Shared};
+use ropewalk::{Context, Id, SlowReader, Transport};
+use std::fs::File;
+use std::io::Write;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// The way to the reactor: of a connection in a callback of its own, or of anybody else.
+pub(crate) enum Face<'a> {
+    Other(&'a mut Context),
+    Own(Transport<'a>),
+}
+
+impl Face<'_> {
+    pub(crate) fn context(&mut self) -> &mut Context {
+        match self {
+            Self::Other(context) => context,
+            Self::Own(transport) => transport.context(),
+        }
+    }
+
+    fn is_own(&self, of: Id) -> bool {
+        matches!(self, Self::Own(transport) if transport.id() == of)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Abort,
+    Close,
+    Descriptor,
+    Disconnect,
+    DropOldest,
+    File,
+    Limit,
+    Look,
+    Marks,
+    Panic,
+    Pause,
+    PauseWriter,
+    Produce,
+    Pull,
+    Push,
+    Resume,
+    Unregister,
+    Write,
+    WriteEof,
+}
+
+/// Each as often as it stands here. A seed has some of them only, since all at once hide some states.
+const OPERATIONS: &[Operation] = {
+    use Operation::*;
+    &[
+        Write,
+        Write,
+        Write,
+        Write,
+        Write,
+        Write,
+        Write,
+        Write,
+        Pause,
+        Resume,
+        Resume,
+        File,
+        File,
+        Pull,
+        Pull,
+        Push,
+        Produce,
+        Produce,
+        Unregister,
+        Marks,
+        Look,
+        Descriptor,
+        Descriptor,
+        DropOldest,
+        PauseWriter,
+        WriteEof,
+        Close,
+        Abort,
+        Disconnect,
+        Limit,
+        Panic,
+    ]
+};
+
+/// In a callback: does something, sometimes, mostly with the side whose callback it is.
+pub(crate) fn operate(shared: &Shared, face: &mut Face<'_>, own: Option<usize>) {
+    loop {
+        let mut model = shared.borrow_mut();
+        if model.finishing || model.left == 0 || !model.random.chance(0.3) {
+            return;
+        }
+        model.left -= 1;
+        let sides = model.sides.len() as u64;
+        let any = model.random.below(sides) as usize;
+        let side = own.filter(|_| model.random.chance(0.8)).unwrap_or(any);
+        drop(model);
+        if operate_on(shared, face, side) {
+            resume_unwind(Box::new("on purpose")); // Without a message on stderr.
+        }
+    }
+}
+
+/// Does something with a side. Whether its callback is to panic.
+pub(crate) fn operate_on(shared: &Shared, face: &mut Face<'_>, side: usize) -> bool {
+    let mut model = shared.borrow_mut();
+    let index = model.random.below(OPERATIONS.len() as u64) as usize;
+    let operation = OPERATIONS[index];
+    let rare = matches!(operation, Operation::Abort | Operation::Panic | Operation::Disconnect);
+    let Some(id) = model.sides[side].id else { return false };
+    if model.operations & 1 << index == 0 || rare && model.random.chance(0.5) {
+        return false;
+    }
+    let own = face.is_own(id);
+    model.note(format!("{side} {operation:?}{}", if own { " in its callback" } else { "" }));
+    match operation {
+        _ if model.sides[side].phase == Phase::Gone => ask_in_vain(face.context(), id),
+        Operation::Panic if own => {
+            let own = &mut model.sides[side];
+            (own.cut, own.panicked) = (true, true);
+            return true;
+        }
+        Operation::Panic => {}
+        Operation::Write | Operation::Produce => write(&mut model, face, side, id),
+        Operation::File | Operation::Pull | Operation::Push => {
+            drop(model);
+            register(shared, face, side, id, operation);
+        }
+        Operation::Descriptor => pass(&mut model, face, side, id),
+        _ => ask(&mut model, face, (side, id), operation),
+    }
+    false
+}
+
+/// None of this reaches anybody.
+fn ask_in_vain(context: &mut Context, gone: Id) {
+    context.write(gone, b"too late");
+    context.resume(gone);
+    context.abort(gone);
+}
+
+/// What needs no more than a call.
+fn ask(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operation: Operation) {
+    let amount = model.random.below(60_000) as usize;
+    let own = &mut model.sides[side];
+    let context = face.context();
+    match operation {
+        Operation::Abort => {
+            own.cut = true;
+            context.abort(id);
+        }
+        Operation::Close => {
+            close(model, side);
+            match amount % 2 {
+                0 => context.close(id),
+                _ => context.close_within(id, Duration::from_secs(60)),
+            }
+        }
+        Operation::Disconnect => {
+            own.limited = true;
+            context.set_slow_reader(id, SlowReader::Disconnect(amount));
+        }
+        Operation::DropOldest => {
+            own.out.may_skip = true;
+            context.set_slow_reader(id, SlowReader::DropOldest(amount));
+        }
+        Operation::Limit => {
+            own.limited = true;
+            context.set_write_limit(id, 8 * amount);
+        }
+        Operation::Look => _ = context.now(),
+        Operation::Marks => context.set_write_buffer_limits(id, amount, amount / 3),
+        Operation::Pause => {
+            (own.paused, own.resumed) = (true, false);
+            context.pause(id);
+        }
+        Operation::PauseWriter => context.set_slow_reader(id, SlowReader::Pause),
+        Operation::Resume => resume(model, context, side, id),
+        Operation::Unregister => unregister(model, context, side, id),
+        Operation::WriteEof => {
+            if own.ending == Ending::Open {
+                own.ending = Ending::WriteEof;
+            }
+            context.write_eof(id);
+        }
+        _ => {}
+    }
+}
+
+pub(crate) fn resume(model: &mut Model, context: &mut Context, side: usize, id: Id) {
+    let own = &mut model.sides[side];
+    // An attempt to connect has no protocol to be told.
+    own.resumed |= std::mem::take(&mut own.paused) && own.phase == Phase::Made;
+    context.resume(id);
+}
+
+pub(crate) fn unregister(model: &mut Model, context: &mut Context, side: usize, id: Id) {
+    model.unregister(side);
+    context.unregister_producer(id);
+}
+
+fn write(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
+    let most = *model.random.choose(&[1, 100, 1000, 1000, 20_000, 20_000, 100_000, 600_000]);
+    let length = model.random.below(most) as usize;
+    if !model.takes_writes(side) {
+        return face.context().write(id, b"too late");
+    }
+    if face.context().write_buffer_size(id) > 4_000_000 {
+        return;
+    }
+    let (_, bytes) = model.sides[side].out.frame(length, false);
+    match face {
+        Face::Own(transport) if transport.id() == id => {
+            // A message of two parts, as many write it; but all that may be dropped is one piece.
+            let at = model.random.below(bytes.len() as u64) as usize;
+            let at = if model.sides[side].out.may_skip { 0 } else { at };
+            let (head, body) = bytes.split_at(at);
+            transport.write(head);
+            transport.write(body);
+        }
+        face => face.context().write(id, &bytes),
+    }
+}
+
+fn pass(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
+    if !model.sides[side].is_unix || !model.takes_writes(side) {
+        return;
+    }
+    let length = model.random.below(2000) as usize;
+    let (number, bytes) = model.sides[side].out.frame(length, true);
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(&number.to_ne_bytes()).expect("there is room for four bytes");
+    let sent = match face {
+        Face::Own(transport) if transport.id() == id => {
+            transport.send_descriptors(&bytes, [reader])
+        }
+        face => face.context().send_descriptors(id, &bytes, [reader]),
+    };
+    model.check(side, sent.is_ok(), &format!("a descriptor could not be sent: {sent:?}"));
+}
+
+fn register(shared: &Shared, face: &mut Face<'_>, side: usize, id: Id, operation: Operation) {
+    let mut model = shared.borrow_mut();
+    if !model.takes_producer(side) {
+        return;
+    }
+    let kind = match operation {
+        Operation::File => Kind::File,
+        Operation::Pull => Kind::Pull,
+        _ => Kind::Push,
+    };
+    let number = model.register(side, kind);
+    let left = 1 + model.random.below(8) as usize;
+    let rest = TABLE - model.sides[side].out.file_position;
+    let count = (model.random.below(700_000) as usize).min(rest);
+    model.note(format!("{side} {kind:?} producer {number}: {left} pieces, or {count} bytes"));
+    drop(model);
+    let frames = Frames { model: Rc::clone(shared), side, number, kind, left };
+    let context = face.context();
+    let registered = match kind {
+        Kind::File => {
+            context.register_pull_producer(id, file_sender(shared, side, number, file(), count))
+        }
+        Kind::Pull => context.register_pull_producer(id, frames),
+        Kind::Push => context.register_push_producer(id, frames),
+    };
+    let what = format!("producer {number}: {registered:?}");
+    shared.borrow_mut().check(side, registered.is_ok(), &what);
+}
+
+/// The file, once for all.
+fn file() -> File {
+    static FILE: OnceLock<File> = OnceLock::new();
+    let file = FILE.get_or_init(|| {
+        let name = format!("ropewalk-model-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut file = File::options().read(true).write(true).create_new(true).open(&path).unwrap();
+        std::fs::remove_file(path).unwrap();
+        file.write_all(file_table()).unwrap();
+        file
+    });
+    file.try_clone().unwrap()
+}

@@ -1,0 +1,242 @@
+//! A run: connections between sides of all kinds, operations from its seed, and the end of them all.
+
+use crate::actor::{Maker, close};
+use crate::model::{Ending, Kind, Model, Phase, Shared};
+use crate::operations::{Face, operate_on, resume, unregister};
+use crate::raw::Raw;
+use crate::support::{PATIENCE, client};
+use crate::unix::{Folder, unix_client};
+use ropewalk::{ConnectOptions, Reactor, SocketOption, UnixConnectOptions, UnixListenOptions};
+use ropewalk::{Id, ListenOptions};
+use std::cell::RefCell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How many bytes the system holds for a TCP connection, each way: so little that it is soon full.
+const BUFFER: SocketOption = SocketOption::SendBuffer(64 * 1024);
+
+/// A run that has begun.
+struct Play {
+    shared: Shared,
+    reactor: Reactor,
+    raws: Vec<Raw>,
+    listeners: Vec<Id>,
+    folder: Folder,
+}
+
+/// Plays a seed. What was promised and did not hold, with all that happened before it.
+pub(crate) fn play(seed: u64) -> Result<(), String> {
+    let shared = Rc::new(RefCell::new(Model::new(seed)));
+    let mut play = Play {
+        shared,
+        reactor: Reactor::new().expect("a reactor"),
+        raws: Vec::new(),
+        listeners: Vec::new(),
+        folder: Folder::new(),
+    };
+    let (connections, steps) = {
+        let mut model = play.shared.borrow_mut();
+        (model.random.between(1, 3), model.random.between(10, 120))
+    };
+    for _ in 0..connections {
+        play.connect();
+    }
+    for _ in 0..steps {
+        play.step();
+    }
+    let stops = play.shared.borrow_mut().random.chance(0.2);
+    match stops {
+        true => play.stop(),
+        false => play.finish(),
+    }
+    play.shared.borrow_mut().check_all();
+    let model = play.shared.borrow();
+    match model.wrong.first() {
+        None => Ok(()),
+        Some(wrong) => Err(format!("{}\n{wrong}", model.report(play.reactor.context()))),
+    }
+}
+
+impl Play {
+    /// Makes a connection, of which one side listens in the reactor.
+    fn connect(&mut self) {
+        let mut model = self.shared.borrow_mut();
+        let [is_unix, is_raw, accepts, connects] = [0.5; 4].map(|half| model.random.chance(half));
+        let side = model.sides.len();
+        for takes_descriptors in [accepts, connects && !is_raw] {
+            let mut new = crate::model::Side { is_unix, ..Default::default() };
+            new.takes_descriptors = takes_descriptors && is_unix;
+            model.sides.push(new);
+        }
+        model.note(format!("{side} and {}: unix {is_unix}, raw {is_raw}", side + 1));
+        if is_raw {
+            let raw = &mut model.sides[side + 1];
+            (raw.is_raw, raw.phase) = (true, Phase::Made);
+        }
+        drop(model);
+        match is_unix {
+            true => self.connect_unix(side, is_raw),
+            false => self.connect_tcp(side, is_raw),
+        }
+    }
+
+    fn connect_tcp(&mut self, side: usize, is_raw: bool) {
+        let options = ListenOptions::new().option(BUFFER);
+        let maker = self.maker(side);
+        let context = self.reactor.context();
+        let port = context.listen_tcp_with("127.0.0.1:0", &options, maker).expect("a free port");
+        let address: SocketAddr = port.address().socket_addr().expect("an IP address");
+        self.listeners.push(port.id());
+        if is_raw {
+            return self.raws.push(Raw::tcp(side + 1, client(address)));
+        }
+        let options = ConnectOptions::new().option(BUFFER);
+        let maker = self.maker(side + 1);
+        let id = self.reactor.context().connect_tcp_with(address, &options, maker);
+        self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("it begins"));
+    }
+
+    fn connect_unix(&mut self, side: usize, is_raw: bool) {
+        let path: PathBuf = self.folder.path(&format!("{side}.sock"));
+        let takes = |side: usize| self.shared.borrow().sides[side].takes_descriptors;
+        let options = UnixListenOptions::new().descriptors(takes(side));
+        let connecting = UnixConnectOptions::new().descriptors(takes(side + 1));
+        let maker = self.maker(side);
+        let port = self.reactor.context().listen_unix_with(path.clone(), &options, maker);
+        self.listeners.push(port.expect("a free name").id());
+        if is_raw {
+            return self.raws.push(Raw::unix(side + 1, unix_client(&path)));
+        }
+        let maker = self.maker(side + 1);
+        let id = self.reactor.context().connect_unix_with(path, &connecting, maker);
+        self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("it begins"));
+    }
+
+    fn maker(&self, side: usize) -> Maker {
+        Maker { model: Rc::clone(&self.shared), side }
+    }
+
+    /// Does something, and mostly turns.
+    fn step(&mut self) {
+        let (number, turns) = {
+            let mut model = self.shared.borrow_mut();
+            let sides = model.sides.len() as u64;
+            (model.random.below(sides) as usize, model.random.chance(0.7))
+        };
+        if self.shared.borrow().sides[number].is_raw {
+            let model = &mut self.shared.borrow_mut();
+            for raw in self.raws.iter_mut().filter(|raw| raw.side() == number) {
+                raw.operate(model);
+            }
+        } else {
+            operate_on(&self.shared, &mut Face::Other(self.reactor.context()), number);
+        }
+        if turns {
+            self.reactor.turn(Some(Duration::ZERO)).expect("a turn");
+        }
+    }
+
+    /// Everybody reads, and what was written arrives; then all is closed, and ends.
+    fn finish(&mut self) {
+        self.shared.borrow_mut().finishing = true;
+        for (side, id) in self.living() {
+            resume(&mut self.shared.borrow_mut(), self.reactor.context(), side, id);
+        }
+        self.turn_until("all arrives", Self::has_settled);
+        for id in std::mem::take(&mut self.listeners) {
+            self.reactor.context().close(id);
+        }
+        for raw in &mut self.raws {
+            raw.shut(&mut self.shared.borrow_mut());
+        }
+        for (side, id) in self.living() {
+            let model = &mut self.shared.borrow_mut();
+            unregister(model, self.reactor.context(), side, id);
+            close(model, side);
+            self.reactor.context().close(id);
+        }
+        self.turn_until("all ends", Self::is_over);
+    }
+
+    /// The reactor stops.
+    fn stop(&mut self) {
+        {
+            let mut model = self.shared.borrow_mut();
+            (model.finishing, model.stopped) = (true, true);
+            model.note("stop".to_owned());
+        }
+        self.reactor.context().stop();
+        let begin = Instant::now();
+        while self.reactor.run_turn(Some(Duration::from_millis(1))).expect("a turn") {
+            self.read_all();
+            let model = &mut self.shared.borrow_mut();
+            model.check(0, begin.elapsed() < PATIENCE, "the stop took too long");
+        }
+        for raw in &mut self.raws {
+            raw.shut(&mut self.shared.borrow_mut());
+        }
+        self.turn_until("all ends", Self::is_over);
+    }
+
+    fn turn_until(&mut self, what: &str, done: impl Fn(&Model, &[Raw], usize) -> bool) {
+        let (begin, sides) = (Instant::now(), self.shared.borrow().sides.len());
+        while !(0..sides).all(|side| done(&self.shared.borrow(), &self.raws, side)) {
+            if begin.elapsed() > PATIENCE {
+                let model = &mut self.shared.borrow_mut();
+                let open: Vec<usize> =
+                    (0..model.sides.len()).filter(|&side| !done(model, &self.raws, side)).collect();
+                return model.check(open[0], false, &format!("in vain: {what}, of {open:?}"));
+            }
+            self.reactor.turn(Some(Duration::from_millis(1))).expect("a turn");
+            self.read_all();
+        }
+    }
+
+    fn read_all(&mut self) {
+        let model = &mut self.shared.borrow_mut();
+        for raw in &mut self.raws {
+            raw.go_on(model);
+            raw.read(model, usize::MAX);
+        }
+    }
+
+    /// Whether all that a side has written has arrived, if somebody is there to read it; one that has to
+    /// end of itself has.
+    fn has_settled(model: &Model, _raws: &[Raw], side: usize) -> bool {
+        let (own, peer) = (&model.sides[side], &model.sides[side ^ 1]);
+        if own.phase == Phase::Gone || own.is_raw || own.id.is_none() {
+            return true;
+        }
+        // An attempt that is given up has no reset to send, if nothing was written.
+        let peer_was_made = peer.is_raw || peer.reason.is_some();
+        let peer_is_there = peer.phase == Phase::Made && peer.ending != Ending::Close;
+        let ends = own.cut
+            || own.ending == Ending::Close && own.producer.is_none()
+            || peer.cut && peer_was_made && !own.is_unix;
+        // One that is closing is told nothing more; its producer is.
+        let resumed = !own.writing_paused || own.ending == Ending::Close;
+        let silent = matches!(own.producer, None | Some((_, Kind::Push)));
+        let flows = silent && own.out.is_complete() && resumed && !own.producer_paused;
+        !ends && own.phase == Phase::Made && (flows || !peer_is_there)
+    }
+
+    fn is_over(model: &Model, raws: &[Raw], side: usize) -> bool {
+        let own = &model.sides[side];
+        match own.is_raw {
+            true => raws.iter().all(|raw| raw.side() != side || !raw.is_open()),
+            false => own.phase == Phase::Gone || own.id.is_none(),
+        }
+    }
+
+    /// The sides that live in the reactor.
+    fn living(&self) -> Vec<(usize, Id)> {
+        let model = self.shared.borrow();
+        let living = |side: usize| {
+            let own = &model.sides[side];
+            own.id.filter(|_| own.phase != Phase::Gone).map(|id| (side, id))
+        };
+        (0..model.sides.len()).filter_map(living).collect()
+    }
+}
