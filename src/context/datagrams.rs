@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::context::connecting::name;
 use crate::context::{Context, Job, Notice, Port};
-use crate::datagram::{Datagram, DatagramCounts};
+use crate::datagram::{Datagram, DatagramCounts, closed};
 use crate::datagram_options::DatagramOptions;
 use crate::datagram_protocol::DatagramProtocol;
 use crate::error::{Action, Error};
@@ -214,6 +214,9 @@ impl Context {
     /// others are not received any more, and
     /// [`connection_refused`](DatagramProtocol::connection_refused) is told.
     ///
+    /// What was sent before and still waits goes to the peer that the socket had (some systems answer with
+    /// EISCONN). What others sent before, and was not received yet, is dropped.
+    ///
     /// # Errors
     ///
     /// If `address` is a name, there is no way there, or the socket is gone.
@@ -221,13 +224,10 @@ impl Context {
         let (peer, what) = self.address(address);
         let is_path = peer.as_ref().is_ok_and(|peer| peer.ip().is_none());
         let outcome = peer.and_then(|peer| {
-            let datagram = self.sources.datagram_mut(id).ok_or_else(gone)?;
-            let socket = datagram.socket.as_ref().ok_or_else(gone)?;
-            socket.connect(&peer)?;
-            datagram.address = socket.local_address()?;
-            datagram.peer = Some(peer);
-            Ok(())
+            let datagram = self.sources.datagram_mut(id).ok_or_else(closed)?;
+            datagram.connect(peer)
         });
+        self.see_to_datagram(id); // What it waits for may be another socket's room.
         let action = if is_path { Action::ConnectUnix } else { Action::Connect };
         outcome.map_err(|cause| Error::new(action, what, cause))
     }
@@ -251,8 +251,8 @@ impl Context {
 
     pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&DatagramSocket> {
         match self.sources.get(id) {
-            Some(Source::Datagram(datagram)) => datagram.socket.as_ref().ok_or_else(gone),
-            _ => Err(gone()),
+            Some(Source::Datagram(datagram)) => datagram.socket.as_ref().ok_or_else(closed),
+            _ => Err(closed()),
         }
     }
 
@@ -319,8 +319,4 @@ impl Context {
             self.see_to_datagram(id);
         }
     }
-}
-
-fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the socket is closed")
 }

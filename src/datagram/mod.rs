@@ -2,15 +2,17 @@
 //! act.
 
 mod queue;
+mod receiving;
 
 use crate::address::Address;
 use crate::datagram_options::DatagramOptions;
 use crate::error::{Action, Error};
 use crate::listener::REST;
 use crate::logging::DATAGRAM;
-use crate::world::{Arrived, DatagramSocket, Readiness};
+use crate::world::{DatagramSocket, Readiness};
 use log::trace;
 use queue::{Queue, Queued};
+pub(crate) use receiving::Received;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -49,6 +51,9 @@ pub(crate) struct Datagram {
     /// Where it is bound. Kept, since it is told even when the socket is closed.
     pub(crate) address: Address,
     pub(crate) peer: Option<Address>,
+    /// The one peer of which datagrams are delivered, until the socket is dry: what others sent before it
+    /// was connected may be in it.
+    only: Option<Address>,
     pub(crate) max_size: usize,
     /// Only if it needs a longer one than that which all share.
     pub(crate) buffer: Vec<u8>,
@@ -78,17 +83,6 @@ pub(crate) enum News {
     Closed,
 }
 
-/// What one attempt to receive brought.
-#[derive(Debug)]
-pub(crate) enum Received {
-    Datagram(Arrived),
-    /// An error, which is among the news now.
-    Error,
-    /// An error again, with nothing between: asking again at once is useless.
-    Exhausted,
-    Dry,
-}
-
 impl Datagram {
     pub(crate) fn new(
         socket: DatagramSocket,
@@ -100,6 +94,7 @@ impl Datagram {
             socket: Some(socket),
             address,
             peer,
+            only: None,
             max_size: options.max_datagram_size,
             buffer: Vec::new(),
             readiness: Readiness::WRITABLE,
@@ -114,40 +109,8 @@ impl Datagram {
         }
     }
 
-    fn is_readable(&self) -> bool {
-        self.readiness.has(Readiness::READABLE)
-    }
-
     fn is_writable(&self) -> bool {
         self.readiness.has(Readiness::WRITABLE)
-    }
-
-    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
-        let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
-            return Received::Dry;
-        };
-        let result = socket.receive(buffer, self.max_size);
-        trace!(target: DATAGRAM, "{} receive: {result:?}", self.address);
-        match result {
-            Ok(arrived) => {
-                self.failing = false;
-                self.counts.received += 1;
-                self.counts.truncated += u64::from(arrived.truncated.is_some());
-                Received::Datagram(arrived)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.readiness.clear(Readiness::READABLE);
-                self.failing = false;
-                Received::Dry
-            }
-            Err(error) => {
-                self.hear(error);
-                match std::mem::replace(&mut self.failing, true) {
-                    false => Received::Error,
-                    true => Received::Exhausted,
-                }
-            }
-        }
     }
 
     /// Sends a datagram after all that wait; what the socket does not take waits, too.
@@ -302,9 +265,9 @@ impl Datagram {
     }
 
     /// Whether the poll tells when there is room. What a Unix socket waits for is room at the receiver's,
-    /// of which it hears only if it is connected; else the poll speaks up after each attempt.
+    /// of which it hears only if that is its peer; else the poll speaks up after each attempt, or never.
     fn is_told_of_room(&self) -> bool {
-        self.peer.is_some() || self.address.ip().is_some()
+        self.address.ip().is_some() || self.peer.is_some() && self.queue.is_for_peer()
     }
 
     /// Whether something waits for room.
@@ -354,6 +317,11 @@ impl Datagram {
     pub(crate) fn counts(&self) -> DatagramCounts {
         DatagramCounts { waiting: self.queue.len(), ..self.counts }
     }
+}
+
+/// What is to be done with a socket that is closed.
+pub(crate) fn closed() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the socket is closed")
 }
 
 /// The answer of a machine on which nobody receives at that port. Windows calls it a reset.

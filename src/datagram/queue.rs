@@ -21,6 +21,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) data: Box<[u8]>,
+    /// `None` is the peer of the socket.
     pub(super) to: Option<Address>,
 }
 
@@ -55,6 +56,18 @@ impl Queue {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Gives those that were to go to the peer its address: the socket will have another peer.
+    pub(super) fn keep_for(&mut self, peer: &Address) {
+        for waiting in &mut self.waiting {
+            waiting.to.get_or_insert_with(|| peer.clone());
+        }
+    }
+
+    /// Whether what is next goes to the peer of the socket.
+    pub(super) fn is_for_peer(&self) -> bool {
+        self.waiting.front().is_some_and(|first| first.to.is_none())
     }
 
     /// Has a datagram wait behind all others, if there is room.

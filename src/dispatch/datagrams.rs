@@ -105,6 +105,9 @@ impl Dispatcher {
                         }
                     });
                 }
+                Received::Foreign => {
+                    debug!(target: DATAGRAM, "{id} dropped what came before its peer")
+                }
                 Received::Error => self.context.see_to_datagram(id),
                 Received::Exhausted => {
                     self.context.see_to_datagram(id);

@@ -208,6 +208,16 @@ impl DatagramSocket {
         }
     }
 
+    /// The peer with which the socket is connected, as the system knows it.
+    pub(crate) fn peer_address(&self) -> Option<Address> {
+        match &self.socket {
+            Family::Inet(socket) => socket.peer_addr().map(Address::from).ok(),
+            #[cfg(unix)]
+            Family::Unix(socket) => Some(unix::address(&socket.peer_addr().ok()?)),
+            Family::Other(_) => None,
+        }
+    }
+
     pub(super) fn is_ipv6(&self) -> io::Result<bool> {
         match self.local_address()?.ip() {
             Some(ip) => Ok(ip.is_ipv6()),
