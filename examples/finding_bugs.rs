@@ -97,8 +97,8 @@ impl Search {
         for seed in seeds {
             let Verdict { full, blind } = play(&mut World::new(seed), &plan(seed), LENGTH, bug);
             let failed = |why| Failed { seed, took: begin.elapsed(), why };
-            search.failure = search.failure.or(full.map(failed));
-            search.blind = search.blind.or(blind.map(failed));
+            search.failure = search.failure.or_else(|| full.map(failed));
+            search.blind = search.blind.or_else(|| blind.map(failed));
             if search.failure.is_some() && search.blind.is_some() {
                 break;
             }
