@@ -21,12 +21,10 @@
 
 mod support;
 
-use lexopt::Parser;
 use lexopt::prelude::*;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
 use ropewalk_protocols::Echo;
 use std::cell::RefCell;
-use std::num::NonZero;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -196,9 +194,13 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             match argument {
                 Value(address) => support::once(&mut server, address)?,
-                Long("connections") => connections = at_least_one(&mut arguments)?,
-                Long("messages") => messages = Some(at_least_one(&mut arguments)?),
-                Long("size") => size = at_least_one(&mut arguments)?,
+                Long("connections") => {
+                    connections = support::at_least_one(&mut arguments)? as usize
+                }
+                Long("messages") => {
+                    messages = Some(support::at_least_one(&mut arguments)? as usize)
+                }
+                Long("size") => size = support::at_least_one(&mut arguments)? as usize,
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
@@ -214,10 +216,6 @@ fn main() -> ExitCode {
         }
         measure(reactor, &server, Load { connections, messages, size })
     })
-}
-
-fn at_least_one(arguments: &mut Parser) -> Result<usize, lexopt::Error> {
-    arguments.value()?.parse().map(NonZero::get)
 }
 
 fn measure(mut reactor: Reactor, server: &str, load: Load) -> Result<(), Failure> {

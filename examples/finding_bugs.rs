@@ -27,7 +27,7 @@ use support::{Failure, show};
 
 fn main() -> ExitCode {
     support::main(include_str!("finding_bugs.rs"), |mut arguments| {
-        let (mut first, mut count) = (0, 3000);
+        let (mut first, mut count) = (0_u64, 3000);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("seeds") => count = support::at_least_one(&mut arguments)?,
@@ -36,7 +36,9 @@ fn main() -> ExitCode {
             }
         }
         support::log_from("off");
-        let seeds = first..first + u64::from(count);
+        let end = first.checked_add(u64::from(count));
+        let end = end.ok_or_else(|| Failure::Usage(format!("no seeds follow {first}")))?;
+        let seeds = first..end;
         show(format_args!("{:<53}{:>21}{:>21}\n", "planted mistake", "full check", "blind check"))?;
         let mut found = Vec::new();
         for bug in Bug::ALL {

@@ -17,7 +17,8 @@
 //!     --to HOST:PORT      where to take the clients
 //!     --listen HOST:PORT  where they come (127.0.0.1:7002; port 0 lets the system choose)
 //!     --half-closed SECONDS
-//!                         how long a pair of which one side has ended may go on without a byte (60)
+//!                         a pair of which one side has ended is reset when no byte has moved for so
+//!                         long, or at most for twice that (60)
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
@@ -38,7 +39,8 @@ use support::{Failure, say};
 /// Where clients are taken, and how.
 struct Route {
     servers: Vec<SocketAddr>,
-    /// How long a pair of which one side has ended may go on without a byte.
+    /// How often a pair of which one side has ended is looked at. It is reset if no byte has moved since
+    /// the last time.
     patience: Duration,
 }
 
@@ -200,7 +202,9 @@ fn main() -> ExitCode {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
                 Long("to") => to = Some(arguments.value()?.string()?),
-                Long("half-closed") => patience = Duration::from_secs(arguments.value()?.parse()?),
+                Long("half-closed") => {
+                    patience = Duration::from_secs(support::at_least_one(&mut arguments)?.into());
+                }
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
@@ -245,9 +249,11 @@ fn serve(
 /// until no descriptors are left.
 fn is_own(own: &Address, server: &SocketAddr) -> bool {
     own.socket_addr().is_some_and(|own| {
+        // An IPv4 address may be written as one of IPv6.
+        let (ip, server_ip) = (own.ip().to_canonical(), server.ip().to_canonical());
         // An address of this machine can be bound.
-        let local = || UdpSocket::bind((server.ip(), 0)).is_ok();
-        let same = own.ip() == server.ip() || server.ip().is_unspecified();
-        own.port() == server.port() && (same || (own.ip().is_unspecified() && local()))
+        let local = || UdpSocket::bind((server_ip, 0)).is_ok();
+        let same = ip == server_ip || server_ip.is_unspecified();
+        own.port() == server.port() && (same || (ip.is_unspecified() && local()))
     })
 }

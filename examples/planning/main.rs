@@ -92,6 +92,9 @@ impl Default for Setting {
     }
 }
 
+/// More take gigabytes of memory before anything is said.
+const MOST_NODES: u32 = 10_000;
+
 fn main() -> ExitCode {
     support::main(include_str!("main.rs"), |mut arguments| {
         let mut setting = Setting::default();
@@ -99,7 +102,9 @@ fn main() -> ExitCode {
         while let Some(argument) = arguments.next()? {
             let costs = &mut setting.costs;
             match argument {
-                Long("nodes") => setting.nodes = support::at_least_one(&mut arguments)?,
+                Long("nodes") => {
+                    setting.nodes = support::up_to(MOST_NODES, "servers", &mut arguments)?
+                }
                 Long("clients") => clients = arguments.value()?.parse_with(list)?,
                 Long("minutes") => {
                     setting.span = Duration::from_secs(60) * support::at_least_one(&mut arguments)?;
@@ -110,7 +115,8 @@ fn main() -> ExitCode {
                 }
                 Long("room") => setting.room = support::at_least_one(&mut arguments)?,
                 Long("latency") => {
-                    let latency = Duration::from_micros(arguments.value()?.parse()?);
+                    let latency = arguments.value()?.parse::<u32>()?;
+                    let latency = Duration::from_micros(latency.into());
                     setting.link = Link { latency, jitter: latency / 2, ..Link::LOCAL };
                 }
                 Long("turn") => costs.turn = Duration::from_nanos(arguments.value()?.parse()?),

@@ -20,13 +20,12 @@ use ropewalk::Address;
 use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::NonZero;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 /// The most reactors that a group may have. More than processors are of no use, and each takes several
 /// descriptors, of which a process has 1,024 by default.
-const MOST_REACTORS: usize = 128;
+const MOST_REACTORS: u32 = 128;
 
 /// Why a program ends before its work is done.
 pub(crate) enum Failure {
@@ -138,17 +137,27 @@ pub(crate) fn reachable(address: &Address) -> String {
 /// How many reactors a group has, from the command line.
 #[allow(dead_code)] // Most programs have one.
 pub(crate) fn reactors(arguments: &mut Parser) -> Result<usize, Failure> {
-    let count = at_least_one(arguments)? as usize;
-    match count {
-        0..=MOST_REACTORS => Ok(count),
-        _ => Err(Failure::Usage(format!("{count} reactors are more than {MOST_REACTORS}"))),
+    Ok(up_to(MOST_REACTORS, "reactors", arguments)? as usize)
+}
+
+/// How many of something there are, at least 1.
+#[allow(dead_code)] // Not every program takes one.
+pub(crate) fn up_to(most: u32, what: &str, arguments: &mut Parser) -> Result<u32, Failure> {
+    match at_least_one(arguments)? {
+        count if count > most => {
+            Err(Failure::Usage(format!("{count} {what} are more than {most}")))
+        }
+        count => Ok(count),
     }
 }
 
 /// A number that must not be 0.
 #[allow(dead_code)] // Not every program takes one.
 pub(crate) fn at_least_one(arguments: &mut Parser) -> Result<u32, lexopt::Error> {
-    arguments.value()?.parse().map(NonZero::get)
+    arguments.value()?.parse_with(|text| match text.parse::<u32>() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        number => number.map_err(|error| error.to_string()),
+    })
 }
 
 fn header(source: &str) -> String {

@@ -21,6 +21,7 @@ mod files;
 mod output;
 #[path = "../support/ports.rs"]
 mod ports;
+mod proxy;
 mod restart;
 mod scene;
 mod simulated;

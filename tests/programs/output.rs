@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Each program, in a way in which it prints something.
-const PRINTING: [(&str, &[&str]); 19] = [
+const PRINTING: [(&str, &[&str]); 20] = [
     ("chat", &["--demo"]),
     ("clock", &["--demo"]),
     ("connect", &["--demo"]),
@@ -19,6 +19,7 @@ const PRINTING: [(&str, &[&str]); 19] = [
     ("echo", &["127.0.0.1:0", "--reactors", "2"]),
     ("echo_client", &["--demo"]),
     ("fd_passing", &["--demo"]),
+    ("finding_bugs", &["--seeds", "1"]),
     ("hot_restart", &["--demo"]),
     ("idle_memory", &["10"]),
     ("multicast", &["--demo"]),

@@ -1,6 +1,5 @@
 //! Programs that talk over TCP.
 
-use crate::ports::dead;
 use crate::scene::*;
 use std::fs::File;
 use std::io::Write;
@@ -109,33 +108,6 @@ fn echo_client_checks_what_comes_back() {
     let end = run("echo_client", &[&address]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.errors.contains("came back"), "{end:?}");
-}
-
-#[test]
-fn proxy_joins_both_ways() {
-    let (_echo, echo) = Program::serve("echo", &["127.0.0.1:0"]);
-    let (_proxy, proxy) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &echo]);
-    let mut connect = Program::start("connect", &[&proxy]);
-    connect.type_line("there");
-    connect.read_until("there");
-    connect.type_line("and back");
-    let end = connect.end();
-    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
-    let load = ["--connections", "3", "--messages", "5", "--size", "1000000"];
-    let end = run("echo_client", &[&[&*proxy], &load[..]].concat());
-    assert_eq!(end.code, Some(0), "{end:?}");
-}
-
-#[test]
-fn proxy_turns_away_when_nobody_is_behind_it() {
-    let dead = dead().to_string();
-    let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
-    let end = run("connect", &[&address]);
-    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
-    proxy.signal("TERM");
-    let end = proxy.end();
-    assert_eq!(end.code, Some(0), "{end:?}");
-    assert!(end.errors.contains(&format!("turned away: cannot connect to {dead}")), "{end:?}");
 }
 
 #[test]

@@ -1,0 +1,186 @@
+//! `proxy`.
+
+use crate::ports::{address, dead, reserved};
+use crate::scene::*;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn proxy_joins_both_ways() {
+    let (_echo, echo) = Program::serve("echo", &["127.0.0.1:0"]);
+    let (_proxy, proxy) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &echo]);
+    let mut connect = Program::start("connect", &[&proxy]);
+    connect.type_line("there");
+    connect.read_until("there");
+    connect.type_line("and back");
+    let end = connect.end();
+    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
+    let load = ["--connections", "3", "--messages", "5", "--size", "1000000"];
+    let end = run("echo_client", &[&[&*proxy], &load[..]].concat());
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+#[test]
+fn proxy_turns_away_when_nobody_is_behind_it() {
+    let dead = dead().to_string();
+    let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
+    let end = run("connect", &[&address]);
+    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+    proxy.signal("TERM");
+    let end = proxy.end();
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.errors.contains(&format!("turned away: cannot connect to {dead}")), "{end:?}");
+}
+
+#[test]
+fn proxy_refuses_to_lead_to_itself() {
+    for (host, server) in [
+        ("127.0.0.1", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),
+        // The same address, written as one of IPv6 (RFC 4291, 2.5.5.2).
+        ("127.0.0.1", "[::ffff:127.0.0.1]"),
+        ("0.0.0.0", "[::ffff:127.0.0.1]"),
+    ] {
+        let own = reserved();
+        let port = address(&own).port();
+        let (listen, to) = (format!("{host}:{port}"), format!("{server}:{port}"));
+        let end = run("proxy", &["--listen", &listen, "--to", &to]);
+        assert_eq!((end.code, &*end.output), (Some(2), ""), "{end:?}");
+        assert!(end.errors.contains("the proxy itself"), "{end:?}");
+    }
+}
+
+/// A server behind a proxy that gives up half-closed pairs after as many seconds as it is told.
+fn behind_a_proxy(half_closed: &str) -> (TcpListener, Program, String) {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let to = server.local_addr().unwrap().to_string();
+    let arguments = ["--listen", "127.0.0.1:0", "--to", &to, "--half-closed", half_closed];
+    let (proxy, address) = Program::serve("proxy", &arguments);
+    (server, proxy, address)
+}
+
+fn connect(address: &str) -> TcpStream {
+    let client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(LIMIT)).unwrap();
+    client
+}
+
+/// A client and the server's end of its pair.
+fn join(server: &TcpListener, proxy: &str) -> (TcpStream, TcpStream) {
+    let client = connect(proxy);
+    let (end, _) = server.accept().unwrap();
+    end.set_read_timeout(Some(LIMIT)).unwrap();
+    (client, end)
+}
+
+/// Reads until the stream ends, and returns how.
+fn how_it_ends(stream: &mut TcpStream) -> Result<(), ErrorKind> {
+    stream.read_to_end(&mut Vec::new()).map(|_| ()).map_err(|error| error.kind())
+}
+
+#[test]
+fn a_half_closed_pair_on_which_nothing_moves_is_reset_in_time() {
+    let (server, mut proxy, address) = behind_a_proxy("1");
+    let (mut client, mut silent) = join(&server, &address);
+    let begin = Instant::now();
+    client.write_all(b"a question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(how_it_ends(&mut client), Err(ErrorKind::ConnectionReset));
+    assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
+    // The server has been told of the client's end before.
+    let mut question = Vec::new();
+    silent.read_to_end(&mut question).unwrap();
+    assert_eq!(question, b"a question");
+    proxy.signal("TERM");
+    let end = proxy.end();
+    assert!(end.errors.contains("nothing has moved for 1s"), "{end:?}");
+}
+
+#[test]
+fn a_half_closed_pair_on_which_bytes_move_goes_on() {
+    let (server, _proxy, address) = behind_a_proxy("2");
+    let (mut client, mut slow) = join(&server, &address);
+    client.shutdown(Shutdown::Write).unwrap();
+    let slow = thread::spawn(move || {
+        for _ in 0..10 {
+            thread::sleep(Duration::from_millis(500));
+            slow.write_all(b".").unwrap();
+        }
+    });
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "..........");
+    slow.join().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn half_closed_pairs_with_a_silent_server_do_not_shut_out_new_clients() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+
+    let (server, proxy, address) = behind_a_proxy("1");
+    let few = Rlimit { current: Some(64), maximum: Some(64) };
+    prlimit(Some(Pid::from_child(&proxy.child)), Resource::Nofile, few).unwrap();
+    // They take all descriptors; those for whom none is left are turned away.
+    let leaving: Vec<TcpStream> = (0..40)
+        .map(|_| {
+            let client = connect(&address);
+            client.shutdown(Shutdown::Write).unwrap();
+            client
+        })
+        .collect();
+    // None of them is answered, nor ended by the server.
+    let silent = thread::spawn(move || {
+        let mut open = Vec::new();
+        loop {
+            let (mut end, _) = server.accept().unwrap();
+            if end.read(&mut [0; 1]).unwrap() == 1 {
+                return end.write_all(b"?").unwrap();
+            }
+            open.push(end);
+        }
+    });
+    let ends = leaving.into_iter().map(|mut client| how_it_ends(&mut client));
+    let reset = ends.filter(|end| *end == Err(ErrorKind::ConnectionReset)).count();
+    assert!(reset >= 25, "{reset}");
+
+    let mut client = connect(&address);
+    client.write_all(b"!").unwrap();
+    client.read_exact(&mut [0; 1]).unwrap();
+    silent.join().unwrap();
+}
+
+/// Writes until nobody takes more: then much is on its way.
+fn fill(stream: &mut TcpStream) {
+    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
+    while stream.write(&[7; 64 * 1024]).is_ok() {}
+}
+
+#[test]
+fn a_stop_in_the_middle_resets_both_ends() {
+    for is_upload in [false, true] {
+        let (server, mut proxy, address) = behind_a_proxy("60");
+        let (client, end) = join(&server, &address);
+        let (mut writer, mut reader) = if is_upload { (client, end) } else { (end, client) };
+        fill(&mut writer);
+        proxy.signal("TERM");
+        // Neither may take what it got for the whole.
+        assert_eq!(how_it_ends(&mut reader), Err(ErrorKind::ConnectionReset));
+        assert_eq!(how_it_ends(&mut writer), Err(ErrorKind::ConnectionReset));
+        assert_eq!(proxy.end().code, Some(0));
+    }
+}
+
+#[test]
+fn a_stop_between_two_messages_resets_both_ends() {
+    let (server, mut proxy, address) = behind_a_proxy("60");
+    let (mut client, mut end) = join(&server, &address);
+    client.write_all(b"half of a").unwrap();
+    end.read_exact(&mut [0; 9]).unwrap();
+    proxy.signal("TERM");
+    assert_eq!(how_it_ends(&mut client), Err(ErrorKind::ConnectionReset));
+    assert_eq!(how_it_ends(&mut end), Err(ErrorKind::ConnectionReset));
+    assert_eq!(proxy.end().code, Some(0));
+}
