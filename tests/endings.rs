@@ -88,6 +88,45 @@ fn a_paused_connection_that_closes_reads_on_so_that_its_peer_can_get_to_our_last
     assert_eq!(log.reasons(), ["Closed"]);
 }
 
+/// Lets so many seconds pass.
+fn pass(reactor: &mut Reactor, seconds: u64) {
+    reactor.run_turn(Some(Duration::from_secs(seconds))).unwrap();
+}
+
+#[test]
+fn a_close_goes_on_while_the_peer_takes_something_every_minute() {
+    let (log, wire) = (Log::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, &wire);
+    reactor.context().write(wire.id(), &[7; 1000]);
+    reactor.context().close(wire.id());
+    turn(&mut reactor);
+    for taken in (10..=100).step_by(10) {
+        // Each check of the progress comes 10 seconds after something was taken.
+        pass(&mut reactor, 50);
+        script.make_room(&wire, 10);
+        turn(&mut reactor);
+        assert_eq!(wire.written().len(), taken);
+        pass(&mut reactor, 10);
+        assert_eq!(log.lost(), 0, "after {taken} bytes");
+    }
+    pass(&mut reactor, 60);
+    assert_eq!(log.reasons(), ["CloseTimeout"]);
+}
+
+#[test]
+fn a_peer_that_takes_nothing_for_a_minute_of_the_grace_is_told_of_as_stopped() {
+    let (log, wire) = (Log::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, &wire);
+    reactor.set_grace(Duration::from_secs(3600));
+    reactor.context().write(wire.id(), b"last words");
+    reactor.context().stop();
+    let begin = script.time();
+    while reactor.run_turn(None).unwrap() {}
+    assert_eq!(log.reasons(), ["Stopped"]);
+    assert_eq!(script.time() - begin, Duration::from_secs(60));
+    assert!(wire.acts().contains(&"reset"), "the peer has only a part");
+}
+
 /// A connection that we have closed, and whose peer has not.
 fn lingering() -> (Script, Reactor, Wire) {
     let (log, wire) = (Log::default(), Wire::wide());

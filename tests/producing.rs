@@ -4,7 +4,7 @@
 mod script;
 mod support;
 
-use ropewalk::{Context, Producer, Reactor, Transport};
+use ropewalk::{Context, Id, Producer, Reactor, Transport};
 use script::{Script, Wire};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -81,6 +81,71 @@ fn a_close_that_waited_for_a_producer_goes_on_when_it_is_unregistered_by_id() {
     assert_eq!(log.reasons(), ["Closed"], "nothing else has to happen first");
     assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
     assert_eq!(wire.acts(), ["registered", "shut down"]);
+}
+
+#[test]
+fn a_producer_registered_after_the_end_is_stopped_and_the_end_stays_in_order() {
+    for closes in [true, false] {
+        let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+        let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+        let id = wire.id();
+        reactor.context().write(id, b"last words");
+        match closes {
+            true => reactor.context().close(id),
+            false => reactor.context().write_eof(id),
+        }
+        reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+        turn(&mut reactor);
+        assert_eq!(*heard.borrow(), ["stop"], "closes: {closes}");
+        script.make_room(&wire, usize::MAX);
+        turn(&mut reactor);
+        assert_eq!(wire.written(), b"last words");
+        assert_eq!(wire.acts(), ["registered", "shut down"], "closes: {closes}");
+    }
+}
+
+/// An attempt to connect.
+fn attempt(log: &Log) -> (Script, Reactor, Wire, Id) {
+    let (script, mut reactor) = Script::new();
+    let wire = Wire::wide();
+    script.connect(Ok(wire.clone()));
+    let id = reactor.connect_tcp("10.0.0.2:7000", recorders(log, only_record)).unwrap();
+    (script, reactor, wire, id)
+}
+
+fn connect(script: &Script, reactor: &mut Reactor, wire: &Wire) {
+    wire.connected();
+    script.make_room(wire, usize::MAX);
+    turn(reactor);
+}
+
+#[test]
+fn a_producer_registered_after_the_end_of_an_attempts_data_is_stopped() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (script, mut reactor, wire, id) = attempt(&log);
+    reactor.context().write(id, b"hello");
+    reactor.context().write_eof(id);
+    reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+    turn(&mut reactor);
+    assert_eq!(*heard.borrow(), ["stop"]);
+    connect(&script, &mut reactor, &wire);
+    assert_eq!((log.made(), wire.written()), (1, b"hello".to_vec()));
+    assert_eq!(wire.acts(), ["registered", "shut down"]);
+}
+
+#[test]
+fn a_producer_unregistered_before_the_connection_is_made_is_never_called() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (script, mut reactor, wire, id) = attempt(&log);
+    reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+    reactor.context().unregister_producer(id);
+    connect(&script, &mut reactor, &wire);
+    turn(&mut reactor);
+    assert_eq!((log.made(), wire.written()), (1, Vec::new()));
+    reactor.context().close(id);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Closed"], "the close waits for no producer");
+    assert_eq!(*heard.borrow(), [""; 0]);
 }
 
 #[test]
