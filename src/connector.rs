@@ -3,8 +3,9 @@
 use crate::address::Address;
 use crate::error::{Action, Error};
 use crate::options::ConnectOptions;
-use crate::outbox::Outbox;
-use crate::stream::{Limits, Producing, WriteSide};
+use crate::outbox::{Outbox, Spares};
+use crate::slow_reader::SlowReader;
+use crate::stream::{Feed, Limits, Producing, WriteSide, choose};
 use crate::timer::TimerId;
 use crate::world::{Readiness, StreamSocket};
 use std::collections::VecDeque;
@@ -34,6 +35,9 @@ pub(crate) struct Connector {
     pub(crate) patience: Duration,
     /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,
+    /// What waits behind that, if what is oldest is dropped, and how many pieces and bytes were.
+    pub(crate) feed: Option<Box<Feed>>,
+    pub(crate) dropped: (u64, u64),
     pub(crate) write_side: WriteSide,
     pub(crate) paused: bool,
     pub(crate) limits: Limits,
@@ -50,6 +54,35 @@ impl Connector {
         match self.refused.take() {
             Some(error) => Err(error),
             None => self.socket.as_ref().map_or(Ok(None), StreamSocket::connected_to),
+        }
+    }
+
+    /// Takes what is to be sent once there is a connection.
+    pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
+        match &mut self.feed {
+            Some(feed) if !data.is_empty() => {
+                let (pieces, bytes) = feed.push(data);
+                self.dropped = (self.dropped.0 + pieces, self.dropped.1 + bytes);
+            }
+            _ => self.early.push(data, spares),
+        }
+    }
+
+    /// How many bytes wait for the connection.
+    pub(crate) fn waiting(&self) -> usize {
+        self.early.len() + self.feed.as_ref().map_or(0, |feed| feed.bytes())
+    }
+
+    pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader, spares: &mut Spares) {
+        self.limits.set_slow_reader(slow_reader);
+        choose(&mut self.feed, slow_reader, false, (&mut self.early, spares));
+    }
+
+    /// Has none of what waits be dropped any more.
+    #[cfg(unix)]
+    pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
+        if let Some(feed) = &mut self.feed {
+            feed.commit(&mut self.early, spares);
         }
     }
 

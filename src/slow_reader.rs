@@ -35,8 +35,9 @@ pub enum SlowReader {
     /// to pause, and the connection stays. Descriptors are not dropped, nor are the bytes that they go
     /// with: for them, those who write are asked to pause.
     ///
-    /// It drops pieces: all that one callback of the protocol has written, or one
-    /// [`Context::write`](crate::Context::write) from elsewhere. A piece is sent whole or not at all, so
+    /// It drops pieces: all that one callback of the protocol has written, whatever the callback does in
+    /// between, or one [`Context::write`](crate::Context::write) from elsewhere, also for an attempt to
+    /// connect. A piece is sent whole or not at all, so
     /// put no half messages into it. The newest piece is kept however long it is. How many were
     /// dropped, [`Context::connection_counts`](crate::Context::connection_counts) tells.
     DropOldest(usize),

@@ -159,15 +159,18 @@ impl Context {
                 takes_descriptors,
                 patience: PATIENCE,
                 early: Outbox::default(),
+                feed: None,
+                dropped: (0, 0),
                 write_side: WriteSide::Open,
                 paused: false,
-                limits: Limits::new(options.connection.slow_reader),
+                limits: Limits::default(),
                 producing: Producing::Nothing,
                 registration: 0,
                 readiness: Readiness::default(),
             })))
         });
         let id = id.ok_or_else(|| Error::new(Action::Connect, what, no_room()))?;
+        self.set_slow_reader(id, options.connection.slow_reader);
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
         {
@@ -226,13 +229,14 @@ impl Context {
         // The system may have made the connection already. To the peer, an orderly end would then look as
         // though nothing had been written.
         if let Some(socket) = &connector.socket
-            && (!connector.early.is_empty() || connector.producing != Producing::Nothing)
+            && (connector.waiting() > 0 || connector.producing != Producing::Nothing)
         {
             reset_on_close(id, socket);
         }
         if let Some(Source::Connector(mut connector)) = self.shut(id) {
             self.timers.cancel(connector.timer);
             connector.early.clear(&mut self.spares);
+            connector.feed = None;
             let error = connector.error(cause);
             info!(target: TCP, "{id} {error}");
             self.notices.push_back(Notice::ConnectFailed(id, error));
@@ -257,7 +261,9 @@ impl Context {
         }
         stream.limits = connector.limits;
         (stream.producing, stream.registration) = (connector.producing, connector.registration);
-        stream.set_slow_reader(connector.limits.slow_reader, &mut self.spares);
+        (stream.feed, (stream.dropped, stream.dropped_bytes)) =
+            (connector.feed.take(), connector.dropped);
+        stream.look_closely();
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));
         self.watch_progress(id);

@@ -187,7 +187,7 @@ impl Context {
     pub fn write_buffer_size(&self, id: Id) -> usize {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.waiting(),
-            Some(Source::Connector(connector)) => connector.early.len(),
+            Some(Source::Connector(connector)) => connector.waiting(),
             Some(Source::Datagram(datagram)) => datagram.queued_bytes(),
             _ => 0,
         }
@@ -220,10 +220,13 @@ impl Context {
     pub fn set_slow_reader(&mut self, id: Id, slow_reader: SlowReader) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                stream.set_slow_reader(slow_reader, &mut self.spares);
+                let running = self.running == Some(id);
+                stream.set_slow_reader(slow_reader, running, &mut self.spares);
                 self.check_marks(id);
             }
-            Some(Source::Connector(connector)) => connector.limits.set_slow_reader(slow_reader),
+            Some(Source::Connector(connector)) => {
+                connector.set_slow_reader(slow_reader, &mut self.spares);
+            }
             _ => {}
         }
     }

@@ -105,6 +105,9 @@ impl Context {
                 }
                 stream.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
                 stream.outbox.push_with(data, descriptors, &mut self.spares);
+                if self.running == Some(id) {
+                    stream.open_piece(false);
+                }
                 stream.note_crossing();
                 self.flush_later(id);
             }
@@ -117,6 +120,7 @@ impl Context {
                 }
                 self.push(id, &[]); // Which gives the attempt up, if too much waits.
                 if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+                    connector.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
                     connector.early.push_with(data, descriptors, &mut self.spares);
                 }
             }

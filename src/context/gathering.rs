@@ -29,9 +29,6 @@ impl Context {
     /// Puts what was gathered behind what waits already, and `tail` behind it.
     #[inline(never)]
     pub(crate) fn push_gathered(&mut self, id: Id, tail: &[u8]) {
-        if !tail.is_empty() && self.gathers_whole(id) {
-            return self.gathered.extend_from_slice(tail);
-        }
         let mut gathered = mem::take(&mut self.gathered);
         for piece in [&gathered, tail] {
             if !piece.is_empty() {
@@ -40,13 +37,6 @@ impl Context {
         }
         gathered.clear();
         self.gathered = gathered; // Its memory is kept.
-    }
-
-    /// Whether all that one callback writes has to stay in one piece, even if it is long.
-    fn gathers_whole(&self, id: Id) -> bool {
-        self.sources.stream(id).is_some_and(|stream| {
-            stream.drops_oldest() && self.gathered.len() <= stream.limits.most()
-        })
     }
 
     /// A callback of this connection begins: what it writes is gathered.
@@ -70,9 +60,10 @@ impl Context {
         {
             let length = self.gathered.len();
             if length == 0 {
-                return;
-            }
-            if stream.takes_at_once(length) {
+                if !stream.drops_oldest() {
+                    return;
+                }
+            } else if stream.takes_at_once(length) {
                 return match stream.offer(&self.gathered) {
                     Ok(()) => self.gathered.clear(),
                     Err(result) => self.not_all_sent(id, result),
@@ -88,7 +79,12 @@ impl Context {
         match result {
             Ok(count) => {
                 self.gathered.drain(..count);
+                self.running = Some(id);
                 self.push_gathered(id, &[]);
+                self.running = None;
+                if let Some(stream) = self.sources.stream_mut(id) {
+                    stream.end_piece();
+                }
                 self.flush(id);
             }
             Err(error) => {

@@ -160,7 +160,7 @@ impl Context {
     ) -> io::Result<Id> {
         set_nodelay(&socket, options.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
-        stream.set_slow_reader(options.slow_reader, &mut self.spares);
+        stream.set_slow_reader(options.slow_reader, false, &mut self.spares);
         self.take_in(Source::Stream(stream))
     }
 

@@ -29,11 +29,12 @@ impl Context {
     /// What is too much to be merely gathered, or is for one that is closing or not there yet.
     #[inline(never)]
     fn push_with_care(&mut self, id: Id, data: &[u8]) {
+        let running = self.running == Some(id);
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
                 if stream.is_beyond_limit(&mut self.spares) {
                     self.end(id, Reason::WriteLimit);
-                } else if let Err(error) = stream.push(data, &mut self.spares) {
+                } else if let Err(error) = stream.push(data, running, &mut self.spares) {
                     self.break_off(id, error.into());
                 }
             }
@@ -41,7 +42,7 @@ impl Context {
                 if connector.early.len() > connector.limits.most() {
                     self.fail_connector(id, too_much());
                 } else {
-                    connector.early.push(data, &mut self.spares);
+                    connector.push(data, &mut self.spares);
                 }
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! What waits behind the outbox of a connection that drops what is oldest.
 
-use crate::outbox::Spares;
+use crate::outbox::{Outbox, Spares};
 use crate::retention::give_back;
 use crate::stream::limits::GATHER;
 use crate::stream::transfer::WRITE_BUDGET;
@@ -16,22 +16,51 @@ pub(crate) struct Feed {
     bytes: usize,
     /// How many bytes may wait here.
     limit: usize,
+    open: OpenPiece,
+}
+
+/// Where the piece is that the running callback writes: all of it is one piece, whatever the callback
+/// does in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OpenPiece {
+    Nowhere,
+    /// It is the newest of the feed.
+    Feed,
+    /// It is in the outbox, and what is still to come has to follow it there.
+    Outbox,
 }
 
 impl Feed {
-    /// Takes a piece, and makes room for it. Returns how many pieces and bytes were dropped for that.
-    fn push(&mut self, data: &[u8]) -> (u64, u64) {
+    fn new(limit: usize, open: OpenPiece) -> Self {
+        Self { pieces: VecDeque::new(), bytes: 0, limit, open }
+    }
+
+    /// How many bytes wait here.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes a piece, or more of the one that is open, and makes room for it. Returns how many pieces
+    /// and bytes were dropped for that.
+    pub(crate) fn push(&mut self, data: &[u8]) -> (u64, u64) {
         let (mut pieces, mut bytes, mut memory) = (0, 0, Vec::new());
+        let kept = usize::from(self.open == OpenPiece::Feed);
         while self.bytes + data.len() > self.limit
+            && self.pieces.len() > kept
             && let Some(oldest) = self.pop()
         {
             (pieces, bytes) = (pieces + 1, bytes + oldest.len() as u64);
             memory = oldest;
         }
-        memory.clear();
-        memory.extend_from_slice(data);
         self.bytes += data.len();
-        self.pieces.push_back(memory);
+        match self.pieces.back_mut() {
+            Some(open) if self.open == OpenPiece::Feed => open.extend_from_slice(data),
+            _ => {
+                memory.clear();
+                memory.extend_from_slice(data);
+                self.pieces.push_back(memory);
+            }
+        }
         (pieces, bytes)
     }
 
@@ -41,22 +70,58 @@ impl Feed {
         give_back(&mut self.pieces);
         Some(oldest)
     }
+
+    /// Moves pieces to the outbox, one at least, and then as many as `most` bytes have room for.
+    fn refill(&mut self, most: usize, outbox: &mut Outbox, spares: &mut Spares) -> usize {
+        let mut moved = 0;
+        while let Some(next) = self.pieces.front()
+            && (moved == 0 || moved + next.len() <= most)
+            && let Some(next) = self.pop()
+        {
+            outbox.push(&next, spares);
+            moved += next.len();
+        }
+        if self.pieces.is_empty() && self.open == OpenPiece::Feed {
+            self.open = OpenPiece::Outbox;
+        }
+        moved
+    }
+
+    /// Moves all that waits to the outbox: none of it is dropped any more.
+    pub(crate) fn commit(&mut self, outbox: &mut Outbox, spares: &mut Spares) {
+        while self.refill(usize::MAX, outbox, spares) > 0 {}
+    }
+}
+
+/// Sets what to do if the peer reads too slowly. `running` tells that a callback of the connection runs,
+/// which may have written a part of its piece to the outbox.
+pub(crate) fn choose(
+    feed: &mut Option<Box<Feed>>,
+    slow_reader: SlowReader,
+    running: bool,
+    (outbox, spares): (&mut Outbox, &mut Spares),
+) {
+    let open = if running { OpenPiece::Outbox } else { OpenPiece::Nowhere };
+    match (slow_reader, feed.as_mut()) {
+        (SlowReader::DropOldest(limit), Some(feed)) => feed.limit = limit,
+        (SlowReader::DropOldest(limit), None) => *feed = Some(Box::new(Feed::new(limit, open))),
+        (SlowReader::Pause | SlowReader::Disconnect(_), None) => {}
+        (SlowReader::Pause | SlowReader::Disconnect(_), Some(old)) => {
+            old.commit(outbox, spares);
+            *feed = None;
+        }
+    }
 }
 
 impl Stream {
-    pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader, spares: &mut Spares) {
+    pub(crate) fn set_slow_reader(
+        &mut self,
+        slow_reader: SlowReader,
+        running: bool,
+        spares: &mut Spares,
+    ) {
         self.limits.set_slow_reader(slow_reader);
-        match (slow_reader, &mut self.feed) {
-            (SlowReader::DropOldest(limit), Some(feed)) => feed.limit = limit,
-            (SlowReader::DropOldest(limit), None) => {
-                let feed = Feed { pieces: VecDeque::new(), bytes: 0, limit };
-                self.feed = Some(Box::new(feed));
-            }
-            (SlowReader::Pause | SlowReader::Disconnect(_), _) => {
-                self.commit_feed(spares);
-                self.feed = None;
-            }
-        }
+        choose(&mut self.feed, slow_reader, running, (&mut self.outbox, spares));
         self.look_closely();
     }
 
@@ -70,11 +135,15 @@ impl Stream {
         self.outbox.len() + self.feed.as_ref().map_or(0, |feed| feed.bytes)
     }
 
-    /// Whether a piece of so many bytes has to wait behind the outbox.
+    /// Whether a piece of so many bytes, or more of the one that is open, has to wait behind the outbox.
     pub(super) fn feeds(&self, length: usize) -> bool {
-        self.feed.as_ref().is_some_and(|feed| {
-            let fits = self.outbox.is_empty() || self.outbox.len() + length <= GATHER;
-            !(feed.pieces.is_empty() && self.is_writable() && fits)
+        self.feed.as_ref().is_some_and(|feed| match feed.open {
+            OpenPiece::Feed => true,
+            OpenPiece::Outbox => false,
+            OpenPiece::Nowhere => {
+                let fits = self.outbox.is_empty() || self.outbox.len() + length <= GATHER;
+                !(feed.pieces.is_empty() && self.is_writable() && fits)
+            }
         })
     }
 
@@ -85,6 +154,20 @@ impl Stream {
             let (pieces, bytes) = feed.push(data);
             self.dropped += pieces;
             self.dropped_bytes += bytes;
+        }
+    }
+
+    /// The running callback has written something of its piece, to the outbox unless `feeds`.
+    pub(crate) fn open_piece(&mut self, feeds: bool) {
+        if let Some(feed) = &mut self.feed {
+            feed.open = if feeds { OpenPiece::Feed } else { OpenPiece::Outbox };
+        }
+    }
+
+    /// The callback has returned, and its piece is complete.
+    pub(crate) fn end_piece(&mut self) {
+        if let Some(feed) = &mut self.feed {
+            feed.open = OpenPiece::Nowhere;
         }
     }
 
@@ -103,24 +186,15 @@ impl Stream {
         Ok(())
     }
 
-    /// Moves pieces to the outbox, one at least, and then as many as `most` bytes have room for.
     fn refill(&mut self, most: usize, spares: &mut Spares) -> usize {
-        let mut moved = 0;
-        if let Some(feed) = &mut self.feed {
-            while let Some(next) = feed.pieces.front()
-                && (moved == 0 || moved + next.len() <= most)
-                && let Some(next) = feed.pop()
-            {
-                self.outbox.push(&next, spares);
-                moved += next.len();
-            }
-        }
-        moved
+        self.feed.as_mut().map_or(0, |feed| feed.refill(most, &mut self.outbox, spares))
     }
 
     /// Moves all that waits to the outbox: none of it is dropped any more.
     pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
-        while self.refill(usize::MAX, spares) > 0 {}
+        if let Some(feed) = &mut self.feed {
+            feed.commit(&mut self.outbox, spares);
+        }
     }
 
     /// Forgets all that waits.

@@ -48,7 +48,8 @@ impl Stream {
             // sendfile(2) does not say which of the two has failed. A read tells.
             Err(error) => {
                 let piece = read_piece(file, offset, count).map_err(Trouble::File)?;
-                self.push(&piece, spares).map_err(|later| Trouble::Socket(first(error, later)))?;
+                self.push(&piece, true, spares)
+                    .map_err(|later| Trouble::Socket(first(error, later)))?;
                 Ok(Some(piece.len() as u64))
             }
         }

@@ -35,12 +35,6 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    pub(crate) fn new(slow_reader: SlowReader) -> Self {
-        let mut limits = Self::default();
-        limits.set_slow_reader(slow_reader);
-        limits
-    }
-
     pub(crate) fn set_marks(&mut self, high: usize, low: usize) {
         (self.high_water, self.low_water) = (high, low.min(high));
         self.settle();
@@ -130,7 +124,7 @@ mod tests {
 
     #[test]
     fn what_is_only_gathered_stays_below_every_limit_whenever_it_is_set() {
-        let mut limits = Limits::new(SlowReader::Pause);
+        let mut limits = Limits::default();
         assert_eq!(limits.gather, GATHER);
         limits.set_marks(5000, 9000);
         assert_eq!((limits.low_water, limits.gather), (5000, 5000));
@@ -146,6 +140,7 @@ mod tests {
         assert_eq!(limits.gather, 0, "still closely");
         limits.set_closely(false);
         assert_eq!(limits.gather, 5000);
-        assert_eq!(Limits::new(SlowReader::Disconnect(10)).gather, 10);
+        limits.set_slow_reader(SlowReader::Disconnect(10));
+        assert_eq!(limits.gather, 10);
     }
 }

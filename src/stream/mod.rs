@@ -16,7 +16,7 @@ use crate::statistics::ConnectionCounts;
 use crate::world::{Readiness, StreamSocket};
 use std::time::Instant;
 
-use feed::Feed;
+pub(crate) use feed::{Feed, choose};
 pub(crate) use from_file::Trouble;
 pub(crate) use limits::{Flow, GATHER, Limits};
 #[cfg(unix)]
@@ -56,7 +56,7 @@ pub(crate) struct Stream {
     /// longer registered.
     pub(crate) registration: u32,
     /// What waits behind the outbox, if what is oldest is dropped.
-    feed: Option<Box<Feed>>,
+    pub(crate) feed: Option<Box<Feed>>,
 
     /// How far it has come on the way to its end: see [`State`].
     pub(crate) state: State,

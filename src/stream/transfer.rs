@@ -102,13 +102,23 @@ impl Stream {
     }
 
     /// Takes `data` to be sent: behind what waits already, or, if it is long and the socket takes
-    /// it, straight to the system.
-    pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) -> io::Result<()> {
-        if self.feeds(data.len()) {
+    /// it, straight to the system. `running` tells that a callback of this connection writes it.
+    pub(crate) fn push(
+        &mut self,
+        data: &[u8],
+        running: bool,
+        spares: &mut Spares,
+    ) -> io::Result<()> {
+        let (mut data, feeds) = (data, self.feeds(data.len()));
+        if feeds {
             self.push_to_feed(data);
+        }
+        if running && !data.is_empty() {
+            self.open_piece(feeds);
+        }
+        if feeds {
             return Ok(());
         }
-        let mut data = data;
         if self.is_writable() && self.outbox.len() + data.len() >= GATHER {
             let waiting = self.outbox.len();
             let sent = self.send(data, spares)?;

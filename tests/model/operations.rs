@@ -219,11 +219,12 @@ fn write(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
     let (_, bytes) = model.sides[side].out.frame(length, false);
     match face {
         Face::Own(transport) if transport.id() == id => {
-            // A message of two parts, as many write it; but all that may be dropped is one piece.
-            let at = model.random.below(bytes.len() as u64) as usize;
-            let at = if model.sides[side].out.may_skip { 0 } else { at };
-            let (head, body) = bytes.split_at(at);
+            // A message of two parts, as many write it, with something else in between.
+            let (head, body) = bytes.split_at(model.random.below(bytes.len() as u64) as usize);
             transport.write(head);
+            if model.random.chance(0.5) {
+                _ = transport.context().now();
+            }
             transport.write(body);
         }
         face => face.context().write(id, &bytes),

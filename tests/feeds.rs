@@ -1,0 +1,189 @@
+//! What is dropped for a reader that is too slow is dropped whole, whatever the callback does that
+//! writes it, and before there is a connection as well.
+
+#[path = "support/script.rs"]
+mod script;
+mod support;
+
+use ropewalk::{Context, Id, Reactor, SlowReader, Transport};
+use script::{Script, Wire};
+use std::time::Duration;
+use support::*;
+
+/// How many bytes may wait behind what is next.
+const LIMIT: usize = 80_000;
+
+const BODY: usize = 19_996;
+
+/// Sends the head of a message, does something else in between, and sends the body.
+type Between = fn(&mut Context, Id);
+
+/// What a callback may do between two parts of one message.
+const BETWEEN: &[(&str, Between)] = &[
+    ("nothing", |_, _| {}),
+    ("looks at the context", |context, _| _ = context.now()),
+    ("writes by id", |context, id| context.write(id, b"")),
+    ("sets a limit", |context, id| context.set_write_limit(id, 10_000_000)),
+    ("chooses anew", |context, id| context.set_slow_reader(id, SlowReader::DropOldest(LIMIT))),
+    ("chooses twice", |context, id| {
+        context.set_slow_reader(id, SlowReader::Pause);
+        context.set_slow_reader(id, SlowReader::DropOldest(LIMIT));
+    }),
+];
+
+fn turn(reactor: &mut Reactor) {
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+}
+
+/// The wire takes all that waits, a budget a turn.
+fn take_all(script: &Script, reactor: &mut Reactor, wire: &Wire) {
+    script.make_room(wire, usize::MAX / 2);
+    (0..10).for_each(|_| turn(reactor));
+}
+
+fn message(number: u32) -> Vec<u8> {
+    number.to_le_bytes().repeat(1 + BODY / 4)
+}
+
+/// The numbers of the messages in `bytes`, each of which has to be whole.
+fn numbers(bytes: &[u8], what: &str) -> Vec<u32> {
+    let whole = |bytes: &[u8]| {
+        let number = u32::from_le_bytes(bytes[..4].try_into().unwrap());
+        assert!(bytes == message(number), "{what}: message {number} is torn");
+        number
+    };
+    bytes.chunks(4 + BODY).map(whole).collect()
+}
+
+/// A server whose one connection drops what is oldest, and sends a message of two parts in each callback.
+fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
+    let (log, wire) = (Log::default(), Wire::default());
+    let (script, mut reactor) = Script::new();
+    let mut number = 0_u32;
+    let hook = move |transport: &mut Transport<'_>, event: &Event| {
+        if matches!(event, Event::Data(_)) {
+            let (id, message) = (transport.id(), message(number));
+            transport.write(&message[..4]);
+            between(transport.context(), id);
+            transport.write(&message[4..]);
+            number += 1;
+        }
+    };
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, hook)).unwrap();
+    script.accept([Ok(wire.clone())]);
+    turn(&mut reactor);
+    reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(limit));
+    (wire, script, reactor)
+}
+
+fn ask(script: &Script, reactor: &mut Reactor, wire: &Wire) {
+    wire.brings(Ok(b"x"));
+    script.tell_readable(wire);
+    turn(reactor);
+}
+
+#[test]
+fn what_one_callback_writes_is_dropped_whole_whatever_it_does_in_between() {
+    for &(what, between) in BETWEEN {
+        for room in [0, 2, 7_000, 45_000] {
+            let (wire, script, mut reactor) = serve(between, LIMIT);
+            wire.set_room(room);
+            for _ in 0..50 {
+                ask(&script, &mut reactor, &wire);
+            }
+            let counts = reactor.context().connection_counts(wire.id()).unwrap();
+            take_all(&script, &mut reactor, &wire);
+            let got = numbers(&wire.written(), what);
+            assert!(got.is_sorted_by(|before, after| before < after), "{what}: {got:?}");
+            assert_eq!(got.last(), Some(&49), "{what}: the newest is there");
+            assert_eq!(got.len() as u64 + counts.dropped, 50, "{what}: {got:?}");
+        }
+    }
+}
+
+#[test]
+fn a_write_limit_below_a_piece_does_not_tear_it() {
+    let (wire, script, mut reactor) = serve(|_, _| {}, 5_000_000);
+    reactor.context().set_write_limit(wire.id(), 3_000);
+    wire.set_room(18_000);
+    for _ in 0..20 {
+        ask(&script, &mut reactor, &wire);
+    }
+    take_all(&script, &mut reactor, &wire);
+    assert_eq!(numbers(&wire.written(), "a low limit").len(), 20);
+}
+
+#[test]
+fn a_callback_that_writes_nothing_ends_no_piece_of_another() {
+    let (log, wire) = (Log::default(), Wire::default());
+    let (script, mut reactor) = Script::new();
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, echo)).unwrap();
+    script.accept([Ok(wire.clone())]);
+    turn(&mut reactor);
+    reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(LIMIT));
+    wire.set_room(0);
+    // Each is a piece of its own, before callbacks and after them.
+    for number in 0..100 {
+        reactor.context().write(wire.id(), &message(number));
+        turn(&mut reactor);
+    }
+    let waiting = reactor.context().write_buffer_size(wire.id());
+    assert!(waiting <= LIMIT + message(0).len(), "{waiting} bytes wait");
+    take_all(&script, &mut reactor, &wire);
+    assert_eq!(numbers(&wire.written(), "from elsewhere").last(), Some(&99));
+}
+
+#[test]
+fn what_is_oldest_is_dropped_before_there_is_a_connection_as_well() {
+    for early in [false, true] {
+        let (wire, (script, mut reactor)) = (Wire::wide(), Script::new());
+        let (log, failures) = (Log::default(), Failures::default());
+        script.connect(Ok(wire.clone()));
+        let mut options = ropewalk::ConnectOptions::new();
+        if !early {
+            options = options.slow_reader(SlowReader::DropOldest(LIMIT));
+        }
+        let caller = Caller::new(&log, &failures, only_record);
+        let id = reactor.context().connect_tcp_with("10.0.0.1:7000", &options, caller).unwrap();
+        if early {
+            reactor.context().set_slow_reader(id, SlowReader::DropOldest(LIMIT));
+        }
+        for number in 0..10_000 {
+            reactor.context().write(id, &message(number));
+            assert!(reactor.context().write_buffer_size(id) <= LIMIT, "after {number}");
+        }
+        wire.connected();
+        let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
+        script.tell(wire.id(), happening);
+        turn(&mut reactor);
+        assert!(failures.borrow().is_empty(), "{failures:?}");
+        turn(&mut reactor);
+        assert_eq!(numbers(&wire.written(), "early"), [9996, 9997, 9998, 9999]);
+        let counts = reactor.context().connection_counts(id).unwrap();
+        assert_eq!((counts.dropped, counts.waiting), (9996, 0));
+        assert_eq!(counts.dropped_bytes, 9996 * 20_000);
+    }
+}
+
+#[test]
+fn an_attempt_that_no_longer_drops_keeps_what_waits() {
+    let (wire, (script, mut reactor)) = (Wire::wide(), Script::new());
+    let (log, failures) = (Log::default(), Failures::default());
+    script.connect(Ok(wire.clone()));
+    let id =
+        reactor.connect_tcp("10.0.0.1:7000", Caller::new(&log, &failures, only_record)).unwrap();
+    for (number, slow_reader) in (0..).zip([
+        SlowReader::Pause,
+        SlowReader::DropOldest(LIMIT),
+        SlowReader::Pause,
+        SlowReader::DropOldest(10),
+    ]) {
+        reactor.context().set_slow_reader(id, slow_reader);
+        reactor.context().write(id, &message(number));
+    }
+    wire.connected();
+    let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
+    script.tell(wire.id(), happening);
+    (0..2).for_each(|_| turn(&mut reactor));
+    assert_eq!(numbers(&wire.written(), "chosen anew"), [0, 1, 2, 3]);
+}
