@@ -34,7 +34,7 @@ mod terminal;
 
 use editor::Event;
 use lexopt::prelude::*;
-use ropewalk::{Address, Context, Error, Factory, Handle, Id, Protocol, Reactor, Reason};
+use ropewalk::{Address, Context, Error, Factory, Handle, Id, Protocol, Reason};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use screen::Screen;
 use std::cell::RefCell;
@@ -203,8 +203,7 @@ fn main() -> ExitCode {
 }
 
 fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
-    let mut reactor = Reactor::new()?;
-    reactor.stop_on_signals()?;
+    let mut reactor = support::reactor()?;
     // Who presses Ctrl-C does not want to wait for long.
     reactor.set_grace(Duration::from_millis(500));
     let member = Member {
@@ -220,6 +219,10 @@ fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
     let terminal = Terminal::take();
     let (screen, handle) = (Arc::clone(&member.screen), reactor.handle());
     if let Some(terminal) = &terminal {
+        let mode = terminal.mode_before();
+        support::before_forced_end(move || {
+            mode.restore();
+        });
         lock(&screen).begin(terminal.mode());
         watch_terminal(&screen, &handle)?;
         stdio::read(io::stdin(), handle, member.gate, move |context, keys| {

@@ -19,7 +19,7 @@ use std::process::{self, Child, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a test waits for output before it fails.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -237,6 +237,25 @@ fn a_process_that_continues_after_a_stop_takes_the_terminal_again() {
     terminal.signal(Signal::CONT);
     terminal.read_until(&row("draft", ""));
     assert!(terminal.is_raw());
+}
+
+#[test]
+#[cfg(feature = "signals")]
+fn a_second_signal_ends_a_client_whose_terminal_is_stopped() {
+    let (mut server, mut terminal) = start(80);
+    terminal.press("\x13"); // Ctrl-S
+    server.client.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    // Until the client, which prints nothing more, reads nothing more.
+    while server.client.write(&b"* and on it goes\n".repeat(1000)).is_ok() {}
+    let begin = Instant::now();
+    while terminal.child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < LIMIT);
+        // Two at once may be taken for one (signal(7)).
+        terminal.signal(Signal::TERM);
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(terminal.exit_code(), Some(128 + 15));
+    assert!(!terminal.is_raw());
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(crate) use files::open;
 pub(crate) use output::{complain, copy, finish, log_from, say, show};
 #[cfg(feature = "signals")]
 #[allow(unused_imports)]
-pub(crate) use running::{group, reactor};
+pub(crate) use running::{before_forced_end, group, reactor};
 
 use lexopt::{Arg, Parser, ValueExt};
 use ropewalk::Address;

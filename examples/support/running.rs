@@ -2,6 +2,16 @@
 
 use super::output;
 use ropewalk::{Error, Reactor, ReactorGroup};
+use std::sync::{Mutex, PoisonError};
+
+/// What is done before the process ends without its reactor.
+static LAST_ACT: Mutex<Option<Box<dyn FnOnce() + Send>>> = Mutex::new(None);
+
+/// Has `act` called if the process ends at a second signal while its reactor is blocked.
+#[allow(dead_code)] // Not every program has something to put in order.
+pub(crate) fn before_forced_end(act: impl FnOnce() + Send + 'static) {
+    *LAST_ACT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
+}
 
 /// A reactor whose run ends in order on SIGINT or SIGTERM, and when stdout takes no more.
 #[allow(dead_code)] // Not every program has one.
@@ -35,9 +45,11 @@ pub(crate) fn group(reactors: usize) -> Result<ReactorGroup, Error> {
 /// does not return, the process ends all the same.
 #[cfg(unix)]
 mod second_signal {
+    use super::LAST_ACT;
     use signal_hook::consts::{SIGINT, SIGTERM};
     use signal_hook::iterator::Signals;
     use std::process;
+    use std::sync::PoisonError;
     use std::thread;
     use std::time::Duration;
 
@@ -50,6 +62,10 @@ mod second_signal {
             thread::spawn(move || {
                 if let Some(signal) = signals.forever().nth(1) {
                     thread::sleep(PATIENCE);
+                    let act = LAST_ACT.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(act) = act {
+                        act();
+                    }
                     process::exit(128 + signal);
                 }
             });

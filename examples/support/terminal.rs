@@ -53,6 +53,11 @@ mod unix {
         pub(crate) fn mode(&self) -> Mode {
             self.mode.clone()
         }
+
+        /// How the shell had set it.
+        pub(crate) fn mode_before(&self) -> Mode {
+            Mode(self.before.clone())
+        }
     }
 
     impl Drop for Terminal {
@@ -106,6 +111,10 @@ mod without {
         }
 
         pub(crate) fn mode(&self) -> Mode {
+            Mode
+        }
+
+        pub(crate) fn mode_before(&self) -> Mode {
             Mode
         }
     }
