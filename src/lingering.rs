@@ -1,6 +1,6 @@
 //! Sockets that outlive their connections. Floor 1.
 
-use crate::stream::READ_BUDGET;
+use crate::stream::LONGEST_READ;
 use crate::timer::TimerId;
 use crate::world::{Readiness, StreamSocket};
 use std::io;
@@ -31,7 +31,7 @@ impl Lingering {
 
     /// Throws away what has come in, within the budget. Whether the peer has ended its side.
     pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
-        let mut budget = READ_BUDGET;
+        let mut budget = LONGEST_READ;
         while budget > 0 {
             match self.socket.read_from_other(buffer) {
                 Ok(0) => return true,

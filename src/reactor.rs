@@ -10,7 +10,7 @@ use crate::logging::REACTOR;
 use crate::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::signals::Signals;
-use crate::stream::READ_BUDGET;
+use crate::stream::LONGEST_READ;
 use crate::to_address::ToAddress;
 use crate::to_addresses::ToAddresses;
 #[cfg(unix)]
@@ -25,9 +25,8 @@ use std::time::{Duration, Instant};
 const READ_SIZE: usize = 64 * 1024;
 
 /// The size up to which the read buffer grows while reads fill it. A read and a write of this size cost
-/// less than four of 64 KiB, and both stay within the second-level cache. It is the read budget, so no
-/// read could return more.
-const MAX_READ_SIZE: usize = READ_BUDGET;
+/// less than four of 64 KiB, and both stay within the second-level cache.
+const MAX_READ_SIZE: usize = LONGEST_READ;
 
 /// How long `stop` waits for peers that are slow to take what was written, unless set.
 const GRACE: Duration = Duration::from_secs(10);

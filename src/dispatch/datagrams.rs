@@ -9,7 +9,7 @@ use crate::dispatch::{Dispatcher, Owner};
 use crate::error::Error;
 use crate::id::Id;
 use crate::logging::DATAGRAM;
-use crate::stream::READ_BUDGET;
+use crate::stream::LONGEST_READ;
 use log::{debug, info};
 use std::mem;
 
@@ -88,7 +88,7 @@ impl Dispatcher {
     }
 
     fn receive_datagrams(&mut self, id: Id, buffer: &mut [u8]) {
-        let mut bytes = READ_BUDGET;
+        let mut bytes = LONGEST_READ;
         for _ in 0..DATAGRAMS {
             let Some(datagram) = self.context.sources.datagram_mut(id) else {
                 return;

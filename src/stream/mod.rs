@@ -21,7 +21,7 @@ pub(crate) use from_file::Trouble;
 pub(crate) use limits::{Flow, GATHER, Limits};
 #[cfg(unix)]
 pub(crate) use passing::Passed;
-pub(crate) use transfer::{Filled, READ_BUDGET};
+pub(crate) use transfer::{Filled, LONGEST_READ, READ_BUDGET};
 
 /// One connection.
 #[derive(Debug)]

@@ -13,12 +13,13 @@ use std::time::{Duration, Instant};
 /// How many a listener may accept in a turn.
 const ACCEPTS: u64 = 64;
 
-/// How many bytes a connection may receive in a turn, or send with one flush.
-const BUDGET: u64 = 256 * 1024;
+/// How many bytes a connection may receive in a turn, and how many it may send with one flush.
+const READ_BUDGET: u64 = 1024 * 1024;
+const WRITE_BUDGET: u64 = 256 * 1024;
 
 /// How much a flood is, and how much of it the sockets hold.
-const FLOOD: u64 = 1_500_000;
-const HELD: usize = 1_000_000;
+const FLOOD: u64 = 4_200_000;
+const HELD: usize = 2_500_000;
 
 /// Whoever has lost its peer without a word is to hear of it in time.
 const KEEP_ALIVE: KeepAlive =
@@ -112,7 +113,7 @@ impl Visitor {
     fn look(context: &mut Context, id: Id, books: Books, before: u64, turns: u32) {
         let Some(counts) = context.connection_counts(id) else { return };
         // In two flushes: the socket had room, and what others wrote was sent at the end.
-        if counts.sent > before + 2 * BUDGET {
+        if counts.sent > before + 2 * WRITE_BUDGET {
             books.fail(format!("{} bytes were sent in one turn", counts.sent - before));
         }
         if counts.waiting > 0 && turns > 0 {
@@ -149,7 +150,7 @@ impl Protocol for Visitor {
             self.in_turn = 0;
         }
         self.in_turn += data.len() as u64;
-        if self.in_turn > BUDGET {
+        if self.in_turn > READ_BUDGET {
             self.books.fail(format!("{} bytes were received in one turn", self.in_turn));
         }
         if !self.connects && data != bytes(0, self.received, data.len()) {
