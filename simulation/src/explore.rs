@@ -286,7 +286,7 @@ mod tests {
             true => Err(format!("{} bytes are missing", plan.len())),
             false => Err("somebody is waiting".to_owned()),
         });
-        assert!(text.contains(", 1: \n") && text.contains("loss at node"), "{text}");
+        assert!(text.contains("and 1 of ") && text.contains("loss at node"), "{text}");
         assert!(text.contains("with these it fails so: 1 bytes are missing"), "{text}");
         assert!(text.contains("in another way: somebody is waiting"), "{text}");
     }

@@ -44,7 +44,7 @@ impl Failure<'_> {
             Err(other) => format!("it failed in another way: {other}"),
             Ok(()) => "it did not fail".to_owned(),
         };
-        let faults = listed(&self.only(&self.places));
+        let faults = listed(&self.only(&self.places), self.places.len());
         let selection = self.selection(&self.places, *length);
         begin
             + &format!(
@@ -68,14 +68,8 @@ impl Failure<'_> {
         let places = fewest(self.places.clone(), |places| fails(places, self.length));
         let end = self.only(&places).end();
         let length = shortest(self.length, end, |length| fails(&places, length));
-        let mut text = match places.len() == self.places.len() {
-            true => format!("it takes {length:.3?} and {}", listed(&self.only(&places))),
-            false => {
-                let (few, all) = (places.len(), self.places.len());
-                let faults = listed(&self.only(&places));
-                format!("it takes {length:.3?} and, of {all} faults, {few}: {faults}")
-            }
-        };
+        let faults = listed(&self.only(&places), self.places.len());
+        let mut text = format!("it takes {length:.3?} and {faults}");
         match self.outcome(&places, length).result {
             Err(why) if why == self.why => {}
             Err(why) => _ = writeln!(text, "with these it fails so: {why}"),
@@ -104,10 +98,12 @@ impl Failure<'_> {
     }
 }
 
-fn listed(plan: &Plan) -> String {
-    match plan.is_empty() {
-        true => "no fault at all\n".to_owned(),
-        false => format!("\n{plan}"),
+/// The faults of a plan, of so many, in lines.
+fn listed(plan: &Plan, all: usize) -> String {
+    match plan.len() {
+        0 => "no fault at all\n".to_owned(),
+        count if count == all => format!("these faults:\n{plan}"),
+        count => format!("{count} of {all} faults:\n{plan}"),
     }
 }
 

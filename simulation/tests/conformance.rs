@@ -27,12 +27,16 @@ mod groups;
 mod listening;
 #[path = "conformance/log.rs"]
 mod log;
+#[path = "conformance/parting.rs"]
+mod parting;
 #[path = "conformance/reactor.rs"]
 mod reactor;
 #[path = "conformance/resets.rs"]
 mod resets;
 #[path = "conformance/rules.rs"]
 mod rules;
+#[path = "conformance/silence.rs"]
+mod silence;
 #[path = "support/talker.rs"]
 mod talker;
 #[path = "conformance/unix.rs"]

@@ -298,7 +298,7 @@ fn what_gets_no_answer_is_given_up_when_the_users_time_is_over() {
     });
     let options = ConnectOptions::new().option(SocketOption::UserTimeout(Some(seconds(20))));
     let took = hears_of_silence(options, &client).unwrap();
-    assert!((seconds(2)..seconds(2 + 20)).contains(&took), "{took:?}");
+    assert!((seconds(2 + 20)..seconds(2 + 21)).contains(&took), "{took:?}");
 }
 
 #[test]
@@ -311,4 +311,26 @@ fn without_either_the_system_gives_up_after_a_quarter_of_an_hour() {
     });
     let took = hears_of_silence(ConnectOptions::new(), &client).unwrap();
     assert!((seconds(700)..seconds(1000)).contains(&took), "{took:?}");
+}
+
+#[test]
+fn what_chance_loses_is_given_up_when_the_users_time_is_over() {
+    let mut world = World::new(1);
+    let node = listens(&mut world, &Cast::quiet());
+    let client = Cast::quiet();
+    let theirs = client.clone();
+    let options = ConnectOptions::new().option(SocketOption::UserTimeout(Some(milliseconds(3000))));
+    let other = does(&mut world, "client", move |context| {
+        context.connect_tcp_with("server:7000", &options, theirs.clone()).unwrap();
+    });
+    world.run_for(seconds(1));
+    // Each loses half of what is lost at most: nothing comes through.
+    has(&mut world, FaultKind::Loss, node, seconds(600));
+    has(&mut world, FaultKind::Loss, other, seconds(600));
+    let id = client.heard.id.get().unwrap();
+    world.reactor(other).unwrap().context().write(id, b"?");
+    world.run_for(milliseconds(3100));
+    assert!(client.heard.reasons().is_empty());
+    world.run_for(milliseconds(300));
+    assert_eq!(client.heard.reasons(), ["TimedOut"]);
 }

@@ -2,12 +2,12 @@
 //! tell.
 
 use crate::agenda::{Happens, Key, Time};
+use crate::net::way::Way;
 use crate::node::{NodeId, Told};
 use crate::random::Random;
 use crate::trace::What;
 use ropewalk::backend::{Event, Happening};
 use ropewalk::{Address, Id, KeepAlive};
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 
@@ -15,9 +15,6 @@ use super::{AGAIN, Net, event};
 
 /// How much a socket holds, of what it has not sent, and of what was not read: about what Linux begins with.
 pub(super) const BUFFER: usize = 128 * 1024;
-
-/// For how long what was sent is sent again before the peer is given up (tcp(7), `tcp_retries2`).
-const GIVE_UP: Time = 924_600_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -54,14 +51,13 @@ pub(super) struct End {
     /// Our side has ended.
     pub(super) is_shut: bool,
     pub(super) resets_on_close: bool,
-    /// It has told the peer so.
-    pub(super) has_reset: bool,
     pub(super) keep_alive: Option<KeepAlive>,
     /// How many looks for the peer had no answer.
     pub(super) unanswered: u32,
     pub(super) heard_at: Time,
-    /// For how long what was sent may be without an answer.
-    pub(super) patience: Time,
+    /// For how long what was sent may be without an answer, if not for as long as is usual (tcp(7),
+    /// TCP_USER_TIMEOUT).
+    pub(super) user_timeout: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,115 +69,6 @@ pub(super) enum Stage {
     Connected,
     /// The program has closed it, or died.
     Closed,
-}
-
-/// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
-/// their way, then those that are still to be sent.
-#[derive(Debug)]
-pub(super) struct Way {
-    pub(super) bytes: VecDeque<u8>,
-    pub(super) arrived: usize,
-    pub(super) in_flight: usize,
-    pub(super) flight: VecDeque<Flight>,
-    /// How many have been in flight.
-    pub(super) sent: u64,
-    /// Whether the arrival of what is first in flight is on the agenda.
-    pub(super) is_moving: bool,
-    /// When the last arrives; nothing overtakes.
-    pub(super) last_at: Time,
-    pub(super) fin: Fin,
-    /// Whether the writer waits for room.
-    pub(super) wants_room: bool,
-    /// Whether the sender waits for the reader.
-    pub(super) wants_window: bool,
-    /// Whether it asks for room from time to time.
-    pub(super) is_probing: bool,
-    /// How often what is first has been lost, and since when.
-    pub(super) tries: u32,
-    pub(super) stuck_since: Time,
-    /// How much the sender holds, and how much the receiver.
-    pub(super) send_buffer: usize,
-    pub(super) receive_buffer: usize,
-}
-
-/// What is on its way, and where it is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Flight {
-    pub(super) freight: Freight,
-    /// The line knows it by this.
-    pub(super) number: u64,
-    /// When it arrives; that is known when it has left its node.
-    pub(super) at: Option<Time>,
-}
-
-/// What is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Freight {
-    /// What makes a connection of an attempt.
-    Ack,
-    Bytes(usize),
-    Fin,
-    /// Nobody listens there.
-    Refused,
-    Reset,
-    Syn,
-    SynAck,
-}
-
-/// How far the end of a way has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fin {
-    None,
-    Wanted,
-    Sent,
-}
-
-impl Way {
-    fn new(send_buffer: usize, receive_buffer: usize) -> Self {
-        Self {
-            bytes: VecDeque::new(),
-            arrived: 0,
-            in_flight: 0,
-            flight: VecDeque::new(),
-            sent: 0,
-            is_moving: false,
-            last_at: 0,
-            fin: Fin::None,
-            wants_room: false,
-            wants_window: false,
-            is_probing: false,
-            tries: 0,
-            stuck_since: 0,
-            send_buffer,
-            receive_buffer,
-        }
-    }
-
-    pub(super) fn unsent(&self) -> usize {
-        self.bytes.len() - self.arrived - self.in_flight
-    }
-
-    pub(super) fn room(&self) -> usize {
-        self.send_buffer.saturating_sub(self.bytes.len() - self.arrived)
-    }
-
-    pub(super) fn window(&self) -> usize {
-        self.receive_buffer.saturating_sub(self.arrived + self.in_flight)
-    }
-
-    /// What the sender still holds is dropped; what has left goes on.
-    pub(super) fn drop_unsent(&mut self) {
-        self.bytes.truncate(self.arrived + self.in_flight);
-        self.fin = Fin::None;
-    }
-
-    /// Nothing more comes of it but what has arrived.
-    pub(super) fn clear(&mut self) {
-        self.bytes.truncate(self.arrived);
-        self.in_flight = 0;
-        self.flight.clear();
-        self.fin = Fin::None;
-    }
 }
 
 impl End {
@@ -199,11 +86,10 @@ impl End {
             is_dead: false,
             is_shut: false,
             resets_on_close: false,
-            has_reset: false,
             keep_alive: None,
             unanswered: 0,
             heard_at: now,
-            patience: GIVE_UP,
+            user_timeout: None,
         }
     }
 

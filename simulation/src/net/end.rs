@@ -1,8 +1,9 @@
 //! An end of a connection, as a program has it.
 
 use crate::agenda::{Happens, Key};
-use crate::net::connection::{Fin, Freight, Stage};
+use crate::net::connection::Stage;
 use crate::net::error::system;
+use crate::net::way::{Fin, Freight};
 use crate::net::{Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
 use crate::trace::What;
@@ -106,7 +107,9 @@ impl Net {
         match option {
             SocketOption::SendBuffer(bytes) => out.send_buffer = (*bytes).max(2304),
             SocketOption::ReceiveBuffer(bytes) => incoming.receive_buffer = (*bytes).max(1152),
-            SocketOption::UserTimeout(Some(span)) if !span.is_zero() => end.patience = nanos(*span),
+            SocketOption::UserTimeout(span) => {
+                end.user_timeout = span.filter(|span| !span.is_zero()).map(nanos);
+            }
             SocketOption::Linger(span) => {
                 end.resets_on_close = span.is_some_and(|s| s.is_zero()) && !connection.is_unix;
             }

@@ -1,5 +1,6 @@
 //! The network, and all sockets on it.
 
+mod arrival;
 mod connection;
 mod datagram;
 mod end;
@@ -8,6 +9,8 @@ mod held;
 mod line;
 mod listener;
 mod travel;
+mod waiting;
+mod way;
 
 use crate::active::ActiveFaults;
 use crate::agenda::{Agenda, Happens, Time};

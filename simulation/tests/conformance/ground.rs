@@ -5,7 +5,8 @@ use crate::actors::{Actors, DatagramActor, Heard, News, plain};
 use crate::log::Log;
 use ropewalk::{Context, DatagramOptions, DatagramTransport, Error, Id, Port, Reactor};
 use ropewalk::{ToAddress, ToAddresses, Transport};
-use ropewalk_simulation::{Fault, FaultKind, Link, NodeId, Plan, World};
+use ropewalk_simulation::{Link, NodeId, World};
+use socket2::Socket;
 use std::env;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -20,9 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a reactor waits that has nothing to do while the other may.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// How long a simulated side is held: the system's wait before it knocks again at a full queue is longer.
-const HELD: Duration = Duration::from_millis(500);
-
 /// The sides of a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -33,18 +31,20 @@ pub(crate) enum Side {
 pub(crate) use Side::{Client, Server};
 
 pub(crate) struct Ground {
-    kind: Kind,
+    pub(crate) kind: Kind,
     log: Log,
     /// Where files can be made.
     directory: Option<PathBuf>,
     listener: Option<Id>,
     /// When the simulated one is released who is held.
-    held_until: Duration,
+    pub(crate) held_until: Duration,
     /// They keep ports closed.
     closed: Vec<(TcpListener, TcpStream)>,
+    /// The one that hears nothing for now.
+    pub(crate) deaf: Option<Socket>,
 }
 
-enum Kind {
+pub(crate) enum Kind {
     Real {
         /// One for each side, or one for both. None is left of one that has stopped.
         reactors: Vec<Option<Reactor>>,
@@ -120,6 +120,7 @@ impl Ground {
             listener: None,
             held_until: Duration::ZERO,
             closed: Vec::new(),
+            deaf: None,
         }
     }
 
@@ -324,35 +325,9 @@ impl Ground {
             Kind::Simulated { world, nodes } => world.reactor(node(side, nodes)).is_none(),
         }
     }
-
-    /// A side that has a reactor of its own does nothing from now on.
-    pub(crate) fn hold(&mut self, side: Side) {
-        match &mut self.kind {
-            Kind::Real { held, .. } => *held = Some(side),
-            Kind::Simulated { world, nodes } => {
-                let (node, mut plan) = (node(side, nodes), Plan::none());
-                let fault = Fault { kind: FaultKind::Stall, node, other: node, severity: 1.0 };
-                plan.add(Duration::ZERO, HELD, fault);
-                world.add_faults(&plan);
-                self.held_until = world.now() + HELD;
-            }
-        }
-        self.settle();
-    }
-
-    /// And goes on.
-    pub(crate) fn release(&mut self) {
-        match &mut self.kind {
-            Kind::Real { held, .. } => *held = None,
-            Kind::Simulated { world, .. } => {
-                let left = self.held_until.checked_sub(world.now()).expect("it is still held");
-                world.run_for(left);
-            }
-        }
-    }
 }
 
-fn node(side: Side, nodes: &[NodeId]) -> NodeId {
+pub(crate) fn node(side: Side, nodes: &[NodeId]) -> NodeId {
     nodes[(side as usize).min(nodes.len() - 1)]
 }
 

@@ -224,8 +224,13 @@ impl Drop for Errand {
 }
 
 /// With these somebody may be gone and the other never hear of it.
-pub(crate) const SEVERING: &[FaultKind] =
-    &[FaultKind::Crash, FaultKind::Cut, FaultKind::HalfOpen, FaultKind::Partition];
+pub(crate) const SEVERING: &[FaultKind] = &[
+    FaultKind::Crash,
+    FaultKind::Cut,
+    FaultKind::HalfOpen,
+    FaultKind::Loss, // A reset is sent once.
+    FaultKind::Partition,
+];
 
 /// With these, clocks differ, or what is sent comes late.
 pub(crate) const UNTIMELY: &[FaultKind] = &[

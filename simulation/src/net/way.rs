@@ -1,0 +1,127 @@
+//! One direction of a connection: what lies on it, and what is on its way.
+
+use crate::agenda::Time;
+use std::collections::VecDeque;
+
+/// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
+/// their way, then those that are still to be sent.
+#[derive(Debug)]
+pub(super) struct Way {
+    pub(super) bytes: VecDeque<u8>,
+    pub(super) arrived: usize,
+    pub(super) in_flight: usize,
+    pub(super) flight: VecDeque<Flight>,
+    /// How many have been in flight.
+    pub(super) sent: u64,
+    /// Whether the arrival of what is first in flight is on the agenda.
+    pub(super) is_moving: bool,
+    /// When the last arrives; nothing overtakes.
+    pub(super) last_at: Time,
+    pub(super) fin: Fin,
+    /// Whether the writer waits for room.
+    pub(super) wants_room: bool,
+    /// Whether the sender waits for the reader.
+    pub(super) wants_window: bool,
+    /// Whether it asks for room from time to time.
+    pub(super) is_probing: bool,
+    /// How often what is first has been lost, and since when that counts against the sender's patience.
+    pub(super) tries: u32,
+    pub(super) stuck_since: Time,
+    /// Since when the receiver has had no room, as far as that counts.
+    pub(super) starved_since: Option<Time>,
+    /// How much the sender holds, and how much the receiver.
+    pub(super) send_buffer: usize,
+    pub(super) receive_buffer: usize,
+}
+
+/// What is on its way, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flight {
+    pub(super) freight: Freight,
+    /// The line knows it by this.
+    pub(super) number: u64,
+    /// When it arrives; that is known when it has left its node.
+    pub(super) at: Option<Time>,
+    /// Whether chance has it lost this time.
+    pub(super) is_lost: bool,
+}
+
+/// What is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Freight {
+    /// What makes a connection of an attempt.
+    Ack,
+    Bytes(usize),
+    Fin,
+    /// Nobody listens there.
+    Refused,
+    Reset,
+    Syn,
+    SynAck,
+}
+
+/// How far the end of a way has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fin {
+    None,
+    Wanted,
+    Sent,
+}
+
+impl Way {
+    pub(super) fn new(send_buffer: usize, receive_buffer: usize) -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            arrived: 0,
+            in_flight: 0,
+            flight: VecDeque::new(),
+            sent: 0,
+            is_moving: false,
+            last_at: 0,
+            fin: Fin::None,
+            wants_room: false,
+            wants_window: false,
+            is_probing: false,
+            tries: 0,
+            stuck_since: 0,
+            starved_since: None,
+            send_buffer,
+            receive_buffer,
+        }
+    }
+
+    pub(super) fn unsent(&self) -> usize {
+        self.bytes.len() - self.arrived - self.in_flight
+    }
+
+    pub(super) fn room(&self) -> usize {
+        self.send_buffer.saturating_sub(self.bytes.len() - self.arrived)
+    }
+
+    pub(super) fn window(&self) -> usize {
+        self.receive_buffer.saturating_sub(self.arrived + self.in_flight)
+    }
+
+    /// What the sender still holds is dropped; what has left goes on.
+    pub(super) fn drop_unsent(&mut self) {
+        self.bytes.truncate(self.arrived + self.in_flight);
+        self.fin = Fin::None;
+    }
+
+    /// What is first in flight is lost, and the sender is gone: nothing is read beyond the gap, but resets arrive.
+    pub(super) fn lose_for_good(&mut self) {
+        self.flight.pop_front();
+        self.flight.retain(|flight| flight.freight == Freight::Reset);
+        self.bytes.truncate(self.arrived);
+        self.in_flight = 0;
+        self.fin = Fin::None;
+    }
+
+    /// Nothing more comes of it but what has arrived.
+    pub(super) fn clear(&mut self) {
+        self.bytes.truncate(self.arrived);
+        self.in_flight = 0;
+        self.flight.clear();
+        self.fin = Fin::None;
+    }
+}
