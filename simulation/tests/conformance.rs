@@ -11,6 +11,8 @@ mod actors;
 #[allow(dead_code)] // The properties need more of it.
 #[path = "support/books.rs"]
 mod books;
+#[path = "conformance/buffers.rs"]
+mod buffers;
 #[path = "conformance/connecting.rs"]
 mod connecting;
 #[path = "conformance/datagrams.rs"]

@@ -3,6 +3,7 @@
 use crate::books::{Books, bytes};
 use ropewalk::{
     Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Id, Reactor,
+    SocketOption,
 };
 use ropewalk_simulation::{FaultKind, Random};
 use std::cell::Cell;
@@ -43,7 +44,10 @@ impl Gull {
         (node, nodes): (u64, u64),
         random: &mut Random,
     ) -> Result<(), Error> {
-        let options = DatagramOptions::new().max_datagram_size(LONGEST);
+        // A burst to itself fits: what does not is lost.
+        let options = DatagramOptions::new()
+            .max_datagram_size(LONGEST)
+            .option(SocketOption::ReceiveBuffer(1_000_000));
         let context = reactor.context();
         let gull = Self::new(books, random);
         let (name, paused) = (gull.name, gull.paused.clone());

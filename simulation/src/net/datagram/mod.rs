@@ -1,0 +1,253 @@
+//! Sockets for datagrams, and what flies between them.
+
+mod socket;
+mod travel;
+
+use crate::agenda::{Happens, Key};
+use crate::net::error::system;
+use crate::net::listener::overlap;
+use crate::net::{AGAIN, Net, event, no_descriptors};
+use crate::node::{NodeId, Told};
+use crate::random::Random;
+use crate::trace::What;
+use ropewalk::backend::{Event, Happening};
+use ropewalk::{Address, Id};
+use std::collections::{BTreeSet, VecDeque};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+
+pub(crate) use socket::SimulatedDatagram;
+pub(in crate::net) use travel::Flying;
+
+/// How much memory the datagrams take that a socket holds and that were not received (Linux's `rmem_default`).
+const BUFFER: usize = 212_992;
+
+#[derive(Debug)]
+pub(super) struct DatagramSocket {
+    key: Key,
+    pub(super) node: NodeId,
+    address: Address,
+    peer: Option<Address>,
+    /// Over Unix sockets one is connected with a socket, not with whoever has its name.
+    #[cfg(unix)]
+    unix_peer: Option<Key>,
+    queue: VecDeque<(Rc<[u8]>, Address)>,
+    /// How much memory those in the queue take, and how much they may.
+    queued: usize,
+    buffer: usize,
+    /// Somebody was not there for an earlier datagram.
+    refused: bool,
+    /// The groups that it has joined, from whom it hears them, if not from everybody, and whether on the
+    /// loopback.
+    groups: BTreeSet<(IpAddr, Option<IpAddr>, bool)>,
+    /// To groups it speaks on the loopback.
+    on_loopback: bool,
+    may_broadcast: bool,
+    shares: bool,
+    only_ipv6: bool,
+    hears_itself: bool,
+    hops: u8,
+    id: Option<Id>,
+    told: Happening,
+    /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
+    /// were refused or cut short.
+    will_repeat: bool,
+    random: Random,
+}
+
+impl Net {
+    fn name_of_datagram(
+        &mut self,
+        node: NodeId,
+        address: &Address,
+        shares: bool,
+        only_ipv6: bool,
+    ) -> io::Result<Address> {
+        let host = self.host_mut(node);
+        if host.weather.no_descriptors {
+            return Err(no_descriptors());
+        }
+        match address {
+            Address::Inet(address) => {
+                let ip = address.ip();
+                if !ip.is_unspecified() && !ip.is_multicast() && !host.has(ip) {
+                    return Err(system(ErrorKind::AddrNotAvailable));
+                }
+                let port = match address.port() {
+                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
+                    port => port,
+                };
+                let others = host.bound.get(&port).cloned().unwrap_or_default();
+                let in_use = others.into_iter().any(|other| {
+                    self.datagram(other).is_some_and(|other| {
+                        let overlaps = other.address.ip().is_some_and(|taken| {
+                            overlap((ip, only_ipv6), (taken, other.only_ipv6))
+                        });
+                        overlaps && !(shares && other.shares)
+                    })
+                });
+                match in_use {
+                    true => Err(system(ErrorKind::AddrInUse)),
+                    false => Ok(SocketAddr::new(ip, port).into()),
+                }
+            }
+            #[cfg(unix)]
+            Address::Unix(address) if !address.is_unnamed() => match host.has_unix_name(address) {
+                true => Err(system(ErrorKind::AddrInUse)),
+                false => Ok(address.clone().into()),
+            },
+            address => Ok(address.clone()),
+        }
+    }
+
+    fn new_datagram(&mut self, node: NodeId, address: Address, shares: bool) -> Key {
+        let (serial, seed) = (self.new_serial(), self.seed);
+        let host = self.host_mut(node);
+        host.made += 1;
+        let random = Random::of(seed, u64::from(node.0) | 1 << 32, host.made);
+        let entry = self.datagrams.vacant_entry();
+        let key = Key { slot: entry.key() as u32, serial };
+        entry.insert(DatagramSocket {
+            key,
+            node,
+            address: address.clone(),
+            peer: None,
+            #[cfg(unix)]
+            unix_peer: None,
+            queue: VecDeque::new(),
+            queued: 0,
+            buffer: BUFFER,
+            refused: false,
+            groups: BTreeSet::new(),
+            on_loopback: false,
+            may_broadcast: false,
+            shares,
+            only_ipv6: false,
+            hears_itself: true,
+            hops: 1,
+            id: None,
+            told: Happening::default(),
+            will_repeat: false,
+            random,
+        });
+        let host = self.host_mut(node);
+        match address {
+            Address::Inet(address) => host.bound.entry(address.port()).or_default().push(key),
+            #[cfg(unix)]
+            Address::Unix(address) if !address.is_unnamed() => {
+                host.unix_bound.insert(address, key);
+            }
+            _ => {}
+        }
+        key
+    }
+
+    fn datagram(&mut self, key: Key) -> Option<&mut DatagramSocket> {
+        self.datagrams.get_mut(key.slot as usize).filter(|socket| socket.key == key)
+    }
+
+    fn tell_datagram(&mut self, key: Key, happening: Happening) {
+        let Some(socket) = self.datagram(key) else { return };
+        if socket.id.is_none() {
+            return;
+        }
+        let first = socket.told == Happening::default();
+        socket.told.readable |= happening.readable;
+        socket.told.writable |= happening.writable;
+        socket.told.failed |= happening.failed;
+        let node = socket.node;
+        if first {
+            self.tell(node, Told::Datagram(key));
+        }
+    }
+
+    pub(super) fn take_told_of_datagram(&mut self, key: Key) -> Option<Event> {
+        let socket = self.datagram(key)?;
+        event(socket.id, std::mem::take(&mut socket.told))
+    }
+
+    /// A call did less than it could: an event soon says what is possible.
+    fn repeat_datagram_events_soon(&mut self, key: Key) {
+        let at = self.at() + AGAIN;
+        let Some(socket) = self.datagram(key) else { return };
+        if !std::mem::replace(&mut socket.will_repeat, true) {
+            self.agenda.enter(at, Happens::DatagramAgain(key));
+        }
+    }
+
+    /// The repetition that the agenda had.
+    pub(super) fn repeat_datagram_events(&mut self, key: Key) {
+        if let Some(socket) = self.datagram(key) {
+            socket.will_repeat = false;
+        }
+        self.tell_datagram_again(key);
+    }
+
+    fn tell_datagram_again(&mut self, key: Key) {
+        let Some(socket) = self.datagram(key) else { return };
+        let readable = !socket.queue.is_empty() || socket.refused;
+        let happening = Happening { readable, writable: true, ..Happening::default() };
+        self.tell_datagram(key, happening);
+    }
+
+    fn close_datagram(&mut self, key: Key) {
+        let Some(socket) = self.datagram(key) else { return };
+        let (node, id, address) = (socket.node, socket.id, socket.address.clone());
+        self.datagrams.remove(key.slot as usize);
+        let host = self.host_mut(node);
+        match &address {
+            Address::Inet(address) => {
+                if let Some(bound) = host.bound.get_mut(&address.port()) {
+                    bound.retain(|other| *other != key);
+                    if bound.is_empty() {
+                        host.bound.remove(&address.port());
+                    }
+                }
+            }
+            #[cfg(unix)]
+            Address::Unix(address) if host.unix_bound.get(address) == Some(&key) => {
+                host.unix_bound.remove(address);
+            }
+            _ => {}
+        }
+        self.note(node, id, What::Closes);
+    }
+}
+
+impl DatagramSocket {
+    /// An address, as a socket of its family tells it.
+    fn in_its_words(&self, address: &Address) -> Address {
+        match (address, self.address.ip()) {
+            (Address::Inet(SocketAddr::V4(address)), Some(IpAddr::V6(_))) => {
+                SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
+            }
+            (address, _) => address.clone(),
+        }
+    }
+
+    /// How well a datagram to `to` fits this socket; not at all, if it is not for it.
+    fn fits(&self, to: SocketAddr, sender: &Address) -> Option<u8> {
+        let bound = self.address.ip()?;
+        let from = sender.ip()?;
+        if to.ip().is_multicast() {
+            // By its sender it is known where it came in.
+            let sources = [None, Some(from)];
+            let joined = sources
+                .iter()
+                .any(|source| self.groups.contains(&(to.ip(), *source, from.is_loopback())));
+            return (joined && (bound.is_unspecified() || bound == to.ip())).then_some(0);
+        }
+        if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
+            return (bound.is_unspecified() && bound.is_ipv4() || bound == to.ip()).then_some(0);
+        }
+        // One for all IPv6 addresses is one for all IPv4 addresses, too.
+        let is_for = bound == to.ip()
+            || bound.is_unspecified()
+                && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6() && !self.only_ipv6);
+        let words = self.in_its_words(sender);
+        let peer_fits = self.peer.as_ref().is_none_or(|peer| *peer == words);
+        let precision = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
+        (is_for && peer_fits).then_some(precision)
+    }
+}

@@ -1,0 +1,213 @@
+//! A socket for datagrams, as a program has it.
+
+use crate::agenda::Key;
+use crate::net::Shared;
+#[cfg(unix)]
+use crate::net::error::nobody_at;
+use crate::net::error::system;
+use crate::node::NodeId;
+use crate::trace::What;
+#[cfg(unix)]
+use ropewalk::UnixAddress;
+use ropewalk::backend::{DatagramBackend, Happening, Multicast, SocketBackend};
+use ropewalk::{Address, Id, Interface, SocketOption};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+/// A socket for datagrams.
+#[derive(Debug)]
+pub(crate) struct SimulatedDatagram {
+    net: Shared,
+    key: Key,
+}
+
+impl SimulatedDatagram {
+    pub(crate) fn bind(
+        net: &Shared,
+        node: NodeId,
+        address: &Address,
+        options: &[SocketOption],
+    ) -> io::Result<Self> {
+        let mut this = net.borrow_mut();
+        this.charge_call();
+        let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
+        let shares = options.iter().any(|option| {
+            let share = SocketOption::ReuseAddress(true) == *option;
+            share || SocketOption::ReusePort(true) == *option
+        });
+        let address = match this.name_of_datagram(node, address, shares, only_ipv6) {
+            Ok(address) => address,
+            Err(error) => {
+                this.note(node, None, What::Refuses(error.kind()));
+                return Err(error);
+            }
+        };
+        let key = this.new_datagram(node, address.clone(), shares);
+        this.note(node, None, What::Binds(&address));
+        drop(this);
+        let socket = Self { net: net.clone(), key };
+        options.iter().try_for_each(|option| socket.set_option(option))?;
+        Ok(socket)
+    }
+
+    pub(crate) fn connected(
+        net: &Shared,
+        node: NodeId,
+        peer: &Address,
+        options: &[SocketOption],
+    ) -> io::Result<Self> {
+        let local = match peer {
+            Address::Inet(peer) => {
+                let ip = net.borrow().host(node).address_towards(peer.ip());
+                SocketAddr::new(ip, 0).into()
+            }
+            #[cfg(unix)]
+            Address::Unix(_) => UnixAddress::unnamed().into(),
+            _ => return Err(ErrorKind::Unsupported.into()),
+        };
+        let socket = Self::bind(net, node, &local, options)?;
+        DatagramBackend::connect(&socket, peer)?;
+        Ok(socket)
+    }
+}
+
+/// Whether an interface is the loopback; there is one more, which is that of all other names.
+fn is_loopback(interface: &Interface) -> bool {
+    match interface {
+        Interface::Any => false,
+        Interface::Address(address) => address.is_loopback(),
+        Interface::Index(index) => *index == 1,
+        Interface::Name(name) => name == "lo",
+    }
+}
+
+impl SocketBackend for SimulatedDatagram {
+    fn register(&mut self, id: Id) {
+        let mut net = self.net.borrow_mut();
+        if let Some(socket) = net.datagram(self.key) {
+            socket.id = Some(id);
+        }
+        net.tell_datagram_again(self.key);
+    }
+
+    fn deregister(&mut self) {
+        if let Some(socket) = self.net.borrow_mut().datagram(self.key) {
+            socket.id = None;
+            socket.told = Happening::default();
+        }
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        match self.net.borrow_mut().datagram(self.key) {
+            Some(socket) => Ok(socket.address.clone()),
+            None => Err(system(ErrorKind::NotConnected)),
+        }
+    }
+
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        let mut net = self.net.borrow_mut();
+        let Some(socket) = net.datagram(self.key) else { return Ok(()) };
+        match option {
+            SocketOption::Broadcast(on) => socket.may_broadcast = *on,
+            SocketOption::OnlyIpv6(only) => socket.only_ipv6 = *only,
+            // Twice what was asked for, as socket(7) has it.
+            SocketOption::ReceiveBuffer(bytes) => {
+                socket.buffer = bytes.saturating_mul(2).max(2304);
+            }
+            SocketOption::Device(_)
+            | SocketOption::KeepAlive(_)
+            | SocketOption::Nodelay(_)
+            | SocketOption::UserTimeout(_) => {
+                return Err(ErrorKind::Unsupported.into());
+            }
+            _ => {} // They change nothing that could be told here.
+        }
+        Ok(())
+    }
+}
+
+impl DatagramBackend for SimulatedDatagram {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
+        self.net.borrow_mut().receive(self.key, buffer)
+    }
+
+    fn send(&self, data: &[u8], to: Option<&Address>) -> io::Result<()> {
+        self.net.borrow_mut().send_datagram(self.key, data, to)
+    }
+
+    fn connect(&self, peer: &Address) -> io::Result<()> {
+        let mut net = self.net.borrow_mut();
+        let Some(socket) = net.datagram(self.key) else {
+            return Err(system(ErrorKind::NotConnected));
+        };
+        let node = socket.node;
+        match peer {
+            Address::Inet(address) => {
+                _ = net
+                    .node_of(node, address.ip().to_canonical())
+                    .ok_or_else(|| system(ErrorKind::HostUnreachable))?;
+            }
+            #[cfg(unix)]
+            Address::Unix(address) => {
+                let host = net.host(node);
+                let found = host.unix_bound.get(address).copied();
+                let found = found.ok_or_else(|| nobody_at(address))?;
+                if let Some(socket) = net.datagram(self.key) {
+                    socket.unix_peer = Some(found);
+                }
+            }
+            _ => return Err(ErrorKind::Unsupported.into()),
+        }
+        if let Some(socket) = net.datagram(self.key) {
+            socket.peer = Some(peer.clone());
+        }
+        Ok(())
+    }
+
+    fn multicast(&self, change: Multicast<'_>) -> io::Result<()> {
+        let mut net = self.net.borrow_mut();
+        let Some(socket) = net.datagram(self.key) else {
+            return Err(system(ErrorKind::NotConnected));
+        };
+        let joined = |new: bool| if new { Ok(()) } else { Err(system(ErrorKind::AddrInUse)) };
+        let left = |was: bool| if was { Ok(()) } else { Err(system(ErrorKind::AddrNotAvailable)) };
+        match change {
+            Multicast::Join(group, _) | Multicast::JoinSource(group, ..)
+                if !group.is_multicast() =>
+            {
+                Err(system(ErrorKind::InvalidInput))
+            }
+            Multicast::Join(group, at) => {
+                joined(socket.groups.insert((group, None, is_loopback(at))))
+            }
+            Multicast::Leave(group, at) => {
+                left(socket.groups.remove(&(group, None, is_loopback(at))))
+            }
+            Multicast::JoinSource(group, source, at) => {
+                joined(socket.groups.insert((group, Some(source), is_loopback(at))))
+            }
+            Multicast::LeaveSource(group, source, at) => {
+                left(socket.groups.remove(&(group, Some(source), is_loopback(at))))
+            }
+            Multicast::Loopback(on) => {
+                socket.hears_itself = on;
+                Ok(())
+            }
+            Multicast::Ttl(hops) => {
+                socket.hops = hops;
+                Ok(())
+            }
+            Multicast::Interface(at) => {
+                socket.on_loopback = is_loopback(at);
+                Ok(())
+            }
+            _ => Err(ErrorKind::Unsupported.into()),
+        }
+    }
+}
+
+impl Drop for SimulatedDatagram {
+    fn drop(&mut self) {
+        self.net.borrow_mut().close_datagram(self.key);
+    }
+}

@@ -1,0 +1,298 @@
+//! Datagrams are sent, fly, and are received.
+
+#[cfg(unix)]
+use super::BUFFER;
+use crate::agenda::{Happens, Key, Time};
+#[cfg(unix)]
+use crate::net::error::nobody_at;
+use crate::net::error::{system, too_long};
+use crate::net::line::Parcel;
+use crate::net::{LOOPBACK, Net, nanos};
+use crate::node::NodeId;
+use crate::random::Random;
+use crate::trace::What;
+use ropewalk::Address;
+#[cfg(unix)]
+use ropewalk::UnixAddress;
+use ropewalk::backend::Happening;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+
+/// The longest datagrams over IPv4 and IPv6.
+const LONGEST_V4: usize = 65_507;
+const LONGEST_V6: usize = 65_527;
+
+/// How many datagrams wait at a Unix socket before those who send have to (unix(7), `max_dgram_qlen`).
+#[cfg(unix)]
+const UNIX_QUEUE: usize = 10;
+
+/// How much later one comes that is held up.
+const HELD_UP: Time = 20_000_000;
+
+/// How much memory Linux takes for a datagram that waits, on 64 bits (`skb->truesize`): one allocation for what
+/// describes it, and one for its bytes, the headers and `skb_shared_info`, in sizes that the allocator has. Long
+/// ones have their bytes in pages.
+fn memory_for(length: usize) -> usize {
+    const DESCRIPTION: usize = 256;
+    const BESIDE: usize = 379;
+    const SMALLEST: usize = 576;
+    match length + BESIDE {
+        ..=SMALLEST => DESCRIPTION + SMALLEST,
+        needed @ ..=16_384 => DESCRIPTION + needed.next_power_of_two(),
+        _ => DESCRIPTION + SMALLEST + length,
+    }
+}
+
+/// A datagram on its way.
+#[derive(Debug)]
+pub(in crate::net) struct Flying {
+    data: Rc<[u8]>,
+    from: Key,
+    sender: (NodeId, Address),
+    to: (NodeId, Address),
+}
+
+impl Net {
+    pub(super) fn send_datagram(
+        &mut self,
+        key: Key,
+        data: &[u8],
+        to: Option<&Address>,
+    ) -> io::Result<()> {
+        self.charge_call();
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        if std::mem::take(&mut socket.refused) {
+            return Err(system(ErrorKind::ConnectionRefused));
+        }
+        #[cfg(unix)]
+        if let (None, Some(peer)) = (to, socket.unix_peer)
+            && self.datagram(peer).is_none()
+        {
+            return Err(self.part_unix(key));
+        }
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        let to =
+            to.or(socket.peer.as_ref()).cloned().ok_or_else(|| system(ErrorKind::NotConnected))?;
+        let (node, id) = (socket.node, socket.id);
+        let block = self.host(node).weather.would_block;
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        if socket.random.chance(block) {
+            self.repeat_datagram_events_soon(key);
+            return Err(system(ErrorKind::WouldBlock));
+        }
+        match &to {
+            Address::Inet(to) => self.send_inet(key, data, *to)?,
+            #[cfg(unix)]
+            Address::Unix(to) => self.send_unix(key, data, to)?,
+            _ => return Err(ErrorKind::Unsupported.into()),
+        }
+        self.note(node, id, What::Sends(data, &to));
+        Ok(())
+    }
+
+    fn send_inet(&mut self, key: Key, data: &[u8], to: SocketAddr) -> io::Result<()> {
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        // A mapped address is one of IPv4 (ipv6(7)).
+        let to = SocketAddr::new(to.ip().to_canonical(), to.port());
+        let (node, ip) = (socket.node, to.ip());
+        let longest = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
+        if data.len() > longest {
+            return Err(too_long());
+        }
+        let broadcast = ip == IpAddr::V4(Ipv4Addr::BROADCAST);
+        if broadcast && !socket.may_broadcast {
+            return Err(system(ErrorKind::PermissionDenied));
+        }
+        // What leaves by the loopback comes in there, whether the sender hears itself or not.
+        let on_loopback = ip.is_multicast() && socket.on_loopback;
+        let (hops, hears_itself) = (socket.hops, socket.hears_itself || on_loopback);
+        let port = socket.address.port().unwrap_or(0);
+        let bound_to = socket.address.ip().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
+        let sender = bound_to.unwrap_or_else(|| match ip {
+            IpAddr::V4(_) if on_loopback => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) if on_loopback => Ipv6Addr::LOCALHOST.into(),
+            ip => self.host(node).address_towards(ip),
+        });
+        let sender = (node, Address::Inet(SocketAddr::new(sender, port)));
+        let data: Rc<[u8]> = data.into();
+        if broadcast || ip.is_multicast() {
+            let others = (0..self.hosts.len() as u32).map(NodeId);
+            for other in others {
+                let reaches = match other == node {
+                    true => hears_itself,
+                    false => broadcast || hops > 0 && !on_loopback,
+                };
+                // Nobody carries what nobody wants.
+                if reaches && self.host(other).bound.contains_key(&to.port()) {
+                    self.launch(key, data.clone(), sender.clone(), (other, to.into()));
+                }
+            }
+            return Ok(());
+        }
+        let other = self.node_of(node, ip).ok_or_else(|| system(ErrorKind::HostUnreachable))?;
+        self.launch(key, data, sender, (other, to.into()));
+        Ok(())
+    }
+
+    fn launch(
+        &mut self,
+        from: Key,
+        data: Rc<[u8]>,
+        sender: (NodeId, Address),
+        to: (NodeId, Address),
+    ) {
+        let (here, there) = (&self.host(sender.0).weather, &self.host(to.0).weather);
+        let (doubled, held_up) =
+            (here.duplication + there.duplication, here.reordering + there.reordering);
+        let Some(socket) = self.datagram(from) else { return };
+        let mut random = std::mem::replace(&mut socket.random, Random::new(0));
+        let copies = if random.chance(doubled) && sender.0 != to.0 { 2 } else { 1 };
+        for copy in 0..copies {
+            // The network makes the second one, after the first has left.
+            let bytes = if copy == 0 { data.len() } else { 0 };
+            let (mut time, lost) = self.travel_time(sender.0, to.0, &mut random);
+            if random.chance(held_up) && sender.0 != to.0 {
+                time += random.between(1, HELD_UP);
+            }
+            if lost {
+                self.note(sender.0, None, What::Loses("on its way"));
+                self.post((sender.0, to.0), bytes, Parcel::Lost);
+                continue;
+            }
+            let nodes = (sender.0, to.0);
+            let (data, sender, to) = (data.clone(), sender.clone(), to.clone());
+            let slot = self.flying.insert(Flying { data, from, sender, to });
+            self.post(nodes, bytes, Parcel::Datagram(slot as u32, time));
+        }
+        if let Some(socket) = self.datagram(from) {
+            socket.random = random;
+        }
+    }
+
+    pub(in crate::net) fn arrive_datagram(&mut self, slot: u32) {
+        let Flying { data, from, sender, to } = self.flying.remove(slot as usize);
+        if !self.passes(sender.0, to.0) {
+            return self.note(to.0, None, What::Loses("no way there"));
+        }
+        let Some(address) = to.1.socket_addr() else { return };
+        let many = address.ip().is_multicast() || address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
+        let bound = self.host(to.0).bound.get(&address.port()).cloned().unwrap_or_default();
+        let mut receivers = Vec::new();
+        for key in bound {
+            if let Some(fits) =
+                self.datagram(key).and_then(|socket| socket.fits(address, &sender.1))
+            {
+                receivers.push((fits, key));
+            }
+        }
+        if !many {
+            // The one that fits best gets it; of several equal ones, the last.
+            receivers.sort_by_key(|(fits, _)| *fits);
+            receivers.drain(..receivers.len().saturating_sub(1));
+            if receivers.is_empty() {
+                let (time, lost) = (self.now + LOOPBACK + nanos(self.link.latency), false);
+                if !lost && self.passes(to.0, sender.0) {
+                    self.agenda.enter(time, Happens::Refusal(from));
+                }
+                return self.note(to.0, None, What::Loses("nobody is there"));
+            }
+        }
+        for (_, key) in receivers {
+            let words = self.datagram(key).map(|socket| socket.in_its_words(&sender.1));
+            let Some(sender) = words else { continue };
+            self.queue_datagram(key, data.clone(), sender);
+        }
+    }
+
+    fn queue_datagram(&mut self, key: Key, data: Rc<[u8]>, sender: Address) {
+        let Some(socket) = self.datagram(key) else { return };
+        let node = socket.node;
+        let memory = memory_for(data.len());
+        // One always fits.
+        if socket.queued > 0 && socket.queued + memory > socket.buffer {
+            return self.note(node, None, What::Loses("the receiver's buffer is full"));
+        }
+        socket.queued += memory;
+        socket.queue.push_back((data, sender));
+        self.tell_datagram(key, Happening { readable: true, ..Happening::default() });
+    }
+
+    /// Only a socket that is connected hears of it (udp(7)).
+    pub(in crate::net) fn hear_refusal(&mut self, key: Key) {
+        if let Some(socket) = self.datagram(key)
+            && socket.peer.is_some()
+        {
+            socket.refused = true;
+            let happening = Happening { readable: true, failed: true, ..Happening::default() };
+            self.tell_datagram(key, happening);
+        }
+    }
+
+    pub(super) fn receive(&mut self, key: Key, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
+        self.charge_call();
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        if std::mem::take(&mut socket.refused) {
+            return Err(system(ErrorKind::ConnectionRefused));
+        }
+        let (node, id) = (socket.node, socket.id);
+        let block = self.host(node).weather.would_block;
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        if !socket.queue.is_empty() && socket.random.chance(block) {
+            self.repeat_datagram_events_soon(key);
+            return Err(system(ErrorKind::WouldBlock));
+        }
+        let (data, sender) =
+            socket.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
+        socket.queued -= memory_for(data.len());
+        let count = data.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&data[..count]);
+        self.note(node, id, What::Receives(data.len(), &sender));
+        Ok((data.len(), sender))
+    }
+
+    /// The socket with which one was connected is gone: that is told once.
+    #[cfg(unix)]
+    fn part_unix(&mut self, key: Key) -> io::Error {
+        if let Some(socket) = self.datagram(key) {
+            (socket.peer, socket.unix_peer) = (None, None);
+        }
+        system(ErrorKind::ConnectionRefused)
+    }
+
+    #[cfg(unix)]
+    fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
+        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        let (node, sender) = (socket.node, socket.address.clone());
+        let receiver = *self.host(node).unix_bound.get(to).ok_or_else(|| nobody_at(to))?;
+        let Some(socket) = self.datagram(receiver) else {
+            return Err(system(ErrorKind::ConnectionRefused));
+        };
+        // What describes it lies in the sender's buffer, too.
+        if data.len() > BUFFER - 32 {
+            return Err(too_long());
+        }
+        if socket.queue.len() > UNIX_QUEUE {
+            return Err(system(ErrorKind::WouldBlock));
+        }
+        socket.queued += memory_for(data.len());
+        socket.queue.push_back((data.into(), sender));
+        self.tell_datagram(receiver, Happening { readable: true, ..Happening::default() });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As counted on Linux 6.18.
+    #[test]
+    fn memory_grows_in_the_steps_of_the_allocator() {
+        let steps = [(0, 832), (197, 832), (198, 1280), (645, 1280), (646, 2304), (1670, 4352)];
+        let longer = [(3718, 8448), (7813, 8448), (7814, 16_640), (20_000, 20_832)];
+        for (length, memory) in steps.into_iter().chain(longer) {
+            assert_eq!(memory_for(length), memory, "{length} bytes");
+        }
+    }
+}
