@@ -10,7 +10,7 @@ use crate::timer::TimerId;
 use crate::world::{Readiness, StreamSocket};
 use std::collections::VecDeque;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A connection in the making: one address of a name after the other, until one answers.
 #[derive(Debug)]
@@ -23,8 +23,10 @@ pub(crate) struct Connector {
     pub(crate) address: Address,
     /// The addresses not tried yet.
     pub(crate) remaining: VecDeque<Address>,
-    /// Ends the whole when it fires.
+    /// Ends the attempt under way when it fires, and the whole with the last.
     pub(crate) timer: TimerId,
+    /// When the whole ends; `None` is beyond all time.
+    pub(crate) deadline: Option<Instant>,
     /// How to connect.
     pub(crate) options: ConnectOptions,
     /// Whether the connection takes descriptors.
@@ -84,6 +86,14 @@ impl Connector {
         if let Some(feed) = &mut self.feed {
             feed.commit(&mut self.early, spares);
         }
+    }
+
+    /// How long the attempt that has just begun may take: its part of what is left, so that an address
+    /// that does not answer leaves time for those behind it.
+    pub(crate) fn share(&self, now: Instant) -> Duration {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let attempts = self.remaining.len() as u32 + 1;
+        left.unwrap_or(self.options.timeout) / attempts
     }
 
     pub(crate) fn error(&self, cause: io::Error) -> Error {

@@ -55,6 +55,36 @@ fn a_refused_attempt_is_told_once_with_the_address_and_the_reason() {
 }
 
 #[test]
+fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+    let (log, failures) = (Log::default(), Failures::default());
+    let (silent, _listener, _fillers) = mute();
+    let (_server, address) = live();
+    let mut reactor = Reactor::new().unwrap();
+    let options = ConnectOptions::new().timeout(Duration::from_millis(400));
+    let caller = Caller::new(&log, &failures, only_record);
+    let begin = std::time::Instant::now();
+    let addresses = [silent, silent, dead(), address];
+    reactor.context().connect_tcp_with(&addresses[..], &options, caller).unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() + failures.borrow().len() == 1);
+    assert_eq!(log.made(), 1, "{:?}", failures.borrow().first());
+    assert!(begin.elapsed() >= Duration::from_millis(200), "each had a quarter at least");
+}
+
+#[test]
+fn where_no_address_answers_the_whole_ends_when_its_time_is_over() {
+    let (log, failures) = (Log::default(), Failures::default());
+    let (silent, _listener, _fillers) = mute();
+    let mut reactor = Reactor::new().unwrap();
+    let options = ConnectOptions::new().timeout(Duration::from_millis(90));
+    let caller = Caller::new(&log, &failures, only_record);
+    let begin = std::time::Instant::now();
+    reactor.context().connect_tcp_with(&[silent; 3][..], &options, caller).unwrap();
+    turn_until(&mut reactor, "timed out", |_| !failures.borrow().is_empty());
+    assert!(begin.elapsed() >= Duration::from_millis(90), "not before its time");
+    assert_eq!(failures.borrow()[0].1.kind(), ErrorKind::TimedOut);
+}
+
+#[test]
 fn an_attempt_that_nobody_answers_times_out() {
     let (log, failures) = (Log::default(), Failures::default());
     let (address, _listener, _fillers) = mute();

@@ -148,13 +148,15 @@ impl Context {
         };
         let what = first.to_string();
         let (now, timers) = (self.world.now(), &mut self.timers);
+        let share = options.timeout / remaining.len() as u32;
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 socket: None,
                 refused: None,
                 address: first,
                 remaining,
-                timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
+                timer: timers.schedule(now, share, Job::ConnectTimeout(id)),
+                deadline: now.checked_add(options.timeout),
                 options: options.clone(),
                 takes_descriptors,
                 patience: PATIENCE,
@@ -187,11 +189,25 @@ impl Context {
     pub(crate) fn connect_next(&mut self, id: Id, mut cause: io::Error) {
         while let Some(outcome) = self.begin_attempt(id) {
             match outcome {
-                Ok(()) => return,
+                Ok(()) => return self.give_time(id),
                 Err(error) => cause = error,
             }
         }
         self.fail_connector(id, cause);
+    }
+
+    /// Gives the attempt that has just begun its share of the time; one that waits for room in the queue
+    /// of a listener has it already.
+    fn give_time(&mut self, id: Id) {
+        let now = self.world.now();
+        if let Some(Source::Connector(connector)) = self.sources.get_mut(id)
+            && connector.socket.is_some()
+        {
+            let share = connector.share(now);
+            // The timer of the last attempt may have fired.
+            self.timers.cancel(connector.timer);
+            connector.timer = self.timers.schedule(now, share, Job::ConnectTimeout(id));
+        }
     }
 
     /// Begins to connect to the next address. `None` if none is left.
@@ -269,19 +285,21 @@ impl Context {
         self.watch_progress(id);
     }
 
-    /// An attempt to connect has taken too long, whatever addresses are left. But the last word has
-    /// the socket: it may be connected, and only its turn not have come.
+    /// An attempt to connect has taken too long; the next address has its share of the time. But the last
+    /// word has the socket: it may be connected, and only its turn not have come.
     pub(crate) fn time_out(&mut self, id: Id) {
         let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
             return;
         };
-        match connector.outcome() {
-            Ok(Some(_)) => self.enlist(id),
-            Ok(None) => {
-                let cause = io::Error::new(io::ErrorKind::TimedOut, "timed out");
-                self.fail_connector(id, cause);
-            }
-            Err(error) => self.fail_connector(id, error),
+        let is_over = connector.deadline.is_some_and(|deadline| deadline <= self.now);
+        let cause = match connector.outcome() {
+            Ok(Some(_)) => return self.enlist(id),
+            Ok(None) => io::Error::new(io::ErrorKind::TimedOut, "timed out"),
+            Err(error) => error,
+        };
+        match is_over {
+            true => self.fail_connector(id, cause),
+            false => self.connect_next(id, cause),
         }
     }
 
