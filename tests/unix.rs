@@ -233,9 +233,25 @@ fn what_a_killed_process_has_left_behind_is_replaced_though_its_lock_is_there() 
     let folder = Folder::new();
     let path = folder.path("echo.sock");
     leave_behind(&path);
-    fs::write(folder.path("echo.sock.lock"), "").unwrap();
+    fs::write(folder.path("echo.sock.ropewalk-lock"), "").unwrap();
     let mut reactor = up_unix(&path, || Echo);
     assert!(is_echoed(&mut reactor, &path));
+}
+
+/// PostgreSQL has a file beside each of its sockets, and finds by it who has the port.
+#[test]
+fn the_lock_file_of_another_program_is_left_alone() {
+    let folder = Folder::new();
+    let [path, lock] = [".s.PGSQL.5432", ".s.PGSQL.5432.lock"].map(|name| folder.path(name));
+    leave_behind(&path);
+    let theirs = fs::File::create(&lock).unwrap();
+    rustix::fs::flock(&theirs, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    fs::write(&lock, "4711\n").unwrap();
+    let mut reactor = up_unix(&path, || Echo);
+    assert!(is_echoed(&mut reactor, &path));
+    drop(reactor);
+    assert_eq!(folder.contents(), [".s.PGSQL.5432.lock"]);
+    assert_eq!(fs::read_to_string(&lock).unwrap(), "4711\n");
 }
 
 #[test]
@@ -624,7 +640,7 @@ fn who_replaces_a_file_left_behind_has_its_lock_alone() {
     let path = folder.path("echo.sock");
     leave_behind(&path);
     let mut reactor = Reactor::new().unwrap();
-    let lock = fs::File::create(folder.path("echo.sock.lock")).unwrap();
+    let lock = fs::File::create(folder.path("echo.sock.ropewalk-lock")).unwrap();
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).unwrap();
     let error = reactor.listen_unix(path.as_path(), || Echo).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);

@@ -63,7 +63,7 @@ impl Context {
     /// listening or not, in whatever process, is not, and neither is a file that is not a socket.
     /// Who lives is asked of the system, which knows; the server that is asked about does not notice.
     /// Two programs that come upon the same file at the same time do not take each other's place: while
-    /// one replaces it, it holds a lock on `PATH.lock` (flock(2)), and the other is told
+    /// one replaces it, it holds a lock on `PATH.ropewalk-lock` (flock(2)), and the other is told
     /// that the address is in use. That file is there for this moment only.
     ///
     /// [No name](UnixAddress::unnamed) has the system choose an abstract one (Linux).

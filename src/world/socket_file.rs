@@ -9,8 +9,9 @@
 //! now has to be believed.
 //!
 //! Two that find the same file left behind could each remove what the other has just made. So who
-//! removes one holds a lock on a file beside it, `PATH.lock`, until it has the name (flock(2)); the
-//! lock of a process that dies goes with it. A name that is free needs no lock, for the system gives
+//! removes one holds a lock on a file beside it, `PATH.ropewalk-lock`, until it has the name (flock(2));
+//! the lock of a process that dies goes with it. Other programs have files called `PATH.lock`, which are
+//! theirs. A name that is free needs no lock, for the system gives
 //! it to one only.
 
 use crate::logging::TCP;
@@ -130,6 +131,9 @@ fn has_socket(path: &Path) -> io::Result<bool> {
     }
 }
 
+/// What no other program appends to the name of its socket.
+const SUFFIX: &str = ".ropewalk-lock";
+
 /// The right to remove what was left behind under a name.
 struct Lock {
     path: PathBuf,
@@ -141,7 +145,7 @@ impl Lock {
     /// Who finds it taken finds that somebody is just taking the name.
     fn take(name: &Path) -> io::Result<Self> {
         let mut path = name.as_os_str().to_owned();
-        path.push(".lock");
+        path.push(SUFFIX);
         let path = PathBuf::from(path);
         loop {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
