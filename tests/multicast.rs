@@ -242,3 +242,39 @@ while s.recv(100) != b'welcome': pass";
     turn_until(&mut reactor, "it ends", |_| python.try_wait().unwrap().is_some());
     assert!(python.wait().unwrap().success());
 }
+
+/// A socket on all IPv6 addresses sends to groups of either family.
+#[cfg(target_os = "linux")]
+#[test]
+fn options_of_a_socket_on_both_families_reach_both() {
+    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let quiet = || Witness::quiet(&Heards::default());
+    let port = reactor.listen_udp("[::]:0", quiet()).unwrap();
+    let only = DatagramOptions::new().only_ipv6(true);
+    let other = reactor.context().listen_udp_with("[::]:0", &only, quiet()).unwrap();
+    let context = reactor.context();
+    for id in [port.id(), other.id()] {
+        context.set_multicast_ttl(id, 7).unwrap();
+        context.set_multicast_loopback(id, false).unwrap();
+        context.set_multicast_interface(id, "lo").unwrap();
+    }
+    let of = |reactor: &mut Reactor, id| {
+        let socket = reactor.context().descriptor(id).unwrap();
+        let socket = socket2::SockRef::from(&socket);
+        (
+            (socket.multicast_ttl_v4().unwrap(), socket.multicast_hops_v6().unwrap()),
+            (socket.multicast_loop_v4().unwrap(), socket.multicast_loop_v6().unwrap()),
+        )
+    };
+    assert_eq!(of(&mut reactor, port.id()), ((7, 7), (false, false)));
+    assert_eq!(of(&mut reactor, other.id()), ((1, 7), (true, false)), "it has one family only");
+
+    // What is sent to a group of IPv4 goes out on the interface that was chosen.
+    let (hearer, number) = listener(&mut reactor, 0, &heards);
+    let context = reactor.context();
+    context.join_group(hearer, GROUP, LO).unwrap();
+    context.set_multicast_loopback(port.id(), true).unwrap();
+    let group = Ipv4Addr::to_ipv6_mapped(&GROUP);
+    context.send_to(port.id(), b"hello", (group, number));
+    turn_until(&mut reactor, "heard on lo", |_| heards.data() == [b"hello"]);
+}

@@ -41,18 +41,35 @@ impl DatagramSocket {
                 let (group, source, interface) = self.source_specific(group, source, interface)?;
                 system::leave_source(self, group, source, interface)
             }
-            Multicast::Ttl(ttl) => match self.is_ipv6()? {
-                false => self.any()?.set_multicast_ttl_v4(ttl.into()),
-                true => self.any()?.set_multicast_hops_v6(ttl.into()),
-            },
-            Multicast::Loopback(on) => match self.is_ipv6()? {
-                false => self.any()?.set_multicast_loop_v4(on),
-                true => self.any()?.set_multicast_loop_v6(on),
-            },
-            Multicast::Interface(interface) => match self.is_ipv6()? {
-                false => system::set_interface(self, self.v4(interface)?),
-                true => self.any()?.set_multicast_if_v6(self.index(interface)?),
-            },
+            Multicast::Ttl(ttl) => self.for_families(
+                || self.any()?.set_multicast_ttl_v4(ttl.into()),
+                || self.any()?.set_multicast_hops_v6(ttl.into()),
+            ),
+            Multicast::Loopback(on) => self.for_families(
+                || self.any()?.set_multicast_loop_v4(on),
+                || self.any()?.set_multicast_loop_v6(on),
+            ),
+            Multicast::Interface(interface) => self.for_families(
+                || system::set_interface(self, self.v4(interface)?),
+                || self.any()?.set_multicast_if_v6(self.index(interface)?),
+            ),
+        }
+    }
+
+    /// Sets an option for each family of addresses that the socket sends to. One on IPv6 sends to IPv4 as
+    /// well, unless it was told not to, and has an option of its own for that.
+    fn for_families(
+        &self,
+        v4: impl FnOnce() -> io::Result<()>,
+        v6: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
+        if !self.is_ipv6()? {
+            return v4();
+        }
+        v6()?;
+        match system::BOTH_FAMILIES && !self.any()?.only_v6()? {
+            true => v4(),
+            false => Ok(()),
         }
     }
 
@@ -127,6 +144,9 @@ mod system {
     use std::io;
     use std::net::Ipv4Addr;
 
+    /// Whether a socket on IPv6 takes the options of IPv4.
+    pub(super) const BOTH_FAMILIES: bool = true;
+
     pub(super) fn join(
         socket: &DatagramSocket,
         group: Ipv4Addr,
@@ -182,6 +202,9 @@ mod system {
     use super::{DatagramSocket, InterfaceV4, unsupported};
     use std::io;
     use std::net::Ipv4Addr;
+
+    /// Whether a socket on IPv6 takes the options of IPv4.
+    pub(super) const BOTH_FAMILIES: bool = false;
 
     fn address((address, index): InterfaceV4) -> io::Result<Ipv4Addr> {
         match index {
