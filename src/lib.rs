@@ -86,6 +86,7 @@
 //! that mio knows may work and have not been tried.
 
 mod address;
+mod blocks;
 mod channel;
 mod connector;
 mod context;

@@ -1,23 +1,25 @@
 //! What waits to be sent. Floor 0: bytes in, slices out, no I/O.
 
+use crate::blocks::{BLOCK, Block, Blocks};
 #[cfg(unix)]
 use crate::descriptors::{OwnedFd, Passing};
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-/// The largest buffer in an outbox, in bytes. Up to here a growing outbox is copied into a larger
-/// buffer, as a `Vec` does; beyond it a new buffer is begun, so that no byte is copied more than a
-/// few times however much waits.
-const BUFFER_SIZE: usize = 64 * 1024;
+/// How many bytes lie in an outbox's own buffer at most, which grows as a `Vec` does. If more wait, all of
+/// them lie in blocks, so that no byte is copied more than a few times however much waits, and the
+/// memory of many slow readers returns to the system.
+const FIRST: usize = 8 * 1024;
 
-/// How many slices one vectored write may carry: four full buffers, which is a connection's budget,
-/// and a tail.
-pub(crate) const SLICES: usize = 5;
+/// How many slices one vectored write may carry: a block that was sent in part, full blocks for a
+/// connection's budget of 256 KiB, and a tail.
+pub(crate) const SLICES: usize = 256 * 1024 / BLOCK + 2;
 
 /// The bytes that one connection has been given to send and the system has not taken yet, and the
 /// descriptors that go with them.
 ///
-/// An empty outbox holds no memory: its buffers come from [`Spares`] and go back there.
+/// An empty outbox holds no memory: its buffers come from [`Spares`] and go back there. It has to be
+/// [cleared](Self::clear) before it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// `None` when nothing waits.
@@ -27,21 +29,21 @@ pub(crate) struct Outbox {
 /// The buffers of an outbox in which something waits.
 #[derive(Debug, Default)]
 struct Buffers {
-    /// The front buffer. It stands by itself because nearly always it is all there is.
+    /// All that waits, as nearly always. Empty if there are blocks.
     first: Vec<u8>,
     /// What else there is.
     rest: Option<Box<Rest>>,
-    /// How many bytes of `first` the system has taken.
+    /// How many bytes of `first`, or of the first block, the system has taken.
     sent: usize,
-    /// How many bytes wait, all buffers together.
+    /// How many bytes wait.
     waiting: usize,
 }
 
 /// What hardly any outbox has: it stays until all is sent.
 #[derive(Debug, Default)]
 struct Rest {
-    /// The other buffers.
-    buffers: VecDeque<Vec<u8>>,
+    /// What waits, if it is more than [`FIRST`].
+    blocks: VecDeque<Block>,
     #[cfg(unix)]
     passing: Passing,
 }
@@ -59,7 +61,7 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
         if !data.is_empty() {
-            self.buffers.get_or_insert_with(|| spares.take()).push(data);
+            self.buffers.get_or_insert_with(|| spares.take()).push(data, &mut spares.blocks);
         }
     }
 
@@ -75,7 +77,7 @@ impl Outbox {
         let buffers = self.buffers.get_or_insert_with(|| spares.take());
         let before = buffers.waiting;
         buffers.rest.get_or_insert_default().passing.push(before, data.len(), descriptors);
-        buffers.push(data);
+        buffers.push(data, &mut spares.blocks);
     }
 
     /// The descriptors that wait to be sent, if there are any.
@@ -88,7 +90,7 @@ impl Outbox {
     /// How many descriptors wait to be sent.
     pub(crate) fn descriptors_waiting(&self) -> usize {
         #[cfg(unix)]
-        if let Some(rest) = self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref()) {
+        if let Some(rest) = self.rest() {
             return rest.passing.waiting();
         }
         0
@@ -97,10 +99,7 @@ impl Outbox {
     /// Those that go with the first byte that waits.
     #[cfg(unix)]
     pub(crate) fn descriptors_at_front(&self) -> &[OwnedFd] {
-        match self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref()) {
-            Some(rest) => rest.passing.at_front(),
-            None => &[],
-        }
+        self.rest().map_or(&[], |rest| rest.passing.at_front())
     }
 
     /// The bytes at the front, when they are all that waits.
@@ -119,12 +118,10 @@ impl Outbox {
     pub(crate) fn slices<'a>(
         &'a self,
         tail: &'a [u8],
+        spares: &'a Spares,
         slices: &mut [IoSlice<'a>; SLICES],
     ) -> usize {
-        let waiting = self.buffers.iter().flat_map(|buffers| {
-            let others = buffers.rest.iter().flat_map(|rest| &rest.buffers);
-            std::iter::once(buffers.front()).chain(others.map(Vec::as_slice))
-        });
+        let waiting = self.buffers.iter().flat_map(|buffers| buffers.slices(&spares.blocks));
         let all = waiting.chain(std::iter::once(tail)).filter(|bytes| !bytes.is_empty());
         let mut reach = self.reach();
         let mut filled = 0;
@@ -143,10 +140,15 @@ impl Outbox {
     /// How many bytes one write may send.
     fn reach(&self) -> usize {
         #[cfg(unix)]
-        if let Some(rest) = self.buffers.as_ref().and_then(|buffers| buffers.rest.as_ref()) {
+        if let Some(rest) = self.rest() {
             return rest.passing.reach();
         }
         usize::MAX
+    }
+
+    #[cfg(unix)]
+    fn rest(&self) -> Option<&Rest> {
+        self.buffers.as_ref()?.rest.as_deref()
     }
 
     /// Forgets the first `count` bytes, which the system has taken.
@@ -157,7 +159,7 @@ impl Outbox {
         };
         debug_assert!(count <= buffers.waiting);
         if count < buffers.waiting {
-            buffers.advance(count);
+            buffers.advance(count, &mut spares.blocks);
         } else {
             self.clear(spares);
         }
@@ -174,37 +176,41 @@ impl Outbox {
 
 impl Buffers {
     #[inline(always)]
-    fn push(&mut self, data: &[u8]) {
+    fn push(&mut self, data: &[u8], blocks: &mut Blocks) {
         self.waiting += data.len();
-        if self.rest.is_none() && self.first.len() + data.len() <= BUFFER_SIZE {
+        if self.rest.is_none() && self.first.len() + data.len() <= FIRST {
             self.first.extend_from_slice(data);
         } else {
-            self.spread(data);
+            self.spread(data, blocks);
         }
     }
 
-    /// Fills the last buffer, then begins others.
+    /// Adds to the blocks, which may mean to begin them.
     #[cold]
-    fn spread(&mut self, mut data: &[u8]) {
-        while !data.is_empty() {
-            let last = self.last_with_room();
-            let (fits, later) = data.split_at(data.len().min(BUFFER_SIZE - last.len()));
-            last.extend_from_slice(fits);
-            data = later;
+    fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
+        let others = &mut self.rest.get_or_insert_default().blocks;
+        if others.is_empty() && self.first.len() + data.len() <= FIRST {
+            return self.first.extend_from_slice(data); // Descriptors wait, and few bytes.
         }
+        // Not kept in `first`: thousands of buffers of that size would be left behind in the heap.
+        let first = std::mem::take(&mut self.first);
+        let sent = if first.is_empty() { 0 } else { std::mem::take(&mut self.sent) };
+        append(others, &first[sent..], blocks);
+        append(others, data, blocks);
     }
 
-    fn last_with_room(&mut self) -> &mut Vec<u8> {
-        let others = &mut self.rest.get_or_insert_default().buffers;
-        if others.is_empty() && self.first.len() < BUFFER_SIZE {
-            return &mut self.first;
-        }
-        if others.back().is_none_or(|last| last.len() == BUFFER_SIZE) {
-            others.push_back(Vec::new());
-        }
-        others.back_mut().expect("a buffer was pushed if there was none")
+    /// All bytes that wait, in order.
+    fn slices<'a>(&'a self, blocks: &'a Blocks) -> impl Iterator<Item = &'a [u8]> {
+        let others = self.rest.iter().flat_map(|rest| &rest.blocks);
+        let (mut sent, all) = (self.sent, others.map(|block| blocks.bytes(block)));
+        std::iter::once(&*self.first).chain(all).map(move |bytes| {
+            let from = sent.min(bytes.len());
+            sent -= from;
+            &bytes[from..]
+        })
     }
 
+    /// The bytes that wait, if none are in blocks.
     #[inline(always)]
     fn front(&self) -> &[u8] {
         &self.first[self.sent..]
@@ -216,27 +222,33 @@ impl Buffers {
         size_of::<Self>() + self.first.capacity()
     }
 
-    /// Only the front buffer is kept: the others were a burst's.
-    #[inline(always)]
-    fn clear(&mut self) {
-        self.first.clear();
-        self.rest = None;
-        (self.sent, self.waiting) = (0, 0);
-    }
-
-    /// Fewer than wait.
+    /// Forgets the first `count` bytes; more wait.
     #[cold]
-    fn advance(&mut self, count: usize) {
+    fn advance(&mut self, count: usize, blocks: &mut Blocks) {
         self.waiting -= count;
         self.sent += count;
         let Some(rest) = &mut self.rest else {
-            return; // More waits than was taken, and it is here.
+            return;
         };
         #[cfg(unix)]
         rest.passing.advance(count);
-        while self.sent >= self.first.len() {
-            self.sent -= self.first.len();
-            self.first = rest.buffers.pop_front().unwrap_or_default();
+        while rest.blocks.front().is_some_and(|front| front.len() <= self.sent)
+            && let Some(front) = rest.blocks.pop_front()
+        {
+            self.sent -= front.len();
+            blocks.give(front);
+        }
+    }
+}
+
+/// Fills the last block, then takes others.
+fn append(others: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
+    while !data.is_empty() {
+        if others.back().is_none_or(Block::is_full) {
+            others.push_back(blocks.take());
+        }
+        if let Some(last) = others.back_mut() {
+            data = &data[blocks.fill(last, data)..];
         }
     }
 }
@@ -249,6 +261,7 @@ pub(crate) struct Spares {
     buffers: Vec<Box<Buffers>>,
     /// The memory of all of them together, in bytes.
     held: usize,
+    blocks: Blocks,
 }
 
 /// How much the spares may hold, in bytes. Enough for a broadcast of 4 KiB to each of a thousand
@@ -267,14 +280,34 @@ impl Spares {
         }
     }
 
+    /// Takes buffers back. Only the front one is kept: the others were a burst's.
     #[inline(always)]
     fn give(&mut self, mut buffers: Box<Buffers>) {
+        if let Some(rest) = buffers.rest.take() {
+            self.give_blocks(*rest);
+        }
         let held = self.held + buffers.size();
         if held <= SPARES_LIMIT {
             self.held = held;
-            buffers.clear();
+            buffers.first.clear();
+            (buffers.sent, buffers.waiting) = (0, 0);
             self.buffers.push(buffers);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_blocks(&mut self, rest: Rest) {
+        rest.blocks.into_iter().for_each(|block| self.blocks.give(block));
+    }
+
+    /// Keeps no more than so many connections could use. What a crowd that is gone has used lies all over
+    /// the heap, and would keep that from the system.
+    pub(crate) fn shrink_to(&mut self, connections: usize) {
+        while self.buffers.len() > connections {
+            drop(self.take());
+        }
+        self.blocks.shrink_to(connections);
     }
 }
 
@@ -282,9 +315,9 @@ impl Spares {
 mod tests {
     use super::*;
 
-    fn contents(outbox: &Outbox, tail: &[u8]) -> Vec<u8> {
+    fn contents(outbox: &Outbox, tail: &[u8], spares: &Spares) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = outbox.slices(tail, &mut slices);
+        let filled = outbox.slices(tail, spares, &mut slices);
         slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
     }
 
@@ -298,7 +331,7 @@ mod tests {
         let mut out = Vec::new();
         for step in [1, 65_535, 65_536, 100_000].into_iter().cycle() {
             let step = step.min(outbox.len());
-            out.extend_from_slice(&contents(&outbox, &[])[..step]);
+            out.extend_from_slice(&contents(&outbox, &[], &spares)[..step]);
             outbox.advance(step, &mut spares);
             if outbox.is_empty() {
                 break;
@@ -316,21 +349,52 @@ mod tests {
         outbox.advance(5, &mut spares);
         assert!(outbox.is_empty() && outbox.buffers.is_none());
         assert!(spares.buffers.iter().all(|buffers| buffers.rest.is_none()));
+        assert_eq!(spares.blocks.in_use(), 0);
     }
 
     #[test]
     fn the_tail_follows_what_waits() {
         let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
         outbox.push(b"first ", &mut spares);
-        assert_eq!(contents(&outbox, b"second"), b"first second");
+        assert_eq!(contents(&outbox, b"second", &spares), b"first second");
+    }
+
+    #[test]
+    fn what_outgrows_its_buffer_moves_to_blocks_though_a_part_was_sent() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.push(&[1; FIRST], &mut spares);
+        outbox.advance(FIRST - 3, &mut spares);
+        outbox.push(b"23", &mut spares);
+        assert_eq!(contents(&outbox, &[], &spares), [1, 1, 1, b'2', b'3']);
+        assert_eq!((outbox.len(), spares.blocks.in_use()), (5, 1));
+        outbox.advance(2, &mut spares);
+        outbox.push(b"4", &mut spares);
+        assert_eq!(contents(&outbox, b"5", &spares), [1, b'2', b'3', b'4', b'5']);
+    }
+
+    #[test]
+    fn no_more_is_spared_than_the_connections_that_are_left_could_use() {
+        let (mut first, mut second) = (Outbox::default(), Outbox::default());
+        let mut spares = Spares::default();
+        first.push(b"few", &mut spares);
+        second.push(&[0; 100_000], &mut spares);
+        first.clear(&mut spares);
+        second.clear(&mut spares);
+        assert_eq!((spares.buffers.len(), spares.blocks.resident()), (2, 7 * BLOCK));
+        spares.shrink_to(1);
+        assert_eq!((spares.buffers.len(), spares.blocks.resident()), (1, 0));
     }
 
     #[test]
     fn the_spares_are_bounded() {
-        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
-        outbox.push(&vec![0; 4 * SPARES_LIMIT], &mut spares);
-        outbox.clear(&mut spares);
-        assert!(outbox.is_empty());
+        let mut spares = Spares::default();
+        let mut outboxes: Vec<_> = (0..2_000).map(|_| Outbox::default()).collect();
+        for outbox in &mut outboxes {
+            (0..40).for_each(|_| outbox.push(&[0; 1_000], &mut spares));
+        }
+        assert!(spares.blocks.resident() > 10 * SPARES_LIMIT);
+        outboxes.iter_mut().for_each(|outbox| outbox.clear(&mut spares));
         assert!(spares.held <= SPARES_LIMIT);
+        assert!(spares.blocks.resident() <= SPARES_LIMIT, "{}", spares.blocks.resident());
     }
 }

@@ -144,6 +144,11 @@ impl Sources {
         Some(self.entries.remove(id.slot()).source)
     }
 
+    /// How many slots are taken.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Who an event is for: nobody, if its socket has gone since the poll.
     pub(crate) fn find(&mut self, token: Token) -> Option<&mut Entry> {
         self.entries.get_mut(id::slot_of(token)).filter(|entry| entry.id.token() == token)

@@ -276,7 +276,7 @@ fn take_all(outbox: &mut Outbox, spares: &mut Spares) -> Vec<u8> {
     while !outbox.is_empty() {
         let before = all.len();
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = outbox.slices(&[], &mut slices);
+        let filled = outbox.slices(&[], spares, &mut slices);
         slices[..filled].iter().for_each(|slice| all.extend_from_slice(slice));
         outbox.advance(all.len() - before, spares);
     }

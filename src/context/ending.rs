@@ -156,6 +156,7 @@ impl Context {
         }
         self.shut(id);
         self.sources.remove(id);
+        self.spares.shrink_to(self.sources.len());
     }
 
     /// Closes a socket now, and keeps its slot. It is forgotten first (see [`World`](crate::world::World)).

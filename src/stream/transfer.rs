@@ -204,7 +204,7 @@ impl Stream {
             return Ok(0);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.outbox.slices(tail, &mut slices);
+        let filled = self.outbox.slices(tail, spares, &mut slices);
         let slices = &slices[..filled];
         let offered = slices.iter().map(|slice| slice.len()).sum();
         #[cfg(unix)]

@@ -1,0 +1,196 @@
+//! Memory for queued data: blocks of one size, in slabs that return to the system. Floor 0.
+//!
+//! Buffers that grow in the allocator's heap fragment it: one small allocation above them, made while
+//! thousands of peers were slow, keeps hundreds of megabytes resident when all of them are gone. A
+//! slab is larger than what any allocator keeps in its heap, so it is mapped and unmapped by itself;
+//! its pages become resident when they are written to, and go with the slab.
+
+use std::collections::BTreeSet;
+
+/// How many bytes a block has.
+pub(crate) const BLOCK: usize = 16 * 1024;
+
+/// How many blocks a slab has: 34 MiB. From 32 MiB on glibc maps each allocation by itself, whatever
+/// was freed before (M_MMAP_THRESHOLD, mallopt(3)).
+const BLOCKS: usize = 2_176;
+
+/// The first slab is kept for the next burst when it is empty, if no more blocks than this were in use in
+/// it: 4 MiB.
+const KEPT: usize = 256;
+
+/// All slabs. Blocks come from the first with room, so that the last become empty.
+#[derive(Debug, Default)]
+pub(crate) struct Blocks {
+    slabs: Vec<Slab>,
+    /// Those that have room.
+    open: BTreeSet<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Slab {
+    /// Empty if no block is in use.
+    memory: Vec<u8>,
+    /// Blocks that were in use.
+    free: Vec<usize>,
+    /// From here on blocks have never been in use, and no page of theirs is resident.
+    fresh: usize,
+    in_use: usize,
+}
+
+/// A block in use, and how many bytes are in it. It goes back by [`Blocks::give`].
+#[derive(Debug)]
+pub(crate) struct Block {
+    slab: u32,
+    number: u32,
+    len: u32,
+}
+
+impl Block {
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.len() == BLOCK
+    }
+}
+
+impl Blocks {
+    /// An empty block.
+    pub(crate) fn take(&mut self) -> Block {
+        let index = self.open.first().copied().unwrap_or_else(|| {
+            self.slabs.push(Slab::default());
+            self.open.insert(self.slabs.len() - 1);
+            self.slabs.len() - 1
+        });
+        let slab = &mut self.slabs[index];
+        let number = slab.take();
+        if slab.in_use == BLOCKS {
+            self.open.remove(&index);
+        }
+        Block { slab: index as u32, number: number as u32, len: 0 }
+    }
+
+    /// Takes back a block, which may be of any length.
+    pub(crate) fn give(&mut self, block: Block) {
+        let index = block.slab as usize;
+        let slab = &mut self.slabs[index];
+        if slab.in_use == BLOCKS {
+            self.open.insert(index);
+        }
+        slab.give(block.number as usize);
+        self.keep_at_most(index, if index == 0 { KEPT } else { 0 });
+    }
+
+    /// Adds as much of `data` to a block as fits, and returns how many bytes that is.
+    pub(crate) fn fill(&mut self, block: &mut Block, data: &[u8]) -> usize {
+        let (len, fits) = (block.len(), data.len().min(BLOCK - block.len()));
+        let start = block.number as usize * BLOCK + len;
+        let memory = &mut self.slabs[block.slab as usize].memory;
+        memory[start..start + fits].copy_from_slice(&data[..fits]);
+        block.len = (len + fits) as u32;
+        fits
+    }
+
+    /// What is in a block.
+    pub(crate) fn bytes(&self, block: &Block) -> &[u8] {
+        let start = block.number as usize * BLOCK;
+        &self.slabs[block.slab as usize].memory[start..start + block.len()]
+    }
+
+    /// Gives back the memory that is kept for the next burst, if it is more than so many blocks.
+    pub(crate) fn shrink_to(&mut self, kept: usize) {
+        self.keep_at_most(0, kept);
+    }
+
+    fn keep_at_most(&mut self, index: usize, kept: usize) {
+        if let Some(slab) = self.slabs.get_mut(index)
+            && slab.in_use == 0
+            && slab.fresh > kept
+        {
+            *slab = Slab::default();
+        }
+    }
+
+    /// How many blocks are in use.
+    #[cfg(test)]
+    pub(crate) fn in_use(&self) -> usize {
+        self.slabs.iter().map(|slab| slab.in_use).sum()
+    }
+
+    /// How many bytes may be resident.
+    #[cfg(test)]
+    pub(crate) fn resident(&self) -> usize {
+        self.slabs.iter().map(|slab| slab.fresh * BLOCK).sum()
+    }
+}
+
+impl Slab {
+    fn take(&mut self) -> usize {
+        if self.memory.is_empty() {
+            // Zeroed memory of this size is mapped, and costs nothing until it is written to.
+            self.memory = vec![0; BLOCKS * BLOCK];
+        }
+        self.in_use += 1;
+        self.free.pop().unwrap_or_else(|| {
+            self.fresh += 1;
+            self.fresh - 1
+        })
+    }
+
+    fn give(&mut self, number: usize) {
+        self.in_use -= 1;
+        self.free.push(number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, BLOCKS, Blocks, KEPT};
+
+    #[test]
+    fn a_block_holds_what_was_put_in_it() {
+        let mut blocks = Blocks::default();
+        let (mut one, mut other) = (blocks.take(), blocks.take());
+        assert_eq!(blocks.fill(&mut one, &vec![1; BLOCK - 1]), BLOCK - 1);
+        assert_eq!(blocks.fill(&mut other, b"other"), 5);
+        assert_eq!(blocks.fill(&mut one, b"23"), 1);
+        assert!(one.is_full() && blocks.bytes(&one).ends_with(&[1, b'2']));
+        assert_eq!(blocks.bytes(&other), b"other");
+    }
+
+    #[test]
+    fn a_burst_gives_its_memory_back() {
+        let mut blocks = Blocks::default();
+        let taken: Vec<_> = (0..2 * BLOCKS + 10).map(|_| blocks.take()).collect();
+        assert_eq!(blocks.resident(), (2 * BLOCKS + 10) * BLOCK);
+        taken.into_iter().for_each(|block| blocks.give(block));
+        assert_eq!(blocks.in_use(), 0);
+        assert_eq!(blocks.resident(), 0);
+    }
+
+    #[test]
+    fn an_ordinary_burst_is_kept_until_fewer_could_use_it() {
+        let mut blocks = Blocks::default();
+        let taken: Vec<_> = (0..KEPT).map(|_| blocks.take()).collect();
+        taken.into_iter().for_each(|block| blocks.give(block));
+        assert_eq!(blocks.resident(), KEPT * BLOCK);
+        blocks.shrink_to(KEPT);
+        assert_eq!(blocks.resident(), KEPT * BLOCK);
+        blocks.shrink_to(KEPT - 1);
+        assert_eq!(blocks.resident(), 0);
+    }
+
+    #[test]
+    fn blocks_are_used_again_and_come_from_the_first_slab_with_room() {
+        let mut blocks = Blocks::default();
+        let mut taken: Vec<_> = (0..2 * BLOCKS).map(|_| blocks.take()).collect();
+        let (first, last) = (taken.remove(0), taken.pop().unwrap());
+        let number = first.number;
+        blocks.give(last);
+        blocks.give(first);
+        let again = blocks.take();
+        assert_eq!((again.slab, again.number), (0, number));
+        assert_eq!(blocks.resident(), 2 * BLOCKS * BLOCK);
+    }
+}
