@@ -23,8 +23,8 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// much work; the others are served between its parts.
 const LINES_A_TURN: u32 = 50;
 
-/// How many bytes the system is asked to hold for a connection, at most. Linux takes twice as many.
-const SEND_BUFFER: usize = 64 * 1024;
+/// How many bytes the system may hold for a connection, at most.
+const SEND_BUFFER: usize = 128 * 1024;
 
 /// How long one waits for other reactors that are slower than this one.
 const CATCH_UP: Duration = Duration::from_millis(5);
@@ -61,8 +61,7 @@ impl LineHandler for Chatter {
     type Line = str;
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
-        lines.set_write_limit(self.chat.write_limit);
-        self.bound_send_buffer(lines);
+        self.bound_what_waits(lines);
         if self.is_let_in(lines) {
             lines.send_line("* what is your name?");
         }
@@ -152,11 +151,14 @@ impl Chatter {
 }
 
 impl Chatter {
-    /// Without a bound the system takes megabytes for somebody who reads nothing, all of which comes
-    /// before the write limit.
-    fn bound_send_buffer(&self, lines: &mut LineTransport<'_>) {
-        let bytes = SEND_BUFFER.min(self.chat.write_limit);
-        if let Err(error) = lines.set_option(SocketOption::SendBuffer(bytes)) {
+    /// Divides the write limit between the system's send buffer and what waits here. Without a bound the
+    /// system takes megabytes for a client that reads nothing, all of which comes before the limit.
+    fn bound_what_waits(&self, lines: &mut LineTransport<'_>) {
+        let limit = self.chat.write_limit;
+        let system = SEND_BUFFER.min(limit / 2);
+        lines.set_write_limit(limit - system);
+        // Linux takes twice as many as it is asked for (socket(7)).
+        if let Err(error) = lines.set_option(SocketOption::SendBuffer(system / 2)) {
             debug!(target: LOG, "{} {error}", lines.id());
         }
     }

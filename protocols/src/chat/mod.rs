@@ -181,9 +181,9 @@ impl Chat {
     /// to read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and
     /// the others are told that he was too slow.
     ///
-    /// The system's send buffer comes on top: it is set to 64 KiB, or to the limit if that is less
-    /// (SO_SNDBUF, socket(7); Linux doubles it), where it would grow to megabytes by itself. What the
-    /// client's system has received is no longer the server's, and does not count.
+    /// The system's send buffer counts: it gets 128 KiB of the limit, or half of it if that is less (SO_SNDBUF,
+    /// socket(7)), where it would grow to megabytes by itself. What the client's system has received is no
+    /// longer the server's, and does not count.
     #[must_use]
     pub fn write_limit(self, bytes: usize) -> Self {
         Self { write_limit: bytes, ..self }
