@@ -104,6 +104,20 @@ fn a_producer_registered_after_the_end_is_stopped_and_the_end_stays_in_order() {
     }
 }
 
+#[test]
+fn a_producer_unregistered_after_an_abort_is_not_stopped() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
+    let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    let id = wire.id();
+    reactor.context().register_push_producer(id, pieces(&heard, b"")).unwrap();
+    turn(&mut reactor);
+    reactor.context().abort(id);
+    reactor.context().unregister_producer(id);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Aborted"]);
+    assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
+}
+
 /// An attempt to connect.
 fn attempt(log: &Log) -> (Script, Reactor, Wire, Id) {
     let (script, mut reactor) = Script::new();

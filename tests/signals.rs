@@ -129,8 +129,11 @@ fn a_second_signal_ends_the_run_at_once() {
         assert!(begin.elapsed() < PATIENCE, "the first signal was not heard");
     }
     assert!(server.child.try_wait().unwrap().is_none(), "it waits for the slow reader");
+    let begin = Instant::now();
     server.signal("INT");
     assert!(server.wait_for("ENDED ").contains("Stopped"));
+    // After a minute it would be given up without a signal.
+    assert!(begin.elapsed() < 2 * PATIENCE, "it waited on");
     assert!(server.end().success());
     let error = stuck.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
