@@ -122,7 +122,7 @@ pub trait Protocol: 'static {
 
     /// The peer has passed descriptors that are lost: this process could have no more of them
     /// (`ulimit -n`). It comes just before the data with which they were sent, and what could be had
-    /// of them.
+    /// of them. A [`detach`](Transport::detach) is refused until that data has been delivered.
     ///
     /// Unless overridden this aborts the connection, since from here on the two sides are not of one
     /// mind about which descriptor is which.

@@ -11,6 +11,7 @@ use ropewalk::Reactor;
 use script::Script;
 use std::io::ErrorKind;
 use std::time::Duration;
+use support::*;
 
 #[test]
 fn errors_with_datagrams_or_silence_between_them_do_not_slow_a_socket_down() {
@@ -62,4 +63,25 @@ fn a_unix_socket_that_has_found_room_at_its_receiver_is_tried_again_soon_the_nex
     for _ in 0..2 {
         assert_eq!(rests(&mut reactor, &script), [1, 2, 4, 8], "in milliseconds");
     }
+}
+
+/// Each error brings about the next one, without end.
+#[test]
+fn a_protocol_that_sends_again_in_error_received_does_not_keep_the_reactor_to_itself() {
+    let heards = Heards::default();
+    let mut reactor = Reactor::new().unwrap();
+    let protocol = Witness::new(&heards, |transport, heard, _| match heard {
+        Heard::Started => transport.send_to(&[0; 70_000], "127.0.0.1:9"),
+        Heard::Failed(_) if transport.counts().dropped < 10_000 => {
+            transport.send_to(&[0; 70_000], "127.0.0.1:9");
+        }
+        _ => {}
+    });
+    let port = reactor.listen_udp("127.0.0.1:0", protocol).unwrap();
+    let before = reactor.context().statistics().turns;
+    turn_until(&mut reactor, "all told", |_| heards.errors().len() == 10_000);
+    let turns = reactor.context().statistics().turns - before;
+    assert!(turns >= 10_000 / 256, "{turns} turns, in each of which others have theirs");
+    reactor.context().close(port.id());
+    turn_until(&mut reactor, "stopped", |_| heards.all().last() == Some(&Heard::Stopped));
 }

@@ -9,29 +9,18 @@ mod unix;
 use ropewalk::{
     Context, Id, Protocol, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
 };
-use rustix::net::{RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags};
 use std::cell::RefCell;
 use std::fs::File;
-use std::io::{ErrorKind, IoSlice, IoSliceMut, Write};
+use std::io::{ErrorKind, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::net::TcpStream;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 use support::*;
 use unix::*;
-
-/// Sends `data` with `count` descriptors of `file`, as any program might.
-fn pass(client: &UnixStream, data: &[u8], file: &File, count: usize) {
-    let descriptors = vec![file.as_fd(); count];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
-    let flags = rustix::net::SendFlags::NOSIGNAL;
-    let sent = rustix::net::sendmsg(client, &[IoSlice::new(data)], &mut control, flags);
-    assert_eq!(sent.expect("room"), data.len());
-}
 
 /// A reactor that keeps what it is passed, and adds to each message the sender's credentials.
 #[cfg(target_os = "linux")]

@@ -257,3 +257,50 @@ fn an_attempt_to_connect_refuses_as_well_and_connection_made_tells_of_room() {
     assert!(text.contains("too much waited to be sent"), "{text}");
     assert_eq!(reactor.context().descriptors_waiting(patient), 0);
 }
+
+/// Wants to let its connection go as soon as descriptors are lost, and does so when it may.
+struct Leaver(Rc<std::cell::RefCell<Vec<String>>>);
+
+impl ropewalk::Protocol for Leaver {
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
+        let error = transport.detach().unwrap_err();
+        self.0.borrow_mut().push(error.to_string());
+    }
+
+    fn descriptors_received(
+        &mut self,
+        transport: &mut Transport<'_>,
+        data: &[u8],
+        descriptors: Vec<std::os::fd::OwnedFd>,
+    ) {
+        drop(descriptors);
+        let text = String::from_utf8_lossy(data).into_owned();
+        self.0.borrow_mut().push(text);
+        transport.detach().unwrap();
+    }
+}
+
+#[test]
+fn nothing_is_lost_by_a_detach_when_descriptors_are() {
+    const NAME: &str = "nothing_is_lost_by_a_detach_when_descriptors_are";
+    if !is_child() {
+        in_child(NAME, &["prlimit", "--nofile=60"]);
+        return;
+    }
+    let (folder, notes) = (Folder::new(), Rc::default());
+    let path = folder.path("take.sock");
+    let mut reactor = Reactor::new().unwrap();
+    let options = UnixListenOptions::new().descriptors(true);
+    let theirs = Rc::clone(&notes);
+    let factory = move || Leaver(Rc::clone(&theirs));
+    reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
+    pass(&client, b"with many", &file_with(&folder, ""), 100);
+    turn_until(&mut reactor, "both", |_| notes.borrow().len() == 2);
+    let notes = notes.borrow();
+    assert!(notes[0].contains("detach in `descriptors_received`"), "{}", notes[0]);
+    assert_eq!(notes[1], "with many");
+}

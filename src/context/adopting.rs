@@ -217,14 +217,18 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If it is gone or closing, or no connection or not yet, or if descriptors wait to be passed. Nothing
-    /// happens to it then.
+    /// If it is gone or closing, or no connection or not yet, if descriptors wait to be passed, or between
+    /// [`descriptors_lost`](Protocol::descriptors_lost) and the data that follows it. Nothing happens to it
+    /// then.
     pub fn detach(&mut self, id: Id) -> Result<Detached, Error> {
         let refused = |what| {
             let cause = io::Error::new(io::ErrorKind::NotConnected, what);
             Err(Error::new(Action::Detach, id.to_string(), cause))
         };
         let departed = match self.sources.stream(id) {
+            Some(_) if self.undelivered == Some(id) => {
+                return refused("data is still to be delivered; detach in `descriptors_received`");
+            }
             Some(stream) if stream.outbox.descriptors_waiting() > 0 => {
                 return refused("descriptors wait to be passed with its bytes");
             }

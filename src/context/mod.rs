@@ -100,6 +100,9 @@ pub struct Context {
     /// The connection whose callback is running. Its end of data is not sent before the callback has
     /// returned: a panic can still turn it into a reset.
     running: Option<Id>,
+    /// The connection that has been told of lost descriptors, and not been given their data yet.
+    #[cfg(unix)]
+    pub(crate) undelivered: Option<Id>,
     timers: TimerQueue<Job>,
 
     /// Those that had more to do than their budget allowed, or that an event has just named.
@@ -182,6 +185,8 @@ impl Context {
             spares: Spares::default(),
             gathered: Vec::new(),
             running: None,
+            #[cfg(unix)]
+            undelivered: None,
             timers: TimerQueue::new(now),
             ready: VecDeque::new(),
             unflushed: Vec::new(),

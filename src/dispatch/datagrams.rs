@@ -129,9 +129,17 @@ impl Dispatcher {
         if let Some(datagram) = self.context.sources.datagram_mut(id) {
             datagram.noticed = false;
         }
-        while let Some(datagram) = self.context.sources.datagram_mut(id)
-            && let Some(news) = datagram.next_news()
-        {
+        while let Some(datagram) = self.context.sources.datagram_mut(id) {
+            // One that is closed sends nothing more, so what it has to hear has an end.
+            if self.errors == 0 && datagram.socket.is_some() {
+                return self.context.enlist(id); // It is told when it is served.
+            }
+            let Some(news) = datagram.next_news() else {
+                return;
+            };
+            if matches!(news, News::Failed(_) | News::Refused) {
+                self.errors = self.errors.saturating_sub(1);
+            }
             let callback = match news {
                 News::Refused => Callback::ConnectionRefused,
                 News::Failed(error) => Callback::ErrorReceived(error),

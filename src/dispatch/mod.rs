@@ -42,6 +42,10 @@ const TIMERS: usize = 4096;
 /// `resume_writing`, to a socket that takes it, is resumed again at once.
 const RESUMES: u32 = 256;
 
+/// How many errors of open sockets for datagrams are told in a turn before timers and sockets have theirs.
+/// A protocol that sends again in `error_received` what cannot be sent brings about the next one at once.
+const ERRORS: u32 = 256;
+
 /// Calls users, and sees to what their callbacks bring about.
 pub(crate) struct Dispatcher {
     pub(crate) context: Context,
@@ -58,6 +62,8 @@ pub(crate) struct Dispatcher {
     mark: u64,
     /// How many more times writing may be resumed in this turn.
     resumes: u32,
+    /// How many more errors of sockets for datagrams may be told in this turn.
+    errors: u32,
 }
 
 impl Dispatcher {
@@ -75,6 +81,7 @@ impl Dispatcher {
             filled_buffer: false,
             mark: 0,
             resumes: RESUMES,
+            errors: ERRORS,
         }
     }
 
@@ -102,6 +109,7 @@ impl Dispatcher {
     pub(crate) fn begin_turn(&mut self) {
         self.context.past.turns += 1;
         self.resumes = RESUMES;
+        self.errors = ERRORS;
         self.set_clock();
     }
 

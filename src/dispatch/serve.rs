@@ -197,8 +197,10 @@ impl Dispatcher {
         let Passed { mut descriptors, lost } = passed;
         if lost {
             warn!(target: TCP, "{id} descriptors were lost: this process may have no more of them");
+            self.context.undelivered = Some(id);
             self.call(id, Callback::DescriptorsLost);
             self.settle();
+            self.context.undelivered = None;
         }
         if self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing()) {
             self.call(id, Callback::DescriptorsReceived(data, &mut descriptors));

@@ -4,10 +4,12 @@
 
 use crate::support::*;
 use ropewalk::{Error, Factory, Protocol, Reactor, Reason, Transport, UnixListenOptions};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage};
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
-use std::os::fd::OwnedFd;
+use std::io::{self, IoSlice, Read, Seek, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -100,6 +102,17 @@ pub(crate) fn works(wrapper: &[&str]) -> bool {
         println!("skipped: {wrapper:?} cannot be had here, or may not run this program");
     }
     works
+}
+
+/// Sends `data` with `count` descriptors of `file`, as any program might.
+pub(crate) fn pass(client: &UnixStream, data: &[u8], file: &File, count: usize) {
+    let descriptors = vec![file.as_fd(); count];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    assert!(control.push(SendAncillaryMessage::ScmRights(&descriptors)));
+    let flags = rustix::net::SendFlags::NOSIGNAL;
+    let sent = rustix::net::sendmsg(client, &[IoSlice::new(data)], &mut control, flags);
+    assert_eq!(sent.expect("room"), data.len());
 }
 
 /// What a receiver of descriptors has heard.
