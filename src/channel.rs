@@ -78,6 +78,26 @@ impl<T> Sender<T> {
     }
 }
 
+impl<T> Sender<T> {
+    /// Whether the receiver's reactor has ended a run and has not begun another one, nor turned since: what
+    /// is sent now waits until it does, if it ever does.
+    ///
+    /// ```
+    /// let mut reactor = ropewalk::Reactor::new()?;
+    /// let sender = reactor.context().channel(|_, _: &str| {});
+    /// assert!(!sender.is_at_rest(), "its first run is still to come");
+    /// reactor.context().stop();
+    /// reactor.run()?;
+    /// assert!(sender.is_at_rest());
+    /// reactor.turn(Some(std::time::Duration::ZERO))?;
+    /// assert!(!sender.is_at_rest());
+    /// # Ok::<(), ropewalk::Error>(())
+    /// ```
+    pub fn is_at_rest(&self) -> bool {
+        self.shared.handle.is_at_rest()
+    }
+}
+
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         Self { shared: self.shared.clone() }

@@ -8,6 +8,7 @@ use crate::world::Waker;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// How many calls are made and messages received in a turn before the sockets have theirs, however
@@ -42,6 +43,8 @@ pub struct Handle {
 struct Shared {
     queue: Mutex<Queue>,
     waker: Waker,
+    /// A run has ended, and none has begun since.
+    at_rest: AtomicBool,
 }
 
 #[derive(Default)]
@@ -92,7 +95,21 @@ impl Handle {
     }
 
     pub(crate) fn new(waker: Waker) -> Self {
-        Self { shared: Arc::new(Shared { queue: Mutex::default(), waker }) }
+        Self {
+            shared: Arc::new(Shared {
+                queue: Mutex::default(),
+                waker,
+                at_rest: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    pub(crate) fn set_at_rest(&self, at_rest: bool) {
+        self.shared.at_rest.store(at_rest, Ordering::Release);
+    }
+
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.shared.at_rest.load(Ordering::Acquire)
     }
 
     pub(crate) fn send(&self, sent: Sent) -> Result<(), ReactorGone> {
@@ -187,6 +204,10 @@ impl Calls {
     /// Whether calls are known to wait. Those that come later wake the poll.
     pub(crate) fn are_waiting(&self) -> bool {
         !self.taken.is_empty()
+    }
+
+    pub(crate) fn set_at_rest(&self, at_rest: bool) {
+        self.handle.set_at_rest(at_rest);
     }
 
     /// The run is over, and with it the stops that were sent to it.

@@ -280,8 +280,9 @@ impl Reactor {
         self.buffer.resize(size, 0);
     }
 
-    /// From the first turn of a later run on signals are caught again.
+    /// From the first turn of a later run on signals are caught again, and messages received.
     fn begin_run(&mut self) {
+        self.dispatcher.set_at_rest(false);
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
@@ -381,6 +382,7 @@ impl Reactor {
         self.dispatcher.cut_off();
         self.dispatcher.forget_stops();
         self.dispatcher.context.stop = Stop::No;
+        self.dispatcher.set_at_rest(true);
         self.ending = None;
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {

@@ -170,6 +170,11 @@ impl Dispatcher {
         }
     }
 
+    /// Has those who send learn whether what they send is received soon.
+    pub(crate) fn set_at_rest(&self, at_rest: bool) {
+        self.calls.set_at_rest(at_rest);
+    }
+
     /// A run has ended: stops that were sent to it do not end the next one.
     pub(crate) fn forget_stops(&mut self) {
         self.calls.forget_stops();

@@ -2,9 +2,9 @@
 
 use crate::chat::guests::Guests;
 use crate::chat::name::keys;
-use crate::chat::network::{Batch, Links, Network, News, Place};
+use crate::chat::network::{Links, Network, News, Place};
 use crate::chat::room::{Change, Room};
-use ropewalk::{Context, Id, Sender};
+use ropewalk::{Context, Id};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
@@ -24,15 +24,15 @@ const GATHERING: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub(super) struct Hall {
     /// Who has which name, in the whole network.
-    network: Network,
+    pub(super) network: Network,
     /// The ways to the other servers.
-    links: Links,
+    pub(super) links: Links,
     /// By name. A room is there as long as someone is in it.
-    rooms: BTreeMap<Rc<str>, Room>,
+    pub(super) rooms: BTreeMap<Rc<str>, Room>,
     /// In which room everybody is, and on which seat.
-    seats: BTreeMap<Place, (Rc<str>, u64)>,
+    pub(super) seats: BTreeMap<Place, (Rc<str>, u64)>,
     /// How the timers that send them reach this.
-    me: Weak<RefCell<Self>>,
+    pub(super) me: Weak<RefCell<Self>>,
     /// The line that is being told. It is formatted once, for however many, and its memory is kept.
     line: String,
 }
@@ -40,12 +40,6 @@ pub(super) struct Hall {
 impl Hall {
     pub(super) fn shared() -> Rc<RefCell<Self>> {
         Rc::new_cyclic(|me| RefCell::new(Self { me: me.clone(), ..Self::default() }))
-    }
-
-    /// Makes this a server of a network. `sender` is how it is told what happens on the others.
-    pub(super) fn link(&mut self, network: &Network, sender: Sender<Batch>) {
-        self.network = network.clone();
-        self.links = network.link(sender);
     }
 
     /// Whether another server cannot keep up with what is told here.
@@ -90,11 +84,13 @@ impl Hall {
         (id, name): (Id, &Rc<str>),
         text: fmt::Arguments<'_>,
     ) {
+        self.link_again(context);
         self.format(text);
         self.announce_line(context, room, Change::Joined);
         self.seat(room, self.place(id), name.clone());
         let (room, name, line) = (room.to_string(), name.to_string(), self.line.clone());
-        self.links.tell_all(context, News::Entered { room, id, name, line });
+        let first = self.links.tell_all(&News::Entered { room, id, name, line });
+        self.pass_on(context, first);
     }
 
     /// Takes someone out of a room, which is gone when nobody is left in it; the others are told.
@@ -108,13 +104,10 @@ impl Hall {
         self.catch_up(context, id);
         self.unseat(self.place(id));
         self.format(text);
-        // When everybody is leaving, nobody is left to be told.
-        if context.is_stopping() {
-            self.line.clear();
-        }
         self.announce_line(context, room, Change::Left);
         let (room, line) = (room.to_owned(), self.line.clone());
-        self.links.tell_all(context, News::Left { room, id, line });
+        let first = self.links.tell_all(&News::Left { room, id, line });
+        self.pass_on(context, first);
     }
 
     /// Someone in a room is called otherwise from now on; everybody there is told.
@@ -129,7 +122,8 @@ impl Hall {
         self.format(text);
         self.announce_line(context, room, Change::Renamed);
         let (room, name, line) = (room.to_owned(), name.to_string(), self.line.clone());
-        self.links.tell_all(context, News::Renamed { room, id, name, line });
+        let first = self.links.tell_all(&News::Renamed { room, id, name, line });
+        self.pass_on(context, first);
     }
 
     /// Who is in a room, in the order in which they came, for a sentence.
@@ -154,7 +148,8 @@ impl Hall {
             self.catch_up(context, id);
             context.write(id, self.line.as_bytes());
         } else {
-            self.links.tell(context, server, News::Told { id, line: self.line.clone() });
+            let first = self.links.tell(server, News::Told { id, line: self.line.clone() });
+            self.pass_on(context, first);
         }
     }
 
@@ -166,74 +161,31 @@ impl Hall {
         speaker: Id,
         text: fmt::Arguments<'_>,
     ) {
+        self.link_again(context);
         self.format(text);
         self.send_announcements(context, room);
         self.tell_those_here(context, room, Some(speaker), &self.line);
-        self.links.say(context, room, &self.line);
+        let first = self.links.say(room, &self.line);
+        self.pass_on(context, first);
     }
 
-    /// What another server has told.
-    pub(super) fn heed(&mut self, context: &mut Context, batch: Batch) {
-        let server = batch.from;
-        for news in batch.news {
-            match news {
-                News::Entered { room, id, name, line } => {
-                    self.announce(context, &room, Change::Joined, &line);
-                    self.seat(&room.into(), Place { server, id }, name.into());
-                }
-                News::Left { room, id, line } => {
-                    self.unseat(Place { server, id });
-                    self.announce(context, &room, Change::Left, &line);
-                }
-                News::Linked(sender) => self.greet(server, sender),
-                News::Renamed { room, id, name, line } => {
-                    self.call(Place { server, id }, &name.into());
-                    self.announce(context, &room, Change::Renamed, &line);
-                }
-                News::Said { room, lines } => {
-                    self.send_announcements(context, &room);
-                    self.tell_those_here(context, &room, None, &lines);
-                }
-                News::Told { id, line } => {
-                    self.catch_up(context, id);
-                    context.write(id, line.as_bytes());
-                }
-            }
-        }
-    }
-
-    /// There is a new server: it is told who is here.
-    fn greet(&mut self, server: usize, sender: Sender<Batch>) {
-        let mut news = Vec::new();
-        for (name, room) in &self.rooms {
-            for (place, person) in
-                room.people().filter(|(place, _)| place.server == self.links.here)
-            {
-                let (room, name) = (name.to_string(), person.to_string());
-                let line = String::new(); // It is no news that they are here.
-                news.push(News::Entered { room, id: place.id, name, line });
-            }
-        }
-        self.links.add(server, sender, news);
-    }
-
-    fn seat(&mut self, room: &Rc<str>, place: Place, name: Rc<str>) {
+    pub(super) fn seat(&mut self, room: &Rc<str>, place: Place, name: Rc<str>) {
         let seat = self.rooms.entry(room.clone()).or_default().seat(place, name);
         self.seats.insert(place, (room.clone(), seat));
     }
 
-    fn unseat(&mut self, place: Place) {
-        if let Some((name, seat)) = self.seats.remove(&place)
-            && let Some(room) = self.rooms.get_mut(&name)
-        {
-            room.unseat(seat);
-            if room.is_empty() {
-                self.rooms.remove(&name);
-            }
+    /// Takes someone out of their room. Returns the room, and their name.
+    pub(super) fn unseat(&mut self, place: Place) -> Option<(Rc<str>, Rc<str>)> {
+        let (room, seat) = self.seats.remove(&place)?;
+        let people = self.rooms.get_mut(&room)?;
+        let name = people.unseat(seat)?;
+        if people.is_empty() {
+            self.rooms.remove(&room);
         }
+        Some((room, name))
     }
 
-    fn call(&mut self, place: Place, name: &Rc<str>) {
+    pub(super) fn call(&mut self, place: Place, name: &Rc<str>) {
         if let Some((room, seat)) = self.seats.get(&place)
             && let Some(room) = self.rooms.get_mut(room)
         {
@@ -250,10 +202,20 @@ impl Hall {
 
     /// Announces a line to those in a room, if it is not empty. It is sent with all others that come
     /// by the next turn, or a moment later if the room is large.
-    fn announce(&mut self, context: &mut Context, name: &str, change: Change, line: &str) {
+    pub(super) fn announce(
+        &mut self,
+        context: &mut Context,
+        name: &str,
+        change: Change,
+        line: &str,
+    ) {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
+        // When everybody is leaving, nobody is left to be told.
+        if context.is_stopping() {
+            return;
+        }
         if room.announce(change, line) {
             let wait = if room.len() > LARGE { GATHERING } else { Duration::ZERO };
             let (hall, name) = (self.me.clone(), Rc::<str>::from(name));
@@ -266,13 +228,19 @@ impl Hall {
     }
 
     /// Sends what has been announced in a room.
-    fn send_announcements(&mut self, context: &mut Context, room: &str) {
+    pub(super) fn send_announcements(&mut self, context: &mut Context, room: &str) {
         if let Some(room) = self.rooms.get_mut(room) {
             room.send_announcements(context, self.links.here);
         }
     }
 
-    fn tell_those_here(&self, context: &mut Context, room: &str, except: Option<Id>, lines: &str) {
+    pub(super) fn tell_those_here(
+        &self,
+        context: &mut Context,
+        room: &str,
+        except: Option<Id>,
+        lines: &str,
+    ) {
         if let Some(room) = self.rooms.get(room) {
             room.tell(context, self.links.here, except, lines);
         }

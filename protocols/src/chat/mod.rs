@@ -45,6 +45,8 @@
 //!   they are alone; each then sees the other join.
 //! - What is said while a stop has begun may not be heard on another reactor, which is stopping,
 //!   too.
+//! - A reactor whose run has ended has nobody in it. The others send it nothing more, and wait for it no
+//!   longer, whether it is dropped or kept.
 //!
 //! All that happens on one reactor in a turn goes to each of the others in one message. Everyone
 //! who talks is read more slowly while another reactor cannot keep up, so what waits between them
@@ -60,6 +62,7 @@
 //! | `commands.rs` | the commands, from their text |
 //! | `guests.rs` | what one address may take |
 //! | `hall.rs` | who is there, in which room, and telling them |
+//! | `linking.rs` | a hall and those on other reactors, and what they tell each other |
 //! | `network.rs` | several reactors as one chat: who has which name, and what they tell each other |
 //! | `name.rs` | which names are acceptable, and which are the same |
 //! | `room.rs` | one room: its people, and what is announced to them |
@@ -70,6 +73,7 @@ mod chatter;
 mod commands;
 mod guests;
 mod hall;
+mod linking;
 mod name;
 mod network;
 mod pace;
@@ -160,13 +164,12 @@ impl Chat {
     /// # Ok::<(), Error>(())
     /// ```
     ///
-    /// Reactors that are no group can be linked as well, at any time. When one of them stops, its
-    /// people are gone from the rooms of the others.
+    /// Reactors that are no group can be linked as well, at any time. When the run of one ends, or it is
+    /// dropped, its people have left for those on the others, who do not wait for it any more. If it is
+    /// run again, those who come in there are in the same chat again.
     pub fn linked(network: &Network, context: &mut Context) -> Self {
         let chat = Self::new();
-        let hall = chat.hall.clone();
-        let sender = context.channel(move |context, batch| hall.borrow_mut().heed(context, batch));
-        chat.hall.borrow_mut().link(network, sender);
+        chat.hall.borrow_mut().link(network, context);
         chat
     }
 

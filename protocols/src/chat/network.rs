@@ -1,13 +1,13 @@
 //! Several chats, each on a reactor of its own, that are one to those who are in it.
 
 use crate::chat::guests::Guests;
-use ropewalk::{Context, Id, Sender};
+use ropewalk::{Id, Sender};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 /// How many turns' news may wait with another server before those who make news here are read more
 /// slowly. One that keeps up has taken them all by its next turn.
@@ -32,8 +32,31 @@ struct Shared {
     names: Mutex<BTreeMap<String, Place>>,
     /// What limited addresses have taken, on all servers together.
     guests: Mutex<Guests>,
-    /// The ways to the servers there are.
-    servers: Mutex<Vec<Sender<Batch>>>,
+    /// The servers that there are.
+    servers: Mutex<Servers>,
+}
+
+#[derive(Default)]
+struct Servers {
+    /// Each that is linked has a number of its own, which is never used again.
+    next: usize,
+    linked: BTreeMap<usize, Server>,
+}
+
+/// A server, as far as the others reach it.
+#[derive(Clone)]
+pub(super) struct Server {
+    sender: Sender<Batch>,
+    /// One of the others has found out that it takes no news any more.
+    unlinked: Arc<AtomicBool>,
+}
+
+impl Server {
+    /// Whether it takes no news any more. One whose run has ended has ended its connections, and may
+    /// never run again.
+    fn is_gone(&self) -> bool {
+        self.unlinked.load(Ordering::Acquire) || self.sender.is_at_rest()
+    }
 }
 
 /// Where someone is connected.
@@ -64,7 +87,7 @@ pub(super) enum News {
         line: String,
     },
     /// There is another server, and this is the way to it.
-    Linked(Sender<Batch>),
+    Linked(Server),
     Renamed {
         room: String,
         id: Id,
@@ -97,15 +120,46 @@ impl Network {
         self.shared.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a server, which `sender` leads to, and tells the others. Returns the ways to those.
-    pub(super) fn link(&self, sender: Sender<Batch>) -> Links {
-        let mut servers = self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let links = Links { here: servers.len(), links: Rc::default() };
-        for (server, other) in servers.iter().enumerate() {
-            links.add(server, other.clone(), vec![News::Linked(sender.clone())]);
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number for a server that is about to be linked.
+    pub(super) fn number(&self) -> usize {
+        let mut servers = self.servers();
+        servers.next += 1;
+        servers.next - 1
+    }
+
+    /// Adds server `here`, which `sender` leads to, and tells the others. Returns the ways to those.
+    pub(super) fn link(&self, here: usize, sender: Sender<Batch>) -> Links {
+        let server = Server { sender, unlinked: Arc::default() };
+        let others = {
+            let mut servers = self.servers();
+            let others = servers.linked.clone();
+            servers.linked.insert(here, server.clone());
+            others
+        };
+        let links = Links {
+            here,
+            unlinked: server.unlinked.clone(),
+            network: self.clone(),
+            ways: Rc::default(),
+        };
+        for (number, other) in others {
+            links.add(number, other, vec![News::Linked(server.clone())]);
         }
-        servers.push(sender);
         links
+    }
+
+    /// A server takes no news any more: it and the names of its people are forgotten. All others learn
+    /// of it, and it does as well, should it go on.
+    fn unlink(&self, number: usize) {
+        let server = self.servers().linked.remove(&number);
+        if let Some(server) = server {
+            server.unlinked.store(true, Ordering::Release);
+            self.names().retain(|_, place| place.server != number);
+        }
     }
 }
 
@@ -120,14 +174,25 @@ impl fmt::Debug for Network {
 pub(super) struct Links {
     /// Which server this is.
     pub(super) here: usize,
-    /// In no particular order. They are shared with the timer that sends what is gathered.
-    links: Rc<RefCell<Vec<Link>>>,
+    /// The others have given this one up.
+    unlinked: Arc<AtomicBool>,
+    network: Network,
+    /// They are shared with the timer that sends what is gathered.
+    ways: Rc<RefCell<Ways>>,
+}
+
+#[derive(Default)]
+struct Ways {
+    /// In no particular order.
+    links: Vec<Link>,
+    /// The servers that have gone, and whose people are still here.
+    gone: Vec<usize>,
 }
 
 /// The way to one other server.
 struct Link {
-    server: usize,
-    sender: Sender<Batch>,
+    number: usize,
+    server: Server,
     /// What it is to be told when the turn is over.
     news: Vec<News>,
     /// It has been slow to take what it was told.
@@ -136,63 +201,114 @@ struct Link {
 
 impl Links {
     /// Adds the way to another server, which is told `news` before anything else.
-    pub(super) fn add(&self, server: usize, sender: Sender<Batch>, news: Vec<News>) {
-        self.links.borrow_mut().push(Link { server, sender, news, behind: false });
+    pub(super) fn add(&self, number: usize, server: Server, news: Vec<News>) {
+        self.ways.borrow_mut().links.push(Link { number, server, news, behind: false });
         self.flush();
     }
 
-    /// Tells all servers.
-    pub(super) fn tell_all(&self, context: &mut Context, news: News) {
-        self.gather(context, |link| link.news.push(news.clone()));
+    /// Whether the others have given this server up, which did not run for a while.
+    pub(super) fn are_cut(&self) -> bool {
+        self.unlinked.load(Ordering::Acquire)
     }
 
-    /// Tells one server.
-    pub(super) fn tell(&self, context: &mut Context, server: usize, news: News) {
+    /// Whether there is a way to this server.
+    pub(super) fn lead_to(&self, number: usize) -> bool {
+        self.ways.borrow().links.iter().any(|link| link.number == number)
+    }
+
+    /// The servers that have gone since this was last asked.
+    pub(super) fn take_gone(&self) -> Vec<usize> {
+        std::mem::take(&mut self.ways.borrow_mut().gone)
+    }
+
+    /// Adds something for all servers. Whether it is the first that this turn brings.
+    pub(super) fn tell_all(&self, news: &News) -> bool {
+        self.gather(|link| link.news.push(news.clone()))
+    }
+
+    /// Adds something for one server.
+    pub(super) fn tell(&self, number: usize, news: News) -> bool {
         let mut news = Some(news);
-        self.gather(context, |link| {
-            if link.server == server {
+        self.gather(|link| {
+            if link.number == number {
                 link.news.extend(news.take());
             }
-        });
+        })
     }
 
     /// Passes on a line for a room. It goes to all servers, be anyone in that room there or not: of
     /// one who has just come in, nobody here may know yet, and he is not to miss it.
-    pub(super) fn say(&self, context: &mut Context, room: &str, line: &str) {
-        self.gather(context, |link| match link.news.last_mut() {
+    pub(super) fn say(&self, room: &str, line: &str) -> bool {
+        self.gather(|link| match link.news.last_mut() {
             // What follows in the same room joins it: there it will be one write for each person.
             Some(News::Said { room: last, lines }) if last == room => lines.push_str(line),
             _ => link.news.push(News::Said { room: room.to_owned(), lines: line.to_owned() }),
-        });
+        })
     }
 
     /// Whether another server cannot keep up with what it is told.
     pub(super) fn are_behind(&self) -> bool {
-        let links = self.links.borrow();
-        links.iter().any(|link| link.behind && link.sender.waiting() > BEHIND)
+        let is_behind = |link: &Link| {
+            link.behind && link.server.sender.waiting() > BEHIND && !link.server.is_gone()
+        };
+        self.ways.borrow().links.iter().any(is_behind)
     }
 
     /// Gathers what the turn brings; when it is over all goes in one message.
-    fn gather(&self, context: &mut Context, add: impl FnMut(&mut Link)) {
-        let mut links = self.links.borrow_mut();
+    fn gather(&self, add: impl FnMut(&mut Link)) -> bool {
+        let links = &mut self.ways.borrow_mut().links;
         let first = links.iter().all(|link| link.news.is_empty());
         links.iter_mut().for_each(add);
-        let any = links.iter().any(|link| !link.news.is_empty());
-        drop(links);
-        if any && context.is_stopping() {
-            self.flush(); // There may be no next turn.
-        } else if any && first {
-            let links = self.clone();
-            context.call_later(Duration::ZERO, move |_| links.flush());
-        }
+        first && links.iter().any(|link| !link.news.is_empty())
     }
 
-    fn flush(&self) {
-        for link in self.links.borrow_mut().iter_mut().filter(|link| !link.news.is_empty()) {
-            let news = std::mem::take(&mut link.news);
-            // A server that is gone has told that its people have left.
-            let _ = link.sender.send(Batch { from: self.here, news });
-            link.behind = link.sender.waiting() > BEHIND;
+    /// Sends what was gathered. Servers that take nothing any more are given up, since what waits for
+    /// them would grow without end.
+    pub(super) fn flush(&self) {
+        let ways = &mut *self.ways.borrow_mut();
+        ways.links.retain_mut(|link| {
+            let mut gone = link.server.is_gone();
+            if !gone && !link.news.is_empty() {
+                let news = std::mem::take(&mut link.news);
+                gone = link.server.sender.send(Batch { from: self.here, news }).is_err();
+                link.behind = link.server.sender.waiting() > BEHIND;
+            }
+            if gone {
+                self.network.unlink(link.number);
+                ways.gone.push(link.number);
+            }
+            !gone
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ropewalk::Reactor;
+
+    #[test]
+    fn nothing_is_sent_to_a_server_whose_run_has_ended_and_it_is_unlinked() {
+        let (network, mut other, mut reactor) =
+            (Network::new(), Reactor::new().unwrap(), Reactor::new().unwrap());
+        let [stopped, here] = [network.number(), network.number()];
+        let sender = other.context().channel(|_, _: Batch| {});
+        let to_those = network.link(stopped, sender.clone());
+        let links = network.link(here, reactor.context().channel(|_, _: Batch| {}));
+        links.say("lobby", "hello\n");
+        links.flush();
+        assert_eq!(sender.waiting(), 2, "it has not run yet");
+        other.context().stop();
+        other.run().unwrap();
+        let waiting = sender.waiting();
+        for _ in 0..100 {
+            links.say("lobby", "hello\n");
+            links.flush();
         }
+        assert_eq!(sender.waiting(), waiting);
+        assert!(!links.are_behind() && !links.lead_to(stopped));
+        assert_eq!(links.take_gone(), [stopped]);
+        assert!(network.servers().linked.keys().eq([&here]));
+        assert!(to_those.are_cut(), "it learns of it when it runs again");
     }
 }

@@ -82,8 +82,9 @@ impl Room {
         self.next_seat - 1
     }
 
-    pub(super) fn unseat(&mut self, seat: u64) {
-        self.people.remove(&seat);
+    /// Takes someone from their seat. Returns their name.
+    pub(super) fn unseat(&mut self, seat: u64) -> Option<Rc<str>> {
+        self.people.remove(&seat).map(|person| person.name)
     }
 
     pub(super) fn call(&mut self, seat: u64, name: &Rc<str>) {
