@@ -191,6 +191,7 @@ impl Stream {
     }
 
     /// Moves all that waits to the outbox: none of it is dropped any more.
+    #[cfg(unix)]
     pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
         if let Some(feed) = &mut self.feed {
             feed.commit(&mut self.outbox, spares);
