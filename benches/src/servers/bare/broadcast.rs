@@ -14,9 +14,9 @@ use std::net::TcpListener;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 
-/// So many looks in a row must bring nothing before the limit sends: some 10 µs, in which another speaker
+/// So many looks in a row must bring nothing before the limit sends: some 20 µs, in which another speaker
 /// that began at the same moment is heard.
-const LOOKS: usize = 32;
+const LOOKS: usize = 128;
 
 /// Who lets more than this wait, in bytes, is not listening. It is ropewalk's limit.
 const WAITING_LIMIT: usize = 64 * 1024 * 1024;

@@ -58,8 +58,9 @@ impl Connection {
         if self.echo(flags, buffer)? { self.go_on(poll, flags, buffer) } else { Ok(()) }
     }
 
-    /// Whether there may be more to read.
-    #[inline]
+    /// Whether there may be more to read. Always inlined, so that nothing returns between the write for one event
+    /// and the read for the next: see "What an echo costs" in ARCHITECTURE.md.
+    #[inline(always)]
     fn echo(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Gone> {
         let count = match rustix::io::read(&self.socket, &mut *buffer) {
             Ok(0) => return Err(Gone),
