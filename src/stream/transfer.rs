@@ -12,7 +12,7 @@ use std::io::{self, IoSlice};
 /// size, some 200 µs of an echo's work. A flood goes on in the next turn, behind all who were waiting.
 ///
 /// With less, the reactor changes from one connection to the next while the peers send, and every read finds what
-/// has left the processor's cache: where eight echo half a megabyte each, a quarter of the budget costs 27 % more
+/// has left the processor's cache: where eight echo half a megabyte each, a quarter of the budget costs a third more
 /// processor time.
 pub(crate) const READ_BUDGET: usize = 1024 * 1024;
 
