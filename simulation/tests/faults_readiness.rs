@@ -4,7 +4,7 @@
 #[allow(dead_code)]
 mod scene;
 
-use ropewalk::{Context, Id};
+use ropewalk::{Context, Id, ListenOptions, SocketOption};
 use ropewalk_simulation::{FaultKind, World};
 use scene::*;
 use std::cell::{Cell, RefCell};
@@ -27,6 +27,25 @@ fn what_came_before_the_end_is_heard_however_short_the_reads() {
     world.run_for(seconds(60));
     assert!(*server.heard.data.borrow() == pattern(100_000), "{}", server.heard.received());
     assert_eq!((server.heard.ends.get(), server.heard.reasons()), (1, vec!["ClosedByPeer".into()]));
+}
+
+#[test]
+fn what_came_during_a_stall_is_read_though_it_is_more_than_a_turn_may_read() {
+    const MUCH: usize = 4_000_000;
+    let mut world = World::new(1);
+    let server = Cast::quiet();
+    let theirs = server.clone();
+    let node = world.add_node("server", move |reactor| {
+        let options = ListenOptions::new().option(SocketOption::ReceiveBuffer(2 * MUCH));
+        reactor.context().listen_tcp_with("0.0.0.0:7000", &options, theirs.clone()).map(drop)
+    });
+    connects(&mut world, &Cast::says(pattern(MUCH)));
+    world.run_for(milliseconds(1));
+    assert_eq!(server.heard.made.get(), 1);
+    has(&mut world, FaultKind::Stall, node, seconds(10));
+    world.run_for(seconds(20));
+    // Nothing comes any more, so no event tells of the rest.
+    assert!(*server.heard.data.borrow() == pattern(MUCH), "{}", server.heard.received());
 }
 
 #[test]
