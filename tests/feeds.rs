@@ -65,7 +65,7 @@ fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
             let (id, message) = (transport.id(), message(number));
             transport.write(&message[..4]);
             // Not each time: to choose anew keeps all that waits from being dropped.
-            if number % 10 == 0 {
+            if number.is_multiple_of(10) {
                 between(transport.context(), id);
             }
             transport.write(&message[4..]);
