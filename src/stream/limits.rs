@@ -143,4 +143,20 @@ mod tests {
         limits.set_slow_reader(SlowReader::Disconnect(10));
         assert_eq!(limits.gather, 10);
     }
+
+    #[test]
+    fn the_marks_are_crossed_by_one_byte_or_one_descriptor_more() {
+        let mut limits = Limits::default();
+        limits.set_marks(100, 10);
+        assert!(!limits.is_above(100, 256));
+        assert!(limits.is_above(101, 0) && limits.is_above(0, 257));
+        assert!(limits.is_below(10, 64));
+        assert!(!limits.is_below(11, 0) && !limits.is_below(0, 65));
+        // Bytes are dropped then, descriptors are not.
+        limits.set_slow_reader(SlowReader::DropOldest(50));
+        assert!(!limits.is_above(101, 256) && limits.is_above(0, 257));
+        assert!(limits.is_below(101, 64) && !limits.is_below(0, 65));
+        limits.set_slow_reader(SlowReader::Disconnect(50));
+        assert!(!limits.is_above(101, 257) && limits.is_below(101, 65));
+    }
 }
