@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use support::*;
 
 /// The end that a client meets, whatever comes before it.
@@ -255,6 +255,7 @@ fn a_file_goes_on_when_a_byte_arrives_with_the_room() {
     let file = tempfile();
     file.set_len(50_000_000).unwrap();
     pull(&mut reactor, id, noting_outcome(FileSender::new(file), &outcome));
+    let mut progress = Instant::now();
     while outcome.borrow().is_none() {
         assert!(comes_to_rest(&mut reactor));
         let mut buffer = vec![0; 10_000_000];
@@ -264,7 +265,11 @@ fn a_file_goes_on_when_a_byte_arrives_with_the_room() {
             assert!(count > 0, "an end");
             got += count;
         }
-        assert!(got > 0 || outcome.borrow().is_some(), "the file does not go on");
+        // The system may take its time with a window that has opened again.
+        if got > 0 {
+            progress = Instant::now();
+        }
+        assert!(progress.elapsed() < PATIENCE, "the file does not go on");
         (&client).write_all(b".").unwrap();
     }
     assert_eq!(outcome.take(), Some(Ok(50_000_000)));
