@@ -1,12 +1,13 @@
 //! Nodes: what a host is made of, seen from the network.
 
 use crate::agenda::{Key, Time};
-use crate::net::Line;
+use crate::net::{Line, system};
 use crate::weather::{Costs, Weather};
 #[cfg(unix)]
-use ropewalk::UnixAddress;
+use ropewalk::{Address, UnixAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The name of a node of a [`World`](crate::World).
@@ -158,7 +159,29 @@ impl Host {
         self.unix_listeners.contains_key(name) || self.unix_bound.contains_key(name)
     }
 
-    /// A port that nobody has.
+    /// The port of a socket that is to be bound to `address`: a free one in place of 0. `is_group` tells that
+    /// a multicast group may stand there as well.
+    pub(crate) fn own_port(&mut self, address: &SocketAddr, is_group: bool) -> io::Result<u16> {
+        let ip = address.ip();
+        if !ip.is_unspecified() && !is_group && !self.has(ip) {
+            return Err(system(ErrorKind::AddrNotAvailable));
+        }
+        match address.port() {
+            0 => self.free_port().ok_or_else(|| system(ErrorKind::AddrInUse)),
+            port => Ok(port),
+        }
+    }
+
+    /// The name of a Unix socket, if no other has it.
+    #[cfg(unix)]
+    pub(crate) fn own_name(&self, name: &UnixAddress) -> io::Result<Address> {
+        match self.has_unix_name(name) {
+            true => Err(system(ErrorKind::AddrInUse)),
+            false => Ok(name.clone().into()),
+        }
+    }
+
+    /// A port that no socket has.
     pub(crate) fn free_port(&mut self) -> Option<u16> {
         let (first, last) = EPHEMERAL;
         for _ in first..=last {

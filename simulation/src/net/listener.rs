@@ -91,7 +91,7 @@ impl SimulatedListener {
 }
 
 impl Net {
-    /// Under which address somebody is going to listen who asks for this one.
+    /// The address of a listener that is to be bound to `address`.
     fn name_of_listener(
         &mut self,
         node: NodeId,
@@ -104,25 +104,14 @@ impl Net {
         }
         match address {
             Address::Inet(address) => {
-                let ip = address.ip();
-                if !ip.is_unspecified() && !host.has(ip) {
-                    return Err(system(ErrorKind::AddrNotAvailable));
-                }
-                let port = match address.port() {
-                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
-                    port => port,
-                };
-                let address = SocketAddr::new(ip, port);
+                let address = SocketAddr::new(address.ip(), host.own_port(address, false)?);
                 if self.is_in_use(node, address, only_ipv6) {
                     return Err(system(ErrorKind::AddrInUse));
                 }
                 Ok(address.into())
             }
             #[cfg(unix)]
-            Address::Unix(address) => match host.has_unix_name(address) {
-                true => Err(system(ErrorKind::AddrInUse)),
-                false => Ok(address.clone().into()),
-            },
+            Address::Unix(address) => host.own_name(address),
             _ => Err(ErrorKind::Unsupported.into()),
         }
     }

@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use datagram::SimulatedDatagram;
 pub(crate) use end::SimulatedStream;
-pub(crate) use error::no_descriptors;
+pub(crate) use error::{no_descriptors, system};
 pub(crate) use line::Line;
 pub(crate) use listener::SimulatedListener;
 

@@ -71,13 +71,7 @@ impl Net {
         match address {
             Address::Inet(address) => {
                 let ip = address.ip();
-                if !ip.is_unspecified() && !ip.is_multicast() && !host.has(ip) {
-                    return Err(system(ErrorKind::AddrNotAvailable));
-                }
-                let port = match address.port() {
-                    0 => host.free_port().ok_or_else(|| system(ErrorKind::AddrInUse))?,
-                    port => port,
-                };
+                let port = host.own_port(address, ip.is_multicast())?;
                 let others = host.bound.get(&port).cloned().unwrap_or_default();
                 let in_use = others.into_iter().any(|other| {
                     self.datagram(other).is_some_and(|other| {
@@ -93,10 +87,7 @@ impl Net {
                 }
             }
             #[cfg(unix)]
-            Address::Unix(address) if !address.is_unnamed() => match host.has_unix_name(address) {
-                true => Err(system(ErrorKind::AddrInUse)),
-                false => Ok(address.clone().into()),
-            },
+            Address::Unix(address) if !address.is_unnamed() => host.own_name(address),
             address => Ok(address.clone()),
         }
     }
