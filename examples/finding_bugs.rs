@@ -19,10 +19,11 @@ mod store;
 mod support;
 
 use lexopt::prelude::*;
-use ropewalk_simulation::{Exploration, Plan, World, shrink};
+use ropewalk_simulation::{Plan, World, shrink};
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use store::{Bug, FAULTS, LENGTH, NODES, Verdict, play};
+use store::{Bug, FAULTS, LENGTH, NODES, Verdict, exploration, play, play_seed};
 use support::{Failure, show};
 
 fn main() -> ExitCode {
@@ -43,14 +44,15 @@ fn main() -> ExitCode {
         let mut found = Vec::new();
         for bug in Bug::ALL {
             let search = Search::of(Some(bug), seeds.clone());
-            show(format_args!("{bug:<53}{:>21}{:>21}\n", search.full(), search.blind()))?;
+            let (full, blind) = (cell(&search.full), cell(&search.blind));
+            show(format_args!("{bug:<53}{full:>21}{blind:>21}\n"))?;
             found.push((bug, search));
         }
         for (bug, search) in &found {
             explain(*bug, search)?;
         }
         let search = Search::of(None, seeds);
-        match search.failure {
+        match search.full.or(search.blind) {
             None => show(format_args!("\nwithout a mistake no check fails from {count} seeds\n"))?,
             Some(Failed { seed, why, .. }) => {
                 return Err(Failure::Run(format!("seed {seed}, without a mistake: {why}")));
@@ -62,13 +64,13 @@ fn main() -> ExitCode {
 
 /// Says what failed, and what it needs.
 fn explain(bug: Bug, search: &Search) -> Result<(), Failure> {
-    let Some(Failed { seed, why, .. }) = &search.failure else {
+    let Some(Failed { seed, why, .. }) = &search.full else {
         return Ok(());
     };
     let fails = |plan: &Plan, length: Duration| {
         play(&mut World::new(*seed), plan, length, Some(bug)).full.is_some()
     };
-    let (plan, length) = shrink(plan(*seed), LENGTH, fails);
+    let (plan, length) = shrink(exploration(0..0, FAULTS).plan(*seed, NODES), LENGTH, fails);
     show(format_args!("\n{bug}: seed {seed}, {why}\n"))?;
     match plan.len() {
         0 => show(format_args!("    It needs no fault.\n"))?,
@@ -82,7 +84,7 @@ fn explain(bug: Bug, search: &Search) -> Result<(), Failure> {
 
 /// The first failure, by each check.
 struct Search {
-    failure: Option<Failed>,
+    full: Option<Failed>,
     blind: Option<Failed>,
 }
 
@@ -93,27 +95,19 @@ struct Failed {
 }
 
 impl Search {
-    fn of(bug: Option<Bug>, seeds: std::ops::Range<u64>) -> Self {
+    fn of(bug: Option<Bug>, seeds: Range<u64>) -> Self {
         let begin = Instant::now();
-        let mut search = Self { failure: None, blind: None };
+        let mut search = Self { full: None, blind: None };
         for seed in seeds {
-            let Verdict { full, blind } = play(&mut World::new(seed), &plan(seed), LENGTH, bug);
+            let Verdict { full, blind } = play_seed(seed, FAULTS, bug);
             let failed = |why| Failed { seed, took: begin.elapsed(), why };
-            search.failure = search.failure.or_else(|| full.map(failed));
+            search.full = search.full.or_else(|| full.map(failed));
             search.blind = search.blind.or_else(|| blind.map(failed));
-            if search.failure.is_some() && search.blind.is_some() {
+            if search.full.is_some() && search.blind.is_some() {
                 break;
             }
         }
         search
-    }
-
-    fn full(&self) -> String {
-        cell(&self.failure)
-    }
-
-    fn blind(&self) -> String {
-        cell(&self.blind)
     }
 }
 
@@ -122,9 +116,4 @@ fn cell(failed: &Option<Failed>) -> String {
         Some(Failed { seed, took, .. }) => format!("seed {seed}, {took:.2?}"),
         None => "not found".to_owned(),
     }
-}
-
-/// The faults of a seed.
-fn plan(seed: u64) -> Plan {
-    Exploration::new(0..0).faults(FAULTS, 12).length(LENGTH).plan(seed, NODES)
 }

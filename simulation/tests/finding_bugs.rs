@@ -3,17 +3,12 @@
 #[path = "../../examples/support/store/mod.rs"]
 mod store;
 
-use ropewalk_simulation::{Exploration, FaultKind, World};
-use store::{Bug, FAULTS, LENGTH, NODES, Verdict, play};
-
-fn verdict(bug: Bug, faults: &[FaultKind], seed: u64) -> Verdict {
-    let exploration = Exploration::new(0..0).faults(faults, 12).length(LENGTH);
-    play(&mut World::new(seed), &exploration.plan(seed, NODES), LENGTH, Some(bug))
-}
+use ropewalk_simulation::FaultKind;
+use store::{Bug, FAULTS, NODES, Verdict, exploration, play, play_seed};
 
 #[test]
 fn without_a_mistake_no_check_fails() {
-    Exploration::new(0..25).faults(FAULTS, 12).length(LENGTH).run(NODES, |world, plan, length| {
+    exploration(0..25, FAULTS).run(NODES, |world, plan, length| {
         let Verdict { full, blind } = play(world, plan, length, None);
         full.or(blind).map_or(Ok(()), Err)
     });
@@ -27,19 +22,19 @@ fn the_full_check_finds_each_mistake() {
             Bug::Framing => (&[FaultKind::ShortIo][..], 0..200),
             _ => (FAULTS, 0..50),
         };
-        assert!(seeds.any(|seed| verdict(bug, faults, seed).full.is_some()), "{bug}");
+        assert!(seeds.any(|seed| play_seed(seed, faults, Some(bug)).full.is_some()), "{bug}");
     }
 }
 
 #[test]
 fn a_check_of_the_last_values_is_blind_to_an_early_answer() {
-    let verdicts = (0..10).map(|seed| verdict(Bug::EarlyAnswer, FAULTS, seed));
+    let verdicts = (0..10).map(|seed| play_seed(seed, FAULTS, Some(Bug::EarlyAnswer)));
     assert!(verdicts.into_iter().all(|verdict| verdict.full.is_some() && verdict.blind.is_none()));
 }
 
 #[test]
 fn a_later_write_hides_one_that_was_lost() {
-    let mut verdicts = (0..50).map(|seed| verdict(Bug::NoResend, FAULTS, seed));
+    let mut verdicts = (0..50).map(|seed| play_seed(seed, FAULTS, Some(Bug::NoResend)));
     let failed = verdicts.find(|verdict| verdict.full.is_some()).unwrap();
     assert_eq!(failed.blind, None);
 }

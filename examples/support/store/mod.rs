@@ -11,10 +11,11 @@ mod primary;
 mod verdict;
 mod wire;
 
-use ropewalk_simulation::{FaultKind, Plan, Random, World};
+use ropewalk_simulation::{Exploration, FaultKind, Plan, Random, World};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ pub(crate) const LENGTH: Duration = Duration::from_secs(30);
 /// minute late, and a check that looks earlier does not see what it does.
 const SETTLED: Duration = Duration::from_secs(200);
 
-/// The faults with which the store is played.
+/// The kinds of faults with which the store is played.
 pub(crate) const FAULTS: &[FaultKind] = &[
     FaultKind::Bandwidth,
     FaultKind::Buffers,
@@ -94,6 +95,17 @@ struct Shared {
     requests: Rc<RefCell<Vec<wire::Request>>>,
     /// The first request that was answered although the backup did not have it.
     unsafe_answer: Rc<RefCell<Option<wire::Request>>>,
+}
+
+/// Explores these seeds, with up to 12 faults of these kinds each.
+pub(crate) fn exploration(seeds: Range<u64>, kinds: &[FaultKind]) -> Exploration {
+    Exploration::new(seeds).faults(kinds, 12).length(LENGTH)
+}
+
+/// Plays the store from a seed, with its faults of these kinds.
+pub(crate) fn play_seed(seed: u64, kinds: &[FaultKind], bug: Option<Bug>) -> Verdict {
+    let plan = exploration(0..0, kinds).plan(seed, NODES);
+    play(&mut World::new(seed), &plan, LENGTH, bug)
 }
 
 /// Plays the store in `world`, which is empty, and checks what has become of it.
