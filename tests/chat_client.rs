@@ -182,12 +182,18 @@ fn a_window_of_another_size_is_drawn_again() {
     terminal.read_until(&format!("{CLEAR}{}", row("", "0123456789")));
 }
 
-#[test]
-fn a_row_that_continues_in_the_next_is_cleared_where_it_begins() {
-    let (mut server, mut terminal) = start(40);
+/// A terminal of 40 columns in which 26 letters were typed, and which has 10 columns now.
+fn narrowed() -> (Server, Terminal) {
+    let (server, mut terminal) = start(40);
     terminal.press("abcdefghijklmnopqrstuvwxyz");
     terminal.read_until(&row("abcdefghijklmnopqrstuvwxyz", ""));
     terminal.resize(10);
+    (server, terminal)
+}
+
+#[test]
+fn a_row_that_continues_in_the_next_is_cleared_where_it_begins() {
+    let (mut server, mut terminal) = narrowed();
     terminal.read_until("\x1b[6n");
     server.say("<bob> hello");
     // The cursor was in column 28, which is now two rows further down.
@@ -201,10 +207,7 @@ fn a_row_that_continues_in_the_next_is_cleared_where_it_begins() {
 
 #[test]
 fn a_terminal_that_cuts_rows_off_loses_no_line_above() {
-    let (_server, mut terminal) = start(40);
-    terminal.press("abcdefghijklmnopqrstuvwxyz");
-    terminal.read_until(&row("abcdefghijklmnopqrstuvwxyz", ""));
-    terminal.resize(10);
+    let (_server, mut terminal) = narrowed();
     terminal.read_until("\x1b[6n");
     terminal.press("\x1b[7;10R");
     assert_eq!(terminal.read_until("tuvwxyz"), format!("{CLEAR}\x1b[?7l> tuvwxyz"));
@@ -212,10 +215,7 @@ fn a_terminal_that_cuts_rows_off_loses_no_line_above() {
 
 #[test]
 fn a_terminal_that_does_not_say_where_its_cursor_is_is_drawn_all_the_same() {
-    let (mut server, mut terminal) = start(40);
-    terminal.press("abcdefghijklmnopqrstuvwxyz");
-    terminal.read_until(&row("abcdefghijklmnopqrstuvwxyz", ""));
-    terminal.resize(10);
+    let (mut server, mut terminal) = narrowed();
     terminal.read_until("\x1b[6n");
     server.say("<bob> hello");
     terminal.read_until("<bob> hello\r\n");

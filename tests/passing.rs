@@ -7,7 +7,8 @@ mod support;
 mod unix;
 
 use ropewalk::{
-    Context, Id, Protocol, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
+    Context, Id, Port, Protocol, Reactor, SlowReader, Transport, UnixConnectOptions,
+    UnixListenOptions,
 };
 use rustix::net::{RecvAncillaryBuffer, RecvFlags};
 use std::cell::RefCell;
@@ -22,18 +23,23 @@ use std::rc::Rc;
 use support::*;
 use unix::*;
 
-/// A reactor that keeps what it is passed, and adds to each message the sender's credentials.
+/// A reactor with a listener whose protocols keep the descriptors that they receive.
+fn keeping(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<Vec<OwnedFd>>>) {
+    let kept = Rc::new(RefCell::new(Vec::new()));
+    let (theirs, keep) = (Rc::clone(heards), Rc::clone(&kept));
+    let mut reactor = Reactor::new().unwrap();
+    let options = UnixListenOptions::new().descriptors(true);
+    let factory = move || Receiver { heards: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
+    let port = reactor.context().listen_unix_with(path, &options, factory).unwrap();
+    (reactor, port, kept)
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn what_the_kernel_adds_to_a_message_costs_none_of_its_descriptors() {
     let (folder, heards) = (Folder::new(), Heards::default());
     let path = folder.path("take.sock");
-    let kept = Rc::new(RefCell::new(Vec::new()));
-    let (theirs, keep) = (Rc::clone(&heards), Rc::clone(&kept));
-    let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().descriptors(true);
-    let factory = move || Receiver { heards: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
-    let port = reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+    let (mut reactor, port, kept) = keeping(&path, &heards);
     let client = unix_client(&path);
     turn_until(&mut reactor, "it", |reactor| reactor.context().connections().count() == 1);
     let id = reactor.context().connections().find(|&id| id != port.id()).unwrap();
@@ -135,12 +141,7 @@ fn what_other_programs_pass_is_delivered_in_order_among_their_bytes() {
 fn as_many_as_a_message_carries_are_taken_at_once_and_closed_on_exec() {
     let (folder, heards) = (Folder::new(), Heards::default());
     let path = folder.path("take.sock");
-    let kept = Rc::new(RefCell::new(Vec::new()));
-    let (theirs, keep) = (Rc::clone(&heards), Rc::clone(&kept));
-    let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().descriptors(true);
-    let factory = move || Receiver { heards: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
-    reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+    let (mut reactor, _port, kept) = keeping(&path, &heards);
     let client = unix_client(&path);
     pass(&client, b"x", &file_with(&folder, ""), 253);
     turn_until(&mut reactor, "all", |_| kept.borrow().len() == 253);
