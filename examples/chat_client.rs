@@ -47,7 +47,7 @@ use stdio::Gate;
 use support::Failure;
 use terminal::{Terminal, on_change};
 
-/// The last line of a server to a connection that leaves in order. The chat lets nobody else say it.
+/// The last line of a server to a connection that leaves in order. The chat lets no user say it.
 const GOODBYE: &str = "* goodbye";
 
 /// How long a terminal is given to say where its cursor is.

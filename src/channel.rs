@@ -76,9 +76,7 @@ impl<T> Sender<T> {
     pub fn waiting(&self) -> usize {
         lock(&self.shared.queue).messages.len()
     }
-}
 
-impl<T> Sender<T> {
     /// Whether the receiver's reactor has ended a run and has not begun another one, nor turned since: what
     /// is sent now waits until it does, if it ever does.
     ///

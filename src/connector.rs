@@ -37,7 +37,7 @@ pub(crate) struct Connector {
     pub(crate) patience: Duration,
     /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,
-    /// What waits behind that, if what is oldest is dropped, and how many pieces and bytes were.
+    /// The pieces that follow `early`, if the oldest ones may be dropped; and how many pieces and bytes were.
     pub(crate) feed: Option<Box<Feed>>,
     pub(crate) dropped: (u64, u64),
     pub(crate) write_side: WriteSide,
@@ -80,7 +80,7 @@ impl Connector {
         choose(&mut self.feed, slow_reader, false, (&mut self.early, spares));
     }
 
-    /// Has none of what waits be dropped any more.
+    /// Moves all pieces to `early`, where none is dropped any more.
     #[cfg(unix)]
     pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
         if let Some(feed) = &mut self.feed {

@@ -189,7 +189,7 @@ impl ConnectOptions {
         self
     }
 
-    /// How long to try, over all addresses of a name together: 30 seconds unless set. Each address has an
+    /// How long to try, over all addresses of a name together; 30 seconds by default. Each address has an
     /// equal share of the time that is left when its turn comes, so of two addresses of which the first does
     /// not answer, the second is tried after half the time.
     #[must_use]

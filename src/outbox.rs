@@ -42,7 +42,7 @@ struct Buffers {
 /// What hardly any outbox has: it stays until all is sent.
 #[derive(Debug, Default)]
 struct Rest {
-    /// What waits, if it is more than [`FIRST`].
+    /// All bytes that wait, if they are more than [`FIRST`].
     blocks: VecDeque<Block>,
     #[cfg(unix)]
     passing: Passing,

@@ -28,12 +28,12 @@ pub enum SlowReader {
     Pause,
     /// The connection ends, with [`Reason::WriteLimit`](crate::Reason::WriteLimit), by the next write
     /// that finds more than so many bytes waiting, or that would have more than 1,024 descriptors wait.
-    /// Nobody is asked to pause before.
+    /// `pause_writing` is not called before.
     Disconnect(usize),
     /// What has waited longest is dropped, so that no more than so many bytes wait (and the 16 KiB
-    /// that are next). For feeds, where what is new counts more than what is whole: nobody is asked
-    /// to pause, and the connection stays. Descriptors are not dropped, nor are the bytes that they go
-    /// with: for them, those who write are asked to pause.
+    /// that are next). For feeds, where what is new counts more than what is whole: `pause_writing`
+    /// is not called for bytes, and the connection stays. Descriptors are not dropped, nor are the bytes that
+    /// they go with: `pause_writing` is called for them.
     ///
     /// It drops pieces: all that one callback of the protocol has written, whatever the callback does in
     /// between, or one [`Context::write`](crate::Context::write) from elsewhere, also for an attempt to

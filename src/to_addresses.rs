@@ -71,8 +71,8 @@ impl ToAddresses for str {
     }
 }
 
-/// No host is not taken for all addresses of the machine: a program that listens on all of them without
-/// being told to is open to all who reach the machine.
+/// An empty host does not stand for all addresses of the machine: a program would listen on every network
+/// although its user did not ask for that.
 fn check_host(host: &str, port: u16) -> io::Result<()> {
     if host.is_empty() || host == "*" {
         let text = format!(

@@ -77,7 +77,7 @@ impl UnixListenOptions {
     /// the system closes them before they are ours.
     ///
     /// With SO_PASSPIDFD (unix(7)), set by means of [`Context::descriptor`](crate::Context::descriptor),
-    /// the system would add a descriptor to each message that nobody takes and closes. Do not set it.
+    /// the system would add a descriptor to each message, which is never taken and never closed. Do not set it.
     #[must_use]
     pub fn descriptors(mut self, take: bool) -> Self {
         self.descriptors = take;

@@ -20,9 +20,9 @@ const SHARES: [f64; 3] = [0.15, 0.5, 1.0];
 /// seed, with which faults at least, and how to see it again.
 ///
 /// The faults are those with which it fails in the same way: the texts of two failures are the same but for the
-/// numbers in them. If it fails with fewer faults in another way, that is told beside it. If it does not fail
-/// again from the same seed with the same faults, or goes another way, it is not deterministic: that is told, with the
-/// seed, the reason and all faults.
+/// numbers in them. If fewer faults make it fail in another way, the report says so. If it does not fail
+/// again from the same seed with the same faults, or takes another course, it is not deterministic: the report says
+/// so, with the seed, the reason and all faults.
 ///
 /// ```
 /// use ropewalk_simulation::{Exploration, FaultKind};
@@ -228,7 +228,7 @@ mod tests {
         assert!((0..300).all(|seed| alone.plan(seed, 1).len() == seed as usize % 2));
     }
 
-    /// What is told of the failure of a seed.
+    /// The report of the failure of a seed.
     fn told(seed: u64, play: impl Fn(&Plan, Duration) -> Result<(), String>) -> String {
         let exploration = Exploration::of(seed..seed + 1, Selection::default());
         let exploration = exploration.faults(FaultKind::ALL, 40);

@@ -65,11 +65,11 @@ impl Context {
     /// [`listen_tcp`](Self::listen_tcp).
     ///
     /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
-    /// whoever shares it, by a copy of the descriptor in another process
-    /// say, finds it non-blocking, too. If another holder clears O_NONBLOCK, it is set again before each
-    /// accept(2), which is called only when a client waits; if the flag is cleared between the two, and
-    /// another holder accepts that client, accept(2) waits for the next one. Of its options, and those of the
-    /// connections that it accepts, some [are turned off](Self::adopt_connection); the others stay. When we [close](Self::close) it, the others may go on; and so the
+    /// another holder, a process with a copy of the descriptor say, finds it non-blocking, too. If a holder
+    /// clears O_NONBLOCK, it is set again before each accept(2), which is called only when a client waits. If the
+    /// flag is cleared between the two, and another holder accepts that client, accept(2) waits for the next
+    /// one. Of its options, and those of the connections that it accepts, some
+    /// [are turned off](Self::adopt_connection); the others stay. When we [close](Self::close) it, the others may go on; and so the
     /// file of a Unix socket stays, and is replaced by whoever [listens](Self::listen_unix) there next.
     ///
     /// The program `hot_restart`, among the examples, shows how a new process takes the listeners of an
@@ -119,19 +119,19 @@ impl Context {
     /// once.
     ///
     /// The socket is ours from now on. It is made not to block, and to close when a program is executed.
-    /// O_NONBLOCK belongs to all who hold the socket, and another holder may clear it again: reads and
+    /// All holders of the socket share O_NONBLOCK, and another holder may clear it again: reads and
     /// writes do not depend on it (MSG_DONTWAIT, recv(2), send(2)), and a [file](crate::FileSender) is
     /// read and written here instead of by sendfile(2), which does.
     ///
     /// # Options
     ///
-    /// These options of the socket are turned off, where the system has them, for all who hold it:
+    /// These options of the socket are turned off, where the system has them, for all holders:
     ///
     /// - SO_LINGER (socket(7)): close(2) would wait.
     /// - TCP_CORK (tcp(7)): writes would be held back.
     /// - SO_PASSCRED (unix(7)): messages of different senders would not be read together.
     /// - IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would be queued, in room that
-    ///   is for data, until somebody takes them.
+    ///   is for data, and never taken.
     ///
     /// TCP_REPAIR is refused, since what is written would not be sent.
     ///
@@ -139,8 +139,7 @@ impl Context {
     /// TCP_USER_TIMEOUT end a silent connection, SO_OOBINLINE puts urgent bytes among the others,
     /// TCP_DEFER_ACCEPT delays a connection until data has come, and a kTLS connection (TCP_ULP) encrypts what is
     /// written. SO_RCVLOWAT must be at most 1, and cannot be reset here: above that, data waits until more
-    /// has come. What another
-    /// holder sets later stays set.
+    /// has come. What another holder sets later stays set.
     ///
     /// # Errors
     ///

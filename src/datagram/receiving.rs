@@ -1,4 +1,4 @@
-//! What datagram sockets receive, and from whom.
+//! Receiving datagrams, of the peer alone if there is one.
 
 use crate::address::Address;
 use crate::datagram::{Datagram, closed};
@@ -11,7 +11,7 @@ use std::io;
 #[derive(Debug)]
 pub(crate) enum Received {
     Datagram(Arrived),
-    /// One of somebody else than the peer, from before it was connected.
+    /// A datagram of another sender than the peer, from before the socket was connected.
     Foreign,
     /// An error, which is among the news now.
     Error,
@@ -21,7 +21,7 @@ pub(crate) enum Received {
 }
 
 impl Datagram {
-    /// Connects it with a peer. What waits for the peer that it had goes there nevertheless.
+    /// Connects the socket to a peer. Datagrams that wait for an earlier peer are still sent to that one.
     pub(crate) fn connect(&mut self, peer: Address) -> io::Result<()> {
         let socket = self.socket.as_ref().ok_or_else(closed)?;
         socket.connect(&peer)?;

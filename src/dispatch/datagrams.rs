@@ -132,7 +132,7 @@ impl Dispatcher {
         while let Some(datagram) = self.context.sources.datagram_mut(id) {
             // One that is closed sends nothing more, so what it has to hear has an end.
             if self.errors == 0 && datagram.socket.is_some() {
-                return self.context.enlist(id); // It is told when it is served.
+                return self.context.enlist(id); // The rest of its news follows when it is served.
             }
             let Some(news) = datagram.next_news() else {
                 return;

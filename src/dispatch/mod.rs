@@ -170,7 +170,7 @@ impl Dispatcher {
         }
     }
 
-    /// Has those who send learn whether what they send is received soon.
+    /// Lets senders ask whether what they send is received soon.
     pub(crate) fn set_at_rest(&self, at_rest: bool) {
         self.calls.set_at_rest(at_rest);
     }

@@ -58,24 +58,24 @@ impl Limits {
         }
     }
 
-    /// Whether those who write are told of the marks on bytes.
+    /// Whether the marks on bytes call `pause_writing` and `resume_writing`.
     fn tells_marks(&self) -> bool {
         self.slow_reader == SlowReader::Pause
     }
 
-    /// Whether a connection on which too much waits ends, without those who write being told before.
+    /// Whether a connection on which too much waits ends, without a call of `pause_writing` before.
     pub(crate) fn disconnects(&self) -> bool {
         matches!(self.slow_reader, SlowReader::Disconnect(_))
     }
 
-    /// Whether more waits than a high-water mark that is told.
+    /// Whether more waits than a high-water mark that calls `pause_writing`.
     pub(super) fn is_above(&self, bytes: usize, descriptors: usize) -> bool {
         self.tells_marks() && bytes > self.high_water
-            // Descriptors are never dropped, so they are told where bytes are dropped, too.
+            // Descriptors are never dropped, so their mark counts where bytes are dropped, too.
             || !self.disconnects() && descriptors > DESCRIPTORS_HIGH
     }
 
-    /// Whether no more waits than each low-water mark that is told.
+    /// Whether no more waits than each low-water mark whose high-water mark calls `pause_writing`.
     pub(super) fn is_below(&self, bytes: usize, descriptors: usize) -> bool {
         (bytes <= self.low_water || !self.tells_marks())
             && (descriptors <= DESCRIPTORS_LOW || self.disconnects())

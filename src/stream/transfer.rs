@@ -9,7 +9,7 @@ use log::trace;
 use std::io::{self, IoSlice};
 
 /// How many bytes one connection may read in a turn before the others are served: four reads of the largest
-/// size, some 200 µs of an echo's work. A flood goes on in the next turn, behind all who were waiting.
+/// size, some 200 µs of an echo's work. A flood goes on in the next turn, behind all that were waiting.
 ///
 /// With less, the reactor changes from one connection to the next while the peers send, and every read finds what
 /// has left the processor's cache: where eight echo half a megabyte each, a quarter of the budget costs a third more

@@ -35,9 +35,9 @@ pub(super) fn turn_off_for_datagrams(socket: BorrowedFd<'_>) {
 fn turn_off(socket: BorrowedFd<'_>) {
     // close(2) would wait until all is sent, for as long as SO_LINGER says.
     let _ = SockRef::from(&socket).set_linger(None);
-    // Credentials that nobody reads would take the room of descriptors, and have reads stop short.
+    // Credentials that are not read would take the room of descriptors, and have reads stop short.
     let _ = SockRef::from(&socket).set_passcred(false);
-    // Errors and times of sending would be queued where nobody takes them, in the room that is for
+    // Errors and times of sending would be queued and never taken, in the room that is for
     // data; a TCP connection would end at an ICMP message that TCP itself ignores.
     let _ = setsockopt(&socket, Ipv4RecvErr, &false);
     let _ = setsockopt(&socket, Ipv6RecvErr, &false);

@@ -78,7 +78,7 @@ impl FanOut {
         }
         new.meet(count - 1)?;
         if shape.names {
-            // The speaker has not read who else came; what it hears now comes after that.
+            // The speaker has not read the names of those that joined; what it hears now comes after that.
             new.meet(0)?;
         }
         Ok(new)
@@ -207,7 +207,7 @@ impl Load for FanOut {
 }
 
 impl Shape {
-    /// How many lines come to somebody when all have sent once.
+    /// How many lines a listener receives when all have sent once.
     fn deliveries(self) -> u64 {
         let hearers = self.receivers + self.senders - 1;
         (self.senders * self.lines * hearers) as u64
@@ -222,7 +222,7 @@ impl Shape {
         if self.names { NAME } else { 0 }
     }
 
-    /// Whether what somebody `heard` are the lines of the others, whole, and each one's in their order.
+    /// Whether what a listener has `heard` are the lines of the others, whole, and each sender's in order.
     /// That it is as much as it must be has been counted.
     fn check(self, heard: &[u8], batches: &[Vec<u8>]) -> io::Result<()> {
         let mut expected: Vec<_> = batches.iter().map(|batch| batch.chunks(LINE)).collect();

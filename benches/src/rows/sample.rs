@@ -21,8 +21,8 @@ pub(super) const BARE: &str = "bare";
 /// takes some.
 const NOISE: f64 = 0.02;
 
-/// How much of one processor others may take of both. It is told in ticks, so it is not as exact; of
-/// a stretch that is shorter than so long it says nothing.
+/// How much of one processor other programs may take, on both together. It is counted in ticks (proc(5)), so it
+/// says nothing of a sample that is shorter than [`TICKS_ENOUGH`].
 const NOISE_OF_ALL: f64 = 0.1;
 const TICKS_ENOUGH: Duration = Duration::from_millis(500);
 

@@ -7,8 +7,8 @@
 //! - A broadcast goes by lines or by pieces. By lines, they are cut and sent one by one, with the
 //!   tools that a library brings for it: so do tokio's chat example (`tokio`), Twisted's (`twisted`),
 //!   our guide's (`ropewalk-lines`) and our chat (`ropewalk-chat`), which puts a name before each line.
-//!   By pieces, lines are cut by hand ([`Lines`]), and all that ended in one reading are forwarded at
-//!   once, which spares much: so do all others, most of whom bring bytes only.
+//!   By pieces, lines are cut by hand ([`Lines`]), and all that one read completes are forwarded at
+//!   once, which is cheaper: so do all others, most of which bring bytes only.
 //! - All have a backlog of 4,096, send without delay (TCP_NODELAY), and read up to 64 KiB at
 //!   once, as far as they let us choose; the bare echo, libuv and asyncio read up to 256 KiB, as
 //!   ropewalk does once reads have filled its buffer.

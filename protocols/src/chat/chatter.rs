@@ -151,7 +151,7 @@ impl Chatter {
 }
 
 impl Chatter {
-    /// Divides the write limit between the system's send buffer and what waits here. Without a bound the
+    /// Divides the write limit between the system's send buffer and our queue. Without a bound the
     /// system takes megabytes for a client that reads nothing, all of which comes before the limit.
     fn bound_what_waits(&self, lines: &mut LineTransport<'_>) {
         let limit = self.chat.write_limit;

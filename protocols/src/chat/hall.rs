@@ -212,7 +212,7 @@ impl Hall {
         let Some(room) = self.rooms.get_mut(name) else {
             return;
         };
-        // When everybody is leaving, nobody is left to be told.
+        // In a stop all connections end, and there is no one to announce it to.
         if context.is_stopping() {
             return;
         }

@@ -20,8 +20,8 @@ impl Hall {
         self.links = network.link(here, sender);
     }
 
-    /// If the others have given this server up while it did not run, it becomes another server. Those who
-    /// have come here since are its people.
+    /// If the others have given this server up while it did not run, it becomes another server. The people
+    /// that have joined here since are its own.
     pub(super) fn link_again(&mut self, context: &mut Context) {
         if !self.links.are_cut() {
             return;
@@ -81,7 +81,7 @@ impl Hall {
     fn heed(&mut self, context: &mut Context, here: usize, batch: Batch) {
         self.link_again(context);
         if here != self.links.here {
-            return; // Since then it has learnt anew who is there.
+            return; // It has received the list of people again since then.
         }
         let server = batch.from;
         for news in batch.news {
@@ -115,7 +115,7 @@ impl Hall {
         self.forget_gone(context);
     }
 
-    /// There is a new server: it is told who is here.
+    /// Sends a new server the names of the people here.
     fn greet(&mut self, server: usize, way: Server) {
         let mut news = Vec::new();
         for (name, room) in &self.rooms {

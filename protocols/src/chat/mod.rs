@@ -45,7 +45,7 @@
 //!   they are alone; each then sees the other join.
 //! - What is said while a stop has begun may not be heard on another reactor, which is stopping,
 //!   too.
-//! - A reactor whose run has ended has nobody in it. The others send it nothing more, and wait for it no
+//! - A reactor whose run has ended has no people in it. The others send it nothing more, and wait for it no
 //!   longer, whether it is dropped or kept.
 //!
 //! All that happens on one reactor in a turn goes to each of the others in one message. Everyone
@@ -165,8 +165,8 @@ impl Chat {
     /// ```
     ///
     /// Reactors that are no group can be linked as well, at any time. When the run of one ends, or it is
-    /// dropped, its people have left for those on the others, who do not wait for it any more. If it is
-    /// run again, those who come in there are in the same chat again.
+    /// dropped, the other reactors announce that its people have left, and do not wait for it any more. If it
+    /// is run again, it is part of the same chat again.
     pub fn linked(network: &Network, context: &mut Context) -> Self {
         let chat = Self::new();
         chat.hall.borrow_mut().link(network, context);

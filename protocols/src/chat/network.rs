@@ -262,7 +262,7 @@ impl Links {
         first && links.iter().any(|link| !link.news.is_empty())
     }
 
-    /// Sends what was gathered. Servers that take nothing any more are given up, since what waits for
+    /// Sends what was gathered. Servers that take nothing any more are given up, since the queue for
     /// them would grow without end.
     pub(super) fn flush(&self) {
         let ways = &mut *self.ways.borrow_mut();

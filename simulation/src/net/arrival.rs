@@ -54,7 +54,7 @@ impl Net {
         self.push_on(key, side);
     }
 
-    /// Somebody may be told to be ready who is not.
+    /// An end may get an event although it is not ready.
     pub(super) fn tell_too_much(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let (one, other) = (connection.ends[0].node, connection.ends[1].node);
@@ -89,7 +89,7 @@ impl Net {
         self.break_end(key, side, kind);
     }
 
-    /// Somebody knocks.
+    /// The first segment of an attempt to connect arrives.
     pub(super) fn arrive_syn(&mut self, key: Key) {
         let to = match self.connection(key) {
             Some(connection) => connection.ends[1].node,

@@ -5,7 +5,7 @@ use crate::net::Net;
 use crate::node::NodeId;
 use std::collections::VecDeque;
 
-/// What waits for the line.
+/// What is sent over the line, in its turn.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Parcel {
     /// A segment that an end of a connection has sent, by its number on its way.

@@ -242,7 +242,7 @@ impl Net {
             self.follow_bandwidth(node, before.bandwidth);
         }
         if goes_on || drifts {
-            self.call_up(node); // It plans its next turn anew.
+            self.call_up(node); // It plans its next turn again.
         }
     }
 

@@ -233,7 +233,7 @@ impl Net {
     fn give_up(&mut self, key: Key, side: u8, freight: Freight) {
         let Some(connection) = self.connection(key) else { return };
         match freight {
-            // Whoever has knocked hears nothing, and the other one forgets it.
+            // The side that connects hears nothing, and the other side forgets the attempt.
             Freight::SynAck | Freight::Refused => {
                 (connection.ends[1].is_dead, connection.ends[1].stage) = (true, Stage::Closed);
                 connection.ways[1].clear();

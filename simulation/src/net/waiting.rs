@@ -1,4 +1,4 @@
-//! Those who wait: for room at the other end, or for a sign of life.
+//! Ends that wait for room at the other end, or for a sign of life.
 
 use crate::agenda::{Happens, Key, Time};
 use crate::net::travel::{GIVE_UP, RETRANSMIT};

@@ -53,7 +53,7 @@ pub(super) enum Freight {
     Ack,
     Bytes(usize),
     Fin,
-    /// Nobody listens there.
+    /// No socket listens there.
     Refused,
     Reset,
     Syn,

@@ -29,17 +29,17 @@ pub(super) struct DatagramSocket {
     pub(super) node: NodeId,
     address: Address,
     peer: Option<Address>,
-    /// Over Unix sockets one is connected with a socket, not with whoever has its name.
+    /// A Unix socket is connected to a socket, not to the name that it has.
     #[cfg(unix)]
     unix_peer: Option<Key>,
     queue: VecDeque<(Rc<[u8]>, Address)>,
     /// How much memory those in the queue take, and how much they may.
     queued: usize,
     buffer: usize,
-    /// Somebody was not there for an earlier datagram.
+    /// An earlier datagram was refused.
     refused: bool,
-    /// The groups that it has joined, from whom it hears them, if not from everybody, and whether on the
-    /// loopback.
+    /// The groups that it has joined, each with the one sender that is received, if there is only one, and whether
+    /// on the loopback.
     groups: BTreeSet<(IpAddr, Option<IpAddr>, bool)>,
     /// To groups it speaks on the loopback.
     on_loopback: bool,

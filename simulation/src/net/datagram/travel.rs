@@ -23,7 +23,7 @@ use std::rc::Rc;
 const LONGEST_V4: usize = 65_507;
 const LONGEST_V6: usize = 65_527;
 
-/// How many datagrams wait at a Unix socket before those who send have to (unix(7), `max_dgram_qlen`).
+/// How many datagrams wait at a Unix socket before senders have to (unix(7), `max_dgram_qlen`).
 #[cfg(unix)]
 const UNIX_QUEUE: usize = 10;
 
@@ -123,7 +123,7 @@ impl Net {
                     true => hears_itself,
                     false => broadcast || hops > 0 && !on_loopback,
                 };
-                // Nobody carries what nobody wants.
+                // A node without such a port receives nothing.
                 if reaches && self.host(other).bound.contains_key(&to.port()) {
                     self.launch(key, data.clone(), sender.clone(), (other, to.into()));
                 }
@@ -251,7 +251,7 @@ impl Net {
         Ok((data.len(), sender))
     }
 
-    /// The socket with which one was connected is gone: that is told once.
+    /// The socket that this one was connected to is gone, which is reported once.
     #[cfg(unix)]
     fn part_unix(&mut self, key: Key) -> io::Error {
         if let Some(socket) = self.datagram(key) {
