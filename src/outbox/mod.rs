@@ -5,6 +5,11 @@ use crate::blocks::{BLOCK, Block, Blocks};
 use crate::descriptors::{OwnedFd, Passing};
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::mem;
+
+mod spares;
+
+pub(crate) use spares::Spares;
 
 /// How many bytes lie in an outbox's own buffer at most, which grows as a `Vec` does. If more wait, all of
 /// them lie in blocks, so that no byte is copied more than a few times however much waits, and the
@@ -29,23 +34,17 @@ pub(crate) struct Outbox {
 /// The buffers of an outbox in which something waits.
 #[derive(Debug, Default)]
 struct Buffers {
-    /// All that waits, as nearly always. Empty if there are blocks.
+    /// All bytes that wait, unless there are blocks.
     first: Vec<u8>,
-    /// What else there is.
-    rest: Option<Box<Rest>>,
+    /// All bytes that wait, if they are more than [`FIRST`].
+    blocks: VecDeque<Block>,
+    /// Descriptors that have been waiting since the outbox was empty last.
+    #[cfg(unix)]
+    passing: Option<Box<Passing>>,
     /// How many bytes of `first`, or of the first block, the system has taken.
     sent: usize,
     /// How many bytes wait.
     waiting: usize,
-}
-
-/// What hardly any outbox has: it stays until all is sent.
-#[derive(Debug, Default)]
-struct Rest {
-    /// All bytes that wait, if they are more than [`FIRST`].
-    blocks: VecDeque<Block>,
-    #[cfg(unix)]
-    passing: Passing,
 }
 
 impl Outbox {
@@ -76,22 +75,22 @@ impl Outbox {
         debug_assert!(!data.is_empty());
         let buffers = self.buffers.get_or_insert_with(|| spares.take());
         let before = buffers.waiting;
-        buffers.rest.get_or_insert_default().passing.push(before, data.len(), descriptors);
+        buffers.passing.get_or_insert_default().push(before, data.len(), descriptors);
         buffers.push(data, &mut spares.blocks);
     }
 
     /// The descriptors that wait to be sent, if there are any.
     #[cfg(unix)]
     pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
-        let passing = &mut self.buffers.as_mut()?.rest.as_mut()?.passing;
+        let passing = self.buffers.as_mut()?.passing.as_mut()?;
         (passing.waiting() > 0).then_some(passing)
     }
 
     /// How many descriptors wait to be sent.
     pub(crate) fn descriptors_waiting(&self) -> usize {
         #[cfg(unix)]
-        if let Some(rest) = self.rest() {
-            return rest.passing.waiting();
+        if let Some(passing) = self.all_passing() {
+            return passing.waiting();
         }
         0
     }
@@ -99,14 +98,14 @@ impl Outbox {
     /// Those that go with the first byte that waits.
     #[cfg(unix)]
     pub(crate) fn descriptors_at_front(&self) -> &[OwnedFd] {
-        self.rest().map_or(&[], |rest| rest.passing.at_front())
+        self.all_passing().map_or(&[], Passing::at_front)
     }
 
     /// The bytes at the front, when they are all that waits.
     #[inline(always)]
     pub(crate) fn only_slice(&self) -> Option<&[u8]> {
         match &self.buffers {
-            Some(buffers) if buffers.rest.is_none() => Some(buffers.front()),
+            Some(buffers) if buffers.are_plain() => Some(buffers.front()),
             Some(_) => None,
             None => Some(&[]),
         }
@@ -140,15 +139,15 @@ impl Outbox {
     /// How many bytes one write may send.
     fn reach(&self) -> usize {
         #[cfg(unix)]
-        if let Some(rest) = self.rest() {
-            return rest.passing.reach();
+        if let Some(passing) = self.all_passing() {
+            return passing.reach();
         }
         usize::MAX
     }
 
     #[cfg(unix)]
-    fn rest(&self) -> Option<&Rest> {
-        self.buffers.as_ref()?.rest.as_deref()
+    fn all_passing(&self) -> Option<&Passing> {
+        self.buffers.as_ref()?.passing.as_deref()
     }
 
     /// Forgets the first `count` bytes, which the system has taken.
@@ -178,7 +177,7 @@ impl Buffers {
     #[inline(always)]
     fn push(&mut self, data: &[u8], blocks: &mut Blocks) {
         self.waiting += data.len();
-        if self.rest.is_none() && self.first.len() + data.len() <= FIRST {
+        if self.blocks.is_empty() && self.first.len() + data.len() <= FIRST {
             self.first.extend_from_slice(data);
         } else {
             self.spread(data, blocks);
@@ -188,26 +187,32 @@ impl Buffers {
     /// Adds to the blocks, which may mean to begin them.
     #[cold]
     fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
-        let others = &mut self.rest.get_or_insert_default().blocks;
-        if others.is_empty() && self.first.len() + data.len() <= FIRST {
-            return self.first.extend_from_slice(data); // Descriptors wait, and few bytes.
+        if !self.first.is_empty() {
+            // Not kept: thousands of buffers of that size would be left behind in the heap.
+            let first = mem::take(&mut self.first);
+            append(&mut self.blocks, &first[mem::take(&mut self.sent)..], blocks);
         }
-        // Not kept in `first`: thousands of buffers of that size would be left behind in the heap.
-        let first = std::mem::take(&mut self.first);
-        let sent = if first.is_empty() { 0 } else { std::mem::take(&mut self.sent) };
-        append(others, &first[sent..], blocks);
-        append(others, data, blocks);
+        append(&mut self.blocks, data, blocks);
     }
 
     /// All bytes that wait, in order.
     fn slices<'a>(&'a self, blocks: &'a Blocks) -> impl Iterator<Item = &'a [u8]> {
-        let others = self.rest.iter().flat_map(|rest| &rest.blocks);
-        let (mut sent, all) = (self.sent, others.map(|block| blocks.bytes(block)));
+        let (mut sent, all) = (self.sent, self.blocks.iter().map(|block| blocks.bytes(block)));
         std::iter::once(&*self.first).chain(all).map(move |bytes| {
             let from = sent.min(bytes.len());
             sent -= from;
             &bytes[from..]
         })
+    }
+
+    /// Whether there are neither blocks nor descriptors.
+    #[inline(always)]
+    fn are_plain(&self) -> bool {
+        #[cfg(unix)]
+        if self.passing.is_some() {
+            return false;
+        }
+        self.blocks.is_empty()
     }
 
     /// The bytes that wait, if none are in blocks.
@@ -216,24 +221,17 @@ impl Buffers {
         &self.first[self.sent..]
     }
 
-    /// How much memory it takes, once it is empty.
-    #[inline(always)]
-    fn size(&self) -> usize {
-        size_of::<Self>() + self.first.capacity()
-    }
-
     /// Forgets the first `count` bytes; more wait.
     #[cold]
     fn advance(&mut self, count: usize, blocks: &mut Blocks) {
         self.waiting -= count;
         self.sent += count;
-        let Some(rest) = &mut self.rest else {
-            return;
-        };
         #[cfg(unix)]
-        rest.passing.advance(count);
-        while rest.blocks.front().is_some_and(|front| front.len() <= self.sent)
-            && let Some(front) = rest.blocks.pop_front()
+        if let Some(passing) = &mut self.passing {
+            passing.advance(count);
+        }
+        while self.blocks.front().is_some_and(|front| front.len() <= self.sent)
+            && let Some(front) = self.blocks.pop_front()
         {
             self.sent -= front.len();
             blocks.give(front);
@@ -250,64 +248,6 @@ fn append(others: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
         if let Some(last) = others.back_mut() {
             data = &data[blocks.fill(last, data)..];
         }
-    }
-}
-
-/// Empty buffers that wait to be used again, so that a warm reactor sends without allocating.
-#[derive(Debug, Default)]
-pub(crate) struct Spares {
-    // Boxed, since they are handed over as they are.
-    #[expect(clippy::vec_box)]
-    buffers: Vec<Box<Buffers>>,
-    /// The memory of all of them together, in bytes.
-    held: usize,
-    blocks: Blocks,
-}
-
-/// How much the spares may hold, in bytes. Enough for a broadcast of 4 KiB to each of a thousand
-/// connections; what is beyond it goes back to the allocator, so that a burst leaves no mark.
-const SPARES_LIMIT: usize = 4 * 1024 * 1024;
-
-impl Spares {
-    #[inline(always)]
-    fn take(&mut self) -> Box<Buffers> {
-        match self.buffers.pop() {
-            Some(buffers) => {
-                self.held -= buffers.size();
-                buffers
-            }
-            None => Box::default(),
-        }
-    }
-
-    /// Takes buffers back. Only the front one is kept: the others were a burst's.
-    #[inline(always)]
-    fn give(&mut self, mut buffers: Box<Buffers>) {
-        if let Some(rest) = buffers.rest.take() {
-            self.give_blocks(*rest);
-        }
-        let held = self.held + buffers.size();
-        if held <= SPARES_LIMIT {
-            self.held = held;
-            buffers.first.clear();
-            (buffers.sent, buffers.waiting) = (0, 0);
-            self.buffers.push(buffers);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn give_blocks(&mut self, rest: Rest) {
-        rest.blocks.into_iter().for_each(|block| self.blocks.give(block));
-    }
-
-    /// Keeps no more than so many connections could use. What a crowd that is gone has used lies all over
-    /// the heap, and would keep that from the system.
-    pub(crate) fn shrink_to(&mut self, connections: usize) {
-        while self.buffers.len() > connections {
-            drop(self.take());
-        }
-        self.blocks.shrink_to(connections);
     }
 }
 
@@ -348,7 +288,6 @@ mod tests {
         outbox.push(b"more", &mut spares);
         outbox.advance(5, &mut spares);
         assert!(outbox.is_empty() && outbox.buffers.is_none());
-        assert!(spares.buffers.iter().all(|buffers| buffers.rest.is_none()));
         assert_eq!(spares.blocks.in_use(), 0);
     }
 
@@ -370,31 +309,5 @@ mod tests {
         outbox.advance(2, &mut spares);
         outbox.push(b"4", &mut spares);
         assert_eq!(contents(&outbox, b"5", &spares), [1, b'2', b'3', b'4', b'5']);
-    }
-
-    #[test]
-    fn no_more_is_spared_than_the_connections_that_are_left_could_use() {
-        let (mut first, mut second) = (Outbox::default(), Outbox::default());
-        let mut spares = Spares::default();
-        first.push(b"few", &mut spares);
-        second.push(&[0; 100_000], &mut spares);
-        first.clear(&mut spares);
-        second.clear(&mut spares);
-        assert_eq!((spares.buffers.len(), spares.blocks.resident()), (2, 7 * BLOCK));
-        spares.shrink_to(1);
-        assert_eq!((spares.buffers.len(), spares.blocks.resident()), (1, 0));
-    }
-
-    #[test]
-    fn the_spares_are_bounded() {
-        let mut spares = Spares::default();
-        let mut outboxes: Vec<_> = (0..2_000).map(|_| Outbox::default()).collect();
-        for outbox in &mut outboxes {
-            (0..40).for_each(|_| outbox.push(&[0; 1_000], &mut spares));
-        }
-        assert!(spares.blocks.resident() > 10 * SPARES_LIMIT);
-        outboxes.iter_mut().for_each(|outbox| outbox.clear(&mut spares));
-        assert!(spares.held <= SPARES_LIMIT);
-        assert!(spares.blocks.resident() <= SPARES_LIMIT, "{}", spares.blocks.resident());
     }
 }
