@@ -113,6 +113,8 @@ pub struct Context {
     pub(crate) discarded: Vec<Discarded>,
     /// What the owners are to be told, or are to be given, once the running callback has returned.
     pub(crate) notices: VecDeque<Notice>,
+    /// Those that were beyond the budget of the turn, before `notices` in the order.
+    pub(crate) held: VecDeque<Notice>,
 
     /// What was done by those who are gone; and what is counted of the whole.
     pub(crate) past: Statistics,
@@ -164,6 +166,21 @@ pub(crate) enum Notice {
     Watch(Id, Box<dyn Watcher>),
 }
 
+impl Notice {
+    /// Whether it may be held. The others call nobody: they seat an owner, which an event may need in this very
+    /// turn, or drop what is a user's, which can bring about no other notice.
+    pub(crate) fn calls(&self) -> bool {
+        match self {
+            Self::Discard | Self::Free(_) | Self::Open(..) | Self::Produced(_) | Self::Seat(..) => {
+                false
+            }
+            #[cfg(unix)]
+            Self::Watch(..) => false,
+            _ => true,
+        }
+    }
+}
+
 /// How far the end of a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
@@ -192,6 +209,7 @@ impl Context {
             unflushed: Vec::new(),
             discarded: Vec::new(),
             notices: VecDeque::new(),
+            held: VecDeque::new(),
             past: Statistics::default(),
             channels: 0,
             handle,

@@ -16,6 +16,7 @@ impl Context {
 
     /// Whether the turn has left something that the next one need not wait for.
     pub(crate) fn is_busy(&self) -> bool {
-        !(self.ready.is_empty() && self.unflushed.is_empty() && self.notices.is_empty())
+        let left = self.notices.len() + self.held.len();
+        !(self.ready.is_empty() && self.unflushed.is_empty() && left == 0)
     }
 }

@@ -124,31 +124,24 @@ impl Dispatcher {
         self.context.enlist(id);
     }
 
-    /// Tells a protocol what has happened to its socket.
+    /// Tells a protocol the first of what has happened to its socket; the rest follows by another notice.
     pub(super) fn tell_datagram(&mut self, id: Id) {
-        if let Some(datagram) = self.context.sources.datagram_mut(id) {
-            datagram.noticed = false;
-        }
-        while let Some(datagram) = self.context.sources.datagram_mut(id) {
-            // One that is closed sends nothing more, so what it has to hear has an end.
-            if self.errors == 0 && datagram.socket.is_some() {
-                return self.context.enlist(id); // The rest of its news follows when it is served.
-            }
-            let Some(news) = datagram.next_news() else {
-                return;
-            };
-            if matches!(news, News::Failed(_) | News::Refused) {
-                self.errors = self.errors.saturating_sub(1);
-            }
-            let callback = match news {
-                News::Refused => Callback::ConnectionRefused,
-                News::Failed(error) => Callback::ErrorReceived(error),
-                News::Paused => Callback::PauseWriting,
-                News::Resumed => Callback::ResumeWriting,
-                News::Closed => return self.stop_datagram(id),
-            };
-            self.call_datagram(id, callback);
-        }
+        let Some(datagram) = self.context.sources.datagram_mut(id) else {
+            return;
+        };
+        datagram.noticed = false;
+        let Some(news) = datagram.next_news() else {
+            return;
+        };
+        let callback = match news {
+            News::Refused => Callback::ConnectionRefused,
+            News::Failed(error) => Callback::ErrorReceived(error),
+            News::Paused => Callback::PauseWriting,
+            News::Resumed => Callback::ResumeWriting,
+            News::Closed => return self.stop_datagram(id),
+        };
+        self.call_datagram(id, callback);
+        self.context.see_to_datagram(id);
     }
 
     fn stop_datagram(&mut self, id: Id) {

@@ -132,6 +132,7 @@ impl Dispatcher {
         for sent in self.calls.close() {
             self.drop_guarded(sent, "a call");
         }
+        self.allow_notices(usize::MAX);
         while let Some(notice) = self.context.notices.pop_front() {
             match notice {
                 Notice::Open(_, receiver) => self.drop_receiver(receiver),

@@ -32,19 +32,17 @@ use log::info;
 use owners::{Owner, Owners};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 use std::time::Duration;
 
 /// How many timers fire in a turn before the sockets are served. A storm of them goes on in the
 /// next turn.
 const TIMERS: usize = 4096;
 
-/// How often writing is resumed in a turn before timers and sockets have theirs. A protocol that writes in
-/// `resume_writing`, to a socket that takes it, is resumed again at once.
-const RESUMES: u32 = 256;
-
-/// How many errors of open sockets for datagrams are told in a turn before timers and sockets have theirs.
-/// A protocol that sends again in `error_received` what cannot be sent brings about the next one at once.
-const ERRORS: u32 = 256;
+/// How many notices are told in a turn before timers and sockets have theirs. A callback may bring about
+/// the next one at once, without end: of a protocol that writes in `resume_writing`, sends again in
+/// `error_received`, or opens another socket when it hears that one has ended.
+const NOTICES: usize = 256;
 
 /// Calls users, and sees to what their callbacks bring about.
 pub(crate) struct Dispatcher {
@@ -60,10 +58,8 @@ pub(crate) struct Dispatcher {
     filled_buffer: bool,
     /// What is scheduled after this belongs to a later turn.
     mark: u64,
-    /// How many more times writing may be resumed in this turn.
-    resumes: u32,
-    /// How many more errors of sockets for datagrams may be told in this turn.
-    errors: u32,
+    /// How many more notices may be told in this turn.
+    notices: usize,
 }
 
 impl Dispatcher {
@@ -80,8 +76,7 @@ impl Dispatcher {
             watch,
             filled_buffer: false,
             mark: 0,
-            resumes: RESUMES,
-            errors: ERRORS,
+            notices: NOTICES,
         }
     }
 
@@ -108,9 +103,19 @@ impl Dispatcher {
     /// The poll has returned: everything until the next poll happens at this instant.
     pub(crate) fn begin_turn(&mut self) {
         self.context.past.turns += 1;
-        self.resumes = RESUMES;
-        self.errors = ERRORS;
+        // All that the last turn has left, so that what is held cannot pile up.
+        self.allow_notices(NOTICES.max(self.context.held.len()));
         self.set_clock();
+    }
+
+    /// Sets how many notices may be told from now on. Those that were held come first.
+    fn allow_notices(&mut self, count: usize) {
+        self.notices = count;
+        let Context { notices, held, .. } = &mut self.context;
+        if !held.is_empty() {
+            held.append(notices);
+            mem::swap(held, notices);
+        }
     }
 
     /// Reads the clock.
@@ -202,15 +207,17 @@ impl Dispatcher {
     /// Whatever is left is ended without waiting, and everyone is told.
     pub(crate) fn cut_off(&mut self) {
         self.context.stop();
+        self.allow_notices(usize::MAX);
         // Those that were closed in order linger once they have been told; then they go, too.
         for _ in 0..2 {
             self.context.cut_off();
             self.settle();
         }
+        self.allow_notices(NOTICES);
     }
 
     /// Tells the owners what the callback that has just returned brought about; and what those
-    /// callbacks bring about in turn, until nobody has anything to hear.
+    /// callbacks bring about in turn, until nobody has anything to hear or the budget is spent.
     #[inline]
     fn settle(&mut self) {
         if !self.context.notices.is_empty() {
@@ -220,26 +227,51 @@ impl Dispatcher {
 
     fn tell_all(&mut self) {
         while let Some(notice) = self.context.notices.pop_front() {
-            match notice {
-                Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
-                Notice::Datagram(id) => self.tell_datagram(id),
-                Notice::Departed(id) => self.tell_departed(id),
-                Notice::Discard => self.drop_discarded(),
-                Notice::Flow(id) => self.tell_flow(id),
-                Notice::Free(id) => self.free(id),
-                Notice::Introduce(id, protocol) => self.introduce_adopted(id, protocol),
-                Notice::Lost(id) => self.tell_lost(id),
-                Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
-                Notice::Produce(id, number, producer) => self.seat_producer(id, number, producer),
-                Notice::Produced(id) => self.drop_producer(id),
-                Notice::StopProducing(id, producer) => self.stop_producer(id, producer),
-                Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
-                Notice::Start(id, protocol) => self.start(id, protocol),
-                #[cfg(unix)]
-                Notice::Unwatched(id, reason) => self.tell_unwatched(id, reason),
-                #[cfg(unix)]
-                Notice::Watch(id, watcher) => self.seat(id, Owner::Watcher(watcher)),
+            if notice.calls() {
+                if self.notices == 0 {
+                    self.hold(notice);
+                    continue;
+                }
+                self.notices -= 1;
             }
+            self.attend_to(notice);
+        }
+    }
+
+    /// Keeps a notice for the next turn. One that is not introduced yet is passed over by the poll's events
+    /// until then, since it stands in the ready queue.
+    #[cold]
+    fn hold(&mut self, notice: Notice) {
+        if let Notice::Introduce(id, _) | Notice::Start(id, _) = &notice {
+            self.context.enlist(*id);
+        }
+        match notice {
+            // It comes before an end that may be held already.
+            Notice::StopProducing(..) => self.context.held.push_front(notice),
+            notice => self.context.held.push_back(notice),
+        }
+    }
+
+    fn attend_to(&mut self, notice: Notice) {
+        match notice {
+            Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
+            Notice::Datagram(id) => self.tell_datagram(id),
+            Notice::Departed(id) => self.tell_departed(id),
+            Notice::Discard => self.drop_discarded(),
+            Notice::Flow(id) => self.tell_flow(id),
+            Notice::Free(id) => self.free(id),
+            Notice::Introduce(id, protocol) => self.introduce_adopted(id, protocol),
+            Notice::Lost(id) => self.tell_lost(id),
+            Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
+            Notice::Produce(id, number, producer) => self.seat_producer(id, number, producer),
+            Notice::Produced(id) => self.drop_producer(id),
+            Notice::StopProducing(id, producer) => self.stop_producer(id, producer),
+            Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
+            Notice::Start(id, protocol) => self.start(id, protocol),
+            #[cfg(unix)]
+            Notice::Unwatched(id, reason) => self.tell_unwatched(id, reason),
+            #[cfg(unix)]
+            Notice::Watch(id, watcher) => self.seat(id, Owner::Watcher(watcher)),
         }
     }
 
@@ -289,12 +321,6 @@ impl Dispatcher {
             return;
         }
         let paused = stream.flow != Flow::Paused;
-        if !paused {
-            if self.resumes == 0 {
-                return self.context.enlist(id); // It is resumed when it is served.
-            }
-            self.resumes -= 1;
-        }
         stream.flow = if paused { Flow::Paused } else { Flow::Even };
         // A closing protocol receives nothing more; its producer does, until it has finished.
         let (closing, pushes) = (stream.is_closing(), stream.producing == Producing::Push);

@@ -18,12 +18,15 @@ impl Dispatcher {
             None => return self.stop_producer(id, producer),
         }
         self.producers.insert(id, (number, producer));
-        let Some(stream) = self.context.sources.stream(id) else {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
             return; // An attempt to connect.
         };
-        match stream.producing {
+        match &mut stream.producing {
             Producing::Nothing => {} // The connection has ended: it is stopped with that.
-            Producing::Pull { .. } => self.context.enlist(id),
+            Producing::Pull { asked_at } => {
+                *asked_at = None; // It may have been asked before it had its place.
+                self.context.enlist(id);
+            }
             Producing::Push if stream.flow == Flow::Paused => self.pause_producer(id),
             Producing::Push => {}
         }

@@ -17,6 +17,10 @@ use crate::{Address, Protocol};
 use log::{debug, info, warn};
 use std::mem;
 
+/// As how many bytes of the budget a read counts at least. Each message with descriptors is read by itself,
+/// and one byte is enough to pass them.
+const LEAST: usize = READ_BUDGET / 256;
+
 /// What a factory has made of a connection.
 enum Built {
     Panicked,
@@ -43,7 +47,19 @@ impl Dispatcher {
         for _ in 0..count {
             let Some(id) = self.context.ready.pop_front() else { break };
             self.context.sources.end_queued(id);
-            self.serve(id, buffer);
+            if self.is_introduced(id) {
+                self.serve(id, buffer);
+            } else {
+                self.context.enlist(id);
+            }
+        }
+    }
+
+    /// Whether its protocol has its place: not while the notice of that is held.
+    fn is_introduced(&self, id: Id) -> bool {
+        match self.context.sources.get(id) {
+            Some(Source::Datagram(_) | Source::Stream(_)) => self.owners.get(id).is_some(),
+            _ => true,
         }
     }
 
@@ -114,7 +130,7 @@ impl Dispatcher {
     #[inline(never)]
     fn read_on(&mut self, id: Id, filled: Filled, buffer: &mut [u8]) {
         self.note_filling(&filled, buffer);
-        let budget = READ_BUDGET.saturating_sub(self.see_to(id, filled, buffer));
+        let budget = left(READ_BUDGET, self.see_to(id, filled, buffer));
         self.serve_reading(id, buffer, budget);
     }
 
@@ -135,7 +151,7 @@ impl Dispatcher {
             let most = buffer.len().min(budget);
             #[cfg(unix)]
             if stream.is_unix() {
-                budget = budget.saturating_sub(self.read_unix(id, &mut buffer[..most]));
+                budget = left(budget, self.read_unix(id, &mut buffer[..most]));
                 continue;
             }
             let filled = match stream.is_of_other_world() {
@@ -143,7 +159,7 @@ impl Dispatcher {
                 false => stream.fill(&mut buffer[..most]),
             };
             self.note_filling(&filled, buffer);
-            budget = budget.saturating_sub(self.see_to(id, filled, buffer));
+            budget = left(budget, self.see_to(id, filled, buffer));
         }
     }
 
@@ -370,4 +386,9 @@ impl Dispatcher {
             self.context.enlist(id);
         }
     }
+}
+
+/// What a read of so many bytes leaves of the budget.
+fn left(budget: usize, count: usize) -> usize {
+    budget.saturating_sub(count.max(LEAST))
 }

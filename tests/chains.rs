@@ -1,0 +1,272 @@
+//! Callbacks each of which brings about the next one at once, without end: timers and sockets have theirs
+//! between.
+
+#![cfg(unix)]
+
+mod support;
+#[path = "support/unix.rs"]
+mod unix;
+
+use ropewalk::{
+    Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id, Interest, Producer,
+    Protocol, Reactor, Reason, Transport, UnixListenOptions, Watcher,
+};
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+use support::*;
+
+/// How long a chain is: each would go on for ever if it were not counted.
+const ROUNDS: usize = 5_000;
+
+/// How many rounds may come in one turn: 256, and as many of what was asked for before the first.
+const MOST: usize = 2 * 256;
+
+/// Counts the rounds of a chain.
+#[derive(Clone, Default)]
+struct Count(Rc<Cell<usize>>);
+
+impl Count {
+    /// One more round has begun. Whether there is to be a next one.
+    fn goes_on(&self) -> bool {
+        self.0.set(self.0.get() + 1);
+        self.0.get() < ROUNDS
+    }
+
+    /// Turns until the chain has ended, and sees that it came turn by turn, a timer in each.
+    fn leaves_the_others_their_turn(&self, reactor: &mut Reactor) {
+        fn again(context: &mut Context, fired: Rc<Cell<usize>>) {
+            fired.set(fired.get() + 1);
+            context.call_later(Duration::ZERO, move |context| again(context, fired));
+        }
+        let fired = Rc::new(Cell::new(0));
+        again(reactor.context(), Rc::clone(&fired));
+        let (mut before, mut most) = (self.0.get(), 0);
+        turn_until(reactor, "the chain has ended", |_| {
+            most = most.max(self.0.get() - before);
+            before = self.0.get();
+            before == ROUNDS
+        });
+        assert!(most <= MOST, "{most} in one turn");
+        assert!(fired.get() >= ROUNDS / MOST, "a timer fired {} times", fired.get());
+    }
+}
+
+fn connection() -> UnixStream {
+    UnixStream::pair().expect("a pair").0
+}
+
+/// Aborts when it is made, and has another made when it is lost.
+struct Aborter(Count);
+
+impl Protocol for Aborter {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.abort();
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
+        if self.0.goes_on() {
+            let next = Self(self.0.clone());
+            transport.context().adopt_connection(connection(), next).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_that_aborts_when_made_and_has_another_made_when_lost_leaves_turns_to_the_others() {
+    let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
+    reactor.context().adopt_connection(connection(), Aborter(count.clone())).unwrap();
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+/// Lets its connection go when it is made, to the next one.
+struct Passer(Count);
+
+impl Protocol for Passer {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        if self.0.goes_on() {
+            let (next, id) = (Self(self.0.clone()), transport.id());
+            let socket = transport.context().detach(id).unwrap().socket;
+            transport.context().adopt_connection(socket, next).unwrap();
+        }
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+}
+
+#[test]
+fn one_that_lets_its_connection_go_and_adopts_it_again_when_made_leaves_turns_to_the_others() {
+    let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
+    reactor.context().adopt_connection(connection(), Passer(count.clone())).unwrap();
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+/// Begins an attempt and gives it up, again and again.
+struct Waverer(Count);
+
+impl Waverer {
+    fn attempt(self, context: &mut Context) {
+        let id = context.connect_tcp("127.0.0.1:1", self).unwrap();
+        context.close(id);
+    }
+}
+
+impl Factory for Waverer {
+    fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
+        None
+    }
+
+    fn connection_failed(&mut self, context: &mut Context, _id: Id, _error: Error) {
+        if self.0.goes_on() {
+            Self(self.0.clone()).attempt(context);
+        }
+    }
+}
+
+#[test]
+fn one_that_connects_again_and_gives_that_up_leaves_turns_to_the_others() {
+    let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
+    Waverer(count.clone()).attempt(reactor.context());
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+/// Closes its socket when it starts, and opens another when it has stopped.
+struct Rebinder(Count);
+
+impl DatagramProtocol for Rebinder {
+    fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        transport.close();
+    }
+
+    fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
+
+    fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        if self.0.goes_on() {
+            let next = Self(self.0.clone());
+            transport.context().listen_udp("127.0.0.1:0", next).unwrap();
+        }
+    }
+}
+
+#[test]
+fn one_that_closes_its_socket_for_datagrams_and_opens_another_leaves_turns_to_the_others() {
+    let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
+    reactor.listen_udp("127.0.0.1:0", Rebinder(count.clone())).unwrap();
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+/// Begins a watch and ends it, again and again.
+struct Peeper(Count, UnixStream);
+
+impl Peeper {
+    fn watch(self, context: &mut Context) {
+        let id = context.watch(self, Interest::Readable).unwrap();
+        context.close(id);
+    }
+}
+
+impl Watcher for Peeper {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.1.as_fd()
+    }
+
+    fn lost(&mut self, context: &mut Context, _id: Id, _reason: Reason) {
+        if self.0.goes_on() {
+            Self(self.0.clone(), connection()).watch(context);
+        }
+    }
+}
+
+#[test]
+fn one_that_watches_again_when_its_watch_has_ended_and_ends_that_leaves_turns_to_the_others() {
+    let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
+    Peeper(count.clone(), connection()).watch(reactor.context());
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+/// Registers another for the same connection when it is paused, and when it is stopped.
+struct Relay(Count, Id);
+
+impl Relay {
+    fn next(&self, context: &mut Context) {
+        if self.0.goes_on() {
+            context.unregister_producer(self.1);
+            let next = Self(self.0.clone(), self.1);
+            context.register_push_producer(self.1, next).unwrap();
+        }
+    }
+}
+
+impl Producer for Relay {
+    fn resume_producing(&mut self, _transport: &mut Transport<'_>) {}
+
+    fn pause_producing(&mut self, transport: &mut Transport<'_>) {
+        self.next(transport.context());
+    }
+
+    fn stop_producing(&mut self, context: &mut Context) {
+        self.next(context);
+    }
+}
+
+#[test]
+fn one_that_registers_another_producer_when_it_is_paused_leaves_turns_to_the_others() {
+    let (log, count) = (Log::default(), Count::default());
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let _client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    reactor.context().write(id, &pattern(2 * MUCH));
+    turn_until(&mut reactor, "paused", |_| log.count(|event| *event == Event::PauseWriting) == 1);
+    reactor.context().register_push_producer(id, Relay(count.clone(), id)).unwrap();
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+#[test]
+fn one_that_registers_another_producer_when_it_is_stopped_leaves_turns_to_the_others() {
+    let (log, count) = (Log::default(), Count::default());
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    drop(client(address));
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    let id = log.ids()[0];
+    reactor.context().register_push_producer(id, Relay(count.clone(), id)).unwrap();
+    count.leaves_the_others_their_turn(&mut reactor);
+}
+
+/// Has its peer pass another descriptor each time that one has come.
+struct Collector(Count, Rc<UnixStream>, Rc<std::fs::File>);
+
+impl Protocol for Collector {
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn descriptors_received(
+        &mut self,
+        _transport: &mut Transport<'_>,
+        _data: &[u8],
+        _descriptors: Vec<OwnedFd>,
+    ) {
+        if self.0.goes_on() {
+            unix::pass(&self.1, b"x", &self.2, 1);
+        }
+    }
+}
+
+#[test]
+fn one_whose_peer_passes_a_descriptor_for_each_leaves_turns_to_the_others() {
+    let (folder, count) = (unix::Folder::new(), Count::default());
+    let (path, mut reactor) = (folder.path("socket"), Reactor::new().unwrap());
+    let file = Rc::new(unix::file_with(&folder, "text"));
+    let peer: Rc<Cell<Option<Rc<UnixStream>>>> = Rc::default();
+    let (theirs, counter, passed) = (Rc::clone(&peer), count.clone(), Rc::clone(&file));
+    let factory = move || Collector(counter.clone(), theirs.take().unwrap(), Rc::clone(&passed));
+    let options = UnixListenOptions::new().descriptors(true);
+    reactor.context().listen_unix_with(&*path, &options, factory).unwrap();
+    let client = Rc::new(unix::unix_client(&path));
+    unix::pass(&client, b"x", &file, 1);
+    peer.set(Some(client));
+    count.leaves_the_others_their_turn(&mut reactor);
+}

@@ -1,0 +1,270 @@
+//! More happens at once than is told in one turn: what is held for the next one comes in order, and whole.
+
+#![cfg(unix)]
+
+#[path = "support/datagrams.rs"]
+mod datagrams;
+#[path = "support/producers.rs"]
+mod producers;
+mod support;
+
+use datagrams::{Heard, Heards, Witness};
+use ropewalk::{Context, Id, Producer, Reactor, Transport};
+use std::cell::{Cell, RefCell};
+use std::io::{Read, Write};
+use std::net::{TcpListener, UdpSocket};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+use support::*;
+
+/// More than the 256 notices that are told in a turn.
+const MANY: usize = 300;
+
+/// Has many connections adopted at once. Returns the other ends.
+fn adopt_many(context: &mut Context, log: &Log) -> Vec<UnixStream> {
+    let adopt = |_| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        context.adopt_connection(ours, Recorder::new(log, echo)).unwrap();
+        theirs
+    };
+    (0..MANY).map(adopt).collect()
+}
+
+/// One turn, in which `act` is done.
+fn turn_with<T: 'static>(
+    reactor: &mut Reactor,
+    act: impl FnOnce(&mut Context) -> T + 'static,
+) -> T {
+    let done = Rc::new(Cell::new(None));
+    let result = Rc::clone(&done);
+    reactor.context().call_later(Duration::ZERO, move |context| result.set(Some(act(context))));
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    done.take().unwrap()
+}
+
+/// Registers many producers for a connection that is gone: each is stopped, and does nothing else.
+fn stop_many(context: &mut Context, gone: Id) {
+    for _ in 0..MANY {
+        let producer = producers::noting(&producers::Heard::default(), producers::ignore);
+        context.register_pull_producer(gone, producer).unwrap();
+    }
+}
+
+/// One turn, in which `act` is done when there is more to tell than the turn allows. No event of the poll
+/// comes of that.
+fn busy_turn_with<T: 'static>(
+    reactor: &mut Reactor,
+    act: impl FnOnce(&mut Context) -> T + 'static,
+) -> T {
+    let gone = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&Heards::default())).unwrap().id();
+    turn_with(reactor, move |context| {
+        stop_many(context, gone);
+        act(context)
+    })
+}
+
+#[test]
+fn those_that_are_adopted_at_once_are_made_before_their_data_comes() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let theirs = log.clone();
+    let mut others = turn_with(&mut reactor, move |context| adopt_many(context, &theirs));
+    assert!((1..MANY).contains(&log.made()), "{} are made in the first turn", log.made());
+    others.iter_mut().for_each(|other| other.write_all(b"data").unwrap());
+    reactor.turn(None).unwrap();
+    assert_eq!(log.made(), MANY, "the rest are made in the next");
+    turn_until(&mut reactor, "all data", |_| log.data().len() == 4 * MANY);
+    for other in &mut others {
+        let mut answer = [0; 4];
+        other.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"data");
+    }
+    drop(others);
+    turn_until(&mut reactor, "all lost", |_| log.lost() == MANY);
+    log.check(true);
+}
+
+#[test]
+fn those_that_end_at_once_are_all_told_without_another_event() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let _others = adopt_many(reactor.context(), &log);
+    turn_until(&mut reactor, "all made", |_| log.made() == MANY);
+    let ids = log.ids();
+    turn_with(&mut reactor, move |context| ids.iter().for_each(|id| context.abort(*id)));
+    assert!((1..MANY).contains(&log.lost()), "{} are lost in the first turn", log.lost());
+    assert_eq!(reactor.timeout(), Some(Duration::ZERO), "the next one waits for nothing");
+    reactor.turn(None).unwrap();
+    assert_eq!(log.lost(), MANY);
+    log.check(true);
+    assert_eq!(reactor.timeout(), None);
+}
+
+#[test]
+fn the_end_of_a_run_tells_all() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let _others = adopt_many(reactor.context(), &log);
+    turn_until(&mut reactor, "all made", |_| log.made() == MANY);
+    log.ids().iter().for_each(|id| reactor.context().abort(*id));
+    reactor.context().stop();
+    reactor.run().unwrap();
+    assert_eq!(log.lost(), MANY);
+    // None of these is made before the reactor is dropped.
+    let _others = adopt_many(reactor.context(), &log);
+    drop(reactor);
+    assert_eq!((log.made(), log.lost()), (2 * MANY, 2 * MANY));
+    log.check(true);
+}
+
+// What is made in a busy turn is in use at once: in the next turn the poll tells of it before anything else.
+
+#[test]
+fn one_that_is_adopted_in_a_busy_turn_loses_no_data() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = client(listener.local_addr().unwrap());
+    let (ours, protocol) = (listener.accept().unwrap().0, Recorder::new(&log, echo));
+    busy_turn_with(&mut reactor, |context| _ = context.adopt_connection(ours, protocol).unwrap());
+    assert_eq!(log.made(), 0);
+    client.write_all(b"data").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 4), b"data");
+    log.check(false);
+}
+
+#[test]
+fn one_that_is_held_for_a_second_turn_loses_no_data() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    theirs.write_all(b"data").unwrap();
+    let gone = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&Heards::default())).unwrap().id();
+    let first =
+        Recorder::new(&Log::forgetful(), move |transport: &mut Transport<'_>, _: &Event| {
+            stop_many(transport.context(), gone);
+        });
+    let (second, first_end) = (Recorder::new(&log, only_record), UnixStream::pair().unwrap().0);
+    busy_turn_with(&mut reactor, move |context| {
+        context.adopt_connection(first_end, first).unwrap();
+        context.adopt_connection(ours, second).unwrap();
+        // After it they are told, so that the second is held again before its event comes.
+        context.call_later(Duration::ZERO, |_| {});
+    });
+    reactor.turn(None).unwrap();
+    assert_eq!(log.made(), 0, "there is too much to tell in the second turn as well");
+    turn_until(&mut reactor, "data", |_| log.data() == b"data");
+    log.check(false);
+}
+
+#[test]
+fn a_socket_for_datagrams_that_is_opened_in_a_busy_turn_starts_before_it_receives() {
+    let (heards, mut reactor) = (Heards::default(), Reactor::new().unwrap());
+    let protocol = Witness::quiet(&heards);
+    let port = busy_turn_with(&mut reactor, |context| {
+        context.listen_udp("127.0.0.1:0", protocol).unwrap()
+    });
+    assert_eq!(heards.all(), []);
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"data", port.address().socket_addr().unwrap()).unwrap();
+    turn_until(&mut reactor, "a datagram", |_| !heards.data().is_empty());
+    assert_eq!(heards.all(), [Heard::Started, Heard::Data(b"data".to_vec())]);
+}
+
+#[test]
+fn an_attempt_to_connect_that_is_made_in_a_busy_turn_has_its_factory_at_once() {
+    let (log, failures, mut reactor) =
+        (Log::default(), Failures::default(), Reactor::new().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (to, caller) = (listener.local_addr().unwrap(), Caller::new(&log, &failures, only_record));
+    busy_turn_with(&mut reactor, move |context| _ = context.connect_tcp(to, caller).unwrap());
+    let _peer = listener.accept().unwrap();
+    turn_until(&mut reactor, "connected", |_| log.made() == 1);
+}
+
+#[test]
+fn a_listener_that_is_opened_in_a_busy_turn_has_its_factory_at_once() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let factory = recorders(&log, only_record);
+    let port =
+        busy_turn_with(&mut reactor, |context| context.listen_tcp("127.0.0.1:0", factory).unwrap());
+    let _client = client(port.address().socket_addr().unwrap());
+    turn_until(&mut reactor, "accepted", |_| log.made() == 1);
+}
+
+#[test]
+fn a_channel_that_is_opened_in_a_busy_turn_has_its_receiver_at_once() {
+    let (received, mut reactor) = (Rc::new(Cell::new(0)), Reactor::new().unwrap());
+    let counter = Rc::clone(&received);
+    let sender = busy_turn_with(&mut reactor, |context| {
+        context.channel(move |_, message: u32| counter.set(message))
+    });
+    sender.send(7).unwrap();
+    turn_until(&mut reactor, "a message", |_| received.get() == 7);
+}
+
+/// Its connection is served in the turn in which it is registered, before it has its place.
+#[test]
+fn a_pull_producer_that_is_seated_late_is_asked() {
+    let (log, heard) = (Log::default(), producers::Heard::default());
+    let (mut reactor, id, client) = producers::one(&log);
+    let producer = producers::pieces(&heard, 3);
+    (&client).write_all(b"data").unwrap();
+    busy_turn_with(&mut reactor, move |context| {
+        context.register_pull_producer(id, producer).unwrap();
+    });
+    assert_eq!(log.data(), b"data", "it was served");
+    assert_eq!(read_turning(&mut reactor, &client, 30_000).len(), 30_000);
+}
+
+/// Notes what its connection has heard when it is stopped.
+struct Late(Log, Id, Rc<RefCell<Vec<Event>>>);
+
+impl Producer for Late {
+    fn resume_producing(&mut self, _transport: &mut Transport<'_>) {}
+
+    fn stop_producing(&mut self, _context: &mut Context) {
+        self.2.borrow_mut().extend(self.0.of(self.1));
+    }
+}
+
+#[test]
+fn a_producer_that_comes_too_late_is_stopped_before_an_end_that_is_held() {
+    let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+    let _others = adopt_many(reactor.context(), &log);
+    turn_until(&mut reactor, "all made", |_| log.made() == MANY);
+    let (ids, heard) = (log.ids(), Rc::default());
+    let last = ids[MANY - 1];
+    let producer = Late(log.clone(), last, Rc::clone(&heard));
+    reactor.context().call_later(Duration::ZERO, move |context| {
+        ids.iter().for_each(|id| context.abort(*id));
+    });
+    reactor.context().call_later(Duration::ZERO, move |context| {
+        context.register_pull_producer(last, producer).unwrap();
+    });
+    turn_until(&mut reactor, "all lost", |_| log.lost() == MANY);
+    assert_eq!(*heard.borrow(), [Event::Made]);
+}
+
+/// An endless chain takes no more than its part: a connection is served as ever.
+#[test]
+fn a_client_is_answered_beside_a_chain_without_end() {
+    fn again(transport: &mut Transport<'_>, event: &Event) {
+        if matches!(event, Event::Made) {
+            transport.abort();
+        } else if matches!(event, Event::Lost(_)) {
+            let (ours, _) = UnixStream::pair().unwrap();
+            let next = Recorder::new(&Log::forgetful(), again);
+            let adopted = transport.context().adopt_connection(ours, next);
+            assert!(adopted.is_ok() || transport.context().is_stopping());
+        }
+    }
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let (ours, _) = UnixStream::pair().unwrap();
+    let first = Recorder::new(&Log::forgetful(), again);
+    reactor.context().adopt_connection(ours, first).unwrap();
+    a_small_client_is_answered(&mut reactor, address);
+    let before = descriptors();
+    turns(&mut reactor, 100);
+    assert!(descriptors() <= before + 2, "{} descriptors more", descriptors() - before);
+    reactor.context().stop();
+    reactor.run().unwrap();
+    log.check(true);
+}
