@@ -9,7 +9,8 @@
 //! It shows how the reactor watches a descriptor that is not a socket of its own: Linux tells by
 //! inotify(7) what happens to a file, so nothing is done while nothing is added. A file that is cut
 //! off is read from its beginning again, and a new one in its place is followed from there on, as
-//! programs that rotate logs want it.
+//! programs that rotate logs want it. A pull producer for each onlooker reads the file at that onlooker's pace:
+//! what waits for a slow one is in the file, not in memory. One that is two files behind is disconnected.
 //!
 //! Options:
 //!
@@ -35,130 +36,205 @@ fn main() -> std::process::ExitCode {
 mod program {
     use crate::support::{self, Failure, say};
     use lexopt::{Parser, prelude::*};
-    use ropewalk::{Context, Id, Interest, Protocol, Reason, Transport, Watcher};
-    use rustix::fs::inotify;
+    use ropewalk::{Context, Id, Interest, Producer, Protocol, Reason, Transport, Watcher};
+    use rustix::fs::inotify::{self, WatchFlags};
     use rustix::io::Errno;
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
     use std::fs::File;
-    use std::io::{self, Read, Write};
+    use std::io::{self, Write};
     use std::mem::MaybeUninit;
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-    use std::os::unix::fs::MetadataExt;
+    use std::os::unix::fs::{FileExt, MetadataExt};
     use std::path::{Path, PathBuf};
     use std::time::Duration;
     use std::{cell::RefCell, rc::Rc};
 
-    /// How much is read at a time, in bytes; the others have their turn between.
-    const PIECE: u64 = 64 * 1024;
+    /// How much an onlooker is sent at a time, in bytes; the others have their turn between.
+    const PIECE: usize = 64 * 1024;
 
-    /// Who looks on.
-    type Audience = Rc<RefCell<BTreeSet<Id>>>;
+    /// The file as it was when it was opened: another may have its name by now.
+    struct Version {
+        file: File,
+        inode: u64,
+        /// The one that has taken its place.
+        next: RefCell<Option<Rc<Self>>>,
+    }
 
-    /// One who looks on. What he says is of no interest.
-    struct Onlooker(Audience);
+    impl Version {
+        /// What has the name now. `None` if nothing has.
+        fn open(path: &Path) -> io::Result<Option<Rc<Self>>> {
+            let file = match support::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                opened => opened?,
+            };
+            let inode = file.metadata()?.ino();
+            Ok(Some(Rc::new(Self { file, inode, next: RefCell::default() })))
+        }
+    }
+
+    /// How far an onlooker has come. What waits for one that reads slowly is in the file: no onlooker waits for
+    /// another, and each has no more than a piece in memory.
+    #[derive(Clone, Default)]
+    struct Place {
+        /// `None` before there is a file.
+        version: Option<Rc<Version>>,
+        offset: u64,
+        /// Whether a producer reads from here on. If not, all has been read.
+        reads: bool,
+    }
+
+    impl Place {
+        /// The next piece; an empty one if all has been read.
+        fn read(&mut self) -> io::Result<Vec<u8>> {
+            let mut piece = vec![0; PIECE];
+            while let Some(version) = &self.version {
+                if version.file.metadata()?.len() < self.offset {
+                    self.offset = 0; // It was cut off.
+                }
+                let length = version.file.read_at(&mut piece, self.offset)?;
+                self.offset += length as u64;
+                let next = version.next.borrow().clone();
+                if length > 0 || next.is_none() {
+                    piece.truncate(length);
+                    return Ok(piece);
+                }
+                *self = Self { version: next, offset: 0, reads: true };
+            }
+            Ok(Vec::new())
+        }
+
+        /// Moves to the end of the file.
+        fn move_to_end(&mut self) -> io::Result<()> {
+            if let Some(version) = &self.version {
+                let length = version.file.metadata()?.len();
+                if length < self.offset {
+                    say(format_args!("the file was cut off; from its beginning again"));
+                }
+                self.offset = length;
+            }
+            Ok(())
+        }
+    }
+
+    /// The onlookers, and where the file ended when it was last looked at.
+    #[derive(Default)]
+    struct Audience {
+        places: BTreeMap<Id, Place>,
+        end: Place,
+    }
+
+    /// An onlooker. What it sends is of no interest.
+    struct Onlooker(Rc<RefCell<Audience>>);
 
     impl Protocol for Onlooker {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
             say(format_args!("{} {} looks on", transport.id(), transport.peer()));
-            self.0.borrow_mut().insert(transport.id());
+            let Audience { places, end } = &mut *self.0.borrow_mut();
+            places.insert(transport.id(), end.clone());
         }
 
         fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
         fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
             say(format_args!("{} {reason}", transport.id()));
-            self.0.borrow_mut().remove(&transport.id());
+            self.0.borrow_mut().places.remove(&transport.id());
         }
+    }
+
+    /// Reads on for an onlooker, until all has been read.
+    struct Reading(Rc<RefCell<Audience>>);
+
+    impl Producer for Reading {
+        fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+            let mut audience = self.0.borrow_mut();
+            let Some(place) = audience.places.get_mut(&transport.id()) else {
+                return;
+            };
+            match place.read() {
+                Ok(piece) if !piece.is_empty() => transport.write(&piece),
+                Ok(_) => {
+                    place.reads = false;
+                    transport.unregister_producer();
+                }
+                Err(error) => {
+                    say(format_args!("{}: {error}", transport.id()));
+                    transport.abort();
+                }
+            }
+        }
+
+        fn stop_producing(&mut self, _context: &mut Context) {}
     }
 
     /// Follows a file by what happens in its folder.
     struct Follower {
         folder: OwnedFd,
         path: PathBuf,
-        /// Where it has come to.
-        open: Option<Open>,
-        audience: Audience,
-    }
-
-    /// The file as it was when it was opened: another may have its name by now.
-    struct Open {
-        file: File,
-        inode: u64,
-        offset: u64,
+        audience: Rc<RefCell<Audience>>,
     }
 
     impl Follower {
-        fn new(path: PathBuf, audience: Audience) -> io::Result<Self> {
+        fn new(path: PathBuf, audience: &Rc<RefCell<Audience>>) -> io::Result<Self> {
             let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
             let folder = inotify::init(flags)?;
-            let changes = inotify::WatchFlags::MODIFY
-                | inotify::WatchFlags::CREATE
-                | inotify::WatchFlags::MOVED_TO;
+            let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
             let parent = match path.parent() {
                 Some(parent) if parent != Path::new("") => parent,
                 _ => Path::new("."),
             };
             inotify::add_watch(&folder, parent, changes)?;
-            let mut open = Self::open(&path)?;
-            if let Some(open) = &mut open {
-                open.offset = open.file.metadata()?.len(); // What is there already is not news.
-            }
-            Ok(Self { folder, path, open, audience })
+            let follower = Self { folder, path, audience: Rc::clone(audience) };
+            let end = &mut audience.borrow_mut().end;
+            end.version = Version::open(&follower.path)?;
+            end.move_to_end()?; // What is there already is not news.
+            Ok(follower)
         }
 
-        fn open(path: &Path) -> io::Result<Option<Open>> {
-            match support::open(path) {
-                Ok(file) => {
-                    let inode = file.metadata()?.ino();
-                    Ok(Some(Open { file, inode, offset: 0 }))
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            }
-        }
-
-        /// Reads all that inotify has to tell, which is only that it is worth a look.
+        /// Takes a buffer of events from inotify, which say only that it is worth a look. If there are
+        /// more, the descriptor stays readable.
         fn hear(&self) -> io::Result<()> {
             let mut buffer = [MaybeUninit::uninit(); 4096];
-            let mut events = inotify::Reader::new(&self.folder, &mut buffer);
-            loop {
-                match events.next() {
-                    Ok(_) => {}
-                    Err(Errno::AGAIN) => return Ok(()),
-                    Err(error) => return Err(error.into()),
-                }
+            match inotify::Reader::new(&self.folder, &mut buffer).next() {
+                Ok(_) | Err(Errno::AGAIN) => Ok(()),
+                Err(error) => Err(error.into()),
             }
         }
 
-        /// Passes on the next piece of what was added. Returns whether there may be more.
-        fn pass_on(&mut self, context: &mut Context) -> io::Result<bool> {
-            let Some(open) = &mut self.open else {
-                self.open = Self::open(&self.path)?;
-                return Ok(self.open.is_some());
-            };
-            if open.file.metadata()?.len() < open.offset {
-                say(format_args!("the file was cut off; from its beginning again"));
-                io::Seek::rewind(&mut open.file)?;
-                open.offset = 0;
-            } else {
-                io::Seek::seek(&mut open.file, io::SeekFrom::Start(open.offset))?;
+        /// Has the file that has the name now follow upon the one that had it, if it is another.
+        fn take_next(&self, context: &mut Context) -> io::Result<()> {
+            let Audience { places, end } = &mut *self.audience.borrow_mut();
+            let found = Version::open(&self.path)?;
+            let inode = |version: &Option<Rc<Version>>| version.as_ref().map(|of| of.inode);
+            if found.is_none() || inode(&found) == inode(&end.version) {
+                return Ok(());
             }
-            let mut piece = Vec::new();
-            (&open.file).take(PIECE).read_to_end(&mut piece)?;
-            open.offset += piece.len() as u64;
-            if !piece.is_empty() {
-                self.audience.borrow().iter().for_each(|id| context.write(*id, &piece));
-                return Ok(true);
-            }
-            // The old one is read to its end; is there a new one in its place?
-            match Self::open(&self.path)? {
-                Some(new) if new.inode != open.inode => {
-                    say(format_args!("a new file has taken its place"));
-                    self.open = Some(new);
-                    Ok(true)
+            for (id, place) in places {
+                if place.version.is_none() {
+                    place.version = found.clone();
+                } else if inode(&place.version) != inode(&end.version) {
+                    // Two files behind: a file stays open, and on the disk, while an onlooker reads it.
+                    say(format_args!("{id} is too slow"));
+                    context.abort(*id);
                 }
-                _ => Ok(false),
             }
+            if let Some(before) = &end.version {
+                say(format_args!("a new file has taken its place"));
+                before.next.replace(found.clone());
+            }
+            *end = Place { version: found, ..Place::default() };
+            Ok(())
+        }
+
+        /// Has those onlookers read on that have read all that there was.
+        fn pass_on(&self, context: &mut Context) -> io::Result<()> {
+            let Audience { places, end } = &mut *self.audience.borrow_mut();
+            end.move_to_end()?;
+            for (id, place) in places.iter_mut().filter(|(_, place)| !place.reads) {
+                place.reads = true;
+                let reading = Reading(Rc::clone(&self.audience));
+                context.register_pull_producer(*id, reading).expect("it has no producer");
+            }
+            Ok(())
         }
     }
 
@@ -168,15 +244,8 @@ mod program {
         }
 
         fn readable(&mut self, context: &mut Context, id: Id) {
-            let done = self.pass_on(context).and_then(|more| {
-                if more {
-                    return Ok(()); // Nothing was heard yet, so this comes again, after the others.
-                }
-                self.hear()?;
-                while self.pass_on(context)? {} // What was added since we looked.
-                Ok(())
-            });
-            if let Err(error) = done {
+            let heard = self.hear().and_then(|()| self.take_next(context));
+            if let Err(error) = heard.and_then(|()| self.pass_on(context)) {
                 say(format_args!("{}: {error}", self.path.display()));
                 context.close(id);
             }
@@ -216,8 +285,8 @@ mod program {
     }
 
     /// Begins the demo once there is somebody who looks on.
-    fn begin(context: &mut Context, audience: Audience, log: PathBuf) {
-        if audience.borrow().is_empty() {
+    fn begin(context: &mut Context, audience: Rc<RefCell<Audience>>, log: PathBuf) {
+        if audience.borrow().places.is_empty() {
             context.call_later(Duration::from_millis(10), |context| begin(context, audience, log));
         } else {
             add(&log, "a first line\n");
@@ -258,8 +327,8 @@ mod program {
     }
 
     fn follow(path: PathBuf, listen: &str, demo: Option<PathBuf>) -> Result<(), Failure> {
-        let (audience, name) = (Audience::default(), path.display().to_string());
-        let follower = Follower::new(path.clone(), Rc::clone(&audience));
+        let (audience, name) = (Rc::default(), path.display().to_string());
+        let follower = Follower::new(path.clone(), &audience);
         let follower = follower.map_err(|error| Failure::Run(format!("{name}: {error}")))?;
         let mut reactor = support::reactor()?;
         let onlookers = Rc::clone(&audience);

@@ -91,6 +91,98 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// As a file for logs that has grown by much: a hole of so many bytes.
+#[cfg(target_os = "linux")]
+fn grow(path: &std::path::Path, bytes: u64) {
+    File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
+}
+
+/// How many bytes of memory a program has used at most.
+#[cfg(target_os = "linux")]
+fn most_memory(program: &Program) -> u64 {
+    let status = format!("/proc/{}/status", program.child.id());
+    let status = std::fs::read_to_string(status).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    1024 * line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn tail_holds_what_waits_for_a_slow_onlooker_in_the_file() {
+    const MUCH: u64 = 300_000_000;
+    let folder = folder("tail-slow");
+    let path = folder.join("log");
+    std::fs::write(&path, "").unwrap();
+    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let connect = || {
+        let onlooker = TcpStream::connect(&address).unwrap();
+        onlooker.set_read_timeout(Some(LIMIT)).unwrap();
+        onlooker
+    };
+    let (slow, quick) = (connect(), connect());
+    server.read_until("looks on");
+    server.read_until("looks on");
+    grow(&path, MUCH);
+    let count = |onlooker: TcpStream| std::io::copy(&mut onlooker.take(MUCH), &mut std::io::sink());
+    assert_eq!(count(quick).unwrap(), MUCH);
+    // It has others to serve while there is something for one that takes nothing.
+    let _third = connect();
+    server.read_until("looks on");
+    assert_eq!(count(slow).unwrap(), MUCH);
+    let memory = most_memory(&server);
+    assert!(memory < 50_000_000, "{memory} bytes");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn tail_follows_a_file_that_comes_into_being_later() {
+    let folder = folder("tail-later");
+    let path = folder.join("log");
+    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let mut onlooker = BufReader::new(TcpStream::connect(&address).unwrap());
+    server.read_until("looks on");
+    std::fs::write(&path, "the first line\n").unwrap();
+    let mut line = String::new();
+    onlooker.read_line(&mut line).unwrap();
+    assert_eq!(line, "the first line\n");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn tail_drops_an_onlooker_that_is_two_files_behind() {
+    let folder = folder("tail-behind");
+    let path = folder.join("log");
+    let rotate = |name: &str| {
+        std::fs::rename(&path, folder.join(name)).unwrap();
+        std::fs::write(&path, "new\n").unwrap();
+    };
+    std::fs::write(&path, "").unwrap();
+    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let slow = TcpStream::connect(&address).unwrap();
+    let mut quick = BufReader::new(TcpStream::connect(&address).unwrap());
+    server.read_until("looks on");
+    server.read_until("looks on");
+    grow(&path, 100_000_000);
+    std::io::copy(&mut (&mut quick).take(100_000_000), &mut std::io::sink()).unwrap();
+    for name in ["log.1", "log.2"] {
+        rotate(name);
+        let mut line = String::new();
+        quick.read_line(&mut line).unwrap();
+        assert_eq!(line, "new\n");
+    }
+    server.read_until("is too slow");
+    assert!(std::io::copy(&mut &slow, &mut std::io::sink()).is_err(), "it is reset");
+    server.signal("TERM");
+    assert_eq!(server.end().code, Some(0));
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Waits for a writer in open(2), if it is opened as a file is.
 fn make_fifo(path: &std::path::Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
