@@ -4,6 +4,7 @@ mod arguments;
 mod child;
 mod digest;
 mod load;
+mod output;
 mod progress;
 mod rows;
 mod servers;
@@ -11,10 +12,12 @@ mod system;
 mod table;
 
 use arguments::{Order, Serve};
+use output::{complain, show};
 use rows::Row;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use servers::{SERVERS, Server};
 use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -77,8 +80,9 @@ sends. Options:
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed(&*error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("ropewalk-bench: {error}");
+            complain(format_args!("ropewalk-bench: {error}\n"));
             ExitCode::FAILURE
         }
     }
@@ -87,7 +91,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     system::raise_descriptor_limit()?;
     match arguments::read(lexopt::Parser::from_env())? {
-        Order::Help => help(),
+        Order::Help => help()?,
         Order::Measure { rows, options, markdown } => measure(&rows, &options, markdown)?,
         Order::Serve(order) => serve(&order)?,
         Order::Load { shape, address, duration } => load(shape, address, duration)?,
@@ -95,39 +99,42 @@ fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn help() {
-    print!("{HELP}Rows:\n\n");
-    rows::ROWS.iter().for_each(|row| println!("    {:<20}{}", row.name, row.what));
-    print!("\nServers:\n\n");
-    SERVERS.iter().for_each(|server| println!("    {:<20}{}", server.name, server.what));
+fn help() -> io::Result<()> {
+    let rows = rows::ROWS.iter().map(|row| format!("    {:<20}{}\n", row.name, row.what));
+    let servers = SERVERS.iter().map(|server| format!("    {:<20}{}\n", server.name, server.what));
+    let (rows, servers): (String, String) = (rows.collect(), servers.collect());
+    show(format_args!("{HELP}Rows:\n\n{rows}\nServers:\n\n{servers}"))
 }
 
 /// Prints each table when it is there: a run takes minutes.
 fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     if !is_measured_profile() {
-        eprintln!(
-            "not the profile `measured`: figures of this build are not those that are published"
-        );
+        complain(format_args!(
+            "not the profile `measured`: figures of this build are not those that are published\n"
+        ));
     }
     let wanted = |server: &Server| options.only.is_empty() || options.names(server);
     if SERVERS.iter().any(|server| server.python && wanted(server)) {
-        eprintln!("looking for Python, Twisted and uvloop; the first time it fetches them");
+        complain(format_args!(
+            "looking for Python, Twisted and uvloop; the first time it fetches them\n"
+        ));
         // Each server that cannot run for the want of it says so in its place.
         if let Err(error) = servers::python::environment() {
-            eprintln!("without them: {error}");
+            complain(format_args!("without them: {error}\n"));
         }
     }
     for (place, row) in rows.iter().enumerate() {
-        eprintln!("[{}/{}] {}: {}", place + 1, rows.len(), row.name, row.what);
+        let (place, count) = (place + 1, rows.len());
+        complain(format_args!("[{place}/{count}] {}: {}\n", row.name, row.what));
         for table in (row.measure)(options)? {
             match markdown {
-                true => println!("{}", table.markdown()),
-                false => println!("{}", table.plain()),
+                true => show(format_args!("{}\n", table.markdown()))?,
+                false => show(format_args!("{}\n", table.plain()))?,
             }
         }
     }
-    eprintln!("done in {} s", start.elapsed().as_secs());
+    complain(format_args!("done in {} s\n", start.elapsed().as_secs()));
     Ok(())
 }
 
@@ -160,14 +167,15 @@ fn load(shape: load::Shape, address: SocketAddr, duration: Duration) -> Result<(
         load::Shape::Connect(_) => "connections",
     };
     let seconds = stretch.elapsed.as_secs_f64();
-    println!("{} {what} in {seconds:.2} s, all as they should be", grouped(stretch.count as f64));
-    println!(
-        "{} {what}/s, {} MB/s",
-        grouped(stretch.rate()),
-        grouped(stretch.bytes as f64 / seconds / 1e6)
-    );
+    let count = grouped(stretch.count as f64);
+    let (rate, bytes) = (grouped(stretch.rate()), grouped(stretch.bytes as f64 / seconds / 1e6));
     let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| stretch.latency(share));
-    println!("half of them within {p50:.1?}, 99 % within {p99:.1?}, 99.9 % within {p999:.1?}");
-    println!("the load was busy {:.0} % of the time", stretch.busy() * 100.0);
+    let busy = stretch.busy() * 100.0;
+    show(format_args!(
+        "{count} {what} in {seconds:.2} s, all as they should be\n\
+         {rate} {what}/s, {bytes} MB/s\n\
+         half of them within {p50:.1?}, 99 % within {p99:.1?}, 99.9 % within {p999:.1?}\n\
+         the load was busy {busy:.0} % of the time\n"
+    ))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! How far it is, for those who wait: a line on stderr.
 
-use std::io::{IsTerminal, Write, stderr};
+use crate::output::complain;
+use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
 /// Steps towards the end of something.
@@ -19,7 +20,7 @@ impl Progress {
     pub(crate) fn begin(title: &str, steps: usize) -> Self {
         let terminal = stderr().is_terminal();
         if !terminal {
-            eprintln!("  {title}");
+            complain(format_args!("  {title}\n"));
         }
         Self { title: title.to_owned(), start: Instant::now(), done: 0, steps, terminal }
     }
@@ -31,9 +32,7 @@ impl Progress {
             done => format!(", {} s left", seconds(self.start.elapsed(), self.steps - done, done)),
         };
         if self.terminal {
-            eprint!("\r\x1b[K  {}: {step}{left}", self.title);
-            // A progress that cannot be shown is no reason to stop.
-            let _ = stderr().flush();
+            complain(format_args!("\r\x1b[K  {}: {step}{left}", self.title));
         }
     }
 
@@ -45,7 +44,7 @@ impl Progress {
     /// Leaves the line to what comes next.
     pub(crate) fn end(self) {
         if self.terminal {
-            eprint!("\r\x1b[K");
+            complain(format_args!("\r\x1b[K"));
         }
     }
 }

@@ -5,6 +5,7 @@ use super::sample::{self, Sample, Samples};
 use crate::Options;
 use crate::digest;
 use crate::load::{Shape, echo};
+use crate::output::complain;
 use crate::servers::{SERVERS, Work};
 use crate::system::processors;
 use crate::table::{Table, grouped};
@@ -65,7 +66,7 @@ const NOISE_IF_QUICK: f64 = 0.4;
 /// Measures both, a table each.
 pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
     if processors() < 2 {
-        eprintln!("skipped: there is one processor only");
+        complain(format_args!("skipped: there is one processor only\n"));
         return Ok(Vec::new());
     }
     KINDS.iter().map(|kind| table(kind, options)).collect()

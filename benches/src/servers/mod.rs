@@ -29,11 +29,12 @@ pub(crate) mod python;
 mod ropewalk;
 mod tokio;
 
+use crate::output::show;
 use lines::Lines;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 
 /// What a server does.
@@ -254,7 +255,5 @@ fn refusal(name: &str, work: Work) -> Box<dyn Error> {
 
 /// Tells whoever started us where we listen.
 fn announce(address: impl Display) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "listening on {address}")?;
-    out.flush()
+    show(format_args!("listening on {address}\n"))
 }

@@ -8,6 +8,7 @@ mod tools;
 
 use super::sample::{BARE, wanted};
 use crate::Options;
+use crate::output::complain;
 use crate::servers::{SERVERS, Server};
 use crate::system::OnLoadProcessor;
 use crate::table::Table;
@@ -73,11 +74,11 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
         .map(Tool::program)
         .collect();
     if !missing.is_empty() {
-        eprintln!(
-            "skipped: it needs {}, which your system's package manager has (apt install {})",
+        complain(format_args!(
+            "skipped: it needs {}, which your system's package manager has (apt install {})\n",
             missing.join(" and "),
             missing.join(" ")
-        );
+        ));
         return Ok(Vec::new());
     }
     let subjects = if options.quick { &SUBJECTS[..1] } else { &SUBJECTS };
