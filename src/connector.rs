@@ -5,7 +5,7 @@ use crate::error::{Action, Error};
 use crate::options::ConnectOptions;
 use crate::outbox::{Outbox, Spares};
 use crate::slow_reader::SlowReader;
-use crate::stream::{Feed, Limits, Producing, WriteSide, choose};
+use crate::stream::{Feed, Limits, Producing, WriteSide};
 use crate::timer::TimerId;
 use crate::world::{Readiness, StreamSocket};
 use std::collections::VecDeque;
@@ -37,9 +37,8 @@ pub(crate) struct Connector {
     pub(crate) patience: Duration,
     /// What was asked of the connection before there was one: the stream takes it over.
     pub(crate) early: Outbox,
-    /// The pieces that follow `early`, if the oldest ones may be dropped; and how many pieces and bytes were.
-    pub(crate) feed: Option<Box<Feed>>,
-    pub(crate) dropped: (u64, u64),
+    /// The pieces that follow `early`, if the oldest ones may be dropped.
+    pub(crate) feed: Feed,
     pub(crate) write_side: WriteSide,
     pub(crate) paused: bool,
     pub(crate) limits: Limits,
@@ -61,39 +60,32 @@ impl Connector {
 
     /// Takes what is to be sent once there is a connection.
     pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
-        match &mut self.feed {
-            Some(feed) if !data.is_empty() => {
-                let (pieces, bytes) = feed.push(data);
-                self.dropped = (self.dropped.0 + pieces, self.dropped.1 + bytes);
-            }
-            _ => self.early.push(data, spares),
+        match self.feed.is_chosen() {
+            true => self.feed.push(data),
+            false => self.early.push(data, spares),
         }
     }
 
     /// How many bytes wait for the connection.
     pub(crate) fn waiting(&self) -> usize {
-        self.early.len() + self.feed.as_ref().map_or(0, |feed| feed.bytes())
+        self.early.len() + self.feed.bytes()
     }
 
     pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader, spares: &mut Spares) {
         self.limits.set_slow_reader(slow_reader);
-        choose(&mut self.feed, slow_reader, false, (&mut self.early, spares));
+        self.feed.choose(slow_reader, false, &mut self.early, spares);
     }
 
     /// Moves all pieces to `early`, where none is dropped any more.
     #[cfg(unix)]
     pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
-        if let Some(feed) = &mut self.feed {
-            feed.commit(&mut self.early, spares);
-        }
+        self.feed.commit(&mut self.early, spares);
     }
 
-    /// How long the attempt that has just begun may take: its part of what is left, so that an address
-    /// that does not answer leaves time for those behind it.
+    /// How long the attempt that has just begun may take.
     pub(crate) fn share(&self, now: Instant) -> Duration {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
-        let attempts = self.remaining.len() as u32 + 1;
-        left.unwrap_or(self.options.timeout) / attempts
+        share(left.unwrap_or(self.options.timeout), self.remaining.len() + 1)
     }
 
     pub(crate) fn error(&self, cause: io::Error) -> Error {
@@ -103,4 +95,10 @@ impl Connector {
         }
         Error::new(Action::Connect, self.address.to_string(), cause)
     }
+}
+
+/// How long the first of so many attempts may take: its part of what is left of the time, so that an address
+/// that does not answer leaves time for those behind it.
+pub(crate) fn share(left: Duration, attempts: usize) -> Duration {
+    left / attempts as u32
 }

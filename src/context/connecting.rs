@@ -1,7 +1,7 @@
 //! Connecting.
 
 use crate::address::Address;
-use crate::connector::Connector;
+use crate::connector::{Connector, share};
 use crate::context::{Context, Job, Notice, reset_on_close};
 use crate::error::{Action, Error, Explained};
 use crate::id::Id;
@@ -10,7 +10,7 @@ use crate::options::ConnectOptions;
 use crate::outbox::Outbox;
 use crate::protocol::Factory;
 use crate::sources::Source;
-use crate::stream::{Limits, Producing, Reading, Stream, WriteSide};
+use crate::stream::{Feed, Limits, Producing, Reading, Stream, WriteSide};
 use crate::to_addresses::{LookUp, ToAddresses};
 use crate::world::{Readiness, StreamSocket};
 use log::{debug, info};
@@ -148,7 +148,7 @@ impl Context {
         };
         let what = first.to_string();
         let (now, timers) = (self.world.now(), &mut self.timers);
-        let share = options.timeout / remaining.len() as u32;
+        let share = share(options.timeout, remaining.len());
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 socket: None,
@@ -161,8 +161,7 @@ impl Context {
                 takes_descriptors,
                 patience: PATIENCE,
                 early: Outbox::default(),
-                feed: None,
-                dropped: (0, 0),
+                feed: Feed::default(),
                 write_side: WriteSide::Open,
                 paused: false,
                 limits: Limits::default(),
@@ -252,7 +251,7 @@ impl Context {
         if let Some(Source::Connector(mut connector)) = self.shut(id) {
             self.timers.cancel(connector.timer);
             connector.early.clear(&mut self.spares);
-            connector.feed = None;
+            connector.feed.clear();
             let error = connector.error(cause);
             info!(target: TCP, "{id} {error}");
             self.notices.push_back(Notice::ConnectFailed(id, error));
@@ -277,8 +276,7 @@ impl Context {
         }
         stream.limits = connector.limits;
         (stream.producing, stream.registration) = (connector.producing, connector.registration);
-        (stream.feed, (stream.dropped, stream.dropped_bytes)) =
-            (connector.feed.take(), connector.dropped);
+        stream.feed = std::mem::take(&mut connector.feed);
         stream.look_closely();
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));

@@ -8,10 +8,20 @@ use crate::stream::{SlowReader, Stream};
 use std::collections::VecDeque;
 use std::io;
 
-/// The pieces that wait behind the outbox. In the outbox one may have been sent by half; here each is
-/// whole, and can go.
-#[derive(Debug)]
+/// The pieces that wait behind the outbox if the oldest ones may be dropped, and how many were. An attempt to
+/// connect has it as well, and the connection takes it over.
+#[derive(Debug, Default)]
 pub(crate) struct Feed {
+    /// `None` if nothing may be dropped.
+    queue: Option<Box<Queue>>,
+    /// Pieces that were dropped since newer ones came, and their bytes.
+    pub(crate) dropped: u64,
+    pub(crate) dropped_bytes: u64,
+}
+
+/// The pieces themselves. In the outbox one may have been sent by half; here each is whole, and can go.
+#[derive(Debug)]
+struct Queue {
     pieces: VecDeque<Vec<u8>>,
     bytes: usize,
     /// How many bytes may wait here.
@@ -31,18 +41,82 @@ enum OpenPiece {
 }
 
 impl Feed {
-    fn new(limit: usize, open: OpenPiece) -> Self {
-        Self { pieces: VecDeque::new(), bytes: 0, limit, open }
+    /// Whether the oldest pieces may be dropped: else everything goes to the outbox.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.queue.is_some()
     }
 
     /// How many bytes wait here.
     pub(crate) fn bytes(&self) -> usize {
-        self.bytes
+        self.queue.as_ref().map_or(0, |queue| queue.bytes)
+    }
+
+    /// Sets what to do if the peer reads too slowly. `running` tells that a callback of the connection runs,
+    /// which may have written a part of its piece to the outbox.
+    pub(crate) fn choose(
+        &mut self,
+        slow_reader: SlowReader,
+        running: bool,
+        outbox: &mut Outbox,
+        spares: &mut Spares,
+    ) {
+        let open = if running { OpenPiece::Outbox } else { OpenPiece::Nowhere };
+        match (slow_reader, &mut self.queue) {
+            (SlowReader::DropOldest(limit), Some(queue)) => queue.limit = limit,
+            (SlowReader::DropOldest(limit), None) => {
+                self.queue = Some(Box::new(Queue::new(limit, open)));
+            }
+            (SlowReader::Pause | SlowReader::Disconnect(_), _) => {
+                self.commit(outbox, spares);
+                self.queue = None;
+            }
+        }
+    }
+
+    /// Takes a piece, or more of the one that is open, and drops what has no room beside it.
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        if let Some(queue) = &mut self.queue
+            && !data.is_empty()
+        {
+            let (pieces, bytes) = queue.push(data);
+            self.dropped += pieces;
+            self.dropped_bytes += bytes;
+        }
+    }
+
+    /// Moves pieces to the outbox: see [`Queue::refill`].
+    fn refill(&mut self, most: usize, outbox: &mut Outbox, spares: &mut Spares) -> usize {
+        self.queue.as_mut().map_or(0, |queue| queue.refill(most, outbox, spares))
+    }
+
+    /// Moves all that waits to the outbox: none of it is dropped any more.
+    pub(crate) fn commit(&mut self, outbox: &mut Outbox, spares: &mut Spares) {
+        while self.refill(usize::MAX, outbox, spares) > 0 {}
+    }
+
+    /// Forgets all that waits.
+    pub(crate) fn clear(&mut self) {
+        if let Some(queue) = &mut self.queue {
+            queue.pieces = VecDeque::new();
+            queue.bytes = 0;
+        }
+    }
+
+    fn set_open(&mut self, open: OpenPiece) {
+        if let Some(queue) = &mut self.queue {
+            queue.open = open;
+        }
+    }
+}
+
+impl Queue {
+    fn new(limit: usize, open: OpenPiece) -> Self {
+        Self { pieces: VecDeque::new(), bytes: 0, limit, open }
     }
 
     /// Takes a piece, or more of the one that is open, and makes room for it. Returns how many pieces
     /// and bytes were dropped for that.
-    pub(crate) fn push(&mut self, data: &[u8]) -> (u64, u64) {
+    fn push(&mut self, data: &[u8]) -> (u64, u64) {
         let (mut pieces, mut bytes, mut memory) = (0, 0, Vec::new());
         let kept = usize::from(self.open == OpenPiece::Feed);
         while self.bytes + data.len() > self.limit
@@ -86,31 +160,6 @@ impl Feed {
         }
         moved
     }
-
-    /// Moves all that waits to the outbox: none of it is dropped any more.
-    pub(crate) fn commit(&mut self, outbox: &mut Outbox, spares: &mut Spares) {
-        while self.refill(usize::MAX, outbox, spares) > 0 {}
-    }
-}
-
-/// Sets what to do if the peer reads too slowly. `running` tells that a callback of the connection runs,
-/// which may have written a part of its piece to the outbox.
-pub(crate) fn choose(
-    feed: &mut Option<Box<Feed>>,
-    slow_reader: SlowReader,
-    running: bool,
-    (outbox, spares): (&mut Outbox, &mut Spares),
-) {
-    let open = if running { OpenPiece::Outbox } else { OpenPiece::Nowhere };
-    match (slow_reader, feed.as_mut()) {
-        (SlowReader::DropOldest(limit), Some(feed)) => feed.limit = limit,
-        (SlowReader::DropOldest(limit), None) => *feed = Some(Box::new(Feed::new(limit, open))),
-        (SlowReader::Pause | SlowReader::Disconnect(_), None) => {}
-        (SlowReader::Pause | SlowReader::Disconnect(_), Some(old)) => {
-            old.commit(outbox, spares);
-            *feed = None;
-        }
-    }
 }
 
 impl Stream {
@@ -121,54 +170,40 @@ impl Stream {
         spares: &mut Spares,
     ) {
         self.limits.set_slow_reader(slow_reader);
-        choose(&mut self.feed, slow_reader, running, (&mut self.outbox, spares));
+        self.feed.choose(slow_reader, running, &mut self.outbox, spares);
         self.look_closely();
     }
 
     /// Whether what is oldest is dropped if the peer reads too slowly.
     pub(crate) fn drops_oldest(&self) -> bool {
-        self.feed.is_some()
+        self.feed.is_chosen()
     }
 
     /// How many bytes wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
-        self.outbox.len() + self.feed.as_ref().map_or(0, |feed| feed.bytes)
+        self.outbox.len() + self.feed.bytes()
     }
 
     /// Whether a piece of so many bytes, or more of the one that is open, has to wait behind the outbox.
     pub(super) fn feeds(&self, length: usize) -> bool {
-        self.feed.as_ref().is_some_and(|feed| match feed.open {
+        self.feed.queue.as_ref().is_some_and(|queue| match queue.open {
             OpenPiece::Feed => true,
             OpenPiece::Outbox => false,
             OpenPiece::Nowhere => {
                 let fits = self.outbox.is_empty() || self.outbox.len() + length <= GATHER;
-                !(feed.pieces.is_empty() && self.is_writable() && fits)
+                !(queue.pieces.is_empty() && self.is_writable() && fits)
             }
         })
     }
 
-    pub(super) fn push_to_feed(&mut self, data: &[u8]) {
-        if let Some(feed) = &mut self.feed
-            && !data.is_empty()
-        {
-            let (pieces, bytes) = feed.push(data);
-            self.dropped += pieces;
-            self.dropped_bytes += bytes;
-        }
-    }
-
     /// The running callback has written something of its piece, to the outbox unless `feeds`.
     pub(crate) fn open_piece(&mut self, feeds: bool) {
-        if let Some(feed) = &mut self.feed {
-            feed.open = if feeds { OpenPiece::Feed } else { OpenPiece::Outbox };
-        }
+        self.feed.set_open(if feeds { OpenPiece::Feed } else { OpenPiece::Outbox });
     }
 
     /// The callback has returned, and its piece is complete.
     pub(crate) fn end_piece(&mut self) {
-        if let Some(feed) = &mut self.feed {
-            feed.open = OpenPiece::Nowhere;
-        }
+        self.feed.set_open(OpenPiece::Nowhere);
     }
 
     /// Sends what waits behind the outbox, piece by piece and within a budget, as long as the outbox
@@ -176,7 +211,7 @@ impl Stream {
     pub(crate) fn flush_feed(&mut self, spares: &mut Spares) -> io::Result<()> {
         let mut budget = WRITE_BUDGET;
         while budget > 0 && self.is_writable() && self.outbox.is_empty() {
-            let moved = self.refill(GATHER, spares);
+            let moved = self.feed.refill(GATHER, &mut self.outbox, spares);
             if moved == 0 {
                 break;
             }
@@ -186,24 +221,15 @@ impl Stream {
         Ok(())
     }
 
-    fn refill(&mut self, most: usize, spares: &mut Spares) -> usize {
-        self.feed.as_mut().map_or(0, |feed| feed.refill(most, &mut self.outbox, spares))
-    }
-
     /// Moves all that waits to the outbox: none of it is dropped any more.
     #[cfg(unix)]
     pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
-        if let Some(feed) = &mut self.feed {
-            feed.commit(&mut self.outbox, spares);
-        }
+        self.feed.commit(&mut self.outbox, spares);
     }
 
     /// Forgets all that waits.
     pub(crate) fn clear(&mut self, spares: &mut Spares) {
         self.outbox.clear(spares);
-        if let Some(feed) = &mut self.feed {
-            feed.pieces = VecDeque::new();
-            feed.bytes = 0;
-        }
+        self.feed.clear();
     }
 }

@@ -16,7 +16,7 @@ use crate::statistics::ConnectionCounts;
 use crate::world::{Readiness, StreamSocket};
 use std::time::Instant;
 
-pub(crate) use feed::{Feed, choose};
+pub(crate) use feed::Feed;
 pub(crate) use from_file::Trouble;
 pub(crate) use limits::{Flow, GATHER, Limits};
 #[cfg(unix)]
@@ -56,7 +56,7 @@ pub(crate) struct Stream {
     /// longer registered.
     pub(crate) registration: u32,
     /// What waits behind the outbox, if what is oldest is dropped.
-    pub(crate) feed: Option<Box<Feed>>,
+    pub(crate) feed: Feed,
 
     /// How far it has come on the way to its end: see [`State`].
     pub(crate) state: State,
@@ -75,9 +75,6 @@ pub(crate) struct Stream {
     pub(crate) sent: u64,
     pub(crate) reads: u64,
     pub(crate) writes: u64,
-    /// Pieces that were dropped since newer ones came, and their bytes.
-    pub(crate) dropped: u64,
-    pub(crate) dropped_bytes: u64,
 }
 
 /// How far a connection has come on the way to its end.
@@ -156,7 +153,7 @@ impl Stream {
             flow: Flow::Even,
             producing: Producing::Nothing,
             registration: 0,
-            feed: None,
+            feed: Feed::default(),
             state: State::Open,
             heard: false,
             lingers: false,
@@ -166,8 +163,6 @@ impl Stream {
             sent: 0,
             reads: 0,
             writes: 0,
-            dropped: 0,
-            dropped_bytes: 0,
         }
     }
 
@@ -178,8 +173,8 @@ impl Stream {
             reads: self.reads,
             writes: self.writes,
             waiting: self.waiting(),
-            dropped: self.dropped,
-            dropped_bytes: self.dropped_bytes,
+            dropped: self.feed.dropped,
+            dropped_bytes: self.feed.dropped_bytes,
         }
     }
 
@@ -336,7 +331,7 @@ impl Stream {
             && self.write_side != WriteSide::Ending
             && self.flow == Flow::Even
             && !matches!(self.producing, Producing::Pull { .. })
-            && self.feed.is_none()
+            && !self.feed.is_chosen()
     }
 
     /// Whether its socket is of another world than the system's, and not read and written by the
@@ -348,7 +343,7 @@ impl Stream {
     /// Keeps a connection that has a pull producer or a feed off the shortcuts. Room in the socket
     /// concerns it even if its outbox is empty.
     pub(crate) fn look_closely(&mut self) {
-        let closely = matches!(self.producing, Producing::Pull { .. }) || self.feed.is_some();
+        let closely = matches!(self.producing, Producing::Pull { .. }) || self.feed.is_chosen();
         self.readiness.clear(Readiness::CLOSELY);
         if closely {
             self.readiness |= Readiness::CLOSELY;

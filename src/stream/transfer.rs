@@ -123,7 +123,7 @@ impl Stream {
     ) -> io::Result<()> {
         let (mut data, feeds) = (data, self.feeds(data.len()));
         if feeds {
-            self.push_to_feed(data);
+            self.feed.push(data);
         }
         if running && !data.is_empty() {
             self.open_piece(feeds);
