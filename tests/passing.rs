@@ -239,15 +239,12 @@ fn one_that_is_closed_while_descriptors_come_takes_none() {
 fn descriptors_that_cannot_be_had_are_told_as_lost_and_what_came_is_kept() {
     const NAME: &str = "descriptors_that_cannot_be_had_are_told_as_lost_and_what_came_is_kept";
     if !is_child() {
-        in_child(NAME, &["prlimit", "--nofile=60"]);
+        in_child(NAME, &FEW_FILES);
         return;
     }
-    let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
-    let mut reactor = receiver(&path, &heards);
-    let mut client = unix_client(&path);
-    turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
-    pass(&client, b"with many ", &file_with(&folder, "text"), 100);
+    let heards = Heards::default();
+    let theirs = Rc::clone(&heards);
+    let (mut reactor, mut client) = passed_too_many(b"with many ", move || Receiver::new(&theirs));
     client.write_all(b"and more").unwrap();
     turn_until(&mut reactor, "all", |_| sum(&heards).0 == b"with many and more");
     let heards = heards.borrow();
@@ -261,19 +258,12 @@ fn descriptors_that_cannot_be_had_are_told_as_lost_and_what_came_is_kept() {
 fn a_protocol_that_does_not_know_what_to_do_without_them_is_ended() {
     const NAME: &str = "a_protocol_that_does_not_know_what_to_do_without_them_is_ended";
     if !is_child() {
-        in_child(NAME, &["prlimit", "--nofile=60"]);
+        in_child(NAME, &FEW_FILES);
         return;
     }
-    let (folder, log) = (Folder::new(), Log::default());
-    let path = folder.path("take.sock");
-    let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().descriptors(true);
-    let factory = recorders(&log, only_record);
-    reactor.context().listen_unix_with(&path, &options, factory).unwrap();
-    let client = unix_client(&path);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let log = Log::default();
+    let (mut reactor, _client) = passed_too_many(b"with many", recorders(&log, only_record));
     let before = descriptors();
-    pass(&client, b"with many", &file_with(&folder, ""), 100);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Aborted"]);
     assert_eq!(log.data(), b"", "what came with them is not delivered");

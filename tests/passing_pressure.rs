@@ -286,19 +286,12 @@ impl ropewalk::Protocol for Leaver {
 fn nothing_is_lost_by_a_detach_when_descriptors_are() {
     const NAME: &str = "nothing_is_lost_by_a_detach_when_descriptors_are";
     if !is_child() {
-        in_child(NAME, &["prlimit", "--nofile=60"]);
+        in_child(NAME, &FEW_FILES);
         return;
     }
-    let (folder, notes) = (Folder::new(), Rc::default());
-    let path = folder.path("take.sock");
-    let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().descriptors(true);
+    let notes = Rc::default();
     let theirs = Rc::clone(&notes);
-    let factory = move || Leaver(Rc::clone(&theirs));
-    reactor.context().listen_unix_with(&path, &options, factory).unwrap();
-    let client = unix_client(&path);
-    turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
-    pass(&client, b"with many", &file_with(&folder, ""), 100);
+    let (mut reactor, _client) = passed_too_many(b"with many", move || Leaver(Rc::clone(&theirs)));
     turn_until(&mut reactor, "both", |_| notes.borrow().len() == 2);
     let notes = notes.borrow();
     assert!(notes[0].contains("detach in `descriptors_received`"), "{}", notes[0]);

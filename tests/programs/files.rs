@@ -39,6 +39,19 @@ fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
     std::fs::remove_file(&path).unwrap();
 }
 
+/// `tail` of a file, and two clients that look on.
+#[cfg(target_os = "linux")]
+fn tail_for_two(path: &std::path::Path) -> (Program, String, [TcpStream; 2]) {
+    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
+    let onlookers = [(); 2].map(|()| {
+        let onlooker = TcpStream::connect(&address).unwrap();
+        onlooker.set_read_timeout(Some(LIMIT)).unwrap();
+        server.read_until("looks on");
+        onlooker
+    });
+    (server, address, onlookers)
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
@@ -50,10 +63,8 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
         let mut file = File::options().append(true).create(true).open(&path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
-    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
-    let mut clients = [(); 2].map(|()| BufReader::new(TcpStream::connect(&address).unwrap()));
-    server.read_until("looks on");
-    server.read_until("looks on");
+    let (mut server, address, onlookers) = tail_for_two(&path);
+    let mut clients = onlookers.map(BufReader::new);
     let mut expect = |text: &str| {
         for client in &mut clients {
             let mut line = String::new();
@@ -113,20 +124,12 @@ fn tail_holds_what_waits_for_a_slow_onlooker_in_the_file() {
     let folder = folder("tail-slow");
     let path = folder.join("log");
     std::fs::write(&path, "").unwrap();
-    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
-    let connect = || {
-        let onlooker = TcpStream::connect(&address).unwrap();
-        onlooker.set_read_timeout(Some(LIMIT)).unwrap();
-        onlooker
-    };
-    let (slow, quick) = (connect(), connect());
-    server.read_until("looks on");
-    server.read_until("looks on");
+    let (mut server, address, [slow, quick]) = tail_for_two(&path);
     grow(&path, MUCH);
     let count = |onlooker: TcpStream| std::io::copy(&mut onlooker.take(MUCH), &mut std::io::sink());
     assert_eq!(count(quick).unwrap(), MUCH);
     // It has others to serve while there is something for one that takes nothing.
-    let _third = connect();
+    let _third = TcpStream::connect(&address).unwrap();
     server.read_until("looks on");
     assert_eq!(count(slow).unwrap(), MUCH);
     let memory = most_memory(&server);
@@ -163,11 +166,8 @@ fn tail_drops_an_onlooker_that_is_two_files_behind() {
         std::fs::write(&path, "new\n").unwrap();
     };
     std::fs::write(&path, "").unwrap();
-    let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
-    let slow = TcpStream::connect(&address).unwrap();
-    let mut quick = BufReader::new(TcpStream::connect(&address).unwrap());
-    server.read_until("looks on");
-    server.read_until("looks on");
+    let (mut server, _, [slow, quick]) = tail_for_two(&path);
+    let mut quick = BufReader::new(quick);
     grow(&path, 100_000_000);
     std::io::copy(&mut (&mut quick).take(100_000_000), &mut std::io::sink()).unwrap();
     for name in ["log.1", "log.2"] {

@@ -189,14 +189,33 @@ pub(crate) fn file_with(folder: &Folder, text: &str) -> File {
     file
 }
 
+/// A reactor that listens on a path, and takes descriptors.
+fn taker(path: &Path, factory: impl Factory) -> Reactor {
+    let mut reactor = Reactor::new().expect("a reactor");
+    let options = UnixListenOptions::new().descriptors(true);
+    reactor.context().listen_unix_with(path, &options, factory).expect("a free name");
+    reactor
+}
+
 /// A reactor in which a receiver that takes descriptors listens.
 pub(crate) fn receiver(path: &Path, heards: &Heards) -> Reactor {
     let heards = Rc::clone(heards);
-    let mut reactor = Reactor::new().expect("a reactor");
-    let options = UnixListenOptions::new().descriptors(true);
-    let factory = move || Receiver::new(&heards);
-    reactor.context().listen_unix_with(path, &options, factory).expect("a free name");
-    reactor
+    taker(path, move || Receiver::new(&heards))
+}
+
+/// A wrapper for [`in_child`] that lets the child have fewer descriptors than [`passed_too_many`] passes.
+pub(crate) const FEW_FILES: [&str; 2] = ["prlimit", "--nofile=60"];
+
+/// A reactor whose one connection has been passed `data` with more descriptors than this process may have, and
+/// the client that has passed them.
+pub(crate) fn passed_too_many(data: &[u8], factory: impl Factory) -> (Reactor, UnixStream) {
+    let folder = Folder::new();
+    let path = folder.path("take.sock");
+    let mut reactor = taker(&path, factory);
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
+    pass(&client, data, &file_with(&folder, "text"), 100);
+    (reactor, client)
 }
 
 /// All data of what was heard, and all texts.
