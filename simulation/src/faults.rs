@@ -47,7 +47,8 @@ impl World {
     pub(crate) fn change_fault(&mut self, at: Time, number: u32, begins: bool) {
         let fault = self.faults[number as usize].clone();
         let mut net = self.net().borrow_mut();
-        (net.now, net.spent) = (at, 0);
+        net.rest();
+        net.now = at;
         let text = fault.to_string();
         if begins {
             net.note_of_world(What::Fault(&text));

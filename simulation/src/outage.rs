@@ -31,7 +31,7 @@ impl World {
     pub fn crash(&mut self, node: NodeId) {
         let this = &mut self.nodes[node.index()];
         (this.machine_on, this.program_on) = (false, false);
-        self.net().borrow_mut().spent = 0;
+        self.net().borrow_mut().rest();
         self.follow(node);
         self.pass_panic_on();
     }
@@ -95,6 +95,7 @@ impl World {
     fn run_program(&mut self, node: NodeId) {
         {
             let mut net = self.net().borrow_mut();
+            net.rest();
             let now = net.now;
             let host = net.host_mut(node);
             (host.turn_at, host.busy_until) = (None, now);

@@ -215,7 +215,9 @@ impl World {
 
     /// How long a node has worked since it was added, by its [`Costs`]: the rest of the time it was idle.
     pub fn worked(&self, node: NodeId) -> Duration {
-        Duration::from_nanos(self.net.borrow().host(node).worked)
+        let mut net = self.net.borrow_mut();
+        net.rest(); // What it was asked outside of its turns counts.
+        Duration::from_nanos(net.host(node).worked)
     }
 
     /// How long the world has been there.
@@ -297,33 +299,25 @@ impl World {
 
     /// A node's reactor has a turn.
     fn turn(&mut self, node: NodeId, at: u64) {
-        {
-            let mut net = self.net.borrow_mut();
-            net.now = at;
-            let host = net.host_mut(node);
-            host.turns.pop();
-            match host.turn_at {
-                Some(next) if next == at => host.turn_at = None,
-                Some(later) => return net.enter_turn(node, later),
-                None => return, // It has had that turn already, or has crashed since.
-            }
-            if host.weather.stalled {
-                return; // It is called up when that is over.
-            }
-            net.set_to_work(node);
-            net.spent = nanos(net.costs.turn);
+        if !self.net.borrow_mut().take_turn(node, at) {
+            return;
         }
         let Some(reactor) = &mut self.nodes[node.index()].reactor else {
             return;
         };
-        self.net.borrow_mut().host_mut(node).is_at_work = true;
+        {
+            let mut net = self.net.borrow_mut();
+            net.set_to_work(node);
+            net.spent += nanos(net.costs.turn);
+            net.host_mut(node).is_at_work = true;
+        }
         let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
         let timeout = reactor.timeout();
         let mut net = self.net.borrow_mut();
-        let (busy_until, spent) = (net.at(), net.spent);
+        net.rest();
         let host = net.host_mut(node);
-        (host.is_at_work, host.busy_until) = (false, busy_until);
-        host.worked += spent;
+        host.is_at_work = false;
+        let busy_until = host.busy_until;
         let next = match timeout {
             _ if !host.told.is_empty() => Some(busy_until),
             Some(span) => {
@@ -347,7 +341,7 @@ impl World {
     fn attend_to_alarm(&mut self) {
         if let Some(woken) = self.alarm.take() {
             let mut net = self.net.borrow_mut();
-            net.spent = 0;
+            net.rest();
             for node in woken {
                 net.tell(node, Told::Woken);
             }

@@ -59,7 +59,9 @@ pub(crate) struct Net {
     /// What the clocks of the nodes showed when the world began.
     epoch: Instant,
     pub(crate) now: Time,
-    /// How long the node whose turn it is has been at work.
+    /// The node that works, since when, and how long it has.
+    at_work: Option<NodeId>,
+    since: Time,
     pub(crate) spent: Time,
     pub(crate) agenda: Agenda,
     pub(crate) trace: Trace,
@@ -92,6 +94,8 @@ impl Net {
             seed,
             epoch: Instant::now(),
             now: 0,
+            at_work: None,
+            since: 0,
             spent: 0,
             agenda: Agenda::default(),
             trace: Trace::new(),
@@ -113,9 +117,9 @@ impl Net {
         }
     }
 
-    /// Now, for the node whose turn it is.
+    /// Now, for the node that works.
     pub(crate) fn at(&self) -> Time {
-        self.now + self.spent
+        self.now.max(self.since) + self.spent
     }
 
     /// What a node's clock shows.
@@ -156,10 +160,26 @@ impl Net {
         self.serial
     }
 
-    /// A node begins to work.
+    /// A node begins to work: now, or when it has done what it was at before.
     pub(crate) fn set_to_work(&mut self, node: NodeId) {
-        self.spent = 0;
-        self.costs = self.host(node).costs.unwrap_or(self.usual_costs);
+        self.rest();
+        let host = self.host(node);
+        let (busy_until, costs) = (host.busy_until, host.costs);
+        self.at_work = Some(node);
+        self.since = self.now.max(busy_until);
+        self.costs = costs.unwrap_or(self.usual_costs);
+    }
+
+    /// No node works any more. The one that did, in a turn or because the caller asked it something, was busy
+    /// until then.
+    pub(crate) fn rest(&mut self) {
+        if let Some(node) = self.at_work.take() {
+            let (busy_until, spent) = (self.since + self.spent, self.spent);
+            let host = self.host_mut(node);
+            host.busy_until = busy_until;
+            host.worked += spent;
+        }
+        (self.since, self.spent) = (0, 0);
     }
 
     /// A system call takes its time.
@@ -199,6 +219,23 @@ impl Net {
             host.turns.push(at);
             self.agenda.enter(at, Happens::Turn(node.0));
         }
+    }
+
+    /// The time of a turn has come that is on the agenda. Whether the node has it.
+    pub(crate) fn take_turn(&mut self, node: NodeId, at: Time) -> bool {
+        self.rest();
+        self.now = at;
+        let host = self.host_mut(node);
+        host.turns.pop();
+        match host.turn_at {
+            Some(next) if next == at => host.turn_at = None,
+            Some(later) => {
+                self.enter_turn(node, later);
+                return false;
+            }
+            None => return false, // It has had that turn already, or has crashed since.
+        }
+        !host.weather.stalled // It is called up when that is over.
     }
 
     /// A node's reactor is to look at a socket, or at what was sent to it.
@@ -268,8 +305,8 @@ impl Net {
 
     /// Does what is next on the agenda of the network. Whose turn it is, if it is a node's.
     pub(crate) fn happen(&mut self, at: Time, what: Happens) {
+        self.rest();
         self.now = at;
-        self.spent = 0;
         match what {
             Happens::Again(key, side) => self.repeat_events(key, side),
             Happens::Arrival(key, side) => self.arrive(key, side),
