@@ -8,15 +8,15 @@
 //! A server is its own home for some of the rooms, and speaks to itself as it does to others.
 
 use crate::gauge::Gauge;
-use ropewalk::{Context, Error, Id, Reactor, Reason};
+use ropewalk::{Address, Context, Error, Id, Reactor, Reason};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// Where people connect, and where servers do.
-pub(crate) const PEOPLE: u16 = 7000;
+/// Where people connect to a simulated server, and where servers do.
+const PEOPLE: u16 = 7000;
 const HOMES: u16 = 7001;
 
 /// What a server is called on the network.
@@ -24,9 +24,42 @@ pub(crate) fn name(server: u32) -> String {
     format!("server-{server}")
 }
 
-/// Runs a server, one of so many.
-pub(crate) fn serve(reactor: &mut Reactor, servers: u32, gauge: &Rc<Gauge>) -> Result<(), Error> {
+/// Where a server listens, and where it finds the others.
+#[derive(Clone, Copy)]
+pub(crate) struct Site {
+    ip: &'static str,
+    people: u16,
+    /// The same port on every server.
+    homes: u16,
+    host: fn(u32) -> String,
+}
+
+impl Site {
+    /// In the simulated world, a node for each server.
+    pub(crate) const SIMULATED: Self =
+        Self { ip: "0.0.0.0", people: PEOPLE, homes: HOMES, host: name };
+
+    /// On this machine, for one server, at ports that the system chooses.
+    #[cfg(unix)]
+    pub(crate) const LOOPBACK: Self =
+        Self { ip: "127.0.0.1", people: 0, homes: 0, host: |_| "127.0.0.1".to_owned() };
+
+    /// Where people connect to a server, unless the system has chosen the port.
+    pub(crate) fn address(&self, server: u32) -> String {
+        format!("{}:{}", (self.host)(server), self.people)
+    }
+}
+
+/// Runs a server, one of so many. Where people connect to it.
+pub(crate) fn serve(
+    reactor: &mut Reactor,
+    servers: u32,
+    site: Site,
+    gauge: &Rc<Gauge>,
+) -> Result<Address, Error> {
     let server = Rc::new(Server {
+        host: site.host,
+        homes_port: Cell::new(site.homes),
         people: Rooms::default(),
         branches: Rooms::default(),
         homes: RefCell::new(vec![None; servers as usize]),
@@ -36,12 +69,17 @@ pub(crate) fn serve(reactor: &mut Reactor, servers: u32, gauge: &Rc<Gauge>) -> R
     });
     let home = server.clone();
     let branch = move || LineReceiver::new(Branch(home.clone()));
-    reactor.listen_tcp(format!("0.0.0.0:{HOMES}"), branch)?;
+    let homes = reactor.listen_tcp(format!("{}:{}", site.ip, site.homes), branch)?;
+    server.homes_port.set(homes.address().port().expect("a TCP listener has one"));
     let person = move || LineReceiver::new(Person(server.clone()));
-    reactor.listen_tcp(format!("0.0.0.0:{PEOPLE}"), person).map(drop)
+    let people = reactor.listen_tcp(format!("{}:{}", site.ip, site.people), person)?;
+    Ok(people.address().clone())
 }
 
 struct Server {
+    /// Where the homes are, and at which port: what the system chose, if that is left to it.
+    host: fn(u32) -> String,
+    homes_port: Cell<u16>,
     /// Those who are connected here.
     people: Rooms,
     /// Of the rooms whose home this is: the servers that have somebody there.
@@ -60,7 +98,8 @@ impl Server {
         let mut homes = self.homes.borrow_mut();
         let number = room as usize % homes.len();
         let home = *homes[number].get_or_insert_with(|| {
-            let (address, server) = (format!("{}:{HOMES}", name(number as u32)), self.clone());
+            let host = (self.host)(number as u32);
+            let (address, server) = (format!("{host}:{}", self.homes_port.get()), self.clone());
             let root = move || LineReceiver::new(Root(server.clone()));
             context.connect_tcp(address, root).expect("every server is there")
         });

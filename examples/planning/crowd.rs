@@ -1,6 +1,6 @@
 //! The people: they come, join a room each, and say something now and then.
 
-use crate::chat::{PEOPLE, name};
+use crate::chat::Site;
 use crate::gauge::Gauge;
 use ropewalk::{Context, Id, Reactor};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
@@ -94,7 +94,7 @@ pub(crate) fn gather(reactor: &mut Reactor, server: u32, script: &Rc<Script>) {
             let listener = move || {
                 LineReceiver::new(Listener { talker: talker.take(), script: script.clone() })
             };
-            let connected = context.connect_tcp(format!("{}:{PEOPLE}", name(server)), listener);
+            let connected = context.connect_tcp(Site::SIMULATED.address(server), listener);
             connected.expect("the server is there, and so many ports are");
         });
     }

@@ -1,7 +1,7 @@
 //! One run: a chat of so many clients, and what came of it.
 
 use crate::Setting;
-use crate::chat::{name, serve};
+use crate::chat::{Site, name, serve};
 use crate::crowd::{BEGIN, Script, gather};
 use crate::gauge::Gauge;
 use crate::support::Failure;
@@ -84,7 +84,8 @@ fn populate(setting: &Setting, clients: u32, gauge: &Rc<Gauge>) -> (World, Vec<N
     let mut servers = Vec::new();
     for server in 0..setting.nodes {
         let (all, gauge) = (setting.nodes, gauge.clone());
-        let program = move |reactor: &mut Reactor| serve(reactor, all, &gauge);
+        let program =
+            move |reactor: &mut Reactor| serve(reactor, all, Site::SIMULATED, &gauge).map(drop);
         servers.push(world.add_node(&name(server), program));
     }
     let first = world.reactor(servers[0]).expect("nothing is the matter with it");

@@ -73,6 +73,8 @@ pub(crate) struct Host {
     pub(crate) busy_until: Time,
     /// How long all its turns together have taken.
     pub(crate) worked: Time,
+    /// What is left to be charged for data: less than a nanosecond, in 1,024ths of one.
+    pub(crate) not_charged: Time,
     /// It has its turn now; when the next one is, is seen at the end of it.
     pub(crate) is_at_work: bool,
 
@@ -111,6 +113,7 @@ impl Host {
             turns: Vec::new(),
             busy_until: 0,
             worked: 0,
+            not_charged: 0,
             is_at_work: false,
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),

@@ -1,6 +1,7 @@
 //! What work costs, and where.
 
-use ropewalk::{Address, DatagramProtocol, DatagramTransport, Protocol, Transport};
+use ropewalk::{Address, Context, DatagramProtocol, DatagramTransport, Protocol};
+use ropewalk::{Reactor, Transport};
 use ropewalk_simulation::{Costs, Link, World};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -15,25 +16,60 @@ impl Protocol for Echo {
     }
 }
 
-/// Says so much, and hears it come back.
-struct Speak(usize);
+impl DatagramProtocol for Echo {
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        transport.send_to(data, sender);
+    }
+}
+
+/// Sends so many pieces of 100 bytes, one a millisecond, and ignores what comes back.
+struct Speak(u32);
+
+impl Speak {
+    fn speak(&self, context: &mut Context, send: impl Fn(&mut Context, &[u8]) + Copy + 'static) {
+        for number in 1..=self.0 {
+            let delay = Duration::from_millis(number.into());
+            context.call_later(delay, move |context| send(context, &[b'x'; 100]));
+        }
+    }
+}
 
 impl Protocol for Speak {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        transport.write(&vec![b'x'; self.0]);
+        let id = transport.id();
+        self.speak(transport.context(), move |context, data| context.write(id, data));
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 }
 
+impl DatagramProtocol for Speak {
+    fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+        let id = transport.id();
+        self.speak(transport.context(), move |context, data| context.send(id, data));
+    }
+
+    fn datagram_received(
+        &mut self,
+        _transport: &mut DatagramTransport<'_>,
+        _data: &[u8],
+        _sender: &Address,
+    ) {
+    }
+}
+
 #[test]
 fn a_node_may_have_costs_of_its_own_and_tells_how_long_it_has_worked() {
     let mut world = World::new(1);
-    let listen =
-        |reactor: &mut ropewalk::Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
+    let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
     let server = world.add_node("server", listen);
-    let client = world
-        .add_node("client", |reactor| reactor.connect_tcp("server:7", || Speak(100)).map(drop));
+    let client =
+        world.add_node("client", |reactor| reactor.connect_tcp("server:7", || Speak(1)).map(drop));
     let begun = world.worked(client);
     assert_eq!(begun, Costs::default().call, "it began to connect");
     world.set_costs(client, Costs::NONE);
@@ -78,7 +114,7 @@ fn what_a_node_is_asked_outside_of_its_turns_takes_time_as_well() {
     world.run_for(day);
     let (worked, began) = (world.worked(client), world.now());
     let clock = world.reactor(client).unwrap().context().now();
-    world.set_costs(client, Costs { call: Duration::from_secs(1), ..Costs::NONE });
+    world.set_costs(client, Costs { write: Duration::from_secs(1), ..Costs::NONE });
     for length in [3, 2, 1] {
         world.reactor(client).unwrap().context().send(socket, &vec![b'x'; length]);
     }
@@ -88,4 +124,73 @@ fn what_a_node_is_asked_outside_of_its_turns_takes_time_as_well() {
     assert!(world.now() - began >= sent, "{:?}", world.now() - began);
     assert!(world.worked(client) - worked >= sent, "{:?}", world.worked(client) - worked);
     assert!(world.reactor(client).unwrap().context().now() - clock >= sent);
+}
+
+/// How many pieces are sent, and what a KiB costs: a piece is less than a nanosecond.
+const PIECES: u32 = 1000;
+const PRICE: Duration = Duration::from_nanos(7);
+
+/// What so many bytes cost.
+fn price_of(bytes: u32) -> Duration {
+    PRICE * bytes / 1024
+}
+
+/// A world in which nothing but data costs anything.
+fn world() -> World {
+    World::new(1).costs(Costs { kibibyte: PRICE, ..Costs::NONE })
+}
+
+#[test]
+fn a_call_that_writes_has_its_own_price() {
+    let mut world = World::new(1).costs(Costs { write: PRICE, ..Costs::NONE });
+    let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
+    let server = world.add_node("server", listen);
+    let speak = |reactor: &mut Reactor| reactor.connect_tcp("server:7", || Speak(3)).map(drop);
+    let client = world.add_node("client", speak);
+    world.run_for(Duration::from_secs(1));
+    for node in [server, client] {
+        assert_eq!(world.worked(node), PRICE * 3, "three pieces, and one back for each");
+    }
+}
+
+#[test]
+fn each_byte_that_is_read_or_written_costs_its_share_of_a_kibibyte() {
+    let mut world = world();
+    let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
+    let server = world.add_node("server", listen);
+    let speak = |reactor: &mut Reactor| reactor.connect_tcp("server:7", || Speak(PIECES)).map(drop);
+    let client = world.add_node("client", speak);
+    world.run_for(Duration::from_secs(2));
+    for node in [server, client] {
+        assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "there and back");
+    }
+}
+
+#[test]
+fn datagrams_cost_what_their_bytes_do() {
+    let mut world = world();
+    let listen = |reactor: &mut Reactor| reactor.listen_udp("0.0.0.0:7", Echo).map(drop);
+    let server = world.add_node("server", listen);
+    let address = (world.ipv4(server), 7);
+    let speak = move |reactor: &mut Reactor| {
+        let context = reactor.context();
+        context.connect_udp(address, Speak(PIECES)).map(drop)
+    };
+    let client = world.add_node("client", speak);
+    world.run_for(Duration::from_secs(2));
+    for node in [server, client] {
+        assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "there and back");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn datagrams_of_unix_sockets_do_too() {
+    let mut world = world();
+    let node = world.add_node("node", |reactor| {
+        reactor.context().listen_unix_datagram("/run/silent", Speak(0))?;
+        reactor.context().connect_unix_datagram("/run/silent", Speak(PIECES)).map(drop)
+    });
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "sent and received");
 }

@@ -49,7 +49,7 @@ fn unknown_options_are_refused() {
 
 #[test]
 fn what_is_missing_or_malformed_is_said() {
-    let cases: [(&str, &[&str], i32, &str); 46] = [
+    let cases: [(&str, &[&str], i32, &str); 47] = [
         ("chat", &["--burst", "0"], 2, "at least 1"),
         ("chat", &["--listen"], 2, "--listen"),
         ("chat", &["--max-length", "0"], 2, "at least 1"),
@@ -77,6 +77,7 @@ fn what_is_missing_or_malformed_is_said() {
         ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
         ("planning", &["--clients", "1000,0"], 2, "nobody"),
         ("planning", &["--latency", "99999999999"], 2, "too large"),
+        ("planning", &["--kibibyte", "99999999999"], 2, "too large"),
         ("planning", &["--nodes", "10001"], 2, "more than 10000"),
         ("planning", &["--nodes", "0"], 2, "at least 1"),
         ("planning", &["--nodes", "2", "--clients", "60000"], 2, "28000 for each"),

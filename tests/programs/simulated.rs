@@ -26,6 +26,31 @@ fn planning_gives_the_same_table_again_and_a_picture() {
 }
 
 #[test]
+fn planning_compares_its_costs_with_what_a_real_server_needs() {
+    let end = run("planning", &["--calibrate", "--quick", "--call", "1000000"]);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let rows: Vec<Vec<&str>> = end
+        .output
+        .lines()
+        .map(|line| line.split([' ', '|']).filter(|word| !word.is_empty()).collect::<Vec<_>>())
+        .filter(|row| row.len() == 9 && row[0].parse::<u32>().is_ok())
+        .collect();
+    assert_eq!(rows.len(), 3, "{end:?}");
+    for row in &rows {
+        let numbers: Vec<f64> = row.iter().map(|number| number.parse().unwrap()).collect();
+        let (real, simulated, ratio) = (numbers[6], numbers[7], numbers[8]);
+        // A call of a millisecond is far more than a real one.
+        assert!(real > 0.0 && simulated > real && ratio > 1.0, "{row:?}");
+    }
+    // One client says a line a hundred times: it is written to the home, back, and to the client.
+    assert_eq!(rows[0][4..6], ["300", "300"], "{end:?}");
+    // What would be nearer is less by the same factor.
+    let mut words = end.output.split_whitespace().skip_while(|word| *word != "--call");
+    let call: u32 = words.nth(1).unwrap().parse().unwrap();
+    assert!(call < 1_000_000, "{end:?}");
+}
+
+#[test]
 fn a_simulation_goes_the_same_way_in_every_process_and_another_way_from_another_seed() {
     let play = |seed| {
         let end = run("simulation", &["--seed", seed, "--seconds", "10", "--trace"]);

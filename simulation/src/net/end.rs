@@ -129,7 +129,6 @@ impl Net {
 
     fn read(&mut self, key: Key, side: u8, buffer: &mut [u8]) -> io::Result<usize> {
         self.charge_call();
-        let at = self.at();
         let Some(connection) = self.connection(key) else {
             return Err(system(ErrorKind::NotConnected));
         };
@@ -166,8 +165,10 @@ impl Net {
         if way.bytes.is_empty() && way.bytes.capacity() > 4096 {
             way.bytes.shrink_to(4096);
         }
-        if std::mem::take(&mut way.wants_window) {
-            self.agenda.enter(at + latency, Happens::Window(key, 1 - side));
+        let wants_window = std::mem::take(&mut way.wants_window);
+        self.charge_data(node, count);
+        if wants_window {
+            self.agenda.enter(self.at() + latency, Happens::Window(key, 1 - side));
         }
         if cut_short {
             self.repeat_events_soon(key, side);
@@ -192,7 +193,7 @@ impl Net {
     }
 
     fn write(&mut self, key: Key, side: u8, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.charge_call();
+        self.charge_write();
         let node = match self.connection(key) {
             Some(connection) => connection.ends[usize::from(side)].node,
             None => return Err(system(ErrorKind::NotConnected)),
@@ -235,6 +236,7 @@ impl Net {
             way.bytes.extend(&slice[..taken]);
             left -= taken;
         }
+        self.charge_data(node, count);
         left = count;
         for slice in slices {
             let taken = slice.len().min(left);

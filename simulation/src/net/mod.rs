@@ -11,6 +11,7 @@ mod listener;
 mod travel;
 mod waiting;
 mod way;
+mod work;
 
 use crate::active::ActiveFaults;
 use crate::agenda::{Agenda, Happens, Time};
@@ -59,7 +60,7 @@ pub(crate) struct Net {
     /// What the clocks of the nodes showed when the world began.
     epoch: Instant,
     pub(crate) now: Time,
-    /// The node that works, since when, and how long it has.
+    /// The node that works, since when, and how long it has: see `work.rs`.
     at_work: Option<NodeId>,
     since: Time,
     pub(crate) spent: Time,
@@ -117,11 +118,6 @@ impl Net {
         }
     }
 
-    /// Now, for the node that works.
-    pub(crate) fn at(&self) -> Time {
-        self.now.max(self.since) + self.spent
-    }
-
     /// What a node's clock shows.
     pub(crate) fn clock(&self, node: NodeId) -> Instant {
         self.epoch + Duration::from_nanos(self.host(node).clock.at(self.at()))
@@ -160,33 +156,6 @@ impl Net {
         self.serial
     }
 
-    /// A node begins to work: now, or when it has done what it was at before.
-    pub(crate) fn set_to_work(&mut self, node: NodeId) {
-        self.rest();
-        let host = self.host(node);
-        let (busy_until, costs) = (host.busy_until, host.costs);
-        self.at_work = Some(node);
-        self.since = self.now.max(busy_until);
-        self.costs = costs.unwrap_or(self.usual_costs);
-    }
-
-    /// No node works any more. The one that did, in a turn or because the caller asked it something, was busy
-    /// until then.
-    pub(crate) fn rest(&mut self) {
-        if let Some(node) = self.at_work.take() {
-            let (busy_until, spent) = (self.since + self.spent, self.spent);
-            let host = self.host_mut(node);
-            host.busy_until = busy_until;
-            host.worked += spent;
-        }
-        (self.since, self.spent) = (0, 0);
-    }
-
-    /// A system call takes its time.
-    pub(crate) fn charge_call(&mut self) {
-        self.spent += nanos(self.costs.call);
-    }
-
     pub(crate) fn note(&mut self, node: NodeId, id: Option<Id>, what: What<'_>) {
         let time = self.at();
         let name = &self.hosts[node.index()].name;
@@ -196,46 +165,6 @@ impl Net {
     pub(crate) fn note_of_world(&mut self, what: What<'_>) {
         let time = self.at();
         self.trace.note(time, None, None, what);
-    }
-
-    /// Sees to it that a node's reactor has a turn, now or when it has finished its last one.
-    pub(crate) fn call_up(&mut self, node: NodeId) {
-        self.call_up_at(node, self.now);
-    }
-
-    pub(crate) fn call_up_at(&mut self, node: NodeId, at: Time) {
-        let host = &mut self.hosts[node.index()];
-        let at = at.max(host.busy_until);
-        if host.is_up && !host.is_at_work && host.turn_at.is_none_or(|planned| at < planned) {
-            host.turn_at = Some(at);
-            self.enter_turn(node, at);
-        }
-    }
-
-    /// A turn is on the agenda; or one before it, which enters it.
-    pub(crate) fn enter_turn(&mut self, node: NodeId, at: Time) {
-        let host = &mut self.hosts[node.index()];
-        if host.turns.last().is_none_or(|next| at < *next) {
-            host.turns.push(at);
-            self.agenda.enter(at, Happens::Turn(node.0));
-        }
-    }
-
-    /// The time of a turn has come that is on the agenda. Whether the node has it.
-    pub(crate) fn take_turn(&mut self, node: NodeId, at: Time) -> bool {
-        self.rest();
-        self.now = at;
-        let host = self.host_mut(node);
-        host.turns.pop();
-        match host.turn_at {
-            Some(next) if next == at => host.turn_at = None,
-            Some(later) => {
-                self.enter_turn(node, later);
-                return false;
-            }
-            None => return false, // It has had that turn already, or has crashed since.
-        }
-        !host.weather.stalled // It is called up when that is over.
     }
 
     /// A node's reactor is to look at a socket, or at what was sent to it.

@@ -60,7 +60,7 @@ impl Net {
         data: &[u8],
         to: Option<&Address>,
     ) -> io::Result<()> {
-        self.charge_call();
+        self.charge_write();
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if std::mem::take(&mut socket.refused) {
             return Err(system(ErrorKind::ConnectionRefused));
@@ -115,6 +115,7 @@ impl Net {
             ip => self.host(node).address_towards(ip),
         });
         let sender = (node, Address::Inet(SocketAddr::new(sender, port)));
+        self.charge_data(node, data.len());
         let data: Rc<[u8]> = data.into();
         if broadcast || ip.is_multicast() {
             let others = (0..self.hosts.len() as u32).map(NodeId);
@@ -247,6 +248,7 @@ impl Net {
         socket.queued -= memory_for(data.len());
         let count = data.len().min(buffer.len());
         buffer[..count].copy_from_slice(&data[..count]);
+        self.charge_data(node, count);
         self.note(node, id, What::Receives(data.len(), &sender));
         Ok((data.len(), sender))
     }
@@ -278,6 +280,7 @@ impl Net {
         socket.queued += memory_for(data.len());
         socket.queue.push_back((data.into(), sender));
         self.tell_datagram(receiver, Happening { readable: true, ..Happening::default() });
+        self.charge_data(node, data.len());
         Ok(())
     }
 }
