@@ -345,6 +345,7 @@ mod tests {
             assert!(queue.is_active(first));
             assert!(queue.reset(first, now, milliseconds(5)));
             assert_eq!(drain(&mut queue, now + milliseconds(5)), [3, 6, 2, 4, 5, 1]);
+            assert_eq!(queue.base, before, "counted anew once, from the one that was there");
         }
     }
 
@@ -404,6 +405,24 @@ mod tests {
         }
         assert!(queue.is_active(heartbeat));
         assert!(queue.heap.capacity() <= KEPT && queue.timers.capacity() <= KEPT);
+    }
+
+    /// To try it more often would cost the order of all timers each time.
+    #[test]
+    fn memory_is_given_back_when_three_quarters_of_the_timers_are_gone_and_not_before() {
+        for (timers, is_much) in [(100_000, true), (1_000, false)] {
+            let (mut queue, now) = queue();
+            let mut ids: Vec<TimerId> =
+                (0..timers).map(|n| queue.schedule(now, milliseconds(n), 0)).collect();
+            let before = (queue.heap.capacity(), queue.timers.capacity());
+            for id in ids.drain(1 + timers as usize / 4..).rev() {
+                queue.cancel(id);
+                assert_eq!((queue.heap.capacity(), queue.timers.capacity()), before);
+            }
+            queue.cancel(ids[timers as usize / 4]);
+            let after = (queue.heap.capacity(), queue.timers.capacity());
+            assert_eq!(after.0 < before.0 && after.1 < before.1, is_much, "{before:?}, {after:?}");
+        }
     }
 
     #[test]
