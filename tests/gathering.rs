@@ -138,6 +138,16 @@ fn an_echo_costs_one_read_and_one_write() {
 }
 
 #[test]
+fn a_message_that_is_shorter_than_the_read_buffer_costs_one_read() {
+    let (mut reactor, log, mut clients) = crowd(1);
+    begin_count();
+    clients[0].write_all(&pattern(30_000)).unwrap();
+    turn_until(&mut reactor, "heard", |_| log.data().len() == 30_000);
+    turns(&mut reactor, 1);
+    assert_eq!(count(" read: "), 1);
+}
+
+#[test]
 fn a_long_write_is_not_gathered_and_keeps_its_place() {
     let (mut reactor, log, clients) = crowd(1);
     let id = log.ids()[0];
@@ -150,6 +160,15 @@ fn a_long_write_is_not_gathered_and_keeps_its_place() {
     reactor.context().write(id, b", short");
     let all = read_turning(&mut reactor, &clients[0], 100_014);
     assert_eq!(all, [b"short, ".as_slice(), &pattern(100_000), b", short"].concat());
+}
+
+#[test]
+fn a_long_write_with_nothing_before_it_leaves_at_once() {
+    let (mut reactor, log, clients) = crowd(1);
+    begin_count();
+    reactor.context().write(log.ids()[0], &pattern(20_000));
+    assert_eq!(count(" write: "), 1);
+    assert!(read_turning(&mut reactor, &clients[0], 20_000) == pattern(20_000));
 }
 
 #[test]
