@@ -259,3 +259,18 @@ fn options_that_are_not_those_of_unix_sockets_are_refused() {
     reactor.context().set_option(port.id(), SocketOption::Ttl(3)).unwrap_err();
     reactor.context().join_group(port.id(), [224, 0, 0, 7], 0).unwrap_err();
 }
+
+/// Only its peer may send to it, and so nobody else can ask whether it is there.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_name_of_one_that_talks_with_somebody_else_is_in_use() {
+    let (folder, heards) = (Folder::new(), Heards::default());
+    let (path, theirs) = (folder.path("taken"), folder.path("peer"));
+    let _peer = UnixDatagram::bind(&theirs).unwrap();
+    let connected = UnixDatagram::bind(&path).unwrap();
+    connected.connect(&theirs).unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    let outcome = reactor.context().listen_unix_datagram(&path, Witness::quiet(&heards));
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::AddrInUse);
+    assert!(path.exists());
+}

@@ -20,6 +20,7 @@ use crate::unix_options::FileOptions;
 use crate::world::unix;
 use log::{debug, info};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::io::Errno;
 use socket2::{Socket, Type};
 use std::fs::{self, File, Metadata, Permissions};
 use std::io;
@@ -98,7 +99,7 @@ fn remove_stale(path: &Path) -> io::Result<Lock> {
     }
     let lock = Lock::take(path)?;
     if has_socket(path)? {
-        return Err(rustix::io::Errno::ADDRINUSE.into());
+        return Err(Errno::ADDRINUSE.into());
     }
     match fs::remove_file(path) {
         Ok(()) => info!(target: TCP, "{} was left behind; it is replaced", path.display()),
@@ -119,15 +120,13 @@ fn is_other_than_socket(path: &Path) -> io::Result<bool> {
 /// Whether a socket belongs to a file, listening or not, in whatever process.
 fn has_socket(path: &Path) -> io::Result<bool> {
     let name = unix::system_address(&path.into())?;
-    match rustix::net::connect(unix::open(Type::DGRAM)?, &name).map_err(io::Error::from) {
+    match rustix::net::connect(unix::open(Type::DGRAM)?, &name) {
         Ok(()) => Ok(true),
-        Err(error) => match error.kind() {
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Ok(false),
-            // Whose it is cannot be found out, and so it is not ours.
-            io::ErrorKind::PermissionDenied => Err(error),
-            // The wrong type, or one that talks with somebody else only: somebody is there.
-            _ => Ok(true),
-        },
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
+        // Whose it is cannot be found out, and so it is not ours.
+        Err(error @ Errno::ACCESS) => Err(error.into()),
+        // The wrong type, or one that talks with somebody else only (EPERM): somebody is there.
+        Err(_) => Ok(true),
     }
 }
 
@@ -152,8 +151,8 @@ impl Lock {
             let file = File::from(open(&path, flags, Mode::RUSR | Mode::WUSR)?);
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(rustix::io::Errno::WOULDBLOCK) => {
-                    return Err(rustix::io::Errno::ADDRINUSE.into());
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(Errno::ADDRINUSE.into());
                 }
                 Err(error) => return Err(error.into()),
             }
