@@ -1,6 +1,7 @@
 //! Socket options, typed. Floor 0: values; `world/options.rs` sets them.
 
-use crate::error::Sentence;
+use crate::error::{Sentence, kind};
+use crate::world::errno;
 use std::fmt;
 use std::io;
 use std::time::Duration;
@@ -96,6 +97,40 @@ pub enum SocketOption {
     Device(String),
 }
 
+/// The longest keep-alive times and the highest count that Linux takes (tcp(7)).
+const MOST_SECONDS: u64 = 32_767;
+const MOST_PROBES: u32 = 127;
+
+/// The longest name of an interface (netdevice(7), IFNAMSIZ without its NUL).
+const LONGEST_NAME: usize = 15;
+
+impl SocketOption {
+    /// Sets it by `set`, if its value makes sense. An error tells of the option.
+    pub(crate) fn set_by(&self, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.check().and_then(|()| set()).map_err(|cause| Unset::error(self, cause))
+    }
+
+    /// Refuses what the system would take for something else, or in part before it refuses the rest.
+    fn check(&self) -> io::Result<()> {
+        let refused = match self {
+            Self::KeepAlive(Some(keep_alive)) => return keep_alive.check(),
+            Self::Linger(Some(time)) if !time.is_zero() => {
+                "a time other than zero would make closing wait, and everybody with it"
+            }
+            // The system counts in `int`, where a large number would come out negative.
+            Self::SendBuffer(size) | Self::ReceiveBuffer(size) if i32::try_from(*size).is_err() => {
+                "2,147,483,647 bytes are the most"
+            }
+            // Linux cuts a longer one, and takes what is left for the name.
+            Self::Device(name) if name.len() > LONGEST_NAME || name.contains('\0') => {
+                "no interface has such a name: 15 bytes can be had, and no NUL"
+            }
+            _ => return Ok(()),
+        };
+        Err(invalid(refused))
+    }
+}
+
 /// When to ask a peer that is silent if it is still there (tcp(7)).
 ///
 /// Without it, a peer that vanishes without a word, its power cut or its network gone, is never
@@ -127,6 +162,28 @@ pub struct KeepAlive {
     pub count: u32,
 }
 
+impl KeepAlive {
+    fn check(self) -> io::Result<()> {
+        let (idle, interval) = (whole_seconds(self.idle), whole_seconds(self.interval));
+        if [idle, interval].iter().any(|seconds| !(1..=MOST_SECONDS).contains(seconds)) {
+            return Err(invalid("the times can be 1 to 32,767 seconds"));
+        }
+        match (1..=MOST_PROBES).contains(&self.count) {
+            true => Ok(()),
+            false => Err(invalid("the count can be 1 to 127")),
+        }
+    }
+}
+
+/// A time as keep-alive has it.
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+}
+
+fn invalid(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
 impl Default for KeepAlive {
     fn default() -> Self {
         let (idle, interval) = (Duration::from_secs(2 * 60 * 60), Duration::from_secs(75));
@@ -143,22 +200,18 @@ pub(crate) struct Unset {
 
 impl Unset {
     pub(crate) fn error(option: &SocketOption, cause: io::Error) -> io::Error {
-        io::Error::new(cause.kind(), Self { option: option.clone(), cause })
+        io::Error::new(kind(&cause), Self { option: option.clone(), cause })
     }
 
     /// What to do about it, where we know.
     fn advice(&self) -> Option<&'static str> {
         use io::ErrorKind::*;
-        #[cfg(unix)]
-        match (&self.option, self.cause.raw_os_error()) {
-            (SocketOption::Device(_), Some(19)) => {
-                return Some("there is no such interface; `ip link` lists those that are there");
-            }
-            // ENOPROTOOPT on Linux and on the BSDs.
-            (_, Some(92 | 42)) => return Some("this kind of socket has no such option"),
-            _ => {}
+        if let (SocketOption::Device(_), Some(errno::NODEV)) =
+            (&self.option, self.cause.raw_os_error())
+        {
+            return Some("there is no such interface; `ip link` lists those that are there");
         }
-        Some(match (&self.option, self.cause.kind()) {
+        Some(match (&self.option, kind(&self.cause)) {
             (SocketOption::Device(_), PermissionDenied) => {
                 "it is tied to an interface already; a change takes the privilege CAP_NET_RAW"
             }

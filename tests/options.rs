@@ -287,7 +287,7 @@ fn bad_values_are_refused_with_the_option_the_reason_and_what_to_do() {
         (bad_keep_alive(seconds(1), seconds(32_768), 1), "1 to 32,767"),
         (bad_keep_alive(seconds(1), seconds(1), 0), "1 to 127"),
         (bad_keep_alive(seconds(1), seconds(1), 128), "1 to 127"),
-        (SocketOption::OnlyIpv6(true), "this kind of socket has no such option"),
+        (SocketOption::OnlyIpv6(true), "this kind of socket, or this system, has no such option"),
     ];
     for (option, expected) in cases {
         let text = refused(option.clone()).to_string();

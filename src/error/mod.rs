@@ -78,15 +78,20 @@ impl Error {
     /// [`NotFound`](io::ErrorKind::NotFound). An address of the other family, IPv6 for a socket on IPv4 say,
     /// is [`Unsupported`](io::ErrorKind::Unsupported), for which std has no kind.
     pub fn kind(&self) -> io::ErrorKind {
-        match self.cause.raw_os_error() {
-            Some(errno::AFNOSUPPORT | errno::NOPROTOOPT) => io::ErrorKind::Unsupported,
-            _ => self.cause.kind(),
-        }
+        kind(&self.cause)
     }
 
     /// The system's error.
     pub fn io_error(&self) -> &io::Error {
         &self.cause
+    }
+}
+
+/// The kind of a cause, also of those for which std has none.
+pub(crate) fn kind(cause: &io::Error) -> io::ErrorKind {
+    match cause.raw_os_error() {
+        Some(errno::AFNOSUPPORT | errno::NOPROTOOPT) => io::ErrorKind::Unsupported,
+        _ => cause.kind(),
     }
 }
 

@@ -182,4 +182,6 @@ fn what_std_has_no_kind_for_has_one() {
     assert_eq!(of(number(AFNOSUPPORT)), Unsupported);
     assert_eq!(of(number(NOPROTOOPT)), Unsupported);
     assert_eq!(of(number(INVAL)), InvalidInput);
+    let unset = Unset::error(&SocketOption::OnlyIpv6(true), number(NOPROTOOPT));
+    assert_eq!(Error::new(Action::SetOption, V4, unset).kind(), Unsupported);
 }

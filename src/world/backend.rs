@@ -104,6 +104,16 @@ pub trait Backend: fmt::Debug {
     ) -> io::Result<Box<dyn DatagramBackend>>;
 }
 
+/// Sets an option by `set`, if its value makes sense for any socket. An error tells of the option, as one of the
+/// system's world does: a [`Backend`] and its sockets set all options so.
+///
+/// # Errors
+///
+/// If the value makes no sense, or if `set` fails.
+pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    option.set_by(set)
+}
+
 /// What a wait of a [`Backend`] brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
