@@ -274,3 +274,18 @@ fn the_name_of_one_that_talks_with_somebody_else_is_in_use() {
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(path.exists());
 }
+
+#[test]
+fn an_ip_address_is_none_that_it_can_reach() {
+    let (folder, heards) = (Folder::new(), Heards::default());
+    let mut reactor = Reactor::new().unwrap();
+    let context = reactor.context();
+    let port = context.listen_unix_datagram(folder.path("one"), Witness::quiet(&heards)).unwrap();
+    let error = context.connect(port.id(), "127.0.0.1:7000").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    context.send_to(port.id(), b"hello", "127.0.0.1:7000");
+    turn_until(&mut reactor, "told", |_| !heards.errors().is_empty());
+    let expected = "cannot send 5 bytes to 127.0.0.1:7000: sockets with an IP address and Unix sockets do not \
+                    reach each other";
+    assert_eq!(heards.errors()[0], expected);
+}

@@ -122,8 +122,23 @@ impl Datagram {
             let error = io::Error::new(io::ErrorKind::NotConnected, "the socket has no peer");
             return self.drop_one(data.len(), to, error);
         }
+        if let Some(Err(error)) = to.map(|to| self.check_family(to)) {
+            return self.drop_one(data.len(), to, error);
+        }
         if !self.queue.is_empty() || !self.transmit(data, to) {
             self.keep(data, to);
+        }
+    }
+
+    /// Refuses a Unix address for a socket with an IP address, and the other way round. The system's answers are
+    /// several, and say less.
+    fn check_family(&self, address: &Address) -> io::Result<()> {
+        match address.ip().is_none() == self.address.ip().is_none() {
+            true => Ok(()),
+            false => {
+                let text = "sockets with an IP address and Unix sockets do not reach each other";
+                Err(io::Error::new(io::ErrorKind::Unsupported, text))
+            }
         }
     }
 

@@ -24,6 +24,7 @@ impl Datagram {
     /// Connects the socket to a peer. Datagrams that wait for an earlier peer are still sent to that one.
     pub(crate) fn connect(&mut self, peer: Address) -> io::Result<()> {
         let socket = self.socket.as_ref().ok_or_else(closed)?;
+        self.check_family(&peer)?;
         socket.connect(&peer)?;
         self.address = socket.local_address()?;
         self.only = Some(socket.peer_address().unwrap_or_else(|| peer.clone()));
