@@ -3,9 +3,7 @@
 use crate::net::{Shared, SimulatedDatagram, SimulatedListener, SimulatedStream, nanos};
 use crate::node::NodeId;
 use crate::trace::What;
-use ropewalk::backend::{
-    Backend, DatagramBackend, Event, ListenerBackend, SocketBackend, StreamBackend,
-};
+use ropewalk::backend::{Backend, DatagramBackend, Event, ListenerBackend, StreamBackend};
 use ropewalk::{Address, Id, SocketOption};
 use std::fmt;
 use std::io;
@@ -114,11 +112,7 @@ impl Backend for NodeWorld {
         backlog: u32,
         options: &[SocketOption],
     ) -> io::Result<Box<dyn ListenerBackend>> {
-        let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
-        let listener =
-            SimulatedListener::listen(&self.net, self.node, address, backlog, only_ipv6)?;
-        options.iter().try_for_each(|option| listener.set_option(option))?;
-        Ok(Box::new(listener))
+        Ok(Box::new(SimulatedListener::listen(&self.net, self.node, address, backlog, options)?))
     }
 
     fn connect(

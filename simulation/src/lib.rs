@@ -32,8 +32,8 @@
 //! | `world.rs` | nodes, and the loop that has things happen |
 //! | `agenda.rs` | what is going to happen, in order |
 //! | `backend.rs` | the world, as a reactor sees it |
-//! | `node.rs`, `weather.rs` | hosts, their clocks, and what the network and the system do to them |
-//! | `net/` | the network: `connection.rs` (what a connection is), `way.rs`, `travel.rs`, `arrival.rs` (segments and loss), `waiting.rs` (windows, keep-alive), `end.rs` (an end, as a program has it), `line.rs` (bandwidth), `work.rs` (costs and turns), `listener.rs`, `datagram.rs`, `error.rs` |
+//! | `node.rs`, `unix_names.rs`, `weather.rs` | hosts, their names and clocks, and what the network and the system do to them |
+//! | `net/` | the network: `connection.rs` (what a connection is), `way.rs`, `travel.rs`, `arrival.rs` (segments and loss), `waiting.rs` (windows, keep-alive), `end.rs` (an end, as a program has it), `line.rs` (bandwidth), `work.rs` (costs and turns), `listener.rs`, `datagram/`, `option.rs`, `error.rs` |
 //! | `fault.rs`, `plan.rs` | what can go wrong, and plans of it |
 //! | `faults.rs`, `active.rs` | planned faults and cuts, and what follows from all that are in force |
 //! | `explore.rs`, `selection.rs` | the same from many seeds, and which of it is to be played |
@@ -64,6 +64,8 @@ mod selection;
 mod shrink;
 mod trace;
 mod twice;
+#[cfg(unix)]
+mod unix_names;
 mod weather;
 mod world;
 

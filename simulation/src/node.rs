@@ -2,9 +2,9 @@
 
 use crate::agenda::{Key, Time};
 use crate::net::{Line, system};
-use crate::weather::{Costs, Weather};
 #[cfg(unix)]
-use ropewalk::{Address, UnixAddress};
+use crate::unix_names::UnixNames;
+use crate::weather::{Costs, Weather};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -82,9 +82,7 @@ pub(crate) struct Host {
     /// Datagram sockets by port; several may share one.
     pub(crate) bound: BTreeMap<u16, Vec<Key>>,
     #[cfg(unix)]
-    pub(crate) unix_listeners: BTreeMap<UnixAddress, Key>,
-    #[cfg(unix)]
-    pub(crate) unix_bound: BTreeMap<UnixAddress, Key>,
+    pub(crate) unix_names: UnixNames,
     /// Ports of connections that it has made.
     ports: BTreeSet<u16>,
     last_port: u16,
@@ -118,9 +116,7 @@ impl Host {
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),
             #[cfg(unix)]
-            unix_listeners: BTreeMap::new(),
-            #[cfg(unix)]
-            unix_bound: BTreeMap::new(),
+            unix_names: UnixNames::default(),
             ports: BTreeSet::new(),
             last_port: EPHEMERAL.0 - 1,
             made: 0,
@@ -156,12 +152,6 @@ impl Host {
         [address, any, all].iter().find_map(|address| self.listeners.get(address).copied())
     }
 
-    /// Whether a Unix socket of its has this name, be it for connections or for datagrams.
-    #[cfg(unix)]
-    pub(crate) fn has_unix_name(&self, name: &UnixAddress) -> bool {
-        self.unix_listeners.contains_key(name) || self.unix_bound.contains_key(name)
-    }
-
     /// The port of a socket that is to be bound to `address`: a free one in place of 0. `is_group` tells that
     /// a multicast group may stand there as well.
     pub(crate) fn own_port(&mut self, address: &SocketAddr, is_group: bool) -> io::Result<u16> {
@@ -172,15 +162,6 @@ impl Host {
         match address.port() {
             0 => self.free_port().ok_or_else(|| system(ErrorKind::AddrInUse)),
             port => Ok(port),
-        }
-    }
-
-    /// The name of a Unix socket, if no other has it.
-    #[cfg(unix)]
-    pub(crate) fn own_name(&self, name: &UnixAddress) -> io::Result<Address> {
-        match self.has_unix_name(name) {
-            true => Err(system(ErrorKind::AddrInUse)),
-            false => Ok(name.clone().into()),
         }
     }
 
@@ -221,10 +202,7 @@ impl Host {
         self.listeners.clear();
         self.bound.clear();
         #[cfg(unix)]
-        {
-            self.unix_listeners.clear();
-            self.unix_bound.clear();
-        }
+        self.unix_names.clear();
         self.ports.clear();
     }
 }

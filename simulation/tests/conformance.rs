@@ -29,6 +29,8 @@ mod groups;
 mod listening;
 #[path = "conformance/log.rs"]
 mod log;
+#[path = "conformance/options.rs"]
+mod options;
 #[path = "conformance/parting.rs"]
 mod parting;
 #[path = "conformance/reactor.rs"]
@@ -43,3 +45,5 @@ mod silence;
 mod talker;
 #[path = "conformance/unix.rs"]
 mod unix;
+#[path = "conformance/unix_datagrams.rs"]
+mod unix_datagrams;

@@ -122,7 +122,7 @@ impl TestConnection {
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let any = Address::from(SocketAddr::new(any, address.port()));
-        let listener = SimulatedListener::listen(lab.world.net(), host, &any, BACKLOG, false);
+        let listener = SimulatedListener::listen(lab.world.net(), host, &any, BACKLOG, &[]);
         let listener = listener.expect("a world that was just made has the port free");
         let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
         let begun = lab.call(node, |context| context.connect_tcp(address, factory).map(drop));

@@ -83,7 +83,7 @@ impl TestConnection {
         let lab = &mut *self.lab.borrow_mut();
         if let Some((host, any)) = lab.refused.take() {
             let net = lab.world.net();
-            let listener = SimulatedListener::listen(net, host, &any, BACKLOG, false);
+            let listener = SimulatedListener::listen(net, host, &any, BACKLOG, &[]);
             lab.listener = Some((host, any, listener.expect("the address is free")));
         }
     }

@@ -37,8 +37,7 @@ impl Net {
             return self.reset(key, 1 - side);
         }
         way.arrived += comes;
-        if way.wants_room && way.room() >= way.send_buffer.div_ceil(3) {
-            way.wants_room = false;
+        if way.takes_more() {
             self.agenda.enter(at + latency, Happens::Room(key, side));
         }
         if comes > 0 {

@@ -2,6 +2,7 @@
 //! tell.
 
 use crate::agenda::{Happens, Key, Time};
+use crate::net::option::Sort;
 use crate::net::way::Way;
 use crate::node::{NodeId, Told};
 use crate::random::Random;
@@ -97,6 +98,11 @@ impl End {
         self.stage == Stage::Closed
     }
 
+    /// What options its socket has.
+    pub(super) fn sort(&self) -> Sort {
+        Sort::stream(&self.in_its_words(&self.address)).bound()
+    }
+
     /// An address, as its socket tells it.
     pub(super) fn in_its_words(&self, address: &Address) -> Address {
         match address {
@@ -130,7 +136,10 @@ impl Net {
             serial,
             // The other end is there when the first one has arrived.
             ends: [End::new(from, local, stage, now), End::new(to, peer, Stage::Closed, now)],
-            ways: [Way::new(ours, theirs), Way::new(theirs, ours)],
+            ways: match is_unix {
+                true => [Way::of_unix(ours), Way::of_unix(theirs)],
+                false => [Way::new(ours, theirs), Way::new(theirs, ours)],
+            },
             severed: false,
             is_unix,
             random,

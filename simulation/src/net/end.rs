@@ -3,6 +3,7 @@
 use crate::agenda::{Happens, Key};
 use crate::net::connection::Stage;
 use crate::net::error::system;
+use crate::net::option::Sort;
 use crate::net::way::{Fin, Freight};
 use crate::net::{Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
@@ -11,7 +12,6 @@ use ropewalk::backend::{SocketBackend, StreamBackend};
 use ropewalk::{Address, Id, SocketOption};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// A connection, or one in the making.
 #[derive(Debug)]
@@ -34,6 +34,7 @@ impl SimulatedStream {
         local: Option<SocketAddr>,
         options: &[SocketOption],
     ) -> io::Result<Self> {
+        Sort::stream(peer).check_all(options)?;
         let key = {
             let mut net = net.borrow_mut();
             net.charge_call();
@@ -47,9 +48,9 @@ impl SimulatedStream {
             begun.inspect_err(|error| net.note(node, None, What::Refuses(error.kind())))?
         };
         let stream = Self::new(net.clone(), key, 0);
-        for option in options {
-            stream.set_option(option)?;
-        }
+        let mut net = stream.net.borrow_mut();
+        options.iter().for_each(|option| net.set_end_option(key, 0, option));
+        drop(net);
         Ok(stream)
     }
 }
@@ -92,21 +93,18 @@ impl Net {
         Ok(key)
     }
 
-    pub(super) fn set_end_option(
-        &mut self,
-        key: Key,
-        side: u8,
-        option: &SocketOption,
-    ) -> io::Result<()> {
-        check(option)?;
+    /// Sets an option that the end has.
+    pub(super) fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) {
         let now = self.at();
-        let Some(connection) = self.connection(key) else { return Ok(()) };
+        let Some(connection) = self.connection(key) else { return };
         let [ours, theirs] = &mut connection.ways;
         let (out, incoming) = if side == 0 { (ours, theirs) } else { (theirs, ours) };
         let end = &mut connection.ends[usize::from(side)];
         match option {
             SocketOption::SendBuffer(bytes) => out.send_buffer = (*bytes).max(2304),
-            SocketOption::ReceiveBuffer(bytes) => incoming.receive_buffer = (*bytes).max(1152),
+            SocketOption::ReceiveBuffer(bytes) if !connection.is_unix => {
+                incoming.receive_buffer = (*bytes).max(1152);
+            }
             SocketOption::UserTimeout(span) => {
                 end.user_timeout = span.filter(|span| !span.is_zero()).map(nanos);
             }
@@ -121,10 +119,8 @@ impl Net {
                     self.agenda.enter(at, Happens::KeepAlive(key, side));
                 }
             }
-            SocketOption::Device(_) => return Err(ErrorKind::Unsupported.into()),
             _ => {} // They change nothing that could be told here.
         }
-        Ok(())
     }
 
     fn read(&mut self, key: Key, side: u8, buffer: &mut [u8]) -> io::Result<usize> {
@@ -156,19 +152,15 @@ impl Net {
             count = connection.random.between(1, count as u64) as usize;
         }
         let way = &mut connection.ways[usize::from(1 - side)];
-        let (front, back) = way.bytes.as_slices();
-        let first = front.len().min(count);
-        buffer[..first].copy_from_slice(&front[..first]);
-        buffer[first..count].copy_from_slice(&back[..count - first]);
-        way.bytes.drain(..count);
-        way.arrived -= count;
-        if way.bytes.is_empty() && way.bytes.capacity() > 4096 {
-            way.bytes.shrink_to(4096);
-        }
-        let wants_window = std::mem::take(&mut way.wants_window);
+        way.take(&mut buffer[..count]);
+        let (has_room, has_window) = (way.takes_more(), std::mem::take(&mut way.wants_window));
         self.charge_data(node, count);
-        if wants_window {
-            self.agenda.enter(self.at() + latency, Happens::Window(key, 1 - side));
+        let at = self.at() + latency;
+        if has_room {
+            self.agenda.enter(at, Happens::Room(key, 1 - side));
+        }
+        if has_window {
+            self.agenda.enter(at, Happens::Window(key, 1 - side));
         }
         if cut_short {
             self.repeat_events_soon(key, side);
@@ -205,11 +197,13 @@ impl Net {
         let Some(connection) = self.connection(key) else {
             return Err(system(ErrorKind::NotConnected));
         };
+        // Over a Unix socket it is known at once that nobody will read it.
+        let is_gone = connection.is_unix && connection.ends[usize::from(1 - side)].is_closed();
         let end = &mut connection.ends[usize::from(side)];
         if let Some(error) = end.error.take() {
             return Err(system(error));
         }
-        if end.is_dead || end.is_shut {
+        if end.is_dead || end.is_shut || is_gone {
             return Err(system(ErrorKind::BrokenPipe));
         }
         let id = end.id;
@@ -230,14 +224,9 @@ impl Net {
         if count == 0 {
             return if offered == 0 { Ok(0) } else { Err(system(ErrorKind::WouldBlock)) };
         }
-        let mut left = count;
-        for slice in slices {
-            let taken = slice.len().min(left);
-            way.bytes.extend(&slice[..taken]);
-            left -= taken;
-        }
+        way.put(slices, count);
         self.charge_data(node, count);
-        left = count;
+        let mut left = count;
         for slice in slices {
             let taken = slice.len().min(left);
             if taken > 0 {
@@ -312,22 +301,6 @@ impl Net {
     }
 }
 
-/// What makes no sense is refused, as the reactor does before it asks the system, or the system itself.
-fn check(option: &SocketOption) -> io::Result<()> {
-    let makes_sense = match option {
-        SocketOption::KeepAlive(Some(keep_alive)) => {
-            let seconds = |span: Duration| span.as_secs() + u64::from(span.subsec_nanos() > 0);
-            let spans = [keep_alive.idle, keep_alive.interval];
-            spans.iter().all(|span| (1..=32_767).contains(&seconds(*span)))
-                && (1..=127).contains(&keep_alive.count)
-        }
-        SocketOption::Linger(Some(span)) => span.is_zero(),
-        SocketOption::Ttl(hops) => *hops > 0,
-        _ => true,
-    };
-    if makes_sense { Ok(()) } else { Err(system(ErrorKind::InvalidInput)) }
-}
-
 /// A local address that cannot be had, told as the reactor tells it.
 fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
     io::Error::new(kind, format!("from the local address {local}: {}", system(kind)))
@@ -372,7 +345,13 @@ impl SocketBackend for SimulatedStream {
     }
 
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
-        self.net.borrow_mut().set_end_option(self.key, self.side, option)
+        let mut net = self.net.borrow_mut();
+        let Some(connection) = net.connection(self.key) else { return Ok(()) };
+        let sort = connection.ends[usize::from(self.side)].sort();
+        sort.set(option, || {
+            net.set_end_option(self.key, self.side, option);
+            Ok(())
+        })
     }
 }
 

@@ -22,9 +22,33 @@ pub(super) fn too_long() -> io::Error {
     io::Error::from_raw_os_error(90) // EMSGSIZE
 }
 
-/// As connect(2) says it of a Unix address that nobody has: an abstract name is no file that could be missing.
+/// As setsockopt(2) says it of an option that the protocol does not know.
+pub(super) fn no_such_option() -> io::Error {
+    match cfg!(target_os = "linux") {
+        true => io::Error::from_raw_os_error(92), // ENOPROTOOPT
+        false => ErrorKind::Unsupported.into(),
+    }
+}
+
+/// As unix(7) says it of a socket of the other type, for connections or for datagrams.
 #[cfg(unix)]
-pub(super) fn nobody_at(address: &UnixAddress) -> io::Error {
+pub(crate) fn other_type() -> io::Error {
+    io::Error::from_raw_os_error(91) // EPROTOTYPE
+}
+
+/// As unix(7) says it of a socket for datagrams that is connected with another.
+#[cfg(unix)]
+pub(super) fn not_the_peer() -> io::Error {
+    io::Error::from_raw_os_error(1) // EPERM
+}
+
+/// As connect(2) says it of a Unix address that nobody has: an abstract name is no file that could be missing.
+/// The reactor itself says it of the address without a name.
+#[cfg(unix)]
+pub(crate) fn nobody_at(address: &UnixAddress) -> io::Error {
+    if address.is_unnamed() {
+        return io::Error::new(ErrorKind::InvalidInput, "nobody can be reached without a name");
+    }
     system(match address.as_abstract_name() {
         Some(_) => ErrorKind::ConnectionRefused,
         None => ErrorKind::NotFound,
@@ -45,6 +69,7 @@ fn number(kind: ErrorKind) -> Option<i32> {
         ErrorKind::NotFound => 2,
         ErrorKind::PermissionDenied => 13,
         ErrorKind::TimedOut => 110,
+        ErrorKind::Unsupported => 95,
         ErrorKind::WouldBlock => 11,
         _ => return None,
     })
@@ -64,7 +89,7 @@ mod tests {
         for kind in [HostUnreachable, InvalidInput, NotConnected, NotFound, PermissionDenied] {
             assert_eq!(system(kind).kind(), kind);
         }
-        for kind in [TimedOut, WouldBlock] {
+        for kind in [TimedOut, Unsupported, WouldBlock] {
             assert_eq!(system(kind).kind(), kind);
         }
     }

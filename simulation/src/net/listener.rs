@@ -2,12 +2,13 @@
 
 use crate::agenda::Key;
 use crate::net::connection::{Connection, Stage};
-#[cfg(unix)]
-use crate::net::error::nobody_at;
 use crate::net::error::system;
+use crate::net::option::Sort;
 use crate::net::{Net, Shared, SimulatedStream, event, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::trace::What;
+#[cfg(unix)]
+use crate::unix_names::UnixKind;
 #[cfg(unix)]
 use ropewalk::UnixAddress;
 use ropewalk::backend::{Event, Happening, ListenerBackend, SocketBackend, StreamBackend};
@@ -53,8 +54,10 @@ impl SimulatedListener {
         node: NodeId,
         address: &Address,
         backlog: u32,
-        only_ipv6: bool,
+        options: &[SocketOption],
     ) -> io::Result<Self> {
+        Sort::stream(address).check_all(options)?;
+        let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let mut this = net.borrow_mut();
         this.charge_call();
         let address = match this.name_of_listener(node, address, only_ipv6) {
@@ -73,7 +76,7 @@ impl SimulatedListener {
             address: address.clone(),
             backlog: backlog as usize,
             only_ipv6,
-            options: Vec::new(),
+            options: options.to_vec(),
             queue: VecDeque::new(),
             id: None,
             is_told: false,
@@ -82,7 +85,9 @@ impl SimulatedListener {
         match &address {
             Address::Inet(address) => _ = host.listeners.insert(*address, key),
             #[cfg(unix)]
-            Address::Unix(address) => _ = host.unix_listeners.insert(address.clone(), key),
+            Address::Unix(address) => {
+                host.unix_names.take(UnixKind::Stream, address.clone(), key);
+            }
             _ => {}
         }
         this.note(node, None, What::Listens(&address));
@@ -111,7 +116,7 @@ impl Net {
                 Ok(address.into())
             }
             #[cfg(unix)]
-            Address::Unix(address) => host.own_name(address),
+            Address::Unix(address) => Ok(host.unix_names.free(UnixKind::Stream, address)?.into()),
             _ => Err(ErrorKind::Unsupported.into()),
         }
     }
@@ -137,7 +142,7 @@ impl Net {
         if host.weather.no_descriptors {
             return Err(no_descriptors());
         }
-        let listener = *host.unix_listeners.get(peer).ok_or_else(|| nobody_at(peer))?;
+        let listener = host.unix_names.find(UnixKind::Stream, peer)?;
         match self.listener(listener) {
             None => return Err(system(ErrorKind::ConnectionRefused)),
             Some(listener) if !listener.has_room() => return Err(system(ErrorKind::WouldBlock)),
@@ -185,8 +190,7 @@ impl Net {
             connection.ends[1].speaks_ipv6 = speaks_ipv6;
         }
         for option in options {
-            let set = self.set_end_option(connection, 1, &option);
-            debug_assert!(set.is_ok(), "the listener has taken it");
+            self.set_end_option(connection, 1, &option);
         }
     }
 
@@ -228,7 +232,7 @@ impl Net {
         match &address {
             Address::Inet(address) => _ = host.listeners.remove(address),
             #[cfg(unix)]
-            Address::Unix(address) => _ = host.unix_listeners.remove(address),
+            Address::Unix(address) => host.unix_names.release(UnixKind::Stream, address),
             _ => {}
         }
         self.note(node, id, What::Closes);
@@ -279,14 +283,12 @@ impl SocketBackend for SimulatedListener {
     }
 
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
-        if matches!(option, SocketOption::Device(_)) {
-            return Err(ErrorKind::Unsupported.into());
-        }
         let mut net = self.net.borrow_mut();
-        if let Some(listener) = net.listener(self.key) {
+        let Some(listener) = net.listener(self.key) else { return Ok(()) };
+        Sort::stream(&listener.address).bound().set(option, || {
             listener.options.push(option.clone());
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 

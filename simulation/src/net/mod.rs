@@ -8,6 +8,7 @@ mod error;
 mod held;
 mod line;
 mod listener;
+mod option;
 mod travel;
 mod waiting;
 mod way;
@@ -35,6 +36,8 @@ use std::time::{Duration, Instant};
 pub(crate) use datagram::SimulatedDatagram;
 pub(crate) use end::SimulatedStream;
 pub(crate) use error::{no_descriptors, system};
+#[cfg(unix)]
+pub(crate) use error::{nobody_at, other_type};
 pub(crate) use line::Line;
 pub(crate) use listener::SimulatedListener;
 

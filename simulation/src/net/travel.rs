@@ -80,6 +80,12 @@ impl Net {
         way.sent += 1;
         let number = way.sent;
         way.flight.push_back(Flight { freight, number, at: None, is_lost: false });
+        let is_end = matches!(freight, Freight::Fin | Freight::Reset);
+        // The end of a Unix connection does not travel: whoever looks next sees it. What is written does take
+        // its time, or two that answer each other would do so for ever at the same moment.
+        if connection.is_unix && is_end && way.flight.len() == 1 {
+            return self.arrive(key, side);
+        }
         let bytes = if let Freight::Bytes(count) = freight { count } else { 0 };
         self.post(nodes, bytes, Parcel::Segment(key, side, number));
     }

@@ -2,6 +2,7 @@
 
 use crate::agenda::Time;
 use std::collections::VecDeque;
+use std::io::IoSlice;
 
 /// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
 /// their way, then those that are still to be sent.
@@ -32,6 +33,7 @@ pub(super) struct Way {
     /// How much the sender holds, and how much the receiver.
     pub(super) send_buffer: usize,
     pub(super) receive_buffer: usize,
+    is_unix: bool,
 }
 
 /// What is on its way, and where it is.
@@ -87,6 +89,36 @@ impl Way {
             starved_since: None,
             send_buffer,
             receive_buffer,
+            is_unix: false,
+        }
+    }
+
+    /// What is written to a Unix socket lies with the receiver at once, and counts as the sender's until it is read.
+    pub(super) fn of_unix(send_buffer: usize) -> Self {
+        Self { is_unix: true, ..Self::new(send_buffer, usize::MAX) }
+    }
+
+    /// The next that have arrived are read.
+    pub(super) fn take(&mut self, buffer: &mut [u8]) {
+        let count = buffer.len();
+        let (front, back) = self.bytes.as_slices();
+        let first = front.len().min(count);
+        buffer[..first].copy_from_slice(&front[..first]);
+        buffer[first..].copy_from_slice(&back[..count - first]);
+        self.bytes.drain(..count);
+        self.arrived -= count;
+        if self.bytes.is_empty() && self.bytes.capacity() > 4096 {
+            self.bytes.shrink_to(4096);
+        }
+    }
+
+    /// The first of what the slices hold are written.
+    pub(super) fn put(&mut self, slices: &[IoSlice<'_>], count: usize) {
+        let mut left = count;
+        for slice in slices {
+            let taken = slice.len().min(left);
+            self.bytes.extend(&slice[..taken]);
+            left -= taken;
         }
     }
 
@@ -95,7 +127,15 @@ impl Way {
     }
 
     pub(super) fn room(&self) -> usize {
-        self.send_buffer.saturating_sub(self.bytes.len() - self.arrived)
+        let received = if self.is_unix { 0 } else { self.arrived };
+        self.send_buffer.saturating_sub(self.bytes.len() - received)
+    }
+
+    /// Whether the writer, who waits for room, has enough of it now.
+    pub(super) fn takes_more(&mut self) -> bool {
+        let takes = self.wants_room && self.room() >= self.send_buffer.div_ceil(3);
+        self.wants_room &= !takes;
+        takes
     }
 
     pub(super) fn window(&self) -> usize {

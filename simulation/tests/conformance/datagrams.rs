@@ -2,7 +2,7 @@
 
 use crate::actors::{News, silent};
 use crate::ground::{Client, Ground, Server, apart, everywhere, together};
-use ropewalk::{DatagramOptions, DatagramTransport, Port, SocketOption};
+use ropewalk::{DatagramOptions, DatagramTransport, Port};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 fn echo(transport: &mut DatagramTransport<'_>, news: News<'_>) {
@@ -134,6 +134,33 @@ fn a_refusal_is_told_for_each_datagram_and_does_not_eat_the_next() {
         server.expect("its port");
         ground.at(Client).send(client.id(), b"hello");
         ground.until("an answer", |log| log.has("client", "\"back"));
+    });
+}
+
+/// Nor does one whose peer it is not: it hears of what it sent to its peer.
+#[test]
+fn a_refusal_by_another_than_the_peer_is_not_heard() {
+    let expected = &["client: started, \"echo\"", "server: started, \"echo\""];
+    everywhere(expected, |ground| {
+        let nobody = deserted(ground);
+        let server = ground.bind(Server, "server", echo);
+        let client = ground.bind_to("client", server.address(), silent);
+        ground.at(Client).send_to(client.id(), b"anybody?", nobody);
+        ground.settle();
+        ground.at(Client).send(client.id(), b"echo");
+        ground.until("echoed", |log| log.has("client", "\"echo"));
+    });
+}
+
+#[test]
+fn nothing_is_sent_to_port_0() {
+    let expected =
+        &["client: started, error: InvalidInput, invalid argument (there is no port 0 to send to)"];
+    everywhere(expected, |ground| {
+        let client = ground.bind(Client, "client", silent);
+        let address = (ground.ip(Server), 0);
+        ground.at(Client).send_to(client.id(), b"nobody", address);
+        ground.until("refused", |log| log.has("client", "error"));
     });
 }
 
@@ -303,22 +330,5 @@ fn both_families_are_heard_by_one_of_all_ipv6_addresses() {
         let client = ground.bind_to("client of IPv6", (Ipv6Addr::LOCALHOST, port), silent);
         ground.at(Client).send(client.id(), b"6");
         ground.until("6", |log| log.has("client of IPv6", "\"::"));
-    });
-}
-
-#[test]
-fn options_of_connections_are_not_for_datagrams() {
-    let expected = &["client: started, refused, refused, done, done"];
-    everywhere(expected, |ground| {
-        let client = ground.bind(Client, "client", silent);
-        ground.settle();
-        for option in [SocketOption::Nodelay(true), SocketOption::UserTimeout(None)] {
-            let outcome = ground.at(Client).set_option(client.id(), option);
-            ground.note("client", if outcome.is_err() { "refused" } else { "taken" });
-        }
-        for option in [SocketOption::Broadcast(true), SocketOption::ReceiveBuffer(100_000)] {
-            let outcome = ground.at(Client).set_option(client.id(), option);
-            ground.note_outcome("client", outcome);
-        }
     });
 }

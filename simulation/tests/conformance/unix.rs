@@ -1,13 +1,18 @@
-//! Unix sockets: connections and datagrams.
+//! Connections over Unix sockets.
 
-use crate::actors::{Actors, Heard, News, echo, plain, quiet, silent};
+use crate::actors::{Actors, Heard, echo, quiet, silent};
 use crate::ground::{Client, Ground, Server, together};
 use crate::log::pattern;
-use ropewalk::{DatagramTransport, Error, Port, Transport, UnixAddress, UnixListenOptions};
+use ropewalk::{Error, Port, Transport, UnixAddress, UnixListenOptions};
 
 /// A name without a file that no other scene has.
-fn abstract_name(ground: &mut Ground) -> UnixAddress {
+pub(crate) fn abstract_name(ground: &mut Ground) -> UnixAddress {
     UnixAddress::abstract_name(ground.path("abstract").to_string_lossy().as_bytes())
+}
+
+/// A path, and a name without a file.
+pub(crate) fn names(ground: &mut Ground, path: &str) -> [UnixAddress; 2] {
+    [ground.path(path).into(), abstract_name(ground)]
 }
 
 fn listen(
@@ -85,7 +90,7 @@ fn a_name_can_be_listened_on_once_until_it_is_free() {
                       name already, of this program or of another; choose another name), done, done",
     ];
     together(expected, |ground| {
-        let names = [UnixAddress::from(ground.path("once.sock")), abstract_name(ground)];
+        let names = names(ground, "once.sock");
         let ports: Vec<Port> =
             names.iter().map(|name| listen(ground, name.clone(), quiet).unwrap()).collect();
         for name in &names {
@@ -224,125 +229,78 @@ fn a_write_to_one_who_is_gone_is_a_reset() {
     });
 }
 
-fn receive(
-    ground: &mut Ground,
-    name: &str,
-    address: impl Into<UnixAddress>,
-    hook: impl FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
-) -> Result<Port, Error> {
-    let actor = ground.datagram_actor(name, hook);
-    ground.at(Server).listen_unix_datagram(address, actor)
-}
-
+/// Those that wait to be accepted have been connected all the time.
 #[test]
-fn datagrams_tell_the_name_of_a_sender_that_has_one() {
-    let expected = &["client: started, \"hello\"", "server: started, \"hello\""];
+fn who_waits_at_a_listener_that_closes_hears_it_at_once() {
+    let expected = &["client: failed: ConnectionReset, connection reset by peer"];
     together(expected, |ground| {
-        let (path, own) = (ground.path("server.sock"), ground.path("client.sock"));
-        let answer = |transport: &mut DatagramTransport<'_>, news: News<'_>| {
-            if let News::Data(data, sender) = news {
-                transport.send_to(data, sender);
-            }
-        };
-        receive(ground, "server", path.clone(), answer).unwrap();
-        let client = receive(ground, "client", own, silent).unwrap();
-        ground.at(Client).send_to(client.id(), b"hello", UnixAddress::from(path));
-        ground.until("answered", |log| log.has("client", "\"hello"));
-    });
-}
-
-#[test]
-fn a_sender_without_a_name_is_heard_and_cannot_be_answered() {
-    let expected = &["client: started", "server: started, \"hello\", from (unnamed)"];
-    together(expected, |ground| {
-        let (path, log) = (ground.path("server.sock"), ground.log());
-        let hook = move |_: &mut DatagramTransport<'_>, news: News<'_>| {
-            if let News::Data(_, sender) = news {
-                log.note("server", format!("from {sender}"));
-            }
-        };
-        receive(ground, "server", path.clone(), hook).unwrap();
-        let actor = ground.datagram_actor("client", silent);
-        let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
-        ground.at(Client).send(client.id(), b"hello");
-        ground.until("heard", |log| log.has("server", "from"));
-    });
-}
-
-#[test]
-fn datagrams_to_nobody_are_errors() {
-    let expected = &[
-        "client: started, error: NotFound, no such file or directory (no such socket; is the server \
-         running?), NotFound, no such file or directory (no such socket; is the server running?)",
-    ];
-    together(expected, |ground| {
-        let (own, nobody) = (ground.path("client.sock"), ground.path("nobody.sock"));
-        let client = receive(ground, "client", own, silent).unwrap();
-        let to = UnixAddress::from(nobody.clone());
-        ground.at(Client).send_to(client.id(), b"anybody?", to);
-        ground.until("an error", |log| log.has("client", "error"));
-        let actor = ground.datagram_actor("client", silent);
-        let error = ground.at(Client).connect_unix_datagram(nobody, actor).unwrap_err();
-        ground.note("client", plain(&error));
-    });
-}
-
-#[test]
-fn who_was_connected_hears_that_the_receiver_is_gone() {
-    let expected = &["client: started, refused", "server: started, stopped"];
-    together(expected, |ground| {
-        let path = ground.path("server.sock");
-        let server = receive(ground, "server", path.clone(), silent).unwrap();
-        let actor = ground.datagram_actor("client", silent);
-        let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
+        let path = ground.path("closing.sock");
+        let port = listen(ground, path.clone(), quiet).unwrap();
         ground.settle();
-        ground.at(Server).close(server.id());
-        ground.settle();
-        ground.at(Client).send(client.id(), b"anybody?");
-        ground.until("refused", |log| log.has("client", "refused"));
+        ask(ground, path);
+        ground.at(Server).close(port.id());
+        ground.until("failed", |log| log.has("client", "failed"));
     });
 }
 
 #[test]
-fn datagrams_wait_for_room_and_then_arrive_in_order() {
+fn a_socket_for_datagrams_takes_no_connections() {
+    let wrong = "Uncategorized, protocol wrong type for socket (that socket is of another type: one is \
+                 for connections, the other for datagrams)";
+    let refused = "ConnectionRefused, connection refused (nobody listens there any more, or it is no \
+                   socket; is the server running?)";
+    let expected = format!("client: failed: {wrong}, failed: {refused}");
+    together(&[&expected], |ground| {
+        for (count, name) in names(ground, "datagrams.sock").into_iter().enumerate() {
+            let actor = ground.datagram_actor("server", silent);
+            ground.at(Server).listen_unix_datagram(name.clone(), actor).unwrap();
+            ask(ground, name);
+            ground.until("failed", |log| log.count("client", "failed") == count + 1);
+        }
+        ground.log().forget("server");
+    });
+}
+
+/// What was written lies with the reader at once, and so does the end behind it.
+#[test]
+fn a_paused_peer_hears_of_an_end_behind_much_that_is_unread() {
     let expected =
-        &["client: started, pause writing, resume writing", "numbers: in order", "server: started"];
+        &["client: made, pause writing, lost: aborted by us", "server: made, eof noticed"];
     together(expected, |ground| {
-        let (path, log) = (ground.path("server.sock"), ground.log());
-        let actor = ground.datagram_actor("client", silent);
-        let hook = move |_: &mut DatagramTransport<'_>, news: News<'_>| {
-            if let News::Data(data, _) = news {
-                log.note("heard", String::from_utf8_lossy(data));
+        let path = ground.path("unread.sock");
+        listen(ground, path.clone(), |transport, heard| {
+            if let Heard::Made = heard {
+                transport.pause();
             }
-        };
-        receive(ground, "server", path.clone(), hook).unwrap();
-        let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
+        })
+        .unwrap();
+        let actors = ground.actors("client", quiet);
+        ground.at(Client).connect_unix(path, actors).unwrap();
+        ground.until("both there", |log| log.made("client") && log.made("server"));
+        ground.with("client", |context, id| context.write(id, &pattern(1_000_000)));
         ground.settle();
-        for number in 0..50 {
-            ground.at(Client).send(client.id(), number.to_string().as_bytes());
-        }
-        ground.until("all", |log| log.count("heard", "") == 50);
-        ground.until("room", |log| log.has("client", "resume"));
-        let numbers: Vec<String> = (0..50).map(|number| number.to_string()).collect();
-        if ground.log().take("heard") == numbers {
-            ground.note("numbers", "in order");
-        }
-        let log = ground.log();
-        let all = log.take("server");
-        log.note("server", all[0].clone());
+        ground.with("client", |context, id| context.abort(id));
+        ground.until("noticed", |log| log.has("server", "eof noticed"));
     });
 }
 
+/// Before the close could be one in order.
 #[test]
-fn a_datagram_that_was_waiting_is_sent_before_the_end() {
-    let expected = &["client: started, stopped", "server: started, \"last words\""];
+fn a_write_to_one_who_is_gone_fails_at_once() {
+    let expected =
+        &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
     together(expected, |ground| {
-        let path = ground.path("server.sock");
-        receive(ground, "server", path.clone(), silent).unwrap();
-        let actor = ground.datagram_actor("client", silent);
-        let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
-        ground.at(Client).send(client.id(), b"last words");
-        ground.at(Client).close(client.id());
-        ground.until("heard", |log| log.has("server", "\"last"));
+        let path = ground.path("gone.sock");
+        listen(ground, path.clone(), |_, _| {}).unwrap();
+        let actors = ground.actors("client", quiet);
+        ground.at(Client).connect_unix(path, actors).unwrap();
+        ground.until("both there", |log| log.made("client") && log.made("server"));
+        ground.with("client", |context, id| context.abort(id));
+        ground.until("ended", |log| log.has("server", "eof"));
+        ground.with("server", |context, id| {
+            context.write(id, b"anybody?");
+            context.close(id);
+        });
+        ground.until_lost(&["server"]);
     });
 }

@@ -2,6 +2,8 @@
 
 mod socket;
 mod travel;
+#[cfg(unix)]
+mod unix;
 
 use crate::agenda::{Happens, Key};
 use crate::net::error::system;
@@ -10,8 +12,10 @@ use crate::net::{AGAIN, Net, event, no_descriptors};
 use crate::node::{NodeId, Told};
 use crate::random::Random;
 use crate::trace::What;
+#[cfg(unix)]
+use crate::unix_names::UnixKind;
 use ropewalk::backend::{Event, Happening};
-use ropewalk::{Address, Id};
+use ropewalk::{Address, Id, SocketOption};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -36,6 +40,12 @@ pub(super) struct DatagramSocket {
     /// How much memory those in the queue take, and how much they may.
     queued: usize,
     buffer: usize,
+    /// Who found the queue full.
+    #[cfg(unix)]
+    waiting: Vec<Key>,
+    /// How much memory those may take that it has sent and that were not received, if it is a Unix socket.
+    #[cfg(unix)]
+    send_buffer: usize,
     /// An earlier datagram was refused.
     refused: bool,
     /// The groups that it has joined, each with the one sender that is received, if there is only one, and whether
@@ -44,7 +54,7 @@ pub(super) struct DatagramSocket {
     /// To groups it speaks on the loopback.
     on_loopback: bool,
     may_broadcast: bool,
-    shares: bool,
+    sharing: Sharing,
     only_ipv6: bool,
     hears_itself: bool,
     hops: u8,
@@ -56,12 +66,37 @@ pub(super) struct DatagramSocket {
     random: Random,
 }
 
+/// Whether a socket shares its address with others that do so, too (socket(7), SO_REUSEADDR and SO_REUSEPORT).
+#[derive(Clone, Copy, Debug, Default)]
+struct Sharing {
+    address: bool,
+    port: bool,
+}
+
+impl Sharing {
+    fn of(options: &[SocketOption]) -> Self {
+        let mut sharing = Self::default();
+        for option in options {
+            match option {
+                SocketOption::ReuseAddress(on) => sharing.address = *on,
+                SocketOption::ReusePort(on) => sharing.port = *on,
+                _ => {}
+            }
+        }
+        sharing
+    }
+
+    fn allows(self, other: Self) -> bool {
+        self.address && other.address || self.port && other.port
+    }
+}
+
 impl Net {
     fn name_of_datagram(
         &mut self,
         node: NodeId,
         address: &Address,
-        shares: bool,
+        sharing: Sharing,
         only_ipv6: bool,
     ) -> io::Result<Address> {
         let host = self.host_mut(node);
@@ -78,7 +113,7 @@ impl Net {
                         let overlaps = other.address.ip().is_some_and(|taken| {
                             overlap((ip, only_ipv6), (taken, other.only_ipv6))
                         });
-                        overlaps && !(shares && other.shares)
+                        overlaps && !sharing.allows(other.sharing)
                     })
                 });
                 match in_use {
@@ -87,12 +122,14 @@ impl Net {
                 }
             }
             #[cfg(unix)]
-            Address::Unix(address) if !address.is_unnamed() => host.own_name(address),
+            Address::Unix(address) if !address.is_unnamed() => {
+                Ok(host.unix_names.free(UnixKind::Datagrams, address)?.into())
+            }
             address => Ok(address.clone()),
         }
     }
 
-    fn new_datagram(&mut self, node: NodeId, address: Address, shares: bool) -> Key {
+    fn new_datagram(&mut self, node: NodeId, address: Address, sharing: Sharing) -> Key {
         let (serial, seed) = (self.new_serial(), self.seed);
         let host = self.host_mut(node);
         host.made += 1;
@@ -109,11 +146,15 @@ impl Net {
             queue: VecDeque::new(),
             queued: 0,
             buffer: BUFFER,
+            #[cfg(unix)]
+            waiting: Vec::new(),
+            #[cfg(unix)]
+            send_buffer: BUFFER,
             refused: false,
             groups: BTreeSet::new(),
             on_loopback: false,
             may_broadcast: false,
-            shares,
+            sharing,
             only_ipv6: false,
             hears_itself: true,
             hops: 1,
@@ -127,7 +168,7 @@ impl Net {
             Address::Inet(address) => host.bound.entry(address.port()).or_default().push(key),
             #[cfg(unix)]
             Address::Unix(address) if !address.is_unnamed() => {
-                host.unix_bound.insert(address, key);
+                host.unix_names.take(UnixKind::Datagrams, address, key);
             }
             _ => {}
         }
@@ -183,6 +224,8 @@ impl Net {
     }
 
     fn close_datagram(&mut self, key: Key) {
+        #[cfg(unix)]
+        self.tell_waiting(key);
         let Some(socket) = self.datagram(key) else { return };
         let (node, id, address) = (socket.node, socket.id, socket.address.clone());
         self.datagrams.remove(key.slot as usize);
@@ -197,8 +240,8 @@ impl Net {
                 }
             }
             #[cfg(unix)]
-            Address::Unix(address) if host.unix_bound.get(address) == Some(&key) => {
-                host.unix_bound.remove(address);
+            Address::Unix(address) if !address.is_unnamed() => {
+                host.unix_names.release(UnixKind::Datagrams, address);
             }
             _ => {}
         }
@@ -207,6 +250,21 @@ impl Net {
 }
 
 impl DatagramSocket {
+    /// Sets an option that it has.
+    fn set_option(&mut self, option: &SocketOption) {
+        match option {
+            SocketOption::Broadcast(on) => self.may_broadcast = *on,
+            SocketOption::ReuseAddress(on) => self.sharing.address = *on,
+            SocketOption::ReusePort(on) => self.sharing.port = *on,
+            SocketOption::OnlyIpv6(only) => self.only_ipv6 = *only,
+            // Twice what was asked for, as socket(7) has it.
+            SocketOption::ReceiveBuffer(bytes) => self.buffer = bytes.saturating_mul(2).max(2304),
+            #[cfg(unix)]
+            SocketOption::SendBuffer(bytes) => self.send_buffer = bytes.saturating_mul(2).max(4608),
+            _ => {} // They change nothing that could be told here.
+        }
+    }
+
     /// An address, as a socket of its family tells it.
     fn in_its_words(&self, address: &Address) -> Address {
         match (address, self.address.ip()) {
@@ -215,6 +273,20 @@ impl DatagramSocket {
             }
             (address, _) => address.clone(),
         }
+    }
+
+    /// Whether this is its peer.
+    fn is_for(&self, address: SocketAddr) -> bool {
+        let peer = self.peer.as_ref().and_then(|peer| peer.socket_addr());
+        peer.is_some_and(|peer| {
+            (peer.ip().to_canonical(), peer.port()) == (address.ip(), address.port())
+        })
+    }
+
+    /// Whether another may send to this one, which takes datagrams from its peer only, if it has one.
+    #[cfg(unix)]
+    fn takes_from(&self, sender: Key) -> bool {
+        self.unix_peer.is_none_or(|peer| peer == sender)
     }
 
     /// How well a datagram to `to` fits this socket; not at all, if it is not for it.

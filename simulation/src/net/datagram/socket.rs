@@ -1,12 +1,14 @@
 //! A socket for datagrams, as a program has it.
 
+use super::Sharing;
 use crate::agenda::Key;
 use crate::net::Shared;
-#[cfg(unix)]
-use crate::net::error::nobody_at;
 use crate::net::error::system;
+use crate::net::option::Sort;
 use crate::node::NodeId;
 use crate::trace::What;
+#[cfg(unix)]
+use crate::unix_names::UnixKind;
 #[cfg(unix)]
 use ropewalk::UnixAddress;
 use ropewalk::backend::{DatagramBackend, Happening, Multicast, SocketBackend};
@@ -28,26 +30,41 @@ impl SimulatedDatagram {
         address: &Address,
         options: &[SocketOption],
     ) -> io::Result<Self> {
+        #[cfg(unix)]
+        if let Address::Unix(name) = address {
+            let mut this = net.borrow_mut();
+            let name = this.host_mut(node).unix_names.free(UnixKind::Datagrams, name)?;
+            drop(this);
+            return Self::open(net, node, &name.into(), options);
+        }
+        Self::open(net, node, address, options)
+    }
+
+    /// A Unix socket may have no name.
+    fn open(
+        net: &Shared,
+        node: NodeId,
+        address: &Address,
+        options: &[SocketOption],
+    ) -> io::Result<Self> {
+        Sort::datagrams(address).check_all(options)?;
         let mut this = net.borrow_mut();
         this.charge_call();
         let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
-        let shares = options.iter().any(|option| {
-            let share = SocketOption::ReuseAddress(true) == *option;
-            share || SocketOption::ReusePort(true) == *option
-        });
-        let address = match this.name_of_datagram(node, address, shares, only_ipv6) {
+        let sharing = Sharing::of(options);
+        let address = match this.name_of_datagram(node, address, sharing, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
                 return Err(error);
             }
         };
-        let key = this.new_datagram(node, address.clone(), shares);
+        let key = this.new_datagram(node, address.clone(), sharing);
         this.note(node, None, What::Binds(&address));
-        drop(this);
-        let socket = Self { net: net.clone(), key };
-        options.iter().try_for_each(|option| socket.set_option(option))?;
-        Ok(socket)
+        if let Some(socket) = this.datagram(key) {
+            options.iter().for_each(|option| socket.set_option(option));
+        }
+        Ok(Self { net: net.clone(), key })
     }
 
     pub(crate) fn connected(
@@ -65,7 +82,7 @@ impl SimulatedDatagram {
             Address::Unix(_) => UnixAddress::unnamed().into(),
             _ => return Err(ErrorKind::Unsupported.into()),
         };
-        let socket = Self::bind(net, node, &local, options)?;
+        let socket = Self::open(net, node, &local, options)?;
         DatagramBackend::connect(&socket, peer)?;
         Ok(socket)
     }
@@ -107,22 +124,10 @@ impl SocketBackend for SimulatedDatagram {
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else { return Ok(()) };
-        match option {
-            SocketOption::Broadcast(on) => socket.may_broadcast = *on,
-            SocketOption::OnlyIpv6(only) => socket.only_ipv6 = *only,
-            // Twice what was asked for, as socket(7) has it.
-            SocketOption::ReceiveBuffer(bytes) => {
-                socket.buffer = bytes.saturating_mul(2).max(2304);
-            }
-            SocketOption::Device(_)
-            | SocketOption::KeepAlive(_)
-            | SocketOption::Nodelay(_)
-            | SocketOption::UserTimeout(_) => {
-                return Err(ErrorKind::Unsupported.into());
-            }
-            _ => {} // They change nothing that could be told here.
-        }
-        Ok(())
+        Sort::datagrams(&socket.address).bound().set(option, || {
+            socket.set_option(option);
+            Ok(())
+        })
     }
 }
 
@@ -149,9 +154,7 @@ impl DatagramBackend for SimulatedDatagram {
             }
             #[cfg(unix)]
             Address::Unix(address) => {
-                let host = net.host(node);
-                let found = host.unix_bound.get(address).copied();
-                let found = found.ok_or_else(|| nobody_at(address))?;
+                let found = net.unix_receiver(self.key, node, address)?;
                 if let Some(socket) = net.datagram(self.key) {
                     socket.unix_peer = Some(found);
                 }

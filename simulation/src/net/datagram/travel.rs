@@ -1,10 +1,6 @@
 //! Datagrams are sent, fly, and are received.
 
-#[cfg(unix)]
-use super::BUFFER;
 use crate::agenda::{Happens, Key, Time};
-#[cfg(unix)]
-use crate::net::error::nobody_at;
 use crate::net::error::{system, too_long};
 use crate::net::line::Parcel;
 use crate::net::{LOOPBACK, Net, nanos};
@@ -12,8 +8,6 @@ use crate::node::NodeId;
 use crate::random::Random;
 use crate::trace::What;
 use ropewalk::Address;
-#[cfg(unix)]
-use ropewalk::UnixAddress;
 use ropewalk::backend::Happening;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -23,17 +17,13 @@ use std::rc::Rc;
 const LONGEST_V4: usize = 65_507;
 const LONGEST_V6: usize = 65_527;
 
-/// How many datagrams wait at a Unix socket before senders have to (unix(7), `max_dgram_qlen`).
-#[cfg(unix)]
-const UNIX_QUEUE: usize = 10;
-
 /// How much later one comes that is held up.
 const HELD_UP: Time = 20_000_000;
 
 /// How much memory Linux takes for a datagram that waits, on 64 bits (`skb->truesize`): one allocation for what
 /// describes it, and one for its bytes, the headers and `skb_shared_info`, in sizes that the allocator has. Long
 /// ones have their bytes in pages.
-fn memory_for(length: usize) -> usize {
+pub(super) fn memory_for(length: usize) -> usize {
     const DESCRIPTION: usize = 256;
     const BESIDE: usize = 379;
     const SMALLEST: usize = 576;
@@ -72,6 +62,7 @@ impl Net {
             return Err(self.part_unix(key));
         }
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
+        let is_named = to.is_some();
         let to =
             to.or(socket.peer.as_ref()).cloned().ok_or_else(|| system(ErrorKind::NotConnected))?;
         let (node, id) = (socket.node, socket.id);
@@ -82,6 +73,9 @@ impl Net {
             return Err(system(ErrorKind::WouldBlock));
         }
         match &to {
+            Address::Inet(to) if is_named && to.port() == 0 => {
+                return Err(system(ErrorKind::InvalidInput));
+            }
             Address::Inet(to) => self.send_inet(key, data, *to)?,
             #[cfg(unix)]
             Address::Unix(to) => self.send_unix(key, data, to)?,
@@ -192,8 +186,9 @@ impl Net {
             receivers.sort_by_key(|(fits, _)| *fits);
             receivers.drain(..receivers.len().saturating_sub(1));
             if receivers.is_empty() {
-                let (time, lost) = (self.now + LOOPBACK + nanos(self.link.latency), false);
-                if !lost && self.passes(to.0, sender.0) {
+                let time = self.now + LOOPBACK + nanos(self.link.latency);
+                let is_heard = self.datagram(from).is_some_and(|socket| socket.is_for(address));
+                if is_heard && self.passes(to.0, sender.0) {
                     self.agenda.enter(time, Happens::Refusal(from));
                 }
                 return self.note(to.0, None, What::Loses("nobody is there"));
@@ -219,7 +214,7 @@ impl Net {
         self.tell_datagram(key, Happening { readable: true, ..Happening::default() });
     }
 
-    /// Only a socket that is connected hears of it (udp(7)).
+    /// Only a socket that is connected hears of it (udp(7)), and only of what it sent to its peer.
     pub(in crate::net) fn hear_refusal(&mut self, key: Key) {
         if let Some(socket) = self.datagram(key)
             && socket.peer.is_some()
@@ -248,40 +243,11 @@ impl Net {
         socket.queued -= memory_for(data.len());
         let count = data.len().min(buffer.len());
         buffer[..count].copy_from_slice(&data[..count]);
+        #[cfg(unix)]
+        self.tell_waiting(key);
         self.charge_data(node, count);
         self.note(node, id, What::Receives(data.len(), &sender));
         Ok((data.len(), sender))
-    }
-
-    /// The socket that this one was connected to is gone, which is reported once.
-    #[cfg(unix)]
-    fn part_unix(&mut self, key: Key) -> io::Error {
-        if let Some(socket) = self.datagram(key) {
-            (socket.peer, socket.unix_peer) = (None, None);
-        }
-        system(ErrorKind::ConnectionRefused)
-    }
-
-    #[cfg(unix)]
-    fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
-        let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
-        let (node, sender) = (socket.node, socket.address.clone());
-        let receiver = *self.host(node).unix_bound.get(to).ok_or_else(|| nobody_at(to))?;
-        let Some(socket) = self.datagram(receiver) else {
-            return Err(system(ErrorKind::ConnectionRefused));
-        };
-        // What describes it lies in the sender's buffer, too.
-        if data.len() > BUFFER - 32 {
-            return Err(too_long());
-        }
-        if socket.queue.len() > UNIX_QUEUE {
-            return Err(system(ErrorKind::WouldBlock));
-        }
-        socket.queued += memory_for(data.len());
-        socket.queue.push_back((data.into(), sender));
-        self.tell_datagram(receiver, Happening { readable: true, ..Happening::default() });
-        self.charge_data(node, data.len());
-        Ok(())
     }
 }
 

@@ -1,0 +1,83 @@
+//! The names of a node's Unix sockets.
+
+use crate::agenda::Key;
+use crate::net::{nobody_at, other_type, system};
+use ropewalk::UnixAddress;
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+
+/// What a Unix socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum UnixKind {
+    Datagrams,
+    Stream,
+}
+
+impl UnixKind {
+    fn other(self) -> Self {
+        match self {
+            Self::Datagrams => Self::Stream,
+            Self::Stream => Self::Datagrams,
+        }
+    }
+}
+
+/// Whose each name is.
+#[derive(Debug, Default)]
+pub(crate) struct UnixNames {
+    sockets: BTreeMap<(UnixKind, UnixAddress), Key>,
+    /// The last that the system has chosen.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    chosen: u32,
+}
+
+impl UnixNames {
+    /// The name that a socket is to have, if no other has it. Each kind has abstract names of its own.
+    pub(crate) fn free(&mut self, kind: UnixKind, name: &UnixAddress) -> io::Result<UnixAddress> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        if name.is_unnamed() {
+            return Ok(self.choose());
+        }
+        let is_file = name.path().is_some();
+        let is_taken = |kind| self.sockets.contains_key(&(kind, name.clone()));
+        match is_taken(kind) || is_file && is_taken(kind.other()) {
+            true => Err(system(ErrorKind::AddrInUse)),
+            false => Ok(name.clone()),
+        }
+    }
+
+    /// An abstract name that no socket has (unix(7), "Autobind feature").
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn choose(&mut self) -> UnixAddress {
+        loop {
+            self.chosen = (self.chosen + 1) & 0xf_ffff;
+            let name = UnixAddress::abstract_name(format!("{:05x}", self.chosen));
+            let kinds = [UnixKind::Datagrams, UnixKind::Stream];
+            if !kinds.iter().any(|kind| self.sockets.contains_key(&(*kind, name.clone()))) {
+                return name;
+            }
+        }
+    }
+
+    pub(crate) fn take(&mut self, kind: UnixKind, name: UnixAddress, key: Key) {
+        self.sockets.insert((kind, name), key);
+    }
+
+    pub(crate) fn release(&mut self, kind: UnixKind, name: &UnixAddress) {
+        self.sockets.remove(&(kind, name.clone()));
+    }
+
+    /// The socket of a kind that has a name.
+    pub(crate) fn find(&self, kind: UnixKind, name: &UnixAddress) -> io::Result<Key> {
+        let at = |kind| self.sockets.get(&(kind, name.clone()));
+        match at(kind) {
+            Some(key) => Ok(*key),
+            None if name.path().is_some() && at(kind.other()).is_some() => Err(other_type()),
+            None => Err(nobody_at(name)),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.sockets.clear();
+    }
+}
