@@ -33,6 +33,8 @@ mod log;
 mod options;
 #[path = "conformance/parting.rs"]
 mod parting;
+#[path = "conformance/random/mod.rs"]
+mod random;
 #[path = "conformance/reactor.rs"]
 mod reactor;
 #[path = "conformance/resets.rs"]

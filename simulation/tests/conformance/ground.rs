@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// The sides of a scene.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Server,
     Client,
@@ -96,7 +96,7 @@ fn compare(
 }
 
 impl Ground {
-    fn real(reactors: usize) -> Self {
+    pub(crate) fn real(reactors: usize) -> Self {
         let reactors = (0..reactors).map(|_| Some(Reactor::new().expect("a reactor"))).collect();
         Self::of(Kind::Real { reactors, held: None })
     }
@@ -306,7 +306,7 @@ impl Ground {
         }
     }
 
-    fn turn(&mut self, limit: Duration) {
+    pub(crate) fn turn(&mut self, limit: Duration) {
         let Kind::Real { reactors, held } = &mut self.kind else { return };
         for (index, slot) in reactors.iter_mut().enumerate() {
             let is_held = held.is_some_and(|side| side as usize == index);

@@ -1,0 +1,133 @@
+//! What the protocols of a script have observed in a step, as far as the script determines it.
+
+use crate::ground::{Client, Server};
+use crate::random::script::End;
+use ropewalk::{Address, Id};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What each has observed, in order.
+pub(crate) type Observed = BTreeMap<String, Vec<String>>;
+
+/// Shared by all protocols of a ground.
+#[derive(Clone, Default)]
+pub(crate) struct Notes(Rc<RefCell<Inner>>);
+
+#[derive(Default)]
+struct Inner {
+    lines: BTreeMap<String, Vec<Line>>,
+    ids: BTreeMap<End, Id>,
+    /// How many bytes each end has written, and how many it has received.
+    written: BTreeMap<End, usize>,
+    received: BTreeMap<End, usize>,
+    /// What datagram sockets are called.
+    names: BTreeMap<String, String>,
+    vague: Vec<bool>,
+    /// How much has been heard in all.
+    heard: usize,
+}
+
+enum Line {
+    /// In how many pieces they came is left to chance.
+    Bytes(usize),
+    Text(String),
+}
+
+impl Notes {
+    pub(crate) fn new(vague: &[bool]) -> Self {
+        let notes = Self::default();
+        notes.0.borrow_mut().vague = vague.to_vec();
+        notes
+    }
+
+    /// Notes what may come once or several times: the refusals of datagrams that were sent together.
+    pub(crate) fn note_once(&self, who: &str, text: &str) {
+        let is_last =
+            |lines: &Vec<Line>| matches!(lines.last(), Some(Line::Text(last)) if last == text);
+        if !self.0.borrow().lines.get(who).is_some_and(is_last) {
+            self.note(who, text);
+        }
+    }
+
+    pub(crate) fn note(&self, who: impl ToString, text: impl Into<String>) {
+        let inner = &mut *self.0.borrow_mut();
+        inner.heard += 1;
+        inner.lines.entry(who.to_string()).or_default().push(Line::Text(text.into()));
+    }
+
+    /// The next bytes that an end writes.
+    pub(crate) fn next_bytes(&self, end: End, count: usize) -> Vec<u8> {
+        let mut inner = self.0.borrow_mut();
+        let written = inner.written.entry(end).or_default();
+        let from = *written;
+        *written += count;
+        (from..from + count).map(|place| byte(end, place)).collect()
+    }
+
+    /// An end has received these.
+    pub(crate) fn received(&self, end: End, data: &[u8]) {
+        let inner = &mut *self.0.borrow_mut();
+        inner.heard += 1;
+        let received = inner.received.entry(end).or_default();
+        let peer = peer(end);
+        let lines = inner.lines.entry(end.to_string()).or_default();
+        let is_wrong = |(place, found): (usize, &u8)| *found != byte(peer, *received + place);
+        if let Some(place) = data.iter().enumerate().position(is_wrong) {
+            lines.push(Line::Text(format!("a wrong byte, number {}", *received + place)));
+        }
+        *received += data.len();
+        match lines.last_mut() {
+            _ if inner.vague.get(end.0) == Some(&true) => {}
+            Some(Line::Bytes(before)) => *before += data.len(),
+            _ => lines.push(Line::Bytes(data.len())),
+        }
+    }
+
+    pub(crate) fn know(&self, end: End, id: Id) {
+        self.0.borrow_mut().ids.insert(end, id);
+    }
+
+    pub(crate) fn id(&self, end: End) -> Option<Id> {
+        self.0.borrow().ids.get(&end).copied()
+    }
+
+    pub(crate) fn know_name(&self, address: &Address, name: String) {
+        self.0.borrow_mut().names.insert(address.to_string(), name);
+    }
+
+    /// What a socket with this address is called.
+    pub(crate) fn name(&self, address: &Address) -> String {
+        let address = address.to_string();
+        self.0.borrow().names.get(&address).cloned().unwrap_or(address)
+    }
+
+    /// How much there is, for the one that waits until there is no more.
+    pub(crate) fn heard(&self) -> usize {
+        self.0.borrow().heard
+    }
+
+    pub(crate) fn observed(&self) -> Observed {
+        let text = |line: &Line| match line {
+            Line::Bytes(count) => format!("{count} bytes"),
+            Line::Text(text) => text.clone(),
+        };
+        let lines = &self.0.borrow().lines;
+        let heard = lines.iter().filter(|(_, lines)| !lines.is_empty());
+        heard.map(|(who, lines)| (who.clone(), lines.iter().map(text).collect())).collect()
+    }
+
+    /// The next step begins.
+    pub(crate) fn forget(&self) {
+        self.0.borrow_mut().lines.clear();
+    }
+}
+
+fn peer(end: End) -> End {
+    End(end.0, if end.1 == Client { Server } else { Client })
+}
+
+/// None can be missing, misplaced or another connection's unseen.
+fn byte(end: End, place: usize) -> u8 {
+    (place % 251) as u8 ^ (place >> 12) as u8 ^ (end.0 as u8) << 2 ^ end.1 as u8
+}
