@@ -1,0 +1,145 @@
+//! What a crowd costs the chat: work that grows as the crowd does, not as its square. What is counted are bytes
+//! and turns, which are the same on any machine.
+
+mod support;
+
+use ropewalk::Reactor;
+use ropewalk_protocols::chat::Chat;
+use std::time::Duration;
+use support::{Client, listening, turn_until};
+
+/// How many bytes one member may leave unread, half of them here and half with the system.
+const LIMIT: usize = 100_000;
+
+const LINE: usize = 1_000;
+
+/// A room in which every third has stopped reading, with much that waits for each of them.
+struct Crowd {
+    reactor: Reactor,
+    speaker: Client,
+    readers: Vec<Client>,
+    sleepers: Vec<Client>,
+}
+
+impl Crowd {
+    fn new(count: usize) -> Self {
+        let chat = Chat::new().without_flood_limit().write_limit(LIMIT);
+        let (mut reactor, address) = listening(chat.factory());
+        let mut members: Vec<Client> = (0..count)
+            .map(|number| {
+                let mut client = Client::connect(&address);
+                client.send(&mut reactor, format!("n{number:03}\n"));
+                client
+            })
+            .collect();
+        for member in &mut members {
+            turn_until(&mut reactor, || member.text().contains("* you are "));
+        }
+        let speaker = members.remove(0);
+        let mut sleepers = members.split_off(members.len() * 2 / 3);
+        sleepers.iter_mut().for_each(Client::take_little);
+        let mut crowd = Self { reactor, speaker, readers: members, sleepers };
+        while crowd.reactor.context().statistics().waiting < crowd.sleepers.len() * LIMIT / 4 {
+            crowd.say(10);
+        }
+        crowd
+    }
+
+    /// Has the speaker say so many lines at once, and everybody who reads hear them.
+    fn say(&mut self, lines: usize) {
+        let line = format!("{}\n", "x".repeat(LINE));
+        let said = format!("<n000> {line}").len() * lines;
+        self.forget();
+        self.speaker.send(&mut self.reactor, line.repeat(lines));
+        for reader in &mut self.readers {
+            turn_until(&mut self.reactor, || {
+                reader.read();
+                reader.received.len() >= said
+            });
+        }
+    }
+
+    /// Everybody who reads has read what was sent by now.
+    fn forget(&mut self) {
+        for _ in 0..3 {
+            self.reactor.turn(Some(Duration::ZERO)).unwrap();
+        }
+        for reader in &mut self.readers {
+            reader.read();
+            reader.received.clear();
+        }
+    }
+
+    /// Turns until there are so many connections, and those have been told. Returns how many turns that took.
+    fn until_left(&mut self, count: usize) -> u64 {
+        let before = self.reactor.context().statistics().turns;
+        while self.reactor.context().connections().count() > count {
+            self.reactor.turn(Some(Duration::from_millis(1))).unwrap();
+        }
+        self.forget();
+        self.reactor.context().statistics().turns - before
+    }
+
+    fn sent(&mut self) -> u64 {
+        self.reactor.context().statistics().sent
+    }
+}
+
+/// Looks whether four times the crowd costs about four times as much, and not sixteen times.
+#[track_caller]
+fn grows_as_the_crowd(cost: impl Fn(usize) -> u64) {
+    let (few, many) = (cost(150), cost(600));
+    assert!(many <= 8 * few, "{few} for 150, and {many} for 600");
+}
+
+#[test]
+fn those_who_leave_together_with_much_unread_cost_those_who_stay_a_few_lines() {
+    grows_as_the_crowd(|count| {
+        let mut crowd = Crowd::new(count);
+        crowd.forget();
+        let before = crowd.sent();
+        let stay = crowd.readers.len() / 2;
+        crowd.readers.drain(stay..).for_each(drop);
+        crowd.sleepers.clear();
+        let turns = crowd.until_left(1 + stay);
+        assert!(turns < 30, "{turns} turns for a crowd of {count}");
+        crowd.sent() - before
+    });
+}
+
+#[test]
+fn a_stop_tells_nobody_who_leaves_and_sends_what_waits_to_those_who_read() {
+    for count in [150, 600] {
+        let mut crowd = Crowd::new(count);
+        crowd.forget();
+        let before = crowd.reactor.context().statistics();
+        crowd.reactor.set_grace(Duration::ZERO);
+        crowd.reactor.context().stop();
+        crowd.reactor.run().unwrap();
+        let after = crowd.reactor.context().statistics();
+        assert!(after.turns - before.turns < 10, "{} turns", after.turns - before.turns);
+        assert_eq!(after.sent, before.sent, "nobody has read anything");
+        let next = crowd.reactor.timeout();
+        assert!(next > Some(Duration::from_secs(1)), "something is to be announced in {next:?}");
+        for reader in &mut crowd.readers {
+            assert!(reader.has_ended());
+            assert_eq!(reader.text(), "");
+        }
+    }
+}
+
+#[test]
+fn those_who_are_dropped_together_hold_up_nobody() {
+    grows_as_the_crowd(|count| {
+        let mut crowd = Crowd::new(count);
+        crowd.forget();
+        let (before, turns) = (crowd.sent(), crowd.reactor.context().statistics().turns);
+        // So much is too much for each of the sleepers, in one turn.
+        crowd.say(49);
+        let turns = crowd.reactor.context().statistics().turns - turns;
+        assert!(turns < 30, "a line took {turns} turns to {count}");
+        crowd.until_left(1 + crowd.readers.len());
+        let lines = 49 * (LINE + "<n000> \n".len()) * crowd.readers.len();
+        crowd.sent() - before - lines as u64
+    });
+}
