@@ -403,30 +403,38 @@ fn who_does_not_read_is_dropped_and_the_others_hear_everything() {
     assert_eq!(bob.ended, Some(std::io::ErrorKind::ConnectionReset));
 }
 
-/// How many bytes are said to someone who has stopped reading until he is dropped.
-fn said_until_dropped(limit: usize) -> usize {
+/// How many bytes are said to someone who has stopped reading until he is dropped, and how many of them the chat
+/// keeps at most.
+fn said_until_dropped(limit: usize) -> (usize, usize) {
     let mut house = House::new(Chat::new().without_flood_limit().write_limit(limit));
     let mut alice = house.guest("alice");
     let mut bob = house.guest("bob");
     bob.take_little();
     house.caught_up(&mut alice);
     let line = "x".repeat(1_000);
-    let mut said = 0;
+    let (mut said, mut kept) = (0, 0);
     while !house.caught_up(&mut alice).contains("* bob left (too slow)\n") {
+        kept = kept.max(house.reactor.context().statistics().waiting);
         house.says(&mut alice, &line);
         said += "<alice> ".len() + line.len() + 1;
         assert!(said < 16 << 20, "bob was never dropped");
     }
-    said
+    (said, kept)
 }
 
 #[test]
 fn the_write_limit_bounds_what_the_system_holds_as_well() {
-    for limit in [256 * 1024, 1024 * 1024] {
-        let said = said_until_dropped(limit);
+    // The system's part is 64 KiB, or half of the limit.
+    for (limit, system) in
+        [(64 * 1024, 32 * 1024), (256 * 1024, 64 * 1024), (1024 * 1024, 64 * 1024)]
+    {
+        let (said, kept) = said_until_dropped(limit);
         // His own system has taken a few segments before its window closed.
         let expected = limit / 2..limit + 64 * 1024;
         assert!(expected.contains(&said), "{said} bytes with a limit of {limit}");
+        // He is dropped by the first line that finds more than the limit.
+        let expected = limit - system - 2_000..limit - system + 2_000;
+        assert!(expected.contains(&kept), "{kept} bytes kept with a limit of {limit}");
     }
 }
 

@@ -23,8 +23,9 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 /// much work; the others are served between its parts.
 const LINES_A_TURN: u32 = 50;
 
-/// How many bytes the system may hold for a connection, at most.
-const SEND_BUFFER: usize = 128 * 1024;
+/// How many bytes the system may hold for a connection, at most: thousands that do not read take so much each of
+/// what it has for all of TCP (tcp_mem, tcp(7)), and if that is short, it delays everybody.
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// How long one waits for other reactors that are slower than this one.
 const CATCH_UP: Duration = Duration::from_millis(5);

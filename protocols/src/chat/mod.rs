@@ -184,7 +184,7 @@ impl Chat {
     /// to read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and
     /// the others are told that he was too slow.
     ///
-    /// The system's send buffer counts: it gets 128 KiB of the limit, or half of it if that is less (SO_SNDBUF,
+    /// The system's send buffer counts: it gets 64 KiB of the limit, or half of it if that is less (SO_SNDBUF,
     /// socket(7)), where it would grow to megabytes by itself. What the client's system has received is no
     /// longer the server's, and does not count.
     #[must_use]
