@@ -543,6 +543,25 @@ fn who_leaves_without_reading_what_waits_is_gone_for_the_others_at_once() {
 }
 
 #[test]
+fn who_has_left_leaves_no_timer_behind() {
+    for leave in ["/quit", "the end of his side"] {
+        let mut house = House::new(Chat::new());
+        let mut alice = house.guest("alice");
+        match leave {
+            "/quit" => house.says(&mut alice, "/quit"),
+            _ => alice.stream().shutdown(Shutdown::Write).unwrap(),
+        }
+        turn_until(&mut house.reactor, || alice.has_ended());
+        alice.hang_up();
+        let begin = Instant::now();
+        while house.reactor.timeout().is_some() {
+            assert!(begin.elapsed() < Duration::from_secs(5), "a timer waits after {leave}");
+            house.reactor.turn(Some(Duration::from_millis(1))).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_pasted_page_is_said_in_parts_with_a_turn_for_the_others_between() {
     let mut house = House::new(Chat::new());
     let mut alice = house.guest("alice");

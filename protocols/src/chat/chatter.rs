@@ -41,8 +41,8 @@ pub struct Chatter {
     seat: Option<Seat>,
     /// The address that answers for this connection, if it is limited and was let in.
     guest: Option<IpAddr>,
-    /// Ends a connection that has no name by then.
-    name_timer: Option<TimerId>,
+    /// Ends a connection that has no name by then, or has not read its last words.
+    deadline: Option<TimerId>,
 }
 
 /// Who someone is, and where.
@@ -54,7 +54,7 @@ struct Seat {
 
 impl Chatter {
     pub(super) fn new(chat: Chat) -> Self {
-        Self { chat, pace: Pace::default(), heard: None, seat: None, guest: None, name_timer: None }
+        Self { chat, pace: Pace::default(), heard: None, seat: None, guest: None, deadline: None }
     }
 }
 
@@ -98,9 +98,7 @@ impl LineHandler for Chatter {
             _ => "",
         };
         self.leave(lines, why);
-        if let Some(timer) = self.name_timer.take() {
-            lines.context().cancel(timer);
-        }
+        self.cancel_deadline(lines);
         if let Some(guest) = self.guest.take() {
             self.chat.hall.borrow().guests().leave(guest);
         }
@@ -120,7 +118,7 @@ impl Chatter {
         if !self.chat.hall.borrow().guests().enter(guest, limits, now) {
             info!(target: LOG, "{id} refused: {guest} has too many connections");
             answer(lines, format_args!("there are too many connections from your address"));
-            close(lines);
+            self.close(lines);
             return false;
         }
         self.guest = Some(guest);
@@ -129,7 +127,7 @@ impl Chatter {
                 context.write(id, b"* goodbye: you did not say your name in time\n");
                 context.close_within(id, LAST_WORDS);
             });
-            self.name_timer = Some(timer);
+            self.deadline = Some(timer);
         }
         true
     }
@@ -175,9 +173,7 @@ impl Chatter {
         let claimed = if self.may_join(lines) { self.claim(lines, name) } else { None };
         match claimed {
             Some(name) => {
-                if let Some(timer) = self.name_timer.take() {
-                    lines.context().cancel(timer);
-                }
+                self.cancel_deadline(lines);
                 answer(lines, format_args!("welcome, {name}; /help lists the commands"));
                 self.enter(lines, name, LOBBY.into());
             }
@@ -291,7 +287,23 @@ impl Chatter {
     fn quit(&mut self, lines: &mut LineTransport<'_>) {
         lines.send_line("* goodbye");
         self.leave(lines, "");
-        close(lines);
+        self.close(lines);
+    }
+
+    /// Sends what waits and ends the connection; but who does not read it is not waited for.
+    fn close(&mut self, lines: &mut LineTransport<'_>) {
+        self.cancel_deadline(lines);
+        let id = lines.id();
+        lines.close();
+        self.deadline =
+            Some(lines.context().call_later(LAST_WORDS, move |context| context.abort(id)));
+    }
+
+    /// A timer that has nothing to end any more would keep its memory until it fires.
+    fn cancel_deadline(&mut self, lines: &mut LineTransport<'_>) {
+        if let Some(timer) = self.deadline.take() {
+            lines.context().cancel(timer);
+        }
     }
 
     /// Gives the seat and the name up, the first time it is called; the room is told.
@@ -336,11 +348,4 @@ impl Chatter {
 /// Tells this connection something of the server's own.
 fn answer(lines: &mut LineTransport<'_>, text: fmt::Arguments<'_>) {
     writeln!(lines, "* {text}");
-}
-
-/// Sends what waits and ends the connection; but who does not read it is not waited for.
-fn close(lines: &mut LineTransport<'_>) {
-    let id = lines.id();
-    lines.close();
-    lines.context().call_later(LAST_WORDS, move |context| context.abort(id));
 }
