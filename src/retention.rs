@@ -1,4 +1,4 @@
-//! How much memory a queue keeps once a burst is over. Floor 0.
+//! How much memory queues and tables keep once a burst is over. Floor 0.
 
 use std::collections::VecDeque;
 
@@ -20,6 +20,82 @@ pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
 #[cold]
 fn shrink<T>(queue: &mut VecDeque<T>, kept: usize) {
     queue.shrink_to(kept.max(2 * queue.len()));
+}
+
+/// As [`give_back`], for a list that is emptied and filled again with up to `most` elements: room for so
+/// many is kept. Called when fewer than before may come.
+#[inline]
+pub(crate) fn give_back_beyond<T>(list: &mut impl List<T>, most: usize) {
+    let kept = KEPT / size_of::<T>().max(1);
+    let most = most.max(list.len());
+    if list.capacity() > kept && most < list.capacity() / 4 {
+        list.shrink_to(kept.max(2 * most));
+    }
+}
+
+/// What can give back the room that it does not need.
+pub(crate) trait List<T> {
+    fn len(&self) -> usize;
+    fn capacity(&self) -> usize;
+    fn shrink_to(&mut self, capacity: usize);
+}
+
+impl<T> List<T> for Vec<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    fn shrink_to(&mut self, capacity: usize) {
+        self.shrink_to(capacity);
+    }
+}
+
+impl<T> List<T> for VecDeque<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    fn shrink_to(&mut self, capacity: usize) {
+        self.shrink_to(capacity);
+    }
+}
+
+/// When a table whose entries keep their slots is to give back the slots behind the last entry: when
+/// three quarters are gone, and again when half of the rest are. So it costs little even if an entry in
+/// a high slot stays, and with it the slots below.
+#[derive(Debug, Default)]
+pub(crate) struct Shrinking {
+    /// With so few entries left it is worth a try.
+    at: usize,
+}
+
+/// A table that has had room for more entries than this gives the room back once it is not needed.
+pub(crate) const KEPT_SLOTS: usize = 1024;
+
+impl Shrinking {
+    /// An entry was added.
+    #[inline]
+    pub(crate) fn note(&mut self, len: usize) {
+        self.at = self.at.max(len / 4);
+    }
+
+    /// Whether it is to be tried, now that an entry was removed.
+    #[inline]
+    pub(crate) fn is_due(&mut self, len: usize, capacity: usize) -> bool {
+        let is_due = len <= self.at && capacity > KEPT_SLOTS;
+        if is_due {
+            self.at = len / 2;
+        }
+        is_due
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::detached::Departed;
 use crate::id::{self, Id};
 use crate::lingering::Lingering;
 use crate::listener::Listener;
+use crate::retention::Shrinking;
 use crate::stream::Stream;
 #[cfg(unix)]
 use crate::watch::Watch;
@@ -87,6 +88,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     entries: Slab<Entry>,
+    shrinking: Shrinking,
     next_serial: u64,
 }
 
@@ -101,6 +103,7 @@ impl Sources {
         let source = build(id)?;
         self.next_serial += 1;
         vacant.insert(Entry { id, queued: false, source });
+        self.shrinking.note(self.entries.len());
         Some(id)
     }
 
@@ -141,7 +144,11 @@ impl Sources {
 
     pub(crate) fn remove(&mut self, id: Id) -> Option<Source> {
         self.get(id)?;
-        Some(self.entries.remove(id.slot()).source)
+        let removed = self.entries.remove(id.slot());
+        if self.shrinking.is_due(self.entries.len(), self.entries.capacity()) {
+            self.entries.shrink_to_fit();
+        }
+        Some(removed.source)
     }
 
     /// How many slots are taken.

@@ -1,5 +1,6 @@
 //! Things to do later. Floor 0: a priority queue that knows no sockets and calls nobody.
 
+use crate::retention::Shrinking;
 use slab::Slab;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -42,8 +43,7 @@ pub(crate) struct TimerQueue<T> {
     /// million timers stay in the cache when all entries are looked at.
     orders: Vec<u32>,
     timers: Slab<Timer<T>>,
-    /// With so few timers left it is worth a try to give memory back.
-    shrink_at: usize,
+    shrinking: Shrinking,
     /// How many times a timer was scheduled so far. It orders equal deadlines and serves as serial.
     scheduled: u64,
     /// The order from which those in the heap are counted.
@@ -79,9 +79,6 @@ const GONE: u32 = u32::MAX;
 /// So many entries may not count though few timers are left.
 const SLACK: usize = 64;
 
-/// A queue that has had room for more timers than this gives the room back once it is not needed.
-const KEPT: usize = 1024;
-
 impl<T> TimerQueue<T> {
     pub(crate) fn new(epoch: Instant) -> Self {
         Self {
@@ -89,7 +86,7 @@ impl<T> TimerQueue<T> {
             heap: Vec::new(),
             orders: Vec::new(),
             timers: Slab::new(),
-            shrink_at: 0,
+            shrinking: Shrinking::default(),
             scheduled: 0,
             base: 0,
         }
@@ -108,7 +105,7 @@ impl<T> TimerQueue<T> {
             self.orders.push(GONE);
         }
         self.enter(Due { deadline: self.deadline(now, delay), order: self.in_heap(order), slot });
-        self.shrink_at = self.shrink_at.max(self.timers.len() / 4);
+        self.shrinking.note(self.timers.len());
         TimerId { slot, serial: order }
     }
 
@@ -248,11 +245,8 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// Tried when three quarters are gone, and again when half of the rest are: so that it costs little
-    /// even if a timer in a high slot stays, and with it the slots below.
     fn give_memory_back(&mut self) {
-        if self.timers.len() <= self.shrink_at && self.timers.capacity() > KEPT {
-            self.shrink_at = self.timers.len() / 2;
+        if self.shrinking.is_due(self.timers.len(), self.timers.capacity()) {
             self.compact();
             self.heap.shrink_to_fit();
             self.timers.shrink_to_fit();
@@ -300,6 +294,7 @@ impl Due {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::retention::KEPT_SLOTS;
 
     fn queue() -> (TimerQueue<u32>, Instant) {
         let epoch = Instant::now();
@@ -391,7 +386,7 @@ mod tests {
             assert_eq!(queue.cancel(id), Some(0));
         }
         assert_eq!(queue.len(), 0);
-        assert!(queue.heap.capacity() <= KEPT && queue.timers.capacity() <= KEPT);
+        assert!(queue.heap.capacity() <= KEPT_SLOTS && queue.timers.capacity() <= KEPT_SLOTS);
     }
 
     #[test]
@@ -404,7 +399,7 @@ mod tests {
             queue.cancel(id);
         }
         assert!(queue.is_active(heartbeat));
-        assert!(queue.heap.capacity() <= KEPT && queue.timers.capacity() <= KEPT);
+        assert!(queue.heap.capacity() <= KEPT_SLOTS && queue.timers.capacity() <= KEPT_SLOTS);
     }
 
     /// To try it more often would cost the order of all timers each time.

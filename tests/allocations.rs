@@ -1,13 +1,17 @@
 //! What a warm reactor allocates for a message: nothing.
 
+#[path = "support/script.rs"]
+mod script;
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
 use ropewalk::{Address, DatagramProtocol, DatagramTransport, Id, Protocol, Reactor, Transport};
+use script::{Script, Wire};
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::rc::Rc;
+use std::time::Duration;
 use support::*;
 
 /// The same rounds twice: the first time everything gets as large as it has to.
@@ -56,6 +60,33 @@ fn an_echo_allocates_nothing_once_warm() {
         });
         assert_eq!(allocated.count_total, 0, "{size} bytes: {allocated:?}");
     }
+}
+
+#[test]
+fn a_crowd_that_has_gone_leaves_no_tables_behind() {
+    const CROWD: usize = 50_000;
+    let (script, mut reactor) = Script::new();
+    reactor.listen_tcp("10.0.0.1:7000", || Echo).unwrap();
+    let left = measure(|| {
+        let mut ids = Vec::new();
+        while ids.len() < CROWD {
+            let wires: Vec<_> = (0..50).map(|_| Wire::wide()).collect();
+            script.accept(wires.iter().cloned().map(Ok));
+            reactor.turn(Some(Duration::ZERO)).unwrap();
+            ids.extend(wires.iter().map(Wire::id));
+        }
+        // They come into all lists: of those that are written to, that are ready, and that have ended.
+        for id in &ids {
+            reactor.context().write(*id, b"a line");
+            reactor.context().pause(*id);
+            reactor.context().resume(*id);
+        }
+        reactor.turn(Some(Duration::ZERO)).unwrap();
+        ids.iter().for_each(|id| reactor.context().abort(*id));
+        reactor.turn(Some(Duration::ZERO)).unwrap();
+    });
+    // Each list may keep 64 KiB; with a place for everybody each had 400 at least.
+    assert!(left.bytes_current < 400_000, "{left:?}");
 }
 
 /// Says what it hears to everybody else, a line at a time.
@@ -143,7 +174,7 @@ fn a_burst_of_messages_and_calls_leaves_no_memory_behind() {
             handle.call(|_| {}).unwrap();
         }
         turn_until(&mut reactor, "all are received", |_| received.get() == 300_000);
-        reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+        reactor.turn(Some(Duration::ZERO)).unwrap();
     });
     assert!(left.bytes_max > 4_000_000, "{left:?}");
     assert!(left.bytes_current < 300_000, "{left:?}");

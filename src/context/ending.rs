@@ -5,6 +5,7 @@ use crate::id::Id;
 use crate::lingering::{LINGER, Lingering};
 use crate::logging::TCP;
 use crate::reason::Reason;
+use crate::retention::give_back_beyond;
 use crate::sources::Source;
 use crate::stream::{Producing, State, Stream, WriteSide};
 use crate::world::{Readiness, StreamSocket};
@@ -156,7 +157,16 @@ impl Context {
         }
         self.shut(id);
         self.sources.remove(id);
-        self.spares.shrink_to(self.sources.len());
+        self.give_memory_back();
+    }
+
+    /// Keeps no more room than those who are left could use.
+    fn give_memory_back(&mut self) {
+        let left = self.sources.len();
+        self.spares.shrink_to(left);
+        give_back_beyond(&mut self.ready, left);
+        give_back_beyond(&mut self.unflushed, left);
+        give_back_beyond(&mut self.notices, left);
     }
 
     /// Closes a socket now, and keeps its slot. It is forgotten first (see [`World`](crate::world::World)).

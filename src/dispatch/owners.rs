@@ -4,6 +4,7 @@ use crate::datagram_protocol::DatagramProtocol;
 use crate::dispatch::guard::name_of;
 use crate::id::Id;
 use crate::protocol::{Factory, Protocol};
+use crate::retention::give_back_beyond;
 #[cfg(unix)]
 use crate::watcher::Watcher;
 
@@ -39,6 +40,8 @@ impl Owner {
 ///
 /// The comparison would be made for each callback, and it can only fail if one of the two is broken. So
 /// builds with debug assertions make it, and with them all tests.
+///
+/// The last seat is never empty.
 #[derive(Default)]
 pub(super) struct Owners(Vec<Option<Seat>>);
 
@@ -85,6 +88,10 @@ impl Owners {
     pub(super) fn remove(&mut self, id: Id) -> Option<Owner> {
         let seat = self.0.get_mut(id.slot())?.take()?;
         seat.check(id);
+        while let Some(None) = self.0.last() {
+            self.0.pop();
+        }
+        give_back_beyond(&mut self.0, 0);
         Some(seat.owner)
     }
 

@@ -2,6 +2,7 @@
 
 use super::Buffers;
 use crate::blocks::{Block, Blocks};
+use crate::retention::give_back_beyond;
 use std::collections::VecDeque;
 
 /// Empty buffers that wait to be used again, so that a warm reactor sends without allocating.
@@ -55,6 +56,7 @@ impl Spares {
         while self.buffers.len() > connections {
             drop(self.take());
         }
+        give_back_beyond(&mut self.buffers, connections);
         self.blocks.shrink_to(connections);
     }
 }
