@@ -136,3 +136,23 @@ fn an_address_is_shared_by_those_that_all_share_it_in_the_same_way() {
         }
     });
 }
+
+/// The system sees to the options first.
+#[test]
+fn a_bad_option_is_refused_before_a_name_that_is_taken() {
+    let expected = &["server: started, InvalidInput, InvalidInput"];
+    together(expected, |ground| {
+        let path = ground.path("taken.sock");
+        let actor = ground.datagram_actor("server", silent);
+        ground.at(Server).listen_unix_datagram(path.clone(), actor).unwrap();
+        let address = ground.bind(Server, "other", silent).address().socket_addr().unwrap();
+        ground.settle();
+        ground.log().forget("other");
+        let options = DatagramOptions::new().option(SocketOption::SendBuffer(usize::MAX));
+        let actor = ground.datagram_actor("second", silent);
+        let outcome = ground.at(Server).listen_unix_datagram_with(path, &options, actor);
+        ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
+        let outcome = ground.bind_with(Server, "second", address, &options, silent);
+        ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
+    });
+}

@@ -31,7 +31,9 @@ impl SimulatedDatagram {
         options: &[SocketOption],
     ) -> io::Result<Self> {
         #[cfg(unix)]
-        if let Address::Unix(name) = address {
+        if let Address::Unix(name) = address
+            && name.is_unnamed()
+        {
             let mut this = net.borrow_mut();
             let name = this.host_mut(node).unix_names.free(UnixKind::Datagrams, name)?;
             drop(this);
