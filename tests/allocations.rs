@@ -83,10 +83,12 @@ fn a_crowd_that_has_gone_leaves_no_tables_behind() {
         }
         reactor.turn(Some(Duration::ZERO)).unwrap();
         ids.iter().for_each(|id| reactor.context().abort(*id));
-        reactor.turn(Some(Duration::ZERO)).unwrap();
+        while reactor.context().statistics().lost() < CROWD as u64 {
+            reactor.turn(Some(Duration::ZERO)).unwrap();
+        }
     });
-    // Each list may keep 64 KiB; with a place for everybody each had 400 at least.
-    assert!(left.bytes_current < 400_000, "{left:?}");
+    // Each list may keep 64 KiB; with a place for everybody each had 400 KiB at least.
+    assert!(left.bytes_current < 500_000, "{left:?}");
 }
 
 /// Says what it hears to everybody else, a line at a time.

@@ -167,6 +167,7 @@ impl Context {
         give_back_beyond(&mut self.ready, left);
         give_back_beyond(&mut self.unflushed, left);
         give_back_beyond(&mut self.notices, left);
+        give_back_beyond(&mut self.held, left);
     }
 
     /// Closes a socket now, and keeps its slot. It is forgotten first (see [`World`](crate::world::World)).
