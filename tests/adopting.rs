@@ -23,8 +23,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::{
     Caller, Echo, Event, Failures, Log, MUCH, Recorder, a_small_client_is_answered, client,
-    comes_to_rest, descriptors, echo, in_child, is_child, only_record, pattern, peek_now,
-    read_all_turning, read_turning, recorders, turn_until, turns, up,
+    comes_to_rest, descriptors, echo, in_child, is_child, is_refused, only_record, pattern,
+    peek_now, read_all_turning, read_turning, recorders, turn_until, turns, up,
 };
 
 /// A listener of the standard library's, and its address.
@@ -61,8 +61,7 @@ fn an_adopted_listener_serves_those_who_waited_before_and_those_who_come() {
 
     reactor.context().close(port.id());
     turns(&mut reactor, 1);
-    let error = TcpStream::connect(address).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "nobody else has it");
+    is_refused(address);
 }
 
 #[test]

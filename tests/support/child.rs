@@ -1,6 +1,12 @@
 //! Scenarios that are played in a process of their own.
 
+use super::PATIENCE;
+use std::fmt::Debug;
+use std::io::ErrorKind;
+use std::net::{TcpStream, ToSocketAddrs};
 use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::Instant;
 
 /// A wrapper for [`in_child`] that lets the child have as many descriptors as may be had.
 pub(crate) const MANY_FILES: [&str; 3] =
@@ -52,4 +58,27 @@ pub(crate) fn in_child(name: &str, wrapper: &[&str]) -> Output {
 /// How many descriptors this process has open.
 pub(crate) fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("/proc").count()
+}
+
+/// Tries until it succeeds. A child that another scenario of this process starts has copies of all descriptors
+/// until it executes its program (fork(2), FD_CLOEXEC). So a port that was closed here may still be in use for a
+/// moment.
+pub(crate) fn once_free<T, E: Debug>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
+    let begin = Instant::now();
+    loop {
+        match attempt() {
+            Ok(value) => return value,
+            Err(error) => assert!(begin.elapsed() < PATIENCE, "it is in use: {error:?}"),
+        }
+        thread::yield_now();
+    }
+}
+
+/// Nothing listens there any more, nor does a child's copy (see [`once_free`]).
+pub(crate) fn is_refused(address: impl ToSocketAddrs + Debug) {
+    let error = once_free(|| match TcpStream::connect(&address) {
+        Ok(_) => Err(&address),
+        Err(error) => Ok(error),
+    });
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
