@@ -4,7 +4,7 @@
 mod script;
 mod support;
 
-use ropewalk::Reactor;
+use ropewalk::{Reactor, Transport};
 use script::{Script, Wire};
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -114,6 +114,19 @@ fn a_close_goes_on_while_the_peer_takes_something_every_minute() {
 }
 
 #[test]
+fn a_half_close_is_given_up_when_the_peer_takes_nothing_for_a_minute() {
+    let (log, wire) = (Log::default(), Wire::default());
+    let (_script, mut reactor) = serve(&log, &wire);
+    reactor.context().write(wire.id(), b"last words");
+    pass(&mut reactor, 3600);
+    assert_eq!(log.lost(), 0, "one that is open may take as long as it likes");
+    reactor.context().write_eof(wire.id());
+    turn(&mut reactor);
+    pass(&mut reactor, 60);
+    assert_eq!(log.reasons(), ["CloseTimeout"]);
+}
+
+#[test]
 fn a_peer_that_takes_nothing_for_a_minute_of_the_grace_is_told_of_as_stopped() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
@@ -168,6 +181,27 @@ fn one_that_lingers_goes_with_its_peer_or_after_two_seconds_and_leaves_no_timer(
     assert_eq!(reactor.timeout(), Some(Duration::from_secs(2)));
     reactor.run_turn(None).unwrap();
     assert!(wire.is_closed());
+}
+
+#[test]
+fn a_close_in_a_callback_with_nothing_to_send_leaves_no_timer() {
+    let (log, wire) = (Log::default(), Wire::wide());
+    let (script, mut reactor) = Script::new();
+    let hook = |transport: &mut Transport<'_>, event: &Event| {
+        if matches!(event, Event::Data(_)) {
+            transport.close();
+        }
+    };
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, hook)).unwrap();
+    wire.brings(Ok(b"goodbye"));
+    script.accept([Ok(wire.clone())]);
+    (0..2).for_each(|_| _ = turn(&mut reactor));
+    assert_eq!(log.reasons(), ["Closed"]);
+    wire.brings(Ok(b""));
+    script.tell_readable(&wire);
+    turn(&mut reactor);
+    assert!(wire.is_closed());
+    assert_eq!(reactor.timeout(), None);
 }
 
 #[test]

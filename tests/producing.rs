@@ -7,6 +7,7 @@ mod support;
 use ropewalk::{Context, Id, Producer, Reactor, Transport};
 use script::{Script, Wire};
 use std::cell::RefCell;
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 use support::*;
@@ -65,6 +66,25 @@ fn a_pull_producer_that_is_registered_between_turns_is_asked_in_the_next() {
     turn(&mut reactor);
     turn(&mut reactor);
     assert_eq!((wire.written(), &heard.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
+}
+
+#[test]
+fn a_pull_producer_is_not_asked_by_a_connection_that_has_broken() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    reactor.context().register_pull_producer(wire.id(), pieces(&heard, b"")).unwrap();
+    script.make_room(&wire, 30);
+    turn(&mut reactor);
+    // A part of it is sent, so that it would be time to ask for more.
+    reactor.context().write(wire.id(), &[0; 100]);
+    turn(&mut reactor);
+    wire.write_fails(ErrorKind::ConnectionReset);
+    wire.brings(Ok(b"last words"));
+    wire.brings(Err(ErrorKind::ConnectionReset));
+    script.make_room(&wire, usize::MAX);
+    (0..3).for_each(|_| turn(&mut reactor));
+    assert_eq!((log.data(), log.reasons()), (b"last words".to_vec(), vec!["Reset".to_owned()]));
+    assert_eq!((wire.written().len(), &*heard.borrow()), (30, &vec!["resume", "stop"]));
 }
 
 #[test]
