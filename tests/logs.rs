@@ -207,3 +207,20 @@ fn a_stop_that_waits_and_one_that_cuts_off_say_for_how_many_and_how_much() {
     let told = lines(Level::Warn, "ropewalk::reactor");
     assert!(told.iter().any(|line| line.contains("cutting 1 off; 1234 bytes")), "{told:?}");
 }
+
+#[test]
+fn a_stop_of_one_with_nothing_left_to_send_says_nothing() {
+    capture();
+    let (log, wire) = (Log::default(), Wire::wide());
+    let (script, mut reactor) = Script::new();
+    reactor.set_grace(Duration::ZERO);
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, only_record)).unwrap();
+    script.accept([Ok(wire)]);
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    reactor.context().stop();
+    reactor.run().unwrap();
+    assert_eq!(log.reasons(), ["Stopped"]);
+    for level in [Level::Warn, Level::Info] {
+        assert_eq!(lines(level, "ropewalk::reactor"), [""; 0]);
+    }
+}
