@@ -29,7 +29,8 @@
 //!
 //!     cargo run --release --example planning -- --nodes 1 --minutes 1 --every 1 --clients 2000,5000,10000,20000
 //!
-//! This and the hour keep a processor busy for some five minutes each; they take some 300 MB.
+//! It keeps a processor busy for two minutes, and the hour with 100 servers for three, in which it takes
+//! some 320 MB.
 //!
 //! It prints a table, which is the same again from the same options, down to the hash of all that happened. How
 //! far it is, and how long that took, is told on stderr. Lines wait for a server until it turns to them;
