@@ -8,8 +8,6 @@ use ropewalk::{Protocol, Reactor, Transport};
 use script::{Script, Wire};
 use std::time::Duration;
 
-const CONNECTIONS: usize = 2_000;
-
 struct Silent;
 
 impl Protocol for Silent {
@@ -27,29 +25,40 @@ fn turn(reactor: &mut Reactor) {
     reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
-#[test]
-fn the_memory_of_a_burst_goes_back_to_the_system_when_its_readers_are_gone() {
+/// So many connections are made, sent so many pieces that their sockets do not take, and ended.
+#[track_caller]
+fn goes_back(connections: usize, pieces: usize) {
     let (script, mut reactor) = Script::new();
     reactor.listen_tcp("10.0.0.1:7000", || Silent).unwrap();
-    // Their sockets take nothing.
-    let wires: Vec<_> = (0..CONNECTIONS).map(|_| Wire::default()).collect();
+    let wires: Vec<_> = (0..connections).map(|_| Wire::default()).collect();
     script.accept(wires.iter().cloned().map(Ok));
-    while reactor.context().statistics().made < CONNECTIONS as u64 {
+    while reactor.context().statistics().made < connections as u64 {
         turn(&mut reactor);
     }
     let before = resident();
     // A piece to each of them in turn, as a broadcast does.
-    for _ in 0..64 {
+    for _ in 0..pieces {
         wires.iter().for_each(|wire| reactor.context().write(wire.id(), &[0; 2_000]));
         turn(&mut reactor);
     }
-    assert!(resident() > before + CONNECTIONS * 128_000 / 1024);
+    assert!(resident() > before + connections * pieces * 2_000 / 1024);
     // What is allocated now lies above what waited, and stays.
     let timers: Vec<_> =
         (0..100).map(|_| reactor.context().call_later(Duration::from_secs(60), |_| {})).collect();
     wires.iter().for_each(|wire| reactor.context().abort(wire.id()));
-    turn(&mut reactor);
+    while reactor.context().statistics().lost() < connections as u64 {
+        turn(&mut reactor);
+    }
     assert_eq!(timers.len(), 100);
     let after = resident();
-    assert!(after <= 2 * before, "{before} KiB before, {after} KiB after");
+    // The first 2 KiB of each lie in the allocator's heap, which may keep them.
+    let most = 2 * before + 2 * connections;
+    assert!(after <= most, "{before} KiB before, {after} KiB after");
+}
+
+#[test]
+fn the_memory_of_a_burst_goes_back_to_the_system_when_its_readers_are_gone() {
+    // A few lines to a crowd, and much to fewer.
+    goes_back(10_000, 3);
+    goes_back(2_000, 64);
 }

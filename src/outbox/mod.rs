@@ -13,8 +13,9 @@ pub(crate) use spares::Spares;
 
 /// How many bytes lie in an outbox's own buffer at most, which grows as a `Vec` does. If more wait, all of
 /// them lie in blocks, so that no byte is copied more than a few times however much waits, and the
-/// memory of many slow readers returns to the system.
-const FIRST: usize = 8 * 1024;
+/// memory of many slow readers, or of a long line to a crowd, returns to the system. A few lines to a few
+/// hundred fit, and the memory for them is kept.
+const FIRST: usize = 2 * 1024;
 
 /// How many slices one vectored write may carry: a block that was sent in part, full blocks for a
 /// connection's budget of 256 KiB, and a tail.
