@@ -21,6 +21,7 @@
 //!     --joins N            how many may join from one address in a minute (60; 0 is no limit)
 //!     --name-timeout SECONDS
 //!                          how long a connection may go on without a name (60; 0 is no limit)
+//!     --grace SECONDS      how long those that are slow to read what waits for them have at the end (8)
 //!     --limit-loopback     apply these three to this machine's own addresses as well
 //!     --reactors N         how many threads serve (1), each with a reactor of its own
 //!     --demo               the server and three clients in one process; ends by itself
@@ -35,6 +36,10 @@ use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::process::ExitCode;
 use std::time::Duration;
 use support::say;
+
+/// How long the end waits for those that are slow to read, unless set. To close thousands that are slower still
+/// takes time as well, and after ten seconds many that stop a service kill it.
+const GRACE: Duration = Duration::from_secs(8);
 
 /// What happens in the demo: who says what, one line each moment.
 const PLAY: [(&str, &str); 11] = [
@@ -92,7 +97,7 @@ fn main() -> ExitCode {
         let (mut max_length, mut write_limit) = (1_024, 1_048_576);
         let (mut burst, mut rate, mut reactors) = (1_000, 100, 1);
         let (mut connections, mut joins, mut limit_loopback) = (50, 60, false);
-        let mut name_timeout = Duration::from_secs(60);
+        let (mut name_timeout, mut grace) = (Duration::from_secs(60), GRACE);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
@@ -107,6 +112,7 @@ fn main() -> ExitCode {
                 Long("name-timeout") => {
                     name_timeout = Duration::from_secs(arguments.value()?.parse()?);
                 }
+                Long("grace") => grace = Duration::from_secs(arguments.value()?.parse()?),
                 Long("limit-loopback") => limit_loopback = true,
                 Long("reactors") => reactors = support::reactors(&mut arguments)?,
                 Long("demo") => demo = true,
@@ -116,6 +122,7 @@ fn main() -> ExitCode {
         // The demo is to be read; the logs would stand in the middle of it.
         support::log_from(if demo { "warn" } else { "info" });
         let mut group = support::group(reactors)?;
+        group.set_grace(grace);
         let listen = if demo { "127.0.0.1:0" } else { &*listen };
         // Each reactor has a chat for its own clients, and together they are one.
         let network = Network::new();

@@ -1,8 +1,51 @@
 //! How the programs end.
 
 use crate::scene::*;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+
+/// Someone in the chat, who has read up to where he is told with whom.
+fn guest(address: &str, name: &str) -> BufReader<TcpStream> {
+    let mut client = BufReader::new(TcpStream::connect(address).unwrap());
+    writeln!(client.get_mut(), "{name}").unwrap();
+    until(&mut client, "* you are ");
+    client
+}
+
+fn until(client: &mut BufReader<TcpStream>, text: &str) {
+    let mut line = String::new();
+    while !line.starts_with(text) {
+        line.clear();
+        assert_ne!(client.read_line(&mut line).unwrap(), 0, "{text} never came");
+    }
+}
+
+#[test]
+fn a_chat_waits_at_its_end_for_those_who_are_slow_to_read_and_not_for_ever() {
+    for (arguments, grace) in [(&[][..], "8s"), (&["--grace", "1"], "1s")] {
+        let listen = ["--listen", "127.0.0.1:0"];
+        let (mut server, address) = Program::serve("chat", &[&listen, arguments].concat());
+        let slow = guest(&address, "slow");
+        socket2::SockRef::from(slow.get_ref()).set_recv_buffer_size(16 * 1024).unwrap();
+        let mut fast = guest(&address, "fast");
+        let lines = format!("{}\n", "x".repeat(1_000)).repeat(500);
+        fast.get_mut().write_all((lines + "/who\n").as_bytes()).unwrap();
+        until(&mut fast, "* in lobby: slow, fast");
+        server.signal("TERM");
+        // The one who has read all is told of the end at once.
+        let mut rest = String::new();
+        fast.read_to_string(&mut rest).unwrap();
+        drop(fast);
+        if arguments.is_empty() {
+            server.signal("TERM"); // That is long enough for a test.
+        }
+        let end = server.end();
+        assert_eq!(end.code, Some(0), "{end:?}");
+        assert!(end.errors.contains(&format!("up to {grace} for it")), "{end:?}");
+        assert!(end.errors.contains("cutting 1 off"), "{end:?}");
+        drop(slow);
+    }
+}
 
 #[test]
 fn demos_end_by_themselves() {
