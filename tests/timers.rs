@@ -171,6 +171,13 @@ fn a_stale_timer_id_does_not_reach_the_timer_in_its_place() {
 }
 
 #[test]
+fn a_timer_is_named_by_a_number_of_its_own() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut name = || reactor.context().call_later(Duration::ZERO, |_| {}).to_string();
+    assert_eq!([name(), name()], ["timer 0", "timer 1"]);
+}
+
+#[test]
 fn a_time_that_is_past_means_the_next_turn() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
