@@ -88,6 +88,23 @@ fn a_pull_producer_is_not_asked_by_a_connection_that_has_broken() {
 }
 
 #[test]
+fn a_push_producer_that_was_paused_is_not_resumed_once_a_stop_has_cut_it_short() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    reactor.context().register_push_producer(wire.id(), pieces(&heard, b"")).unwrap();
+    reactor.context().write(wire.id(), &[0; 100_000]);
+    turn(&mut reactor);
+    reactor.context().stop();
+    for room in [90_000, usize::MAX] {
+        assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it has something to send");
+        script.make_room(&wire, room);
+    }
+    while reactor.run_turn(Some(Duration::ZERO)).unwrap() {}
+    assert_eq!((wire.written().len(), log.reasons()), (100_000, vec!["Stopped".to_owned()]));
+    assert_eq!(*heard.borrow(), ["pause", "stop"]);
+}
+
+#[test]
 fn a_close_that_waited_for_a_producer_goes_on_when_it_is_unregistered_by_id() {
     let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
