@@ -65,6 +65,12 @@ struct Conn {
 }
 
 impl Conn {
+    /// Whether more waits for a reader that is paused than the buffers are sure to hold. How much the system has
+    /// taken is left to chance then, and so is when all is sent and the end behind it.
+    fn is_full(&self) -> bool {
+        (0..2).any(|writer| self.paused[1 - writer] && self.outstanding[writer] > SURE)
+    }
+
     /// It may end such that what is on its way is dropped: how much of it was read by then is left to chance.
     fn reset(&mut self) {
         self.vague |= self.outstanding.iter().any(|count| *count > SURE);
@@ -286,8 +292,7 @@ impl Drawing {
                 self.add_outstanding(end, count as usize * size);
                 Op::Produce(end, count as usize, size)
             }
-            // How much the system takes at once is left to chance, and so is when all is sent.
-            45..60 if self.conns[end.0].outstanding[side] > SURE => Op::Write(end, 0),
+            45..60 if self.conns[end.0].is_full() => Op::Write(end, 0),
             45..53 => Op::EndWriting(end),
             53..60 => {
                 // With something unread it may be a reset.
