@@ -24,7 +24,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 const LINES_A_TURN: u32 = 50;
 
 /// How many bytes the system may hold for a connection, at most: thousands that do not read take so much each of
-/// what it has for all of TCP (tcp_mem, tcp(7)), and if that is short, it delays everybody.
+/// what it has for all of TCP (tcp_mem, tcp(7)).
 const SEND_BUFFER: usize = 64 * 1024;
 
 /// How long one waits for other reactors that are slower than this one.
