@@ -50,8 +50,14 @@ impl Block {
         self.len as usize
     }
 
-    pub(crate) fn is_full(&self) -> bool {
-        self.len() == BLOCK
+    /// How many more bytes it can take.
+    pub(crate) fn room(&self) -> usize {
+        BLOCK - self.len()
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_room_for(&self, count: usize) -> bool {
+        count <= self.room()
     }
 }
 
@@ -82,14 +88,13 @@ impl Blocks {
         self.keep_at_most(index, if index == 0 { KEPT } else { 0 });
     }
 
-    /// Adds as much of `data` to a block as fits, and returns how many bytes that is.
-    pub(crate) fn fill(&mut self, block: &mut Block, data: &[u8]) -> usize {
-        let (len, fits) = (block.len(), data.len().min(BLOCK - block.len()));
-        let start = block.number as usize * BLOCK + len;
-        let memory = &mut self.slabs[block.slab as usize].memory;
-        memory[start..start + fits].copy_from_slice(&data[..fits]);
-        block.len = (len + fits) as u32;
-        fits
+    /// Adds `data` to a block, which has to have room for it.
+    #[inline(always)]
+    pub(crate) fn add(&mut self, block: &mut Block, data: &[u8]) {
+        let (start, len) = (block.number as usize * BLOCK, block.len());
+        let memory = &mut self.slabs[block.slab as usize].memory[start..start + BLOCK];
+        memory[len..len + data.len()].copy_from_slice(data);
+        block.len = (len + data.len()) as u32;
     }
 
     /// What is in a block.
@@ -152,10 +157,10 @@ mod tests {
     fn a_block_holds_what_was_put_in_it() {
         let mut blocks = Blocks::default();
         let (mut one, mut other) = (blocks.take(), blocks.take());
-        assert_eq!(blocks.fill(&mut one, &vec![1; BLOCK - 1]), BLOCK - 1);
-        assert_eq!(blocks.fill(&mut other, b"other"), 5);
-        assert_eq!(blocks.fill(&mut one, b"23"), 1);
-        assert!(one.is_full() && blocks.bytes(&one).ends_with(&[1, b'2']));
+        blocks.add(&mut one, &vec![1; BLOCK - 1]);
+        blocks.add(&mut other, b"other");
+        blocks.add(&mut one, b"2");
+        assert!(one.room() == 0 && blocks.bytes(&one).ends_with(&[1, b'2']));
         assert_eq!(blocks.bytes(&other), b"other");
     }
 

@@ -188,6 +188,11 @@ impl Buffers {
     /// Adds to the blocks, which may mean to begin them.
     #[cold]
     fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
+        if let Some(last) = self.blocks.back_mut()
+            && last.has_room_for(data.len())
+        {
+            return blocks.add(last, data); // As nearly always, if lines are short.
+        }
         if !self.first.is_empty() {
             // Not kept: thousands of buffers of that size would be left behind in the heap.
             let first = mem::take(&mut self.first);
@@ -243,11 +248,13 @@ impl Buffers {
 /// Fills the last block, then takes others.
 fn append(others: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
     while !data.is_empty() {
-        if others.back().is_none_or(Block::is_full) {
+        if others.back().is_none_or(|last| last.room() == 0) {
             others.push_back(blocks.take());
         }
         if let Some(last) = others.back_mut() {
-            data = &data[blocks.fill(last, data)..];
+            let (fits, rest) = data.split_at(data.len().min(last.room()));
+            blocks.add(last, fits);
+            data = rest;
         }
     }
 }
