@@ -37,7 +37,7 @@ impl Protocol for Stream {
     }
 
     fn eof_noticed(&mut self, _transport: &mut Transport<'_>) {
-        self.notes.note(self.end, "eof noticed");
+        self.notes.eof_noticed(self.end);
     }
 
     fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {

@@ -287,7 +287,7 @@ impl Drawing {
         let side = end.1 as usize;
         match self.random.below(100) {
             0..40 => self.write(end),
-            40..45 if !self.conns[end.0].answers => {
+            40..45 if !self.conns[end.0].answers && !self.conns[end.0].is_full() => {
                 let (count, size) = (self.random.between(0, 5), *self.random.choose(&SIZES[1..6]));
                 self.add_outstanding(end, count as usize * size);
                 Op::Produce(end, count as usize, size)

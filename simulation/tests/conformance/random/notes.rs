@@ -65,6 +65,15 @@ impl Notes {
         (from..from + count).map(|place| byte(end, place)).collect()
     }
 
+    /// An end that reads nothing has noticed the peer's end. Whether it has something to send, and meets the end
+    /// when it sends, is left to chance where more was written than the system is sure to take.
+    pub(crate) fn eof_noticed(&self, end: End) {
+        let is_vague = self.0.borrow().vague.get(end.0) == Some(&true);
+        if !is_vague {
+            self.note(end, "eof noticed");
+        }
+    }
+
     /// An end has received these.
     pub(crate) fn received(&self, end: End, data: &[u8]) {
         let inner = &mut *self.0.borrow_mut();

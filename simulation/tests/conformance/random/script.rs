@@ -11,7 +11,7 @@ pub(crate) struct Script {
     /// Whether each side has a reactor of its own.
     pub(crate) apart: bool,
     pub(crate) steps: Vec<Step>,
-    /// The connections of which it is left to chance how many bytes arrive.
+    /// The connections of which it is left to chance how many bytes arrive before they end.
     pub(crate) vague: Vec<bool>,
 }
 
