@@ -205,6 +205,22 @@ fn a_close_in_a_callback_with_nothing_to_send_leaves_no_timer() {
 }
 
 #[test]
+fn a_panic_in_connection_lost_resets_nothing_that_was_closed_in_order() {
+    let (log, wire) = (Log::default(), Wire::wide());
+    let (script, mut reactor) = Script::new();
+    let hook = |_: &mut Transport<'_>, event: &Event| {
+        assert!(!matches!(event, Event::Lost(_)), "on purpose");
+    };
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, hook)).unwrap();
+    script.accept([Ok(wire.clone())]);
+    turn(&mut reactor);
+    reactor.context().close(wire.id());
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Closed"]);
+    assert_eq!(wire.acts(), ["registered", "shut down"]);
+}
+
+#[test]
 fn one_that_lingers_has_a_budget_and_goes_on_in_the_next_turn() {
     let (script, mut reactor, wire) = lingering();
     (0..20).for_each(|_| wire.brings(Ok(&[0; 64 * 1024])));
