@@ -37,7 +37,7 @@ if sys.stdin.readline() == 'ready\\n':
     assert old.recv(1) == b'', 'the old process has ended'
     listener.setblocking(True)
     client, _ = listener.accept()
-    client.sendall(b'python: ' + client.recv(100))
+    client.sendall(b'python: ' + client.makefile('rb').readline())
 ";
 
 /// A Python that has taken the listeners and waits for the word to go on.
