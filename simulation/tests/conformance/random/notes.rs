@@ -56,9 +56,10 @@ impl Notes {
         inner.lines.entry(who.to_string()).or_default().push(Line::Text(text.into()));
     }
 
-    /// The next bytes that an end writes.
+    /// The next bytes that an end writes. That is news: it may write more in the next turn.
     pub(crate) fn next_bytes(&self, end: End, count: usize) -> Vec<u8> {
         let mut inner = self.0.borrow_mut();
+        inner.heard += 1;
         let written = inner.written.entry(end).or_default();
         let from = *written;
         *written += count;
