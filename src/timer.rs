@@ -339,6 +339,7 @@ mod tests {
             }
             assert!(queue.is_active(first));
             assert!(queue.reset(first, now, milliseconds(5)));
+            assert!(queue.reset(first, now, milliseconds(5)));
             assert_eq!(drain(&mut queue, now + milliseconds(5)), [3, 6, 2, 4, 5, 1]);
             assert_eq!(queue.base, before, "counted anew once, from the one that was there");
         }
