@@ -6,24 +6,16 @@ use std::collections::VecDeque;
 /// allocation.
 const KEPT: usize = 64 * 1024;
 
-/// Gives back the room that a burst has left. Called when something was taken from the queue. The
-/// room shrinks by half at least, and after it at most a quarter was in use, so each message costs
+/// Gives back the room that a burst has left. Called when something was taken from the list. The
+/// room shrinks by half at least, and after it at most a quarter was in use, so each element costs
 /// a constant.
 #[inline]
-pub(crate) fn give_back<T>(queue: &mut VecDeque<T>) {
-    let kept = KEPT / size_of::<T>().max(1);
-    if queue.capacity() > kept && queue.len() < queue.capacity() / 4 {
-        shrink(queue, kept);
-    }
-}
-
-#[cold]
-fn shrink<T>(queue: &mut VecDeque<T>, kept: usize) {
-    queue.shrink_to(kept.max(2 * queue.len()));
+pub(crate) fn give_back<T>(list: &mut impl List<T>) {
+    give_back_beyond(list, 0);
 }
 
 /// As [`give_back`], for a list that is emptied and filled again with up to `most` elements: room for so
-/// many is kept. Called when fewer than before may come.
+/// many is kept. Called when `most` has decreased.
 #[inline]
 pub(crate) fn give_back_beyond<T>(list: &mut impl List<T>, most: usize) {
     let kept = KEPT / size_of::<T>().max(1);
@@ -40,33 +32,29 @@ pub(crate) trait List<T> {
     fn shrink_to(&mut self, capacity: usize);
 }
 
-impl<T> List<T> for Vec<T> {
-    fn len(&self) -> usize {
-        self.len()
-    }
+macro_rules! list {
+    ($list:ident) => {
+        impl<T> List<T> for $list<T> {
+            #[inline]
+            fn len(&self) -> usize {
+                self.len()
+            }
 
-    fn capacity(&self) -> usize {
-        self.capacity()
-    }
+            #[inline]
+            fn capacity(&self) -> usize {
+                self.capacity()
+            }
 
-    fn shrink_to(&mut self, capacity: usize) {
-        self.shrink_to(capacity);
-    }
+            #[cold]
+            fn shrink_to(&mut self, capacity: usize) {
+                self.shrink_to(capacity);
+            }
+        }
+    };
 }
 
-impl<T> List<T> for VecDeque<T> {
-    fn len(&self) -> usize {
-        self.len()
-    }
-
-    fn capacity(&self) -> usize {
-        self.capacity()
-    }
-
-    fn shrink_to(&mut self, capacity: usize) {
-        self.shrink_to(capacity);
-    }
-}
+list!(Vec);
+list!(VecDeque);
 
 /// When a table whose entries keep their slots is to give back the slots behind the last entry: when
 /// three quarters are gone, and again when half of the rest are. So it costs little even if an entry in

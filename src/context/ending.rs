@@ -160,7 +160,7 @@ impl Context {
         self.give_memory_back();
     }
 
-    /// Keeps no more room than those who are left could use.
+    /// Keeps no more room than the sockets that are left could use.
     fn give_memory_back(&mut self) {
         let left = self.sources.len();
         self.spares.shrink_to(left);

@@ -16,7 +16,7 @@ impl Context {
 
     /// Whether the turn has left something that the next one need not wait for.
     pub(crate) fn is_busy(&self) -> bool {
-        let left = self.notices.len() + self.held.len();
-        !(self.ready.is_empty() && self.unflushed.is_empty() && left == 0)
+        let all_told = self.notices.is_empty() && self.held.is_empty();
+        !(self.ready.is_empty() && self.unflushed.is_empty() && all_told)
     }
 }

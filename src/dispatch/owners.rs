@@ -4,7 +4,7 @@ use crate::datagram_protocol::DatagramProtocol;
 use crate::dispatch::guard::name_of;
 use crate::id::Id;
 use crate::protocol::{Factory, Protocol};
-use crate::retention::give_back_beyond;
+use crate::retention::give_back;
 #[cfg(unix)]
 use crate::watcher::Watcher;
 
@@ -91,7 +91,7 @@ impl Owners {
         while let Some(None) = self.0.last() {
             self.0.pop();
         }
-        give_back_beyond(&mut self.0, 0);
+        give_back(&mut self.0);
         Some(seat.owner)
     }
 
