@@ -51,13 +51,9 @@ impl Block {
     }
 
     /// How many more bytes it can take.
+    #[inline(always)]
     pub(crate) fn room(&self) -> usize {
         BLOCK - self.len()
-    }
-
-    #[inline(always)]
-    pub(crate) fn has_room_for(&self, count: usize) -> bool {
-        count <= self.room()
     }
 }
 

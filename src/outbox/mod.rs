@@ -185,13 +185,15 @@ impl Buffers {
         }
     }
 
-    /// Adds to the blocks, which may mean to begin them.
+    /// Adds to the blocks, or begins them.
+    ///
+    /// Marked as cold, which keeps `push` short: most outboxes hold little.
     #[cold]
     fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
         if let Some(last) = self.blocks.back_mut()
-            && last.has_room_for(data.len())
+            && data.len() <= last.room()
         {
-            return blocks.add(last, data); // As nearly always, if lines are short.
+            return blocks.add(last, data); // The usual case for short lines.
         }
         if !self.first.is_empty() {
             // Not kept: thousands of buffers of that size would be left behind in the heap.
@@ -245,13 +247,13 @@ impl Buffers {
     }
 }
 
-/// Fills the last block, then takes others.
-fn append(others: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
+/// Fills the last block of a queue, then adds others.
+fn append(queue: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
     while !data.is_empty() {
-        if others.back().is_none_or(|last| last.room() == 0) {
-            others.push_back(blocks.take());
+        if queue.back().is_none_or(|last| last.room() == 0) {
+            queue.push_back(blocks.take());
         }
-        if let Some(last) = others.back_mut() {
+        if let Some(last) = queue.back_mut() {
             let (fits, rest) = data.split_at(data.len().min(last.room()));
             blocks.add(last, fits);
             data = rest;

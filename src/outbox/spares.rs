@@ -20,7 +20,7 @@ pub(crate) struct Spares {
 /// connections; what is beyond it goes back to the allocator, so that a burst leaves no mark.
 const SPARES_LIMIT: usize = 4 * 1024 * 1024;
 
-/// For how many blocks buffers keep places: those that one turn can send.
+/// For how many blocks buffers keep places. A turn sends up to 17, and a queue grows to powers of two.
 const PLACES: usize = 32;
 
 impl Spares {
