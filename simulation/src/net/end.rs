@@ -197,7 +197,7 @@ impl Net {
         let Some(connection) = self.connection(key) else {
             return Err(system(ErrorKind::NotConnected));
         };
-        // Over a Unix socket it is known at once that nobody will read it.
+        // The system knows at once that the other end of a Unix connection is closed.
         let is_gone = connection.is_unix && connection.ends[usize::from(1 - side)].is_closed();
         let end = &mut connection.ends[usize::from(side)];
         if let Some(error) = end.error.take() {
@@ -224,16 +224,9 @@ impl Net {
         if count == 0 {
             return if offered == 0 { Ok(0) } else { Err(system(ErrorKind::WouldBlock)) };
         }
-        way.put(slices, count);
+        pieces(slices, count).for_each(|piece| way.bytes.extend(piece));
         self.charge_data(node, count);
-        let mut left = count;
-        for slice in slices {
-            let taken = slice.len().min(left);
-            if taken > 0 {
-                self.note(node, id, What::Writes(&slice[..taken]));
-            }
-            left -= taken;
-        }
+        pieces(slices, count).for_each(|piece| self.note(node, id, What::Writes(piece)));
         if cut_short {
             self.repeat_events_soon(key, side);
         }
@@ -301,6 +294,17 @@ impl Net {
     }
 }
 
+/// The first `count` bytes that the slices hold.
+fn pieces<'a>(slices: &'a [IoSlice<'_>], count: usize) -> impl Iterator<Item = &'a [u8]> {
+    let mut left = count;
+    let pieces = slices.iter().map(move |slice| {
+        let taken = slice.len().min(left);
+        left -= taken;
+        &slice[..taken]
+    });
+    pieces.filter(|piece| !piece.is_empty())
+}
+
 /// A local address that cannot be had, told as the reactor tells it.
 fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
     io::Error::new(kind, format!("from the local address {local}: {}", system(kind)))
@@ -348,10 +352,9 @@ impl SocketBackend for SimulatedStream {
         let mut net = self.net.borrow_mut();
         let Some(connection) = net.connection(self.key) else { return Ok(()) };
         let sort = connection.ends[usize::from(self.side)].sort();
-        sort.set(option, || {
-            net.set_end_option(self.key, self.side, option);
-            Ok(())
-        })
+        sort.check(option)?;
+        net.set_end_option(self.key, self.side, option);
+        Ok(())
     }
 }
 

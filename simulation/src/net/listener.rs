@@ -285,10 +285,9 @@ impl SocketBackend for SimulatedListener {
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(listener) = net.listener(self.key) else { return Ok(()) };
-        Sort::stream(&listener.address).bound().set(option, || {
-            listener.options.push(option.clone());
-            Ok(())
-        })
+        Sort::stream(&listener.address).bound().check(option)?;
+        listener.options.push(option.clone());
+        Ok(())
     }
 }
 

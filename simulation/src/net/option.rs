@@ -40,21 +40,18 @@ impl Sort {
         Self { is_bound: true, ..self }
     }
 
-    /// Sets an option by `set`, if it is one of this socket's.
-    pub(crate) fn set(
-        self,
-        option: &SocketOption,
-        set: impl FnOnce() -> io::Result<()>,
-    ) -> io::Result<()> {
-        set_option(option, || self.check(option).and_then(|()| set()))
-    }
-
     /// Whether a socket can be made with these.
     pub(crate) fn check_all(self, options: &[SocketOption]) -> io::Result<()> {
-        options.iter().try_for_each(|option| self.set(option, || Ok(())))
+        options.iter().try_for_each(|option| self.check(option))
     }
 
-    fn check(self, option: &SocketOption) -> io::Result<()> {
+    /// Whether an option can be set: the socket has it, and its value makes sense.
+    pub(crate) fn check(self, option: &SocketOption) -> io::Result<()> {
+        set_option(option, || self.ask_system(option))
+    }
+
+    /// What the system says of an option.
+    fn ask_system(self, option: &SocketOption) -> io::Result<()> {
         let of_tcp = match (self.family, self.is_stream) {
             (Family::Unix, _) => Err(system(ErrorKind::Unsupported)),
             (_, false) => Err(no_such_option()),

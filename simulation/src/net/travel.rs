@@ -81,8 +81,8 @@ impl Net {
         let number = way.sent;
         way.flight.push_back(Flight { freight, number, at: None, is_lost: false });
         let is_end = matches!(freight, Freight::Fin | Freight::Reset);
-        // The end of a Unix connection does not travel: whoever looks next sees it. What is written does take
-        // its time, or two that answer each other would do so for ever at the same moment.
+        // The end of a Unix connection takes no time. Data does: otherwise two ends that answer each other
+        // would do so for ever at the same instant.
         if connection.is_unix && is_end && way.flight.len() == 1 {
             return self.arrive(key, side);
         }

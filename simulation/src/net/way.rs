@@ -2,7 +2,6 @@
 
 use crate::agenda::Time;
 use std::collections::VecDeque;
-use std::io::IoSlice;
 
 /// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
 /// their way, then those that are still to be sent.
@@ -93,12 +92,12 @@ impl Way {
         }
     }
 
-    /// What is written to a Unix socket lies with the receiver at once, and counts as the sender's until it is read.
+    /// A Unix socket has no receive buffer of its own: data counts in the sender's buffer until it is read.
     pub(super) fn of_unix(send_buffer: usize) -> Self {
         Self { is_unix: true, ..Self::new(send_buffer, usize::MAX) }
     }
 
-    /// The next that have arrived are read.
+    /// Reads the next bytes that have arrived.
     pub(super) fn take(&mut self, buffer: &mut [u8]) {
         let count = buffer.len();
         let (front, back) = self.bytes.as_slices();
@@ -112,16 +111,6 @@ impl Way {
         }
     }
 
-    /// The first of what the slices hold are written.
-    pub(super) fn put(&mut self, slices: &[IoSlice<'_>], count: usize) {
-        let mut left = count;
-        for slice in slices {
-            let taken = slice.len().min(left);
-            self.bytes.extend(&slice[..taken]);
-            left -= taken;
-        }
-    }
-
     pub(super) fn unsent(&self) -> usize {
         self.bytes.len() - self.arrived - self.in_flight
     }
@@ -131,7 +120,7 @@ impl Way {
         self.send_buffer.saturating_sub(self.bytes.len() - received)
     }
 
-    /// Whether the writer, who waits for room, has enough of it now.
+    /// Whether the writer waits for room and has enough of it now.
     pub(super) fn takes_more(&mut self) -> bool {
         let takes = self.wants_room && self.room() >= self.send_buffer.div_ceil(3);
         self.wants_room &= !takes;

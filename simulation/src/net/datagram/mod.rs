@@ -40,7 +40,7 @@ pub(super) struct DatagramSocket {
     /// How much memory those in the queue take, and how much they may.
     queued: usize,
     buffer: usize,
-    /// Who found the queue full.
+    /// The sockets that found the queue full.
     #[cfg(unix)]
     waiting: Vec<Key>,
     /// How much memory those may take that it has sent and that were not received, if it is a Unix socket.

@@ -126,10 +126,9 @@ impl SocketBackend for SimulatedDatagram {
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else { return Ok(()) };
-        Sort::datagrams(&socket.address).bound().set(option, || {
-            socket.set_option(option);
-            Ok(())
-        })
+        Sort::datagrams(&socket.address).bound().check(option)?;
+        socket.set_option(option);
+        Ok(())
     }
 }
 

@@ -214,7 +214,7 @@ impl Net {
         self.tell_datagram(key, Happening { readable: true, ..Happening::default() });
     }
 
-    /// Only a socket that is connected hears of it (udp(7)), and only of what it sent to its peer.
+    /// Only a connected socket receives it (udp(7)), and only for datagrams to its peer.
     pub(in crate::net) fn hear_refusal(&mut self, key: Key) {
         if let Some(socket) = self.datagram(key)
             && socket.peer.is_some()

@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind};
 const UNIX_QUEUE: usize = 10;
 
 impl Net {
-    /// There is room at a socket, or nobody any more: those that are connected with it hear of that.
+    /// There is room at a socket, or it is closed: senders that are connected to it become writable.
     pub(super) fn tell_waiting(&mut self, key: Key) {
         let Some(socket) = self.datagram(key) else { return };
         for sender in std::mem::take(&mut socket.waiting) {
