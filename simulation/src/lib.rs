@@ -74,6 +74,7 @@ pub use fault::{Fault, FaultKind};
 pub use node::NodeId;
 pub use plan::{Plan, Planned, kinds};
 pub use random::Random;
+pub use selection::seeds;
 pub use shrink::shrink;
 pub use trace::{Record, TraceHash, What};
 pub use twice::{Parted, twice};

@@ -23,9 +23,7 @@ impl Selection {
     }
 
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let seeds = variable("ROPEWALK_SEEDS").map(|text| {
-            seeds(&text).expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`")
-        });
+        let seeds = variable("ROPEWALK_SEEDS").map(|text| read_seeds(&text));
         let faults = variable("ROPEWALK_FAULTS").map(|text| {
             faults(&text).expect("ROPEWALK_FAULTS is a list of places, `0,3`, or `none`")
         });
@@ -66,7 +64,29 @@ impl fmt::Display for Selection {
     }
 }
 
-fn seeds(text: &str) -> Option<Range<u64>> {
+/// The seeds that the variable `ROPEWALK_SEEDS` selects, for a test that draws from seeds without an
+/// [`Exploration`](crate::Exploration), or `unless_set`.
+///
+/// # Panics
+///
+/// If the variable is neither a seed nor a range of seeds.
+///
+/// # Examples
+///
+/// ```
+/// for seed in ropewalk_simulation::seeds(0..3) {
+///     println!("seed {seed}");
+/// }
+/// ```
+pub fn seeds(unless_set: Range<u64>) -> Range<u64> {
+    env::var("ROPEWALK_SEEDS").map_or(unless_set, |text| read_seeds(&text))
+}
+
+fn read_seeds(text: &str) -> Range<u64> {
+    range(text).expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`")
+}
+
+fn range(text: &str) -> Option<Range<u64>> {
     let number = |text: &str| text.trim().parse().ok();
     let (from, to) = match text.split_once("..") {
         Some((from, to)) => number(from).zip(number(to)),
@@ -102,7 +122,7 @@ mod tests {
         assert_eq!(selected(&[("ROPEWALK_SEEDS", "17")]).seeds, Some(17..18));
         assert_eq!(selected(&[("ROPEWALK_SEEDS", "3..9")]).seeds, Some(3..9));
         for text in ["", "x", "9..3", "18446744073709551615", "1..2..3"] {
-            assert_eq!(seeds(text), None, "{text}");
+            assert_eq!(range(text), None, "{text}");
         }
     }
 

@@ -23,21 +23,7 @@ mod support;
 #[path = "../support/unix.rs"]
 mod unix;
 
-use std::env;
-use std::ops::Range;
-
-fn seeds(unless_set: Range<u64>) -> Range<u64> {
-    let Ok(text) = env::var("ROPEWALK_SEEDS") else {
-        return unless_set;
-    };
-    let number = |text: &str| text.trim().parse().ok();
-    let seeds = match text.split_once("..") {
-        Some((from, to)) => number(from).zip(number(to)),
-        None => number(&text).map(|seed: u64| (seed, seed + 1)),
-    };
-    let (from, to) = seeds.expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`");
-    from..to
-}
+use ropewalk_simulation::seeds;
 
 #[test]
 fn whatever_is_done_in_whatever_order_what_was_written_arrives_and_all_ends() {

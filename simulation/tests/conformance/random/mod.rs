@@ -15,11 +15,10 @@ mod script;
 use crate::ground::Ground;
 use notes::Observed;
 use play::Stage;
+use ropewalk_simulation::seeds;
 use script::Script;
 use std::collections::BTreeSet;
-use std::env;
 use std::fmt::Write;
-use std::ops::Range;
 use std::time::{Duration, Instant};
 
 /// How long real sockets may take for a step: a fail-safe, not a measure.
@@ -31,17 +30,6 @@ const CALM: u32 = 3;
 /// How often a script is played on real sockets before a difference counts. What another play does not show,
 /// the script does not determine: a busy machine did it.
 const PLAYS: u32 = 3;
-
-fn seeds(unless_set: Range<u64>) -> Range<u64> {
-    let Ok(text) = env::var("ROPEWALK_SEEDS") else { return unless_set };
-    let number = |text: &str| text.trim().parse().ok();
-    let seeds = match text.split_once("..") {
-        Some((from, to)) => number(from).zip(number(to)),
-        None => number(&text).map(|seed: u64| (seed, seed + 1)),
-    };
-    let (from, to) = seeds.expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`");
-    from..to
-}
 
 /// What was observed in each step.
 fn simulate(script: &Script) -> Vec<Observed> {
