@@ -14,9 +14,7 @@ const KIB: usize = 1024;
 
 /// A server with one connection.
 fn serve(log: &Log, wire: &Wire) -> (Script, Reactor) {
-    let (script, mut reactor) = Script::new();
-    reactor.listen_tcp("10.0.0.1:7000", recorders(log, only_record)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(log, only_record), wire);
     turn(&mut reactor);
     assert_eq!(log.made(), 1);
     (script, reactor)

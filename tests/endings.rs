@@ -12,9 +12,7 @@ use support::*;
 
 /// A server, whose run has begun, with one connection.
 fn serve(log: &Log, wire: &Wire) -> (Script, Reactor) {
-    let (script, mut reactor) = Script::new();
-    reactor.listen_tcp("10.0.0.1:7000", recorders(log, only_record)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(log, only_record), wire);
     turn(&mut reactor);
     assert_eq!(log.made(), 1);
     (script, reactor)
@@ -186,15 +184,13 @@ fn one_that_lingers_goes_with_its_peer_or_after_two_seconds_and_leaves_no_timer(
 #[test]
 fn a_close_in_a_callback_with_nothing_to_send_leaves_no_timer() {
     let (log, wire) = (Log::default(), Wire::wide());
-    let (script, mut reactor) = Script::new();
     let hook = |transport: &mut Transport<'_>, event: &Event| {
         if matches!(event, Event::Data(_)) {
             transport.close();
         }
     };
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, hook)).unwrap();
     wire.brings(Ok(b"goodbye"));
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
     (0..2).for_each(|_| _ = turn(&mut reactor));
     assert_eq!(log.reasons(), ["Closed"]);
     wire.brings(Ok(b""));
@@ -207,12 +203,10 @@ fn a_close_in_a_callback_with_nothing_to_send_leaves_no_timer() {
 #[test]
 fn a_panic_in_connection_lost_resets_nothing_that_was_closed_in_order() {
     let (log, wire) = (Log::default(), Wire::wide());
-    let (script, mut reactor) = Script::new();
     let hook = |_: &mut Transport<'_>, event: &Event| {
         assert!(!matches!(event, Event::Lost(_)), "on purpose");
     };
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, hook)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (_script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
     turn(&mut reactor);
     reactor.context().close(wire.id());
     turn(&mut reactor);

@@ -58,7 +58,6 @@ fn numbers(bytes: &[u8], what: &str) -> Vec<u32> {
 /// A server whose one connection drops what is oldest, and sends a message of two parts in each callback.
 fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
     let (log, wire) = (Log::default(), Wire::default());
-    let (script, mut reactor) = Script::new();
     let mut number = 0_u32;
     let hook = move |transport: &mut Transport<'_>, event: &Event| {
         if matches!(event, Event::Data(_)) {
@@ -72,8 +71,7 @@ fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
             number += 1;
         }
     };
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, hook)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
     turn(&mut reactor);
     reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(limit));
     (wire, script, reactor)
@@ -120,9 +118,7 @@ fn a_write_limit_below_a_piece_does_not_tear_it() {
 #[test]
 fn a_callback_that_writes_nothing_ends_no_piece_of_another() {
     let (log, wire) = (Log::default(), Wire::default());
-    let (script, mut reactor) = Script::new();
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, echo)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(&log, echo), &wire);
     turn(&mut reactor);
     reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(LIMIT));
     wire.set_room(0);

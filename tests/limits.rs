@@ -12,9 +12,7 @@ use support::*;
 /// A server with one connection, whose socket takes nothing.
 fn serve() -> (Log, Wire, Script, Reactor) {
     let (log, wire) = (Log::default(), Wire::default());
-    let (script, mut reactor) = Script::new();
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, only_record)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(&log, only_record), &wire);
     turn(&mut reactor);
     assert_eq!(log.made(), 1);
     (log, wire, script, reactor)

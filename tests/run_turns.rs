@@ -97,9 +97,7 @@ fn a_poll_that_fails_ends_the_run_and_closes_every_socket() {
 #[test]
 fn a_poll_that_fails_while_a_run_is_ending_cuts_everyone_off() {
     let (log, wire) = (Log::default(), Wire::default());
-    let (script, mut reactor) = Script::new();
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, talk)).unwrap();
-    script.accept([Ok(wire.clone())]);
+    let (script, mut reactor) = Script::with_connection(recorders(&log, talk), &wire);
     assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap());
     reactor.context().stop();
     assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it ends, and has not ended");

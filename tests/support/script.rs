@@ -7,7 +7,7 @@ use ropewalk::backend::{
     Backend, DatagramBackend, Event, Happening, ListenerBackend, Multicast, SocketBackend,
     StreamBackend,
 };
-use ropewalk::{Address, Id, Reactor, SocketOption};
+use ropewalk::{Address, Factory, Id, Reactor, SocketOption};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, IoSlice};
@@ -84,6 +84,14 @@ impl Script {
             takes: Cell::new(usize::MAX),
         }));
         let reactor = Reactor::in_world(script.clone()).unwrap();
+        (script, reactor)
+    }
+
+    /// A server that has been connected to: the next turn accepts the connection.
+    pub(crate) fn with_connection(factory: impl Factory, wire: &Wire) -> (Self, Reactor) {
+        let (script, mut reactor) = Self::new();
+        reactor.listen_tcp("10.0.0.1:7000", factory).unwrap();
+        script.accept([Ok(wire.clone())]);
         (script, reactor)
     }
 

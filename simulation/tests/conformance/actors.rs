@@ -32,6 +32,13 @@ pub(crate) fn quiet(transport: &mut Transport<'_>, heard: Heard<'_>) {
     }
 }
 
+pub(crate) fn pause_when_made(transport: &mut Transport<'_>, heard: Heard<'_>) {
+    match heard {
+        Heard::Made => transport.pause(),
+        heard => quiet(transport, heard),
+    }
+}
+
 /// Does nothing of itself.
 pub(crate) fn idle(_transport: &mut Transport<'_>, _heard: Heard<'_>) {}
 

@@ -1,6 +1,6 @@
 //! Who writes faster than the other reads.
 
-use crate::actors::{Heard, quiet};
+use crate::actors::{Heard, pause_when_made, quiet};
 use crate::ground::{Ground, everywhere};
 use crate::log::pattern;
 use ropewalk::{SocketOption, Transport};
@@ -11,13 +11,6 @@ const MUCH: usize = 1_000_000;
 
 fn make_buffers_small(transport: &mut Transport<'_>) {
     transport.set_option(SocketOption::SendBuffer(50_000)).unwrap();
-}
-
-fn pause_when_made(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    match heard {
-        Heard::Made => transport.pause(),
-        heard => quiet(transport, heard),
-    }
 }
 
 /// The server writes much to a client that does not read.

@@ -1,16 +1,9 @@
 //! Resets, and what is written to those who are gone.
 
-use crate::actors::{Heard, echo, idle, quiet};
+use crate::actors::{Heard, echo, idle, pause_when_made, quiet};
 use crate::ground::{Ground, Server, apart, everywhere};
 use crate::log::pattern;
 use ropewalk::Transport;
-
-fn pause_when_made(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    match heard {
-        Heard::Made => transport.pause(),
-        heard => quiet(transport, heard),
-    }
-}
 
 /// Both are there and have spoken.
 fn meet(

@@ -1,9 +1,16 @@
 //! Connections over Unix sockets.
 
-use crate::actors::{Actors, Heard, echo, quiet, silent};
+use crate::actors::{Actors, Heard, echo, pause_when_made, quiet, silent};
 use crate::ground::{Client, Ground, Server, together};
 use crate::log::pattern;
 use ropewalk::{Error, Port, Transport, UnixAddress, UnixListenOptions};
+use std::path::PathBuf;
+
+/// What is said of a socket of the other type that has a file, and of one that has an abstract name.
+pub(crate) const WRONG_TYPE: &str = "Uncategorized, protocol wrong type for socket (that socket is of another type: \
+                                     one is for connections, the other for datagrams)";
+pub(crate) const REFUSED: &str = "ConnectionRefused, connection refused (nobody listens there any more, or it is no \
+                                  socket; is the server running?)";
 
 /// A name without a file that no other scene has.
 pub(crate) fn abstract_name(ground: &mut Ground) -> UnixAddress {
@@ -22,6 +29,19 @@ fn listen(
 ) -> Result<Port, Error> {
     let actors = ground.actors("server", hook);
     ground.at(Server).listen_unix(address, actors)
+}
+
+/// A client and a server that are connected.
+fn connect(
+    ground: &mut Ground,
+    path: PathBuf,
+    server: impl FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+    client: impl FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+) {
+    listen(ground, path.clone(), server).unwrap();
+    let actors = ground.actors("client", client);
+    ground.at(Client).connect_unix(path, actors).unwrap();
+    ground.until("both there", |log| log.made("client") && log.made("server"));
 }
 
 fn ask(ground: &mut Ground, address: impl Into<UnixAddress>) {
@@ -75,10 +95,7 @@ fn the_client_has_no_name() {
                 log.note("who", format!("{} and the listener's", transport.peer()));
             }
         };
-        listen(ground, path.clone(), hook).unwrap();
-        let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+        connect(ground, path, hook, quiet);
     });
 }
 
@@ -181,10 +198,7 @@ fn an_abort_is_seen_by_the_peer() {
         &["client: made, lost: aborted by us", "server: made, eof, lost: closed by the peer"];
     together(expected, |ground| {
         let path = ground.path("abort.sock");
-        listen(ground, path.clone(), quiet).unwrap();
-        let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+        connect(ground, path, quiet, quiet);
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client", "server"]);
     });
@@ -196,14 +210,7 @@ fn an_abort_with_something_unread_is_a_reset() {
     let expected = &["client: made, lost: aborted by us", "server: made, lost: reset by the peer"];
     together(expected, |ground| {
         let path = ground.path("unread.sock");
-        listen(ground, path.clone(), quiet).unwrap();
-        let actors = ground.actors("client", |transport: &mut Transport<'_>, heard: Heard<'_>| {
-            if let Heard::Made = heard {
-                transport.pause();
-            }
-        });
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+        connect(ground, path, quiet, pause_when_made);
         ground.with("server", |context, id| context.write(id, b"unread"));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
@@ -217,10 +224,7 @@ fn a_write_to_one_who_is_gone_is_a_reset() {
         &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
     together(expected, |ground| {
         let path = ground.path("gone.sock");
-        listen(ground, path.clone(), |_, _| {}).unwrap();
-        let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+        connect(ground, path, |_, _| {}, quiet);
         ground.with("client", |context, id| context.abort(id));
         ground.until("ended", |log| log.has("server", "eof"));
         ground.settle();
@@ -245,11 +249,7 @@ fn who_waits_at_a_listener_that_closes_hears_it_at_once() {
 
 #[test]
 fn a_socket_for_datagrams_takes_no_connections() {
-    let wrong = "Uncategorized, protocol wrong type for socket (that socket is of another type: one is \
-                 for connections, the other for datagrams)";
-    let refused = "ConnectionRefused, connection refused (nobody listens there any more, or it is no \
-                   socket; is the server running?)";
-    let expected = format!("client: failed: {wrong}, failed: {refused}");
+    let expected = format!("client: failed: {WRONG_TYPE}, failed: {REFUSED}");
     together(&[&expected], |ground| {
         for (count, name) in names(ground, "datagrams.sock").into_iter().enumerate() {
             let actor = ground.datagram_actor("server", silent);
@@ -268,15 +268,7 @@ fn a_paused_peer_hears_of_an_end_behind_much_that_is_unread() {
         &["client: made, pause writing, lost: aborted by us", "server: made, eof noticed"];
     together(expected, |ground| {
         let path = ground.path("unread.sock");
-        listen(ground, path.clone(), |transport, heard| {
-            if let Heard::Made = heard {
-                transport.pause();
-            }
-        })
-        .unwrap();
-        let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+        connect(ground, path, pause_when_made, quiet);
         ground.with("client", |context, id| context.write(id, &pattern(1_000_000)));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
@@ -291,10 +283,7 @@ fn a_write_to_one_who_is_gone_fails_at_once() {
         &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
     together(expected, |ground| {
         let path = ground.path("gone.sock");
-        listen(ground, path.clone(), |_, _| {}).unwrap();
-        let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+        connect(ground, path, |_, _| {}, quiet);
         ground.with("client", |context, id| context.abort(id));
         ground.until("ended", |log| log.has("server", "eof"));
         ground.with("server", |context, id| {

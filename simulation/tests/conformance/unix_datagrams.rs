@@ -2,7 +2,7 @@
 
 use crate::actors::{News, plain, quiet, silent};
 use crate::ground::{Client, Ground, Server, together};
-use crate::unix::names;
+use crate::unix::{REFUSED, WRONG_TYPE, names};
 use ropewalk::{DatagramOptions, DatagramTransport, Error, Port, SocketOption, UnixAddress};
 
 fn receive(
@@ -155,11 +155,8 @@ fn a_socket_that_is_connected_takes_datagrams_of_its_peer_only() {
 
 #[test]
 fn a_listener_for_connections_takes_no_datagrams() {
-    let wrong = "Uncategorized, protocol wrong type for socket (that socket is of another type: one is \
-                 for connections, the other for datagrams)";
-    let refused = "ConnectionRefused, connection refused (nobody listens there any more, or it is no \
-                   socket; is the server running?)";
-    let expected = format!("client: started, error: {wrong}, {wrong}, error: {refused}, {refused}");
+    let expected =
+        format!("client: started, error: {WRONG_TYPE}, {WRONG_TYPE}, error: {REFUSED}, {REFUSED}");
     together(&[&expected], |ground| {
         let own = ground.path("client.sock");
         let client = receive(ground, "client", own, silent).unwrap().id();
