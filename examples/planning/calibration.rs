@@ -142,16 +142,17 @@ fn simulated(load: &Load, costs: Costs) -> Result<Work, Failure> {
     world.set_costs(clients, Costs::NONE);
     let audience = Audience::new(*load, Site::SIMULATED.address(0));
     let running = "it never stops";
-    let mut play = |rounds| {
+    let work = |world: &mut World| {
         let worked = world.worked(server);
-        let before = Work::until_now(world.reactor(server).expect(running).context(), worked);
+        Work::until_now(world.reactor(server).expect(running).context(), worked)
+    };
+    let mut play = |rounds| {
+        let before = work(&mut world);
         audience.play(world.reactor(clients).expect(running).context(), rounds);
         if !world.run_until(LIMIT, |_| audience.is_done()) {
             return Err(Failure::Run(format!("{}, simulated", audience.progress())));
         }
-        let worked = world.worked(server);
-        let now = Work::until_now(world.reactor(server).expect(running).context(), worked);
-        Ok(now.since(before))
+        Ok(work(&mut world).since(before))
     };
     play(warm_up(load))?;
     play(load.rounds)
@@ -212,7 +213,7 @@ fn join(thread: JoinHandle<Result<(), Error>>) -> Result<(), Failure> {
     Ok(ended?)
 }
 
-/// Sees to it that there are descriptors enough: two for a client, and some for the rest.
+/// Raises the limit of descriptors if it is too low: two for each client, and some for the rest.
 fn raise_descriptor_limit(loads: &[Load]) -> Result<(), Failure> {
     let needed = 50 + 2 * loads.iter().map(|load| u64::from(load.clients)).max().unwrap_or(0);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
