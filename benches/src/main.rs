@@ -52,7 +52,7 @@ Measures Ropewalk against its peers: each server on one processor, the load on t
 
 When it measures, progress goes to stderr and tables to stdout. Options:
 
-    --quick             all rows in some two minutes, and less exact
+    --quick             all rows in less than a minute, and less exact
     --rounds N          how often each server is measured, in turns (5; 2 if quick)
     --only NAME,NAME    only these servers, and the bare loop
     --markdown          tables in Markdown
