@@ -21,7 +21,7 @@
 //!     --joins N            how many may join from one address in a minute (60; 0 is no limit)
 //!     --name-timeout SECONDS
 //!                          how long a connection may go on without a name (60; 0 is no limit)
-//!     --grace SECONDS      how long those that are slow to read what waits for them have at the end (8)
+//!     --grace SECONDS      how long clients have at the end to read what is queued for them (8)
 //!     --limit-loopback     apply these three to this machine's own addresses as well
 //!     --reactors N         how many threads serve (1), each with a reactor of its own
 //!     --demo               the server and three clients in one process; ends by itself
@@ -37,8 +37,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 use support::say;
 
-/// How long the end waits for those that are slow to read, unless set. To close thousands that are slower still
-/// takes time as well, and after ten seconds many that stop a service kill it.
+/// How long the end waits for clients to read what is queued for them, unless `--grace` sets it. To close thousands of
+/// connections takes time as well, and many supervisors kill a service after ten seconds.
 const GRACE: Duration = Duration::from_secs(8);
 
 /// What happens in the demo: who says what, one line each moment.

@@ -10,7 +10,7 @@
 //! inotify(7) what happens to a file, so nothing is done while nothing is added. A file that is cut
 //! off is read from its beginning again, and a new one in its place is followed from there on, as
 //! programs that rotate logs want it. A pull producer for each onlooker reads the file at that onlooker's pace:
-//! what waits for a slow one is in the file, not in memory. One that is two files behind is disconnected.
+//! data for a slow one stays in the file, not in memory. One that is two files behind is disconnected.
 //!
 //! Options:
 //!
@@ -72,7 +72,7 @@ mod program {
         }
     }
 
-    /// How far an onlooker has come. What waits for one that reads slowly is in the file: no onlooker waits for
+    /// How far an onlooker has come. Data for a slow onlooker stays in the file: no onlooker waits for
     /// another, and each has no more than a piece in memory.
     #[derive(Clone, Default)]
     struct Place {

@@ -341,7 +341,7 @@ mod tests {
             assert!(queue.reset(first, now, milliseconds(5)));
             assert!(queue.reset(first, now, milliseconds(5)));
             assert_eq!(drain(&mut queue, now + milliseconds(5)), [3, 6, 2, 4, 5, 1]);
-            assert_eq!(queue.base, before, "counted anew once, from the one that was there");
+            assert_eq!(queue.base, before, "renumbered once, from the first timer on");
         }
     }
 

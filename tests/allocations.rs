@@ -87,7 +87,7 @@ fn a_crowd_that_has_gone_leaves_no_tables_behind() {
             reactor.turn(Some(Duration::ZERO)).unwrap();
         }
     });
-    // Each list may keep 64 KiB; with a place for everybody each had 400 KiB at least.
+    // Each list may keep 64 KiB; with a place for each connection it had 400 KiB at least.
     assert!(left.bytes_current < 500_000, "{left:?}");
 }
 

@@ -1,4 +1,4 @@
-//! More happens at once than is told in one turn: what is held for the next one comes in order, and whole.
+//! More callbacks are due than one turn may make: those held for the next turn come in order, and none is lost.
 
 #![cfg(unix)]
 

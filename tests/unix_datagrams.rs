@@ -260,7 +260,7 @@ fn options_that_are_not_those_of_unix_sockets_are_refused() {
     reactor.context().join_group(port.id(), [224, 0, 0, 7], 0).unwrap_err();
 }
 
-/// Only its peer may send to it, and so nobody else can ask whether it is there.
+/// Only its peer may connect to it, so another socket cannot ask in that way whether the name is in use.
 #[test]
 #[cfg(target_os = "linux")]
 fn the_name_of_one_that_talks_with_somebody_else_is_in_use() {

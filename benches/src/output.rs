@@ -23,7 +23,7 @@ pub(crate) fn show(text: fmt::Arguments<'_>) -> io::Result<()> {
     shown.map_err(|error| io::Error::new(error.kind(), Failed(error)))
 }
 
-/// Prints on stderr. That it takes no more is no reason to stop.
+/// Prints on stderr. An error is ignored: progress is not worth stopping for.
 pub(crate) fn complain(text: fmt::Arguments<'_>) {
     let _ = stderr().write_fmt(text);
 }

@@ -403,8 +403,8 @@ fn who_does_not_read_is_dropped_and_the_others_hear_everything() {
     assert_eq!(bob.ended, Some(std::io::ErrorKind::ConnectionReset));
 }
 
-/// How many bytes are said to someone who has stopped reading until he is dropped, and how many of them the chat
-/// keeps at most.
+/// How many bytes are said until a guest that has stopped reading is dropped, and how many of them the chat keeps
+/// at most.
 fn said_until_dropped(limit: usize) -> (usize, usize) {
     let mut house = House::new(Chat::new().without_flood_limit().write_limit(limit));
     let mut alice = house.guest("alice");

@@ -45,7 +45,7 @@ impl Crowd {
         crowd
     }
 
-    /// Has the speaker say so many lines at once, and everybody who reads hear them.
+    /// Has the speaker say so many lines at once, and waits until every reader has received them.
     fn say(&mut self, lines: usize) {
         let line = format!("{}\n", "x".repeat(LINE));
         let said = format!("<n000> {line}").len() * lines;
@@ -59,7 +59,7 @@ impl Crowd {
         }
     }
 
-    /// Everybody who reads has read what was sent by now.
+    /// Every reader reads what was sent by now, and forgets it.
     fn forget(&mut self) {
         for _ in 0..3 {
             self.reactor.turn(Some(Duration::ZERO)).unwrap();

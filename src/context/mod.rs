@@ -167,8 +167,8 @@ pub(crate) enum Notice {
 }
 
 impl Notice {
-    /// Whether it may be held. The others call nobody: they seat an owner, which an event may need in this very
-    /// turn, or drop what is a user's, which can bring about no other notice.
+    /// Whether it makes a callback, and so may be held. The others seat an owner, which an event may need in this
+    /// very turn, or drop a user's value, which cannot cause another notice.
     pub(crate) fn calls(&self) -> bool {
         match self {
             Self::Discard | Self::Free(_) | Self::Open(..) | Self::Produced(_) | Self::Seat(..) => {

@@ -217,7 +217,7 @@ impl Dispatcher {
     }
 
     /// Tells the owners what the callback that has just returned brought about; and what those
-    /// callbacks bring about in turn, until nobody has anything to hear or the budget is spent.
+    /// callbacks bring about in turn, until no notice is left or the budget is spent.
     #[inline]
     fn settle(&mut self) {
         if !self.context.notices.is_empty() {

@@ -125,7 +125,7 @@ fn has_socket(path: &Path) -> io::Result<bool> {
         Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
         // Whose it is cannot be found out, and so it is not ours.
         Err(error @ Errno::ACCESS) => Err(error.into()),
-        // The wrong type, or one that talks with somebody else only (EPERM): somebody is there.
+        // A socket of the other type, or one that is connected elsewhere (EPERM): the name is in use.
         Err(_) => Ok(true),
     }
 }

@@ -4,7 +4,7 @@ use crate::scene::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-/// Someone in the chat, who has read up to where he is told with whom.
+/// A client of the chat that has joined and has read its welcome.
 fn guest(address: &str, name: &str) -> BufReader<TcpStream> {
     let mut client = BufReader::new(TcpStream::connect(address).unwrap());
     writeln!(client.get_mut(), "{name}").unwrap();
@@ -32,7 +32,7 @@ fn a_chat_waits_at_its_end_for_those_who_are_slow_to_read_and_not_for_ever() {
         fast.get_mut().write_all((lines + "/who\n").as_bytes()).unwrap();
         until(&mut fast, "* in lobby: slow, fast");
         server.signal("TERM");
-        // The one who has read all is told of the end at once.
+        // The client that has read everything is disconnected at once.
         let mut rest = String::new();
         fast.read_to_string(&mut rest).unwrap();
         drop(fast);

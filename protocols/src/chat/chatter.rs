@@ -290,7 +290,7 @@ impl Chatter {
         self.close(lines);
     }
 
-    /// Sends what waits and ends the connection; but who does not read it is not waited for.
+    /// Sends the queued data and ends the connection. A client that does not read it is reset after [`LAST_WORDS`].
     fn close(&mut self, lines: &mut LineTransport<'_>) {
         self.cancel_deadline(lines);
         let id = lines.id();

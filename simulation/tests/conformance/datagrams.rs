@@ -137,7 +137,7 @@ fn a_refusal_is_told_for_each_datagram_and_does_not_eat_the_next() {
     });
 }
 
-/// Nor does one whose peer it is not: it hears of what it sent to its peer.
+/// Only refusals of datagrams to its peer reach a connected socket.
 #[test]
 fn a_refusal_by_another_than_the_peer_is_not_heard() {
     let expected = &["client: started, \"echo\"", "server: started, \"echo\""];

@@ -47,7 +47,7 @@ struct Drawing {
 #[derive(Clone, Copy)]
 struct Socket {
     is_unix: bool,
-    /// At an address that this machine does not have, where nobody may answer.
+    /// At an address that this machine does not have.
     is_foreign: bool,
     side: Side,
     /// The first that had its address.
@@ -104,7 +104,7 @@ impl Drawing {
         ]
     }
 
-    /// After a step: who reads has read all.
+    /// After a step, every end that reads has read all.
     fn settle(&mut self) {
         for conn in &mut self.conns {
             for writer in 0..2 {
@@ -240,7 +240,7 @@ impl Drawing {
             0 => self.write(end),
             1 => Op::EndWriting(end),
             2 => Op::Set(end, option(&mut self.random, is_unix)),
-            // Over TCP all depends on who comes first.
+            // Over TCP the result depends on which end is first.
             _ if !is_unix => return vec![connect],
             3 => Op::Close(end),
             4 => Op::Abort(end),
@@ -276,7 +276,7 @@ impl Drawing {
             let ends = matches!(op, Op::EndWriting(_) | Op::Close(_));
             step.push(op);
             if ends {
-                // Whether the peer hears of it before it hears of a reset is left to chance.
+                // It is left to chance whether the peer receives it or a reset first.
                 break;
             }
         }

@@ -248,7 +248,7 @@ impl Stage {
         self.sockets.push(Socket { side, id, address });
     }
 
-    /// Where to connect a datagram socket. Whoever has never had a port is nobody's peer.
+    /// Where to connect a datagram socket. A socket without a port cannot be a peer.
     fn peer(&mut self, target: Target) -> Option<Address> {
         self.target(target).filter(|address| address.port() != Some(0))
     }
