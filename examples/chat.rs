@@ -31,7 +31,7 @@ mod support;
 
 use lexopt::prelude::*;
 use ropewalk::{Address, Context, Reason};
-use ropewalk_protocols::chat::{Chat, Network};
+use ropewalk_chat::{Chat, Network};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::process::ExitCode;
 use std::time::Duration;

@@ -216,7 +216,7 @@
 //! }
 //! ```
 //!
-//! That is a chat in 52 lines. The one in `ropewalk-protocols` has rooms, commands and limits besides.
+//! That is a chat in 52 lines. The one in the crate `ropewalk-chat` has rooms, commands and limits besides.
 //!
 //! # 6. Time, and a test
 //!
@@ -397,7 +397,7 @@
 //!
 //! `each` is called on every reactor's thread before the run, and so is what is given to `listen_tcp`,
 //! which makes a factory there. So all that lives with a reactor may be an `Rc`; only what crosses has
-//! to be `Send`. The chat of `ropewalk-protocols` is linked in this way.
+//! to be `Send`. The chat of the crate `ropewalk-chat` is linked in this way.
 //!
 //! # Where to go on
 //!

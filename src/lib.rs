@@ -48,8 +48,8 @@
 //! | know why a connection ended | [`Reason`] |
 //! | test a protocol | [step 6](guide#6-time-and-a-test) of the guide |
 //!
-//! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`; a testing kit is
-//! in `ropewalk-simulation`.
+//! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`; a chat server is in
+//! `ropewalk-chat`; a testing kit is in `ropewalk-simulation`.
 //!
 //! # Logging
 //!

@@ -38,12 +38,14 @@ fn only_in(word: &str, folder: &str, allowed: &[&str]) {
 fn the_clock_is_read_in_one_place() {
     only_in("Instant::now", "src", &["src/world/clock.rs"]);
     only_in("SystemTime", "src", &[]);
-    only_in("Instant::now", "protocols/src", &[]);
+    for folder in ["protocols/src", "crates/chat/src"] {
+        only_in("Instant::now", folder, &[]);
+    }
 }
 
 #[test]
 fn nothing_depends_on_chance_but_what_is_drawn_from_a_seed() {
-    for folder in ["src", "protocols/src", "simulation/src"] {
+    for folder in ["src", "protocols/src", "crates/chat/src", "simulation/src"] {
         // Their order differs from run to run.
         for word in ["HashMap", "HashSet", "RandomState"] {
             only_in(word, folder, &["simulation/src/twice.rs"]);
@@ -64,6 +66,7 @@ fn the_system_is_reached_through_the_world_only() {
     only_in("mio", "src", &["src/world", "src/id.rs", "src/sources.rs", "src/signals.rs"]);
     only_in("std::os", "src", &["src/world"]);
     only_in("mio", "protocols/src", &[]);
+    only_in("mio", "crates/chat/src", &[]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! piece of that without a gap, but for what he has said himself.
 
 use ropewalk::{Context, Error, Factory, Id, Protocol, Reactor, Reason};
-use ropewalk_protocols::chat::Chat;
+use ropewalk_chat::Chat;
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use ropewalk_simulation::{NodeId, Plan, Random, World};
 use std::cell::{Cell, RefCell};

@@ -2,7 +2,7 @@
 
 use crate::editor::{Editor, Event, View};
 use crate::terminal::{self, Mode};
-use ropewalk_protocols::chat::Harmless;
+use ropewalk_chat::Harmless;
 use std::io::{self, Write};
 
 /// What is before the line that is being typed.

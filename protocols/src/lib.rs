@@ -1,16 +1,13 @@
-//! Protocols for [Ropewalk](ropewalk), written on its public API alone: what stands here, you could
-//! have written.
+//! Protocols for [Ropewalk](ropewalk), written on its public API only.
 //!
-//! | What | Where | After |
+//! | Protocol | File | Comparable to |
 //! |---|---|---|
 //! | [`Echo`], [`Discard`] | `echo.rs`, `discard.rs` | RFC 862, RFC 863 |
-//! | [`LineReceiver`] and what belongs to it | `line/` | Twisted's `LineReceiver` |
-//! | a chat server, [`chat::Chat`] | `chat/` | the evenings of our youth |
+//! | [`LineReceiver`], [`LineHandler`] and their types | `line/` | Twisted's `LineReceiver` |
 //!
-//! Read [`Echo`] first: it is a protocol in a dozen lines. Then write a [`LineHandler`] of your own;
-//! the chat is a long one.
+//! Read [`Echo`] first: it is a protocol of a dozen lines. Then write a [`LineHandler`]. A long example
+//! of one is the chat server in the crate `ropewalk-chat`.
 
-pub mod chat;
 mod discard;
 mod echo;
 mod line;

@@ -1,11 +1,13 @@
 //! What a line costs in memory. Alone in its program, since it looks at the whole of it.
 #![cfg(target_os = "linux")]
 
+#[path = "support/recorder.rs"]
+mod recorder;
 mod support;
 
+use recorder::{Heard, Record, Recorder};
 use ropewalk::Protocol;
 use ropewalk_protocols::LineReceiver;
-use support::recorder::{Heard, Record, Recorder};
 use support::with_transport;
 
 /// The most memory that this process has had, in bytes.

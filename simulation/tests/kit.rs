@@ -429,7 +429,7 @@ fn the_peer_has_the_address_that_it_is_given() {
 
 #[test]
 fn clients_of_one_server_hear_each_other() {
-    let mut server = TestServer::new(ropewalk_protocols::chat::Chat::new().factory());
+    let mut server = TestServer::new(ropewalk_chat::Chat::new().factory());
     let mut people: Vec<TestConnection> = (0..5).map(|_| server.connect()).collect();
     for (person, name) in people.iter_mut().zip(["anna", "ben", "cora", "dan", "eve"]) {
         person.feed(format!("{name}\n"));

@@ -1,8 +1,8 @@
 //! The testing kit: clients that go, and clients that connect again.
 
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
+use ropewalk_chat::Chat;
 use ropewalk_protocols::Echo;
-use ropewalk_protocols::chat::Chat;
 use ropewalk_simulation::kit::{TestConnection, TestServer};
 use std::cell::RefCell;
 use std::net::SocketAddr;

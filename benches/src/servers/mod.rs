@@ -120,7 +120,7 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     Server {
         name: "ropewalk-chat",
-        what: "the same, the chat of ropewalk-protocols; by lines",
+        what: "the same, the chat of the crate ropewalk-chat; by lines",
         python: false,
         threads: false,
         names: true,

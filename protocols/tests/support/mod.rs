@@ -2,8 +2,6 @@
 
 #![allow(dead_code)] // Each test program uses a part of it.
 
-pub(crate) mod recorder;
-
 use ropewalk::{Factory, Protocol, Reactor, Transport};
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};

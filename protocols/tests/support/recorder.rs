@@ -1,5 +1,7 @@
 //! A line handler that writes down what it hears, and does what lines tell it to.
 
+#![allow(dead_code)] // Each test program uses a part of it.
+
 use ropewalk::{Id, Reason};
 use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
 use std::cell::RefCell;

@@ -24,7 +24,7 @@ const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 50_000);
 /// For a protocol that has to do with its own peer only there is [`TestConnection::new`].
 ///
 /// ```
-/// use ropewalk_protocols::chat::Chat;
+/// use ropewalk_chat::Chat;
 /// use ropewalk_simulation::kit::TestServer;
 ///
 /// let mut server = TestServer::new(Chat::new().factory());

@@ -1,6 +1,6 @@
 //! Ropewalk, on its public API alone: the echo of `ropewalk-protocols`, and a broadcast twice: by
 //! [pieces], as those of the peers do who bring bytes only, and by [lines], as the
-//! chat of our guide and those of tokio and Twisted do. The chat of `ropewalk-protocols` broadcasts as well.
+//! chat of our guide and those of tokio and Twisted do. The chat of the crate `ropewalk-chat` broadcasts as well.
 
 mod digest;
 mod lines;
@@ -10,8 +10,8 @@ use super::listener::BACKLOG;
 use super::{Served, Work, announce};
 use digest::Digest;
 use ropewalk::{Context, Error, ListenOptions, Port, Reactor, ReactorGroup};
+use ropewalk_chat::Chat;
 use ropewalk_protocols::Echo;
-use ropewalk_protocols::chat::Chat;
 use std::net::SocketAddr;
 use std::process;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) fn serve_lines(_broadcast: Work, address: SocketAddr) -> Served {
     run(|context| context.listen_tcp_with(address, &options(), lines::members()))
 }
 
-/// The chat of `ropewalk-protocols`, without the limits on how fast one may talk and how much may wait.
+/// The chat of the crate `ropewalk-chat`, without the limits on how fast one may talk and how much may wait.
 pub(super) fn serve_chat(_broadcast: Work, address: SocketAddr) -> Served {
     let chat = Chat::new().without_flood_limit().write_limit(WAITING_LIMIT);
     run(|context| context.listen_tcp_with(address, &options(), chat.factory()))

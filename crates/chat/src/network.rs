@@ -1,6 +1,6 @@
 //! Several chats, each on a reactor of its own, that are one to those who are in it.
 
-use crate::chat::guests::Guests;
+use crate::guests::Guests;
 use ropewalk::{Id, Sender};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const BEHIND: usize = 8;
 
 /// What the chats of several reactors have in common: cloned freely, and sent to each thread, where
-/// a chat is [linked](crate::chat::Chat::linked) to it.
+/// a chat is [linked](crate::Chat::linked) to it.
 ///
 /// The word is IRC's ([RFC 1459](https://www.rfc-editor.org/rfc/rfc1459), 1): each server has users
 /// of its own, knows of those of the others, and passes on what is said. So does each chat here.
@@ -27,7 +27,7 @@ pub struct Network {
 /// For a line that is said no lock is taken, unless its speaker's address is limited.
 #[derive(Default)]
 struct Shared {
-    /// By each of its [keys](crate::chat::name::keys). That nobody has a name twice cannot be left to news,
+    /// By each of its [keys](crate::name::keys). That nobody has a name twice cannot be left to news,
     /// which come too late.
     names: Mutex<BTreeMap<String, Place>>,
     /// What limited addresses have taken, on all servers together.

@@ -1,11 +1,9 @@
 //! Who can pass for another in the chat, and what one address can take.
 
-mod support;
-
+use crate::support::{Client, listening, turn_until};
 use ropewalk::{Address, Reactor};
-use ropewalk_protocols::chat::Chat;
+use ropewalk_chat::Chat;
 use std::time::{Duration, Instant};
-use support::{Client, listening, turn_until};
 
 struct House {
     reactor: Reactor,

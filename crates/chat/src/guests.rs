@@ -1,6 +1,6 @@
 //! What one address may take: connections, names and lines.
 
-use crate::chat::pace::{Limit, Pace, Slowed};
+use crate::pace::{Limit, Pace, Slowed};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};

@@ -1,17 +1,13 @@
 //! The chat on several reactors: one chat, wherever one is connected.
 
-#[path = "support/street.rs"]
-mod street;
-mod support;
-
+use crate::street::Street;
+use crate::support::Client;
 use ropewalk::ReactorGroup;
-use ropewalk_protocols::chat::{Chat, Network};
+use ropewalk_chat::{Chat, Network};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
-use street::Street;
-use support::Client;
 
 #[test]
 fn what_one_says_reaches_everyone_else_in_the_room_once_wherever_they_are() {

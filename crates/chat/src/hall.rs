@@ -1,9 +1,9 @@
 //! Who is there, in which room, and telling them.
 
-use crate::chat::guests::Guests;
-use crate::chat::name::keys;
-use crate::chat::network::{Links, Network, News, Place};
-use crate::chat::room::{Change, Room};
+use crate::guests::Guests;
+use crate::name::keys;
+use crate::network::{Links, Network, News, Place};
+use crate::room::{Change, Room};
 use ropewalk::{Context, Id};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

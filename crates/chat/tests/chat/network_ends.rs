@@ -1,13 +1,9 @@
 //! A chat on several reactors, one of which ends: the others neither wait for it nor keep its people.
 
-#[path = "support/street.rs"]
-mod street;
-mod support;
-
+use crate::street::Street;
 use ropewalk::Reactor;
-use ropewalk_protocols::chat::Chat;
+use ropewalk_chat::Chat;
 use std::time::{Duration, Instant};
-use street::Street;
 
 /// Ends the run of a house, which stays.
 fn stop(reactor: &mut Reactor) {

@@ -1,10 +1,8 @@
 //! Echo and Discard.
 
-mod support;
-
+use crate::support::{Client, listening, turn_until};
 use ropewalk_protocols::{Discard, Echo};
 use std::net::Shutdown;
-use support::{Client, listening, turn_until};
 
 #[test]
 fn echo_sends_back_every_byte_and_closes_after_the_last() {

@@ -11,7 +11,7 @@ use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
 /// and what has no width; variation selectors and fillers. A joiner between two emoji and the selector after one are kept.
 ///
 /// ```
-/// use ropewalk_protocols::chat::Harmless;
+/// use ropewalk_chat::Harmless;
 ///
 /// assert_eq!(Harmless("\u{1b}[2Jhello").to_string(), "\u{fffd}[2Jhello");
 /// ```

@@ -1,12 +1,10 @@
 //! What a crowd costs the chat: work that grows as the crowd does, not as its square. What is counted are bytes
 //! and turns, which are the same on any machine.
 
-mod support;
-
+use crate::support::{Client, listening, turn_until};
 use ropewalk::Reactor;
-use ropewalk_protocols::chat::Chat;
+use ropewalk_chat::Chat;
 use std::time::Duration;
-use support::{Client, listening, turn_until};
 
 /// How many bytes one member may leave unread, half of them here and half with the system.
 const LIMIT: usize = 100_000;

@@ -1,14 +1,12 @@
 //! Lines on real connections: pauses, closes, ends.
 
-mod support;
-
+use crate::recorder::{Heard, Record, Recorder, lines_of};
+use crate::support::{Client, listening, turn_until, with_transport};
 use ropewalk::{Factory, Id, Protocol, Reactor};
 use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
 use std::cell::RefCell;
 use std::net::Shutdown;
 use std::rc::Rc;
-use support::recorder::{Heard, Record, Recorder, lines_of};
-use support::{Client, listening, turn_until, with_transport};
 
 /// A reactor and a client, and what is heard of him.
 fn recorded(
@@ -324,11 +322,11 @@ fn flow_control_reaches_the_handler_and_may_change_the_mode() {
         type Line = [u8];
 
         fn line_received(&mut self, _lines: &mut LineTransport<'_>, line: &[u8]) {
-            self.0.borrow_mut().push(Heard::Line(support::recorder::text(line)));
+            self.0.borrow_mut().push(Heard::Line(crate::recorder::text(line)));
         }
 
         fn raw_data_received(&mut self, lines: &mut LineTransport<'_>, data: &[u8]) {
-            self.0.borrow_mut().push(Heard::Raw(support::recorder::text(data)));
+            self.0.borrow_mut().push(Heard::Raw(crate::recorder::text(data)));
             lines.set_line_mode(b"");
         }
 

@@ -1,13 +1,11 @@
 //! The chat, with several clients at once.
 
-mod support;
-
+use crate::support::{Client, listening, turn_until};
 use ropewalk::{Address, Reactor};
-use ropewalk_protocols::chat::Chat;
+use ropewalk_chat::Chat;
 use std::io::Write;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
-use support::{Client, listening, turn_until};
 
 /// A chat and a way to come in.
 struct House {

@@ -4,7 +4,7 @@
 //! together, each of those departures would be a write to each of the others: quadratic work. They
 //! are gathered instead, and each person receives, in one write, what happened since they came in.
 
-use crate::chat::network::Place;
+use crate::network::Place;
 use ropewalk::{Context, Id};
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -54,7 +54,7 @@
 //!
 //! # Logs and files
 //!
-//! Who joins and who leaves, and why, is logged under `ropewalk_protocols::chat`, at level info.
+//! Who joins and who leaves, and why, is logged under `ropewalk_chat`, at level info.
 //!
 //! | File | What |
 //! |---|---|
@@ -80,11 +80,11 @@ mod pace;
 mod room;
 mod text;
 
-use crate::line::LineReceiver;
 use guests::AddressLimits;
 use hall::Hall;
 use pace::Limit;
 use ropewalk::Context;
+use ropewalk_protocols::LineReceiver;
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
@@ -95,7 +95,7 @@ pub use network::Network;
 pub use text::Harmless;
 
 /// The chat's log target. It is part of the public interface.
-const LOG: &str = "ropewalk_protocols::chat";
+const LOG: &str = "ropewalk_chat";
 
 /// How long a line may be, in bytes, unless set: a screenful.
 const MAX_LENGTH: usize = 1024;
@@ -107,7 +107,7 @@ const WRITE_LIMIT: usize = 1024 * 1024;
 ///
 /// ```
 /// use ropewalk::{Error, Reactor};
-/// use ropewalk_protocols::chat::Chat;
+/// use ropewalk_chat::Chat;
 /// # use std::{io::{Read, Write}, net::TcpStream};
 ///
 /// let mut reactor = Reactor::new()?;
@@ -152,7 +152,7 @@ impl Chat {
     ///
     /// ```
     /// use ropewalk::{Error, ReactorGroup};
-    /// use ropewalk_protocols::chat::{Chat, Network};
+    /// use ropewalk_chat::{Chat, Network};
     ///
     /// let network = Network::new();
     /// let mut group = ReactorGroup::new(2)?;

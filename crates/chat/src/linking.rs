@@ -1,9 +1,9 @@
 //! A hall and those on other reactors: how they find each other, and what they tell each other.
 
-use crate::chat::hall::Hall;
-use crate::chat::name::keys;
-use crate::chat::network::{Batch, Network, News, Place, Server};
-use crate::chat::room::Change;
+use crate::hall::Hall;
+use crate::name::keys;
+use crate::network::{Batch, Network, News, Place, Server};
+use crate::room::Change;
 use ropewalk::Context;
 use std::time::Duration;
 

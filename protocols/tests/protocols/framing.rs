@@ -1,14 +1,12 @@
 //! Lines: where they begin and end, in whatever pieces they come.
 
-mod support;
-
+use crate::recorder::{Heard, Record, Recorder};
+use crate::support::with_transport;
 use ropewalk::{Protocol, Transport};
 use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::recorder::{Heard, Record, Recorder};
-use support::with_transport;
 
 type Receiver = LineReceiver<Recorder>;
 

@@ -1,13 +1,13 @@
 //! One connection of the chat: from its lines to what they mean.
 
-use crate::chat::commands::{Command, HELP};
-use crate::chat::name::{check, folded, imitates_the_server, normalised};
-use crate::chat::pace::Pace;
-use crate::chat::text::Harmless;
-use crate::chat::{Chat, LOG};
-use crate::line::{LineHandler, LineTransport};
+use crate::commands::{Command, HELP};
+use crate::name::{check, folded, imitates_the_server, normalised};
+use crate::pace::Pace;
+use crate::text::Harmless;
+use crate::{Chat, LOG};
 use log::{debug, info};
 use ropewalk::{Reason, SocketOption, TimerId};
+use ropewalk_protocols::{LineHandler, LineTransport};
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;

@@ -4,7 +4,7 @@
 
 use crate::support::Client;
 use ropewalk::{Address, Reactor};
-use ropewalk_protocols::chat::{Chat, Network};
+use ropewalk_chat::{Chat, Network};
 use std::time::{Duration, Instant};
 
 /// Several reactors, turned by hand one after the other, each with a chat and a way to come in.
