@@ -1,23 +1,18 @@
-//! Datagram sockets that are connected, and connected anew: what goes where, and who is heard.
+//! Datagram sockets that change their peer.
 
 #![cfg(unix)]
 
-#[path = "support/datagrams.rs"]
-mod datagrams;
-mod support;
-#[path = "support/unix.rs"]
-mod unix;
-
-use datagrams::*;
+use crate::recorder::*;
+use crate::support::*;
+use crate::unix::Folder;
 use ropewalk::{Reactor, UnixAddress};
 use std::net::UdpSocket;
 use std::os::unix::net::UnixDatagram;
-use support::*;
-use unix::Folder;
 
-/// How many are sent to a peer that does not receive, which is more than the system holds.
+/// How many datagrams are sent to a peer that does not receive: more than the system holds.
 const MANY: u32 = 400;
 
+/// Receives all datagrams that have arrived, and returns their numbers.
 fn numbers(socket: &UnixDatagram) -> Vec<u32> {
     let mut buffer = [0; 16];
     let received = std::iter::from_fn(|| socket.recv(&mut buffer).ok().map(|_| buffer));
@@ -25,7 +20,7 @@ fn numbers(socket: &UnixDatagram) -> Vec<u32> {
 }
 
 #[test]
-fn what_waits_goes_to_the_peer_for_which_it_was_sent() {
+fn queued_datagrams_keep_the_peer_they_had() {
     let (folder, heards) = (Folder::new(), Heards::default());
     let [a, b] = ["a", "b"].map(|name| folder.path(name));
     let sockets = [&a, &b].map(|path| UnixDatagram::bind(path).unwrap());
@@ -40,11 +35,14 @@ fn what_waits_goes_to_the_peer_for_which_it_was_sent() {
     };
     send(&mut reactor, 0..MANY);
     turns(&mut reactor, 1);
-    assert!(reactor.context().datagram_counts(id).unwrap().waiting > 0, "the system took all");
+    assert!(
+        reactor.context().datagram_counts(id).unwrap().waiting > 0,
+        "the system holds all of them"
+    );
 
-    // An attempt that fails changes nothing.
-    let nobody = UnixAddress::from(folder.path("nobody"));
-    assert!(reactor.context().connect(id, nobody).is_err());
+    // A connect that fails changes nothing.
+    let missing = UnixAddress::from(folder.path("missing"));
+    assert!(reactor.context().connect(id, missing).is_err());
     send(&mut reactor, MANY..MANY + 1);
     reactor.context().connect(id, UnixAddress::from(&b)).unwrap();
     send(&mut reactor, MANY + 1..2 * MANY);
@@ -54,13 +52,13 @@ fn what_waits_goes_to_the_peer_for_which_it_was_sent() {
         at_b.extend(numbers(&sockets[1]));
         at_a.len() + at_b.len() == 2 * MANY as usize
     });
-    assert!(at_a.into_iter().eq(0..=MANY), "those of the first peer, in order");
-    assert!(at_b.into_iter().eq(MANY + 1..2 * MANY), "those of the second");
+    assert!(at_a.into_iter().eq(0..=MANY), "the first peer's datagrams, in order");
+    assert!(at_b.into_iter().eq(MANY + 1..2 * MANY), "the second peer's datagrams, in order");
     assert!(heards.errors().is_empty(), "{:?}", heards.errors());
 }
 
 #[test]
-fn what_others_sent_before_it_was_connected_is_not_delivered() {
+fn datagrams_of_others_before_connect_are_discarded() {
     let heards = Heards::default();
     let mut reactor = Reactor::new().unwrap();
     let port = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
@@ -69,12 +67,12 @@ fn what_others_sent_before_it_was_connected_is_not_delivered() {
         socket.connect(port.address()).unwrap();
         socket
     };
-    let (peer, stranger) = (socket(), socket());
-    stranger.send(b"early").unwrap();
+    let (peer, other) = (socket(), socket());
+    other.send(b"early").unwrap();
     peer.send(b"early, too").unwrap();
-    stranger.send(b"early again").unwrap();
+    other.send(b"early again").unwrap();
     reactor.context().connect(port.id(), peer.local_addr().unwrap()).unwrap();
-    turn_until(&mut reactor, "something", |_| !heards.data().is_empty());
+    turn_until(&mut reactor, "a datagram", |_| !heards.data().is_empty());
     peer.send(b"late").unwrap();
     turn_until(&mut reactor, "all", |_| heards.data().len() >= 2);
     turns(&mut reactor, 2);
@@ -83,7 +81,7 @@ fn what_others_sent_before_it_was_connected_is_not_delivered() {
 }
 
 #[test]
-fn one_that_connects_to_the_first_that_it_hears_hears_no_other() {
+fn connecting_to_the_first_sender_excludes_others() {
     let heards = Heards::default();
     let mut reactor = Reactor::new().unwrap();
     let protocol = Witness::new(&heards, |transport, _, sender| {
@@ -102,7 +100,7 @@ fn one_that_connects_to_the_first_that_it_hears_hears_no_other() {
 }
 
 #[test]
-fn the_peer_is_known_by_the_address_that_the_system_gives_it() {
+fn peer_has_the_address_the_system_assigned() {
     for (own, peer) in [("127.0.0.1", "0.0.0.0"), ("[::]", "127.0.0.1"), ("[::1]", "[::]")] {
         let heards = Heards::default();
         let mut reactor = Reactor::new().unwrap();
@@ -113,6 +111,6 @@ fn the_peer_is_known_by_the_address_that_the_system_gives_it() {
         socket.send_to(b"hello", format!("{host}:{ours}")).unwrap();
         let number = socket.local_addr().unwrap().port();
         reactor.context().connect(port.id(), format!("{peer}:{number}")).unwrap();
-        turn_until(&mut reactor, "it", |_| heards.data().len() == 1);
+        turn_until(&mut reactor, "the datagram", |_| heards.data().len() == 1);
     }
 }

@@ -1,0 +1,133 @@
+//! The send queue of a datagram socket, on a network that is slow enough to fill it.
+
+#![cfg(target_os = "linux")]
+
+use crate::recorder::*;
+use crate::support::*;
+use ropewalk::{Address, DatagramOptions, DatagramTransport, Reactor, SocketOption};
+use std::cell::Cell;
+use std::net::UdpSocket;
+use std::rc::Rc;
+
+/// Runs the test `name` where loopback is limited to 10 Mbit/s, so that a socket's buffer fills up.
+fn on_a_slow_network(name: &str) {
+    in_network(
+        name,
+        "ip link set lo mtu 1500 up && \
+         tc qdisc add dev lo root tbf rate 10mbit burst 2000 limit 10000000",
+    );
+}
+
+/// Connects a socket whose system buffer holds only a few datagrams.
+fn full_socket(
+    reactor: &mut Reactor,
+    options: DatagramOptions,
+    to: &UdpSocket,
+    heards: &Heards,
+) -> ropewalk::Id {
+    let options = options.option(SocketOption::SendBuffer(4096));
+    let (to, protocol) = (to.local_addr().unwrap(), Witness::quiet(heards));
+    reactor.context().connect_udp_with(to, &options, protocol).unwrap().id()
+}
+
+/// Returns a datagram of about 1 kB that begins with `number`.
+fn numbered(number: u16) -> Vec<u8> {
+    [&number.to_be_bytes()[..], &pattern(1000)].concat()
+}
+
+#[test]
+fn full_socket_queues_and_sends_in_order() {
+    if !is_child() {
+        return on_a_slow_network(this_test!());
+    }
+    let (mut reactor, heards, peer) = (Reactor::new().unwrap(), Heards::default(), peer());
+    let id = full_socket(&mut reactor, DatagramOptions::new(), &peer, &heards);
+    for round in 1..=2 {
+        let context = reactor.context();
+        for number in 0..300 {
+            context.send(id, &numbered(number));
+        }
+        let waiting = context.datagram_counts(id).unwrap().waiting;
+        assert!((200..300).contains(&waiting), "{waiting} are queued");
+        assert_eq!(context.write_buffer_size(id), waiting * 1002);
+        let mut next = 0;
+        peer.set_nonblocking(true).unwrap();
+        turn_until(&mut reactor, "all have arrived", |_| {
+            let mut buffer = [0; 2000];
+            while let Ok(length) = peer.recv(&mut buffer) {
+                assert_eq!(buffer[..length], numbered(next), "number {next}");
+                next += 1;
+            }
+            next == 300
+        });
+        turn_until(&mut reactor, "no queued work", comes_to_rest);
+        assert_eq!(heards.count(|heard| *heard == Heard::Paused), round);
+        assert_eq!(heards.count(|heard| *heard == Heard::Resumed), round);
+        assert_eq!(heards.all().last(), Some(&Heard::Resumed));
+    }
+    assert_eq!(reactor.context().datagram_counts(id).unwrap().sent, 600);
+}
+
+#[test]
+fn datagrams_beyond_the_queue_limit_are_dropped() {
+    if !is_child() {
+        return on_a_slow_network(this_test!());
+    }
+    let (mut reactor, peer) = (Reactor::new().unwrap(), peer());
+    let few = DatagramOptions::new().queue_limits(10, usize::MAX);
+    let little = DatagramOptions::new().queue_limits(usize::MAX, 10_500);
+    for options in [few, little] {
+        let heards = Heards::default();
+        let id = full_socket(&mut reactor, options, &peer, &heards);
+        for round in 1..=2 {
+            for number in 0..100 {
+                reactor.context().send(id, &numbered(number));
+            }
+            assert_eq!(reactor.context().datagram_counts(id).unwrap().waiting, 10);
+            let resumed = |heard: &Heard| *heard == Heard::Resumed;
+            turn_until(&mut reactor, "room", |_| heards.count(resumed) == round);
+            let errors = heards.errors();
+            assert_eq!(errors.len(), round, "{errors:?}");
+            assert!(errors[0].contains("too much waits to be sent"), "{errors:?}");
+        }
+        let counts = reactor.context().datagram_counts(id).unwrap();
+        assert_eq!(counts.sent + counts.dropped, 200);
+        assert!(counts.dropped > 100, "{counts:?}");
+    }
+}
+
+#[test]
+fn close_or_stop_drops_and_counts_the_queue() {
+    if !is_child() {
+        return on_a_slow_network(this_test!());
+    }
+    for stop in [false, true] {
+        let (mut reactor, heards, peer) = (Reactor::new().unwrap(), Heards::default(), peer());
+        let counts = Rc::new(Cell::new(None));
+        let last = counts.clone();
+        let hook =
+            move |transport: &mut DatagramTransport<'_>, heard: &Heard, _: Option<&Address>| {
+                if *heard == Heard::Stopped {
+                    last.set(Some(transport.counts()));
+                }
+            };
+        let options = DatagramOptions::new().option(SocketOption::SendBuffer(4096));
+        let (to, protocol) = (peer.local_addr().unwrap(), Witness::new(&heards, hook));
+        let context = reactor.context();
+        let id = context.connect_udp_with(to, &options, protocol).unwrap().id();
+        for number in 0..100 {
+            context.send(id, &numbered(number));
+        }
+        if stop {
+            context.stop();
+            reactor.run().unwrap();
+        } else {
+            context.close(id);
+            turns(&mut reactor, 1);
+        }
+        let counts = counts.take().expect("stop_protocol");
+        assert!(counts.dropped > 50, "{counts:?}");
+        assert_eq!((counts.sent + counts.dropped, counts.waiting), (100, 0));
+        heards.check();
+    }
+}
