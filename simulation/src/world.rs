@@ -79,7 +79,7 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 /// Sockets behave as Linux's do as far as a program can tell: buffers and windows, the ends of either
 /// side, resets, retransmission and its end, keep-alive, full queues of listeners, addresses in use, both
 /// families behind one IPv6 socket, groups, Unix names; and errors have the same kinds, numbers and words.
-/// `tests/conformance.rs` plays the same scenes on real sockets and here, and compares what the protocols
+/// `tests/conformance` plays the same scenes on real sockets and here, and compares what the protocols
 /// heard. A few things in which the system may surprise:
 ///
 /// - Whoever connects is connected before he is accepted, so he may be told of his connection by a server

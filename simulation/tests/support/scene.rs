@@ -22,7 +22,7 @@ pub(crate) enum Cue<'a> {
     Eof,
     Paused,
     Resumed,
-    Lost(&'a Reason),
+    Lost,
 }
 
 /// What actors with one script have heard, all together.
@@ -159,7 +159,7 @@ impl Protocol for Actor {
         let name = format!("{reason:?}");
         let kind = name.split('(').next().unwrap_or_default().to_owned();
         self.0.heard.lost.borrow_mut().push(kind);
-        self.play(transport, Cue::Lost(&reason));
+        self.play(transport, Cue::Lost);
     }
 }
 

@@ -2,19 +2,15 @@
 //!
 //! `simulation/sabotage` breaks the reactor on purpose, and sees from which seed on that is found here.
 
-#[path = "support/acting.rs"]
+#[path = "../support/acting.rs"]
 mod acting;
-#[path = "support/books.rs"]
+#[path = "../support/books.rs"]
 mod books;
-#[path = "support/clockwork.rs"]
 mod clockwork;
-#[path = "support/crowds.rs"]
 mod crowds;
-#[path = "support/gulls.rs"]
 mod gulls;
-#[path = "support/post.rs"]
 mod post;
-#[path = "support/talker.rs"]
+#[path = "../support/talker.rs"]
 mod talker;
 
 use acting::watch_for_spinning;

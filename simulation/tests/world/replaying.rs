@@ -32,7 +32,7 @@ fn fixture() {
 fn play(settings: &str) -> String {
     let settings = settings.split_whitespace().filter_map(|setting| setting.split_once('='));
     let output = Command::new(env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "fixture", "--nocapture"])
+        .args(["--ignored", "--exact", "replaying::fixture", "--nocapture"])
         .env_remove("ROPEWALK_SEEDS")
         .envs(settings)
         .output()

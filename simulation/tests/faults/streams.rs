@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: bytes and ends.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{ConnectOptions, Context, KeepAlive, SocketOption};
 use ropewalk_simulation::{FaultKind, NodeId, World};
-use scene::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
@@ -251,7 +247,7 @@ fn who_it_was_is_known_when_it_is_lost() {
     let peers = Rc::new(RefCell::new(Vec::new()));
     let theirs = peers.clone();
     let server = Cast::new(move |transport, cue| match cue {
-        Cue::Made | Cue::Lost(_) => theirs.borrow_mut().push(transport.peer()),
+        Cue::Made | Cue::Lost => theirs.borrow_mut().push(transport.peer()),
         _ => {}
     });
     play(&server, &says_and(10, |transport| transport.abort()));

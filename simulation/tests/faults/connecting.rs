@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: listening and connecting.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{Address, ConnectOptions, Factory, Id, ListenOptions, Protocol};
 use ropewalk_simulation::{FaultKind, World};
-use scene::*;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: timers and clocks.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{Context, TimerId};
 use ropewalk_simulation::{Costs, FaultKind, World};
-use scene::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;

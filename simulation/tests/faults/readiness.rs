@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: what the poll says.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{Context, Id, ListenOptions, SocketOption};
 use ropewalk_simulation::{FaultKind, World};
-use scene::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;

@@ -3,19 +3,15 @@
 //! A week of it is played by `cargo test`, with fewer timers. All twelve are for a build that is fast:
 //!
 //! ```console
-//! $ cargo test -p ropewalk-simulation --profile explore --test weeks -- --include-ignored
+//! $ cargo test -p ropewalk-simulation --profile explore --test faults weeks -- --include-ignored
 //! ```
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{
     Address, ConnectOptions, Context, DatagramProtocol, DatagramTransport, Handle, Id, KeepAlive,
     ListenOptions,
 };
 use ropewalk_simulation::{Fault, FaultKind, NodeId, Plan, Random, World};
-use scene::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;

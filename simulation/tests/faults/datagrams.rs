@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: datagrams.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Id};
 use ropewalk_simulation::{FaultKind, NodeId, World};
-use scene::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;

@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: the end of a run, and deadlines.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::Context;
 use ropewalk_simulation::World;
-use scene::*;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -134,7 +130,7 @@ fn deadlines_that_are_put_off_all_the_time_are_one_timer_each() {
                 let timer = deadlines.borrow()[&id];
                 assert!(transport.context().reset(timer, seconds(10)));
             }
-            Cue::Lost(_) => {
+            Cue::Lost => {
                 let timer = deadlines.borrow_mut().remove(&id).unwrap();
                 transport.context().cancel(timer);
             }

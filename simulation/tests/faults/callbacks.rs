@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: callbacks, and calls from elsewhere.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::Context;
 use ropewalk_simulation::World;
-use scene::*;
 use std::cell::Cell;
 use std::panic::resume_unwind;
 use std::rc::Rc;
@@ -25,7 +21,7 @@ fn a_panic_in_any_callback_costs_the_one_connection_and_is_told() {
                 Cue::Made => 0,
                 Cue::Data(_) => 1,
                 Cue::Eof => 2,
-                Cue::Lost(_) => 3,
+                Cue::Lost => 3,
                 Cue::Paused | Cue::Resumed => unreachable!("nothing waits"),
             };
             if here == place && !panicked.replace(true) {
@@ -92,7 +88,7 @@ fn a_pair_of_which_either_is_closed_with_the_other_is_told_once_each() {
                 Cue::Data(data) => {
                     ids[1 - side].inspect(|id| transport.context().write(*id, data));
                 }
-                Cue::Lost(_) => {
+                Cue::Lost => {
                     ids[1 - side].inspect(|id| transport.context().close(*id));
                 }
                 cue => close_at_end(transport, cue),

@@ -1,12 +1,8 @@
 //! The faults of other event loops, played: what waits, fairness, and what is left behind.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{Context, ListenOptions, SocketOption};
 use ropewalk_simulation::World;
-use scene::*;
 use std::cell::RefCell;
 use std::rc::Rc;
 

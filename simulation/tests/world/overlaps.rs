@@ -1,12 +1,8 @@
 //! Faults that overlap, and what a caller asks of nodes and cuts meanwhile: the end of a fault ends that fault alone.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk::{Context, Reactor};
 use ropewalk_simulation::{Fault, FaultKind, NodeId, Plan, World};
-use scene::*;
 use std::cell::Cell;
 use std::rc::Rc;
 

@@ -1,12 +1,8 @@
 //! Nodes that are killed: unlike one whose power is cut, a node that is killed has a system that closes its
 //! sockets.
 
-#[path = "support/scene.rs"]
-#[allow(dead_code)]
-mod scene;
-
+use crate::scene::*;
 use ropewalk_simulation::{NodeId, World};
-use scene::*;
 
 /// Ends a node.
 type Outage = fn(&mut World, NodeId);

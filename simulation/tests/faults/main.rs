@@ -1,0 +1,13 @@
+//! The faults of other event loops, in the simulation.
+
+mod callbacks;
+mod connecting;
+mod datagrams;
+mod pressure;
+mod readiness;
+#[path = "../support/scene.rs"]
+mod scene;
+mod stopping;
+mod streams;
+mod time;
+mod weeks;

@@ -1,0 +1,4 @@
+//! The testing kit.
+
+mod clients;
+mod connections;

@@ -1,0 +1,12 @@
+//! The simulated world: nodes, their costs, faults, and panics.
+
+mod costs;
+mod handles;
+mod nodes;
+mod outages;
+mod overlaps;
+mod panics;
+mod replaying;
+#[allow(dead_code)] // The tests of faults use all of it.
+#[path = "../support/scene.rs"]
+mod scene;
