@@ -1,7 +1,6 @@
-//! Descriptors: none is left behind, and running out of them is survived.
+//! Descriptors: connections leave none behind, and running out of them is survived.
 
-mod support;
-
+use crate::support::*;
 use ropewalk::{Protocol, Reactor, Reason, Transport};
 use std::cell::Cell;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -9,12 +8,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
-use support::*;
 
 #[test]
-fn ten_thousand_connections_opened_and_closed_leave_no_descriptor() {
+fn ten_thousand_connections_leave_no_descriptor() {
     if !is_child() {
-        in_child("ten_thousand_connections_opened_and_closed_leave_no_descriptor", &MANY_FILES);
+        in_child(this_test!(), &MANY_FILES);
         return;
     }
     const ROUNDS: usize = 40;
@@ -49,14 +47,14 @@ fn ten_thousand_connections_opened_and_closed_leave_no_descriptor() {
         }
         turn_until(&mut reactor, "all lost", |_| lost.get() == round * AT_ONCE);
     }
-    // Those that linger end with their peers, which are gone.
+    // Lingering sockets are closed when their peers end.
     turn_until(&mut reactor, "all closed", |_| descriptors() == before);
     assert_eq!(lost.get(), 10_000);
     assert_eq!(reactor.context().connections().count(), 0);
 }
 
-/// A child that serves with few descriptors, and answers: `t` with how many turns it has made and
-/// how often it has complained, `c` with what an attempt to connect brought, else with an echo.
+/// A child that serves with few descriptors. It answers `t` with its turns and logged warnings, `c` with the
+/// outcome of an attempt to connect, anything else with an echo.
 struct Server {
     child: Child,
     address: SocketAddr,
@@ -69,7 +67,7 @@ impl Server {
         let address = output.lines().map_while(Result::ok).find_map(|line| {
             line.split_once("ADDRESS ").map(|(_, address)| address.parse().unwrap())
         });
-        Self { child, address: address.expect("the server tells where it listens") }
+        Self { child, address: address.expect("the server prints its address") }
     }
 }
 
@@ -80,7 +78,7 @@ impl Drop for Server {
     }
 }
 
-/// Counts the warnings.
+/// A logger that counts warnings.
 struct Warnings;
 
 static WARNINGS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
@@ -152,7 +150,7 @@ fn turns_and_warnings(client: &TcpStream) -> (usize, usize) {
     (turns.parse().unwrap(), warnings.parse().unwrap())
 }
 
-/// Whether it is served within the time: it may still wait in the backlog.
+/// Returns true if `client` is answered in time. Otherwise it may still be in the backlog.
 fn is_served(mut client: &TcpStream, patience: Duration) -> bool {
     client.set_read_timeout(Some(patience)).unwrap();
     client.write_all(b"x\n").unwrap();
@@ -162,22 +160,24 @@ fn is_served(mut client: &TcpStream, patience: Duration) -> bool {
 }
 
 #[test]
-fn full_tables_neither_spin_nor_cost_the_listener_and_waiting_clients_get_in() {
-    let name = "full_tables_neither_spin_nor_cost_the_listener_and_waiting_clients_get_in";
+fn descriptor_exhaustion_neither_spins_nor_ends_listener() {
     if is_child() {
         return serve();
     }
     let few_files = ["sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\""];
-    let server = Server::start(name, &few_files);
+    let server = Server::start(this_test!(), &few_files);
     let first = client(server.address);
     assert!(is_served(&first, PATIENCE));
     let mut crowd: Vec<TcpStream> = (0..100).map(|_| client(server.address)).collect();
     assert!(is_served(&crowd[0], PATIENCE));
-    assert!(!is_served(crowd.last().unwrap(), Duration::from_millis(100)), "no room for it yet");
+    assert!(
+        !is_served(crowd.last().unwrap(), Duration::from_millis(100)),
+        "no descriptor is left for it"
+    );
 
-    // The existing connections are unharmed, and the processor rests.
+    // Existing connections are served, and the processor idles.
     let (turns_before, _) = turns_and_warnings(&first);
-    std::thread::sleep(Duration::from_millis(500)); // what is measured is this time
+    std::thread::sleep(Duration::from_millis(500)); // The turns in this time are measured.
     let (turns_after, warnings) = turns_and_warnings(&first);
     let taken = turns_after - turns_before;
     assert!(taken < 100, "{taken} turns in half a second: it spins");
@@ -185,13 +185,13 @@ fn full_tables_neither_spin_nor_cost_the_listener_and_waiting_clients_get_in() {
     let refused = ask(&first, b"c");
     assert!(refused.contains("too many files are open") || refused == "None", "{refused}");
 
-    // Room is made, and those who waited get in, without a new one knocking.
+    // Descriptors become free: clients in the backlog are accepted, although no new client causes an event.
     let late = crowd.split_off(60);
     drop(crowd);
     for waiting in late.iter().take(20) {
-        assert!(is_served(waiting, PATIENCE), "it gets in");
+        assert!(is_served(waiting, PATIENCE), "it is accepted");
     }
     assert!(is_served(&first, PATIENCE));
     drop(late);
-    assert!(is_served(&client(server.address), PATIENCE), "the listener lives");
+    assert!(is_served(&client(server.address), PATIENCE), "the listener still accepts");
 }

@@ -1,0 +1,9 @@
+//! Listeners.
+
+mod clients;
+mod descriptors;
+mod ports;
+#[path = "../support/script.rs"]
+mod script;
+#[path = "../support/mod.rs"]
+mod support;
