@@ -1,0 +1,247 @@
+//! Limits on queued descriptors, and how senders are notified.
+
+use crate::support::*;
+use crate::unix::*;
+use ropewalk::{
+    Context, Id, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
+};
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How many may wait.
+const LIMIT: usize = 1024;
+
+/// A reactor whose one connection goes to a client that does not read.
+struct Scene {
+    reactor: Reactor,
+    id: Id,
+    client: UnixStream,
+    log: Log,
+    file: File,
+    _folder: Folder,
+}
+
+impl Scene {
+    fn new(slow_reader: SlowReader) -> Self {
+        Self::with(slow_reader, only_record)
+    }
+
+    fn with(
+        slow_reader: SlowReader,
+        hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
+    ) -> Self {
+        let (folder, log) = (Folder::new(), Log::default());
+        let path = folder.path("give.sock");
+        let mut reactor = Reactor::new().unwrap();
+        let options = UnixListenOptions::new().slow_reader(slow_reader);
+        let factory = recorders(&log, hook);
+        reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+        let client = unix_client(&path);
+        client.set_nonblocking(true).unwrap();
+        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        let (id, file) = (log.ids()[0], file_with(&folder, "passed"));
+        Self { reactor, id, client, log, file, _folder: folder }
+    }
+
+    /// Sends one byte and one descriptor a turn, until that is refused or `count` have been sent.
+    fn send(&mut self, count: usize) -> Option<ropewalk::Error> {
+        for _ in 0..count {
+            let file = self.file.try_clone().unwrap();
+            let id = self.id;
+            if let Err(error) = self.context().send_descriptors(id, b"x", [file]) {
+                return Some(error);
+            }
+            self.reactor.turn(Some(Duration::ZERO)).unwrap();
+        }
+        None
+    }
+
+    fn context(&mut self) -> &mut Context {
+        self.reactor.context()
+    }
+
+    fn waiting(&mut self) -> usize {
+        let id = self.id;
+        self.context().descriptors_waiting(id)
+    }
+
+    /// The client reads what there is, a turn after the other, until the sender is told to resume: as
+    /// soon as no more than 64 wait.
+    fn read_until_told(&mut self) {
+        let (id, told) = (self.id, self.told().len());
+        while self.told().len() == told {
+            assert!(self.waiting() > 64);
+            let Self { reactor, client, .. } = self;
+            while client.read(&mut [0; 64]).is_ok() {}
+            let before = reactor.context().descriptors_waiting(id);
+            turn_until(reactor, "room", |reactor| {
+                reactor.context().descriptors_waiting(id) < before
+            });
+        }
+        assert!(self.waiting() <= 64);
+    }
+
+    /// What was told of the marks.
+    fn told(&self) -> Vec<Event> {
+        self.log
+            .all()
+            .into_iter()
+            .map(|(_, event)| event)
+            .filter(|event| *event != Event::Made)
+            .collect()
+    }
+}
+
+use Event::{PauseWriting, ResumeWriting};
+
+#[test]
+fn sender_pauses_and_resumes_at_descriptor_marks() {
+    if !is_child() {
+        in_child(this_test!(), &MANY_FILES);
+        return;
+    }
+    let mut scene = Scene::new(SlowReader::Pause);
+    while scene.told().is_empty() {
+        assert!(scene.send(1).is_none(), "it is told before it is refused");
+    }
+    assert_eq!((scene.told(), scene.waiting()), (vec![PauseWriting], 257));
+    let error = scene.send(2 * LIMIT).expect("a refusal");
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    assert_eq!((scene.told(), scene.waiting()), (vec![PauseWriting], LIMIT));
+
+    scene.read_until_told();
+    assert_eq!(scene.told(), [PauseWriting, ResumeWriting]);
+    assert!(scene.send(1).is_none());
+}
+
+#[test]
+fn byte_and_descriptor_marks_cause_one_pause() {
+    let mut scene = Scene::new(SlowReader::Pause);
+    let id = scene.id;
+    scene.context().write(id, &vec![0; MUCH]);
+    turns(&mut scene.reactor, 1);
+    assert_eq!(scene.told(), [PauseWriting]);
+    // Batches, so that the descriptors of this process suffice.
+    for _ in 0..3 {
+        let files: Vec<File> = (0..100).map(|_| scene.file.try_clone().unwrap()).collect();
+        scene.context().send_descriptors(id, b"x", files).unwrap();
+    }
+    turns(&mut scene.reactor, 1);
+    let (mut buffer, mut read) = (vec![0; 64 * 1024], 0);
+    let Scene { reactor, client, log, .. } = &mut scene;
+    turn_until(reactor, "all", |reactor| {
+        read += client.read(&mut buffer).unwrap_or(0);
+        let resumed = log.count(|event| *event == ResumeWriting) > 0;
+        assert!(!resumed || reactor.context().descriptors_waiting(id) <= 64);
+        read == MUCH + 3
+    });
+    assert_eq!(scene.told(), [PauseWriting, ResumeWriting]);
+}
+
+#[test]
+fn descriptors_pause_and_resume_push_producer() {
+    let calls = Rc::new(Cell::new((0, 0)));
+    struct Counting(Rc<Cell<(u32, u32)>>);
+    impl ropewalk::Producer for Counting {
+        fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
+            self.0.set((self.0.get().0 + 1, self.0.get().1));
+        }
+        fn resume_producing(&mut self, _transport: &mut Transport<'_>) {
+            self.0.set((self.0.get().0, self.0.get().1 + 1));
+        }
+        fn stop_producing(&mut self, _context: &mut Context) {}
+    }
+    let mut scene = Scene::new(SlowReader::Pause);
+    let id = scene.id;
+    scene.context().register_push_producer(id, Counting(Rc::clone(&calls))).unwrap();
+    while calls.get() == (0, 0) {
+        assert!(scene.send(1).is_none());
+    }
+    assert_eq!((calls.get(), scene.waiting()), ((1, 0), 257));
+    scene.read_until_told();
+    assert_eq!(calls.get(), (1, 1));
+}
+
+#[test]
+fn drop_oldest_pauses_instead_of_dropping_descriptors() {
+    let mut scene = Scene::new(SlowReader::DropOldest(1000));
+    while scene.told().is_empty() {
+        assert!(scene.send(1).is_none());
+    }
+    assert_eq!((scene.told(), scene.waiting()), (vec![PauseWriting], 257));
+    scene.read_until_told();
+    assert_eq!(scene.told(), [PauseWriting, ResumeWriting]);
+}
+
+#[test]
+fn disconnect_policy_applies_to_descriptors() {
+    if !is_child() {
+        in_child(this_test!(), &MANY_FILES);
+        return;
+    }
+    let mut scene = Scene::new(SlowReader::Disconnect(1_000_000));
+    let mut most = 0;
+    while scene.log.lost() == 0 {
+        assert!(scene.send(1).is_none(), "nothing is refused");
+        most = most.max(scene.waiting());
+    }
+    assert_eq!((scene.log.reasons(), most), (vec!["WriteLimit".to_owned()], LIMIT));
+    assert_eq!(scene.told().len(), 1, "nobody was asked to pause");
+}
+
+#[test]
+fn descriptors_are_sent_before_any_is_refused() {
+    if !is_child() {
+        in_child(this_test!(), &MANY_FILES);
+        return;
+    }
+    let sent = Rc::new(Cell::new(0));
+    let count = Rc::clone(&sent);
+    let mut scene = Scene::with(SlowReader::Pause, move |transport, event| {
+        if *event == Event::Made {
+            for _ in 0..20 {
+                let files = (0..200).map(|_| File::open("/dev/null").unwrap());
+                transport.send_descriptors(b"many", files).unwrap();
+                count.set(count.get() + 1);
+            }
+            assert!(transport.descriptors_waiting() <= LIMIT);
+        }
+    });
+    assert_eq!((sent.get(), scene.waiting()), (20, 0), "the socket has room for 20 messages");
+}
+
+#[test]
+fn connecting_attempt_limits_queued_descriptors() {
+    if !is_child() {
+        in_child(this_test!(), &MANY_FILES);
+        return;
+    }
+    let (folder, heards) = (Folder::new(), Heards::default());
+    let path = folder.path("take.sock");
+    let mut reactor = receiver(&path, &heards);
+    let (log, failures) = (Log::default(), Failures::default());
+    let files = |count| (0..count).map(|_| File::open("/dev/null").unwrap());
+    let options = UnixConnectOptions::new().slow_reader(SlowReader::Disconnect(1_000_000));
+    let patient = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
+    let context = reactor.context();
+    let caller = Caller::new(&log, &failures, only_record);
+    let impatient = context.connect_unix_with(&path, &options, caller).unwrap();
+    for id in [patient, impatient] {
+        for _ in 0..4 {
+            context.send_descriptors(id, b"x", files(250)).unwrap();
+        }
+        assert_eq!(context.descriptors_waiting(id), 1000);
+    }
+    let error = context.send_descriptors(patient, b"x", files(25)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    context.send_descriptors(impatient, b"x", files(25)).unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() == 1 && failures.borrow().len() == 1);
+    assert_eq!((log.ids()[0], failures.borrow()[0].0), (patient, impatient));
+    let text = failures.borrow()[0].1.to_string();
+    assert!(text.contains("too much waited to be sent"), "{text}");
+    assert_eq!(reactor.context().descriptors_waiting(patient), 0);
+}

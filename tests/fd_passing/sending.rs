@@ -1,0 +1,336 @@
+//! Sent descriptors: in order with their bytes, and closed afterwards.
+
+use crate::support::*;
+use crate::unix::*;
+use ropewalk::{
+    Context, Id, Protocol, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
+};
+use rustix::net::{RecvAncillaryBuffer, RecvFlags};
+use std::fs::File;
+use std::io::{ErrorKind, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::rc::Rc;
+
+/// Receives what one call brings, as any program might: how many bytes, and what was passed.
+fn take(client: &UnixStream, buffer: &mut [u8]) -> Option<(usize, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+    let slices = &mut [IoSliceMut::new(buffer)];
+    match rustix::net::recvmsg(client, slices, &mut control, flags) {
+        Err(rustix::io::Errno::WOULDBLOCK) => None,
+        Err(error) => panic!("{error}"),
+        Ok(message) => {
+            let mut passed = Vec::new();
+            for message in control.drain() {
+                if let rustix::net::RecvAncillaryMessage::ScmRights(descriptors) = message {
+                    passed.extend(descriptors);
+                }
+            }
+            Some((message.bytes, passed))
+        }
+    }
+}
+
+/// Passes a file with a text to whoever sends it a byte, and then says goodbye.
+struct Giver(Rc<dyn Fn() -> File>);
+
+impl Protocol for Giver {
+    fn data_received(&mut self, transport: &mut Transport<'_>, _data: &[u8]) {
+        transport.write(b"before ");
+        transport.send_descriptors(b"with ", [(self.0)()]).unwrap();
+        transport.write(b"after");
+        transport.close();
+    }
+}
+
+#[test]
+fn descriptor_arrives_with_its_bytes_in_order() {
+    let (folder, heards) = (Rc::new(Folder::new()), Heards::default());
+    let path = folder.path("give.sock");
+    let theirs = Rc::clone(&folder);
+    let file: Rc<dyn Fn() -> File> = Rc::new(move || file_with(&theirs, "the text"));
+    let mut reactor = up_unix(&path, move || Giver(Rc::clone(&file)));
+    let options = UnixConnectOptions::new().descriptors(true);
+    let receiver = Receiver::new(&heards);
+    let mut receiver = Some(receiver);
+    let factory = move || receiver.take().expect("one connection");
+    let id = reactor.context().connect_unix_with(&path, &options, factory).unwrap();
+    reactor.context().write(id, b"!");
+    turn_until(&mut reactor, "lost", |_| matches!(heards.borrow().last(), Some(Heard::End(_))));
+    let (data, texts) = sum(&heards);
+    assert_eq!(data, b"before with after");
+    assert_eq!(texts, ["the text"]);
+    // Nothing that was written after the descriptor came with it.
+    let heards = heards.borrow();
+    let passed = heards.iter().position(|heard| matches!(heard, Heard::Passed(..))).unwrap();
+    let Heard::Passed(with, _) = &heards[passed] else { unreachable!() };
+    assert!(with.ends_with(b"with "), "{heards:?}");
+}
+
+/// A giver and a taker that does not take yet: the giver's connection and the taker's socket.
+fn giver(reactor: &mut Reactor, path: &Path, log: &Log) -> (Id, UnixStream) {
+    reactor.listen_unix(path, recorders(log, only_record)).unwrap();
+    let client = unix_client(path);
+    turn_until(reactor, "made", |_| log.made() == 1);
+    (log.ids()[0], client)
+}
+
+#[test]
+fn queued_descriptors_keep_their_byte_positions() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let mut reactor = Reactor::new().unwrap();
+    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let mut expected = (Vec::new(), Vec::new());
+    for number in 0..60_usize {
+        // Long pieces and short ones, of which the system does not take all.
+        let piece = pattern(1 + (number * 7_919) % 50_000);
+        reactor.context().write(id, &piece);
+        expected.0.extend_from_slice(&piece);
+        if number % 4 == 0 {
+            reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+        }
+        let word = format!("<{number}>");
+        // What the descriptor goes with, by its place among all bytes.
+        expected.1.push((expected.0.len(), word.clone()));
+        let file = file_with(&folder, &word);
+        reactor.context().send_descriptors(id, word.as_bytes(), [file]).unwrap();
+        expected.0.extend_from_slice(word.as_bytes());
+    }
+    assert!(reactor.context().write_buffer_size(id) > 500_000, "much waits");
+    let (mut got, mut places, mut buffer) = (Vec::new(), Vec::new(), vec![0; 10_007]);
+    turn_until(&mut reactor, "all", |_| {
+        while let Some((count, passed)) = take(&client, &mut buffer) {
+            // They are with the last piece of those that one read has brought together.
+            for descriptor in passed {
+                places.push((got.len()..got.len() + count, read_text(descriptor)));
+            }
+            got.extend_from_slice(&buffer[..count]);
+        }
+        got.len() == expected.0.len()
+    });
+    assert!(got == expected.0, "every byte in its place");
+    assert_eq!(places.len(), expected.1.len());
+    for ((range, text), (at, word)) in places.iter().zip(&expected.1) {
+        assert_eq!(text, word);
+        assert!(range.contains(at), "{word} belongs to byte {at}, and came with {range:?}");
+    }
+    assert_eq!(reactor.context().write_buffer_size(id), 0);
+}
+
+fn read_text(descriptor: OwnedFd) -> String {
+    use std::io::{Read, Seek};
+    let (mut file, mut text) = (File::from(descriptor), String::new());
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn descriptors_are_closed_once_sent_or_undeliverable() {
+    if !is_child() {
+        in_child(this_test!(), &[]);
+        return;
+    }
+    let (folder, log) = (Folder::new(), Log::default());
+    let mut reactor = Reactor::new().unwrap();
+    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let before = descriptors();
+    let files = || (0..10).map(|_| file_with(&folder, "")).collect::<Vec<File>>();
+    reactor.context().send_descriptors(id, b"x", files()).unwrap();
+    assert_eq!(descriptors(), before + 10, "they wait for the end of the turn");
+    turns(&mut reactor, 1);
+    assert_eq!(descriptors(), before, "the system has them");
+
+    // Behind what the peer does not read they wait, until it is gone.
+    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().send_descriptors(id, b"x", files()).unwrap();
+    turns(&mut reactor, 3);
+    assert_eq!(descriptors(), before + 10);
+    drop(client);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(descriptors(), before - 2);
+    reactor.context().send_descriptors(id, b"x", files()).unwrap();
+    assert_eq!(descriptors(), before - 2, "nobody is there any more");
+}
+
+#[test]
+fn dropping_the_reactor_closes_queued_descriptors() {
+    if !is_child() {
+        in_child(this_test!(), &[]);
+        return;
+    }
+    let (folder, log) = (Folder::new(), Log::default());
+    let before = descriptors();
+    let mut reactor = Reactor::new().unwrap();
+    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().send_descriptors(id, b"x", [file_with(&folder, "")]).unwrap();
+    turns(&mut reactor, 2);
+    drop((reactor, client));
+    assert_eq!(descriptors(), before);
+}
+
+#[test]
+fn refused_descriptors_are_closed_with_a_reason() {
+    if !is_child() {
+        in_child(this_test!(), &MANY_FILES);
+        return;
+    }
+    let (folder, log) = (Folder::new(), Log::default());
+    let mut reactor = Reactor::new().unwrap();
+    let (id, _client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let file = file_with(&folder, "");
+    let files = |count| (0..count).map(|_| file.try_clone().unwrap()).collect::<Vec<File>>();
+    let before = descriptors();
+    let refuse = |context: &mut Context, id, data: &[u8], count| {
+        let error = context.send_descriptors(id, data, files(count)).unwrap_err();
+        assert_eq!(descriptors(), before, "those that were refused are closed");
+        (error.kind(), error.to_string())
+    };
+    let (kind, text) = refuse(reactor.context(), id, b"", 1);
+    assert_eq!(kind, ErrorKind::InvalidInput);
+    assert!(text.starts_with("cannot pass descriptors to (unnamed): "), "{text}");
+    assert!(text.contains("go with bytes, and there are none"), "{text}");
+    let (kind, text) = refuse(reactor.context(), id, b"x", 254);
+    assert_eq!(kind, ErrorKind::InvalidInput);
+    assert!(text.contains("they are 254, and one message carries 253"), "{text}");
+    assert_eq!(reactor.context().write_buffer_size(id), 0);
+
+    reactor.context().write(id, &pattern(MUCH)); // The peer does not read, so what follows waits.
+    turns(&mut reactor, 1);
+    let waiting = reactor.context().write_buffer_size(id);
+    for _ in 0..4 {
+        reactor.context().send_descriptors(id, b"x", files(250)).unwrap();
+    }
+    let before = descriptors();
+    let error = reactor.context().send_descriptors(id, b"x", files(25)).unwrap_err();
+    assert_eq!(descriptors(), before);
+    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+    assert!(error.to_string().contains("1000 wait already"), "{error}");
+    reactor.context().send_descriptors(id, b"x", files(24)).unwrap();
+
+    // None at all is just a write.
+    reactor.context().send_descriptors(id, b"y", files(0)).unwrap();
+    assert_eq!(reactor.context().write_buffer_size(id), waiting + 6);
+}
+
+#[test]
+fn tcp_refuses_descriptors_and_stays_open() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let _client = TcpStream::connect(address).unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    let file = File::open("/dev/null").unwrap();
+    let error = reactor.context().send_descriptors(id, b"x", [file]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("only Unix sockets pass descriptors"), "{error}");
+    assert_eq!(reactor.context().connections().count(), 1);
+}
+
+#[test]
+fn early_descriptors_are_sent_once_connected() {
+    let (folder, heards) = (Folder::new(), Heards::default());
+    let path = folder.path("take.sock");
+    let mut reactor = receiver(&path, &heards);
+    let (log, failures) = (Log::default(), Failures::default());
+    let id = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
+    reactor.context().write(id, b"early ");
+    let file = file_with(&folder, "early bird");
+    reactor.context().send_descriptors(id, b"bird", [file]).unwrap();
+    turn_until(&mut reactor, "all", |_| sum(&heards).0.len() == 10);
+    assert_eq!(sum(&heards), (b"early bird".to_vec(), vec!["early bird".to_owned()]));
+}
+
+/// The system takes no more of a user's descriptors than one process may have, if nobody takes them:
+/// for a user without privileges.
+#[test]
+fn descriptors_in_flight_limit_is_retried() {
+    if !is_child() {
+        let wrapper: &[&str] = match rustix::process::geteuid().is_root() {
+            true => &["prlimit", "--nofile=64", "setpriv", "--reuid=65533", "--clear-groups"],
+            false => &["prlimit", "--nofile=64"],
+        };
+        if works(wrapper) {
+            in_child(this_test!(), wrapper);
+        }
+        return;
+    }
+    let (folder, log) = (Folder::new(), Log::default());
+    let mut reactor = Reactor::new().unwrap();
+    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let file = file_with(&folder, "one of many");
+    for _ in 0..20 {
+        let files: Vec<File> = (0..6).map(|_| file.try_clone().unwrap()).collect();
+        reactor.context().send_descriptors(id, b"six ", files).unwrap();
+        turns(&mut reactor, 1);
+        if reactor.context().write_buffer_size(id) > 0 {
+            break;
+        }
+    }
+    assert!(reactor.context().write_buffer_size(id) > 0, "the system has taken too many");
+    reactor.context().write(id, b"and the end");
+    turns(&mut reactor, 5);
+    assert_eq!(log.lost(), 0);
+    assert!(comes_to_rest(&mut reactor), "it is asked again from time to time, not all the time");
+    // Who takes them makes room, of which nobody tells.
+    let mut got = Vec::new();
+    turn_until(&mut reactor, "all", |_| {
+        let mut buffer = [0; 64];
+        while let Some((count, passed)) = take(&client, &mut buffer) {
+            assert!(passed.len() % 6 == 0);
+            got.extend_from_slice(&buffer[..count]);
+        }
+        got.ends_with(b"six and the end")
+    });
+    assert_eq!(reactor.context().write_buffer_size(id), 0);
+}
+
+#[test]
+fn descriptors_do_not_overtake_queued_chunks() {
+    let folder = Folder::new();
+    let path = folder.path("feed.sock");
+    let log = Log::default();
+    let mut reactor = Reactor::new().unwrap();
+    let options = UnixListenOptions::new().slow_reader(SlowReader::DropOldest(20_000));
+    let context = reactor.context();
+    context.listen_unix_with(&path, &options, recorders(&log, only_record)).unwrap();
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    let mut written = 0_u32;
+    turn_until(&mut reactor, "dropped", |reactor| {
+        reactor.context().write(id, &written.to_be_bytes().repeat(250));
+        written += 1;
+        reactor.context().connection_counts(id).unwrap().dropped == 20
+    });
+    let file = file_with(&folder, "the text");
+    reactor.context().send_descriptors(id, b"with", [file]).unwrap();
+    reactor.context().write(id, b"next");
+    reactor.context().close(id);
+    let (mut got, mut passed) = (Vec::new(), Vec::new());
+    let mut buffer = vec![0; 64 * 1024];
+    turn_until(&mut reactor, "the end", |_| match take(&client, &mut buffer) {
+        None => false,
+        Some((0, _)) => true,
+        Some((count, descriptors)) => {
+            got.extend_from_slice(&buffer[..count]);
+            if !descriptors.is_empty() {
+                passed.push((got.len(), descriptors.len()));
+            }
+            false
+        }
+    });
+    let pieces = got.strip_suffix(b"withnext").expect("what was written last");
+    let begins = |piece: &[u8]| u32::from_be_bytes(piece[..4].try_into().unwrap());
+    let numbers: Vec<u32> = pieces.chunks(1000).map(begins).collect();
+    assert!(numbers.is_sorted());
+    assert_eq!(numbers.last(), Some(&(written - 1)));
+    assert_eq!(numbers.len() as u32, written - 20);
+    assert_eq!(passed, [(pieces.len() + 4, 1)], "with its own bytes, behind all before");
+}

@@ -1,0 +1,9 @@
+//! Socket options of streams, as the system reports them.
+#![cfg(any(target_os = "linux", target_os = "android"))]
+
+#[path = "../support/datagrams.rs"]
+mod datagrams;
+mod streams;
+#[path = "../support/mod.rs"]
+mod support;
+mod vanishing;

@@ -1,0 +1,350 @@
+//! Options of listeners and connections, before and after a connection is made.
+
+use crate::support::*;
+use ropewalk::{
+    ConnectOptions, Context, Error, Id, KeepAlive, ListenOptions, Reactor, SocketOption,
+};
+use socket2::SockRef;
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
+use std::time::Duration;
+
+const KEEP_ALIVE: KeepAlive =
+    KeepAlive { idle: Duration::from_secs(61), interval: Duration::from_secs(7), count: 4 };
+
+/// Every option that a connection can have at any time, with a value that is nobody's default.
+fn all() -> Vec<SocketOption> {
+    vec![
+        SocketOption::Nodelay(false),
+        SocketOption::KeepAlive(Some(KEEP_ALIVE)),
+        SocketOption::UserTimeout(Some(Duration::from_millis(12_345))),
+        SocketOption::Linger(Some(Duration::ZERO)),
+        SocketOption::SendBuffer(34_000),
+        SocketOption::ReceiveBuffer(35_000),
+        SocketOption::Ttl(33),
+        SocketOption::TrafficClass(0x28),
+        SocketOption::ReuseAddress(true),
+        SocketOption::ReusePort(true),
+        SocketOption::Device("lo".to_owned()),
+    ]
+}
+
+/// What the system says of an option; `true` if it is as asked for.
+fn holds(socket: &SockRef<'_>, option: &SocketOption) -> bool {
+    let is_v6 = socket.local_addr().unwrap().is_ipv6();
+    match option {
+        SocketOption::Nodelay(nodelay) => socket.tcp_nodelay().unwrap() == *nodelay,
+        SocketOption::KeepAlive(None) => !socket.keepalive().unwrap(),
+        SocketOption::KeepAlive(Some(KeepAlive { idle, interval, count })) => {
+            socket.keepalive().unwrap()
+                && socket.tcp_keepalive_time().unwrap() == *idle
+                && socket.tcp_keepalive_interval().unwrap() == *interval
+                && socket.tcp_keepalive_retries().unwrap() == *count
+        }
+        SocketOption::UserTimeout(timeout) => socket.tcp_user_timeout().unwrap() == *timeout,
+        SocketOption::Linger(time) => socket.linger().unwrap() == *time,
+        SocketOption::SendBuffer(size) => socket.send_buffer_size().unwrap() == 2 * size,
+        SocketOption::ReceiveBuffer(size) => socket.recv_buffer_size().unwrap() == 2 * size,
+        SocketOption::Ttl(hops) => {
+            let hops = u32::from(*hops);
+            let of_v6 = is_v6.then(|| socket.unicast_hops_v6().unwrap());
+            socket.ttl_v4().unwrap() == hops && of_v6.is_none_or(|of_v6| of_v6 == hops)
+        }
+        SocketOption::TrafficClass(class) => {
+            let class = u32::from(*class);
+            let of_v6 = is_v6.then(|| socket.tclass_v6().unwrap());
+            socket.tos_v4().unwrap() == class && of_v6.is_none_or(|of_v6| of_v6 == class)
+        }
+        SocketOption::OnlyIpv6(only) => socket.only_v6().unwrap() == *only,
+        SocketOption::ReuseAddress(reuse) => socket.reuse_address().unwrap() == *reuse,
+        SocketOption::ReusePort(reuse) => socket.reuse_port().unwrap() == *reuse,
+        SocketOption::Device(name) => {
+            let device = socket.device().unwrap().unwrap_or_default();
+            device.strip_suffix(b"\0").unwrap_or(&device) == name.as_bytes()
+        }
+        other => panic!("{other:?} has no test"),
+    }
+}
+
+#[track_caller]
+fn assert_all_hold(socket: BorrowedFd<'_>, options: &[SocketOption]) {
+    let failing: Vec<_> =
+        options.iter().filter(|option| !holds(&SockRef::from(&socket), option)).collect();
+    assert!(failing.is_empty(), "not as asked for: {failing:?}");
+}
+
+/// Both families, the second with IPv4 clients of an IPv6 socket. IPv6 may be missing.
+fn listening_addresses() -> Vec<&'static str> {
+    let mut addresses = vec!["127.0.0.1:0", "[::]:0"];
+    addresses.retain(|address| {
+        let there = TcpListener::bind(address).is_ok();
+        if !there {
+            println!("{address}: left out, it cannot be had here");
+        }
+        there
+    });
+    addresses
+}
+
+#[test]
+fn connections_have_nodelay_by_default() {
+    for nodelay in [None, Some(true), Some(false)] {
+        let (mut reactor, served, called) =
+            (Reactor::new().unwrap(), Log::default(), Log::default());
+        let (mut listen, mut connect) = (ListenOptions::new(), ConnectOptions::new());
+        if let Some(nodelay) = nodelay {
+            (listen, connect) = (listen.nodelay(nodelay), connect.nodelay(nodelay));
+        }
+        let context = reactor.context();
+        let server = recorders(&served, only_record);
+        let port = context.listen_tcp_with("127.0.0.1:0", &listen, server).unwrap();
+        let client = recorders(&called, only_record);
+        context.connect_tcp_with(port.address(), &connect, client).unwrap();
+        turn_until(&mut reactor, "both", |_| served.made() == 1 && called.made() == 1);
+        for log in [&served, &called] {
+            let option = SocketOption::Nodelay(nodelay.unwrap_or(true));
+            assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &[option]);
+        }
+    }
+}
+
+#[test]
+fn accepted_connections_inherit_listener_options() {
+    for address in listening_addresses() {
+        let options = all().into_iter().fold(ListenOptions::new(), ListenOptions::option);
+        let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
+        let factory = recorders(&log, only_record);
+        let port = reactor.context().listen_tcp_with(address, &options, factory).unwrap();
+        // Nodelay is the connections' alone: it is set on each.
+        assert_all_hold(reactor.context().descriptor(port.id()).unwrap(), &all()[1..]);
+
+        let number = port.address().port().unwrap();
+        let _client = client(SocketAddr::from((Ipv4Addr::LOCALHOST, number)));
+        turn_until(&mut reactor, "the client", |_| log.made() == 1);
+        // SO_REUSEADDR and SO_REUSEPORT mean nothing to a connection, but are handed down, too.
+        assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &all());
+    }
+}
+
+#[test]
+fn ipv6_only_listener_leaves_ipv4_port_free() {
+    let mut reactor = Reactor::new().unwrap();
+    let options = ListenOptions::new().only_ipv6(true);
+    // Another process may have the same port of IPv4: then the next port is tried.
+    for attempt in 1.. {
+        let Ok(port) = reactor.context().listen_tcp_with("[::]:0", &options, || Echo) else {
+            return println!("left out: there is no IPv6 here");
+        };
+        assert_all_hold(
+            reactor.context().descriptor(port.id()).unwrap(),
+            &[SocketOption::OnlyIpv6(true)],
+        );
+        let number = port.address().port().unwrap();
+        match reactor.listen_tcp(("0.0.0.0", number), || Echo) {
+            Ok(_) => break,
+            Err(error) => assert!(attempt < 100, "no port is left to IPv4: {error}"),
+        }
+    }
+
+    // Unless asked for it is the system's default, and then it is not free.
+    let port = reactor.listen_tcp("[::]:0", || Echo).unwrap();
+    let socket = reactor.context().descriptor(port.id()).unwrap();
+    if !SockRef::from(&socket).only_v6().unwrap() {
+        let number = port.address().port().unwrap();
+        let error = reactor.listen_tcp(("0.0.0.0", number), || Echo).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    }
+}
+
+/// Connects with these options; the connection, or what its factory heard.
+fn connect(options: &ConnectOptions) -> (Reactor, Result<Id, String>, SocketAddr) {
+    let (mut reactor, address) = up(|| Echo);
+    let (log, failures) = (Log::default(), Failures::default());
+    let caller = Caller::new(&log, &failures, only_record);
+    reactor.context().connect_tcp_with(address, options, caller).unwrap();
+    turn_until(&mut reactor, "an outcome", |_| log.made() + failures.borrow().len() == 1);
+    let outcome = log.ids().first().copied();
+    let outcome = outcome.ok_or_else(|| failures.borrow()[0].1.to_string());
+    (reactor, outcome, address)
+}
+
+#[test]
+fn connect_options_apply_to_the_connection() {
+    let options = all().into_iter().fold(ConnectOptions::new(), ConnectOptions::option);
+    let (mut reactor, id, _) = connect(&options);
+    assert_all_hold(reactor.context().descriptor(id.unwrap()).unwrap(), &all());
+}
+
+#[test]
+fn option_set_while_connecting_applies() {
+    let (mut reactor, address) = up(|| Echo);
+    let (log, failures) = (Log::default(), Failures::default());
+    // The first address refuses, so that the second attempt is made with a new socket.
+    let addresses = [dead(), address];
+    let caller = Caller::new(&log, &failures, only_record);
+    let context = reactor.context();
+    let id = context.connect_tcp(addresses.as_slice(), caller).unwrap();
+    for option in all() {
+        context.set_option(id, option).unwrap();
+    }
+    turn_until(&mut reactor, "the connection", |_| log.made() == 1);
+    assert_all_hold(reactor.context().descriptor(id).unwrap(), &all());
+}
+
+#[test]
+fn options_can_be_set_and_reset() {
+    let (mut reactor, id, _) = connect(&ConnectOptions::new());
+    let id = id.unwrap();
+    for option in all() {
+        reactor.context().set_option(id, option).unwrap();
+    }
+    assert_all_hold(reactor.context().descriptor(id).unwrap(), &all());
+
+    let back = [
+        SocketOption::Nodelay(true),
+        SocketOption::KeepAlive(None),
+        SocketOption::UserTimeout(None),
+        SocketOption::Linger(None),
+        SocketOption::Ttl(64),
+        SocketOption::TrafficClass(0),
+    ];
+    for option in back.clone() {
+        reactor.context().set_option(id, option).unwrap();
+    }
+    assert_all_hold(reactor.context().descriptor(id).unwrap(), &back);
+    assert_all_hold(reactor.context().descriptor(id).unwrap(), &all()[4..6]);
+}
+
+#[test]
+fn protocol_may_set_its_own_options() {
+    let outcomes: Rc<RefCell<Vec<Result<(), Error>>>> = Rc::default();
+    let (log, noted) = (Log::default(), Rc::clone(&outcomes));
+    let (mut reactor, address) = up(recorders(&log, move |transport, event| {
+        if *event == Event::Made {
+            noted.borrow_mut().push(transport.set_option(SocketOption::Ttl(9)));
+            noted.borrow_mut().push(transport.set_option(SocketOption::Ttl(0)));
+        }
+    }));
+    let _client = client(address);
+    turn_until(&mut reactor, "the client", |_| log.made() == 1);
+    assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &[SocketOption::Ttl(9)]);
+    let outcomes = outcomes.borrow();
+    assert!(outcomes[0].is_ok());
+    let error = outcomes[1].as_ref().unwrap_err();
+    let expected = "`Ttl(0)`: invalid argument (1 to 255 can be had)";
+    assert_eq!(error.to_string(), format!("cannot set an option of {address}: {expected}"));
+}
+
+#[test]
+fn connection_uses_the_given_local_address() {
+    let local = SocketAddr::from(([127, 0, 0, 9], 0));
+    let (mut reactor, id, _) = connect(&ConnectOptions::new().local_address(local));
+    let ours = reactor.context().local_address(id.unwrap()).unwrap();
+    assert_eq!(ours.ip(), Some(local.ip()));
+    assert_ne!(ours.port(), Some(0));
+}
+
+#[test]
+fn error_names_an_unusable_local_address() {
+    for local in ["192.0.2.1:0", "[::1]:0"] {
+        let options = ConnectOptions::new().local_address(local.parse().unwrap());
+        let (_reactor, outcome, address) = connect(&options);
+        let error = outcome.unwrap_err();
+        let expected = format!("cannot connect to {address}: from the local address {local}: ");
+        assert!(error.starts_with(&expected), "{error}");
+    }
+}
+
+/// What listening with an option is answered.
+fn refused(option: SocketOption) -> Error {
+    let mut reactor = Reactor::new().unwrap();
+    let options = ListenOptions::new().option(option);
+    reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Echo).unwrap_err()
+}
+
+#[test]
+fn invalid_values_are_refused_with_advice() {
+    let long = "x".repeat(16);
+    let seconds = Duration::from_secs;
+    let bad_keep_alive =
+        |idle, interval, count| SocketOption::KeepAlive(Some(KeepAlive { idle, interval, count }));
+    let cases = [
+        (SocketOption::Device("no-such-device".into()), "`ip link` lists"),
+        (SocketOption::Device(long), "15 bytes can be had"),
+        (SocketOption::Device("l\0".into()), "no NUL"),
+        (SocketOption::Ttl(0), "1 to 255"),
+        (SocketOption::Linger(Some(seconds(1))), "would make closing wait"),
+        (SocketOption::SendBuffer(usize::MAX), "2,147,483,647"),
+        (SocketOption::ReceiveBuffer(1 << 31), "2,147,483,647"),
+        (bad_keep_alive(seconds(0), seconds(1), 1), "1 to 32,767"),
+        (bad_keep_alive(seconds(1), seconds(32_768), 1), "1 to 32,767"),
+        (bad_keep_alive(seconds(1), seconds(1), 0), "1 to 127"),
+        (bad_keep_alive(seconds(1), seconds(1), 128), "1 to 127"),
+        (SocketOption::OnlyIpv6(true), "this kind of socket, or this system, has no such option"),
+    ];
+    for (option, expected) in cases {
+        let text = refused(option.clone()).to_string();
+        assert!(text.starts_with("cannot listen on 127.0.0.1:0: "), "{text}");
+        assert!(text.contains(&format!("`{option:?}`")) && text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn fractions_of_a_second_are_rounded_up() {
+    let (mut reactor, id, _) = connect(&ConnectOptions::new());
+    let id = id.unwrap();
+    let short = Duration::from_micros(1);
+    let keep_alive = KeepAlive { idle: short, interval: short, count: 1 };
+    let context = reactor.context();
+    context.set_option(id, SocketOption::KeepAlive(Some(keep_alive))).unwrap();
+    context.set_option(id, SocketOption::UserTimeout(Some(short))).unwrap();
+    let second = Duration::from_secs(1);
+    let rounded = KeepAlive { idle: second, interval: second, count: 1 };
+    let expected = [
+        SocketOption::KeepAlive(Some(rounded)),
+        SocketOption::UserTimeout(Some(Duration::from_millis(1))),
+    ];
+    assert_all_hold(context.descriptor(id).unwrap(), &expected);
+}
+
+#[test]
+fn creation_only_option_is_refused_later() {
+    let mut reactor = Reactor::new().unwrap();
+    let Ok(port) = reactor.listen_tcp("[::1]:0", || Echo) else {
+        return println!("left out: there is no IPv6 here");
+    };
+    let error = reactor.context().set_option(port.id(), SocketOption::OnlyIpv6(true)).unwrap_err();
+    assert!(
+        error.to_string().contains("give this to the options with which it is made"),
+        "{error}"
+    );
+}
+
+#[test]
+fn closed_socket_has_no_options_or_descriptor() {
+    let (mut reactor, address) = up(|| Echo);
+    let port = reactor.listen_tcp((IpAddr::from([127, 0, 0, 1]), 0), || Echo).unwrap();
+    assert_ne!(port.address().socket_addr(), Some(address));
+    let ask = |context: &mut Context| {
+        let error = context.set_option(port.id(), SocketOption::Ttl(1)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        let expected = format!("cannot set an option of {}: the socket is gone", port.id());
+        assert_eq!(error.to_string(), expected);
+        assert!(context.descriptor(port.id()).is_none());
+    };
+    reactor.context().close(port.id());
+    ask(reactor.context());
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    ask(reactor.context());
+}
+
+#[test]
+fn descriptor_belongs_to_the_connection() {
+    let (mut reactor, id, address) = connect(&ConnectOptions::new());
+    let descriptor = reactor.context().descriptor(id.unwrap()).unwrap();
+    let peer = SockRef::from(&descriptor.as_fd()).peer_addr().unwrap();
+    assert_eq!(peer.as_socket(), Some(address));
+}

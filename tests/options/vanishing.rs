@@ -1,0 +1,101 @@
+//! Peers that vanish without a FIN: keep-alive, the user timeout, and connections killed by the system.
+
+use crate::datagrams;
+use crate::support::*;
+use ropewalk::{KeepAlive, ListenOptions, Reactor, SocketOption, Transport};
+use socket2::{SockFilter, SockRef};
+use std::io::Write;
+use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
+use std::time::Duration;
+
+/// The shortest that the system knows: it gives up after two seconds.
+const KEEP_ALIVE: KeepAlive =
+    KeepAlive { idle: Duration::from_secs(1), interval: Duration::from_secs(1), count: 1 };
+
+/// A reactor, and one of its connections, to a client that has said something.
+fn connected(options: &ListenOptions, log: &Log, paused: bool) -> (Reactor, TcpStream) {
+    let mut reactor = Reactor::new().unwrap();
+    let factory = recorders(log, move |transport: &mut Transport<'_>, event: &Event| {
+        if matches!(event, Event::Data(_)) && paused {
+            transport.pause();
+        }
+    });
+    let port = reactor.context().listen_tcp_with("127.0.0.1:0", options, factory).unwrap();
+    let mut client = client(SocketAddr::from(([127, 0, 0, 1], port.address().port().unwrap())));
+    client.write_all(b"hello").unwrap();
+    turn_until(&mut reactor, "heard", |_| log.data() == b"hello");
+    (reactor, client)
+}
+
+/// From here on nothing reaches it, and so it answers nothing: its system drops what comes, by a filter
+/// (socket(7), SO_ATTACH_FILTER) that returns 0 for every packet.
+fn vanish(client: &TcpStream) {
+    const RETURN: u16 = 0x06;
+    SockRef::from(client).attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).unwrap();
+}
+
+#[test]
+fn keep_alive_ends_a_silent_connection() {
+    for paused in [false, true] {
+        let log = Log::default();
+        let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
+        let (mut reactor, client) = connected(&options, &log, paused);
+        vanish(&client);
+        assert!(comes_to_rest(&mut reactor), "it does not spin meanwhile");
+        turn_until(&mut reactor, "given up", |_| log.lost() == 1);
+        assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
+        log.check(true);
+    }
+}
+
+#[test]
+fn keep_alive_keeps_a_responsive_connection() {
+    let log = Log::default();
+    let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
+    let (mut reactor, mut client) = connected(&options, &log, false);
+    // If it did not answer it would be given up after two seconds.
+    turns_for(&mut reactor, Duration::from_millis(2500));
+    assert_eq!(log.lost(), 0);
+    client.write_all(b" again").unwrap();
+    turn_until(&mut reactor, "heard", |_| log.data() == b"hello again");
+}
+
+#[test]
+fn user_timeout_ends_an_unacknowledged_connection() {
+    for paused in [false, true] {
+        let log = Log::default();
+        let timeout = SocketOption::UserTimeout(Some(Duration::from_millis(500)));
+        let (mut reactor, client) = connected(&ListenOptions::new().option(timeout), &log, paused);
+        vanish(&client);
+        reactor.context().write(log.ids()[0], b"are you there?");
+        turn_until(&mut reactor, "given up", |_| log.lost() == 1);
+        assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
+        log.check(true);
+    }
+}
+
+#[test]
+fn connection_killed_by_the_system_is_noticed() {
+    if !is_child() {
+        let name = this_test!();
+        return datagrams::in_network(name, "ip link set lo up");
+    }
+    for paused in [false, true] {
+        let log = Log::default();
+        let (mut reactor, client) = connected(&ListenOptions::new(), &log, paused);
+        let port = client.local_addr().unwrap().port().to_string();
+        // Our end of it, as an administrator would (ss(8)).
+        let mut command = Command::new("ss");
+        let Ok(output) = command.args(["-tK", "dport", "=", &port]).output() else {
+            return println!("skipped: there is no ss(8) here");
+        };
+        if !String::from_utf8_lossy(&output.stdout).contains(&port) {
+            return println!("skipped: this system does not cut connections off: {output:?}");
+        }
+        turn_until(&mut reactor, "noticed", |_| log.lost() == 1);
+        let reasons = log.reasons();
+        assert!(reasons[0].contains("ConnectionAborted"), "paused: {paused}: {reasons:?}");
+        log.check(true);
+    }
+}

@@ -1,0 +1,6 @@
+//! Panics in user code.
+
+mod isolation;
+mod resets;
+#[path = "../support/mod.rs"]
+mod support;

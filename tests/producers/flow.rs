@@ -1,0 +1,251 @@
+//! Flow control of pull and push producers.
+
+use crate::producers::*;
+use crate::support::*;
+use ropewalk::Transport;
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::rc::Rc;
+
+#[test]
+fn close_waits_for_pull_producer_to_finish() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    pull(&mut reactor, id, pieces(&heard, 1000));
+    reactor.context().close(id);
+    assert!(reactor.context().is_closing(id));
+    let got = read_all_turning(&mut reactor, &client).unwrap();
+    assert_eq!(got.len(), 10_000_000);
+    assert!(got.chunks(10_000).all(|piece| piece == pattern(10_000)));
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.reasons(), ["Closed"]);
+    assert_eq!(*heard.borrow(), ["resume"; 1000]);
+}
+
+#[test]
+fn pull_producer_resumes_only_with_empty_buffer() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    let most = Rc::new(RefCell::new(0));
+    let noted = Rc::clone(&most);
+    let producer = noting(&heard, move |transport| {
+        let mut most = noted.borrow_mut();
+        *most = usize::max(*most, transport.write_buffer_size());
+        transport.write(&[b'x'; 100_000]);
+    });
+    pull(&mut reactor, id, producer);
+    // Nobody reads, so it is asked until the system takes no more.
+    turns(&mut reactor, 200);
+    assert!(comes_to_rest(&mut reactor));
+    let asked = heard.borrow().len();
+    assert!(asked > 1 && reactor.context().write_buffer_size(id) <= 100_000);
+    assert_eq!(*most.borrow(), 0);
+    assert!(comes_to_rest(&mut reactor));
+    assert_eq!(heard.borrow().len(), asked);
+    read_turning(&mut reactor, &client, 5_000_000);
+    assert!(heard.borrow().len() > asked);
+}
+
+#[test]
+fn idle_pull_producer_resumes_after_next_send() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    pull(&mut reactor, id, noting(&heard, ignore));
+    assert!(comes_to_rest(&mut reactor));
+    assert_eq!(*heard.borrow(), ["resume"]);
+    reactor.context().write(id, b"else");
+    assert_eq!(read_turning(&mut reactor, &client, 4), b"else");
+    assert!(comes_to_rest(&mut reactor));
+    assert_eq!(*heard.borrow(), ["resume", "resume"]);
+}
+
+#[test]
+fn idle_pull_producer_resumes_after_an_echo() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let mut client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    pull(&mut reactor, log.ids()[0], noting(&heard, ignore));
+    assert!(comes_to_rest(&mut reactor));
+    client.write_all(b"ping").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 4), b"ping");
+    assert!(comes_to_rest(&mut reactor));
+    assert_eq!(*heard.borrow(), ["resume", "resume"]);
+}
+
+#[test]
+fn push_producer_pauses_and_resumes_at_marks() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    push(&mut reactor, id, noting(&heard, ignore));
+    turns(&mut reactor, 3);
+    assert!(heard.borrow().is_empty(), "it begins by producing");
+    reactor.context().write(id, &pattern(MUCH));
+    turn_until(&mut reactor, "paused", |_| !heard.borrow().is_empty());
+    assert_eq!(*heard.borrow(), ["pause"]);
+    assert_eq!(read_turning(&mut reactor, &client, MUCH), pattern(MUCH));
+    turn_until(&mut reactor, "resumed", |_| heard.borrow().len() > 1);
+    assert_eq!(*heard.borrow(), ["pause", "resume"]);
+    // The protocol has heard the same.
+    assert_eq!(log.of(id), [Event::Made, Event::PauseWriting, Event::ResumeWriting]);
+}
+
+#[test]
+fn push_producer_above_mark_is_paused_immediately() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, _client) = one(&log);
+    reactor.context().write(id, &pattern(MUCH));
+    turn_until(&mut reactor, "told", |_| log.of(id).contains(&Event::PauseWriting));
+    push(&mut reactor, id, noting(&heard, ignore));
+    turns(&mut reactor, 2);
+    assert_eq!(*heard.borrow(), ["pause"]);
+}
+
+#[test]
+fn push_producer_still_pauses_after_close() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    let mut rounds = 0;
+    let producer = noting(&heard, move |transport| {
+        rounds += 1;
+        transport.write(b"the last");
+        if rounds == 2 {
+            transport.unregister_producer();
+        } else {
+            transport.write(&pattern(MUCH));
+        }
+    });
+    push(&mut reactor, id, producer);
+    reactor.context().close(id);
+    reactor.context().write(id, &pattern(MUCH));
+    let got = read_all_turning(&mut reactor, &client).unwrap();
+    assert_eq!(got.len(), 2 * MUCH + 16);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(*heard.borrow(), ["pause", "resume", "pause", "resume"]);
+    assert_eq!(log.of(id), [Event::Made, Event::Lost("Closed".into())]);
+}
+
+#[test]
+fn write_eof_waits_for_the_producer() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, mut client) = one(&log);
+    push(&mut reactor, id, noting(&heard, ignore));
+    reactor.context().write_eof(id);
+    reactor.context().write(id, b"from the producer");
+    assert_eq!(read_turning(&mut reactor, &client, 17), b"from the producer");
+    turns(&mut reactor, 3);
+    assert!(peek_now(&client, &mut [0; 10]).is_none(), "no end yet");
+    reactor.context().unregister_producer(id);
+    reactor.context().write(id, b"too late");
+    assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"");
+    client.write_all(b"still here").unwrap();
+    turn_until(&mut reactor, "data", |_| log.data() == b"still here");
+    client.shutdown(Shutdown::Write).unwrap();
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert!(heard.borrow().is_empty());
+}
+
+#[test]
+fn second_producer_is_refused_first_continues() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    pull(&mut reactor, id, pieces(&heard, 2));
+    let error = reactor.context().register_push_producer(id, noting(&heard, ignore)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "cannot register a producer for {id}: entity already exists (the connection has one; \
+             unregister it first, or write its data after its own)"
+        )
+    );
+    read_turning(&mut reactor, &client, 20_000);
+    // When the first is done there may be another.
+    pull(&mut reactor, id, pieces(&heard, 1));
+    read_turning(&mut reactor, &client, 10_000);
+    assert_eq!(*heard.borrow(), ["resume"; 3]);
+}
+
+#[test]
+fn producer_registered_after_close_is_stopped() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, _client) = one(&log);
+    reactor.context().close(id);
+    pull(&mut reactor, id, noting(&heard, ignore));
+    turns(&mut reactor, 2);
+    assert_eq!(*heard.borrow(), ["stop"]);
+    turn_until(&mut reactor, "gone", |reactor| reactor.context().connections().count() == 0);
+    push(&mut reactor, id, noting(&heard, ignore));
+    turns(&mut reactor, 2);
+    assert_eq!(*heard.borrow(), ["stop", "stop"]);
+}
+
+#[test]
+fn producer_is_stopped_once_before_connection_lost() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let told = Rc::clone(&heard);
+    let hook = move |_transport: &mut Transport<'_>, event: &Event| {
+        if matches!(event, Event::Lost(_)) {
+            told.borrow_mut().push("lost");
+        }
+    };
+    let (mut reactor, address) = up(recorders(&log, hook));
+    let client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    push(&mut reactor, log.ids()[0], noting(&heard, ignore));
+    turns(&mut reactor, 1);
+    reset(client);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    turns(&mut reactor, 3);
+    assert_eq!(*heard.borrow(), ["stop", "lost"]);
+}
+
+#[test]
+fn unregistered_producer_receives_no_callback() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    // Before it was ever asked, while it is asked, and after it was paused.
+    pull(&mut reactor, id, noting(&heard, ignore));
+    reactor.context().unregister_producer(id);
+    reactor.context().unregister_producer(id);
+    turns(&mut reactor, 2);
+    assert!(heard.borrow().is_empty());
+    push(&mut reactor, id, noting(&heard, ignore));
+    reactor.context().write(id, &pattern(MUCH));
+    turn_until(&mut reactor, "paused", |_| !heard.borrow().is_empty());
+    reactor.context().unregister_producer(id);
+    read_turning(&mut reactor, &client, MUCH);
+    drop(client);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(*heard.borrow(), ["pause"]);
+}
+
+#[test]
+fn producer_panic_ends_only_its_connection() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let victim = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let id = log.ids()[0];
+    pull(&mut reactor, id, noting(&Heard::default(), |_| panic!("no more")));
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.reasons(), ["Panicked"]);
+    assert!(read_all_turning(&mut reactor, &victim).is_err(), "a reset, not an end");
+    a_small_client_is_answered(&mut reactor, address);
+}
+
+#[test]
+fn stop_resets_connection_with_producer() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (mut reactor, id, client) = one(&log);
+    push(&mut reactor, id, noting(&heard, ignore));
+    reactor.context().write(id, b"the last words");
+    reactor.context().close(id);
+    reactor.context().stop();
+    reactor.run().unwrap();
+    let error = (&client).read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    assert_eq!(*heard.borrow(), ["stop"]);
+    assert_eq!(log.reasons(), ["Stopped"]);
+}

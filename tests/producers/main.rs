@@ -1,0 +1,12 @@
+//! Producers and files.
+
+mod ends;
+mod files;
+mod flow;
+#[path = "../support/producers.rs"]
+mod producers;
+#[path = "../support/script.rs"]
+mod script;
+mod scripted;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,212 @@
+//! Producers with a scripted backend, where each system call does what the test chooses.
+
+use crate::script::{Script, Wire};
+use crate::support::*;
+use ropewalk::{Context, Id, Producer, Reactor, Transport};
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What a producer has heard.
+type Heard = Rc<RefCell<Vec<&'static str>>>;
+
+/// Notes what it hears, and writes a piece each time that it is asked.
+struct Pieces {
+    heard: Heard,
+    piece: &'static [u8],
+    panics: bool,
+}
+
+impl Producer for Pieces {
+    fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+        self.heard.borrow_mut().push("resume");
+        transport.write(self.piece);
+        assert!(!self.panics, "on purpose");
+    }
+
+    fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
+        self.heard.borrow_mut().push("pause");
+    }
+
+    fn stop_producing(&mut self, _context: &mut Context) {
+        self.heard.borrow_mut().push("stop");
+    }
+}
+
+fn pieces(heard: &Heard, piece: &'static [u8]) -> Pieces {
+    Pieces { heard: Rc::clone(heard), piece, panics: false }
+}
+
+/// A server with connections, whose protocols echo.
+fn serve(log: &Log, wires: &[Wire]) -> (Script, Reactor) {
+    let (script, mut reactor) = Script::new();
+    reactor.listen_tcp("10.0.0.1:7000", recorders(log, echo)).unwrap();
+    script.accept(wires.iter().cloned().map(Ok));
+    turn(&mut reactor);
+    assert_eq!(log.made(), wires.len());
+    (script, reactor)
+}
+
+fn turn(reactor: &mut Reactor) {
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn producer_registered_between_turns_resumes_next_turn() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    script.make_room(&wire, 3);
+    turn(&mut reactor);
+    reactor.context().register_pull_producer(wire.id(), pieces(&heard, b"abc")).unwrap();
+    turn(&mut reactor);
+    turn(&mut reactor);
+    assert_eq!((wire.written(), &heard.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
+}
+
+#[test]
+fn broken_connection_does_not_resume_its_producer() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    reactor.context().register_pull_producer(wire.id(), pieces(&heard, b"")).unwrap();
+    script.make_room(&wire, 30);
+    turn(&mut reactor);
+    // A part of it is sent, so that it would be time to ask for more.
+    reactor.context().write(wire.id(), &[0; 100]);
+    turn(&mut reactor);
+    wire.write_fails(ErrorKind::ConnectionReset);
+    wire.brings(Ok(b"last words"));
+    wire.brings(Err(ErrorKind::ConnectionReset));
+    script.make_room(&wire, usize::MAX);
+    (0..3).for_each(|_| turn(&mut reactor));
+    assert_eq!((log.data(), log.reasons()), (b"last words".to_vec(), vec!["Reset".to_owned()]));
+    assert_eq!((wire.written().len(), &*heard.borrow()), (30, &vec!["resume", "stop"]));
+}
+
+#[test]
+fn stop_does_not_resume_a_paused_producer() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    reactor.context().register_push_producer(wire.id(), pieces(&heard, b"")).unwrap();
+    reactor.context().write(wire.id(), &[0; 100_000]);
+    turn(&mut reactor);
+    reactor.context().stop();
+    for room in [90_000, usize::MAX] {
+        assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it has something to send");
+        script.make_room(&wire, room);
+    }
+    while reactor.run_turn(Some(Duration::ZERO)).unwrap() {}
+    assert_eq!((wire.written().len(), log.reasons()), (100_000, vec!["Stopped".to_owned()]));
+    assert_eq!(*heard.borrow(), ["pause", "stop"]);
+}
+
+#[test]
+fn unregistering_the_producer_completes_the_close() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
+    let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    let id = wire.id();
+    reactor.context().register_push_producer(id, pieces(&heard, b"")).unwrap();
+    reactor.context().close(id);
+    turn(&mut reactor);
+    assert_eq!(log.lost(), 0, "it waits for the producer");
+    reactor.context().call_later(Duration::ZERO, move |context| context.unregister_producer(id));
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Closed"], "nothing else has to happen first");
+    assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
+    assert_eq!(wire.acts(), ["registered", "shut down"]);
+}
+
+#[test]
+fn producer_after_close_is_stopped_without_reset() {
+    for closes in [true, false] {
+        let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+        let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+        let id = wire.id();
+        reactor.context().write(id, b"last words");
+        match closes {
+            true => reactor.context().close(id),
+            false => reactor.context().write_eof(id),
+        }
+        reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+        turn(&mut reactor);
+        assert_eq!(*heard.borrow(), ["stop"], "closes: {closes}");
+        script.make_room(&wire, usize::MAX);
+        turn(&mut reactor);
+        assert_eq!(wire.written(), b"last words");
+        assert_eq!(wire.acts(), ["registered", "shut down"], "closes: {closes}");
+    }
+}
+
+#[test]
+fn producer_unregistered_after_abort_is_not_stopped() {
+    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
+    let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
+    let id = wire.id();
+    reactor.context().register_push_producer(id, pieces(&heard, b"")).unwrap();
+    turn(&mut reactor);
+    reactor.context().abort(id);
+    reactor.context().unregister_producer(id);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Aborted"]);
+    assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
+}
+
+/// An attempt to connect.
+fn attempt(log: &Log) -> (Script, Reactor, Wire, Id) {
+    let (script, mut reactor) = Script::new();
+    let wire = Wire::wide();
+    script.connect(Ok(wire.clone()));
+    let id = reactor.connect_tcp("10.0.0.2:7000", recorders(log, only_record)).unwrap();
+    (script, reactor, wire, id)
+}
+
+fn connect(script: &Script, reactor: &mut Reactor, wire: &Wire) {
+    wire.connected();
+    script.make_room(wire, usize::MAX);
+    turn(reactor);
+}
+
+#[test]
+fn producer_after_early_write_eof_is_stopped() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (script, mut reactor, wire, id) = attempt(&log);
+    reactor.context().write(id, b"hello");
+    reactor.context().write_eof(id);
+    reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+    turn(&mut reactor);
+    assert_eq!(*heard.borrow(), ["stop"]);
+    connect(&script, &mut reactor, &wire);
+    assert_eq!((log.made(), wire.written()), (1, b"hello".to_vec()));
+    assert_eq!(wire.acts(), ["registered", "shut down"]);
+}
+
+#[test]
+fn producer_unregistered_while_connecting_is_never_called() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let (script, mut reactor, wire, id) = attempt(&log);
+    reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+    reactor.context().unregister_producer(id);
+    connect(&script, &mut reactor, &wire);
+    turn(&mut reactor);
+    assert_eq!((log.made(), wire.written()), (1, Vec::new()));
+    reactor.context().close(id);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Closed"], "the close waits for no producer");
+    assert_eq!(*heard.borrow(), [""; 0]);
+}
+
+#[test]
+fn writes_of_panicking_producer_reach_no_other() {
+    let (log, heard) = (Log::default(), Heard::default());
+    let wires = [Wire::wide(), Wire::wide()];
+    let (script, mut reactor) = serve(&log, &wires);
+    let panics = Pieces { heard: Rc::clone(&heard), piece: b"half a piece", panics: true };
+    reactor.context().register_pull_producer(wires[0].id(), panics).unwrap();
+    wires[1].brings(Ok(b"hello"));
+    script.tell_readable(&wires[1]);
+    turn(&mut reactor);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Panicked"]);
+    assert_eq!((wires[0].written(), wires[1].written()), (b"".to_vec(), b"hello".to_vec()));
+    assert_eq!(*heard.borrow(), ["resume", "stop"]);
+}

@@ -1,0 +1,10 @@
+//! The end of a run: by a stop, by a signal, or by a failed poll.
+
+mod runs;
+#[path = "../support/script.rs"]
+mod script;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
+#[path = "../support/mod.rs"]
+mod support;
+mod turns;

@@ -1,0 +1,307 @@
+//! Signals that stop a run, each in a child process.
+
+use crate::support::*;
+use ropewalk::{Reactor, Transport};
+use signal_hook::consts::SIGTERM;
+use signal_hook::low_level::raise;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// A child that serves, and the lines it prints.
+struct Server {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+    address: SocketAddr,
+}
+
+impl Server {
+    fn start(name: &str) -> Self {
+        Self::start_in(name, &[])
+    }
+
+    fn start_in(name: &str, wrapper: &[&str]) -> Self {
+        let mut child = child(name, wrapper).stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Self { child, output, address: ([0, 0, 0, 0], 0).into() };
+        server.address = server.wait_for("ADDRESS ").parse().unwrap();
+        server
+    }
+
+    /// What follows `mark` in the first line that has it.
+    fn wait_for(&mut self, mark: &str) -> String {
+        let mut line = String::new();
+        while self.output.read_line(&mut line).unwrap() > 0 {
+            if let Some((_, rest)) = line.split_once(mark) {
+                return rest.trim().to_owned();
+            }
+            line.clear();
+        }
+        panic!("the child never said {mark}");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(begin.elapsed() < 2 * PATIENCE, "the child does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Serves until a signal comes: `much` is answered with 20 MB, all else is echoed.
+fn serve() {
+    let log = Log::default();
+    let hook = |transport: &mut Transport<'_>, event: &Event| match event {
+        Event::Data(data) if data == b"much" => transport.write(&pattern(20_000_000)),
+        _ => echo(transport, event),
+    };
+    let (mut reactor, address) = up(recorders(&log, hook));
+    reactor.set_grace(6 * PATIENCE);
+    reactor.stop_on_signals().unwrap();
+    // Something of ours to be interrupted by, which means nothing.
+    signal_hook::flag::register(signal_hook::consts::SIGUSR1, Arc::new(AtomicBool::new(false)))
+        .unwrap();
+    println!("\nADDRESS {address}");
+    reactor.run().unwrap();
+    log.check(true);
+    println!("\nENDED {:?}", log.reasons());
+}
+
+#[test]
+fn sigint_and_sigterm_stop_without_losing_data() {
+    if is_child() {
+        return serve();
+    }
+    for signal in ["INT", "TERM"] {
+        let name = this_test!();
+        let mut server = Server::start(name);
+        let idle = client(server.address);
+        let mut busy = client(server.address);
+        busy.write_all(b"much").unwrap();
+        let mut first = [0; 1000];
+        busy.read_exact(&mut first).unwrap();
+        server.signal(signal);
+        assert_eq!(read_all(&idle), b"", "the idle one ends in order");
+        drop(idle);
+        let rest = read_all(&busy);
+        assert!([&first[..], &rest].concat() == pattern(20_000_000), "{} bytes", rest.len());
+        drop(busy);
+        assert_eq!(server.wait_for("ENDED "), "[\"Stopped\", \"Stopped\"]");
+        assert!(server.end().success());
+    }
+}
+
+#[test]
+fn second_signal_ends_the_run_immediately() {
+    if is_child() {
+        return serve();
+    }
+    let mut server = Server::start(this_test!());
+    let mut stuck = client(server.address);
+    stuck.write_all(b"much").unwrap();
+    stuck.read_exact(&mut [0; 1000]).unwrap();
+    server.signal("INT");
+    // It has been heard when nobody listens any more; before that, two would count as one.
+    let begin = Instant::now();
+    while TcpStream::connect(server.address).is_ok() {
+        assert!(begin.elapsed() < PATIENCE, "the first signal was not heard");
+    }
+    assert!(server.child.try_wait().unwrap().is_none(), "it waits for the slow reader");
+    let begin = Instant::now();
+    server.signal("INT");
+    assert!(server.wait_for("ENDED ").contains("Stopped"));
+    // After a minute it would be given up without a signal.
+    assert!(begin.elapsed() < 2 * PATIENCE, "it waited on");
+    assert!(server.end().success());
+    let error = stuck.read_to_end(&mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+#[test]
+fn other_signals_interrupt_nothing() {
+    if is_child() {
+        return serve();
+    }
+    let mut server = Server::start(this_test!());
+    let pid = server.child.id();
+    let script = format!("for i in $(seq 5000); do kill -USR1 {pid}; done");
+    let mut storm = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    let mut client = client(server.address);
+    let mut rounds = 0;
+    while storm.try_wait().unwrap().is_none() || rounds < 10 {
+        client.write_all(b"ping").unwrap();
+        let mut answer = [0; 4];
+        client.read_exact(&mut answer).unwrap();
+        rounds += 1;
+    }
+    drop(client);
+    server.signal("INT");
+    server.wait_for("ENDED ");
+    assert!(server.end().success());
+}
+
+#[test]
+fn signal_after_reactor_drop_ends_the_process() {
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+        drop(reactor);
+        println!("\nADDRESS 127.0.0.1:1");
+        // The fail-safe, should the signal be swallowed: an orderly end, which is the wrong one.
+        std::thread::sleep(Duration::from_secs(5));
+        return;
+    }
+    let mut server = Server::start(this_test!());
+    server.signal("TERM");
+    assert!(!server.end().success(), "the signal was swallowed");
+}
+
+/// The signal is handled on one thread, while the reactor that has heard of it ends on another.
+#[test]
+fn stopping_signal_does_not_end_the_process() {
+    let name = this_test!();
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+        let pid = std::process::id().to_string();
+        let mut kill = Command::new("kill").args(["-s", "INT", &pid]).spawn().unwrap();
+        reactor.run().unwrap();
+        drop(reactor);
+        kill.wait().unwrap();
+        return;
+    }
+    if strace_works() {
+        // The thread in which the signal is caught is held up when it has told the reactor.
+        let held_up = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=300000"];
+        in_child(name, &[&["strace", "-f", "-qq", "-o", "/dev/null"], &held_up[..]].concat());
+    }
+}
+
+/// Another member of a group may have begun the stop because of the same signal.
+#[test]
+fn one_signal_during_stop_is_the_first() {
+    let name = this_test!();
+    if is_child() {
+        let log = Log::default();
+        let hook = |transport: &mut Transport<'_>, event: &Event| {
+            if let Event::Data(_) = event {
+                transport.write(&pattern(20_000_000));
+                transport.context().stop();
+                raise(SIGTERM).unwrap();
+            }
+        };
+        let (mut reactor, address) = up(recorders(&log, hook));
+        reactor.set_grace(6 * PATIENCE);
+        reactor.stop_on_signals().unwrap();
+        println!("\nADDRESS {address}");
+        return reactor.run().unwrap();
+    }
+    let mut server = Server::start(name);
+    let mut client = client(server.address);
+    client.write_all(b"much").unwrap();
+    assert!(read_all(&client) == pattern(20_000_000));
+    assert!(server.end().success());
+}
+
+#[test]
+fn signal_after_run_has_its_default_action() {
+    let name = this_test!();
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+        reactor.context().stop();
+        reactor.run().unwrap();
+        println!("\nADDRESS 127.0.0.1:1");
+        // The fail-safe, should the signal be swallowed: an orderly end, which is the wrong one.
+        std::thread::sleep(Duration::from_secs(5));
+        return;
+    }
+    let mut server = Server::start(name);
+    server.signal("TERM");
+    assert!(!server.end().success(), "the signal was swallowed");
+}
+
+/// Servers print that they serve, and then run.
+#[test]
+fn signal_before_first_run_stops_it_gracefully() {
+    let name = this_test!();
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    reactor.stop_on_signals().unwrap();
+    let client = client(address);
+    raise(SIGTERM).unwrap();
+    reactor.run().unwrap();
+    drop(client);
+}
+
+/// As the children of a shell without job control are, and those of nohup(1).
+#[test]
+#[cfg(target_os = "linux")]
+fn ignored_signal_stays_ignored() {
+    let name = this_test!();
+    if is_child() {
+        return serve();
+    }
+    let mut server = Server::start_in(name, &["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]);
+    let mut client = client(server.address);
+    let mut answer = [0; 4];
+    client.write_all(b"ping").unwrap();
+    client.read_exact(&mut answer).unwrap();
+    server.signal("INT");
+    client.write_all(b"ping").unwrap();
+    client.read_exact(&mut answer).unwrap();
+    server.signal("TERM");
+    server.wait_for("ENDED ");
+    assert!(server.end().success());
+}
+
+/// fork(2) without exec(3): the child's copy of the reactor shares the parent's sockets.
+#[test]
+#[cfg(target_os = "linux")]
+fn forked_child_leaves_parents_sockets_open() {
+    let name = this_test!();
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, echo));
+    let path = std::env::temp_dir().join(format!("ropewalk-fork-{}", std::process::id()));
+    reactor.listen_unix(path.as_path(), recorders(&log, echo)).unwrap();
+    let mut client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    match fork::fork().unwrap() {
+        fork::Fork::Child => {
+            drop(reactor);
+            std::process::exit(0);
+        }
+        fork::Fork::Parent(child) => _ = fork::waitpid(child).unwrap(),
+    }
+    assert!(path.exists(), "the child has removed the parent's socket file");
+    client.write_all(b"ping").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 4), b"ping", "the child has ended nothing");
+    assert_eq!(log.lost(), 0);
+    drop(reactor);
+    assert!(!path.exists());
+}

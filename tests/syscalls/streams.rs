@@ -1,0 +1,235 @@
+//! Failed calls on streams affect one connection at most.
+
+use super::traced;
+use crate::support::*;
+use ropewalk::{Context, Error, Reactor, ReactorGroup, Transport};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// How many clients the scenario has; each says so many lines.
+pub(crate) const CLIENTS: usize = 4;
+const LINES: usize = 3;
+
+fn line(client: usize, number: usize) -> Vec<u8> {
+    format!("client {client} says line {number}\n").into_bytes()
+}
+
+/// What all the scenario's children run: an echo with a few clients, in one reactor, then a stop.
+/// It checks itself, and returns how many clients heard everything.
+fn scenario() -> usize {
+    let (served, called) = (Log::default(), Log::default());
+    let failures = Failures::default();
+    match play(&served, &called, &failures) {
+        // What was asked of the system before the run, or the poll itself, may be refused.
+        Err(error) => println!("\nREFUSED {error}"),
+        Ok(()) => println!("\nPLAYED"),
+    }
+    served.check(true);
+    called.check(true);
+    let whole = (0..CLIENTS).filter(|client| {
+        let said: Vec<u8> = (0..LINES).flat_map(|number| line(*client, number)).collect();
+        called.ids().iter().any(|id| heard(&called, *id) == said)
+    });
+    let whole = whole.count();
+    for log in [&served, &called] {
+        for id in log.ids() {
+            let said = |client| (0..LINES).flat_map(move |number| line(client, number));
+            let heard = heard(log, id);
+            let is_beginning = |client| said(client).collect::<Vec<u8>>().starts_with(&heard);
+            assert!((0..CLIENTS).any(is_beginning), "{id} heard {:?}", String::from_utf8(heard));
+        }
+    }
+    assert!(called.made() + failures.borrow().len() <= CLIENTS);
+    println!("WHOLE {whole} CALLED {} FAILED {}", called.made(), failures.borrow().len());
+    for (id, event) in called.all().iter().chain(&served.all()) {
+        if let Event::Lost(reason) = event {
+            println!("LOST {id} {reason}");
+        }
+    }
+    whole
+}
+
+fn heard(log: &Log, id: ropewalk::Id) -> Vec<u8> {
+    let mut data = Vec::new();
+    for event in log.of(id) {
+        if let Event::Data(bytes) = event {
+            data.extend(bytes);
+        }
+    }
+    data
+}
+
+fn play(served: &Log, called: &Log, failures: &Failures) -> Result<(), Error> {
+    let mut reactor = Reactor::new()?;
+    let port = reactor.listen_tcp("127.0.0.1:0", recorders(served, echo))?;
+    for client in 0..CLIENTS {
+        let so_far = Rc::new(RefCell::new(0));
+        let hook = move |transport: &mut Transport<'_>, event: &Event| match event {
+            // Some of it before the peer has answered, and in more than one piece.
+            Event::Made => transport.write(&line(client, 0)),
+            Event::Data(data) => {
+                let mut so_far = so_far.borrow_mut();
+                let (before, size) = (*so_far, line(client, 0).len());
+                *so_far += data.len();
+                for number in before / size + 1..=*so_far / size {
+                    if number < LINES {
+                        let id = transport.id();
+                        transport.write(b"");
+                        transport.context().write(id, &line(client, number));
+                    } else {
+                        transport.close();
+                    }
+                }
+            }
+            _ => {}
+        };
+        reactor.connect_tcp(port.address(), Caller::new(called, failures, hook))?;
+    }
+    // A fault may leave one waiting for what never comes: that is its own loss.
+    reactor.context().call_later(Duration::from_millis(700), Context::stop);
+    fn look(context: &mut Context, called: Log, served: Log, failures: Failures) {
+        let ended = called.lost() + failures.borrow().len() == CLIENTS;
+        if ended && served.lost() == served.made() {
+            return context.stop();
+        }
+        let again = move |context: &mut Context| look(context, called, served, failures);
+        context.call_later(Duration::from_millis(1), again);
+    }
+    look(reactor.context(), called.clone(), served.clone(), Rc::clone(failures));
+    reactor.set_grace(Duration::from_millis(300));
+    reactor.run()
+}
+
+/// What the children below run, and what has to come of it when nothing fails.
+#[test]
+fn without_faults_everything_arrives() {
+    let whole = scenario();
+    assert!(is_child() || whole == CLIENTS);
+}
+
+pub(crate) const SCENARIO: &str = "streams::without_faults_everything_arrives";
+
+/// The n-th `call` fails with each of `errors`, for each n up to `last`; what has to be whole
+/// nevertheless is all but `cost` of the clients.
+fn sweep(call: &str, errors: &[&str], last: usize, cost: usize) {
+    if !strace_works() {
+        return;
+    }
+    for error in errors {
+        for n in 1..=last {
+            let inject = format!("inject={call}:error={error}:when={n}");
+            let only = format!("trace={call}");
+            let output = traced(SCENARIO, &["-o", "/dev/null", "-e", &only, "-e", &inject]);
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{inject}: {}\n{text}\n{errors}", output.status);
+            assert!(!errors.contains("panicked"), "{inject}: {errors}");
+            if text.contains("PLAYED") {
+                let whole = text.split_once("WHOLE ").unwrap().1.split(' ').next().unwrap();
+                let whole: usize = whole.parse().unwrap();
+                assert!(whole + cost >= CLIENTS, "{inject} cost more than {cost}: {text}");
+            } else {
+                assert!(text.contains("REFUSED"), "{inject}: {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn failed_accept_affects_at_most_its_client() {
+    // An injected failure takes nobody off the backlog, so in fact it costs nothing.
+    let errors =
+        ["EINTR", "ECONNABORTED", "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EPROTO", "EPERM"];
+    sweep("accept4", &errors, 5, 0);
+}
+
+#[test]
+fn failed_read_affects_at_most_its_connection() {
+    sweep("recvfrom", &["EINTR"], 8, 0);
+    sweep("recvfrom", &["ECONNRESET", "ETIMEDOUT", "ENOMEM"], 8, 1);
+}
+
+#[test]
+fn failed_write_affects_at_most_its_connection() {
+    sweep("sendto,sendmsg", &["EINTR"], 8, 0);
+    sweep("sendto,sendmsg", &["ECONNRESET", "EPIPE", "ENOBUFS", "ENOMEM"], 8, 1);
+}
+
+#[test]
+fn failed_connect_affects_at_most_its_attempt() {
+    let errors = ["ECONNREFUSED", "ENETUNREACH", "EADDRNOTAVAIL", "EPERM", "ETIMEDOUT", "ENOBUFS"];
+    sweep("connect", &errors, CLIENTS, 1);
+}
+
+#[test]
+fn failed_option_or_shutdown_affects_one_connection() {
+    sweep("setsockopt", &["EINVAL", "ENOMEM"], 10, 0);
+    sweep("shutdown", &["ENOTCONN", "ENOMEM"], CLIENTS, 1);
+    sweep("getsockopt", &["ENOBUFS"], CLIENTS, 1);
+}
+
+#[test]
+fn failed_poll_ends_the_run_gracefully() {
+    sweep("epoll_wait,epoll_pwait", &["EINTR"], 8, 0);
+    sweep("epoll_wait,epoll_pwait", &["ENOMEM", "EBADF"], 6, CLIENTS);
+}
+
+#[test]
+fn failed_registration_affects_at_most_its_connection() {
+    sweep("epoll_ctl", &["ENOSPC", "ENOMEM", "EPERM"], 14, 1);
+}
+
+#[test]
+fn failed_socket_call_affects_at_most_its_attempt() {
+    sweep("socket", &["EMFILE", "ENFILE", "ENOBUFS"], 1 + CLIENTS, 1);
+    sweep("epoll_create1,eventfd2,bind,listen", &["EMFILE", "ENOMEM"], 2, 1);
+}
+
+/// Each refusal seemed to be of one client, and the next was asked for at once.
+#[test]
+fn permanently_failing_accept_does_not_spin() {
+    if is_child() {
+        let (mut reactor, address) = up(|| Echo);
+        let _client = client(address);
+        let (begin, mut turns) = (Instant::now(), 0);
+        while begin.elapsed() < Duration::from_millis(500) {
+            reactor.turn(Some(Duration::from_millis(100))).unwrap();
+            turns += 1;
+        }
+        assert!(turns < 50, "{turns} turns in half a second: it spins");
+        return;
+    }
+    if !strace_works() {
+        return;
+    }
+    for error in ["EPERM", "ENETDOWN", "EMFILE"] {
+        let inject = format!("inject=accept4:error={error}");
+        let name = this_test!();
+        let output = traced(name, &["-e", "trace=accept4", "-e", &inject]);
+        assert!(output.status.success(), "{error}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// The others must not be waited for then, who would run for ever.
+#[test]
+fn failed_poll_of_one_member_ends_group() {
+    fn again(context: &mut Context) {
+        context.call_later(Duration::ZERO, again);
+    }
+    if is_child() {
+        let mut group = ReactorGroup::new(3).unwrap();
+        // One has many turns, in one of which it fails; the others sleep.
+        group.each(|member| _ = (member.index() == 1).then(|| again(member.context())));
+        let error = group.run().unwrap_err();
+        assert!(error.to_string().starts_with("cannot wait for events"), "{error}");
+        return;
+    }
+    if !strace_works() {
+        return;
+    }
+    let name = this_test!();
+    let inject = "inject=epoll_wait,epoll_pwait:error=ENOMEM:when=100";
+    let output = traced(name, &["-e", "trace=epoll_wait,epoll_pwait", "-e", inject]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

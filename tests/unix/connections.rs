@@ -1,0 +1,284 @@
+//! Connections over Unix sockets.
+
+use crate::datagrams;
+use crate::support::*;
+use crate::unix::*;
+use ropewalk::{Address, Context, Error, Id, Protocol, Reactor, Transport, UnixAddress};
+use std::cell::{Cell, RefCell};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::rc::Rc;
+#[cfg(feature = "signals")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use std::time::Duration;
+
+#[test]
+fn echo_over_a_path_calls_every_callback() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("echo.sock");
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.listen_unix(&path, recorders(&log, echo)).unwrap();
+    assert_eq!(port.address(), &Address::from(UnixAddress::from(&path)));
+    let client = unix_client(&path);
+    (&client).write_all(b"hello").unwrap();
+    client.shutdown(std::net::Shutdown::Write).unwrap();
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    let mut answer = String::new();
+    (&client).read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "hello");
+    assert_eq!((log.data(), log.reasons()), (b"hello".to_vec(), vec!["ClosedByPeer".to_owned()]));
+    log.check(true);
+}
+
+#[test]
+fn large_echo_keeps_its_order() {
+    let folder = Folder::new();
+    let path = folder.path("echo.sock");
+    let mut reactor = up_unix(&path, || Echo);
+    let mut client = unix_client(&path);
+    client.set_nonblocking(true).unwrap();
+    let data = pattern(MUCH);
+    let (mut sent, mut got, mut buffer) = (0, Vec::new(), vec![0; 65_536]);
+    turn_until(&mut reactor, "all of it", |_| {
+        while let Ok(count) = client.write(&data[sent..])
+            && count > 0
+        {
+            sent += count;
+        }
+        while let Ok(count) = client.read(&mut buffer) {
+            assert!(count > 0, "the end came after {}", got.len());
+            got.extend_from_slice(&buffer[..count]);
+        }
+        got.len() == data.len()
+    });
+    assert!(got == data);
+}
+
+#[test]
+fn client_and_server_know_their_addresses() {
+    let (folder, log, failures) = (Folder::new(), Log::default(), Failures::default());
+    let path = folder.path("echo.sock");
+    let mut reactor = up_unix(&path, || Echo);
+    let peers = Rc::new(RefCell::new(Vec::new()));
+    let told = Rc::clone(&peers);
+    let caller = Caller::new(&log, &failures, move |transport, event| {
+        if *event == Event::Made {
+            told.borrow_mut().push((transport.peer(), transport.local_address()));
+        } else if let Event::Data(_) = event {
+            transport.close();
+        }
+    });
+    let id = reactor.connect_unix(&path, caller).unwrap();
+    reactor.context().write(id, b"written before it was there");
+    assert_eq!(log.made(), 0, "nothing is told within the call");
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.data(), b"written before it was there");
+    assert_eq!(log.ids(), [id]);
+    let unnamed = Some(Address::from(UnixAddress::unnamed()));
+    assert_eq!(peers.borrow()[..], [(UnixAddress::from(&path).into(), unnamed)]);
+    log.check(true);
+}
+
+#[test]
+fn idle_connection_and_listener_do_not_spin() {
+    let folder = Folder::new();
+    let path = folder.path("echo.sock");
+    let mut reactor = up_unix(&path, || Echo);
+    let _client = unix_client(&path);
+    assert!(is_echoed(&mut reactor, &path));
+    assert!(comes_to_rest(&mut reactor));
+}
+
+#[test]
+fn write_to_closed_peer_ends_the_connection() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("talk.sock");
+    let mut reactor = up_unix(&path, recorders(&log, only_record));
+    drop(unix_client(&path));
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "both", |_| log.made() == 2);
+    let id = log.ids()[1];
+    drop(client);
+    reactor.context().write(id, b"too late");
+    turn_until(&mut reactor, "lost", |_| log.lost() == 2);
+    log.check(true);
+}
+
+/// The signal that writing to nobody raises is ignored by Rust's programs; ours may be part of another,
+/// where it kills.
+#[cfg(feature = "signals")]
+#[test]
+fn write_to_closed_peer_raises_no_signal() {
+    if !is_child() {
+        in_child(this_test!(), &[]);
+        return;
+    }
+    let raised = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(signal_hook::consts::SIGPIPE, raised.clone()).unwrap();
+    let writes: [fn(&mut Context, Id); 3] = [
+        |context, id| context.write(id, b"too late"),
+        |context, id| (0..100).for_each(|_| context.write(id, &[b'x'; 5_000])), // several pieces
+        |context, id| {
+            let null = fs::File::open("/dev/null").unwrap();
+            context.send_descriptors(id, b"too late", [null]).unwrap();
+        },
+    ];
+    for write in writes {
+        let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let recorder = Recorder::new(&log, only_record);
+        let id = reactor.context().adopt_connection(ours, recorder).unwrap();
+        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        drop(theirs);
+        write(reactor.context(), id);
+        turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+        assert_eq!(log.reasons(), ["Reset"], "it was written");
+    }
+    assert!(!raised.load(Ordering::Relaxed));
+}
+
+#[test]
+fn closed_peer_is_noticed_while_paused() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("paused.sock");
+    let pause = |transport: &mut Transport<'_>, event: &Event| {
+        if *event == Event::Made {
+            transport.pause();
+        }
+    };
+    let mut reactor = up_unix(&path, recorders(&log, pause));
+    let client = unix_client(&path);
+    (&client).write_all(b"last words").unwrap();
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    drop(client);
+    turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
+    assert!(comes_to_rest(&mut reactor));
+    assert_eq!(log.lost(), 0);
+    reactor.context().resume(log.ids()[0]);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    assert_eq!(log.data(), b"last words");
+    log.check(true);
+}
+
+#[test]
+fn stop_refuses_new_sockets_and_removes_files() {
+    let folder = Folder::new();
+    let path = folder.path("echo.sock");
+    let mut reactor = up_unix(&path, || Echo);
+    let outcomes: Rc<RefCell<Vec<Error>>> = Rc::default();
+    let (noted, other) = (Rc::clone(&outcomes), folder.path("other.sock"));
+    reactor.context().call_later(Duration::ZERO, move |context| {
+        context.stop();
+        let connected = context.connect_unix(&other, || Echo).map(|_| ());
+        let listening = context.listen_unix(&other, || Echo).map(|_| ());
+        noted.borrow_mut().extend([connected, listening].map(Result::unwrap_err));
+    });
+    reactor.run().unwrap();
+    assert_eq!(outcomes.borrow().len(), 2);
+    assert!(outcomes.borrow().iter().all(|error| error.to_string().contains("is stopping")));
+    assert_eq!(folder.contents(), [""; 0]);
+}
+
+#[test]
+fn pause_writing_is_called_over_unix_sockets() {
+    /// Writes until it is told to pause.
+    struct Talker(Rc<Cell<bool>>);
+    impl Protocol for Talker {
+        fn connection_made(&mut self, transport: &mut Transport<'_>) {
+            transport.write(&pattern(MUCH));
+        }
+        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+        fn pause_writing(&mut self, _transport: &mut Transport<'_>) {
+            self.0.set(true);
+        }
+        fn resume_writing(&mut self, transport: &mut Transport<'_>) {
+            transport.close();
+        }
+    }
+    let folder = Folder::new();
+    let path = folder.path("talk.sock");
+    let paused = Rc::new(Cell::new(false));
+    let told = Rc::clone(&paused);
+    let mut reactor = up_unix(&path, move || Talker(Rc::clone(&told)));
+    let client = unix_client(&path);
+    turn_until(&mut reactor, "paused", |_| paused.get());
+    client.set_nonblocking(true).unwrap();
+    let (mut got, mut end) = (Vec::new(), false);
+    turn_until(&mut reactor, "all, and the end", |_| {
+        let mut buffer = [0; 65_536];
+        while let Ok(count) = (&client).read(&mut buffer) {
+            end = count == 0;
+            if end {
+                break;
+            }
+            got.extend_from_slice(&buffer[..count]);
+        }
+        end
+    });
+    assert!(got == pattern(MUCH));
+}
+
+#[test]
+fn requests_on_listener_or_closed_socket_do_nothing() {
+    let folder = Folder::new();
+    let path = folder.path("echo.sock");
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.listen_unix(&path, || Echo).unwrap();
+    let try_all = |context: &mut Context, id: Id| {
+        context.write(id, b"nothing");
+        context.pause(id);
+        assert_eq!(context.peer_credentials(id), None);
+        let file = fs::File::open("/dev/null").unwrap();
+        context.send_descriptors(id, b"x", [file]).unwrap();
+    };
+    try_all(reactor.context(), port.id());
+    reactor.context().close(port.id());
+    try_all(reactor.context(), port.id());
+    turns(&mut reactor, 2);
+}
+
+#[test]
+fn unix_sockets_can_be_detached_and_adopted() {
+    let (folder, log) = (Folder::new(), Log::default());
+    let path = folder.path("handed.sock");
+    let mut first = Reactor::new().unwrap();
+    let port = first.listen_unix(&path, || Echo).unwrap();
+    let listener = first.context().detach_listener(port.id()).expect("a listener");
+    drop(first);
+    assert!(path.exists(), "it is the next one's");
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.context().adopt_listener(listener, || Echo).unwrap();
+    assert_eq!(port.address().unix(), Some(&UnixAddress::from(&path)));
+    assert!(is_echoed(&mut reactor, &path));
+
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let id = reactor.context().adopt_connection(ours, Recorder::new(&log, echo)).unwrap();
+    theirs.write_all(b"hello").unwrap();
+    turn_until(&mut reactor, "heard", |_| log.data() == b"hello");
+    // What would go with its bytes cannot go with it.
+    theirs.set_nonblocking(true).unwrap();
+    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().send_descriptors(id, b"x", [fs::File::open("/dev/null").unwrap()]).unwrap();
+    turns(&mut reactor, 2);
+    let error = reactor.context().detach(id).unwrap_err();
+    assert!(error.to_string().contains("descriptors wait to be passed"), "{error}");
+    turn_until(&mut reactor, "all sent", |reactor| {
+        let _ = theirs.read(&mut vec![0; 1_000_000]);
+        reactor.context().write_buffer_size(id) == 0
+    });
+    let detached = reactor.context().detach(id).unwrap();
+    assert_eq!(detached.peer.unix(), Some(&UnixAddress::unnamed()));
+
+    let name = folder.path("datagram");
+    let socket = UnixDatagram::bind(&name).unwrap();
+    let heards = datagrams::Heards::default();
+    let witness = datagrams::Witness::quiet(&heards);
+    let options = ropewalk::DatagramOptions::new();
+    reactor.context().adopt_datagram(socket, &options, witness).unwrap();
+    UnixDatagram::unbound().unwrap().send_to(b"hello", &name).unwrap();
+    turn_until(&mut reactor, "heard", |_| heards.data() == [b"hello"]);
+}

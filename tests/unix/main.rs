@@ -1,0 +1,17 @@
+//! Unix sockets: names, files, connections and datagrams.
+#![cfg(unix)]
+
+mod connections;
+mod credentials;
+mod datagram_sockets;
+#[path = "../support/datagrams.rs"]
+mod datagrams;
+mod files;
+mod names;
+#[cfg(target_os = "linux")]
+mod peer_names;
+mod races;
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../support/unix.rs"]
+mod unix;

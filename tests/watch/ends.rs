@@ -1,0 +1,219 @@
+//! Ends of watches, refused descriptors, and other kinds of descriptors.
+
+use super::{Heard, Recorder, read_one, watched_pipe, words};
+use crate::support::{PATIENCE, comes_to_rest, turn_until, turns};
+use ropewalk::{Context, Error, Id, Interest, Reactor, Watcher};
+use std::fs::File;
+use std::io::{ErrorKind, PipeReader, Read, Write, pipe};
+use std::net::UdpSocket;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
+
+#[test]
+fn watch_closed_in_callback_receives_only_lost() {
+    let heard = Heard::default();
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    (&theirs).write_all(b"x").unwrap();
+    let mut reactor = Reactor::new().unwrap();
+    // Readable and writable at once; it reads nothing, so it stays both.
+    let watcher = Recorder::new(ours, &heard, |_, context: &mut Context, id, what| {
+        if what == "readable" {
+            context.close(id);
+            context.close(id);
+            context.abort(id);
+            assert!(context.is_closing(id));
+            context.set_interest(id, Interest::Both);
+        }
+    });
+    let id = reactor.context().watch(watcher, Interest::Both).unwrap();
+    assert!(!reactor.context().is_closing(id));
+    turns(&mut reactor, 3);
+    assert_eq!(words(&heard), ["readable", "lost: Closed"]);
+    // Its end is closed with data unread, and so is our copy.
+    assert_eq!((&theirs).read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(Rc::strong_count(&heard), 1, "the watcher was dropped");
+}
+
+#[test]
+fn panic_ends_only_that_watch() {
+    let heard = Heard::default();
+    let (mut reactor, id, mut writer) = watched_pipe(&heard, |_, _, _, what| {
+        panic!("in {what}");
+    });
+    let (other, mut other_writer) = pipe().unwrap();
+    let other = Recorder::new(other, &heard, read_one);
+    let other = reactor.context().watch(other, Interest::Readable).unwrap();
+    writer.write_all(b"x").unwrap();
+    turn_until(&mut reactor, "the panics", |_| heard.borrow().len() == 2);
+    let of_first = [(id, "readable".to_owned()), (id, "lost: Panicked".to_owned())];
+    assert_eq!(*heard.borrow(), of_first);
+    turns(&mut reactor, 1);
+    assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe, "it is closed");
+
+    other_writer.write_all(b"x").unwrap();
+    turn_until(&mut reactor, "the other", |_| heard.borrow().len() == 3);
+    assert_eq!(heard.borrow()[2], (other, "readable".to_owned()));
+}
+
+#[test]
+fn stop_and_drop_end_watches() {
+    let heard = Heard::default();
+    let (mut reactor, _, _writer) = watched_pipe(&heard, read_one);
+    reactor.context().stop();
+    reactor.run().unwrap();
+    assert_eq!(words(&heard), ["lost: Stopped"]);
+
+    let heard = Heard::default();
+    let (reactor, _, _writer) = watched_pipe(&heard, read_one);
+    drop(reactor);
+    assert_eq!(words(&heard), ["lost: Stopped"]);
+}
+
+fn refused(descriptor: impl AsFd + 'static) -> Error {
+    let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
+    let watcher = Recorder::new(descriptor, &heard, |_, _, _, _| {});
+    let error = reactor.context().watch(watcher, Interest::Readable).unwrap_err();
+    turns(&mut reactor, 2);
+    assert!(heard.borrow().is_empty(), "it hears nothing");
+    assert_eq!(Rc::strong_count(&heard), 1, "it was dropped");
+    error
+}
+
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn unpollable_descriptors_are_refused_with_advice() {
+    for path in [env!("CARGO_MANIFEST_DIR"), concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+        let error = refused(File::open(path).unwrap()).to_string();
+        let expected = "cannot watch the descriptor: operation not permitted (the system's poll \
+                        does not take regular files and directories, which are always ready: read \
+                        it at once, or in a thread)";
+        assert_eq!(error, expected);
+    }
+}
+
+#[test]
+fn stopping_reactor_refuses_watches() {
+    let mut reactor = Reactor::new().unwrap();
+    reactor.context().stop();
+    let watcher = Recorder::new(pipe().unwrap().0, &Heard::default(), read_one);
+    let error = reactor.context().watch(watcher, Interest::Readable).unwrap_err();
+    assert_eq!(error.to_string(), "cannot watch the descriptor: the reactor is stopping");
+}
+
+/// Closes what it watches while it is watched.
+struct Careless(Recorder<Option<PipeReader>>);
+
+impl Watcher for Careless {
+    fn descriptor(&self) -> BorrowedFd<'_> {
+        self.0.descriptor.as_ref().unwrap().as_fd()
+    }
+
+    fn readable(&mut self, context: &mut Context, id: Id) {
+        self.0.note(context, id, "readable");
+    }
+}
+
+#[test]
+fn reused_descriptor_number_is_watched_correctly() {
+    let heard = Heard::default();
+    let (reader, mut writer) = pipe().unwrap();
+    let number = reader.as_raw_fd();
+    let mut reactor = Reactor::new().unwrap();
+    // It closes what is watched at the first callback; the number is free then.
+    writer.write_all(b"x").unwrap();
+    let watcher = Recorder::new(Some(reader), &heard, |reader, _, _, _| *reader = None);
+    let careless = reactor.context().watch(Careless(watcher), Interest::Readable).unwrap();
+    turn_until(&mut reactor, "it to close", |_| !heard.borrow().is_empty());
+    reactor.context().set_interest(careless, Interest::Nothing);
+    heard.borrow_mut().clear();
+
+    // The lowest free number is given out, so one of some is the one that was closed.
+    let pipes: Vec<_> = (0..8).map(|_| pipe().unwrap()).collect();
+    if !pipes.iter().any(|(reader, _)| reader.as_raw_fd() == number) {
+        println!("the number was given to a test that runs beside this one");
+    }
+    let mut writers = Vec::new();
+    for (reader, writer) in pipes {
+        let watcher = Recorder::new(reader, &heard, read_one);
+        reactor.context().watch(watcher, Interest::Readable).unwrap();
+        writers.push(writer);
+    }
+    reactor.context().close(careless);
+    turns(&mut reactor, 1);
+    assert!(writer.write(b"x").is_err(), "nobody holds the first pipe any more");
+    for writer in &mut writers {
+        writer.write_all(b"x").unwrap();
+    }
+    turn_until(&mut reactor, "all of them", |_| heard.borrow().len() == 8);
+    assert_eq!(words(&heard), ["readable"; 8]);
+}
+
+#[test]
+fn watcher_may_begin_another_watch() {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = socket.local_addr().unwrap();
+    let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
+    let note = Rc::clone(&heard);
+    let watcher = Recorder::new(socket, &heard, move |socket: &mut UdpSocket, context, _, what| {
+        if what != "readable" {
+            return;
+        }
+        let mut buffer = [0; 100];
+        let (count, from) = socket.recv_from(&mut buffer).unwrap();
+        socket.send_to(&buffer[..count], from).unwrap();
+        let (reader, mut writer) = pipe().unwrap();
+        writer.write_all(b"x").unwrap();
+        context.watch(Recorder::new(reader, &note, read_one), Interest::Readable).unwrap();
+    });
+    reactor.context().watch(watcher, Interest::Readable).unwrap();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.send_to(b"hello", address).unwrap();
+    turn_until(&mut reactor, "the other watch and its end", |_| heard.borrow().len() == 4);
+    assert_eq!(client.recv(&mut [0; 100]).unwrap(), 5);
+    let expected = ["readable", "readable", "readable", "lost: Closed"];
+    assert_eq!(words(&heard), expected);
+}
+
+#[test]
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn timerfd_and_inotify_can_be_watched() {
+    use rustix::fs::inotify;
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
+    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).unwrap();
+    let millisecond = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    let every = Itimerspec { it_interval: millisecond, it_value: millisecond };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).unwrap();
+    let watcher = Recorder::new(timer, &heard, |timer: &mut OwnedFd, context, id, what| {
+        if what == "readable" {
+            let mut ticks = [0; 8];
+            rustix::io::read(&*timer, &mut ticks).unwrap();
+            if u64::from_ne_bytes(ticks) > 0 {
+                context.close(id);
+            }
+        }
+    });
+    reactor.context().watch(watcher, Interest::Readable).unwrap();
+    turn_until(&mut reactor, "the timer", |_| words(&heard) == ["readable", "lost: Closed"]);
+
+    let directory = std::env::temp_dir().join(format!("ropewalk-watch-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let notes = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&notes, &directory, inotify::WatchFlags::CREATE).unwrap();
+    heard.borrow_mut().clear();
+    let watcher = Recorder::new(notes, &heard, |notes: &mut OwnedFd, _, _, what| {
+        if what == "readable" {
+            assert!(rustix::io::read(&*notes, &mut [0; 4096]).unwrap() > 0);
+        }
+    });
+    reactor.context().watch(watcher, Interest::Readable).unwrap();
+    assert!(comes_to_rest(&mut reactor));
+    File::create(directory.join("file")).unwrap();
+    turn_until(&mut reactor, "the file", |_| words(&heard) == ["readable"]);
+    assert!(comes_to_rest(&mut reactor));
+    std::fs::remove_dir_all(&directory).unwrap();
+}

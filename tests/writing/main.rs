@@ -1,0 +1,54 @@
+//! Sent data: all of it, in order, within limits, and how sending ends.
+
+mod closing;
+mod drop_oldest;
+mod limits;
+mod marks;
+#[cfg(target_os = "linux")]
+mod memory;
+mod numbered;
+mod order;
+mod resets;
+#[path = "../support/script.rs"]
+mod script;
+mod short_writes;
+mod slow_readers;
+mod statistics;
+#[path = "../support/mod.rs"]
+mod support;
+
+use ropewalk::Transport;
+use std::io::Read;
+use std::net::TcpStream;
+use std::thread;
+use support::*;
+
+/// Reads all there is in a thread of its own.
+fn reading(mut client: TcpStream) -> thread::JoinHandle<std::io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        client.read_to_end(&mut all).map(|_| all)
+    })
+}
+
+/// A hook that does `act` when the connection is made.
+fn on_made(
+    act: impl Fn(&mut Transport<'_>) + Clone + 'static,
+) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
+    move |transport, event| {
+        if *event == Event::Made {
+            act(transport);
+        }
+    }
+}
+
+/// A hook that does `act` on the first data.
+fn on_data(
+    act: impl Fn(&mut Transport<'_>) + Clone + 'static,
+) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
+    move |transport, event| {
+        if matches!(event, Event::Data(_)) {
+            act(transport);
+        }
+    }
+}

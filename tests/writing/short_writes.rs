@@ -1,0 +1,54 @@
+//! Writes that are sent directly from a callback, wholly, partly or not at all.
+
+use crate::support::*;
+use ropewalk::{Id, Reactor, Transport};
+use std::io::Write;
+use std::net::TcpStream;
+
+/// A connection that has been made, and its client.
+fn connect(
+    log: &Log,
+    hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
+) -> (Reactor, Id, TcpStream) {
+    let (mut reactor, address) = up(recorders(log, hook));
+    let client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    turns(&mut reactor, 3); // The poll has nothing more to say of it.
+    (reactor, log.ids()[0], client)
+}
+
+#[test]
+fn later_writes_leave_without_a_new_event() {
+    let log = Log::default();
+    let (mut reactor, id, mut client) = connect(&log, echo);
+    client.write_all(b"hello, ").unwrap();
+    turn_until(&mut reactor, "heard", |_| log.data() == b"hello, ");
+    for word in [b"are you ", b"still up"] {
+        reactor.context().write(id, word);
+        turns(&mut reactor, 1);
+    }
+    assert_eq!(read_turning(&mut reactor, &client, 23), b"hello, are you still up");
+}
+
+#[test]
+fn short_answers_survive_a_full_socket() {
+    // Not a divisor of anything, so that the socket is full in the middle of an answer.
+    const ANSWER: usize = 9_973;
+    let log = Log::default();
+    let mut answered = 0;
+    let hook = move |transport: &mut Transport<'_>, event: &Event| {
+        if matches!(event, Event::Data(_)) {
+            transport.write(&[answered; ANSWER]);
+            answered = answered.wrapping_add(1);
+        }
+    };
+    let (mut reactor, id, mut client) = connect(&log, hook);
+    let mut asked = 0;
+    while reactor.context().write_buffer_size(id) == 0 {
+        client.write_all(b"?").unwrap();
+        asked += 1;
+        turn_until(&mut reactor, "heard", |_| log.data().len() == asked);
+    }
+    let expected: Vec<u8> = (0..asked).flat_map(|n| [n as u8; ANSWER]).collect();
+    assert!(read_turning(&mut reactor, &client, expected.len()) == expected);
+}
