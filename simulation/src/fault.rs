@@ -110,7 +110,7 @@ impl fmt::Display for Fault {
         if *kind == FaultKind::Cut {
             write!(f, " towards node {}", self.other.0)?;
         }
-        write!(f, ", {severity:.2} of the worst")
+        write!(f, ", severity {severity:.2}")
     }
 }
 

@@ -151,7 +151,7 @@ impl Net {
                 time += random.between(1, HELD_UP);
             }
             if lost {
-                self.note(sender.0, None, What::Loses("on its way"));
+                self.note(sender.0, None, What::Loses("dropped by the network"));
                 self.post((sender.0, to.0), bytes, Parcel::Lost);
                 continue;
             }
@@ -168,7 +168,7 @@ impl Net {
     pub(in crate::net) fn arrive_datagram(&mut self, slot: u32) {
         let Flying { data, from, sender, to } = self.flying.remove(slot as usize);
         if !self.passes(sender.0, to.0) {
-            return self.note(to.0, None, What::Loses("no way there"));
+            return self.note(to.0, None, What::Loses("the destination is unreachable"));
         }
         let Some(address) = to.1.socket_addr() else { return };
         let many = address.ip().is_multicast() || address.ip() == IpAddr::V4(Ipv4Addr::BROADCAST);
@@ -191,7 +191,7 @@ impl Net {
                 if is_heard && self.passes(to.0, sender.0) {
                     self.agenda.enter(time, Happens::Refusal(from));
                 }
-                return self.note(to.0, None, What::Loses("nobody is there"));
+                return self.note(to.0, None, What::Loses("no socket has the address"));
             }
         }
         for (_, key) in receivers {
