@@ -73,7 +73,7 @@ impl Protocol for Blameworthy {
 }
 
 #[test]
-fn a_session_is_told_at_info_with_addresses_reason_and_bytes() {
+fn session_is_logged_with_addresses_and_reason() {
     capture();
     let (mut reactor, address) = up(|| Blameworthy);
     reactor.set_slow_callback_duration(Duration::MAX); // A callback may be slow where much else runs.
@@ -98,7 +98,7 @@ fn a_session_is_told_at_info_with_addresses_reason_and_bytes() {
 }
 
 #[test]
-fn a_slow_callback_is_warned_of_with_the_protocols_name_and_the_time() {
+fn slow_callback_warning_names_protocol_and_time() {
     capture();
     let (mut reactor, address) = up(|| Blameworthy);
     reactor.set_slow_callback_duration(Duration::from_millis(5));
@@ -121,7 +121,7 @@ fn a_slow_callback_is_warned_of_with_the_protocols_name_and_the_time() {
 }
 
 #[test]
-fn a_slow_callback_among_others_is_noticed_and_from_then_on_named() {
+fn slow_callback_is_named_from_second_time() {
     capture();
     let (mut reactor, address) = up(|| Blameworthy);
     reactor.set_slow_callback_duration(NAP);
@@ -142,7 +142,7 @@ fn a_slow_callback_among_others_is_noticed_and_from_then_on_named() {
 }
 
 #[test]
-fn a_panic_is_an_error_with_the_protocols_name_and_its_words() {
+fn panic_is_logged_with_protocol_and_message() {
     capture();
     let (mut reactor, address) = up(|| Blameworthy);
     let mut client = client(address);
@@ -158,7 +158,7 @@ fn a_panic_is_an_error_with_the_protocols_name_and_its_words() {
 }
 
 #[test]
-fn a_failed_attempt_is_told_with_its_address() {
+fn failed_attempt_is_logged_with_its_address() {
     capture();
     let (log, failures) = (Log::default(), Failures::default());
     let mut reactor = ropewalk::Reactor::new().unwrap();
@@ -170,7 +170,7 @@ fn a_failed_attempt_is_told_with_its_address() {
 }
 
 #[test]
-fn each_time_that_descriptors_run_out_is_logged_once() {
+fn each_descriptor_exhaustion_is_logged_once() {
     capture();
     let (script, mut reactor) = Script::new();
     reactor.listen_tcp("10.0.0.1:7000", || Blameworthy).unwrap();
@@ -190,7 +190,7 @@ fn each_time_that_descriptors_run_out_is_logged_once() {
 }
 
 #[test]
-fn a_stop_that_waits_and_one_that_cuts_off_say_for_how_many_and_how_much() {
+fn stop_logs_its_connections_and_bytes() {
     capture();
     let (script, mut reactor) = Script::new();
     reactor.set_grace(Duration::from_secs(1));
@@ -209,7 +209,7 @@ fn a_stop_that_waits_and_one_that_cuts_off_say_for_how_many_and_how_much() {
 }
 
 #[test]
-fn a_stop_of_one_with_nothing_left_to_send_says_nothing() {
+fn stop_without_queued_data_logs_nothing() {
     capture();
     let (log, wire) = (Log::default(), Wire::wide());
     let (script, mut reactor) = Script::new();

@@ -46,7 +46,7 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 }
 
 #[test]
-fn accept_does_not_wait_when_another_holder_clears_o_nonblock() {
+fn accept_never_blocks_when_o_nonblock_is_cleared() {
     never_waits(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, copy) = (listener.local_addr().unwrap(), listener.try_clone().unwrap());
@@ -59,7 +59,7 @@ fn accept_does_not_wait_when_another_holder_clears_o_nonblock() {
 }
 
 #[test]
-fn accept_on_a_unix_listener_does_not_wait_either() {
+fn unix_accept_never_blocks() {
     never_waits(|| {
         let path = std::env::temp_dir().join(format!("ropewalk-shared-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
@@ -76,7 +76,7 @@ fn accept_on_a_unix_listener_does_not_wait_either() {
 }
 
 #[test]
-fn accept_on_a_listener_whose_descriptor_was_lent_does_not_wait() {
+fn accept_never_blocks_after_descriptor_was_lent() {
     never_waits(|| {
         let mut reactor = Reactor::new().unwrap();
         let port = reactor.listen_tcp("127.0.0.1:0", || Echo).unwrap();
@@ -111,7 +111,7 @@ fn goes_on_while_blocking(ours: impl Into<OwnedFd> + Send + 'static, peer: impl 
 }
 
 #[test]
-fn reads_and_writes_do_not_wait_when_another_holder_clears_o_nonblock() {
+fn reads_and_writes_never_block() {
     let (ours, peer) = tcp_pair();
     goes_on_while_blocking(ours, peer);
     let (ours, peer) = UnixStream::pair().unwrap();
@@ -119,7 +119,7 @@ fn reads_and_writes_do_not_wait_when_another_holder_clears_o_nonblock() {
 }
 
 #[test]
-fn a_file_is_sent_by_reads_and_writes_where_another_holder_may_clear_o_nonblock() {
+fn shared_socket_sends_files_without_sendfile() {
     never_waits(|| {
         let (ours, peer) = tcp_pair();
         let copy = ours.try_clone().unwrap();
@@ -140,7 +140,7 @@ fn a_file_is_sent_by_reads_and_writes_where_another_holder_may_clear_o_nonblock(
 }
 
 #[test]
-fn datagrams_are_received_and_sent_without_waiting_when_another_holder_clears_o_nonblock() {
+fn datagram_calls_never_block() {
     never_waits(|| {
         let (ours, peer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), datagrams::peer());
         let copy = ours.try_clone().unwrap();
@@ -178,7 +178,7 @@ fn linger(reactor: &mut Reactor, id: Id) -> Option<Duration> {
 }
 
 #[test]
-fn closing_does_not_wait_for_so_linger_that_came_with_a_connection() {
+fn adopted_connection_has_no_so_linger() {
     never_waits(|| {
         let (ours, _peer) = tcp_pair();
         SockRef::from(&ours).set_linger(LONG).unwrap();
@@ -190,7 +190,7 @@ fn closing_does_not_wait_for_so_linger_that_came_with_a_connection() {
 }
 
 #[test]
-fn connections_inherit_no_so_linger_from_an_adopted_listener() {
+fn accepted_connections_inherit_no_so_linger() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     SockRef::from(&listener).set_linger(LONG).unwrap();
     let address = listener.local_addr().unwrap();
@@ -206,7 +206,7 @@ fn connections_inherit_no_so_linger_from_an_adopted_listener() {
 }
 
 #[test]
-fn options_that_change_what_a_read_or_a_write_means_are_turned_off() {
+fn options_that_change_reads_are_disabled() {
     let (ours, _peer) = tcp_pair();
     let copy = ours.try_clone().unwrap();
     SockRef::from(&ours).set_tcp_cork(true).unwrap();

@@ -25,7 +25,7 @@ fn milliseconds(n: u64) -> Duration {
 }
 
 #[test]
-fn timers_fire_by_deadline_and_at_one_instant_in_the_order_of_scheduling() {
+fn timers_fire_by_deadline_then_scheduling_order() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
@@ -41,7 +41,7 @@ fn timers_fire_by_deadline_and_at_one_instant_in_the_order_of_scheduling() {
 }
 
 #[test]
-fn a_timer_never_fires_early_and_fires_once() {
+fn timer_never_fires_early_and_fires_once() {
     let mut reactor = Reactor::new().unwrap();
     for delay in [Duration::from_micros(300), milliseconds(1), Duration::from_micros(7_900)] {
         let fired = Rc::new(Cell::new(0));
@@ -69,7 +69,7 @@ fn waiting_for_a_timer_does_not_spin() {
 }
 
 #[test]
-fn a_timer_may_cancel_its_sibling_that_is_due_in_the_same_pass() {
+fn timer_may_cancel_a_due_sibling() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let sibling: Rc<Cell<Option<TimerId>>> = Rc::default();
@@ -93,7 +93,7 @@ fn a_timer_may_cancel_its_sibling_that_is_due_in_the_same_pass() {
 }
 
 #[test]
-fn a_timer_may_put_its_sibling_off_and_bring_another_forward() {
+fn timer_may_reset_its_siblings() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let others: Rc<Cell<Option<(TimerId, TimerId)>>> = Rc::default();
@@ -117,7 +117,7 @@ fn a_timer_may_put_its_sibling_off_and_bring_another_forward() {
 
 /// In a world whose clock stands still during a turn: that it is due is not what holds it back.
 #[test]
-fn a_timer_that_is_reset_to_zero_fires_in_a_later_turn() {
+fn timer_reset_to_zero_fires_next_turn() {
     let fired = Fired::default();
     let (_script, mut reactor) = Script::new();
     let far = reactor.context().call_later(Duration::from_secs(3600), note(&fired, 3));
@@ -138,7 +138,7 @@ fn a_timer_that_is_reset_to_zero_fires_in_a_later_turn() {
 }
 
 #[test]
-fn a_timer_that_fires_is_no_longer_there_to_cancel_or_reset() {
+fn firing_timer_cannot_be_cancelled_or_reset() {
     let own: Rc<Cell<Option<TimerId>>> = Rc::default();
     let seen = Rc::new(Cell::new(false));
     let mut reactor = Reactor::new().unwrap();
@@ -157,7 +157,7 @@ fn a_timer_that_fires_is_no_longer_there_to_cancel_or_reset() {
 }
 
 #[test]
-fn a_stale_timer_id_does_not_reach_the_timer_in_its_place() {
+fn stale_timer_id_reaches_no_other_timer() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
@@ -171,14 +171,14 @@ fn a_stale_timer_id_does_not_reach_the_timer_in_its_place() {
 }
 
 #[test]
-fn a_timer_is_named_by_a_number_of_its_own() {
+fn timer_ids_print_distinct_numbers() {
     let mut reactor = Reactor::new().unwrap();
     let mut name = || reactor.context().call_later(Duration::ZERO, |_| {}).to_string();
     assert_eq!([name(), name()], ["timer 0", "timer 1"]);
 }
 
 #[test]
-fn a_time_that_is_past_means_the_next_turn() {
+fn past_deadline_fires_in_the_next_turn() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let past = Instant::now().checked_sub(milliseconds(1)).unwrap();
@@ -189,7 +189,7 @@ fn a_time_that_is_past_means_the_next_turn() {
 }
 
 #[test]
-fn what_a_timer_schedules_runs_in_a_later_turn_and_sockets_have_theirs_between() {
+fn timer_scheduled_by_timer_fires_after_sockets() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));
     let mut client = client(address);
@@ -212,7 +212,7 @@ fn what_a_timer_schedules_runs_in_a_later_turn_and_sockets_have_theirs_between()
 }
 
 #[test]
-fn the_longest_delays_neither_panic_nor_fire_nor_disturb() {
+fn longest_delays_neither_panic_nor_fire() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
@@ -237,7 +237,7 @@ fn the_longest_delays_neither_panic_nor_fire_nor_disturb() {
 }
 
 #[test]
-fn a_timeout_may_be_too_long_for_the_clock() {
+fn timeout_may_exceed_the_clocks_range() {
     let (log, failures) = (Log::default(), Failures::default());
     let (mut reactor, address) = up(|| Echo);
     let options = ropewalk::ConnectOptions::new().timeout(Duration::MAX);
@@ -251,7 +251,7 @@ fn a_timeout_may_be_too_long_for_the_clock() {
 }
 
 #[test]
-fn timers_that_have_not_fired_are_kept_from_run_to_run() {
+fn unfired_timers_survive_between_runs() {
     let fired = Fired::default();
     let mut reactor = Reactor::new().unwrap();
     let timer = reactor.context().call_later(milliseconds(5), note(&fired, 1));
@@ -265,7 +265,7 @@ fn timers_that_have_not_fired_are_kept_from_run_to_run() {
 }
 
 #[test]
-fn an_interval_whose_callback_is_slow_does_not_pile_up() {
+fn slow_interval_does_not_pile_up() {
     fn tick(context: &mut Context, ticks: Rc<Cell<u32>>) {
         ticks.set(ticks.get() + 1);
         let begin = Instant::now();
@@ -283,7 +283,7 @@ fn an_interval_whose_callback_is_slow_does_not_pile_up() {
 }
 
 #[test]
-fn an_idle_timer_that_fires_with_the_peers_end_loses_the_connection_once() {
+fn timer_close_and_peer_end_lose_once() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));
     for round in 1..=10 {
@@ -300,7 +300,7 @@ fn an_idle_timer_that_fires_with_the_peers_end_loses_the_connection_once() {
 }
 
 #[test]
-fn a_hundred_thousand_timers_scheduled_and_cancelled_leave_none() {
+fn cancelled_timers_leave_no_entries() {
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
     for _ in 0..100_000 {
@@ -311,7 +311,7 @@ fn a_hundred_thousand_timers_scheduled_and_cancelled_leave_none() {
 }
 
 #[test]
-fn what_a_cancelled_timer_holds_is_dropped_when_the_callback_has_returned() {
+fn cancelled_timer_is_dropped_after_the_callback() {
     let held = Rc::new(());
     let mut reactor = Reactor::new().unwrap();
     let inside = Rc::clone(&held);

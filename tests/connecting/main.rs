@@ -2,6 +2,8 @@
 
 mod addresses;
 mod failures;
+#[cfg(target_os = "linux")]
+mod narrow_ports;
 mod requests;
 #[path = "../support/script.rs"]
 mod script;

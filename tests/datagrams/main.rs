@@ -4,8 +4,11 @@ mod connected;
 mod delivery;
 mod errors;
 mod lifecycle;
+mod multicast;
 mod peers;
 mod queue;
+#[cfg(target_os = "linux")]
+mod raw;
 #[path = "../support/datagrams.rs"]
 mod recorder;
 #[path = "../support/script.rs"]

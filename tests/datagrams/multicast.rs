@@ -1,15 +1,11 @@
 //! Groups: heard by those who have joined them, on the interface that was chosen.
 
-#[path = "support/datagrams.rs"]
-mod datagrams;
-mod support;
-
-use datagrams::*;
+use crate::recorder::*;
+use crate::support::*;
 use ropewalk::{DatagramOptions, Id, Interface, Reactor};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::process::{Command, Stdio};
-use support::*;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 1);
 const OTHER: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 2);
@@ -31,7 +27,7 @@ fn speaker() -> UdpSocket {
 }
 
 #[test]
-fn several_on_one_port_hear_the_groups_that_each_has_joined_and_no_others() {
+fn sockets_receive_only_their_joined_groups() {
     let mut reactor = Reactor::new().unwrap();
     let heards = [0; 4].map(|_| Heards::default());
     let (first, port) = listener(&mut reactor, 0, &heards[0]);
@@ -65,7 +61,7 @@ fn several_on_one_port_hear_the_groups_that_each_has_joined_and_no_others() {
 /// Python's socket can tell the TTL with which a datagram came; ours cannot.
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_sent_goes_as_far_as_it_was_told() {
+fn multicast_ttl_is_applied() {
     let hearer = "import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.bind(('0.0.0.0', 0))
 lo = socket.inet_aton('127.0.0.1')
@@ -98,7 +94,7 @@ for _ in range(4):
 
 #[cfg(target_os = "linux")]
 #[test]
-fn interfaces_are_known_by_address_index_and_name() {
+fn interface_may_be_address_index_or_name() {
     let mut reactor = Reactor::new().unwrap();
     for interface in [LO.into(), Interface::Index(1), Interface::from("lo")] {
         let heards = Heards::default();
@@ -115,7 +111,7 @@ fn interfaces_are_known_by_address_index_and_name() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_source_that_was_joined_is_heard_and_no_other() {
+fn join_source_excludes_other_sources() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let (id, port) = listener(&mut reactor, 0, &heards);
     let speakers = ["127.0.0.1:0", "127.0.0.2:0"].map(peer_on);
@@ -149,7 +145,7 @@ fn a_source_that_was_joined_is_heard_and_no_other() {
 }
 
 #[test]
-fn what_cannot_be_joined_is_said_with_what_to_do() {
+fn failed_joins_explain_what_to_do() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let (id, _) = listener(&mut reactor, 0, &heards);
     let context = reactor.context();
@@ -183,9 +179,9 @@ const CABLE: &str = "ip link add cable type veth peer name end && \
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_reactors_own_words_come_back_unless_it_does_not_want_them() {
+fn loopback_of_own_datagrams_can_be_disabled() {
     if !is_child() {
-        let name = "a_reactors_own_words_come_back_unless_it_does_not_want_them";
+        let name = this_test!();
         return in_network(name, CABLE);
     }
     let group: Ipv6Addr = "ff02::4d:1".parse().unwrap();
@@ -217,7 +213,7 @@ fn a_reactors_own_words_come_back_unless_it_does_not_want_them() {
 
 /// A member that somebody else has written.
 #[test]
-fn python_is_a_member_like_others() {
+fn python_member_exchanges_datagrams() {
     let member = "import socket, sys
 group, port = sys.argv[1], int(sys.argv[2])
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)
@@ -246,7 +242,7 @@ while s.recv(100) != b'welcome': pass";
 /// A socket on all IPv6 addresses sends to groups of either family.
 #[cfg(target_os = "linux")]
 #[test]
-fn options_of_a_socket_on_both_families_reach_both() {
+fn dual_stack_options_apply_to_both_families() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let quiet = || Witness::quiet(&Heards::default());
     let port = reactor.listen_udp("[::]:0", quiet()).unwrap();

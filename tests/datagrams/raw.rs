@@ -1,16 +1,11 @@
 //! Raw sockets: whole packets, of whatever protocol, for those who may.
-#![cfg(target_os = "linux")]
 
-#[path = "support/datagrams.rs"]
-mod datagrams;
-mod support;
-
-use datagrams::*;
+use crate::recorder::*;
+use crate::support::*;
 use ropewalk::{DatagramOptions, Id, IpProtocol, Port, Reactor, SocketOption};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
-use support::*;
 
 const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
 /// For experiments (RFC 3692).
@@ -39,8 +34,8 @@ fn echo_request(kind: u8) -> Vec<u8> {
 }
 
 #[test]
-fn an_echo_over_ipv4_is_seen_with_its_ip_header() {
-    if !privileged("an_echo_over_ipv4_is_seen_with_its_ip_header") {
+fn ipv4_echo_arrives_with_its_header() {
+    if !privileged(this_test!()) {
         return;
     }
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
@@ -57,8 +52,8 @@ fn an_echo_over_ipv4_is_seen_with_its_ip_header() {
 }
 
 #[test]
-fn an_echo_over_ipv6_is_seen_without_one_and_gets_its_checksum() {
-    if !privileged("an_echo_over_ipv6_is_seen_without_one_and_gets_its_checksum") {
+fn ipv6_echo_has_no_header_but_a_checksum() {
+    if !privileged(this_test!()) {
         return;
     }
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
@@ -72,8 +67,8 @@ fn an_echo_over_ipv6_is_seen_without_one_and_gets_its_checksum() {
 }
 
 #[test]
-fn packets_of_any_protocol_go_with_the_ttl_and_the_tos_that_were_set() {
-    if !privileged("packets_of_any_protocol_go_with_the_ttl_and_the_tos_that_were_set") {
+fn raw_packets_carry_ttl_and_tos() {
+    if !privileged(this_test!()) {
         return;
     }
     for number in [IpProtocol::IGMP, EXPERIMENT] {
@@ -114,8 +109,8 @@ fn whole_packet(data: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn packets_may_be_sent_with_headers_of_ones_own() {
-    if !privileged("packets_may_be_sent_with_headers_of_ones_own") {
+fn packets_may_include_their_own_header() {
+    if !privileged(this_test!()) {
         return;
     }
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
@@ -146,8 +141,8 @@ fn packets_may_be_sent_with_headers_of_ones_own() {
 }
 
 #[test]
-fn without_the_privilege_the_error_names_it_and_what_to_do() {
-    let name = "without_the_privilege_the_error_names_it_and_what_to_do";
+fn error_names_the_missing_privilege() {
+    let name = this_test!();
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let witness = Witness::quiet(&heards);
     match reactor.context().open_raw(LO, IpProtocol::ICMP, witness) {
@@ -176,8 +171,8 @@ fn without_the_privilege_the_error_names_it_and_what_to_do() {
 }
 
 #[test]
-fn where_nobody_may_ping_the_error_says_how_to_allow_it() {
-    let name = "where_nobody_may_ping_the_error_says_how_to_allow_it";
+fn error_explains_how_to_allow_ping() {
+    let name = this_test!();
     if !is_child() {
         return in_network(name, "ip link set lo up"); // where at first nobody may
     }
@@ -189,8 +184,8 @@ fn where_nobody_may_ping_the_error_says_how_to_allow_it() {
 }
 
 #[test]
-fn a_ping_socket_has_its_answers_without_a_header_and_under_its_own_identifier() {
-    let name = "a_ping_socket_has_its_answers_without_a_header_and_under_its_own_identifier";
+fn ping_answers_have_own_identifier_without_header() {
+    let name = this_test!();
     if !is_child() {
         let allow = "ip link set lo up && echo 0 0 > /proc/sys/net/ipv4/ping_group_range";
         return in_network(name, allow);
@@ -212,8 +207,8 @@ fn a_ping_socket_has_its_answers_without_a_header_and_under_its_own_identifier()
 }
 
 #[test]
-fn raw_sockets_start_and_stop_like_others() {
-    if !privileged("raw_sockets_start_and_stop_like_others") {
+fn raw_sockets_call_start_and_stop() {
+    if !privileged(this_test!()) {
         return;
     }
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());

@@ -1,13 +1,10 @@
 //! Odd things that need few ports: sockets that meet themselves, and ports that run out.
-#![cfg(target_os = "linux")]
 
-mod support;
-
+use crate::support::*;
 use ropewalk::{Reactor, Transport};
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
-use support::*;
 
 /// A network of its own, in which there are ten ports to connect from.
 const NARROW: [&str; 5] = [
@@ -29,9 +26,9 @@ fn run_narrowly(name: &str) {
 }
 
 #[test]
-fn a_socket_that_meets_itself_counts_as_refused() {
+fn self_connected_socket_counts_as_refused() {
     if !is_child() {
-        return run_narrowly("a_socket_that_meets_itself_counts_as_refused");
+        return run_narrowly(this_test!());
     }
     // A closed port among those that the system chooses from: soon it chooses that one.
     let closed: SocketAddr = "127.0.0.1:10004".parse().unwrap();
@@ -52,9 +49,9 @@ fn a_socket_that_meets_itself_counts_as_refused() {
 }
 
 #[test]
-fn when_no_port_is_left_to_connect_from_the_attempt_fails_and_says_so() {
+fn attempt_without_a_free_port_fails() {
     if !is_child() {
-        let name = "when_no_port_is_left_to_connect_from_the_attempt_fails_and_says_so";
+        let name = this_test!();
         return run_narrowly(name);
     }
     let (log, failures) = (Log::default(), Failures::default());
