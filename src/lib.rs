@@ -85,100 +85,54 @@
 //! Linux is where it runs and is tested. What is Unix-only stands behind `cfg(unix)`; other systems
 //! that mio knows may work and have not been tried.
 
-mod address;
-mod blocks;
-mod channel;
-mod connector;
-mod context;
-#[cfg(unix)]
-mod credentials;
-mod datagram;
-mod datagram_options;
-mod datagram_protocol;
-mod datagram_transport;
-#[cfg(unix)]
-mod descriptors;
-mod detached;
-mod dispatch;
-mod error;
-mod file_sender;
-mod group;
+mod api;
 pub mod guide;
-mod handle;
-mod id;
-#[cfg(all(unix, feature = "systemd"))]
-mod inherited;
-mod interface;
-mod lingering;
-mod listener;
-mod logging;
-mod options;
-mod outbox;
-mod producer;
-mod protocol;
 mod reactor;
-mod reason;
-mod retention;
-#[cfg(all(unix, feature = "signals"))]
-mod signals;
-mod slow_reader;
-mod socket_option;
-mod sources;
-mod statistics;
-mod stream;
-mod timer;
-mod to_address;
-mod to_addresses;
-mod transport;
-mod unix_address;
-#[cfg(unix)]
-mod unix_options;
-#[cfg(unix)]
-mod watch;
-#[cfg(unix)]
-mod watcher;
-mod world;
-mod zone;
+mod source;
+mod sys;
+mod values;
 
-pub use address::Address;
-pub use channel::Sender;
-pub use context::{Context, IpProtocol, Port};
-#[cfg(unix)]
-pub use credentials::Credentials;
-pub use datagram::DatagramCounts;
-pub use datagram_options::DatagramOptions;
-pub use datagram_protocol::DatagramProtocol;
-pub use datagram_transport::DatagramTransport;
-#[cfg(unix)]
-pub use detached::Detached;
-pub use error::Error;
-pub use file_sender::FileSender;
-pub use group::{GroupHandle, GroupPort, Member, ReactorGroup};
-pub use handle::{Handle, ReactorGone};
-pub use id::Id;
+pub use api::channel::Sender;
+pub use api::context::Context;
+pub use api::datagram_protocol::DatagramProtocol;
+pub use api::datagram_transport::DatagramTransport;
+pub use api::file_sender::FileSender;
+pub use api::handle::{Handle, ReactorGone};
 #[cfg(all(unix, feature = "systemd"))]
-pub use inherited::InheritedSockets;
-pub use interface::Interface;
-pub use options::{ConnectOptions, ListenOptions};
-pub use producer::Producer;
-pub use protocol::{Factory, Protocol};
+pub use api::inherited::InheritedSockets;
+pub use api::listener::Port;
+pub use api::producer::Producer;
+pub use api::protocol::{Factory, Protocol};
+pub use api::raw::IpProtocol;
+pub use api::transport::Transport;
+#[cfg(unix)]
+pub use api::watch::Watcher;
 pub use reactor::Reactor;
-pub use reason::Reason;
-pub use slow_reader::SlowReader;
-pub use socket_option::{KeepAlive, SocketOption};
-pub use statistics::{ConnectionCounts, Statistics};
-pub use timer::TimerId;
-pub use to_address::ToAddress;
-pub use to_addresses::{LookUp, ToAddresses};
-pub use transport::Transport;
-pub use unix_address::UnixAddress;
+pub use reactor::group::{GroupHandle, GroupPort, Member, ReactorGroup};
 #[cfg(unix)]
-pub use unix_options::{UnixConnectOptions, UnixListenOptions};
+pub use source::detach::Detached;
+pub use source::timer::TimerId;
+pub use sys::backend;
 #[cfg(unix)]
-pub use watch::Interest;
+pub use sys::watch::Interest;
+pub use values::address::Address;
 #[cfg(unix)]
-pub use watcher::Watcher;
-pub use world::backend;
+pub use values::credentials::Credentials;
+pub use values::datagram_options::DatagramOptions;
+pub use values::error::Error;
+pub use values::id::Id;
+pub use values::interface::Interface;
+pub use values::options::{ConnectOptions, ListenOptions};
+pub use values::reason::Reason;
+pub use values::slow_reader::SlowReader;
+pub use values::socket_option::{KeepAlive, SocketOption};
+pub use values::statistics::DatagramCounts;
+pub use values::statistics::{ConnectionCounts, Statistics};
+pub use values::to_address::ToAddress;
+pub use values::to_addresses::{LookUp, ToAddresses};
+pub use values::unix_address::UnixAddress;
+#[cfg(unix)]
+pub use values::unix_options::{UnixConnectOptions, UnixListenOptions};
 
 /// The README's code, compiled and run as the rest.
 #[cfg(doctest)]

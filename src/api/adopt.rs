@@ -1,0 +1,288 @@
+//! Taking sockets over, and letting them go.
+
+use crate::api::context::{Context, Notice};
+use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::listener::Port;
+use crate::api::protocol::{Factory, Protocol};
+use crate::source::detach::{Departed, Detached};
+use crate::source::send_buffer::{Outbox, SLICES, Spares};
+use crate::source::stream::{State, Stream, WriteSide};
+use crate::source::table::Source;
+use crate::sys::{OwnedFd, Watched};
+use crate::values::datagram_options::DatagramOptions;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::options::ConnectionOptions;
+use log::info;
+use std::io::{self, IoSlice};
+
+/// # Sockets from elsewhere, and to elsewhere
+///
+/// A socket that another library or another process has made, or that was inherited when the program
+/// began, can be adopted; and one of ours can be let go, for another reactor, a thread or another
+/// process to go on with.
+///
+/// ```
+/// use ropewalk::{Error, Protocol, Reactor, Transport};
+/// use std::io::{Read, Write};
+/// use std::net::TcpStream;
+///
+/// /// Says who it is, and lets the connection go to the reactor of the other.
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// let (mut one, mut other) = (Reactor::new()?, Reactor::new()?);
+/// let port = one.listen_tcp("127.0.0.1:0", || Echo)?;
+/// let mut client = TcpStream::connect(port.address()).unwrap();
+/// while one.context().connections().next().is_none() {
+///     one.turn(None)?;
+/// }
+///
+/// let id = one.context().connections().next().unwrap();
+/// let detached = one.context().detach(id)?;
+///
+/// let id = other.context().adopt_connection(detached.socket, Echo)?;
+/// other.context().write(id, &detached.unsent);
+/// if detached.write_eof {
+///     other.context().write_eof(id);
+/// }
+///
+/// client.write_all(b"hello").unwrap();
+/// other.turn(None)?;
+/// let mut answer = [0; 5];
+/// client.read_exact(&mut answer).unwrap();
+/// assert_eq!(&answer, b"hello");
+/// # Ok::<(), Error>(())
+/// ```
+impl Context {
+    /// Listens with a socket that listens already: one from systemd, from another process, from
+    /// `std::net::TcpListener::bind`. Each connection gets a protocol from `factory`, as with
+    /// [`listen_tcp`](Self::listen_tcp).
+    ///
+    /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
+    /// another holder, a process with a copy of the descriptor say, finds it non-blocking, too. If a holder
+    /// clears O_NONBLOCK, it is set again before each accept(2), which is called only when a client waits. If the
+    /// flag is cleared between the two, and another holder accepts that client, accept(2) waits for the next
+    /// one. Of its options, and those of the connections that it accepts, some
+    /// [are turned off](Self::adopt_connection); the others stay. When we [close](Self::close) it, the others may go on; and so the
+    /// file of a Unix socket stays, and is replaced by whoever [listens](Self::listen_unix) there next.
+    ///
+    /// The program `hot_restart`, among the examples, shows how a new process takes the listeners of an
+    /// old one over, and no client is refused.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Protocol, Reactor, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let mut reactor = Reactor::new()?;
+    /// let port = reactor.context().adopt_listener(listener, || Quiet)?;
+    /// println!("listening on {}", port.address());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is not a socket, not one for streams, does not listen, or is of a family that the
+    /// reactor does not speak; and always once the reactor [is stopping](Self::is_stopping). The
+    /// descriptor is closed then.
+    #[doc(alias = "adoptStreamPort")]
+    #[doc(alias = "create_server")]
+    pub fn adopt_listener(
+        &mut self,
+        socket: impl Into<OwnedFd>,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let port = self.take_over_listener(socket.into());
+        let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
+        let (port, factory) = self.or_discard(port, factory)?;
+        self.notices.push_back(Notice::Seat(port.id(), Box::new(factory)));
+        info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
+        Ok(port)
+    }
+
+    fn take_over_listener(&mut self, socket: OwnedFd) -> io::Result<Port> {
+        self.takes_new()?;
+        let socket = self.world.adopt_listener(socket)?;
+        self.open_port(socket, ConnectionOptions::new(true))
+    }
+
+    /// Goes on with a connection that is there already: `protocol` hears
+    /// [`connection_made`](Protocol::connection_made) after this callback, then all the rest. It can be written to at
+    /// once.
+    ///
+    /// The socket is ours from now on. It is made not to block, and to close when a program is executed.
+    /// All holders of the socket share O_NONBLOCK, and another holder may clear it again: reads and
+    /// writes do not depend on it (MSG_DONTWAIT, recv(2), send(2)), and a [file](crate::FileSender) is
+    /// read and written here instead of by sendfile(2), which does.
+    ///
+    /// # Options
+    ///
+    /// These options of the socket are turned off, where the system has them, for all holders:
+    ///
+    /// - SO_LINGER (socket(7)): close(2) would wait.
+    /// - TCP_CORK (tcp(7)): writes would be held back.
+    /// - SO_PASSCRED (unix(7)): messages of different senders would not be read together.
+    /// - IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would be queued, in room that
+    ///   is for data, and never taken.
+    ///
+    /// TCP_REPAIR is refused, since what is written would not be sent.
+    ///
+    /// All other options stay as they are. These change what the protocol sees: SO_KEEPALIVE and
+    /// TCP_USER_TIMEOUT end a silent connection, SO_OOBINLINE puts urgent bytes among the others,
+    /// TCP_DEFER_ACCEPT delays a connection until data has come, and a kTLS connection (TCP_ULP) encrypts what is
+    /// written. SO_RCVLOWAT must be at most 1, and cannot be reset here: above that, data waits until more
+    /// has come. What another holder sets later stays set.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a socket, not one for streams, not connected, or of a family that the reactor
+    /// does not speak; and always once the reactor [is stopping](Self::is_stopping). The descriptor
+    /// is closed then, and the protocol dropped.
+    #[doc(alias = "adoptStreamConnection")]
+    #[doc(alias = "connect_accepted_socket")]
+    pub fn adopt_connection(
+        &mut self,
+        socket: impl Into<OwnedFd>,
+        protocol: impl Protocol,
+    ) -> Result<Id, Error> {
+        let id = self.take_over_connection(socket.into());
+        let id = id.map_err(|cause| Error::new(Action::Adopt, "a connection", cause));
+        let (id, protocol) = self.or_discard(id, protocol)?;
+        self.notices.push_back(Notice::Introduce(id, Box::new(protocol)));
+        Ok(id)
+    }
+
+    fn take_over_connection(&mut self, socket: OwnedFd) -> io::Result<Id> {
+        self.takes_new()?;
+        let (socket, peer) = self.world.adopt_connection(socket)?;
+        self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
+    }
+
+    /// Receives and sends datagrams by a socket that is there already: a UDP or a raw one. All is as with
+    /// [`listen_udp_with`](Self::listen_udp_with), and with [`connect_udp_with`](Self::connect_udp_with) if it
+    /// is connected; but of `options` those count alone that are ours: how long a datagram may be, and
+    /// how much may wait.
+    ///
+    /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
+    /// of its options some are turned off as for a [connection](Self::adopt_connection), and UDP_GRO
+    /// and UDP_SEGMENT (udp(7)), which join several datagrams or split one. The others stay. UDP_CORK must be
+    /// off, and cannot be turned off here: it joins what is sent. With IP_HDRINCL (raw(7)) each datagram
+    /// begins with its header, as with [`DatagramOptions::header_included`].
+    ///
+    /// ```
+    /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};
+    /// # struct Quiet;
+    /// # impl DatagramProtocol for Quiet {
+    /// #     fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
+    /// # }
+    /// let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    /// let mut reactor = Reactor::new()?;
+    /// let port = reactor.context().adopt_datagram(socket, &DatagramOptions::new(), Quiet)?;
+    /// println!("receiving on {}", port.address());
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If it is not a socket, not one for datagrams, or of a family that the reactor does not speak;
+    /// and always once the reactor [is stopping](Self::is_stopping). The descriptor is closed then.
+    #[doc(alias = "adoptDatagramPort")]
+    pub fn adopt_datagram(
+        &mut self,
+        socket: impl Into<OwnedFd>,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let (socket, what) = (socket.into(), "a socket for datagrams".to_owned());
+        self.open_datagram(Action::Adopt, what, options, protocol, |world| {
+            world.adopt_datagram(socket)
+        })
+    }
+
+    /// Lets a connection go: its socket leaves the reactor, open, with what was written and not sent.
+    /// Its protocol hears [`connection_lost`](Protocol::connection_lost), with
+    /// [`Reason::Detached`](crate::Reason::Detached), after this callback, and nothing before it.
+    ///
+    /// No byte is lost, and none is sent twice: what had come in has been delivered, what comes from
+    /// now on waits in the socket, and [`Detached::unsent`] is what has yet to be sent.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone or closing, or no connection or not yet, if descriptors wait to be passed, or between
+    /// [`descriptors_lost`](Protocol::descriptors_lost) and the data that follows it. Nothing happens to it
+    /// then.
+    pub fn detach(&mut self, id: Id) -> Result<Detached, Error> {
+        let refused = |what| {
+            let cause = io::Error::new(io::ErrorKind::NotConnected, what);
+            Err(Error::new(Action::Detach, id.to_string(), cause))
+        };
+        let departed = match self.sources.stream(id) {
+            Some(_) if self.undelivered == Some(id) => {
+                return refused("data is still to be delivered; detach in `descriptors_received`");
+            }
+            Some(stream) if stream.outbox.descriptors_waiting() > 0 => {
+                return refused("descriptors wait to be passed with its bytes");
+            }
+            Some(stream) if stream.socket.descriptor().is_none() => {
+                return refused("the connection is of another world than the system's");
+            }
+            Some(stream) if matches!(stream.state, State::Open) => Departed::new(stream),
+            Some(_) => return refused("the connection is closing"),
+            None => return refused("there is no connection, or not yet"),
+        };
+        let Some(Source::Stream(mut stream)) = self.shut(id) else {
+            return refused("there is no connection");
+        };
+        stream.commit_feed(&mut self.spares);
+        let unsent = take_all(&mut stream.outbox, &mut self.spares);
+        let peer = departed.peer.clone();
+        self.sources.replace(id, Source::Departed(Box::new(departed)));
+        self.notices.push_back(Notice::Departed(id));
+        let write_eof = stream.write_side != WriteSide::Open;
+        let socket = stream.socket.try_into();
+        let socket = socket.map_err(|cause| Error::new(Action::Detach, id.to_string(), cause))?;
+        Ok(Detached { socket, peer, unsent, write_eof })
+    }
+
+    /// Lets a listener go: its socket leaves the reactor, and goes on listening; the file of a Unix socket
+    /// stays. Its factory is
+    /// dropped after this callback; its connections stay. `None` if it is not a listener's id, or it is
+    /// gone.
+    ///
+    /// Clients that have not been accepted wait in it, for whoever
+    /// [adopts](Self::adopt_listener) it.
+    pub fn detach_listener(&mut self, id: Id) -> Option<OwnedFd> {
+        let Some(Source::Listener(listener)) = self.sources.get(id) else {
+            return None;
+        };
+        listener.socket.descriptor()?;
+        let Some(Source::Listener(listener)) = self.shut(id) else {
+            return None;
+        };
+        info!(target: TCP, "{id} let go, it listens on {}", listener.address);
+        self.notices.push_back(Notice::Free(id));
+        listener.socket.try_into().ok()
+    }
+}
+
+/// Empties an outbox: all that waits in it, in one piece.
+fn take_all(outbox: &mut Outbox, spares: &mut Spares) -> Vec<u8> {
+    let mut all = Vec::with_capacity(outbox.len());
+    while !outbox.is_empty() {
+        let before = all.len();
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = outbox.slices(&[], spares, &mut slices);
+        slices[..filled].iter().for_each(|slice| all.extend_from_slice(slice));
+        outbox.advance(all.len() - before, spares);
+    }
+    all
+}

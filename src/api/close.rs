@@ -1,0 +1,321 @@
+//! How connections end, and how a run does.
+
+use crate::api::context::{Context, Notice, Stop};
+use crate::api::timer::Job;
+use crate::source::lingering::{LINGER, Lingering};
+use crate::source::retention::give_back_beyond;
+use crate::source::stream::{Producing, State, Stream, WriteSide};
+use crate::source::table::Source;
+use crate::sys::{Readiness, StreamSocket};
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::reason::Reason;
+use log::debug;
+use std::fmt::Display;
+use std::io;
+use std::time::Duration;
+
+/// How long a connection that is to end, or whose side is, may make no progress: its peer takes nothing
+/// of the queued data, or its producer brings nothing. A slow reader of a long answer takes something
+/// all the time. nginx's `send_timeout` is as long, and also counts from the last progress.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
+
+impl Context {
+    /// No more in, no more out but what waits; then it ends for `reason`.
+    pub(crate) fn close_because(&mut self, id: Id, reason: Reason) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if let (State::Finishing(_), Reason::Stopped) = (&stream.state, &reason) {
+            stream.state = State::Closing(reason);
+            return self.flush(id);
+        }
+        if !stream.is_closing() {
+            debug!(target: TCP, "{id} closing, {} bytes wait", stream.waiting());
+            if let Some(reason) = stream.take_break() {
+                return self.end(id, reason);
+            }
+            // A stop does not wait for a producer, which may go on for ever: see `finish`.
+            let produces = stream.producing != Producing::Nothing;
+            stream.state = if produces && !matches!(reason, Reason::Stopped) {
+                State::Finishing(reason)
+            } else {
+                State::Closing(reason)
+            };
+            if stream.is_readable() {
+                self.enlist(id);
+            }
+            self.flush(id);
+            self.watch_progress(id);
+        }
+    }
+
+    /// If queued data or a producer has to finish before a connection ends, or our side of it does,
+    /// schedules a check of the progress.
+    pub(super) fn watch_progress(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_draining()) {
+            self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.sent));
+        }
+    }
+
+    /// Ends a connection that is draining and has sent no more than the `sent` bytes of the last check.
+    /// Bytes that the kernel sends from a file count.
+    pub(crate) fn see_to_progress(&mut self, id: Id, sent: u64) {
+        match self.sources.stream(id) {
+            Some(stream) if stream.sent == sent && stream.is_draining() => self.give_up(id),
+            _ => self.watch_progress(id),
+        }
+    }
+
+    /// Ends a connection that is draining without waiting any longer. One that a stop has closed ends
+    /// with [`Reason::Stopped`]: its protocol has asked for no end.
+    pub(crate) fn give_up(&mut self, id: Id) {
+        match self.sources.stream(id) {
+            Some(Stream { state: State::Closing(Reason::Stopped), .. }) => {
+                self.end(id, Reason::Stopped);
+            }
+            Some(stream) if stream.is_draining() => self.end(id, Reason::CloseTimeout),
+            _ => {}
+        }
+    }
+
+    /// Ends a connection that has broken and from which nobody reads, so that no read will ever tell.
+    pub(crate) fn end_if_broken(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.is_deaf()) else {
+            return;
+        };
+        if let Some(reason) = stream.take_break() {
+            self.end(id, reason);
+        } else if stream.take_failed()
+            && let Ok(Some(error)) = stream.socket.take_error()
+        {
+            self.end(id, error.into());
+        }
+    }
+
+    /// All queued data was sent and the connection may end. If a stop has cut a producer short, it ends
+    /// with a reset: an orderly end would make the part that the peer has got look like the whole.
+    pub(super) fn finish(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        let State::Closing(reason) = &mut stream.state else {
+            return;
+        };
+        let reason = reason.take();
+        if stream.producing != Producing::Nothing {
+            return self.end(id, reason);
+        }
+        let ended = match stream.write_side {
+            WriteSide::Ended => Ok(()),
+            WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
+        };
+        stream.write_side = WriteSide::Ended;
+        stream.lingers = ended.is_ok() && !stream.eof;
+        let ended = ended.map_err(|error| broken_by_peer(&stream.socket, error));
+        self.end(id, ended.err().unwrap_or(reason));
+    }
+
+    /// Ends a connection now, for `reason`. Its protocol is told after the running callback.
+    pub(crate) fn end(&mut self, id: Id, reason: Reason) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if matches!(stream.state, State::Ended(_)) {
+            return;
+        }
+        if reason.is_abrupt() || stream.is_unfinished() {
+            reset_on_close(id, &stream.socket);
+        }
+        stream.clear(&mut self.spares);
+        stream.state = State::Ended(reason);
+        self.notices.push_back(Notice::Lost(id));
+    }
+
+    /// A callback of this connection has panicked. Whatever the callback asked for before, the connection
+    /// ends with [`Reason::Panicked`] and a reset.
+    #[cold]
+    pub(crate) fn end_of_panic(&mut self, id: Id) {
+        self.drop_gathered();
+        self.end(id, Reason::Panicked);
+        // One that the callback has ended has not been notified of it yet.
+        if let Some(stream) = self.sources.stream_mut(id)
+            && let State::Ended(reason) = &mut stream.state
+        {
+            *reason = Reason::Panicked;
+            reset_on_close(id, &stream.socket);
+        }
+    }
+
+    /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
+    /// with a peer that may still be sending, lingers on.
+    pub(crate) fn free(&mut self, id: Id) {
+        self.note_past(id);
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) if stream.lingers => return self.linger(id),
+            Some(Source::Lingering(lingering)) => _ = self.timers.cancel(lingering.timer),
+            _ => {}
+        }
+        self.shut(id);
+        self.sources.remove(id);
+        self.give_memory_back();
+    }
+
+    /// Keeps no more room than the sockets that are left could use.
+    fn give_memory_back(&mut self) {
+        let left = self.sources.len();
+        self.spares.shrink_to(left);
+        give_back_beyond(&mut self.ready, left);
+        give_back_beyond(&mut self.unflushed, left);
+        give_back_beyond(&mut self.notices, left);
+        give_back_beyond(&mut self.held, left);
+    }
+
+    /// Closes a socket now, and keeps its slot. It is forgotten first (see [`World`](crate::sys::World)).
+    pub(super) fn shut(&mut self, id: Id) -> Option<Source> {
+        let mut source = self.sources.replace(id, Source::Gone)?;
+        if let Some(socket) = source.watched() {
+            self.world.forget(socket);
+        }
+        Some(source)
+    }
+
+    fn linger(&mut self, id: Id) {
+        let timer = self.schedule(LINGER, Job::LingerEnd(id));
+        if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
+            let Stream { socket, readiness, heard, .. } = stream;
+            let lingering = Lingering { socket, readiness, heard, timer };
+            self.sources.replace(id, Source::Lingering(lingering));
+            if readiness.has(Readiness::READABLE) {
+                self.enlist(id);
+            }
+        }
+    }
+
+    /// From a stop on nobody can open anything.
+    pub(super) fn takes_new(&self) -> io::Result<()> {
+        match self.is_stopping() {
+            true => Err(io::Error::other("the reactor is stopping")),
+            false => Ok(()),
+        }
+    }
+
+    /// The beginning of the end of a run: nobody new, and everybody is to finish.
+    pub(crate) fn wind_down(&mut self) {
+        for id in self.all() {
+            match self.sources.get(id) {
+                Some(Source::Connector(_)) => {
+                    self.fail_connector(id, io::Error::other("the reactor stopped"));
+                }
+                Some(Source::Datagram(_)) => self.close_datagram(id),
+                Some(Source::Listener(_)) => self.close_listener(id),
+                Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
+                #[cfg(unix)]
+                Some(Source::Watch(_)) => self.end_watch(id, Reason::Stopped),
+                Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
+            }
+        }
+    }
+
+    /// The end of the end: who has not finished is cut off.
+    pub(crate) fn cut_off(&mut self) {
+        self.wind_down();
+        for id in self.all() {
+            match self.sources.get(id) {
+                Some(Source::Stream(_)) => self.end(id, Reason::Stopped),
+                Some(Source::Lingering(_)) => self.free(id),
+                _ => {}
+            }
+        }
+    }
+
+    /// For how many sockets the end of a run has to wait, and how many bytes they have to send. One
+    /// that lingers counts if its peer is still sending.
+    pub(crate) fn unfinished(&self) -> (usize, usize) {
+        let counts = |source: &Source| match source {
+            Source::Lingering(lingering) => lingering.heard,
+            _ => true,
+        };
+        let unfinished = self.sources.iter().filter(|(_, source)| counts(source));
+        unfinished.fold((0, 0), |(sockets, bytes), (id, _)| {
+            (sockets + 1, bytes + self.write_buffer_size(id))
+        })
+    }
+
+    /// Ends the run without waiting for anybody.
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn stop_at_once(&mut self) {
+        self.stop = Stop::AtOnce;
+    }
+
+    /// Whether a stop waits for nobody.
+    pub(crate) fn stops_at_once(&self) -> bool {
+        self.stop == Stop::AtOnce
+    }
+
+    fn all(&self) -> Vec<Id> {
+        self.sources.iter().map(|(id, _)| id).collect()
+    }
+}
+
+/// Makes the closing of a socket a reset.
+pub(crate) fn reset_on_close(who: impl Display, socket: &StreamSocket) {
+    if let Err(error) = socket.reset_on_close() {
+        debug!(target: TCP, "{who} SO_LINGER: {error}");
+    }
+}
+
+/// Ending our side can only fail because the connection is gone already: shutdown(2) says ENOTCONN
+/// for each way of being gone. Which one it was, the socket knows, unless it has told before.
+pub(super) fn broken_by_peer(socket: &StreamSocket, error: io::Error) -> Reason {
+    match (socket.take_error(), error.kind()) {
+        (Ok(Some(cause)), _) => cause.into(),
+        (_, io::ErrorKind::NotConnected) => Reason::Reset,
+        _ => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Protocol, Reactor, Reason, Transport};
+    use std::cell::RefCell;
+    use std::net::TcpStream;
+    use std::rc::Rc;
+
+    /// Says more than the system takes, and goodbye.
+    struct Talker(Rc<RefCell<Vec<Reason>>>);
+
+    impl Protocol for Talker {
+        fn connection_made(&mut self, transport: &mut Transport<'_>) {
+            transport.write(&vec![b'x'; 8_000_000]);
+            transport.close();
+        }
+
+        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+        fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
+            self.0.borrow_mut().push(reason);
+        }
+    }
+
+    #[test]
+    fn a_closing_connection_is_given_up_when_its_peer_has_taken_nothing_for_long() {
+        let reasons = Rc::new(RefCell::new(Vec::new()));
+        let theirs = Rc::clone(&reasons);
+        let mut reactor = Reactor::new().unwrap();
+        let factory = move || Talker(Rc::clone(&theirs));
+        let port = reactor.listen_tcp("127.0.0.1:0", factory).unwrap();
+        let _client = TcpStream::connect(port.address()).unwrap();
+        while reactor.context().timers.len() == 0 {
+            reactor.turn(None).unwrap();
+        }
+        let context = reactor.context();
+        let id = context.connections().next().unwrap();
+        let sent = context.sources.stream(id).unwrap().sent;
+        context.see_to_progress(id, sent - 1);
+        assert!(context.notices.is_empty(), "it has taken something since");
+        context.see_to_progress(id, sent);
+        reactor.turn(None).unwrap();
+        assert!(matches!(reasons.borrow()[..], [Reason::CloseTimeout]), "{reasons:?}");
+    }
+}

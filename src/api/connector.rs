@@ -1,0 +1,345 @@
+//! Connecting.
+
+use crate::api::close::reset_on_close;
+use crate::api::context::{Context, Notice};
+use crate::api::protocol::Factory;
+use crate::api::timer::Job;
+use crate::source::connector::{Connector, share};
+use crate::source::send_buffer::Outbox;
+use crate::source::stream::{Feed, Limits, Producing, Reading, Stream, WriteSide};
+use crate::source::table::Source;
+use crate::sys::{Readiness, StreamSocket};
+use crate::values::address::Address;
+use crate::values::error::{Action, Error, Explained};
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::options::ConnectOptions;
+use crate::values::to_addresses::{LookUp, ToAddresses};
+use log::{debug, info};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long to wait at first for room in the queue of a listener that was full.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// # Connecting
+impl Context {
+    /// Connects to `address` over TCP; `factory` builds the protocol once the connection is there.
+    ///
+    /// Exactly one of two things follows, never before this callback has returned: the factory is
+    /// asked for a protocol, which hears `connection_made` (unless it refuses or panics, which closes the
+    /// connection: the factory is dropped then, and receives no further callback); or the factory hears [`connection_failed`](Factory::connection_failed), with the
+    /// address and the reason.
+    ///
+    /// The id that is returned is that of the connection to be. What is [written](Self::write) to it
+    /// before it is there is sent once it is, and what else is asked of it is done then. [Closing](Self::close) or [aborting](Self::abort) it
+    /// before then gives the attempt up.
+    ///
+    /// After 30 seconds the attempt has failed ([`ConnectOptions::timeout`]). A factory serves one
+    /// attempt; to try again, connect again with a new one, later (`call_later`), unless the reactor
+    /// [is stopping](Self::is_stopping).
+    ///
+    /// If `address` is a name, its addresses are tried in the system's order until one answers.
+    /// Looking a name up blocks this thread, and with it the whole reactor; an address in digits
+    /// costs nothing.
+    ///
+    /// # Errors
+    ///
+    /// If `address` is not an address and the name cannot be looked up, or the reactor
+    /// [is stopping](Self::is_stopping). The factory hears nothing then.
+    ///
+    /// ```
+    /// use ropewalk::{Context, Error, Factory, Address, Id, Protocol, Reactor, Transport};
+    ///
+    /// struct Caller;
+    /// struct Call;
+    /// impl Factory for Caller {
+    ///     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
+    ///         Some(Box::new(Call))
+    ///     }
+    ///     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
+    ///         println!("{error}");
+    ///         context.stop();
+    ///     }
+    /// }
+    /// impl Protocol for Call {
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// }
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.connect_tcp("127.0.0.1:1", Caller)?;
+    /// reactor.run()?; // cannot connect to 127.0.0.1:1: connection refused (…)
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "connectTCP")]
+    #[doc(alias = "create_connection")]
+    pub fn connect_tcp(
+        &mut self,
+        address: impl ToAddresses,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.connect_tcp_with(address, &ConnectOptions::new(), factory)
+    }
+
+    /// [`connect_tcp`](Self::connect_tcp) with other options than the defaults.
+    ///
+    /// ```
+    /// # use ropewalk::{ConnectOptions, Error, Protocol, Reactor, Transport};
+    /// # use std::time::Duration;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// let options = ConnectOptions::new().timeout(Duration::from_secs(3));
+    /// reactor.context().connect_tcp_with("127.0.0.1:1", &options, || Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_tcp`](Self::connect_tcp).
+    pub fn connect_tcp_with(
+        &mut self,
+        address: impl ToAddresses,
+        options: &ConnectOptions,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        let begun = self.addresses(Action::Connect, address).and_then(|remaining| {
+            let remaining = remaining.into_iter().map(Address::from).collect();
+            self.open_connector(remaining, options, false)
+        });
+        let (id, factory) = self.or_discard(begun, factory)?;
+        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        Ok(id)
+    }
+
+    /// The addresses that `address` stands for, in the order in which they are tried: looked up once, to
+    /// be used more than once. The system looks names up, which blocks for as long as it takes, so this has
+    /// no place in a callback.
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) if no address is found for a name, and
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is no address.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// let mut reactor = Reactor::new()?;
+    /// let found = reactor.context().look_up("127.0.0.1:80")?;
+    /// assert_eq!(found, [([127, 0, 0, 1], 80).into()]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "getaddrinfo")]
+    pub fn look_up(&self, address: impl ToAddresses) -> Result<Vec<SocketAddr>, Error> {
+        resolve(Action::LookUp, address, &|name, port| self.world.look_up(name, port))
+    }
+
+    /// Begins to connect to the first of `remaining` that can be connected to. The factory is to be seated.
+    pub(super) fn open_connector(
+        &mut self,
+        remaining: VecDeque<Address>,
+        options: &ConnectOptions,
+        takes_descriptors: bool,
+    ) -> Result<Id, Error> {
+        let Some(first) = remaining.front().cloned() else {
+            return Err(no_address(Action::Connect));
+        };
+        let what = first.to_string();
+        let (now, timers) = (self.world.now(), &mut self.timers);
+        let share = share(options.timeout, remaining.len());
+        let id = self.sources.insert(|id| {
+            Some(Source::Connector(Box::new(Connector {
+                socket: None,
+                refused: None,
+                address: first,
+                remaining,
+                timer: timers.schedule(now, share, Job::ConnectTimeout(id)),
+                deadline: now.checked_add(options.timeout),
+                options: options.clone(),
+                takes_descriptors,
+                patience: PATIENCE,
+                early: Outbox::default(),
+                feed: Feed::default(),
+                write_side: WriteSide::Open,
+                paused: false,
+                limits: Limits::default(),
+                producing: Producing::Nothing,
+                registration: 0,
+                readiness: Readiness::default(),
+            })))
+        });
+        let id = id.ok_or_else(|| Error::new(Action::Connect, what, no_room()))?;
+        self.set_slow_reader(id, options.connection.slow_reader);
+        if let Some(Err(error)) = self.begin_attempt(id)
+            && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
+        {
+            // It is told, or the next address tried, when its turn comes: a factory that connects
+            // again at once would otherwise have this turn to itself.
+            connector.refused = Some(error);
+            self.enlist(id);
+        }
+        Ok(id)
+    }
+
+    /// Tries the next addresses of a connector, after one that failed for `cause`, until an attempt is
+    /// under way. If none is left, the connector has failed.
+    pub(crate) fn connect_next(&mut self, id: Id, mut cause: io::Error) {
+        while let Some(outcome) = self.begin_attempt(id) {
+            match outcome {
+                Ok(()) => return self.give_time(id),
+                Err(error) => cause = error,
+            }
+        }
+        self.fail_connector(id, cause);
+    }
+
+    /// Gives the attempt that has just begun its share of the time; one that waits for room in the queue
+    /// of a listener has it already.
+    fn give_time(&mut self, id: Id) {
+        let now = self.world.now();
+        if let Some(Source::Connector(connector)) = self.sources.get_mut(id)
+            && connector.socket.is_some()
+        {
+            let share = connector.share(now);
+            // The timer of the last attempt may have fired.
+            self.timers.cancel(connector.timer);
+            connector.timer = self.timers.schedule(now, share, Job::ConnectTimeout(id));
+        }
+    }
+
+    /// Begins to connect to the next address. `None` if none is left.
+    fn begin_attempt(&mut self, id: Id) -> Option<io::Result<()>> {
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return None;
+        };
+        if let Some(mut socket) = connector.socket.take() {
+            self.world.forget(&mut socket);
+        }
+        // What the poll said of the last attempt does not hold for the next one.
+        connector.readiness = Readiness::default();
+        let address = connector.remaining.pop_front()?;
+        debug!(target: TCP, "{id} connecting to {address}");
+        let connected =
+            self.world.connect(&address, &connector.options, connector.takes_descriptors);
+        connector.address = address;
+        #[cfg(unix)]
+        if connected.as_ref().is_err_and(|error| connector.is_kept_waiting(error)) {
+            self.wait_for_room(id);
+            return Some(Ok(()));
+        }
+        Some(connected.and_then(|mut socket| {
+            self.world.watch(&mut socket, id)?;
+            connector.socket = Some(socket);
+            Ok(())
+        }))
+    }
+
+    /// Ends a connection attempt; its factory is told.
+    pub(crate) fn fail_connector(&mut self, id: Id, cause: io::Error) {
+        let Some(Source::Connector(connector)) = self.sources.get(id) else {
+            return;
+        };
+        // The system may have made the connection already. To the peer, an orderly end would then look as
+        // though nothing had been written.
+        if let Some(socket) = &connector.socket
+            && (connector.waiting() > 0 || connector.producing != Producing::Nothing)
+        {
+            reset_on_close(id, socket);
+        }
+        if let Some(Source::Connector(mut connector)) = self.shut(id) {
+            self.timers.cancel(connector.timer);
+            connector.early.clear(&mut self.spares);
+            connector.feed.clear();
+            let error = connector.error(cause);
+            info!(target: TCP, "{id} {error}");
+            self.notices.push_back(Notice::ConnectFailed(id, error));
+        }
+    }
+
+    /// Makes a connection with `peer` of a connector that has its socket connected, under the same id.
+    pub(crate) fn establish(&mut self, id: Id, peer: Address) {
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return;
+        };
+        let Some(socket) = connector.socket.take() else {
+            return;
+        };
+        self.timers.cancel(connector.timer);
+        set_nodelay(&socket, connector.options.connection.nodelay);
+        let mut stream = Stream::new(socket, peer, self.now);
+        stream.outbox = std::mem::take(&mut connector.early);
+        stream.write_side = connector.write_side;
+        if connector.paused {
+            stream.reading = Reading::Paused;
+        }
+        stream.limits = connector.limits;
+        (stream.producing, stream.registration) = (connector.producing, connector.registration);
+        stream.feed = std::mem::take(&mut connector.feed);
+        stream.look_closely();
+        stream.readiness |= connector.readiness;
+        self.sources.replace(id, Source::Stream(stream));
+        self.watch_progress(id);
+    }
+
+    /// An attempt to connect has taken too long; the next address has its share of the time. But the last
+    /// word has the socket: it may be connected, and only its turn not have come.
+    pub(crate) fn time_out(&mut self, id: Id) {
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return;
+        };
+        let is_over = connector.deadline.is_some_and(|deadline| deadline <= self.now);
+        let cause = match connector.outcome() {
+            Ok(Some(_)) => return self.enlist(id),
+            Ok(None) => io::Error::new(io::ErrorKind::TimedOut, "timed out"),
+            Err(error) => error,
+        };
+        match is_over {
+            true => self.fail_connector(id, cause),
+            false => self.connect_next(id, cause),
+        }
+    }
+
+    pub(super) fn addresses(
+        &self,
+        action: Action,
+        address: impl ToAddresses,
+    ) -> Result<Vec<SocketAddr>, Error> {
+        self.takes_new().map_err(|cause| Error::new(action, name(&address), cause))?;
+        resolve(action, address, &|name, port| self.world.look_up(name, port))
+    }
+}
+
+/// What an address or a name stands for. It may block for as long as it takes to find out.
+pub(crate) fn resolve(
+    action: Action,
+    address: impl ToAddresses,
+    look_up: &LookUp<'_>,
+) -> Result<Vec<SocketAddr>, Error> {
+    address.to_addresses(look_up).map_err(|cause| Error::new(action, name(&address), cause))
+}
+
+/// The address as the user wrote it.
+pub(super) fn name(address: &impl fmt::Debug) -> String {
+    format!("{address:?}").trim_matches('"').to_owned()
+}
+
+pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
+    if nodelay && let Err(error) = socket.set_nodelay(true) {
+        // The peer may be gone already; then the first read says so.
+        debug!(target: TCP, "TCP_NODELAY: {error}");
+    }
+}
+
+pub(super) fn no_address(action: Action) -> Error {
+    let text = "the list of addresses is empty";
+    let cause = Explained::error(io::ErrorKind::InvalidInput, text);
+    Error::new(action, "nowhere", cause)
+}
+
+pub(super) fn no_room() -> io::Error {
+    io::Error::other("the reactor has no room for another socket")
+}

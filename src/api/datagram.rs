@@ -1,0 +1,325 @@
+//! Datagram sockets: opening them, and what may be asked of them by id.
+
+use crate::api::connector::name;
+use crate::api::context::{Context, Notice};
+use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::listener::Port;
+use crate::api::timer::Job;
+use crate::source::datagram::{Datagram, closed};
+use crate::source::table::Source;
+use crate::sys::{DatagramSocket, World};
+use crate::values::address::Address;
+use crate::values::datagram_options::DatagramOptions;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::logging::DATAGRAM;
+use crate::values::statistics::DatagramCounts;
+use crate::values::to_address::ToAddress;
+use log::{debug, info};
+use std::io;
+
+/// # Datagrams
+///
+/// ```
+/// use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
+///
+/// struct Echo;
+///
+/// impl DatagramProtocol for Echo {
+///     fn datagram_received(
+///         &mut self,
+///         transport: &mut DatagramTransport<'_>,
+///         data: &[u8],
+///         sender: &Address,
+///     ) {
+///         transport.send_to(data, sender);
+/// #       transport.context().stop();
+///     }
+/// }
+///
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_udp("127.0.0.1:0", Echo)?;
+/// println!("listening on {}", port.address());
+/// # let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+/// # client.send_to(b"hello", port.address()).unwrap();
+/// reactor.run()?;
+/// # assert_eq!(client.recv_from(&mut [0; 9]).unwrap().0, 5);
+/// # Ok::<(), Error>(())
+/// ```
+impl Context {
+    /// Receives UDP datagrams on `address`, and sends them from there. `protocol` hears
+    /// [`start_protocol`](DatagramProtocol::start_protocol) after the running callback.
+    ///
+    /// Port 0 lets the system choose one, which [`Port::address`] tells. `[::]` takes IPv4 datagrams
+    /// as well, where the system does so by itself (see [`DatagramOptions::only_ipv6`]).
+    ///
+    /// To stop, [close](Self::close) the port's id: the port is free at once.
+    ///
+    /// # Errors
+    ///
+    /// If `address` is a name; what the system answers: the address is in use, not ours, or needs a
+    /// privilege; and always once the reactor [is stopping](Self::is_stopping).
+    #[doc(alias = "listenUDP")]
+    #[doc(alias = "create_datagram_endpoint")]
+    pub fn listen_udp(
+        &mut self,
+        address: impl ToAddress,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.listen_udp_with(address, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`listen_udp`](Self::listen_udp) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_udp`](Self::listen_udp).
+    #[doc(alias = "listenMulticast")]
+    pub fn listen_udp_with(
+        &mut self,
+        address: impl ToAddress,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let (address, what) = self.address(address);
+        self.open_datagram(Action::Listen, what, options, protocol, |world| {
+            Ok((world.bind_datagram(&address?, options)?, None))
+        })
+    }
+
+    /// A UDP socket that sends to `address` and receives from nobody else, on a port that the system
+    /// chooses. Nothing is sent for that, so it succeeds whether somebody receives there or not;
+    /// [`connection_refused`](DatagramProtocol::connection_refused) tells if an answer says that
+    /// nobody does.
+    ///
+    /// To choose the local address too, listen there and then [`connect`](Self::connect).
+    ///
+    /// # Errors
+    ///
+    /// If `address` is a name, if there is no way there, and always once the reactor
+    /// [is stopping](Self::is_stopping).
+    ///
+    /// ```
+    /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
+    /// struct Question;
+    ///
+    /// impl DatagramProtocol for Question {
+    ///     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+    ///         transport.send(b"how are you?");
+    ///     }
+    ///
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         transport: &mut DatagramTransport<'_>,
+    ///         data: &[u8],
+    ///         _sender: &Address,
+    ///     ) {
+    ///         println!("{}", String::from_utf8_lossy(data));
+    ///     }
+    ///
+    ///     fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
+    ///         println!("nobody is there");
+    ///         transport.context().stop();
+    ///     }
+    /// }
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.context().connect_udp("127.0.0.1:1", Question)?;
+    /// reactor.run()?; // nobody is there
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn connect_udp(
+        &mut self,
+        address: impl ToAddress,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.connect_udp_with(address, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`connect_udp`](Self::connect_udp) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_udp`](Self::connect_udp).
+    pub fn connect_udp_with(
+        &mut self,
+        address: impl ToAddress,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let (address, what) = self.address(address);
+        self.open_datagram(Action::Connect, what, options, protocol, |world| {
+            let peer = address?;
+            Ok((world.connect_datagram(&peer, options)?, Some(peer)))
+        })
+    }
+
+    /// Opens a socket by `open`, which tells with whom it is connected as well; `what` is for the
+    /// error.
+    pub(super) fn open_datagram(
+        &mut self,
+        action: Action,
+        what: String,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+        open: impl FnOnce(&World) -> io::Result<(DatagramSocket, Option<Address>)>,
+    ) -> Result<Port, Error> {
+        let opened = self.takes_new().and_then(|()| {
+            let (socket, peer) = open(&self.world)?;
+            let address = socket.local_address()?;
+            let datagram = Datagram::new(socket, address.clone(), peer, options);
+            let id = self.take_in(Source::Datagram(Box::new(datagram)))?;
+            Ok(Port::new(id, address))
+        });
+        let opened = opened.map_err(|cause| Error::new(action, what, cause));
+        let (port, protocol) = self.or_discard(opened, protocol)?;
+        info!(target: DATAGRAM, "{} receiving on {}", port.id(), port.address());
+        self.notices.push_back(Notice::Start(port.id(), Box::new(protocol)));
+        Ok(port)
+    }
+
+    /// Sends a datagram to the peer with which the socket is connected, empty or not. See
+    /// [`send_to`](Self::send_to).
+    pub fn send(&mut self, id: Id, data: &[u8]) {
+        self.send_datagram(id, data, None);
+    }
+
+    /// Sends a datagram, which may be empty, to `address`. It is handed to the system at once, or
+    /// waits while the socket takes no more, up to a [limit](DatagramOptions::queue_limits).
+    ///
+    /// A socket that is connected sends to other addresses as well (sendto(2) on Linux; some systems
+    /// answer with EISCONN), but it does not receive their answers.
+    ///
+    /// Like all requests it never fails: if the datagram is too long, `address` is a name, or there
+    /// is no room, [`error_received`](DatagramProtocol::error_received) tells after this callback.
+    /// That it has been sent does not mean that it arrives.
+    pub fn send_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
+        match address.to_address(&|name, port| self.world.look_up(name, port)) {
+            Ok(address) => self.send_datagram(id, data, Some(&address)),
+            Err(cause) => {
+                if let Some(datagram) = self.sources.datagram_mut(id) {
+                    let what = format!("{} bytes to {}", data.len(), name(&address));
+                    datagram.refuse(Error::new(Action::Send, what, cause));
+                    self.see_to_datagram(id);
+                }
+            }
+        }
+    }
+
+    fn send_datagram(&mut self, id: Id, data: &[u8], to: Option<&Address>) {
+        if let Some(datagram) = self.sources.datagram_mut(id) {
+            datagram.send(data, to);
+            self.see_to_datagram(id);
+        }
+    }
+
+    /// Connects a datagram socket: from now on [`send`](Self::send) sends to `address`, datagrams of
+    /// others are not received any more, and
+    /// [`connection_refused`](DatagramProtocol::connection_refused) is told.
+    ///
+    /// What was sent before and still waits goes to the peer that the socket had (some systems answer with
+    /// EISCONN). What others sent before, and was not received yet, is dropped.
+    ///
+    /// # Errors
+    ///
+    /// If `address` is a name, there is no way there, or the socket is gone.
+    pub fn connect(&mut self, id: Id, address: impl ToAddress) -> Result<(), Error> {
+        let (peer, what) = self.address(address);
+        let is_path = peer.as_ref().is_ok_and(|peer| peer.ip().is_none());
+        let outcome = peer.and_then(|peer| {
+            let datagram = self.sources.datagram_mut(id).ok_or_else(closed)?;
+            datagram.connect(peer)
+        });
+        self.see_to_datagram(id); // What it waits for may be another socket's room.
+        let action = if is_path { Action::ConnectUnix } else { Action::Connect };
+        outcome.map_err(|cause| Error::new(action, what, cause))
+    }
+
+    /// An address, and what an error says of it: as it prints, or else as the user wrote it.
+    fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
+        let result = address.to_address(&|name, port| self.world.look_up(name, port));
+        let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
+        (result, shown)
+    }
+
+    /// Sets an option of a datagram socket.
+    pub(super) fn set(
+        &mut self,
+        id: Id,
+        option: impl FnOnce(&DatagramSocket) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let set = self.datagram_socket(id).and_then(option);
+        set.map_err(|cause| self.option_error(id, cause))
+    }
+
+    pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&DatagramSocket> {
+        match self.sources.get(id) {
+            Some(Source::Datagram(datagram)) => datagram.socket.as_ref().ok_or_else(closed),
+            _ => Err(closed()),
+        }
+    }
+
+    /// What has become of the datagrams of a socket, if it is there.
+    pub fn datagram_counts(&self, id: Id) -> Option<DatagramCounts> {
+        match self.sources.get(id)? {
+            Source::Datagram(datagram) => Some(datagram.counts()),
+            _ => None,
+        }
+    }
+
+    /// After whatever has been done to one: has the poll watch for what it waits for, and its
+    /// protocol told what there is to tell.
+    pub(crate) fn see_to_datagram(&mut self, id: Id) {
+        let Some(datagram) = self.sources.datagram_mut(id) else {
+            return;
+        };
+        if datagram.watch_changes()
+            && let Some(socket) = &mut datagram.socket
+        {
+            socket.awaits_room = !socket.awaits_room;
+            if let Err(error) = self.world.watch_anew(socket, id) {
+                datagram.report(Error::new(Action::Send, datagram.address.to_string(), error));
+            }
+        }
+        let stuck = datagram.is_stuck();
+        if datagram.has_news() && !std::mem::replace(&mut datagram.noticed, true) {
+            self.notices.push_back(Notice::Datagram(id));
+        }
+        if stuck {
+            self.rest_datagram(id);
+        }
+    }
+
+    /// Sends what waits, within the budget.
+    pub(crate) fn flush_datagrams(&mut self, id: Id) {
+        if let Some(datagram) = self.sources.datagram_mut(id) {
+            if datagram.flush() {
+                self.enlist(id);
+            }
+            self.see_to_datagram(id);
+        }
+    }
+
+    /// Receiving fails again and again, or there is no room to send: it is tried again after a
+    /// while.
+    pub(crate) fn rest_datagram(&mut self, id: Id) {
+        if let Some(datagram) = self.sources.datagram_mut(id)
+            && !std::mem::replace(&mut datagram.resting, true)
+        {
+            let rest = datagram.rest();
+            self.schedule(rest, Job::RestEnd(id));
+        }
+    }
+
+    /// Closes a datagram socket now; its protocol is told after the running callback.
+    pub(crate) fn close_datagram(&mut self, id: Id) {
+        let Some(datagram) = self.sources.datagram_mut(id) else {
+            return;
+        };
+        if let Some(mut socket) = datagram.end() {
+            self.world.forget(&mut socket);
+            debug!(target: DATAGRAM, "{id} closed");
+            self.see_to_datagram(id);
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Passing descriptors, and asking who it is that they are passed to.
+
+use crate::api::context::Context;
+use crate::api::send::too_much;
+use crate::api::timer::Job;
+use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
+use crate::source::listener::REST;
+use crate::source::stream::{Stream, WriteSide};
+use crate::source::table::Source;
+use crate::values::address::Address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::values::credentials::Credentials;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::reason::Reason;
+use std::io;
+
+/// # Unix sockets
+impl Context {
+    /// Sends `data` over a Unix socket, after all that was written before, and passes `descriptors`
+    /// with its first byte: the peer gets descriptors of the same open files, sockets or whatever they
+    /// are (SCM_RIGHTS, unix(7)). Ours are closed once the system has taken them, or when the
+    /// connection ends before; keep a duplicate (`try_clone`) of what you go on using.
+    ///
+    /// A peer that [does not want any](crate::UnixListenOptions::descriptors) gets `data` alone, and
+    /// nobody is told.
+    ///
+    /// While the system has too many of this user's descriptors on their way, because their receivers
+    /// do not take them, it is asked again every 100 ms; after 10 seconds the connection
+    /// breaks ([`Reason::Failed`], ETOOMANYREFS).
+    ///
+    /// # A peer that does not read
+    ///
+    /// Descriptors that the system does not take wait, and are open meanwhile. At most 1,024 of them wait
+    /// on one connection. When more than 256 wait, [`pause_writing`](crate::Protocol::pause_writing) is
+    /// called, as it is for bytes; when no more than 64 wait, and no more bytes than the low-water mark,
+    /// [`resume_writing`](crate::Protocol::resume_writing) is. These marks are fixed. A callback that
+    /// sends many of them asks for [`descriptors_waiting`](Self::descriptors_waiting), since it hears of
+    /// the marks only after it has returned. A connection that has
+    /// [`SlowReader::Disconnect`](crate::SlowReader::Disconnect) ends instead of the error that is below.
+    ///
+    /// # Errors
+    ///
+    /// Before anything is sent, and the descriptors are closed then. If the connection is gone, nothing
+    /// happens, as with [`write`](Self::write).
+    ///
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): there is no `data` for the descriptors to go with,
+    ///   or there are more than 253 of them, which is what one message carries.
+    /// - [`WouldBlock`](io::ErrorKind::WouldBlock): more than 1,024 would wait. `resume_writing` tells when
+    ///   there is room again; for an attempt to connect,
+    ///   [`connection_made`](crate::Protocol::connection_made) does.
+    /// - [`Unsupported`](io::ErrorKind::Unsupported): it is no Unix socket, or it is in a simulated network.
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, Transport};
+    /// use std::fs::File;
+    ///
+    /// /// Hands out what its clients may not open themselves.
+    /// struct Librarian;
+    ///
+    /// impl Protocol for Librarian {
+    ///     fn data_received(&mut self, transport: &mut Transport<'_>, _request: &[u8]) {
+    ///         match File::open("/etc/hostname") {
+    ///             Ok(file) => transport.send_descriptors(b"here it is\n", [file]).unwrap(),
+    ///             Err(error) => write!(transport, "{error}\n"),
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    #[doc(alias = "sendFileDescriptor")]
+    #[doc(alias = "SCM_RIGHTS")]
+    pub fn send_descriptors(
+        &mut self,
+        id: Id,
+        data: &[u8],
+        descriptors: impl IntoIterator<Item = impl Into<OwnedFd>>,
+    ) -> Result<(), Error> {
+        let descriptors: Vec<OwnedFd> = descriptors.into_iter().map(Into::into).collect();
+        if descriptors.is_empty() {
+            self.write(id, data);
+            return Ok(());
+        }
+        let peer = self.destination(id);
+        self.pass(id, data, descriptors).map_err(|cause| Error::new(Action::Pass, peer, cause))
+    }
+
+    fn pass(&mut self, id: Id, data: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let count = descriptors.len();
+        if data.is_empty() {
+            return Err(invalid("descriptors go with bytes, and there are none".to_owned()));
+        }
+        if count > MOST {
+            return Err(invalid(format!("they are {count}, and one message carries {MOST}")));
+        }
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.takes_writes() => {
+                if !stream.socket.is_unix() {
+                    return Err(not_unix(&stream.peer));
+                }
+                if stream.is_beyond_limit(&mut self.spares) {
+                    self.end(id, Reason::WriteLimit);
+                    return Ok(());
+                }
+                if stream.has_no_room_for(count, &mut self.spares) {
+                    return self.refuse(id);
+                }
+                stream.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
+                stream.outbox.push_with(data, descriptors, &mut self.spares);
+                if self.running == Some(id) {
+                    stream.open_piece(false);
+                }
+                stream.note_crossing();
+                self.flush_later(id);
+            }
+            Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
+                if connector.address.unix().is_none() || self.world.is_other() {
+                    return Err(not_unix(&connector.address));
+                }
+                if connector.early.descriptors_waiting() + count > WAITING {
+                    return self.refuse(id);
+                }
+                self.push(id, &[]); // Which gives the attempt up, if too much waits.
+                if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+                    connector.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
+                    connector.early.push_with(data, descriptors, &mut self.spares);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// More descriptors would wait than may.
+    fn refuse(&mut self, id: Id) -> io::Result<()> {
+        if self.limits_mut(id).is_some_and(|limits| limits.disconnects()) {
+            match self.sources.get(id) {
+                Some(Source::Connector(_)) => self.fail_connector(id, too_much()),
+                _ => self.end(id, Reason::WriteLimit),
+            }
+            return Ok(());
+        }
+        let waiting = self.descriptors_waiting(id);
+        let text = format!("{waiting} wait already, and no more than {WAITING} may");
+        Err(io::Error::new(io::ErrorKind::WouldBlock, text))
+    }
+
+    /// How many descriptors wait to be sent: given to [`send_descriptors`](Self::send_descriptors), and
+    /// not yet taken by the system.
+    pub fn descriptors_waiting(&self, id: Id) -> usize {
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.outbox.descriptors_waiting(),
+            Some(Source::Connector(connector)) => connector.early.descriptors_waiting(),
+            _ => 0,
+        }
+    }
+
+    /// If the system has refused descriptors, it is asked again after a while.
+    pub(super) fn see_to_refused(&mut self, id: Id) {
+        if self.sources.stream_mut(id).is_some_and(Stream::begins_to_rest) {
+            self.schedule(REST, Job::RestEnd(id));
+        }
+    }
+
+    /// What an error says of where the descriptors were to go.
+    fn destination(&self, id: Id) -> String {
+        match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.peer.to_string(),
+            Some(Source::Connector(connector)) => connector.address.to_string(),
+            _ => id.to_string(),
+        }
+    }
+
+    /// Who the peer of a connection was when it connected, or began to listen, if that is a Unix
+    /// socket (Linux: SO_PEERCRED, unix(7)).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn peer_credentials(&self, id: Id) -> Option<Credentials> {
+        self.sources.stream(id)?.socket.peer_credentials()?.ok()
+    }
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+fn not_unix(peer: &Address) -> io::Error {
+    let text = match peer.unix() {
+        None => "only Unix sockets pass descriptors",
+        Some(_) => "a simulated network passes no descriptors",
+    };
+    io::Error::new(io::ErrorKind::Unsupported, text)
+}

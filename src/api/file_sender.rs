@@ -1,0 +1,175 @@
+//! Files on their way to a peer. Floor 3.
+
+use crate::api::context::Context;
+use crate::api::producer::Producer;
+use crate::api::transport::Transport;
+use std::fmt;
+use std::fs::File;
+use std::io;
+
+/// A pull producer that sends a file: from its beginning to its end, unless told otherwise. However
+/// long it is, no more of it is held in memory than a piece; on Linux the kernel sends it, and it is
+/// not copied at all (sendfile(2)).
+///
+/// ```
+/// use ropewalk::{FileSender, Protocol, Reactor, Transport};
+/// use std::fs::File;
+///
+/// /// Sends a file to whoever connects.
+/// struct Download;
+///
+/// impl Protocol for Download {
+///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+///         match File::open("Cargo.toml") {
+///             Ok(file) => {
+///                 let sender = FileSender::new(file).on_done(|_, result| println!("{result:?}"));
+///                 transport.register_pull_producer(sender).expect("it is the first");
+///             }
+///             Err(error) => writeln!(transport, "{error}"),
+///         }
+///         transport.close(); // once all of it has been sent
+///     }
+///
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// }
+/// ```
+///
+/// What is written while it is sent goes out between two pieces of it. To go on with something after it, write that in
+/// [`on_done`](Self::on_done). To send another file there, first
+/// [unregister](Context::unregister_producer) this one.
+///
+/// If the file cannot be read on, ends before its [range](Self::range) does, or is truncated while it is
+/// sent, [`on_done`](Self::on_done) receives the error, and the connection is
+/// [aborted](Transport::abort): the peer must not take a part for the whole. A stop of the reactor also
+/// resets a connection on which a file is being sent. A FIFO cannot be sent, since to read from one may
+/// wait.
+///
+/// Files are read on the reactor's thread, which waits for the disk where a file is not in memory: on
+/// a network file system, say, that may be long. The system also sends SIGPIPE if the peer has gone,
+/// which Rust's programs ignore; a library in a program of another language has to see to that.
+#[doc(alias = "sendfile")]
+pub struct FileSender {
+    file: File,
+    offset: u64,
+    /// How many bytes are still to be sent; without it, all up to the end.
+    left: Option<u64>,
+    sent: u64,
+    /// How long the file was when sending began. If it is shorter at the end, it was truncated.
+    length: Option<u64>,
+    on_progress: Option<Box<Progress>>,
+    on_done: Option<Box<Done>>,
+}
+
+type Progress = dyn FnMut(&mut Context, u64);
+type Done = dyn FnOnce(&mut Context, io::Result<u64>);
+
+impl FileSender {
+    /// Sends all of `file`, from its beginning, wherever it was read before.
+    pub fn new(file: File) -> Self {
+        Self {
+            file,
+            offset: 0,
+            left: None,
+            sent: 0,
+            length: None,
+            on_progress: None,
+            on_done: None,
+        }
+    }
+
+    /// Sends `count` bytes from `offset` on.
+    #[must_use]
+    pub fn range(mut self, offset: u64, count: u64) -> Self {
+        (self.offset, self.left) = (offset, Some(count));
+        self
+    }
+
+    /// Calls `progress` with the count of bytes that have been sent, each time that some were.
+    #[must_use]
+    pub fn on_progress(mut self, progress: impl FnMut(&mut Context, u64) + 'static) -> Self {
+        self.on_progress = Some(Box::new(progress));
+        self
+    }
+
+    /// Calls `done` once: with the count of bytes when the last of them are on their way, or with what
+    /// was in the way.
+    #[must_use]
+    pub fn on_done(mut self, done: impl FnOnce(&mut Context, io::Result<u64>) + 'static) -> Self {
+        self.on_done = Some(Box::new(done));
+        self
+    }
+
+    fn end(&mut self, context: &mut Context, result: io::Result<u64>) {
+        if let Some(done) = self.on_done.take() {
+            done(context, result);
+        }
+    }
+
+    /// The file gave nothing more: was that all? A file whose length says nothing about what can be
+    /// read, as in sysfs, keeps its length.
+    fn whole(&self) -> io::Result<u64> {
+        let truncated = self.length.unwrap_or(0).saturating_sub(self.file.metadata()?.len());
+        match self.left {
+            Some(left) if left > 0 => Err(early_end(left)),
+            None if truncated > 0 => Err(early_end(truncated)),
+            _ => Ok(self.sent),
+        }
+    }
+}
+
+fn early_end(missing: u64) -> io::Error {
+    let text = format!("the file ended {missing} bytes too early");
+    io::Error::new(io::ErrorKind::UnexpectedEof, text)
+}
+
+impl Producer for FileSender {
+    fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+        if self.length.is_none() {
+            // If this fails, so does the read, which reports it.
+            self.length = self.file.metadata().ok().map(|metadata| metadata.len());
+        }
+        let id = transport.id();
+        let most = self.left.unwrap_or(u64::MAX);
+        let sent = transport.context().send_from_file(id, &mut self.file, self.offset, most);
+        let result = match sent {
+            Ok(None) => return, // No room; it asks again.
+            Ok(Some(count)) if count > 0 => {
+                self.offset += count;
+                self.sent += count;
+                self.left = self.left.map(|left| left - count);
+                if let Some(progress) = &mut self.on_progress {
+                    progress(transport.context(), self.sent);
+                }
+                match self.left {
+                    Some(0) => Ok(self.sent),
+                    _ => return,
+                }
+            }
+            Ok(Some(_)) => self.whole(),
+            Err(error) => Err(error),
+        };
+        if result.is_err() {
+            transport.abort();
+        }
+        let registration = transport.context().registration(id);
+        // Done before it is unregistered, so that what follows the file goes before a close.
+        self.end(transport.context(), result);
+        // Another may have taken its place.
+        if transport.context().registration(id) == registration {
+            transport.unregister_producer();
+        }
+    }
+
+    fn stop_producing(&mut self, context: &mut Context) {
+        let cause = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection ended before");
+        self.end(context, Err(cause));
+    }
+}
+
+impl fmt::Debug for FileSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut fields = f.debug_struct("FileSender");
+        fields.field("file", &self.file).field("offset", &self.offset);
+        fields.field("left", &self.left).field("sent", &self.sent).finish_non_exhaustive()
+    }
+}

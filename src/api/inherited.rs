@@ -1,0 +1,116 @@
+//! Sockets that were passed to the program when it began.
+
+use crate::sys::{OwnedFd, inherited};
+use crate::values::error::{Action, Error};
+use std::io;
+
+/// The sockets that were passed to the program when it began: systemd's socket activation, by
+/// LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES (sd_listen_fds(3)).
+///
+/// Take them once, at the beginning of `main`, then take out each by its place or its name, and
+/// [adopt](crate::Context::adopt_listener) it. Those that are not taken out are closed with this
+/// value.
+///
+/// A program that is begun by hand is passed none, and listens by itself then:
+///
+/// ```
+/// use ropewalk::{Error, InheritedSockets, Protocol, Reactor, Transport};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// let mut inherited = InheritedSockets::take()?;
+/// let mut reactor = Reactor::new()?;
+/// let port = if inherited.is_empty() {
+///     reactor.listen_tcp("127.0.0.1:0", || Echo)?
+/// } else {
+///     // FileDescriptorName=echo in the socket's unit.
+///     reactor.context().adopt_listener(inherited.named("echo")?, || Echo)?
+/// };
+/// println!("listening on {}", port.address());
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// Try it with `systemd-socket-activate --listen=127.0.0.1:7000 --fdname=echo PROGRAM`.
+///
+/// The environment is left as it is. Children inherit the variables and not the sockets, and see by
+/// LISTEN_PID that they are not meant.
+#[derive(Debug)]
+#[doc(alias = "LISTEN_FDS")]
+#[doc(alias = "systemd")]
+pub struct InheritedSockets {
+    /// In the order in which they were passed; `None` for those that were taken out.
+    sockets: Vec<(Option<String>, Option<OwnedFd>)>,
+}
+
+impl InheritedSockets {
+    /// Takes what was passed to this process; nothing, if nothing was, or to another process.
+    ///
+    /// # Errors
+    ///
+    /// If the variables make no sense, speak of descriptors that were not passed, or the sockets were
+    /// taken before.
+    #[doc(alias = "sd_listen_fds")]
+    pub fn take() -> Result<Self, Error> {
+        let taken =
+            inherited::descriptors().map_err(|cause| Error::new(Action::Inherit, "", cause));
+        let sockets = taken?.into_iter().map(|(name, descriptor)| (name, Some(descriptor)));
+        Ok(Self { sockets: sockets.collect() })
+    }
+
+    /// How many were passed, with those that were taken out.
+    pub fn len(&self) -> usize {
+        self.sockets.len()
+    }
+
+    /// Whether none was passed.
+    pub fn is_empty(&self) -> bool {
+        self.sockets.is_empty()
+    }
+
+    /// The names of those that are still here, in the order in which they were passed.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let here = self.sockets.iter().filter(|(_, socket)| socket.is_some());
+        here.filter_map(|(name, _)| name.as_deref())
+    }
+
+    /// Takes out the one that was passed in this place; the first is 0.
+    ///
+    /// # Errors
+    ///
+    /// If there are not so many, or it was taken out.
+    pub fn at(&mut self, index: usize) -> Result<OwnedFd, Error> {
+        let count = self.sockets.len();
+        let socket = self.sockets.get_mut(index).and_then(|(_, socket)| socket.take());
+        socket
+            .ok_or_else(|| missing(format!("number {index} of {count} is not there, or was taken")))
+    }
+
+    /// Takes out the first that has this name and was not taken out: several may have it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or no more.
+    #[doc(alias = "LISTEN_FDNAMES")]
+    pub fn named(&mut self, name: &str) -> Result<OwnedFd, Error> {
+        let socket = self.sockets.iter_mut().find_map(|(its_name, socket)| {
+            if its_name.as_deref() == Some(name) { socket.take() } else { None }
+        });
+        socket.ok_or_else(|| {
+            let names: Vec<&str> = self.names().collect();
+            missing(format!(
+                "none is named {name:?} (there are {names:?}); does the socket's unit say \
+                 FileDescriptorName={name}?"
+            ))
+        })
+    }
+}
+
+fn missing(what: String) -> Error {
+    Error::new(Action::Inherit, "", io::Error::new(io::ErrorKind::NotFound, what))
+}

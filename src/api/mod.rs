@@ -1,0 +1,39 @@
+//! The interface that users call and implement.
+
+#[cfg(unix)]
+pub(crate) mod adopt;
+pub(crate) mod channel;
+pub(crate) mod close;
+pub(crate) mod connector;
+pub(crate) mod context;
+pub(crate) mod datagram;
+pub(crate) mod datagram_protocol;
+pub(crate) mod datagram_transport;
+pub(crate) mod discard;
+#[cfg(unix)]
+pub(crate) mod fd_passing;
+pub(crate) mod file_sender;
+pub(crate) mod gather;
+pub(crate) mod handle;
+#[cfg(all(unix, feature = "systemd"))]
+pub(crate) mod inherited;
+pub(crate) mod listener;
+pub(crate) mod multicast;
+pub(crate) mod options;
+pub(crate) mod producer;
+pub(crate) mod protocol;
+pub(crate) mod raw;
+pub(crate) mod ready;
+pub(crate) mod send;
+#[cfg(all(unix, feature = "signals"))]
+pub(crate) mod signals;
+pub(crate) mod statistics;
+pub(crate) mod stream;
+pub(crate) mod timer;
+pub(crate) mod transport;
+#[cfg(unix)]
+pub(crate) mod unix;
+#[cfg(unix)]
+pub(crate) mod unix_datagram;
+#[cfg(unix)]
+pub(crate) mod watch;

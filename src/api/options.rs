@@ -1,0 +1,106 @@
+//! The options of sockets that are there already.
+
+use crate::api::context::Context;
+use crate::source::table::Source;
+#[cfg(unix)]
+use crate::sys::Borrowed;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::socket_option::SocketOption;
+use std::io;
+
+/// # Options
+impl Context {
+    /// Sets an option of a socket: of a connection, a listener, a socket for datagrams, or a connection in
+    /// the making, which keeps it for whatever addresses it tries.
+    ///
+    /// It reaches the system at once. To set one before there is a connection, see
+    /// [`ListenOptions::option`](crate::ListenOptions::option),
+    /// [`ConnectOptions::option`](crate::ConnectOptions::option) and
+    /// [`DatagramOptions::option`](crate::DatagramOptions::option).
+    ///
+    /// ```
+    /// use ropewalk::{Protocol, SocketOption, Transport};
+    ///
+    /// struct Bulk;
+    ///
+    /// impl Protocol for Bulk {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         // Routers may let others go first: the lower effort of RFC 8622.
+    ///         if let Err(error) = transport.set_option(SocketOption::TrafficClass(1 << 2)) {
+    ///             println!("{error}");
+    ///         }
+    ///     }
+    ///
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// }
+    /// # use ropewalk::{Error, Reactor};
+    /// # let mut reactor = Reactor::new()?;
+    /// # let port = reactor.listen_tcp("127.0.0.1:0", || Bulk)?;
+    /// # reactor.context().set_option(port.id(), SocketOption::TrafficClass(1 << 2))?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What the system answers: it does not know the option, not for this kind of socket or not any
+    /// more; the value is out of its range; it needs a privilege. And if the socket is gone.
+    #[doc(alias = "setsockopt")]
+    #[doc(alias = "setTcpNoDelay")]
+    #[doc(alias = "setTcpKeepAlive")]
+    pub fn set_option(&mut self, id: Id, option: SocketOption) -> Result<(), Error> {
+        let socket = self.sources.get_mut(id).and_then(Source::watched);
+        let set = socket.map(|socket| self.world.set_option(socket, &option));
+        let connector = match self.sources.get_mut(id) {
+            Some(Source::Connector(connector)) => Some(connector),
+            _ => None,
+        };
+        // A connector may be between two attempts, without a socket.
+        let nowhere = if connector.is_some() { Ok(()) } else { Err(gone()) };
+        let set = set.unwrap_or(nowhere);
+        if let (Some(connector), Ok(())) = (connector, &set) {
+            connector.options.add(option);
+        }
+        set.map_err(|cause| self.option_error(id, cause))
+    }
+
+    /// An option of this socket could not be set.
+    pub(super) fn option_error(&self, id: Id, cause: io::Error) -> Error {
+        let address = self.local_address(id);
+        let address = address.map_or_else(|| id.to_string(), |address| address.to_string());
+        Error::new(Action::SetOption, address, cause)
+    }
+
+    /// The descriptor of a socket, lent: for what the system can do with it and we cannot.
+    ///
+    /// Reading from it, writing to it and shutting it down is ours; who does it takes bytes away from
+    /// the protocol or puts his own between those that wait.
+    ///
+    /// From then on copies of it may be elsewhere, and it is treated as an
+    /// [adopted](Self::adopt_connection) one: it does not rely on O_NONBLOCK, which all copies share.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Protocol, Reactor, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
+    /// let socket = reactor.context().descriptor(port.id()).unwrap();
+    /// assert!(socket2::SockRef::from(&socket).reuse_address().unwrap());
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[cfg(unix)]
+    #[doc(alias = "getHandle")]
+    #[doc(alias = "fileno")]
+    pub fn descriptor(&mut self, id: Id) -> Option<Borrowed<'_>> {
+        let socket = self.sources.get_mut(id)?.watched()?;
+        socket.share();
+        socket.descriptor()
+    }
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "the socket is gone")
+}

@@ -1,0 +1,220 @@
+//! Those who have more to send than should wait. Floor 3.
+
+use crate::api::context::{Context, Notice};
+use crate::api::transport::Transport;
+use crate::source::stream::{Producing, State, Trouble, WriteSide};
+use crate::source::table::Source;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use std::any::type_name;
+use std::fs::File;
+use std::io;
+use std::mem;
+
+/// Something that produces data for one connection, as fast as the connection takes it.
+///
+/// A **pull** producer is asked for a piece each time there is room
+/// ([`Transport::register_pull_producer`]): it suits what can be made when it is wanted, such as a
+/// file's next part ([`FileSender`](crate::FileSender) is one). A **push** producer produces of
+/// itself, and is told when to pause and when to go on ([`Transport::register_push_producer`]): it suits
+/// what comes from elsewhere, such as another connection, which it can
+/// [pause](Context::pause) in its turn.
+///
+/// ```
+/// use ropewalk::{Producer, Protocol, Transport};
+///
+/// /// The numbers from zero, to whoever connects, as fast as they are read.
+/// struct Numbers(u64);
+///
+/// impl Producer for Numbers {
+///     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
+///         for number in self.0..self.0 + 1000 {
+///             write!(transport, "{number}\n");
+///         }
+///         self.0 += 1000;
+///         if self.0 == 1_000_000 {
+///             transport.unregister_producer();
+///         }
+///     }
+/// }
+///
+/// struct Count;
+///
+/// impl Protocol for Count {
+///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+///         transport.register_pull_producer(Numbers(0)).expect("it is the first");
+///         transport.close(); // once the last number has been sent
+///     }
+///
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// }
+/// ```
+#[doc(alias = "IPushProducer")]
+#[doc(alias = "IPullProducer")]
+#[allow(unused_variables)] // The names are the documentation.
+pub trait Producer: 'static {
+    /// A pull producer: there is room, all that was written has been sent; it comes for the first time
+    /// soon after it was registered. If nothing is written, it comes again only after something else
+    /// was.
+    ///
+    /// A push producer: go on, after [`pause_producing`](Self::pause_producing).
+    #[doc(alias = "resumeProducing")]
+    fn resume_producing(&mut self, transport: &mut Transport<'_>);
+
+    /// A push producer: more than the high-water mark waits, produce no more for now.
+    #[doc(alias = "pauseProducing")]
+    fn pause_producing(&mut self, transport: &mut Transport<'_>) {}
+
+    /// The connection has ended, and there is nobody to produce for. It comes once, last, before the
+    /// protocol's [`connection_lost`](crate::Protocol::connection_lost); not if the producer
+    /// was unregistered before. A producer that is registered only now, or later, is stopped as soon as
+    /// the running callback has returned, possibly after `connection_lost`.
+    #[doc(alias = "stopProducing")]
+    fn stop_producing(&mut self, context: &mut Context) {}
+
+    /// What the logs call it.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        type_name::<Self>()
+    }
+}
+
+/// # Producers
+impl Context {
+    /// [`Transport::register_push_producer`](crate::Transport::register_push_producer), by id.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn register_push_producer(&mut self, id: Id, producer: impl Producer) -> Result<(), Error> {
+        self.register(id, Producing::Push, Box::new(producer))
+    }
+
+    /// [`Transport::register_pull_producer`](crate::Transport::register_pull_producer), by id.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn register_pull_producer(&mut self, id: Id, producer: impl Producer) -> Result<(), Error> {
+        self.register(id, Producing::Pull { asked_at: None }, Box::new(producer))
+    }
+
+    fn register(
+        &mut self,
+        id: Id,
+        producing: Producing,
+        producer: Box<dyn Producer>,
+    ) -> Result<(), Error> {
+        let Some((current, registration)) = self.production(id) else {
+            // Too late: it is stopped at once, before the protocol hears of an end that it may not have
+            // heard of yet.
+            self.notices.push_front(Notice::StopProducing(id, producer));
+            return Ok(());
+        };
+        if *current != Producing::Nothing {
+            let cause = io::ErrorKind::AlreadyExists.into();
+            let error = Error::new(Action::RegisterProducer, id.to_string(), cause);
+            return self.or_discard(Err(error), producer).map(|((), _)| ());
+        }
+        *current = producing;
+        *registration += 1;
+        let registration = *registration;
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.look_closely();
+        }
+        self.notices.push_back(Notice::Produce(id, registration, producer));
+        Ok(())
+    }
+
+    /// What a connection, or an attempt to make one, knows of its producer; nothing once it takes no
+    /// more data.
+    fn production(&mut self, id: Id) -> Option<(&mut Producing, &mut u32)> {
+        match self.sources.get_mut(id)? {
+            Source::Stream(stream) if stream.takes_writes() => {
+                Some((&mut stream.producing, &mut stream.registration))
+            }
+            Source::Connector(connector) if connector.write_side == WriteSide::Open => {
+                Some((&mut connector.producing, &mut connector.registration))
+            }
+            _ => None,
+        }
+    }
+
+    /// The producer of a connection has nothing more, and hears nothing more. A
+    /// [`close`](Self::close) or [`write_eof`](Self::write_eof) that waited for it goes on.
+    #[doc(alias = "unregisterProducer")]
+    pub fn unregister_producer(&mut self, id: Id) {
+        let (current, registration) = match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) => (&mut stream.producing, &mut stream.registration),
+            Some(Source::Connector(connector)) => {
+                (&mut connector.producing, &mut connector.registration)
+            }
+            _ => return,
+        };
+        if mem::take(current) == Producing::Nothing {
+            return;
+        }
+        *registration += 1;
+        self.notices.push_back(Notice::Produced(id));
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        stream.look_closely();
+        if let State::Finishing(reason) = &mut stream.state {
+            stream.state = State::Closing(reason.take());
+        }
+        self.flush(id);
+        self.watch_progress(id);
+    }
+
+    /// Whether the producer of a connection is to be asked for more; it counts as asked then.
+    pub(crate) fn asks_producer(&mut self, id: Id) -> bool {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.wants_more()) else {
+            return false;
+        };
+        stream.note_asked();
+        true
+    }
+
+    /// The number of the registration of a connection's producer, or of an attempt's. A producer that
+    /// was registered under another number is no longer registered.
+    pub(crate) fn registration(&self, id: Id) -> Option<u32> {
+        match self.sources.get(id)? {
+            Source::Stream(stream) => Some(stream.registration),
+            Source::Connector(connector) => Some(connector.registration),
+            _ => None,
+        }
+    }
+
+    /// Sends a piece of a file, of at most `count` bytes from `offset` on, if the socket takes it now.
+    /// Returns how many bytes it was, zero at the end of the file; nothing if there was no room, and
+    /// then the producer is asked when there is.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read. If the socket fails, the connection ends of that.
+    pub(crate) fn send_from_file(
+        &mut self,
+        id: Id,
+        file: &mut File,
+        offset: u64,
+        count: u64,
+    ) -> io::Result<Option<u64>> {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.takes_writes())
+        else {
+            return Ok(None);
+        };
+        match stream.send_from_file(file, offset, count, &mut self.spares) {
+            Ok(None) => {
+                stream.producing = Producing::Pull { asked_at: None };
+                Ok(None)
+            }
+            Err(Trouble::File(error)) => Err(error),
+            Err(Trouble::Socket(error)) => {
+                self.break_off(id, error.into());
+                Ok(None)
+            }
+            Ok(sent) => Ok(sent),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Raw sockets, and those that may only ping.
+
+use crate::api::context::Context;
+use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::listener::Port;
+use crate::values::datagram_options::DatagramOptions;
+use crate::values::error::{Action, Error};
+use std::fmt;
+use std::net::IpAddr;
+
+/// What an IP packet carries, by its number: see the file `/etc/protocols`, or
+/// [IANA's list](https://www.iana.org/assignments/protocol-numbers).
+///
+/// ```
+/// use ropewalk::IpProtocol;
+///
+/// assert_eq!(IpProtocol::ICMP, IpProtocol(1));
+/// let experiment = IpProtocol(253);
+/// assert_eq!(experiment.to_string(), "protocol 253");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IpProtocol(pub u8);
+
+impl IpProtocol {
+    /// Control messages of IPv4: echoes, and that something cannot be reached.
+    pub const ICMP: Self = Self(1);
+    /// Who is a member of which group, in IPv4.
+    pub const IGMP: Self = Self(2);
+    /// Control messages of IPv6, and who is a member of which group.
+    pub const ICMPV6: Self = Self(58);
+    /// For sending whole packets of any protocol, with headers of one's own (IPPROTO_RAW, raw(7)).
+    /// Nothing is ever received with it.
+    pub const RAW: Self = Self(255);
+}
+
+impl fmt::Display for IpProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "protocol {}", self.0)
+    }
+}
+
+/// # Raw sockets
+impl Context {
+    /// A raw socket (raw(7)): it gets a copy of each packet of protocol `number` that comes to
+    /// `local`, and sends such packets. `0.0.0.0` stands for all IPv4 addresses of this machine, `::`
+    /// for all of IPv6.
+    ///
+    /// The protocol sees what the system gives:
+    ///
+    /// - Over **IPv4** the packet begins with its IP header, whose length in bytes is four times the
+    ///   lower half of its first byte. Over **IPv6** there is no header.
+    /// - Raw sockets have no ports: a sender's is 0, and
+    ///   [`send_to`](Self::send_to) is given an IP address alone. The port of
+    ///   [`local_address`](Self::local_address) is the protocol's number.
+    /// - What is sent gets its IP header from the system, unless
+    ///   [`header_included`](DatagramOptions::header_included) or [`IpProtocol::RAW`] says that it has
+    ///   one. For ICMPv6 the system fills in the checksum, too; for ICMP it does not.
+    ///
+    /// # Errors
+    ///
+    /// Without the privilege, CAP_NET_RAW on Linux, it is
+    /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied); for echoes alone there is
+    /// [`open_ping`](Self::open_ping), which needs none. And always once the reactor
+    /// [is stopping](Self::is_stopping).
+    ///
+    /// ```
+    /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, IpProtocol, Reactor};
+    /// # use std::net::Ipv4Addr;
+    /// struct Sniffer;
+    ///
+    /// impl DatagramProtocol for Sniffer {
+    ///     fn datagram_received(
+    ///         &mut self,
+    ///         _transport: &mut DatagramTransport<'_>,
+    ///         packet: &[u8],
+    ///         sender: &Address,
+    ///     ) {
+    ///         let header = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
+    ///         let kind = packet.get(header); // nobody has checked what comes
+    ///         println!("ICMP message {kind:?} from {:?}", sender.ip());
+    ///     }
+    /// }
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// let context = reactor.context();
+    /// match context.open_raw(Ipv4Addr::UNSPECIFIED, IpProtocol::ICMP, Sniffer) {
+    ///     Ok(port) => println!("listening for ICMP on {:?}", port.address().ip()),
+    ///     Err(error) => println!("{error}"), // … CAP_NET_RAW …
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "SOCK_RAW")]
+    pub fn open_raw(
+        &mut self,
+        local: impl Into<IpAddr>,
+        number: IpProtocol,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.open_raw_with(local, number, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`open_raw`](Self::open_raw) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_raw`](Self::open_raw).
+    pub fn open_raw_with(
+        &mut self,
+        local: impl Into<IpAddr>,
+        number: IpProtocol,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let local = local.into();
+        let what = format!("for {number} on {local}");
+        self.open_datagram(Action::OpenRaw, what, options, protocol, |world| {
+            Ok((world.raw_datagram(local, number.0, options)?, None))
+        })
+    }
+
+    /// A socket for ICMP echoes alone, to which no privilege is needed where the system allows it
+    /// (icmp(7)). `local` is as for [`open_raw`](Self::open_raw), and so is the family.
+    ///
+    /// It sends echo requests and receives the answers to its own: ICMP messages, without an IP
+    /// header. The system writes the identifier in them, which is the port of
+    /// [`local_address`](Self::local_address), and the checksum.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not allow it, which on Linux is a question of the groups of the user
+    /// (`net.ipv4.ping_group_range`); and always once the reactor [is stopping](Self::is_stopping).
+    pub fn open_ping(
+        &mut self,
+        local: impl Into<IpAddr>,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.open_ping_with(local, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`open_ping`](Self::open_ping) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_ping`](Self::open_ping).
+    pub fn open_ping_with(
+        &mut self,
+        local: impl Into<IpAddr>,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let local = local.into();
+        self.open_datagram(Action::OpenPing, format!("on {local}"), options, protocol, |world| {
+            Ok((world.ping_datagram(local, options)?, None))
+        })
+    }
+}

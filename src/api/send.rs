@@ -1,0 +1,207 @@
+//! What is written, on its way out.
+
+use crate::api::close::broken_by_peer;
+use crate::api::context::{Context, Notice};
+use crate::source::stream::{Producing, State, WriteSide};
+use crate::source::table::Source;
+use crate::sys::Readiness;
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::reason::Reason;
+use log::{debug, trace};
+use std::io;
+
+/// From how many on. A look costs about as much as a write, and may save one for each of them.
+const MANY: usize = 16;
+
+impl Context {
+    /// Takes `data` to be sent, and leaves it to the caller to see that it is flushed.
+    #[inline]
+    pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
+        match self.sources.stream_mut(id) {
+            Some(stream) if stream.only_gathers(data.len()) => {
+                stream.outbox.push(data, &mut self.spares);
+            }
+            _ => self.push_with_care(id, data),
+        }
+    }
+
+    /// What is too much to be merely gathered, or is for one that is closing or not there yet.
+    #[inline(never)]
+    fn push_with_care(&mut self, id: Id, data: &[u8]) {
+        let running = self.running == Some(id);
+        match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.takes_writes() => {
+                if stream.is_beyond_limit(&mut self.spares) {
+                    self.end(id, Reason::WriteLimit);
+                } else if let Err(error) = stream.push(data, running, &mut self.spares) {
+                    self.break_off(id, error.into());
+                }
+            }
+            Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
+                if connector.early.len() > connector.limits.most() {
+                    self.fail_connector(id, too_much());
+                } else {
+                    connector.push(data, &mut self.spares);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends what waits, as far as the socket and the budget allow, and then does what waited for
+    /// it to be sent: the end of our side, or of the connection.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if stream.wants_flush()
+            && let Err(error) = stream.flush(&mut self.spares)
+        {
+            self.break_off(id, error.into());
+        } else if !stream.is_settled() {
+            self.see_to_rest(id);
+        }
+    }
+
+    /// Sees to what is left to be sent, or to what waited for all to be sent.
+    #[inline(never)]
+    fn see_to_rest(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if let Err(error) = stream.flush_feed(&mut self.spares) {
+            return self.break_off(id, error.into());
+        }
+        let held = self.running == Some(id);
+        match stream.state {
+            State::Broken(_) | State::Ended(_) => {}
+            _ if stream.waiting() > 0 => {
+                trace!(target: TCP, "{id} {} bytes wait", stream.waiting());
+                if stream.is_writable() {
+                    self.enlist(id);
+                }
+                #[cfg(unix)]
+                self.see_to_refused(id);
+            }
+            State::Closing(_) if !held => return self.finish(id),
+            _ if stream.producing != Producing::Nothing => {
+                if stream.wants_more() {
+                    self.enlist(id);
+                }
+            }
+            State::Open if stream.write_side == WriteSide::Ending && !held => {
+                self.end_write_side(id);
+            }
+            State::Closing(_) | State::Finishing(_) | State::Open => {}
+        }
+        self.check_marks(id);
+    }
+
+    /// Lists it for the flush at the end of the turn, once.
+    #[inline]
+    pub(super) fn flush_later(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream_mut(id)
+            && !stream.unflushed
+        {
+            stream.unflushed = true;
+            self.unflushed.push(id);
+        }
+    }
+
+    /// Whether so many were written to by others that it pays to look once more whether there is
+    /// something to be gathered with it.
+    pub(crate) fn has_many_to_flush(&self) -> bool {
+        self.unflushed.len() >= MANY
+    }
+
+    /// Flushes those that others have written to.
+    pub(crate) fn flush_others(&mut self) {
+        let mut listed = std::mem::take(&mut self.unflushed);
+        for id in listed.drain(..) {
+            if let Some(stream) = self.sources.stream_mut(id) {
+                stream.unflushed = false;
+                self.flush(id);
+            }
+        }
+        self.unflushed = listed; // Its memory is kept; flushing writes to nobody else.
+    }
+
+    /// Writing has failed: the connection is broken. What the peer sent before it broke may still be
+    /// unread, its last words among it; if the protocol is willing, they are delivered first, and
+    /// whoever then meets the end of them ends the connection for this reason.
+    #[cold]
+    pub(super) fn break_off(&mut self, id: Id, reason: Reason) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        if stream.is_deaf() || stream.is_closing() {
+            return self.end(id, reason);
+        }
+        stream.clear(&mut self.spares);
+        stream.state = State::Broken(reason);
+        stream.readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
+        self.enlist(id);
+        self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
+    }
+
+    /// Compares what waits with the marks; if the protocol has to hear of it, it will.
+    pub(crate) fn check_marks(&mut self, id: Id) {
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.note_crossing();
+            if stream.wants_to_tell_flow() {
+                self.notices.push_back(Notice::Flow(id));
+            }
+        }
+    }
+
+    /// All was sent and our side may end.
+    fn end_write_side(&mut self, id: Id) {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return;
+        };
+        stream.write_side = WriteSide::Ended;
+        match stream.socket.shutdown_write() {
+            Ok(()) if stream.eof => self.close(id),
+            Ok(()) => debug!(target: TCP, "{id} ended our side"),
+            Err(error) => {
+                let reason = broken_by_peer(&stream.socket, error);
+                self.break_off(id, reason);
+            }
+        }
+    }
+}
+
+/// Why an attempt to connect is given up for which too much was written.
+pub(super) fn too_much() -> io::Error {
+    io::Error::other("too much waited to be sent")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Protocol, Reactor, Transport};
+    use std::net::TcpStream;
+
+    struct Quiet;
+
+    impl Protocol for Quiet {
+        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    }
+
+    #[test]
+    fn one_that_is_written_to_many_times_is_listed_once() {
+        let mut reactor = Reactor::new().unwrap();
+        let port = reactor.listen_tcp("127.0.0.1:0", || Quiet).unwrap();
+        let _client = TcpStream::connect(port.address()).unwrap();
+        while reactor.context().connections().count() == 0 {
+            reactor.turn(None).unwrap();
+        }
+        let context = reactor.context();
+        let id = context.connections().next().unwrap();
+        for _ in 0..100 {
+            context.write(id, b"a line");
+        }
+        assert_eq!(context.unflushed, [id]);
+    }
+}

@@ -1,0 +1,156 @@
+//! Time.
+
+use crate::api::context::Context;
+use crate::api::discard::Discarded;
+use crate::source::timer::TimerId;
+use crate::values::id::Id;
+use crate::values::logging::TIMER;
+use log::trace;
+use std::any::type_name;
+use std::time::{Duration, Instant};
+
+/// What a timer does when it is due.
+pub(crate) enum Job {
+    /// A user's call.
+    Call(Box<dyn Call>),
+    /// A connection that is closing has had all the time it was given.
+    CloseDeadline(Id),
+    /// Looks whether the peer of one that is closing has taken anything since so many bytes had been sent.
+    CloseProgress(Id, u64),
+    /// The queue of a listener that was full may have room.
+    #[cfg(unix)]
+    ConnectAgain(Id),
+    /// A connection attempt has taken too long.
+    ConnectTimeout(Id),
+    /// A socket has lingered long enough.
+    LingerEnd(Id),
+    /// One that rested, because the system had no more to give, asks again.
+    RestEnd(Id),
+}
+
+/// A call that someone has asked for, with a name by which the logs can accuse it.
+pub(crate) trait Call {
+    fn make(self: Box<Self>, context: &mut Context);
+
+    fn name(&self) -> &'static str;
+}
+
+impl<F: FnOnce(&mut Context)> Call for F {
+    fn make(self: Box<Self>, context: &mut Context) {
+        self(context);
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<F>()
+    }
+}
+
+/// # Time
+impl Context {
+    /// Calls `call` once, after `delay`, never earlier. The delay counts from this call: the work that
+    /// the running callback has done before, a look-up of a name say, does not shorten it.
+    ///
+    /// Timers that are due at one instant are called in the order in which they were scheduled. One
+    /// that a callback schedules is called in a later turn, even with a delay of zero. A delay too
+    /// long for the clock is cut to some 584 years.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// let context = reactor.context();
+    /// let tea = context.call_later(Duration::from_millis(2), |context| context.stop());
+    /// let fire = context.call_later(Duration::from_secs(600), |_| panic!("the house burns"));
+    /// assert!(context.cancel(fire));
+    /// assert!(context.is_active(tea));
+    /// reactor.run()?;
+    /// assert!(!reactor.context().is_active(tea));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "callLater")]
+    pub fn call_later(
+        &mut self,
+        delay: Duration,
+        call: impl FnOnce(&mut Self) + 'static,
+    ) -> TimerId {
+        let call: Box<dyn Call> = Box::new(call);
+        let name = call.name();
+        let timer = self.schedule(delay, Job::Call(call));
+        trace!(target: TIMER, "{timer} in {delay:?}: {name}");
+        timer
+    }
+
+    /// Calls `call` once, at `when`; in the next turn if that is past. It reads no clock.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// let context = reactor.context();
+    /// let noon = context.now() + Duration::from_millis(2);
+    /// let bell = context.call_at(noon, |context| context.stop());
+    /// // The clock is a millisecond slow.
+    /// context.reset(bell, Duration::from_millis(3));
+    /// reactor.run()?;
+    /// assert!(reactor.context().now() > noon);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "callAt")]
+    pub fn call_at(&mut self, when: Instant, call: impl FnOnce(&mut Self) + 'static) -> TimerId {
+        let (now, call): (_, Box<dyn Call>) = (self.now, Box::new(call));
+        let (name, delay) = (call.name(), when.saturating_duration_since(now));
+        let timer = self.timers.schedule(now, delay, Job::Call(call));
+        trace!(target: TIMER, "{timer} {delay:?} after the turn's beginning: {name}");
+        timer
+    }
+
+    /// Cancels a call that has not been made. Whether there was one. What the call holds is dropped once
+    /// the running callback has returned.
+    pub fn cancel(&mut self, timer: TimerId) -> bool {
+        trace!(target: TIMER, "{timer} cancelled");
+        let job = self.timers.cancel(timer);
+        let was_active = job.is_some();
+        if let Some(Job::Call(call)) = job {
+            self.discard(Discarded::Call(call));
+        }
+        was_active
+    }
+
+    /// Puts a call that has not been made off, or brings it forward: it is made after `delay`, which
+    /// counts from this call of `reset`, as though it had been scheduled only now. Whether there was one.
+    pub fn reset(&mut self, timer: TimerId, delay: Duration) -> bool {
+        trace!(target: TIMER, "{timer} reset to {delay:?}");
+        self.timers.reset(timer, self.world.now(), delay)
+    }
+
+    /// Whether the call is still to be made.
+    #[doc(alias = "active")]
+    pub fn is_active(&self, timer: TimerId) -> bool {
+        self.timers.is_active(timer)
+    }
+
+    /// Has a job done after `delay`. It reads the clock, since much time may have passed in this turn.
+    pub(crate) fn schedule(&mut self, delay: Duration, job: Job) -> TimerId {
+        self.timers.schedule(self.world.now(), delay, job)
+    }
+
+    pub(crate) fn timer_mark(&self) -> u64 {
+        self.timers.mark()
+    }
+
+    pub(crate) fn pop_due(&mut self, mark: u64) -> Option<Job> {
+        let (timer, job) = self.timers.pop_due(self.now, mark)?;
+        trace!(target: TIMER, "{timer} is due");
+        Some(job)
+    }
+
+    /// Takes out the first timer, due or not.
+    pub(crate) fn take_timer(&mut self) -> Option<Job> {
+        self.timers.pop()
+    }
+
+    /// How long until the first timer is due, from now on. It reads the clock if there is one.
+    pub(crate) fn until_next_timer(&self) -> Option<Duration> {
+        (self.timers.len() > 0).then(|| self.timers.until_next(self.world.now())).flatten()
+    }
+}

@@ -1,0 +1,180 @@
+//! Listening on Unix sockets, and connecting to them.
+
+use crate::api::context::{Context, Notice};
+use crate::api::listener::Port;
+use crate::api::protocol::Factory;
+use crate::api::timer::Job;
+use crate::source::connector::Connector;
+use crate::source::table::Source;
+use crate::values::address::Address;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::options::{ConnectOptions, ConnectionOptions};
+use crate::values::unix_address::UnixAddress;
+use crate::values::unix_options::{UnixConnectOptions, UnixListenOptions};
+use log::info;
+use std::io;
+use std::time::Duration;
+
+/// How long to wait at most between two looks whether the queue of a listener that was full has room.
+const LONGEST_PATIENCE: Duration = Duration::from_millis(100);
+
+/// # Unix sockets
+///
+/// Connections within this machine, by a name in the file system or an
+/// [abstract](UnixAddress::abstract_name) one. All that is said of connections holds for them,
+/// but that they know no reset: what the system has taken stays the peer's, and one that is
+/// [aborted](Self::abort) ends there like one that was closed.
+///
+/// ```
+/// use ropewalk::{Error, Protocol, Reactor, Transport};
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+/// #       transport.context().stop();
+///     }
+/// }
+///
+/// # let folder = std::env::temp_dir().join(format!("ropewalk-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("echo.sock");
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_unix(&path, || Echo)?;
+/// println!("listening on {}", port.address());
+/// # use std::io::Write;
+/// # let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
+/// # client.write_all(b"hello").unwrap();
+/// reactor.run()?;
+/// # assert!(!path.exists(), "the file goes with the listener");
+/// # std::fs::remove_dir(&folder).unwrap();
+/// # Ok::<(), Error>(())
+/// ```
+impl Context {
+    /// Listens on a Unix socket, each connection of which gets a protocol from `factory`.
+    ///
+    /// # The file
+    ///
+    /// A path is there once this has returned, with its [mode](UnixListenOptions::mode), and goes when
+    /// the listener stops, unless it is another's by then.
+    ///
+    /// What a process that was killed has left behind is replaced; what belongs to a socket that lives,
+    /// listening or not, in whatever process, is not, and neither is a file that is not a socket.
+    /// Who lives is asked of the system, which knows; the server that is asked about does not notice.
+    /// Two programs that come upon the same file at the same time do not take each other's place: while
+    /// one replaces it, it holds a lock on `PATH.ropewalk-lock` (flock(2)), and the other is told
+    /// that the address is in use. That file is there for this moment only.
+    ///
+    /// [No name](UnixAddress::unnamed) has the system choose an abstract one (Linux).
+    ///
+    /// # Errors
+    ///
+    /// The name is in use, too long (107 bytes; 103 where it is not Linux), or that of a file which is
+    /// not a socket; the directory is not there, or may not be written to; and always once the
+    /// reactor [is stopping](Self::is_stopping).
+    #[doc(alias = "listenUNIX")]
+    #[doc(alias = "create_unix_server")]
+    pub fn listen_unix(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.listen_unix_with(address, &UnixListenOptions::new(), factory)
+    }
+
+    /// [`listen_unix`](Self::listen_unix) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_unix`](Self::listen_unix).
+    pub fn listen_unix_with(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        options: &UnixListenOptions,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let address = address.into();
+        let opened = self.takes_new().and_then(|()| {
+            let socket = self.world.listen_unix(&address, options)?;
+            let connections =
+                ConnectionOptions { nodelay: false, slow_reader: options.slow_reader };
+            self.open_port(socket, connections)
+        });
+        let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
+        let (port, factory) = self.or_discard(opened.map_err(error), factory)?;
+        self.notices.push_back(Notice::Seat(port.id(), Box::new(factory)));
+        info!(target: TCP, "{} listening on {}", port.id(), port.address());
+        Ok(port)
+    }
+
+    /// Connects to a Unix socket; `factory` builds the protocol once the connection is there. What
+    /// follows is told as by [`connect_tcp`](Self::connect_tcp), and never before this callback has returned.
+    ///
+    /// While the listener's queue is full the attempt is repeated, first after a millisecond, then after
+    /// up to 100, until there is room or the attempt has taken 30 seconds
+    /// ([`UnixConnectOptions::timeout`]).
+    ///
+    /// # Errors
+    ///
+    /// If the reactor [is stopping](Self::is_stopping). All else the factory hears.
+    #[doc(alias = "connectUNIX")]
+    #[doc(alias = "create_unix_connection")]
+    pub fn connect_unix(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.connect_unix_with(address, &UnixConnectOptions::new(), factory)
+    }
+
+    /// [`connect_unix`](Self::connect_unix) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_unix`](Self::connect_unix).
+    pub fn connect_unix_with(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        options: &UnixConnectOptions,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        let address = address.into();
+        let error = |cause| Error::new(Action::ConnectUnix, address.to_string(), cause);
+        let general = ConnectOptions::new()
+            .nodelay(false)
+            .timeout(options.timeout)
+            .slow_reader(options.slow_reader);
+        let begun = self.takes_new().map_err(error).and_then(|()| {
+            let addresses = [Address::Unix(address.clone())].into();
+            self.open_connector(addresses, &general, options.descriptors)
+        });
+        let (id, factory) = self.or_discard(begun, factory)?;
+        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        Ok(id)
+    }
+
+    /// A connector finds the queue of the listener full, and looks again after a while.
+    pub(super) fn wait_for_room(&mut self, id: Id) {
+        if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+            let patience = connector.patience;
+            connector.patience = (patience * 2).min(LONGEST_PATIENCE);
+            connector.remaining.push_front(connector.address.clone());
+            self.schedule(patience, Job::ConnectAgain(id));
+        }
+    }
+
+    /// A connector that has waited for room looks whether there is some.
+    pub(crate) fn connect_again(&mut self, id: Id) {
+        self.connect_next(id, io::ErrorKind::WouldBlock.into());
+    }
+}
+
+impl Connector {
+    /// Whether the listener's queue is full: then the address is tried again.
+    pub(super) fn is_kept_waiting(&self, error: &io::Error) -> bool {
+        self.address.unix().is_some() && error.kind() == io::ErrorKind::WouldBlock
+    }
+}

@@ -1,0 +1,116 @@
+//! Datagrams over Unix sockets.
+
+use crate::api::context::Context;
+use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::listener::Port;
+use crate::values::address::Address;
+use crate::values::datagram_options::DatagramOptions;
+use crate::values::error::{Action, Error};
+use crate::values::unix_address::UnixAddress;
+
+/// # Datagrams over Unix sockets
+///
+/// Within this machine, and none is lost on the way: a receiver whose queue is full makes its senders
+/// wait (unix(7)). They are tried again as soon as there is room, if they are connected, and else
+/// after a millisecond, then after up to 100; what waits meanwhile is [bounded](DatagramOptions::queue_limits), and one receiver that
+/// does not read keeps what is for others waiting as well.
+///
+/// ```
+/// use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
+///
+/// struct Echo;
+///
+/// impl DatagramProtocol for Echo {
+///     fn datagram_received(
+///         &mut self,
+///         transport: &mut DatagramTransport<'_>,
+///         data: &[u8],
+///         sender: &Address,
+///     ) {
+///         transport.send_to(data, sender);
+/// #       transport.context().stop();
+///     }
+/// }
+///
+/// # let folder = std::env::temp_dir().join(format!("ropewalk-doc-datagram-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder).unwrap();
+/// # let path = folder.join("echo.sock");
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.context().listen_unix_datagram(&path, Echo)?;
+/// println!("receiving on {}", port.address());
+/// # let client = std::os::unix::net::UnixDatagram::bind(folder.join("client.sock")).unwrap();
+/// # client.send_to(b"hello", &path).unwrap();
+/// reactor.run()?;
+/// # assert_eq!(client.recv(&mut [0; 9]).unwrap(), 5);
+/// # std::fs::remove_dir_all(&folder).unwrap();
+/// # Ok::<(), Error>(())
+/// ```
+impl Context {
+    /// Receives datagrams on a Unix socket, and sends them from there. All is as for
+    /// [`listen_udp`](Self::listen_udp); of the file holds what [`listen_unix`](Self::listen_unix) says.
+    ///
+    /// [No name](UnixAddress::unnamed) has the system choose an abstract one (Linux): for a client that
+    /// wants answers.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_unix`](Self::listen_unix).
+    #[doc(alias = "listenUNIXDatagram")]
+    pub fn listen_unix_datagram(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.listen_unix_datagram_with(address, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`listen_unix_datagram`](Self::listen_unix_datagram) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`listen_unix`](Self::listen_unix), and if an option is not one of Unix sockets.
+    pub fn listen_unix_datagram_with(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let address = Address::Unix(address.into());
+        self.open_datagram(Action::ListenUnix, address.to_string(), options, protocol, |world| {
+            Ok((world.bind_datagram(&address, options)?, None))
+        })
+    }
+
+    /// A Unix socket without a name that sends datagrams to `address`. Nobody can answer it; one
+    /// that wants answers [listens](Self::listen_unix_datagram), and then [connects](Self::connect).
+    ///
+    /// # Errors
+    ///
+    /// If nobody receives there, or we may not send there; and always once the reactor
+    /// [is stopping](Self::is_stopping).
+    #[doc(alias = "connectUNIXDatagram")]
+    pub fn connect_unix_datagram(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.connect_unix_datagram_with(address, &DatagramOptions::new(), protocol)
+    }
+
+    /// [`connect_unix_datagram`](Self::connect_unix_datagram) with other options than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_unix_datagram`](Self::connect_unix_datagram).
+    pub fn connect_unix_datagram_with(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let peer = Address::Unix(address.into());
+        self.open_datagram(Action::ConnectUnix, peer.to_string(), options, protocol, |world| {
+            Ok((world.connect_datagram(&peer, options)?, Some(peer.clone())))
+        })
+    }
+}

@@ -1,0 +1,177 @@
+//! What users implement who watch a descriptor. Floor 3.
+
+use crate::api::context::{Context, Notice};
+use crate::source::table::Source;
+use crate::source::watch::Watch;
+use crate::sys::Borrowed;
+use crate::sys::Ready;
+use crate::sys::watch::Interest;
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::logging::REACTOR;
+use crate::values::reason::Reason;
+use log::debug;
+use std::any::type_name;
+use std::any::type_name_of_val;
+use std::io;
+
+/// Watches a descriptor that is not a socket of the reactor's: a pipe, a terminal, an inotify(7) or
+/// timerfd_create(2) descriptor, that of another library. It reads and writes itself; the reactor
+/// tells it when. [`Context::watch`] begins it.
+///
+/// # When it is called
+///
+/// - A callback comes only when the descriptor was asked just before and was ready (poll(2)). So one
+///   read, or one write, in each callback does not wait, even if the descriptor is a blocking one.
+///   More than one might, unless the descriptor is non-blocking (O_NONBLOCK).
+/// - It comes again, in every turn, as long as the descriptor is ready: nothing is lost if less is
+///   read than there is. (It is level-triggered, in the words of epoll(7).)
+/// - At the end of the data a descriptor stays readable for ever: a read brings 0 bytes. Then
+///   [close](Context::close) the watch, or set its interest to [`Nothing`](crate::Interest::Nothing);
+///   else the callback comes again, turn after turn. So it is with
+///   [`writable`](Self::writable) for one who has nothing to write.
+/// - [`lost`](Self::lost) comes last and once, whatever ends the watch. A panic in a callback ends
+///   this watch, with [`Reason::Panicked`], and nothing else.
+///
+/// ```
+/// use ropewalk::{Context, Error, Id, Interest, Reactor, Reason, Watcher};
+/// use std::io::{PipeReader, Read, Write, pipe};
+/// use std::os::fd::{AsFd, BorrowedFd};
+///
+/// struct Reader(PipeReader);
+///
+/// impl Watcher for Reader {
+///     fn descriptor(&self) -> BorrowedFd<'_> {
+///         self.0.as_fd()
+///     }
+///
+///     fn readable(&mut self, context: &mut Context, id: Id) {
+///         let mut buffer = [0; 100];
+///         match self.0.read(&mut buffer) {
+///             Ok(0) | Err(_) => context.close(id),
+///             Ok(count) => println!("{}", String::from_utf8_lossy(&buffer[..count])),
+///         }
+///     }
+///
+///     fn lost(&mut self, context: &mut Context, _id: Id, reason: Reason) {
+///         println!("no longer watched: {reason}");
+///         context.stop();
+///     }
+/// }
+///
+/// let (reader, mut writer) = pipe().unwrap();
+/// let mut reactor = Reactor::new()?;
+/// reactor.context().watch(Reader(reader), Interest::Readable)?;
+/// writer.write_all(b"hello").unwrap();
+/// drop(writer);
+/// reactor.run()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[allow(unused_variables)] // The names are the documentation.
+#[doc(alias = "IReadDescriptor")]
+#[doc(alias = "IWriteDescriptor")]
+pub trait Watcher: 'static {
+    /// What is to be watched. It is asked for once, by [`Context::watch`]; the reactor keeps a copy of
+    /// the descriptor (dup(2)) until the watch ends.
+    #[doc(alias = "fileno")]
+    fn descriptor(&self) -> Borrowed<'_>;
+
+    /// There is something to read: bytes, the end or an error.
+    #[doc(alias = "doRead")]
+    fn readable(&mut self, context: &mut Context, id: Id) {}
+
+    /// There is room to write, or an error to be met by writing.
+    #[doc(alias = "doWrite")]
+    fn writable(&mut self, context: &mut Context, id: Id) {}
+
+    /// The watch has ended; after this the watcher is dropped.
+    #[doc(alias = "connectionLost")]
+    fn lost(&mut self, context: &mut Context, id: Id, reason: Reason) {}
+
+    /// What the logs call it.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        type_name::<Self>()
+    }
+}
+
+/// # Watching other descriptors
+impl Context {
+    /// Watches a descriptor; the watcher is told when there is something to read, or room to write.
+    /// See [`Watcher`], with an example.
+    ///
+    /// [Closing](Self::close) the id ends the watch; a stop of the reactor does, too.
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll does not take it: a regular file or a directory is always ready and cannot be
+    /// watched; if no descriptors are left; and always once the reactor
+    /// [is stopping](Self::is_stopping). The watcher is dropped then, and hears nothing.
+    #[doc(alias = "addReader")]
+    #[doc(alias = "addWriter")]
+    #[doc(alias = "add_reader")]
+    #[doc(alias = "add_writer")]
+    #[doc(alias = "uv_poll")]
+    pub fn watch(&mut self, watcher: impl Watcher, interest: Interest) -> Result<Id, Error> {
+        let id = self.take_in_watch(&watcher, interest);
+        let id = id.map_err(|cause| Error::new(Action::Watch, "", cause));
+        let (id, watcher) = self.or_discard(id, watcher)?;
+        debug!(target: REACTOR, "{id} watched for {interest:?}: {}", type_name_of_val(&watcher));
+        self.notices.push_back(Notice::Watch(id, Box::new(watcher)));
+        Ok(id)
+    }
+
+    fn take_in_watch(&mut self, watcher: &impl Watcher, interest: Interest) -> io::Result<Id> {
+        self.takes_new()?;
+        let descriptor = self.world.copy(watcher.descriptor())?;
+        self.take_in(Source::Watch(Watch { descriptor, interest }))
+    }
+
+    /// Changes for what a descriptor is watched. It does nothing if there is no such watch.
+    ///
+    /// One that is ready for what it is watched for now is told in the next turn.
+    #[doc(alias = "removeReader")]
+    #[doc(alias = "removeWriter")]
+    #[doc(alias = "remove_reader")]
+    #[doc(alias = "remove_writer")]
+    pub fn set_interest(&mut self, id: Id, interest: Interest) {
+        if let Some(Source::Watch(watch)) = self.sources.get_mut(id) {
+            watch.interest = interest;
+            self.enlist(id); // What it was ready for before will not be told again.
+        }
+    }
+
+    /// For what a watched descriptor is ready, of that for which it is watched; for nothing, if the
+    /// watch has ended.
+    pub(crate) fn ready_of(&mut self, id: Id) -> Ready {
+        let Some(Source::Watch(watch)) = self.sources.get(id) else {
+            return Ready::default();
+        };
+        watch.ready().unwrap_or_else(|error| {
+            self.end_watch(id, Reason::Failed(error));
+            Ready::default()
+        })
+    }
+
+    /// A callback of this watch has panicked: it ends with [`Reason::Panicked`], whatever the callback
+    /// asked for before.
+    #[cold]
+    pub(crate) fn end_watch_of_panic(&mut self, id: Id) {
+        self.end_watch(id, Reason::Panicked);
+        for notice in &mut self.notices {
+            if let Notice::Unwatched(of, reason) = notice
+                && *of == id
+            {
+                *reason = Reason::Panicked;
+            }
+        }
+    }
+
+    /// Ends a watch now; its watcher is told after the running callback.
+    pub(crate) fn end_watch(&mut self, id: Id, reason: Reason) {
+        if let Some(Source::Watch(_)) = self.sources.get(id) {
+            self.shut(id);
+            self.notices.push_back(Notice::Unwatched(id, reason));
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Connections that come from elsewhere, and those that go there.
+
+use crate::api::protocol::Protocol;
+use crate::reactor::callback::Callback;
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::guard::name_of;
+use crate::source::table::Source;
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::reason::Reason;
+use log::info;
+
+impl Dispatcher {
+    /// Gives a connection that was adopted its protocol.
+    pub(super) fn introduce_adopted(&mut self, id: Id, protocol: Box<dyn Protocol>) {
+        match self.context.peer(id) {
+            Some(peer) => self.introduce(id, protocol, &peer),
+            None => {
+                let who = name_of(|| protocol.type_name());
+                self.drop_guarded(protocol, who);
+            }
+        }
+    }
+
+    /// Tells the protocol of a connection that was let go.
+    pub(super) fn tell_departed(&mut self, id: Id) {
+        let now = self.context.now();
+        let Some(Source::Departed(departed)) = self.context.sources.get(id) else {
+            return;
+        };
+        let (peer, received) = (&departed.peer, departed.counts.received);
+        let sent = departed.counts.sent;
+        let seconds = now.saturating_duration_since(departed.since).as_secs_f64();
+        info!(target: TCP, "{id} {peer} let go ({received} bytes in, {sent} out, {seconds:.3} s)");
+        self.context.past.lost[Reason::Detached.index()] += 1;
+        self.end_producing(id);
+        self.call(id, Callback::ConnectionLost(Reason::Detached));
+        self.free(id);
+    }
+}

@@ -1,0 +1,38 @@
+//! Outcomes of connection attempts.
+
+use crate::api::close::reset_on_close;
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::listener::Built;
+use crate::source::table::Source;
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use log::debug;
+
+impl Dispatcher {
+    /// Looks what has become of an attempt to connect.
+    pub(super) fn serve_connector(&mut self, id: Id) {
+        let Some(Source::Connector(connector)) = self.context.sources.get_mut(id) else {
+            return;
+        };
+        match connector.outcome() {
+            Ok(None) => {}
+            Err(error) => self.context.connect_next(id, error),
+            Ok(Some(peer)) => {
+                self.context.establish(id, peer.clone());
+                let built = self.build(id, &peer);
+                self.unseat(id);
+                match built {
+                    Built::Protocol(protocol) => return self.introduce(id, protocol, &peer),
+                    Built::Panicked => {
+                        if let Some(stream) = self.context.sources.stream(id) {
+                            reset_on_close(id, &stream.socket);
+                        }
+                    }
+                    Built::Refused => debug!(target: TCP, "{id} its own factory refused {peer}"),
+                }
+                self.end_producing(id);
+                self.context.free(id);
+            }
+        }
+    }
+}

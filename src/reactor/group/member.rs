@@ -1,0 +1,91 @@
+//! A reactor's thread, and what is done there before the run.
+
+use crate::api::context::Context;
+use crate::api::handle::Handle;
+use crate::api::listener::Port;
+use crate::api::protocol::Factory;
+use crate::reactor::Reactor;
+use crate::reactor::group::GroupHandle;
+use crate::values::error::{Action, Error};
+use crate::values::options::ListenOptions;
+use crate::values::to_addresses::ToAddresses;
+use std::io;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+
+/// One reactor of a group, as the calls see it that are made on its thread before the run.
+#[derive(Debug)]
+pub struct Member<'a> {
+    pub(super) index: usize,
+    pub(super) group: &'a GroupHandle,
+    pub(super) reactor: &'a mut Reactor,
+}
+
+impl Member<'_> {
+    /// Which one it is, counted from 0: the place of its handle among the group's.
+    pub fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What can be asked of the reactor.
+    pub fn context(&mut self) -> &mut Context {
+        self.reactor.context()
+    }
+
+    /// The whole group: the handles of the others, and the stop of all.
+    pub fn group(&self) -> &GroupHandle {
+        self.group
+    }
+
+    pub(super) fn listen<F: Factory>(
+        &mut self,
+        address: impl ToAddresses,
+        options: &ListenOptions,
+        make: &impl Fn(&mut Member<'_>) -> F,
+    ) -> Result<Port, Error> {
+        let factory = make(self);
+        self.context().listen_tcp_with(address, options, factory)
+    }
+}
+
+/// A reactor's thread, and the way to have something done on it while it does not run.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// While this is there, so is the thread.
+    pub(super) orders: Option<mpsc::Sender<Order>>,
+    /// Taken by whoever joins it.
+    pub(super) thread: Option<JoinHandle<()>>,
+}
+
+pub(super) type Order = Box<dyn FnOnce(&mut Reactor) + Send>;
+
+impl Worker {
+    pub(super) fn start(index: usize) -> Result<(Self, Handle), Error> {
+        let (orders, given) = mpsc::channel::<Order>();
+        let (tell, started) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name(format!("ropewalk-{index}"))
+            .spawn(move || match Reactor::new() {
+                Ok(mut reactor) => {
+                    let _ = tell.send(Ok(reactor.handle()));
+                    given.into_iter().for_each(|order| order(&mut reactor));
+                }
+                Err(error) => _ = tell.send(Err(error)),
+            })
+            .map_err(|cause| Error::new(Action::Start, "", cause))?;
+        let worker = Self { orders: Some(orders), thread: Some(thread) };
+        let ended = || Error::new(Action::Start, "", io::Error::other("its thread has ended"));
+        let handle = started.recv().unwrap_or_else(|_| Err(ended()))?;
+        Ok((worker, handle))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            // Its panic has been printed, and there is nobody here to whom it matters.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! The reactor: a poll, a dispatcher, and the turn. Floor 4, and the place to begin to read.
+
+mod adopt;
+mod callback;
+mod channel;
+mod connector;
+mod datagram;
+mod discard;
+mod dispatcher;
+pub(crate) mod group;
+mod guard;
+mod listener;
+mod owners;
+mod producer;
+mod serve;
+mod stop;
+mod stream;
+mod turn;
+#[cfg(unix)]
+mod watch;
+
+use crate::api::context::Context;
+use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::handle::Handle;
+use crate::api::listener::Port;
+use crate::api::protocol::Factory;
+#[cfg(all(unix, feature = "signals"))]
+use crate::api::signals::Signals;
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::stop::Ending;
+use crate::sys::{Backend, Poller};
+use crate::values::error::{Action, Error};
+use crate::values::id::Id;
+use crate::values::to_address::ToAddress;
+use crate::values::to_addresses::ToAddresses;
+#[cfg(unix)]
+use crate::values::unix_address::UnixAddress;
+use std::process;
+use std::time::Duration;
+
+/// How many bytes one read returns at most, at first. One buffer serves all connections, so it may be
+/// large, and a bulk transfer needs few calls.
+const READ_SIZE: usize = 64 * 1024;
+
+/// How long `stop` waits for peers that are slow to take what was written, unless set.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The reactor: it owns all sockets and calls the protocols.
+///
+/// A reactor is a value. There can be several, one a thread; one can be run, stopped, run again and
+/// dropped. It cannot be sent to another thread, but its [`Handle`] can. To serve with as many as
+/// there are processors, see [`ReactorGroup`](crate::ReactorGroup).
+///
+/// ```
+/// use ropewalk::{Error, Protocol, Reactor, Transport};
+/// use std::time::Duration;
+///
+/// struct Echo;
+///
+/// impl Protocol for Echo {
+///     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+///         transport.write(data);
+///     }
+/// }
+///
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
+/// println!("listening on {}", port.address());
+/// # reactor.context().call_later(Duration::from_millis(1), |context| context.stop());
+/// reactor.run()?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Reactor {
+    poller: Poller,
+    dispatcher: Dispatcher,
+    /// Lent to `data_received`; one for all connections. It grows while reads fill it.
+    buffer: Vec<u8>,
+    grace: Duration,
+    /// A run is ending: see [`run`](Self::run).
+    ending: Option<Ending>,
+    /// Whether its end is a crash.
+    abandoned: bool,
+    /// The process that made it: see [`drop`](Self::drop).
+    process: u32,
+    #[cfg(all(unix, feature = "signals"))]
+    signals: Option<Signals>,
+}
+
+impl Reactor {
+    /// A reactor with nothing to do.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left for a poll and its waker.
+    pub fn new() -> Result<Self, Error> {
+        let poller = Poller::new().map_err(|cause| Error::new(Action::Start, "", cause))?;
+        Self::with(poller)
+    }
+
+    /// A reactor that lives in another world than the system's. What only the system has, adopted
+    /// sockets, raw ones, watches, descriptors that go with the bytes, is
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported) there; signals are the process's, and not heeded.
+    ///
+    /// # Errors
+    ///
+    /// None that are known.
+    pub fn in_world(backend: impl Backend + 'static) -> Result<Self, Error> {
+        Self::with(Poller::of(backend))
+    }
+
+    fn with(poller: Poller) -> Result<Self, Error> {
+        let start = |cause| Error::new(Action::Start, "", cause);
+        let world = poller.world().map_err(start)?;
+        let handle = Handle::new(poller.waker().map_err(start)?);
+        Ok(Self {
+            poller,
+            dispatcher: Dispatcher::new(Context::new(world, handle)),
+            buffer: vec![0; READ_SIZE],
+            grace: GRACE,
+            ending: None,
+            abandoned: false,
+            process: process::id(),
+            #[cfg(all(unix, feature = "signals"))]
+            signals: None,
+        })
+    }
+
+    /// Turns until [`stop`](Context::stop) is called, then ends in order:
+    ///
+    /// 1. Listeners close; attempts to connect are given up, and watches end, and who is behind them is
+    ///    told. Sockets for datagrams send of what waits what they can at once, and close; their
+    ///    protocols are told.
+    /// 2. From the next turn on no more data is delivered. Connections send what waits, within the
+    ///    [grace](Self::set_grace). Those with no queued data end at once. A connection with a registered
+    ///    [producer](crate::Producer) is reset, since the peer has not got the whole.
+    /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
+    ///    [`Reason::Stopped`](crate::Reason::Stopped).
+    /// 4. `run` returns. Timers that have not fired are kept; the reactor can be run again.
+    ///
+    /// If `stop` was called before, `run` does only this.
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll fails, which leaves nothing to go on with: all connections have been
+    /// ended then, and their protocols told.
+    pub fn run(&mut self) -> Result<(), Error> {
+        self.run_and_tell(|| {})
+    }
+
+    /// [`run`](Self::run); `stopping` is called when it has begun to end, for whatever reason.
+    pub(crate) fn run_and_tell(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        self.begin_run();
+        self.dispatcher.catch_up();
+        while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
+            outcome = self.pass(None);
+        }
+        stopping();
+        if outcome.is_ok() {
+            outcome = self.wind_down();
+        }
+        self.end();
+        outcome
+    }
+
+    /// One turn of the loop. It waits until something happens, but no longer than `limit`; `None` is without limit. For
+    /// programs that have a loop of their own, and for tests. [`stop`](Context::stop) only takes
+    /// effect in [`run`](Self::run), which can be called for its sake.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// for _frame in 0..3 {
+    ///     reactor.turn(Some(Duration::ZERO))?; // what has come, without waiting for more
+    ///     // … then draw.
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll fails.
+    #[doc(alias = "iterate")]
+    pub fn turn(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        self.begin_run();
+        // Whoever has been called by now may be what the caller waits for.
+        let happened = self.dispatcher.catch_up();
+        self.pass(if happened { Some(Duration::ZERO) } else { limit })
+    }
+
+    /// One turn of a [run](Self::run), for programs with a loop of their own that want its orderly end:
+    /// as [`turn`](Self::turn), but once [`stop`](Context::stop) has been called, it goes on with ending.
+    /// Whether the run goes on.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.context().call_later(Duration::from_millis(2), |context| context.stop());
+    /// while reactor.run_turn(Some(Duration::from_millis(1)))? {
+    ///     // … draw.
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the system's poll fails: all connections have been ended then, and their protocols told.
+    pub fn run_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
+        if self.ending.is_none() && self.dispatcher.context.is_stopping() {
+            // Asked for since the last turn: as in `run`, nothing more is delivered then.
+            self.begin_run();
+            self.dispatcher.catch_up();
+            self.begin_to_end();
+            return Ok(true);
+        }
+        let turned = match self.ending {
+            Some(_) => self.end_on(limit),
+            None => self.turn(limit).map(|()| true),
+        };
+        if !matches!(turned, Ok(true)) {
+            self.end();
+        } else if self.ending.is_none() && self.dispatcher.context.is_stopping() {
+            self.begin_to_end();
+        }
+        turned
+    }
+
+    /// How long the next [`turn`](Self::turn) would wait if nothing came from outside: not at all if
+    /// work is left or a stop was asked for, else until the first timer is due; `None` if there is none. For programs that wait
+    /// in a loop of their own.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// assert_eq!(reactor.timeout(), None);
+    /// reactor.context().call_later(Duration::from_secs(1), |_| {});
+    /// assert!(reactor.timeout() <= Some(Duration::from_secs(1)));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "uv_backend_timeout")]
+    pub fn timeout(&mut self) -> Option<Duration> {
+        self.dispatcher.set_clock();
+        let left = self.patience_left();
+        self.dispatcher.wait_limit(left)
+    }
+
+    /// Drops it as a crash of the process would: no callback is made, nothing more is sent, what other threads
+    /// have sent is dropped, and later calls and messages are refused. For tests of what others make of
+    /// that. A value that panics when it is dropped does not keep the others from being dropped.
+    pub fn abandon(mut self) {
+        self.dispatcher.abandon();
+        self.abandoned = true;
+    }
+
+    /// From the first turn of a later run on signals are caught again, and messages received.
+    fn begin_run(&mut self) {
+        self.dispatcher.set_at_rest(false);
+        #[cfg(all(unix, feature = "signals"))]
+        if let Some(signals) = &mut self.signals {
+            signals.begin_run();
+        }
+    }
+
+    /// [`Context::listen_tcp`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn listen_tcp(
+        &mut self,
+        address: impl ToAddresses,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.context().listen_tcp(address, factory)
+    }
+
+    /// [`Context::connect_tcp`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn connect_tcp(
+        &mut self,
+        address: impl ToAddresses,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.context().connect_tcp(address, factory)
+    }
+
+    /// [`Context::listen_udp`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn listen_udp(
+        &mut self,
+        address: impl ToAddress,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        self.context().listen_udp(address, protocol)
+    }
+
+    /// [`Context::listen_unix`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    pub fn listen_unix(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        self.context().listen_unix(address, factory)
+    }
+
+    /// [`Context::connect_unix`], before a run.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[cfg(unix)]
+    pub fn connect_unix(
+        &mut self,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        self.context().connect_unix(address, factory)
+    }
+
+    /// All else that can be asked of a reactor: timers, other options, connections by their ids.
+    pub fn context(&mut self) -> &mut Context {
+        self.dispatcher.context.refresh();
+        &mut self.dispatcher.context
+    }
+
+    /// A handle for other threads.
+    pub fn handle(&self) -> Handle {
+        self.dispatcher.context.handle()
+    }
+
+    /// Sets how long a stop waits for peers that are slow to take what was written: 10 seconds
+    /// unless set. Zero waits for nobody.
+    pub fn set_grace(&mut self, grace: Duration) {
+        self.grace = grace;
+    }
+
+    /// Sets how long a callback may take before it is warned of: 100 ms unless set.
+    #[doc(alias = "slow_callback_duration")]
+    pub fn set_slow_callback_duration(&mut self, duration: Duration) {
+        self.dispatcher.set_slow_callback_duration(duration);
+    }
+
+    /// SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) a run in order; a second one in the same run
+    /// ends it without waiting for any peer.
+    ///
+    /// They are caught from now on: a signal that comes before the first run ends that run as soon as it
+    /// has begun. Between a run's end and the first turn of the next one, and after the reactor is dropped, they
+    /// take their default action, which ends the process. A signal that comes while the run is ending for
+    /// another reason counts as the first.
+    ///
+    /// A signal that the process was started to ignore stays ignored, as nohup(1) and a shell's `&` rely
+    /// on (found out on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: a
+    /// signal sent to the child reaches the parent's reactor as well. Start programs by
+    /// [`Command`](std::process::Command), or set the default action in the child.
+    ///
+    /// Where there are no such signals this does nothing: there, Ctrl-C ends the process.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.stop_on_signals()?;
+    /// reactor.set_grace(Duration::from_secs(3));
+    /// # reactor.context().stop();
+    /// reactor.run()?; // until Ctrl-C
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left for it.
+    #[cfg(feature = "signals")]
+    pub fn stop_on_signals(&mut self) -> Result<(), Error> {
+        self.stop_on_signals_with(&[])
+    }
+
+    /// [`stop_on_signals`](Self::stop_on_signals), as a member of a group.
+    #[cfg(feature = "signals")]
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            if self.poller.is_of_other_world() {
+                return Ok(());
+            }
+            let signals = Signals::catch(&self.dispatcher.context.world, group)
+                .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
+            self.signals = Some(signals);
+        }
+        Ok(())
+    }
+}
+
+/// Every protocol that is left hears `connection_lost`, with
+/// [`Reason::Stopped`](crate::Reason::Stopped).
+///
+/// A copy that a child of fork(2) drops only closes the child's descriptors. The sockets are shared
+/// with the parent: to end connections or to remove the files of Unix sockets would end them there.
+impl Drop for Reactor {
+    fn drop(&mut self) {
+        if !self.abandoned && self.process == process::id() {
+            self.dispatcher.shut();
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Connections in the making. Floor 1: it knows what has become of the attempt, others make the next.
+
+use crate::source::send_buffer::{Outbox, Spares};
+use crate::source::stream::{Feed, Limits, Producing, WriteSide};
+use crate::source::timer::TimerId;
+use crate::sys::{Readiness, StreamSocket};
+use crate::values::address::Address;
+use crate::values::error::{Action, Error};
+use crate::values::options::ConnectOptions;
+use crate::values::slow_reader::SlowReader;
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// A connection in the making: one address of a name after the other, until one answers.
+#[derive(Debug)]
+pub(crate) struct Connector {
+    /// The attempt that is under way.
+    pub(crate) socket: Option<StreamSocket>,
+    /// The system has refused even to begin the first attempt, for this reason.
+    pub(crate) refused: Option<io::Error>,
+    /// Where the attempt under way, or the last one, goes.
+    pub(crate) address: Address,
+    /// The addresses not tried yet.
+    pub(crate) remaining: VecDeque<Address>,
+    /// Ends the attempt under way when it fires, and the whole with the last.
+    pub(crate) timer: TimerId,
+    /// When the whole ends; `None` is beyond all time.
+    pub(crate) deadline: Option<Instant>,
+    /// How to connect.
+    pub(crate) options: ConnectOptions,
+    /// Whether the connection takes descriptors.
+    pub(crate) takes_descriptors: bool,
+    /// How long to wait for room in the queue of a listener that was full.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    // Only listeners on Unix sockets have such a queue.
+    pub(crate) patience: Duration,
+    /// What was asked of the connection before there was one: the stream takes it over.
+    pub(crate) early: Outbox,
+    /// The pieces that follow `early`, if the oldest ones may be dropped.
+    pub(crate) feed: Feed,
+    pub(crate) write_side: WriteSide,
+    pub(crate) paused: bool,
+    pub(crate) limits: Limits,
+    pub(crate) producing: Producing,
+    pub(crate) registration: u32,
+    /// Hints that came with the news of being connected; the stream inherits them.
+    pub(crate) readiness: Readiness,
+}
+
+impl Connector {
+    /// What has become of the attempt under way: the peer's address if it has succeeded, and
+    /// `Ok(None)` as long as nothing has.
+    pub(crate) fn outcome(&mut self) -> io::Result<Option<Address>> {
+        match self.refused.take() {
+            Some(error) => Err(error),
+            None => self.socket.as_ref().map_or(Ok(None), StreamSocket::connected_to),
+        }
+    }
+
+    /// Takes what is to be sent once there is a connection.
+    pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
+        match self.feed.is_chosen() {
+            true => self.feed.push(data),
+            false => self.early.push(data, spares),
+        }
+    }
+
+    /// How many bytes wait for the connection.
+    pub(crate) fn waiting(&self) -> usize {
+        self.early.len() + self.feed.bytes()
+    }
+
+    pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader, spares: &mut Spares) {
+        self.limits.set_slow_reader(slow_reader);
+        self.feed.choose(slow_reader, false, &mut self.early, spares);
+    }
+
+    /// Moves all pieces to `early`, where none is dropped any more.
+    #[cfg(unix)]
+    pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
+        self.feed.commit(&mut self.early, spares);
+    }
+
+    /// How long the attempt that has just begun may take.
+    pub(crate) fn share(&self, now: Instant) -> Duration {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        share(left.unwrap_or(self.options.timeout), self.remaining.len() + 1)
+    }
+
+    pub(crate) fn error(&self, cause: io::Error) -> Error {
+        #[cfg(unix)]
+        if let Address::Unix(address) = &self.address {
+            return Error::new(Action::ConnectUnix, address.to_string(), cause);
+        }
+        Error::new(Action::Connect, self.address.to_string(), cause)
+    }
+}
+
+/// How long the first of so many attempts may take: its part of what is left of the time, so that an address
+/// that does not answer leaves time for those behind it.
+pub(crate) fn share(left: Duration, attempts: usize) -> Duration {
+    left / attempts as u32
+}

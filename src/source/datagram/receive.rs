@@ -1,0 +1,85 @@
+//! Receiving datagrams, of the peer alone if there is one.
+
+use crate::source::datagram::{Datagram, closed};
+use crate::sys::{Arrived, Readiness};
+use crate::values::address::Address;
+use crate::values::logging::DATAGRAM;
+use log::trace;
+use std::io;
+
+/// What one attempt to receive brought.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Datagram(Arrived),
+    /// A datagram of another sender than the peer, from before the socket was connected.
+    Foreign,
+    /// An error, which is among the news now.
+    Error,
+    /// An error again, with nothing between: asking again at once is useless.
+    Exhausted,
+    Dry,
+}
+
+impl Datagram {
+    /// Connects the socket to a peer. Datagrams that wait for an earlier peer are still sent to that one.
+    pub(crate) fn connect(&mut self, peer: Address) -> io::Result<()> {
+        let socket = self.socket.as_ref().ok_or_else(closed)?;
+        self.check_family(&peer)?;
+        socket.connect(&peer)?;
+        self.address = socket.local_address()?;
+        self.only = Some(socket.peer_address().unwrap_or_else(|| peer.clone()));
+        if let Some(before) = self.peer.replace(peer) {
+            self.queue.keep_for(&before);
+        }
+        Ok(())
+    }
+
+    fn is_readable(&self) -> bool {
+        self.readiness.has(Readiness::READABLE)
+    }
+
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
+        let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
+            return Received::Dry;
+        };
+        let result = socket.receive(buffer, self.max_size);
+        trace!(target: DATAGRAM, "{} receive: {result:?}", self.address);
+        match result {
+            Ok(arrived) => {
+                self.failing = false;
+                if self.only.as_ref().is_some_and(|peer| !is_from(&arrived.sender, peer)) {
+                    return Received::Foreign;
+                }
+                self.counts.received += 1;
+                self.counts.truncated += u64::from(arrived.truncated.is_some());
+                Received::Datagram(arrived)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.readiness.clear(Readiness::READABLE);
+                self.failing = false;
+                self.only = None; // From now on the system sees to it.
+                Received::Dry
+            }
+            Err(error) => {
+                self.hear(error);
+                match std::mem::replace(&mut self.failing, true) {
+                    false => Received::Error,
+                    true => Received::Exhausted,
+                }
+            }
+        }
+    }
+}
+
+/// Whether a datagram is of this peer. A raw socket does not tell the sender's port, and an interface
+/// stands with some addresses only.
+fn is_from(sender: &Address, peer: &Address) -> bool {
+    match (sender.socket_addr(), peer.socket_addr()) {
+        (Some(sender), Some(peer)) => {
+            // To be connected with no address is to be connected with this machine.
+            (peer.ip().is_unspecified() || sender.ip() == peer.ip())
+                && (sender.port() == peer.port() || sender.port() == 0)
+        }
+        _ => sender == peer,
+    }
+}

@@ -1,0 +1,323 @@
+//! What waits to be sent. Floor 0: bytes in, slices out, no I/O.
+
+use crate::source::blocks::{BLOCK, Block, Blocks};
+#[cfg(unix)]
+use crate::source::fd_passing::{OwnedFd, Passing};
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem;
+
+mod spares;
+
+pub(crate) use spares::Spares;
+
+/// How many bytes lie in an outbox's own buffer at most, which grows as a `Vec` does. If more wait, all of
+/// them lie in blocks, so that no byte is copied more than a few times however much waits, and the
+/// memory of many slow readers, or of a long line to a crowd, returns to the system. A few lines to a few
+/// hundred fit, and the memory for them is kept.
+const FIRST: usize = 2 * 1024;
+
+/// How many slices one vectored write may carry: a block that was sent in part, full blocks for a
+/// connection's budget of 256 KiB, and a tail.
+pub(crate) const SLICES: usize = 256 * 1024 / BLOCK + 2;
+
+/// The bytes that one connection has been given to send and the system has not taken yet, and the
+/// descriptors that go with them.
+///
+/// An empty outbox holds no memory: its buffers come from [`Spares`] and go back there. It has to be
+/// [cleared](Self::clear) before it is dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// `None` when nothing waits.
+    buffers: Option<Box<Buffers>>,
+}
+
+/// The buffers of an outbox in which something waits.
+#[derive(Debug, Default)]
+struct Buffers {
+    /// All bytes that wait, unless there are blocks.
+    first: Vec<u8>,
+    /// All bytes that wait, if they are more than [`FIRST`].
+    blocks: VecDeque<Block>,
+    /// Descriptors that have been waiting since the outbox was empty last.
+    #[cfg(unix)]
+    passing: Option<Box<Passing>>,
+    /// How many bytes of `first`, or of the first block, the system has taken.
+    sent: usize,
+    /// How many bytes wait.
+    waiting: usize,
+}
+
+impl Outbox {
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.buffers.as_ref().map_or(0, |buffers| buffers.waiting)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffers.is_none()
+    }
+
+    #[inline(always)]
+    pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
+        if !data.is_empty() {
+            self.buffers.get_or_insert_with(|| spares.take()).push(data, &mut spares.blocks);
+        }
+    }
+
+    /// Takes descriptors to be sent with the first byte of `data`, of which there is one at least.
+    #[cfg(unix)]
+    pub(crate) fn push_with(
+        &mut self,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+        spares: &mut Spares,
+    ) {
+        debug_assert!(!data.is_empty());
+        let buffers = self.buffers.get_or_insert_with(|| spares.take());
+        let before = buffers.waiting;
+        buffers.passing.get_or_insert_default().push(before, data.len(), descriptors);
+        buffers.push(data, &mut spares.blocks);
+    }
+
+    /// The descriptors that wait to be sent, if there are any.
+    #[cfg(unix)]
+    pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
+        let passing = self.buffers.as_mut()?.passing.as_mut()?;
+        (passing.waiting() > 0).then_some(passing)
+    }
+
+    /// How many descriptors wait to be sent.
+    pub(crate) fn descriptors_waiting(&self) -> usize {
+        #[cfg(unix)]
+        if let Some(passing) = self.all_passing() {
+            return passing.waiting();
+        }
+        0
+    }
+
+    /// Those that go with the first byte that waits.
+    #[cfg(unix)]
+    pub(crate) fn descriptors_at_front(&self) -> &[OwnedFd] {
+        self.all_passing().map_or(&[], Passing::at_front)
+    }
+
+    /// The bytes at the front, when they are all that waits.
+    #[inline(always)]
+    pub(crate) fn only_slice(&self) -> Option<&[u8]> {
+        match &self.buffers {
+            Some(buffers) if buffers.are_plain() => Some(buffers.front()),
+            Some(_) => None,
+            None => Some(&[]),
+        }
+    }
+
+    /// Fills `slices` with the bytes at the front, in order, then `tail`; returns how many slices
+    /// were filled. `tail` is left out when the slices before it do not reach the end. They end where
+    /// a message with descriptors begins, or ends.
+    pub(crate) fn slices<'a>(
+        &'a self,
+        tail: &'a [u8],
+        spares: &'a Spares,
+        slices: &mut [IoSlice<'a>; SLICES],
+    ) -> usize {
+        let waiting = self.buffers.iter().flat_map(|buffers| buffers.slices(&spares.blocks));
+        let all = waiting.chain(std::iter::once(tail)).filter(|bytes| !bytes.is_empty());
+        let mut reach = self.reach();
+        let mut filled = 0;
+        for (slot, bytes) in slices.iter_mut().zip(all) {
+            let bytes = &bytes[..bytes.len().min(reach)];
+            reach -= bytes.len();
+            if bytes.is_empty() {
+                break;
+            }
+            *slot = IoSlice::new(bytes);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// How many bytes one write may send.
+    fn reach(&self) -> usize {
+        #[cfg(unix)]
+        if let Some(passing) = self.all_passing() {
+            return passing.reach();
+        }
+        usize::MAX
+    }
+
+    #[cfg(unix)]
+    fn all_passing(&self) -> Option<&Passing> {
+        self.buffers.as_ref()?.passing.as_deref()
+    }
+
+    /// Forgets the first `count` bytes, which the system has taken.
+    #[inline(always)]
+    pub(crate) fn advance(&mut self, count: usize, spares: &mut Spares) {
+        let Some(buffers) = &mut self.buffers else {
+            return;
+        };
+        debug_assert!(count <= buffers.waiting);
+        if count < buffers.waiting {
+            buffers.advance(count, &mut spares.blocks);
+        } else {
+            self.clear(spares);
+        }
+    }
+
+    /// Forgets everything.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self, spares: &mut Spares) {
+        if let Some(buffers) = self.buffers.take() {
+            spares.give(buffers);
+        }
+    }
+}
+
+impl Buffers {
+    #[inline(always)]
+    fn push(&mut self, data: &[u8], blocks: &mut Blocks) {
+        self.waiting += data.len();
+        if self.blocks.is_empty() && self.first.len() + data.len() <= FIRST {
+            self.first.extend_from_slice(data);
+        } else {
+            self.spread(data, blocks);
+        }
+    }
+
+    /// Adds to the blocks, or begins them.
+    ///
+    /// Marked as cold, which keeps `push` short: most outboxes hold little.
+    #[cold]
+    fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
+        if let Some(last) = self.blocks.back_mut()
+            && data.len() <= last.room()
+        {
+            return blocks.add(last, data); // The usual case for short lines.
+        }
+        if !self.first.is_empty() {
+            // Not kept: thousands of buffers of that size would be left behind in the heap.
+            let first = mem::take(&mut self.first);
+            append(&mut self.blocks, &first[mem::take(&mut self.sent)..], blocks);
+        }
+        append(&mut self.blocks, data, blocks);
+    }
+
+    /// All bytes that wait, in order.
+    fn slices<'a>(&'a self, blocks: &'a Blocks) -> impl Iterator<Item = &'a [u8]> {
+        let (mut sent, all) = (self.sent, self.blocks.iter().map(|block| blocks.bytes(block)));
+        std::iter::once(&*self.first).chain(all).map(move |bytes| {
+            let from = sent.min(bytes.len());
+            sent -= from;
+            &bytes[from..]
+        })
+    }
+
+    /// Whether there are neither blocks nor descriptors.
+    #[inline(always)]
+    fn are_plain(&self) -> bool {
+        #[cfg(unix)]
+        if self.passing.is_some() {
+            return false;
+        }
+        self.blocks.is_empty()
+    }
+
+    /// The bytes that wait, if none are in blocks.
+    #[inline(always)]
+    fn front(&self) -> &[u8] {
+        &self.first[self.sent..]
+    }
+
+    /// Forgets the first `count` bytes; more wait.
+    #[cold]
+    fn advance(&mut self, count: usize, blocks: &mut Blocks) {
+        self.waiting -= count;
+        self.sent += count;
+        #[cfg(unix)]
+        if let Some(passing) = &mut self.passing {
+            passing.advance(count);
+        }
+        while self.blocks.front().is_some_and(|front| front.len() <= self.sent)
+            && let Some(front) = self.blocks.pop_front()
+        {
+            self.sent -= front.len();
+            blocks.give(front);
+        }
+    }
+}
+
+/// Fills the last block of a queue, then adds others.
+fn append(queue: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
+    while !data.is_empty() {
+        if queue.back().is_none_or(|last| last.room() == 0) {
+            queue.push_back(blocks.take());
+        }
+        if let Some(last) = queue.back_mut() {
+            let (fits, rest) = data.split_at(data.len().min(last.room()));
+            blocks.add(last, fits);
+            data = rest;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contents(outbox: &Outbox, tail: &[u8], spares: &Spares) -> Vec<u8> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = outbox.slices(tail, spares, &mut slices);
+        slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
+    }
+
+    #[test]
+    fn bytes_come_out_in_the_order_in_which_they_went_in() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        let data: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+        for part in data.chunks(7_001) {
+            outbox.push(part, &mut spares);
+        }
+        let mut out = Vec::new();
+        for step in [1, 65_535, 65_536, 100_000].into_iter().cycle() {
+            let step = step.min(outbox.len());
+            out.extend_from_slice(&contents(&outbox, &[], &spares)[..step]);
+            outbox.advance(step, &mut spares);
+            if outbox.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(out, data);
+    }
+
+    #[test]
+    fn an_empty_outbox_holds_no_memory() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.push(&vec![1; 200_000], &mut spares);
+        outbox.advance(199_999, &mut spares);
+        outbox.push(b"more", &mut spares);
+        outbox.advance(5, &mut spares);
+        assert!(outbox.is_empty() && outbox.buffers.is_none());
+        assert_eq!(spares.blocks.in_use(), 0);
+    }
+
+    #[test]
+    fn the_tail_follows_what_waits() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.push(b"first ", &mut spares);
+        assert_eq!(contents(&outbox, b"second", &spares), b"first second");
+    }
+
+    #[test]
+    fn what_outgrows_its_buffer_moves_to_blocks_though_a_part_was_sent() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.push(&[1; FIRST], &mut spares);
+        outbox.advance(FIRST - 3, &mut spares);
+        outbox.push(b"23", &mut spares);
+        assert_eq!(contents(&outbox, &[], &spares), [1, 1, 1, b'2', b'3']);
+        assert_eq!((outbox.len(), spares.blocks.in_use()), (5, 1));
+        outbox.advance(2, &mut spares);
+        outbox.push(b"4", &mut spares);
+        assert_eq!(contents(&outbox, b"5", &spares), [1, b'2', b'3', b'4', b'5']);
+    }
+}

@@ -1,0 +1,125 @@
+//! Memory for outboxes, used again.
+
+use super::Buffers;
+use crate::source::blocks::{Block, Blocks};
+use crate::source::retention::give_back_beyond;
+use std::collections::VecDeque;
+
+/// Empty buffers that wait to be used again, so that a warm reactor sends without allocating.
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    // Boxed, since they are handed over as they are.
+    #[expect(clippy::vec_box)]
+    buffers: Vec<Box<Buffers>>,
+    /// The memory of all of them together, in bytes.
+    held: usize,
+    pub(super) blocks: Blocks,
+}
+
+/// How much the spares may hold, in bytes. Enough for a broadcast of 4 KiB to each of a thousand
+/// connections; what is beyond it goes back to the allocator, so that a burst leaves no mark.
+const SPARES_LIMIT: usize = 4 * 1024 * 1024;
+
+/// For how many blocks buffers keep places. A turn sends up to 17, and a queue grows to powers of two.
+const PLACES: usize = 32;
+
+impl Spares {
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> Box<Buffers> {
+        match self.buffers.pop() {
+            Some(buffers) => {
+                self.held -= buffers.size();
+                buffers
+            }
+            None => Box::default(),
+        }
+    }
+
+    /// Takes buffers back.
+    #[inline(always)]
+    pub(super) fn give(&mut self, mut buffers: Box<Buffers>) {
+        if !buffers.are_plain() {
+            buffers.clear_rest(&mut self.blocks);
+        }
+        let held = self.held + buffers.size();
+        if held <= SPARES_LIMIT {
+            self.held = held;
+            buffers.first.clear();
+            (buffers.sent, buffers.waiting) = (0, 0);
+            self.buffers.push(buffers);
+        }
+    }
+
+    /// Keeps no more than so many connections could use. What a crowd that is gone has used lies all over
+    /// the heap, and would keep that from the system.
+    pub(crate) fn shrink_to(&mut self, connections: usize) {
+        while self.buffers.len() > connections {
+            drop(self.take());
+        }
+        give_back_beyond(&mut self.buffers, connections);
+        self.blocks.shrink_to(connections);
+    }
+}
+
+impl Buffers {
+    /// How much memory they take, once they are empty.
+    #[inline(always)]
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.first.capacity() + self.blocks.capacity() * size_of::<Block>()
+    }
+
+    /// Forgets blocks and descriptors.
+    #[cold]
+    #[inline(never)]
+    fn clear_rest(&mut self, blocks: &mut Blocks) {
+        self.blocks.drain(..).for_each(|block| blocks.give(block));
+        if self.blocks.capacity() > PLACES {
+            self.blocks = VecDeque::new();
+        }
+        #[cfg(unix)]
+        {
+            self.passing = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::blocks::BLOCK;
+    use crate::source::send_buffer::Outbox;
+
+    #[test]
+    fn no_more_is_spared_than_the_connections_that_are_left_could_use() {
+        let (mut first, mut second) = (Outbox::default(), Outbox::default());
+        let mut spares = Spares::default();
+        first.push(b"few", &mut spares);
+        second.push(&[0; 100_000], &mut spares);
+        first.clear(&mut spares);
+        second.clear(&mut spares);
+        assert_eq!((spares.buffers.len(), spares.blocks.resident()), (2, 7 * BLOCK));
+        spares.shrink_to(1);
+        assert_eq!((spares.buffers.len(), spares.blocks.resident()), (1, 0));
+    }
+
+    #[test]
+    fn a_long_queue_leaves_few_places_behind() {
+        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        outbox.push(&vec![0; (PLACES + 1) * BLOCK], &mut spares);
+        outbox.clear(&mut spares);
+        assert!(spares.buffers[0].blocks.capacity() <= PLACES);
+    }
+
+    #[test]
+    fn the_spares_are_bounded() {
+        let mut spares = Spares::default();
+        let mut outboxes: Vec<_> = (0..2_000).map(|_| Outbox::default()).collect();
+        for outbox in &mut outboxes {
+            (0..40).for_each(|_| outbox.push(&[0; 1_000], &mut spares));
+        }
+        assert!(spares.blocks.resident() > 10 * SPARES_LIMIT);
+        outboxes.iter_mut().for_each(|outbox| outbox.clear(&mut spares));
+        assert!(spares.held <= SPARES_LIMIT);
+        assert!(spares.blocks.resident() <= SPARES_LIMIT, "{}", spares.blocks.resident());
+    }
+}

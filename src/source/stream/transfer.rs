@@ -1,0 +1,253 @@
+//! Bytes in and out: one attempt at a time, within budgets.
+
+use crate::source::send_buffer::{SLICES, Spares};
+use crate::source::stream::limits::GATHER;
+use crate::source::stream::{Stream, WriteSide};
+use crate::sys::{Readiness, StreamSocket};
+use crate::values::logging::TCP;
+use log::trace;
+use std::io::{self, IoSlice};
+
+/// How many bytes one connection may read in a turn before the others are served: four reads of the largest
+/// size, some 200 µs of an echo's work. A flood goes on in the next turn, behind all that were waiting.
+///
+/// With less, the reactor changes from one connection to the next while the peers send, and every read finds what
+/// has left the processor's cache: where eight echo half a megabyte each, a quarter of the budget costs a third more
+/// processor time.
+pub(crate) const READ_BUDGET: usize = 1024 * 1024;
+
+/// How many bytes one read returns at most, once reads have filled the read buffer.
+pub(crate) const LONGEST_READ: usize = 256 * 1024;
+
+/// After a read that returns more than this the socket is read again, though it was dry: to answer so much takes so
+/// long that more has come meanwhile.
+const LONG: usize = 64 * 1024;
+
+/// How many bytes one connection may send in one flush before the others are served. A fast reader of
+/// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`. There is
+/// a flush after each callback of the connection, so a turn may send several times as much.
+pub(super) const WRITE_BUDGET: usize = 256 * 1024;
+
+/// What one attempt to read brought.
+#[derive(Debug)]
+pub(crate) enum Filled {
+    /// So many bytes.
+    Data(usize),
+    /// So many bytes that nobody wants any more.
+    Discarded(usize),
+    Dry,
+    Eof,
+    Failed(io::Error),
+}
+
+impl Stream {
+    /// Reads once.
+    #[inline(always)]
+    pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
+        let closing = self.is_closing(); // Asked here, where the caller often knows.
+        let result = self.socket.read(buffer);
+        trace!(target: TCP, "{} read: {result:?}", self.peer);
+        match result {
+            Ok(count) => {
+                let is_dry = count < buffer.len() && count <= LONG;
+                let short = is_dry && StreamSocket::SHORT_READ_MEANS_DRY;
+                self.took_in(count, short, closing)
+            }
+            Err(error) => self.not_read(error),
+        }
+    }
+
+    /// Reads once from a socket of another world.
+    pub(crate) fn fill_from_other(&mut self, buffer: &mut [u8]) -> Filled {
+        let closing = self.is_closing();
+        let result = self.socket.read_from_other(buffer);
+        trace!(target: TCP, "{} read: {result:?}", self.peer);
+        match result {
+            Ok(count) => self.took_in(count, count < buffer.len(), closing),
+            Err(error) => self.not_read(error),
+        }
+    }
+
+    /// So many bytes have been read.
+    #[inline(always)]
+    pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
+        if count == 0 {
+            self.eof = true;
+            self.peer_was_first = self.write_side == WriteSide::Open;
+            return Filled::Eof;
+        }
+        self.received += count as u64;
+        self.reads += 1;
+        if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
+            self.readiness.clear(Readiness::READABLE);
+        }
+        if closing {
+            self.heard = true;
+            return Filled::Discarded(count);
+        }
+        Filled::Data(count)
+    }
+
+    #[cold]
+    pub(super) fn not_read(&mut self, error: io::Error) -> Filled {
+        if error.kind() != io::ErrorKind::WouldBlock {
+            return Filled::Failed(error);
+        }
+        self.readiness.clear(Readiness::READABLE | Readiness::MORE_FOLLOWS);
+        Filled::Dry
+    }
+
+    /// Whether a piece of so many bytes has just to be put behind what waits.
+    #[inline]
+    pub(crate) fn only_gathers(&self, length: usize) -> bool {
+        self.is_whole() && self.outbox.len() + length <= self.limits.gather
+    }
+
+    /// Whether more waits than may, and the socket does not take it.
+    pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
+        let is_beyond = |stream: &Self| stream.outbox.len() > stream.limits.most();
+        if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
+            return true; // The error will be met again.
+        }
+        // What was only gathered so far had not been offered before.
+        is_beyond(self)
+    }
+
+    /// Takes `data` to be sent: behind what waits already, or, if it is long and the socket takes
+    /// it, straight to the system. `running` tells that a callback of this connection writes it.
+    pub(crate) fn push(
+        &mut self,
+        data: &[u8],
+        running: bool,
+        spares: &mut Spares,
+    ) -> io::Result<()> {
+        let (mut data, feeds) = (data, self.feeds(data.len()));
+        if feeds {
+            self.feed.push(data);
+        }
+        if running && !data.is_empty() {
+            self.open_piece(feeds);
+        }
+        if feeds {
+            return Ok(());
+        }
+        if self.is_writable() && self.outbox.len() + data.len() >= GATHER {
+            let waiting = self.outbox.len();
+            let sent = self.send(data, spares)?;
+            data = &data[sent.saturating_sub(waiting)..];
+        }
+        self.outbox.push(data, spares);
+        self.note_crossing();
+        Ok(())
+    }
+
+    /// Whether so many bytes may go to the socket at once, of one that is at ease.
+    #[inline]
+    pub(crate) fn takes_at_once(&self, length: usize) -> bool {
+        self.is_writable() && length <= self.limits.gather
+    }
+
+    /// Offers the socket of one that is at ease `data`.
+    ///
+    /// # Errors
+    ///
+    /// If it did not take all of it: how much it took, or why nothing.
+    #[inline(always)]
+    pub(crate) fn offer(&mut self, data: &[u8]) -> Result<(), io::Result<usize>> {
+        let result = self.socket.write(data);
+        trace!(target: TCP, "{} write: {result:?}", self.peer);
+        match result {
+            Ok(count) if count == data.len() => {
+                self.sent += count as u64;
+                self.writes += 1;
+                Ok(())
+            }
+            result => Err(self.not_all_written(result)),
+        }
+    }
+
+    /// Sends what waits, within the budget.
+    #[inline(always)]
+    pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
+        let sent = match self.outbox.only_slice() {
+            // Nearly always it is one buffer, and the first call takes all of it.
+            Some(bytes) if !self.readiness.has(Readiness::OTHER) => {
+                let (offered, result) = (bytes.len(), self.socket.write(bytes));
+                let sent = self.took(offered, result)?;
+                self.outbox.advance(sent, spares);
+                sent
+            }
+            _ => self.send(&[], spares)?,
+        };
+        if self.wants_flush() {
+            self.flush_on(WRITE_BUDGET.saturating_sub(sent), spares)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(never)]
+    fn flush_on(&mut self, mut budget: usize, spares: &mut Spares) -> io::Result<()> {
+        while self.wants_flush() && budget > 0 {
+            budget = budget.saturating_sub(self.send(&[], spares)?);
+        }
+        Ok(())
+    }
+
+    /// One system call: what waits, then `tail`. Returns how many bytes of both together were
+    /// taken; those that waited are off the outbox.
+    #[inline(never)]
+    fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
+        #[cfg(unix)]
+        if self.is_resting() {
+            self.readiness.clear(Readiness::WRITABLE);
+            return Ok(0);
+        }
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let filled = self.outbox.slices(tail, spares, &mut slices);
+        let slices = &slices[..filled];
+        let offered = slices.iter().map(|slice| slice.len()).sum();
+        #[cfg(unix)]
+        let descriptors = self.outbox.descriptors_at_front();
+        let result = match slices {
+            #[cfg(unix)]
+            slices if !descriptors.is_empty() => self.socket.write_with(slices, descriptors),
+            slices => self.socket.write_slices(slices),
+        };
+        let sent = self.took(offered, result)?;
+        self.outbox.advance(sent.min(self.outbox.len()), spares);
+        Ok(sent)
+    }
+
+    /// The system took so many of the bytes that it was offered.
+    #[inline(always)]
+    fn took(&mut self, offered: usize, result: io::Result<usize>) -> io::Result<usize> {
+        trace!(target: TCP, "{} write: {result:?}", self.peer);
+        match result {
+            Ok(count) if count == offered => {
+                self.sent += count as u64;
+                self.writes += 1;
+                Ok(offered)
+            }
+            result => self.not_all_written(result),
+        }
+    }
+
+    #[cold]
+    fn not_all_written(&mut self, result: io::Result<usize>) -> io::Result<usize> {
+        let full = match &result {
+            Ok(_) => StreamSocket::SHORT_WRITE_MEANS_FULL,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
+            #[cfg(unix)]
+            Err(error) if self.is_too_many(error) => true,
+            Err(_) => return result,
+        };
+        if full {
+            self.readiness.clear(Readiness::WRITABLE);
+        }
+        let count = result.unwrap_or(0);
+        self.sent += count as u64;
+        self.writes += u64::from(count > 0);
+        Ok(count)
+    }
+}

@@ -1,0 +1,123 @@
+//! Taking over sockets that were made elsewhere: what is looked at before one is believed.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::sys::foreign_options;
+use crate::sys::{DatagramSocket, ListenerSocket, StreamSocket};
+use crate::values::address::Address;
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// A socket that listens, from whoever made it.
+///
+/// # Errors
+///
+/// If it is anything else. Its descriptor is closed then.
+pub(super) fn listener(descriptor: OwnedFd) -> io::Result<ListenerSocket> {
+    let socket = stream_socket(descriptor)?;
+    if !listens(&socket)? {
+        return Err(unfit("the socket does not listen; call listen(2) first"));
+    }
+    ListenerSocket::adopt(socket)
+}
+
+/// A socket that is connected, and its peer's address.
+///
+/// # Errors
+///
+/// If it is anything else. Its descriptor is closed then.
+pub(super) fn connection(descriptor: OwnedFd) -> io::Result<(StreamSocket, Address)> {
+    let socket = stream_socket(descriptor)?;
+    if listens(&socket)? {
+        return Err(unfit("the socket listens; adopt it as a listener"));
+    }
+    if let Err(error) = socket.peer_addr() {
+        return Err(match error.kind() {
+            io::ErrorKind::NotConnected => unfit("the socket is not connected, or not any more"),
+            _ => error,
+        });
+    }
+    StreamSocket::adopt(socket)
+}
+
+/// A datagram socket, UDP or raw, and the address of whom it is connected with.
+///
+/// # Errors
+///
+/// If it is anything else. Its descriptor is closed then.
+pub(super) fn datagram(descriptor: OwnedFd) -> io::Result<(DatagramSocket, Option<Address>)> {
+    let socket = Socket::from(descriptor);
+    match kind(&socket)? {
+        Type::DGRAM | Type::RAW => {}
+        Type::STREAM => return Err(unfit("the socket is a stream, not for datagrams")),
+        _ => return Err(unfit("the socket is not for datagrams")),
+    }
+    make_fit(&socket)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    foreign_options::turn_off_for_datagrams(socket.as_fd());
+    DatagramSocket::adopt(socket)
+}
+
+/// A stream socket of a family that we speak, made fit for a reactor.
+fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
+    let socket = Socket::from(descriptor);
+    match kind(&socket)? {
+        Type::STREAM => {}
+        Type::DGRAM => return Err(unfit("the socket is for datagrams, not a stream")),
+        _ => return Err(unfit("the socket is not a stream")),
+    }
+    make_fit(&socket)?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    foreign_options::check_stream(socket.as_fd())?;
+    clear_options(socket.as_fd());
+    Ok(socket)
+}
+
+/// Turns off the options of a stream socket that must not be on: of one that is adopted, or that was
+/// accepted from one that is, since connections inherit the options of their listener, from before it
+/// was adopted as well.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn clear_options(socket: BorrowedFd<'_>) {
+    foreign_options::turn_off_for_streams(socket);
+}
+
+/// Elsewhere SO_LINGER is the one that is known to make close(2) wait.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn clear_options(socket: BorrowedFd<'_>) {
+    let _ = socket2::SockRef::from(&socket).set_linger(None);
+}
+
+fn kind(socket: &Socket) -> io::Result<Type> {
+    socket.r#type().map_err(|error| match error.raw_os_error() {
+        Some(errno) if errno == rustix::io::Errno::NOTSOCK.raw_os_error() => {
+            unfit("the descriptor is not a socket; `Context::watch` watches any other")
+        }
+        _ => error,
+    })
+}
+
+/// Nobody waits on it, and no child inherits it.
+fn make_fit(socket: &Socket) -> io::Result<()> {
+    // The one place that tells the families apart.
+    match socket.local_addr()?.domain() {
+        Domain::IPV4 | Domain::IPV6 | Domain::UNIX => {}
+        _ => return Err(unfit("the socket is of neither IPv4 nor IPv6, and no Unix socket")),
+    }
+    socket.set_nonblocking(true)?;
+    socket.set_cloexec(true)
+}
+
+#[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
+fn listens(socket: &Socket) -> io::Result<bool> {
+    socket.is_listener()
+}
+
+/// Elsewhere it cannot be asked for; one that listens has no peer, and what has no peer listens.
+#[cfg(not(any(target_os = "android", target_os = "freebsd", target_os = "linux")))]
+fn listens(socket: &Socket) -> io::Result<bool> {
+    Ok(socket.peer_addr().is_err())
+}
+
+fn unfit(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}

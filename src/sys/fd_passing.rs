@@ -1,0 +1,98 @@
+//! Descriptors on their way through a Unix socket (SCM_RIGHTS, unix(7)).
+
+use rustix::cmsg_space;
+use rustix::net::{
+    self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
+};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// How many descriptors one message carries at most (SCM_MAX_FD, unix(7)).
+pub(crate) const MOST: usize = 253;
+
+/// Room for as many as a message can carry.
+const SPACE: usize = cmsg_space!(ScmRights(MOST));
+
+/// Room for that, and for all that the system may add: credentials (SO_PASSCRED), a security label
+/// (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and the like. So if some descriptors are
+/// missing, it is not for want of room.
+const ROOM: usize = SPACE + 1024;
+
+/// Closed when a program is executed, from the first moment where the system can do that.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const SENDING: SendFlags = SendFlags::DONTWAIT;
+
+/// What a read has brought.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// How many bytes.
+    pub(crate) count: usize,
+    /// What was passed with them.
+    pub(crate) descriptors: Vec<OwnedFd>,
+    /// More was passed, and the system has closed it (MSG_CTRUNC, recv(2)): nobody wanted it, or
+    /// this process may have no more descriptors.
+    pub(crate) cut: bool,
+    /// Something came besides bytes. Then the read has stopped behind the message that it came with,
+    /// whether more has arrived or not.
+    pub(crate) stopped: bool,
+}
+
+/// Sends bytes, and `descriptors` with the first of them. If any byte was taken, all descriptors were.
+pub(super) fn send(
+    socket: BorrowedFd<'_>,
+    slices: &[IoSlice<'_>],
+    descriptors: &[OwnedFd],
+) -> io::Result<usize> {
+    let mut space = [MaybeUninit::uninit(); SPACE];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    let descriptors: Vec<BorrowedFd<'_>> = descriptors.iter().map(AsFd::as_fd).collect();
+    if !control.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "too many descriptors"));
+    }
+    Ok(net::sendmsg(socket, slices, &mut control, SENDING)?)
+}
+
+/// Reads bytes, and the descriptors that came with them if `take` says so.
+pub(super) fn receive(
+    socket: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    take: bool,
+) -> io::Result<Received> {
+    let mut space = [MaybeUninit::uninit(); ROOM];
+    let room = if take { ROOM } else { 0 };
+    let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
+    let slices = &mut [IoSliceMut::new(buffer)];
+    let message = net::recvmsg(socket, slices, &mut control, RECEIVING)?;
+    let cut = message.flags.contains(ReturnFlags::CTRUNC);
+    let (mut descriptors, mut stopped) = (Vec::new(), cut);
+    for message in control.drain() {
+        stopped = true;
+        if let RecvAncillaryMessage::ScmRights(passed) = message {
+            descriptors.extend(passed);
+        }
+    }
+    close_on_exec(&descriptors);
+    Ok(Received { count: message.bytes, descriptors, cut, stopped })
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn close_on_exec(_descriptors: &[OwnedFd]) {}
+
+/// A program that another thread executes in just this moment gets them.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn close_on_exec(descriptors: &[OwnedFd]) {
+    use rustix::io::{FdFlags, fcntl_setfd};
+    for descriptor in descriptors {
+        // It fails for what is not open, and these are.
+        let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);
+    }
+}

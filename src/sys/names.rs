@@ -1,0 +1,47 @@
+//! Names of hosts and of interfaces, as the system knows them.
+
+use crate::values::zone::{no_interface, zoned};
+use std::io;
+use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
+
+/// What the system knows of a name. It blocks for as long as that takes, unless the name is an address
+/// with an interface.
+///
+/// # Errors
+///
+/// [`NotFound`](io::ErrorKind::NotFound) if no address is found for it, whatever kept it from being
+/// found: getaddrinfo(3) has numbers of its own for that, which std does not tell.
+pub(crate) fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if let Some((ip, zone)) = zoned(name) {
+        return Ok(vec![SocketAddrV6::new(ip, port, 0, interface_index(zone)?).into()]);
+    }
+    match (name, port).to_socket_addrs() {
+        Ok(addresses) => Ok(addresses.collect()),
+        Err(error) if is_unknown(&error) => Err(io::Error::new(io::ErrorKind::NotFound, error)),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_unknown(error: &io::Error) -> bool {
+    match error.raw_os_error() {
+        // What the system says elsewhere than in errno has no number here.
+        None => error.kind() != io::ErrorKind::InvalidInput,
+        // WSAHOST_NOT_FOUND, WSATRY_AGAIN, WSANO_RECOVERY and WSANO_DATA.
+        Some(number) => cfg!(windows) && (11_001..=11_004).contains(&number),
+    }
+}
+
+/// The index of the interface that has this name.
+#[cfg(unix)]
+fn interface_index(name: &str) -> io::Result<u32> {
+    use nix::errno::Errno;
+    nix::net::if_::if_nametoindex(name).map_err(|error| match error {
+        Errno::ENODEV | Errno::ENXIO | Errno::EINVAL => no_interface(name),
+        error => error.into(),
+    })
+}
+
+#[cfg(not(unix))]
+fn interface_index(name: &str) -> io::Result<u32> {
+    Err(no_interface(name)) // Its advice is to take the index.
+}

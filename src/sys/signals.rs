@@ -1,0 +1,137 @@
+//! Signals: SIGINT and SIGTERM as events of the poll.
+
+use crate::sys::World;
+use crate::values::logging::SIGNAL;
+use log::debug;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The signals that end a run.
+const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+/// The signals that end a run. They reach the poll through a pipe of signal-hook's; no code of ours
+/// runs in a signal handler.
+///
+/// They are caught from the call of [`catch`](Self::catch) to the end of the run, and again in each later run.
+/// After a run they have the effect that they had before the reactor was made.
+pub(crate) struct CaughtSignals {
+    signals: signal_hook_mio::v1_0::Signals,
+    /// True in a run, and before the first one: a program may print that it serves before it runs.
+    running: bool,
+}
+
+impl CaughtSignals {
+    pub(crate) fn catch(world: &World) -> io::Result<Self> {
+        // Handlers run in the order in which they were registered. The conditional default must come
+        // first: the reactor may have ended, on another thread, by the time that it looks.
+        let caught = Catchers::prepare()?;
+        let mut signals = signal_hook_mio::v1_0::Signals::new(caught)?;
+        world.watch_signals(&mut signals)?;
+        let mut signals = Self { signals, running: false };
+        signals.begin_run();
+        Ok(signals)
+    }
+
+    /// Begins a run. Returns true if it had not begun before.
+    pub(crate) fn begin_run(&mut self) -> bool {
+        if self.running {
+            return false;
+        }
+        // Signals that are left over were meant for the last run.
+        self.signals.pending().for_each(drop);
+        self.running = true;
+        Catchers::enter();
+        true
+    }
+
+    /// Ends the run.
+    pub(crate) fn end_run(&mut self) {
+        if self.running {
+            self.running = false;
+            Catchers::leave();
+        }
+    }
+
+    /// Returns the names of the signals that have arrived.
+    pub(crate) fn pending(&mut self) -> impl Iterator<Item = &'static str> {
+        let name = |signal| if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+        self.signals.pending().map(name)
+    }
+}
+
+impl Drop for CaughtSignals {
+    fn drop(&mut self) {
+        self.end_run();
+    }
+}
+
+/// How many reactors of this process are in a run that signals end.
+///
+/// It is the one thing here that the whole process shares, because signals are. signal-hook leaves
+/// its handler in place when the last user is gone, and the signal would then do nothing: Ctrl-C
+/// would not end a program whose run is over.
+struct Catchers {
+    count: usize,
+    /// The signals that are caught. Empty until the first reactor asks for them.
+    caught: Vec<i32>,
+    /// While set, the caught signals take their default action.
+    idle: Option<Arc<AtomicBool>>,
+}
+
+static CATCHERS: Mutex<Catchers> =
+    Mutex::new(Catchers { count: 0, caught: Vec::new(), idle: None });
+
+impl Catchers {
+    /// Registers the default action, once in a process. Returns the signals that are caught: those that
+    /// the process was started to ignore stay ignored, as nohup(1) and a shell's `&` rely on.
+    fn prepare() -> io::Result<Vec<i32>> {
+        let mut catchers = Self::lock();
+        if catchers.idle.is_none() {
+            let idle = Arc::new(AtomicBool::new(true));
+            for signal in SIGNALS {
+                if ignores_signal(signal) {
+                    debug!(target: SIGNAL, "signal {signal} is ignored, and stays so");
+                    continue;
+                }
+                flag::register_conditional_default(signal, Arc::clone(&idle))?;
+                catchers.caught.push(signal);
+            }
+            catchers.idle = Some(idle);
+        }
+        Ok(catchers.caught.clone())
+    }
+
+    fn enter() {
+        let mut catchers = Self::lock();
+        catchers.count += 1;
+        catchers.note();
+    }
+
+    fn leave() {
+        let mut catchers = Self::lock();
+        catchers.count -= 1;
+        catchers.note();
+    }
+
+    fn note(&self) {
+        if let Some(idle) = &self.idle {
+            idle.store(self.count == 0, Ordering::SeqCst);
+        }
+    }
+
+    fn lock() -> MutexGuard<'static, Self> {
+        CATCHERS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns true if this process ignores a signal (SIG_IGN), as far as the system tells without a call
+/// that changes it: Linux does (`SigIgn` of proc_pid_status(5)), for others the answer is false.
+fn ignores_signal(signal: i32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}

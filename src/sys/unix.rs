@@ -1,0 +1,167 @@
+//! Unix sockets: what they have beyond others, each function named after what it does to the system.
+
+use crate::values::address::Address;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::values::credentials::Credentials;
+use crate::values::unix_address::UnixAddress;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::net::SocketAddrUnix;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use rustix::net::SocketFlags;
+use socket2::{Domain, Socket, Type};
+use std::io;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::path::Path;
+
+/// How many bytes a path may have: sun_path holds one more (unix(7)).
+pub(super) const LONGEST_PATH: usize =
+    if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
+
+/// A socket of this family that does not wait.
+pub(super) fn open(kind: Type) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, kind, None)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// Connects, at once or not at all.
+pub(super) fn connect(address: &UnixAddress) -> io::Result<mio::net::UnixStream> {
+    let socket = open(Type::STREAM)?;
+    rustix::net::connect(&socket, &destination(address)?)?;
+    Ok(mio::net::UnixStream::from_std(socket.into()))
+}
+
+/// Accepts, and finds out the peer's name.
+///
+/// The name that accept(2) fills in is not decoded: a client may bind to a path of 108 bytes, for which
+/// the system reports a length beyond sun_path (unix(7), BUGS), and mio's accept panics on it. It also
+/// drops abstract names. std's decoding of getpeername(2) knows both.
+pub(super) fn accept(
+    listener: &mio::net::UnixListener,
+) -> io::Result<(mio::net::UnixStream, Address)> {
+    let socket = accept_nonblocking(listener)?;
+    // A connection whose peer cannot be named is served like one whose peer has no name.
+    let peer =
+        socket.peer_addr().map_or_else(|_| UnixAddress::unnamed().into(), |peer| address(&peer));
+    Ok((mio::net::UnixStream::from_std(socket), peer))
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(rustix::net::accept_with(listener, flags)?.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
+    let (socket, _undecoded) = socket2::SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Where something is sent, as the system takes it.
+pub(super) fn destination(address: &UnixAddress) -> io::Result<SocketAddrUnix> {
+    if address.is_unnamed() {
+        return Err(invalid("nobody can be reached without a name".to_owned()));
+    }
+    system_address(address)
+}
+
+/// A name as the system takes it.
+///
+/// # Errors
+///
+/// If it is a path, or a name, that the system would take for another, or cannot hold.
+pub(super) fn system_address(address: &UnixAddress) -> io::Result<SocketAddrUnix> {
+    if let Some(path) = address.path() {
+        check(path)?;
+        return Ok(SocketAddrUnix::new(path)?);
+    }
+    let Some(name) = address.as_abstract_name() else {
+        return unnamed();
+    };
+    if name.len() > LONGEST_PATH {
+        let length = name.len();
+        return Err(invalid(format!(
+            "the name has {length} bytes, and an abstract one may have {LONGEST_PATH}"
+        )));
+    }
+    abstract_address(name)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_address(name: &[u8]) -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_abstract_name(name)?)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn unnamed() -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_unnamed())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn abstract_address(_name: &[u8]) -> io::Result<SocketAddrUnix> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn unnamed() -> io::Result<SocketAddrUnix> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system makes no names up"))
+}
+
+fn check(path: &Path) -> io::Result<()> {
+    let bytes = path.as_os_str().as_bytes();
+    if bytes.is_empty() {
+        return Err(invalid("the path is empty".to_owned()));
+    }
+    if bytes.contains(&0) {
+        return Err(invalid("the path contains a zero byte".to_owned()));
+    }
+    if bytes.len() > LONGEST_PATH {
+        let length = bytes.len();
+        return Err(invalid(format!(
+            "the path has {length} bytes, and that of a socket may have {LONGEST_PATH}"
+        )));
+    }
+    Ok(())
+}
+
+fn invalid(text: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+/// The name that the system tells.
+pub(super) fn address(address: &SocketAddr) -> Address {
+    let name = match address.as_pathname() {
+        Some(path) => UnixAddress::from(path),
+        None => abstract_name(address).unwrap_or_else(UnixAddress::unnamed),
+    };
+    Address::Unix(name)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn abstract_name(address: &SocketAddr) -> Option<UnixAddress> {
+    #[cfg(target_os = "android")]
+    use std::os::android::net::SocketAddrExt;
+    #[cfg(target_os = "linux")]
+    use std::os::linux::net::SocketAddrExt;
+    address.as_abstract_name().map(UnixAddress::abstract_name)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn abstract_name(_address: &SocketAddr) -> Option<UnixAddress> {
+    None
+}
+
+/// Who the peer was.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
+    let peer = getsockopt(&socket, PeerCredentials)?;
+    // The system says 0 of a process that has no number here.
+    let pid = Some(peer.pid()).filter(|&pid| pid > 0);
+    Ok(Credentials { pid, uid: peer.uid(), gid: peer.gid() })
+}

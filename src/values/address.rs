@@ -1,0 +1,92 @@
+//! Where a socket is bound or connected to.
+
+#[cfg(unix)]
+use crate::values::unix_address::UnixAddress;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::option;
+
+/// The address of one end of a connection, or of a listener.
+///
+/// It prints as one writes it, `127.0.0.1:7000` or `[::1]:7000`, and can be given back to whatever
+/// takes an address: [`Context::connect_tcp`](crate::Context::connect_tcp),
+/// `std::net::TcpStream::connect`.
+///
+/// ```
+/// use ropewalk::Address;
+///
+/// let address = Address::from("127.0.0.1:7000".parse::<std::net::SocketAddr>().unwrap());
+/// assert_eq!(address.to_string(), "127.0.0.1:7000");
+/// assert_eq!(address.port(), Some(7000));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Address {
+    /// An IPv4 or IPv6 address and a port.
+    Inet(SocketAddr),
+    /// The name of a Unix socket.
+    #[cfg(unix)]
+    Unix(UnixAddress),
+}
+
+impl Address {
+    /// The IP address and port, where there is one.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Inet(address) => Some(*address),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The name of a Unix socket, where it is one.
+    #[cfg(unix)]
+    pub fn unix(&self) -> Option<&UnixAddress> {
+        match self {
+            Self::Inet(_) => None,
+            Self::Unix(address) => Some(address),
+        }
+    }
+
+    /// The IP address, where there is one.
+    pub fn ip(&self) -> Option<IpAddr> {
+        self.socket_addr().map(|address| address.ip())
+    }
+
+    /// The port, where there is one.
+    pub fn port(&self) -> Option<u16> {
+        self.socket_addr().map(|address| address.port())
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::Inet(address)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixAddress> for Address {
+    fn from(address: UnixAddress) -> Self {
+        Self::Unix(address)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inet(address) => address.fmt(f),
+            #[cfg(unix)]
+            Self::Unix(address) => address.fmt(f),
+        }
+    }
+}
+
+impl ToSocketAddrs for Address {
+    type Iter = option::IntoIter<SocketAddr>;
+
+    fn to_socket_addrs(&self) -> io::Result<Self::Iter> {
+        Ok(self.socket_addr().into_iter())
+    }
+}

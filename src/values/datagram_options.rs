@@ -1,0 +1,137 @@
+//! How to send and receive datagrams, where the defaults do not suit.
+
+use crate::values::socket_option::SocketOption;
+#[cfg(unix)]
+use crate::values::unix_options::FileOptions;
+
+/// More than any system sends in one datagram.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// How to send and receive datagrams.
+///
+/// ```
+/// use ropewalk::DatagramOptions;
+///
+/// // One of several programs that hear the same multicast port.
+/// let options = DatagramOptions::new().reuse_address(true).max_datagram_size(1472);
+/// ```
+#[derive(Clone, Debug)]
+pub struct DatagramOptions {
+    pub(crate) max_datagram_size: usize,
+    pub(crate) queue_datagrams: usize,
+    pub(crate) queue_bytes: usize,
+    /// In the order in which they are set.
+    pub(crate) options: Vec<SocketOption>,
+    pub(crate) header_included: bool,
+    #[cfg(unix)]
+    pub(crate) file: FileOptions,
+}
+
+impl DatagramOptions {
+    /// The defaults, as each method below states them.
+    pub fn new() -> Self {
+        Self {
+            max_datagram_size: 65_535,
+            queue_datagrams: 1024,
+            queue_bytes: 1024 * 1024,
+            options: Vec::new(),
+            header_included: false,
+            #[cfg(unix)]
+            file: FileOptions::new(),
+        }
+    }
+
+    /// The longest datagram, in bytes, that is received whole: 65,535 unless set, which no UDP
+    /// datagram exceeds. What is longer arrives at
+    /// [`datagram_truncated`](crate::DatagramProtocol::datagram_truncated). Up to the default it
+    /// costs no memory; beyond it the socket gets a buffer of its own, of 16 MiB at most.
+    #[doc(alias = "maxPacketSize")]
+    #[must_use]
+    pub fn max_datagram_size(mut self, bytes: usize) -> Self {
+        self.max_datagram_size = bytes.min(LONGEST);
+        self
+    }
+
+    /// How much may wait to be sent while the socket takes no more: 1,024 datagrams and 1 MiB unless
+    /// set. What is sent beyond it is dropped, counted and
+    /// [told](crate::DatagramProtocol::error_received).
+    #[must_use]
+    pub fn queue_limits(mut self, datagrams: usize, bytes: usize) -> Self {
+        (self.queue_datagrams, self.queue_bytes) = (datagrams, bytes);
+        self
+    }
+
+    /// Whether the port may be had while others have it who allow it, too (SO_REUSEADDR, socket(7)):
+    /// off unless set. For multicast and broadcast, of which each of them gets every datagram. Of
+    /// others, on Linux, only one gets them, the last who came: it takes the port away from who had
+    /// it, without an error.
+    #[doc(alias = "listenMultiple")]
+    #[must_use]
+    pub fn reuse_address(self, reuse: bool) -> Self {
+        self.option(SocketOption::ReuseAddress(reuse))
+    }
+
+    /// Whether the port may be shared with other sockets of the same user that allow it, too
+    /// (SO_REUSEPORT, socket(7)): off unless set. Multicast reaches all of them. Of others Linux
+    /// gives each to one of the sockets, by a hash of the sender's address and port; what systems
+    /// without the option answer is [`Unsupported`](std::io::ErrorKind::Unsupported).
+    #[must_use]
+    pub fn reuse_port(self, reuse: bool) -> Self {
+        self.option(SocketOption::ReusePort(reuse))
+    }
+
+    /// Whether a socket on `[::]` is for IPv6 alone, or gets IPv4 datagrams as well, whose senders
+    /// then look like `[::ffff:192.0.2.1]:7000` (IPV6_V6ONLY, ipv6(7)): as the system has it unless
+    /// set. Linux gives it both.
+    #[must_use]
+    pub fn only_ipv6(self, only: bool) -> Self {
+        self.option(SocketOption::OnlyIpv6(only))
+    }
+
+    /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST, socket(7)): off unless
+    /// set, and then sending to one is an error.
+    #[must_use]
+    pub fn broadcast(self, allow: bool) -> Self {
+        self.option(SocketOption::Broadcast(allow))
+    }
+
+    /// Any other option of the socket, set before it is bound: see [`SocketOption`]. Of two for the
+    /// same thing the later one counts.
+    ///
+    /// ```
+    /// use ropewalk::{DatagramOptions, SocketOption};
+    ///
+    /// // What comes while that is full is lost, and nobody is told.
+    /// let options = DatagramOptions::new().option(SocketOption::ReceiveBuffer(4 * 1024 * 1024));
+    /// ```
+    #[must_use]
+    pub fn option(mut self, option: SocketOption) -> Self {
+        self.options.push(option);
+        self
+    }
+
+    /// Whether what a [raw socket](crate::Context::open_raw) sends begins with its IP header
+    /// (IP_HDRINCL, ip(7), raw(7)): off unless set. Linux fills in the length and the checksum, and
+    /// the sender's address and the packet's id where they are 0.
+    #[must_use]
+    pub fn header_included(mut self, included: bool) -> Self {
+        self.header_included = included;
+        self
+    }
+
+    /// The permissions of the file of a [Unix socket](crate::Context::listen_unix_datagram), such as
+    /// `0o660`: what the process's umask leaves of `0o777` unless set (unix(7)). On Linux it takes
+    /// the permission to write to the file to send there.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.file.mode = Some(mode & 0o7777);
+        self
+    }
+}
+
+impl Default for DatagramOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,103 @@
+//! The names of sockets. Floor 0: this file knows nothing but numbers.
+
+use std::fmt;
+
+/// How many low bits of an [`Id`] name the slot: room for 16,777,215 sockets at a time.
+const SLOT_BITS: u32 = 24;
+
+/// The name of one socket of one reactor: a connection, a connection in the making, a listener, or a
+/// socket for datagrams.
+///
+/// An `Id` is a slot in the reactor's table together with a serial that is given out once and never
+/// again. So an `Id` may be kept anywhere, for as long as you like: when its connection is gone it
+/// names nothing, and every request made with it does nothing. It never comes to mean the stranger
+/// who was given the same slot.
+///
+/// Ids are told apart within one reactor; two reactors may give out equal ones.
+///
+/// ```
+/// use ropewalk::{Error, Protocol, Reactor, Transport};
+///
+/// struct Quiet;
+/// impl Protocol for Quiet {
+///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+/// }
+///
+/// let mut reactor = Reactor::new()?;
+/// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
+/// reactor.context().close(port.id());
+/// // The listener is gone, and its id reaches nobody.
+/// assert_eq!(reactor.context().local_address(port.id()), None);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(u64);
+
+impl Id {
+    /// One more than the highest slot. The slot beyond it stays free, so that no `Id` has the token
+    /// of the waker or of the signals.
+    pub(crate) const SLOTS: usize = (1 << SLOT_BITS) - 1;
+
+    /// One more than the highest serial: 2⁴⁰ sockets, which at 10,000 new ones a second last for
+    /// three and a half years.
+    pub(crate) const SERIALS: u64 = 1 << (u64::BITS - SLOT_BITS);
+
+    pub(crate) fn new(slot: usize, serial: u64) -> Self {
+        debug_assert!(slot < Self::SLOTS && serial < Self::SERIALS);
+        Self(serial << SLOT_BITS | slot as u64)
+    }
+
+    pub(crate) fn slot(self) -> usize {
+        slot(self.0)
+    }
+
+    /// The token under which the socket is registered with the poll. Where a pointer has 32 bits, the upper
+    /// bits of the serial are lost here, which does no harm: an event is only a hint.
+    pub(crate) fn token(self) -> usize {
+        self.0 as usize
+    }
+
+    fn serial(self) -> u64 {
+        self.0 >> SLOT_BITS
+    }
+}
+
+/// The slot of the socket that is registered under a token.
+pub(crate) fn slot_of(token: usize) -> usize {
+    slot(token as u64)
+}
+
+fn slot(bits: u64) -> usize {
+    (bits & Id::SLOTS as u64) as usize
+}
+
+impl fmt::Debug for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Id({self})")
+    }
+}
+
+/// As the logs write it: `#slot.serial`.
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}.{}", self.slot(), self.serial())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slot_and_serial_survive_packing() {
+        let id = Id::new(Id::SLOTS - 1, Id::SERIALS - 1);
+        assert_eq!((id.slot(), id.serial()), (Id::SLOTS - 1, Id::SERIALS - 1));
+        assert_eq!(slot_of(id.token()), id.slot());
+    }
+
+    #[test]
+    fn a_new_serial_in_the_same_slot_is_another_id() {
+        assert_ne!(Id::new(7, 1), Id::new(7, 2));
+        assert_ne!(Id::new(7, 1).token(), Id::new(7, 2).token());
+    }
+}

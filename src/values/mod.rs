@@ -1,0 +1,22 @@
+//! Values: no input or output, no system calls.
+
+pub(crate) mod address;
+#[cfg(unix)]
+pub(crate) mod credentials;
+pub(crate) mod datagram_options;
+pub(crate) mod errno;
+pub(crate) mod error;
+pub(crate) mod id;
+pub(crate) mod interface;
+pub(crate) mod logging;
+pub(crate) mod options;
+pub(crate) mod reason;
+pub(crate) mod slow_reader;
+pub(crate) mod socket_option;
+pub(crate) mod statistics;
+pub(crate) mod to_address;
+pub(crate) mod to_addresses;
+pub(crate) mod unix_address;
+#[cfg(unix)]
+pub(crate) mod unix_options;
+pub(crate) mod zone;

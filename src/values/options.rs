@@ -1,0 +1,244 @@
+//! How to listen and how to connect, where the defaults do not suit.
+
+use crate::values::slow_reader::SlowReader;
+use crate::values::socket_option::{KeepAlive, SocketOption};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// What holds for a connection from its beginning, whoever has made it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConnectionOptions {
+    pub(crate) nodelay: bool,
+    pub(crate) slow_reader: SlowReader,
+}
+
+impl ConnectionOptions {
+    pub(crate) const fn new(nodelay: bool) -> Self {
+        Self { nodelay, slow_reader: SlowReader::Pause }
+    }
+}
+
+/// How to listen.
+///
+/// ```
+/// use ropewalk::ListenOptions;
+///
+/// let options = ListenOptions::new().backlog(16).nodelay(false);
+/// ```
+#[derive(Clone, Debug)]
+pub struct ListenOptions {
+    pub(crate) backlog: u32,
+    pub(crate) connections: ConnectionOptions,
+    #[cfg_attr(not(unix), allow(dead_code))]
+    pub(crate) reuse_address: bool,
+    pub(crate) reuse_port: bool,
+    /// Whether to ask first if the port is somebody else's, which with `reuse_port` would not show.
+    pub(crate) claim: bool,
+    /// What has no field of its own.
+    pub(crate) others: Vec<SocketOption>,
+}
+
+impl ListenOptions {
+    /// The defaults, as each method below states them.
+    pub fn new() -> Self {
+        Self {
+            backlog: 1024,
+            connections: ConnectionOptions::new(true),
+            reuse_address: true,
+            reuse_port: false,
+            claim: false,
+            others: Vec::new(),
+        }
+    }
+
+    /// How many connections may wait to be accepted: 1,024 unless set. The system may cut it, Linux
+    /// to `net.core.somaxconn` (listen(2)).
+    #[must_use]
+    pub fn backlog(mut self, connections: u32) -> Self {
+        self.backlog = connections;
+        self
+    }
+
+    /// Whether accepted connections send at once what they are given (TCP_NODELAY, tcp(7)), rather
+    /// than wait for more: on unless set. The reactor gathers writes itself.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.connections.nodelay = nodelay;
+        self
+    }
+
+    /// What to do with accepted connections whose peers read too slowly: ask those who write to pause,
+    /// unless set.
+    #[must_use]
+    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+        self.connections.slow_reader = slow_reader;
+        self
+    }
+
+    /// Whether the port may be had while connections of an earlier listener on it are still in
+    /// TIME_WAIT (SO_REUSEADDR, socket(7)): on unless set. Unix only; elsewhere it does nothing.
+    #[must_use]
+    pub fn reuse_address(mut self, reuse: bool) -> Self {
+        self.reuse_address = reuse;
+        self
+    }
+
+    /// Whether the port may be shared with other listeners of the same user that allow it, too, each
+    /// of which is given some of the connections (SO_REUSEPORT, socket(7)): off unless set. A
+    /// [`ReactorGroup`](crate::ReactorGroup) does this for several reactors; see there for what to
+    /// expect of it.
+    ///
+    /// A port that is in use by one who allows it is no error any more, even if that is another
+    /// program which was started twice by mistake.
+    ///
+    /// Where a port cannot be shared so that all get their part, listening fails with
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported): Linux, DragonFly BSD and FreeBSD (as
+    /// SO_REUSEPORT_LB) can; macOS and the other BSDs give all connections to one of the listeners.
+    #[must_use]
+    pub fn reuse_port(mut self, reuse: bool) -> Self {
+        self.reuse_port = reuse;
+        self
+    }
+
+    /// Whether a listener on an IPv6 address leaves IPv4 to others (IPV6_V6ONLY, ipv6(7)): unless set
+    /// as the system has it, and Linux lets `[::]` take IPv4 clients as well.
+    #[must_use]
+    pub fn only_ipv6(self, only: bool) -> Self {
+        self.option(SocketOption::OnlyIpv6(only))
+    }
+
+    /// When accepted connections ask a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never
+    /// unless set.
+    #[must_use]
+    pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
+        self.option(SocketOption::KeepAlive(Some(keep_alive)))
+    }
+
+    /// Any other option of the listening socket, set before it is bound. The connections that it
+    /// accepts have it, too: see [`SocketOption`]. Of two for the same thing the later one counts.
+    ///
+    /// ```
+    /// use ropewalk::{ListenOptions, SocketOption};
+    ///
+    /// let options = ListenOptions::new().option(SocketOption::Device("lo".to_owned()));
+    /// ```
+    #[must_use]
+    pub fn option(mut self, option: SocketOption) -> Self {
+        match option {
+            SocketOption::Nodelay(nodelay) => self.connections.nodelay = nodelay,
+            SocketOption::ReuseAddress(reuse) => self.reuse_address = reuse,
+            SocketOption::ReusePort(reuse) => self.reuse_port = reuse,
+            other => self.others.push(other),
+        }
+        self
+    }
+}
+
+impl ListenOptions {
+    /// All that a socket is to have before it is bound, one by one.
+    pub(crate) fn before_bind(&self) -> Vec<SocketOption> {
+        let mut options = self.others.clone();
+        options.push(SocketOption::ReuseAddress(self.reuse_address));
+        options.push(SocketOption::ReusePort(self.reuse_port));
+        options
+    }
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// How to connect.
+///
+/// ```
+/// use ropewalk::ConnectOptions;
+/// use std::time::Duration;
+///
+/// let options = ConnectOptions::new().timeout(Duration::from_secs(3));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ConnectOptions {
+    pub(crate) connection: ConnectionOptions,
+    pub(crate) timeout: Duration,
+    pub(crate) local_address: Option<SocketAddr>,
+    /// What has no field of its own.
+    pub(crate) others: Vec<SocketOption>,
+}
+
+impl ConnectOptions {
+    /// The defaults, as each method below states them.
+    pub fn new() -> Self {
+        let timeout = Duration::from_secs(30);
+        let connection = ConnectionOptions::new(true);
+        Self { connection, timeout, local_address: None, others: Vec::new() }
+    }
+
+    /// Whether the connection sends at once what it is given (TCP_NODELAY, tcp(7)): on unless set.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: bool) -> Self {
+        self.connection.nodelay = nodelay;
+        self
+    }
+
+    /// What to do if the peer reads too slowly: ask those who write to pause, unless set.
+    #[must_use]
+    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+        self.connection.slow_reader = slow_reader;
+        self
+    }
+
+    /// How long to try, over all addresses of a name together; 30 seconds by default. Each address has an
+    /// equal share of the time that is left when its turn comes, so of two addresses of which the first does
+    /// not answer, the second is tried after half the time.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The address of our end (bind(2)): unless set, the system chooses one. Port 0 lets it choose the
+    /// port. Of a name's addresses those of the other family, IPv4 or IPv6, fail then.
+    ///
+    /// ```
+    /// use ropewalk::ConnectOptions;
+    ///
+    /// let options = ConnectOptions::new().local_address(([127, 0, 0, 1], 0).into());
+    /// ```
+    #[doc(alias = "bindAddress")]
+    #[doc(alias = "local_addr")]
+    #[must_use]
+    pub fn local_address(mut self, address: SocketAddr) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
+    /// When the connection asks a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never unless
+    /// set.
+    #[must_use]
+    pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
+        self.option(SocketOption::KeepAlive(Some(keep_alive)))
+    }
+
+    /// Any other option of the socket, set before it begins to connect. Of two for the same thing the
+    /// later one counts.
+    #[must_use]
+    pub fn option(mut self, option: SocketOption) -> Self {
+        self.add(option);
+        self
+    }
+
+    pub(crate) fn add(&mut self, option: SocketOption) {
+        match option {
+            SocketOption::Nodelay(nodelay) => self.connection.nodelay = nodelay,
+            other => self.others.push(other),
+        }
+    }
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}

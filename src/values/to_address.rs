@@ -1,0 +1,128 @@
+//! What can be written where an address is wanted that must not be looked up.
+
+use crate::values::address::Address;
+use crate::values::error::Explained;
+use crate::values::to_addresses::LookUp;
+#[cfg(unix)]
+use crate::values::unix_address::UnixAddress;
+use crate::values::zone::{in_digits, zoned};
+use std::fmt::Debug;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+/// Where datagrams come from and go to: an address in digits. A name is refused, for to look it up
+/// would block the reactor at each datagram.
+///
+/// It is what [`ToAddresses`](crate::ToAddresses) is for connections, except that it takes no names of
+/// hosts. An IPv6 address may be followed by the name or the index of the interface on which it is. The
+/// name is looked up where the reactor lives, which does not wait for anybody; an index saves that. An
+/// IP address alone stands for port 0, which is what raw sockets take.
+///
+/// ```
+/// use ropewalk::ToAddress;
+///
+/// // What finds the index of an interface.
+/// let look_up = |name: &str, port| match name {
+///     "fe80::1%eth0" => Ok(vec![format!("[fe80::1%2]:{port}").parse().unwrap()]),
+///     _ => Err(std::io::ErrorKind::NotFound.into()),
+/// };
+/// let dns = "127.0.0.1:53".to_address(&look_up).unwrap();
+/// assert_eq!(dns, ([127, 0, 0, 1], 53).to_address(&look_up).unwrap());
+/// let on_link = "[fe80::1%2]:53".to_address(&look_up).unwrap();
+/// assert_eq!(on_link, "[fe80::1%eth0]:53".to_address(&look_up).unwrap());
+/// let error = "localhost:53".to_address(&look_up).unwrap_err();
+/// assert!(error.to_string().starts_with("not an address in digits"), "{error}");
+/// ```
+pub trait ToAddress: Debug {
+    /// The address. `look_up` is for addresses with the name of an interface.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is the name of a host, or no address at all;
+    /// what `look_up` answers.
+    fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address>;
+}
+
+impl<T: ToAddress + ?Sized> ToAddress for &T {
+    fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address> {
+        (**self).to_address(look_up)
+    }
+}
+
+impl ToAddress for Address {
+    fn to_address(&self, _look_up: &LookUp<'_>) -> io::Result<Address> {
+        Ok(self.clone())
+    }
+}
+
+#[cfg(unix)]
+impl ToAddress for UnixAddress {
+    fn to_address(&self, _look_up: &LookUp<'_>) -> io::Result<Address> {
+        Ok(Address::Unix(self.clone()))
+    }
+}
+
+impl ToAddress for str {
+    fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address> {
+        if let Ok(address) = self.parse() {
+            return Ok(Address::Inet(address));
+        }
+        let (ip, port) = self
+            .strip_prefix('[')
+            .and_then(|text| text.rsplit_once("]:"))
+            .and_then(|(ip, port)| Some((ip, port.parse().ok()?)))
+            .ok_or_else(no_digits)?;
+        (ip, port).to_address(look_up)
+    }
+}
+
+impl ToAddress for String {
+    fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address> {
+        self.as_str().to_address(look_up)
+    }
+}
+
+impl ToAddress for (&str, u16) {
+    fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address> {
+        let &(ip, port) = self;
+        if let Some(address) = in_digits(ip, port) {
+            return Ok(Address::Inet(address));
+        }
+        zoned(ip).ok_or_else(no_digits)?;
+        let found = look_up(ip, port)?.into_iter().next();
+        found.map(Address::Inet).ok_or_else(no_digits)
+    }
+}
+
+/// For all that std makes an address of.
+macro_rules! to_address {
+    ($($source:ty),*) => {$(
+        impl ToAddress for $source {
+            fn to_address(&self, _look_up: &LookUp<'_>) -> io::Result<Address> {
+                Ok(Address::Inet(SocketAddr::from(*self)))
+            }
+        }
+    )*};
+}
+
+to_address!(SocketAddr, SocketAddrV4, SocketAddrV6);
+to_address!((IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16), ([u8; 4], u16));
+
+/// For IP addresses alone.
+macro_rules! ip_to_address {
+    ($($ip:ty),*) => {$(
+        impl ToAddress for $ip {
+            fn to_address(&self, _look_up: &LookUp<'_>) -> io::Result<Address> {
+                Ok(Address::Inet(SocketAddr::new((*self).into(), 0)))
+            }
+        }
+    )*};
+}
+
+ip_to_address!(IpAddr, Ipv4Addr, Ipv6Addr);
+
+fn no_digits() -> io::Error {
+    let text = "not an address in digits, such as 127.0.0.1:7000 or [::1]:7000, and names are not looked up \
+                for datagrams";
+    Explained::error(io::ErrorKind::InvalidInput, text)
+}
