@@ -1,12 +1,9 @@
-//! Callbacks each of which brings about the next one at once, without end: timers and sockets have theirs
-//! between.
+//! Callbacks each of which causes the next one, without end: timers and sockets are served in between.
 
 #![cfg(unix)]
 
-mod support;
-#[path = "support/unix.rs"]
-mod unix;
-
+use crate::support::*;
+use crate::unix;
 use ropewalk::{
     Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id, Interest, Producer,
     Protocol, Reactor, Reason, Transport, UnixListenOptions, Watcher,
@@ -16,12 +13,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
-use support::*;
 
-/// How long a chain is: each would go on for ever if it were not counted.
+/// The length of a chain. Without a count it would be endless.
 const ROUNDS: usize = 5_000;
 
-/// How many rounds may come in one turn: 256, and as many of what was asked for before the first.
+/// The most rounds in one turn: the budget of 256, and as many that were requested before the first.
 const MOST: usize = 2 * 256;
 
 /// Counts the rounds of a chain.
@@ -29,14 +25,14 @@ const MOST: usize = 2 * 256;
 struct Count(Rc<Cell<usize>>);
 
 impl Count {
-    /// One more round has begun. Whether there is to be a next one.
-    fn goes_on(&self) -> bool {
+    /// Counts a round. Returns true if another is to follow.
+    fn count_round(&self) -> bool {
         self.0.set(self.0.get() + 1);
         self.0.get() < ROUNDS
     }
 
-    /// Turns until the chain has ended, and sees that it came turn by turn, a timer in each.
-    fn leaves_the_others_their_turn(&self, reactor: &mut Reactor) {
+    /// Turns until the chain has ended, and asserts that it was spread over turns with a timer in each.
+    fn assert_spread_over_turns(&self, reactor: &mut Reactor) {
         fn again(context: &mut Context, fired: Rc<Cell<usize>>) {
             fired.set(fired.get() + 1);
             context.call_later(Duration::ZERO, move |context| again(context, fired));
@@ -58,7 +54,7 @@ fn connection() -> UnixStream {
     UnixStream::pair().expect("a pair").0
 }
 
-/// Aborts when it is made, and has another made when it is lost.
+/// Aborts its connection when it is made, and adopts another when it is lost.
 struct Aborter(Count);
 
 impl Protocol for Aborter {
@@ -69,7 +65,7 @@ impl Protocol for Aborter {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             let next = Self(self.0.clone());
             transport.context().adopt_connection(connection(), next).unwrap();
         }
@@ -77,18 +73,18 @@ impl Protocol for Aborter {
 }
 
 #[test]
-fn one_that_aborts_when_made_and_has_another_made_when_lost_leaves_turns_to_the_others() {
+fn abort_and_adopt_chain_leaves_turns() {
     let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
     reactor.context().adopt_connection(connection(), Aborter(count.clone())).unwrap();
-    count.leaves_the_others_their_turn(&mut reactor);
+    count.assert_spread_over_turns(&mut reactor);
 }
 
-/// Lets its connection go when it is made, to the next one.
+/// Detaches its connection when it is made, and adopts it again.
 struct Passer(Count);
 
 impl Protocol for Passer {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             let (next, id) = (Self(self.0.clone()), transport.id());
             let socket = transport.context().detach(id).unwrap().socket;
             transport.context().adopt_connection(socket, next).unwrap();
@@ -99,39 +95,39 @@ impl Protocol for Passer {
 }
 
 #[test]
-fn one_that_lets_its_connection_go_and_adopts_it_again_when_made_leaves_turns_to_the_others() {
+fn detach_and_adopt_chain_leaves_turns() {
     let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
     reactor.context().adopt_connection(connection(), Passer(count.clone())).unwrap();
-    count.leaves_the_others_their_turn(&mut reactor);
+    count.assert_spread_over_turns(&mut reactor);
 }
 
-/// Begins an attempt and gives it up, again and again.
-struct Waverer(Count);
+/// Starts an attempt to connect and closes it, repeatedly.
+struct Connector(Count);
 
-impl Waverer {
+impl Connector {
     fn attempt(self, context: &mut Context) {
         let id = context.connect_tcp("127.0.0.1:1", self).unwrap();
         context.close(id);
     }
 }
 
-impl Factory for Waverer {
+impl Factory for Connector {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         None
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, _error: Error) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             Self(self.0.clone()).attempt(context);
         }
     }
 }
 
 #[test]
-fn one_that_connects_again_and_gives_that_up_leaves_turns_to_the_others() {
+fn connect_and_close_chain_leaves_turns() {
     let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
-    Waverer(count.clone()).attempt(reactor.context());
-    count.leaves_the_others_their_turn(&mut reactor);
+    Connector(count.clone()).attempt(reactor.context());
+    count.assert_spread_over_turns(&mut reactor);
 }
 
 /// Closes its socket when it starts, and opens another when it has stopped.
@@ -145,7 +141,7 @@ impl DatagramProtocol for Rebinder {
     fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
 
     fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             let next = Self(self.0.clone());
             transport.context().listen_udp("127.0.0.1:0", next).unwrap();
         }
@@ -153,47 +149,47 @@ impl DatagramProtocol for Rebinder {
 }
 
 #[test]
-fn one_that_closes_its_socket_for_datagrams_and_opens_another_leaves_turns_to_the_others() {
+fn datagram_socket_chain_leaves_turns() {
     let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
     reactor.listen_udp("127.0.0.1:0", Rebinder(count.clone())).unwrap();
-    count.leaves_the_others_their_turn(&mut reactor);
+    count.assert_spread_over_turns(&mut reactor);
 }
 
-/// Begins a watch and ends it, again and again.
-struct Peeper(Count, UnixStream);
+/// Starts a watch and ends it, repeatedly.
+struct ClosingWatcher(Count, UnixStream);
 
-impl Peeper {
+impl ClosingWatcher {
     fn watch(self, context: &mut Context) {
         let id = context.watch(self, Interest::Readable).unwrap();
         context.close(id);
     }
 }
 
-impl Watcher for Peeper {
+impl Watcher for ClosingWatcher {
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.1.as_fd()
     }
 
     fn lost(&mut self, context: &mut Context, _id: Id, _reason: Reason) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             Self(self.0.clone(), connection()).watch(context);
         }
     }
 }
 
 #[test]
-fn one_that_watches_again_when_its_watch_has_ended_and_ends_that_leaves_turns_to_the_others() {
+fn watch_chain_leaves_turns() {
     let (mut reactor, count) = (Reactor::new().unwrap(), Count::default());
-    Peeper(count.clone(), connection()).watch(reactor.context());
-    count.leaves_the_others_their_turn(&mut reactor);
+    ClosingWatcher(count.clone(), connection()).watch(reactor.context());
+    count.assert_spread_over_turns(&mut reactor);
 }
 
-/// Registers another for the same connection when it is paused, and when it is stopped.
+/// Registers another producer for the same connection when it is paused or stopped.
 struct Relay(Count, Id);
 
 impl Relay {
     fn next(&self, context: &mut Context) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             context.unregister_producer(self.1);
             let next = Self(self.0.clone(), self.1);
             context.register_push_producer(self.1, next).unwrap();
@@ -214,7 +210,7 @@ impl Producer for Relay {
 }
 
 #[test]
-fn one_that_registers_another_producer_when_it_is_paused_leaves_turns_to_the_others() {
+fn producer_chain_in_pause_leaves_turns() {
     let (log, count) = (Log::default(), Count::default());
     let (mut reactor, address) = up(recorders(&log, only_record));
     let _client = client(address);
@@ -223,24 +219,24 @@ fn one_that_registers_another_producer_when_it_is_paused_leaves_turns_to_the_oth
     reactor.context().write(id, &pattern(2 * MUCH));
     turn_until(&mut reactor, "paused", |_| log.count(|event| *event == Event::PauseWriting) == 1);
     reactor.context().register_push_producer(id, Relay(count.clone(), id)).unwrap();
-    count.leaves_the_others_their_turn(&mut reactor);
+    count.assert_spread_over_turns(&mut reactor);
 }
 
 #[test]
-fn one_that_registers_another_producer_when_it_is_stopped_leaves_turns_to_the_others() {
+fn producer_chain_in_stop_leaves_turns() {
     let (log, count) = (Log::default(), Count::default());
     let (mut reactor, address) = up(recorders(&log, only_record));
     drop(client(address));
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     let id = log.ids()[0];
     reactor.context().register_push_producer(id, Relay(count.clone(), id)).unwrap();
-    count.leaves_the_others_their_turn(&mut reactor);
+    count.assert_spread_over_turns(&mut reactor);
 }
 
-/// Has its peer pass another descriptor each time that one has come.
-struct Collector(Count, Rc<UnixStream>, Rc<std::fs::File>);
+/// Passes itself another descriptor for each that it receives.
+struct DescriptorReceiver(Count, Rc<UnixStream>, Rc<std::fs::File>);
 
-impl Protocol for Collector {
+impl Protocol for DescriptorReceiver {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
     fn descriptors_received(
@@ -249,24 +245,25 @@ impl Protocol for Collector {
         _data: &[u8],
         _descriptors: Vec<OwnedFd>,
     ) {
-        if self.0.goes_on() {
+        if self.0.count_round() {
             unix::pass(&self.1, b"x", &self.2, 1);
         }
     }
 }
 
 #[test]
-fn one_whose_peer_passes_a_descriptor_for_each_leaves_turns_to_the_others() {
+fn descriptor_chain_leaves_turns() {
     let (folder, count) = (unix::Folder::new(), Count::default());
     let (path, mut reactor) = (folder.path("socket"), Reactor::new().unwrap());
     let file = Rc::new(unix::file_with(&folder, "text"));
     let peer: Rc<Cell<Option<Rc<UnixStream>>>> = Rc::default();
     let (theirs, counter, passed) = (Rc::clone(&peer), count.clone(), Rc::clone(&file));
-    let factory = move || Collector(counter.clone(), theirs.take().unwrap(), Rc::clone(&passed));
+    let factory =
+        move || DescriptorReceiver(counter.clone(), theirs.take().unwrap(), Rc::clone(&passed));
     let options = UnixListenOptions::new().descriptors(true);
     reactor.context().listen_unix_with(&*path, &options, factory).unwrap();
     let client = Rc::new(unix::unix_client(&path));
     unix::pass(&client, b"x", &file, 1);
     peer.set(Some(client));
-    count.leaves_the_others_their_turn(&mut reactor);
+    count.assert_spread_over_turns(&mut reactor);
 }

@@ -1,14 +1,9 @@
-//! How much one connection may read and send in a turn, to the byte; what real sockets bring is too
-//! uncertain for that.
+//! The exact budgets of one connection in a turn, on the scripted backend.
 
-#[path = "support/script.rs"]
-mod script;
-mod support;
-
+use crate::script::{Script, Wire};
+use crate::support::*;
 use ropewalk::{Reactor, SlowReader};
-use script::{Script, Wire};
 use std::time::Duration;
-use support::*;
 
 const KIB: usize = 1024;
 
@@ -24,7 +19,7 @@ fn turn(reactor: &mut Reactor) {
     reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
-/// How long each piece of data was that has come after the first `before`.
+/// Returns the lengths of the chunks of data after the first `before`.
 fn lengths(log: &Log, before: usize) -> Vec<usize> {
     let events = log.all().into_iter();
     let data = events.filter_map(|(_, event)| match event {
@@ -35,7 +30,7 @@ fn lengths(log: &Log, before: usize) -> Vec<usize> {
 }
 
 #[test]
-fn a_turn_reads_a_mebibyte_of_a_flood_in_reads_that_grow_to_a_quarter_of_it() {
+fn turn_reads_one_mebibyte_in_growing_reads() {
     let (log, wire) = (Log::default(), Wire::wide());
     let (script, mut reactor) = serve(&log, &wire);
     wire.brings(Ok(&vec![0; 5 * 1024 * KIB]));
@@ -51,10 +46,10 @@ fn a_turn_reads_a_mebibyte_of_a_flood_in_reads_that_grow_to_a_quarter_of_it() {
 }
 
 #[test]
-fn a_read_that_returns_less_than_was_asked_for_is_the_last_until_the_next_news() {
+fn short_read_is_last_until_next_event() {
     let (log, wire) = (Log::default(), Wire::wide());
     let (script, mut reactor) = serve(&log, &wire);
-    wire.brings(Ok(&[0; 64 * KIB])); // It fills the buffer, so more may be there.
+    wire.brings(Ok(&[0; 64 * KIB])); // It fills the buffer, so more may follow.
     wire.brings(Ok(b"short"));
     wire.brings(Ok(b"later"));
     script.tell_readable(&wire);
@@ -66,21 +61,21 @@ fn a_read_that_returns_less_than_was_asked_for_is_the_last_until_the_next_news()
     assert_eq!(lengths(&log, 2), [5]);
 }
 
-/// Lets the wire take all that waits, `total` bytes. How many it has taken by the end of each turn.
+/// Lets the socket take all queued data, `total` bytes. Returns the sum it has taken after each turn.
 fn sent_by_turns(script: &Script, reactor: &mut Reactor, wire: &Wire, total: usize) -> Vec<usize> {
     let mut sent = Vec::new();
     script.make_room(wire, usize::MAX);
     while wire.written().len() < total {
         turn(reactor);
         sent.push(wire.written().len());
-        assert!(sent.len() < 100, "it does not go on: {sent:?}");
+        assert!(sent.len() < 100, "it stopped sending: {sent:?}");
     }
-    assert_eq!(reactor.timeout(), None, "nothing is left to do");
+    assert_eq!(reactor.timeout(), None, "no queued work");
     sent
 }
 
 #[test]
-fn a_turn_sends_about_a_quarter_of_a_mebibyte_of_what_waits() {
+fn turn_sends_quarter_mebibyte_of_queued_data() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.context().write(wire.id(), &pattern(1_000_000));
@@ -91,7 +86,7 @@ fn a_turn_sends_about_a_quarter_of_a_mebibyte_of_what_waits() {
 }
 
 #[test]
-fn a_turn_sends_a_quarter_of_a_mebibyte_of_a_feed() {
+fn turn_sends_quarter_mebibyte_of_drop_oldest_queue() {
     const PIECE: usize = 8 * KIB;
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
@@ -101,13 +96,13 @@ fn a_turn_sends_a_quarter_of_a_mebibyte_of_a_feed() {
         turn(&mut reactor);
     }
     let sent = sent_by_turns(&script, &mut reactor, &wire, 101 * PIECE);
-    // The first piece was on its way already.
+    // The first piece had moved to the send buffer.
     assert_eq!(sent, [33, 65, 97, 101].map(|pieces| pieces * PIECE));
     assert!(wire.written() == pattern(101 * PIECE));
 }
 
 #[test]
-fn the_counts_tell_of_what_the_socket_has_taken_and_not_of_tries() {
+fn counts_include_only_what_the_socket_took() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     let counts = |reactor: &mut Reactor| {
@@ -116,7 +111,7 @@ fn the_counts_tell_of_what_the_socket_has_taken_and_not_of_tries() {
     };
     reactor.context().write(wire.id(), &[0; 100]);
     turn(&mut reactor);
-    assert_eq!(counts(&mut reactor), (0, 0, 100), "it has no room");
+    assert_eq!(counts(&mut reactor), (0, 0, 100), "the socket takes nothing");
     for taken in 1..=3 {
         script.make_room(&wire, 30);
         turn(&mut reactor);

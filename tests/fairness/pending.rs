@@ -1,14 +1,10 @@
-//! More callbacks are due than one turn may make: those held for the next turn come in order, and none is lost.
+//! Callbacks beyond the budget of a turn: the next turn makes them, in order, and none is lost.
 
 #![cfg(unix)]
 
-#[path = "support/datagrams.rs"]
-mod datagrams;
-#[path = "support/producers.rs"]
-mod producers;
-mod support;
-
-use datagrams::{Heard, Heards, Witness};
+use crate::producers;
+use crate::recorder::{Heard, Heards, Witness};
+use crate::support::*;
 use ropewalk::{Context, Id, Producer, Reactor, Transport};
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
@@ -16,12 +12,11 @@ use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
-use support::*;
 
-/// More than the 256 notices that are told in a turn.
+/// More than the 256 pending callbacks that a turn makes.
 const MANY: usize = 300;
 
-/// Has many connections adopted at once. Returns the other ends.
+/// Adopts many connections at once. Returns the other ends.
 fn adopt_many(context: &mut Context, log: &Log) -> Vec<UnixStream> {
     let adopt = |_| {
         let (ours, theirs) = UnixStream::pair().unwrap();
@@ -31,7 +26,7 @@ fn adopt_many(context: &mut Context, log: &Log) -> Vec<UnixStream> {
     (0..MANY).map(adopt).collect()
 }
 
-/// One turn, in which `act` is done.
+/// Makes one turn in which a timer runs `act`.
 fn turn_with<T: 'static>(
     reactor: &mut Reactor,
     act: impl FnOnce(&mut Context) -> T + 'static,
@@ -43,7 +38,7 @@ fn turn_with<T: 'static>(
     done.take().unwrap()
 }
 
-/// Registers many producers for a connection that is gone: each is stopped, and does nothing else.
+/// Registers many producers for a connection that is gone. Each causes one pending callback, its stop.
 fn stop_many(context: &mut Context, gone: Id) {
     for _ in 0..MANY {
         let producer = producers::noting(&producers::Heard::default(), producers::ignore);
@@ -51,8 +46,8 @@ fn stop_many(context: &mut Context, gone: Id) {
     }
 }
 
-/// One turn, in which `act` is done when there is more to tell than the turn allows. No event of the poll
-/// comes of that.
+/// Makes one turn in which a timer runs `act` after more callbacks are pending than the turn may make. These
+/// cause no event of the poll. What `act` makes is in use at once: in the next turn its events come first.
 fn busy_turn_with<T: 'static>(
     reactor: &mut Reactor,
     act: impl FnOnce(&mut Context) -> T + 'static,
@@ -65,14 +60,18 @@ fn busy_turn_with<T: 'static>(
 }
 
 #[test]
-fn those_that_are_adopted_at_once_are_made_before_their_data_comes() {
+fn many_adopted_connections_are_made_before_data() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let theirs = log.clone();
     let mut others = turn_with(&mut reactor, move |context| adopt_many(context, &theirs));
-    assert!((1..MANY).contains(&log.made()), "{} are made in the first turn", log.made());
+    assert!(
+        (1..MANY).contains(&log.made()),
+        "{} connections are made in the first turn",
+        log.made()
+    );
     others.iter_mut().for_each(|other| other.write_all(b"data").unwrap());
     reactor.turn(None).unwrap();
-    assert_eq!(log.made(), MANY, "the rest are made in the next");
+    assert_eq!(log.made(), MANY, "the other connections are made in the next turn");
     turn_until(&mut reactor, "all data", |_| log.data().len() == 4 * MANY);
     for other in &mut others {
         let mut answer = [0; 4];
@@ -85,14 +84,18 @@ fn those_that_are_adopted_at_once_are_made_before_their_data_comes() {
 }
 
 #[test]
-fn those_that_end_at_once_are_all_told_without_another_event() {
+fn many_lost_connections_need_no_further_event() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let _others = adopt_many(reactor.context(), &log);
     turn_until(&mut reactor, "all made", |_| log.made() == MANY);
     let ids = log.ids();
     turn_with(&mut reactor, move |context| ids.iter().for_each(|id| context.abort(*id)));
-    assert!((1..MANY).contains(&log.lost()), "{} are lost in the first turn", log.lost());
-    assert_eq!(reactor.timeout(), Some(Duration::ZERO), "the next one waits for nothing");
+    assert!(
+        (1..MANY).contains(&log.lost()),
+        "{} connections are lost in the first turn",
+        log.lost()
+    );
+    assert_eq!(reactor.timeout(), Some(Duration::ZERO), "the next turn does not wait");
     reactor.turn(None).unwrap();
     assert_eq!(log.lost(), MANY);
     log.check(true);
@@ -100,7 +103,7 @@ fn those_that_end_at_once_are_all_told_without_another_event() {
 }
 
 #[test]
-fn the_end_of_a_run_tells_all() {
+fn end_of_run_makes_all_pending_callbacks() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let _others = adopt_many(reactor.context(), &log);
     turn_until(&mut reactor, "all made", |_| log.made() == MANY);
@@ -108,17 +111,15 @@ fn the_end_of_a_run_tells_all() {
     reactor.context().stop();
     reactor.run().unwrap();
     assert_eq!(log.lost(), MANY);
-    // None of these is made before the reactor is dropped.
+    // The reactor is dropped before any of these is made.
     let _others = adopt_many(reactor.context(), &log);
     drop(reactor);
     assert_eq!((log.made(), log.lost()), (2 * MANY, 2 * MANY));
     log.check(true);
 }
 
-// What is made in a busy turn is in use at once: in the next turn the poll tells of it before anything else.
-
 #[test]
-fn one_that_is_adopted_in_a_busy_turn_loses_no_data() {
+fn connection_adopted_in_busy_turn_loses_no_data() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = client(listener.local_addr().unwrap());
@@ -131,7 +132,7 @@ fn one_that_is_adopted_in_a_busy_turn_loses_no_data() {
 }
 
 #[test]
-fn one_that_is_held_for_a_second_turn_loses_no_data() {
+fn connection_pending_two_turns_loses_no_data() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     theirs.write_all(b"data").unwrap();
@@ -144,17 +145,17 @@ fn one_that_is_held_for_a_second_turn_loses_no_data() {
     busy_turn_with(&mut reactor, move |context| {
         context.adopt_connection(first_end, first).unwrap();
         context.adopt_connection(ours, second).unwrap();
-        // After it they are told, so that the second is held again before its event comes.
+        // A timer makes pending callbacks, so that the second stays pending until its event.
         context.call_later(Duration::ZERO, |_| {});
     });
     reactor.turn(None).unwrap();
-    assert_eq!(log.made(), 0, "there is too much to tell in the second turn as well");
+    assert_eq!(log.made(), 0, "the second turn is busy too");
     turn_until(&mut reactor, "data", |_| log.data() == b"data");
     log.check(false);
 }
 
 #[test]
-fn a_socket_for_datagrams_that_is_opened_in_a_busy_turn_starts_before_it_receives() {
+fn datagram_socket_in_busy_turn_starts_first() {
     let (heards, mut reactor) = (Heards::default(), Reactor::new().unwrap());
     let protocol = Witness::quiet(&heards);
     let port = busy_turn_with(&mut reactor, |context| {
@@ -168,7 +169,7 @@ fn a_socket_for_datagrams_that_is_opened_in_a_busy_turn_starts_before_it_receive
 }
 
 #[test]
-fn an_attempt_to_connect_that_is_made_in_a_busy_turn_has_its_factory_at_once() {
+fn connector_in_busy_turn_has_its_factory() {
     let (log, failures, mut reactor) =
         (Log::default(), Failures::default(), Reactor::new().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -179,7 +180,7 @@ fn an_attempt_to_connect_that_is_made_in_a_busy_turn_has_its_factory_at_once() {
 }
 
 #[test]
-fn a_listener_that_is_opened_in_a_busy_turn_has_its_factory_at_once() {
+fn listener_in_busy_turn_has_its_factory() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let factory = recorders(&log, only_record);
     let port =
@@ -189,7 +190,7 @@ fn a_listener_that_is_opened_in_a_busy_turn_has_its_factory_at_once() {
 }
 
 #[test]
-fn a_channel_that_is_opened_in_a_busy_turn_has_its_receiver_at_once() {
+fn channel_in_busy_turn_has_its_receiver() {
     let (received, mut reactor) = (Rc::new(Cell::new(0)), Reactor::new().unwrap());
     let counter = Rc::clone(&received);
     let sender = busy_turn_with(&mut reactor, |context| {
@@ -199,9 +200,9 @@ fn a_channel_that_is_opened_in_a_busy_turn_has_its_receiver_at_once() {
     turn_until(&mut reactor, "a message", |_| received.get() == 7);
 }
 
-/// Its connection is served in the turn in which it is registered, before it has its place.
+/// Its connection is served in the turn of the registration, before the producer has its place.
 #[test]
-fn a_pull_producer_that_is_seated_late_is_asked() {
+fn producer_registered_in_busy_turn_is_resumed() {
     let (log, heard) = (Log::default(), producers::Heard::default());
     let (mut reactor, id, client) = producers::one(&log);
     let producer = producers::pieces(&heard, 3);
@@ -209,14 +210,14 @@ fn a_pull_producer_that_is_seated_late_is_asked() {
     busy_turn_with(&mut reactor, move |context| {
         context.register_pull_producer(id, producer).unwrap();
     });
-    assert_eq!(log.data(), b"data", "it was served");
+    assert_eq!(log.data(), b"data", "the connection was served");
     assert_eq!(read_turning(&mut reactor, &client, 30_000).len(), 30_000);
 }
 
-/// Notes what its connection has heard when it is stopped.
-struct Late(Log, Id, Rc<RefCell<Vec<Event>>>);
+/// Notes the callbacks of its connection when it is stopped.
+struct StopWitness(Log, Id, Rc<RefCell<Vec<Event>>>);
 
-impl Producer for Late {
+impl Producer for StopWitness {
     fn resume_producing(&mut self, _transport: &mut Transport<'_>) {}
 
     fn stop_producing(&mut self, _context: &mut Context) {
@@ -225,13 +226,13 @@ impl Producer for Late {
 }
 
 #[test]
-fn a_producer_that_comes_too_late_is_stopped_before_an_end_that_is_held() {
+fn late_producer_stops_before_pending_connection_lost() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let _others = adopt_many(reactor.context(), &log);
     turn_until(&mut reactor, "all made", |_| log.made() == MANY);
     let (ids, heard) = (log.ids(), Rc::default());
     let last = ids[MANY - 1];
-    let producer = Late(log.clone(), last, Rc::clone(&heard));
+    let producer = StopWitness(log.clone(), last, Rc::clone(&heard));
     reactor.context().call_later(Duration::ZERO, move |context| {
         ids.iter().for_each(|id| context.abort(*id));
     });
@@ -242,9 +243,8 @@ fn a_producer_that_comes_too_late_is_stopped_before_an_end_that_is_held() {
     assert_eq!(*heard.borrow(), [Event::Made]);
 }
 
-/// An endless chain takes no more than its part: a connection is served as ever.
 #[test]
-fn a_client_is_answered_beside_a_chain_without_end() {
+fn endless_chain_does_not_starve_a_client() {
     fn again(transport: &mut Transport<'_>, event: &Event) {
         if matches!(event, Event::Made) {
             transport.abort();
