@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::rc::Rc;
 
-/// The callbacks in which something is done.
+/// The callback in which a test makes its request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum When {
     Made,
@@ -35,7 +35,7 @@ fn is(when: When, event: &Event) -> bool {
     }
 }
 
-/// Brings a connection through all its callbacks: the first data makes it write past its mark and
+/// Takes a connection through all its callbacks: the first data makes it write above its mark and
 /// pause reading for a moment.
 fn full_life(transport: &mut Transport<'_>, event: &Event) {
     if let Event::Data(_) = event {
@@ -46,8 +46,8 @@ fn full_life(transport: &mut Transport<'_>, event: &Event) {
     }
 }
 
-/// Does `act` in `when` of the first connection, given its id and that of the second, and checks
-/// that each hears `connection_lost` exactly once.
+/// Runs `act` in the callback `when` of one connection, with its id and that of the other. Asserts
+/// that each connection receives `connection_lost` exactly once.
 fn scenario(when: When, act: impl Fn(&mut Context, Id, Id) + Clone + 'static) -> Log {
     let log = Log::default();
     let acted = Rc::new(Cell::new(false));
@@ -68,7 +68,7 @@ fn scenario(when: When, act: impl Fn(&mut Context, Id, Id) + Clone + 'static) ->
         turn_until(&mut reactor, "both made", |_| log.made() == 2);
     }
     for client in &mut clients {
-        // It may be gone by now; that is what some of these scenarios are about.
+        // The connection may be closed already; some of the tests close it in `connection_made`.
         let _ = client.write_all(b"hello");
     }
     let (mut got, mut buffer) = ([0, 0], vec![0; 1 << 20]);
@@ -85,7 +85,7 @@ fn scenario(when: When, act: impl Fn(&mut Context, Id, Id) + Clone + 'static) ->
     });
     turns(&mut reactor, 3);
     log.check(true);
-    assert!(acted.get(), "{when:?} was heard: {:?}", log.all());
+    assert!(acted.get(), "{when:?} was called: {:?}", log.all());
     log
 }
 
@@ -131,8 +131,8 @@ fn aborting_another_in_any_callback_ends_it_once() {
 fn closing_all_in_any_callback_ends_each_once() {
     for when in EVERY {
         scenario(when, |context, _, _| {
-            let everybody: Vec<Id> = context.connections().collect();
-            everybody.into_iter().for_each(|id| context.close(id));
+            let all: Vec<Id> = context.connections().collect();
+            all.into_iter().for_each(|id| context.close(id));
         });
     }
 }
@@ -168,7 +168,7 @@ fn only_connection_lost_follows_close_or_abort() {
         };
         let (mut reactor, address) = up(recorders(&log, hook));
         let mut client = client(address);
-        // More than one buffer, so that there would be more to deliver in the same turn.
+        // More than one read buffer, so that more could be delivered in the same turn.
         client.write_all(&[b'd'; 200_000]).unwrap();
         client.shutdown(Shutdown::Write).unwrap();
         turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -188,13 +188,13 @@ fn listen_in_any_callback_takes_effect_immediately() {
             move |context: &mut Context, _: Id, _: Id| {
                 let port = context.listen_tcp("127.0.0.1:0", recorders(&late, echo)).unwrap();
                 let address = port.address().socket_addr().unwrap();
-                // The kernel takes clients in from now on.
+                // The kernel accepts clients from now on.
                 *found.borrow_mut() = Some(client(address));
                 assert_eq!(context.local_address(port.id()), Some(address.into()));
             }
         };
         scenario(when, act);
-        // The scenario's reactor is gone, so its second listener's client has been served or cut.
+        // The reactor was dropped, so the client of its second listener was served or closed.
         assert!(found.borrow().is_some());
         late.check(true);
         assert_eq!(late.made(), 1, "{when:?}");
@@ -213,7 +213,7 @@ fn connect_in_any_callback_succeeds() {
             move |context: &mut Context, _: Id, _: Id| {
                 let caller = Caller::new(&calls, &failures, |transport, event| {
                     if *event == Event::Made {
-                        transport.write(b"it is me");
+                        transport.write(b"hello");
                         transport.close();
                     }
                 });
@@ -225,6 +225,6 @@ fn connect_in_any_callback_succeeds() {
         assert_eq!(calls.made(), 1, "{when:?}");
         calls.check(true);
         let (peer, _) = listener.accept().unwrap();
-        assert_eq!(read_all(&peer), b"it is me");
+        assert_eq!(read_all(&peer), b"hello");
     }
 }

@@ -40,7 +40,7 @@ fn connection_lost_still_has_id_and_peer() {
         move |transport: &mut Transport<'_>, event: &Event| {
             if matches!(event, Event::Made | Event::Lost(_)) {
                 seen.borrow_mut().push((transport.id(), transport.peer().to_string()));
-                transport.write(b"to nobody, and no harm done");
+                transport.write(b"discarded");
             }
             if matches!(event, Event::Lost(_)) {
                 assert!(transport.is_closing());
@@ -69,52 +69,46 @@ fn requests_run_no_callback_under_borrowed_refcell() {
     #[derive(Default)]
     struct Room {
         members: Vec<Id>,
-        heard: usize,
+        received: usize,
     }
     let room = Rc::new(RefCell::new(Room::default()));
     let log = Log::default();
     let hook = {
         let room = Rc::clone(&room);
         move |transport: &mut Transport<'_>, event: &Event| {
-            // Borrowed in every callback, and through every request: no callback runs inside one.
+            // Borrowed in every callback and during every request: no request runs a callback.
             let mut room = room.borrow_mut();
             match event {
-                Event::Made => {
-                    let id = transport.id();
-                    room.members.push(id);
-                }
+                Event::Made => room.members.push(transport.id()),
                 Event::Data(_) => {
-                    room.heard += 1;
+                    room.received += 1;
                     let context = transport.context();
                     for &member in &room.members {
                         context.set_write_buffer_limits(member, 0, 0);
-                        context.write(member, b"all of you");
+                        context.write(member, b"broadcast");
                         context.pause(member);
                         context.resume(member);
                         context.close(member);
                         context.abort(member);
                     }
                 }
-                Event::Lost(_) => {
-                    let id = transport.id();
-                    room.members.retain(|member| *member != id);
-                }
+                Event::Lost(_) => room.members.retain(|member| *member != transport.id()),
                 _ => {}
             }
         }
     };
     let (mut reactor, address) = up(recorders(&log, hook));
     let mut clients: Vec<TcpStream> = (0..5).map(|_| client(address)).collect();
-    turn_until(&mut reactor, "all in the room", |_| room.borrow().members.len() == 5);
+    turn_until(&mut reactor, "all members", |_| room.borrow().members.len() == 5);
     clients[0].write_all(b"go").unwrap();
     turn_until(&mut reactor, "all lost", |_| log.lost() == 5);
     log.check(true);
-    assert_eq!((room.borrow().heard, room.borrow().members.len()), (1, 0));
+    assert_eq!((room.borrow().received, room.borrow().members.len()), (1, 0));
 }
 
 #[test]
 fn linked_connections_reset_in_one_batch_end_once() {
-    // A proxy's pair: what one gets the other sends, and the end of one is the end of the other.
+    // A proxy's pair: each connection forwards its data to the other, and its end closes the other.
     let pair: Rc<RefCell<Vec<Id>>> = Rc::default();
     let hook = {
         let pair = Rc::clone(&pair);
@@ -174,7 +168,7 @@ fn reactor_can_be_dropped_before_its_first_turn() {
     let mut reactor = Reactor::new().unwrap();
     let address = listen(&mut reactor, || Echo);
     reactor.connect_tcp(address, Caller::new(&log, &failures, only_record)).unwrap();
-    reactor.context().call_later(PATIENCE, |_| panic!("never"));
+    reactor.context().call_later(PATIENCE, |_| panic!("the timer fired"));
     drop(reactor);
     assert_eq!((log.made(), failures.borrow().len()), (0, 1));
 }
@@ -192,14 +186,14 @@ fn closing_listener_drops_factory_and_keeps_connections() {
     let mut client = client(port.address().socket_addr().unwrap());
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     reactor.context().close(port.id());
-    assert_eq!(Rc::strong_count(&alive), 2, "not inside the call");
+    assert_eq!(Rc::strong_count(&alive), 2, "dropped within the call");
     reactor.turn(Some(Duration::ZERO)).unwrap();
     assert_eq!(Rc::strong_count(&alive), 1);
     client.write_all(b"still here").unwrap();
     assert_eq!(read_turning(&mut reactor, &client, 10), b"still here");
 }
 
-/// Timers are looked at before sockets; a connection that was there was called timed out.
+/// Timers run before sockets, so that an established connection was reported as timed out.
 #[test]
 fn established_connection_beats_a_zero_connect_timeout() {
     let log = Log::default();
@@ -212,7 +206,7 @@ fn established_connection_beats_a_zero_connect_timeout() {
     assert!(failures.borrow().is_empty());
 }
 
-/// It was the address that had been asked for.
+/// `peer` returned the requested address, here 0.0.0.0.
 #[test]
 fn peer_is_the_address_that_answered() {
     let log = Log::default();

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 fn reactors_run_in_separate_threads() {
     let servers: Vec<_> = (0..4)
         .map(|_| {
-            let (tell, address) = mpsc::channel();
+            let (sender, address) = mpsc::channel();
             let server = thread::spawn(move || {
                 let log = Log::default();
                 let (mut reactor, address) = up(recorders(&log, echo));
-                tell.send((address, reactor.handle())).unwrap();
+                sender.send((address, reactor.handle())).unwrap();
                 reactor.run().unwrap();
                 log.check(true);
                 log.made()
@@ -65,7 +65,7 @@ fn two_reactors_share_one_thread_by_turns() {
         served.lost() + called.lost() == 2
     });
     assert_eq!((count.get(), failures.borrow().len()), (200, 0));
-    // What one is asked does not reach the other, though their ids may be equal.
+    // Requests to one reactor do not reach the other, even if their ids are equal.
     server.context().stop();
     assert!(!caller.context().is_stopping());
     served.check(true);
@@ -90,7 +90,7 @@ fn reactors_leak_no_descriptors() {
         reactor.connect_tcp(address, Caller::new(&log, &failures, hook)).unwrap();
         reactor.connect_tcp(dead(), Caller::new(&log, &failures, only_record)).unwrap();
         let handle = reactor.handle();
-        turn_until(&mut reactor, "played", |_| log.lost() == 2 && failures.borrow().len() == 1);
+        turn_until(&mut reactor, "all ended", |_| log.lost() == 2 && failures.borrow().len() == 1);
         reactor.context().call_later(Duration::ZERO, Context::stop);
         reactor.run().unwrap();
         // A handle may outlive its reactor.
@@ -116,8 +116,7 @@ fn turn_waits_at_most_its_limit_without_work() {
     assert!(fired.get());
 }
 
-/// What was asked for between two turns was told by the next one, which then waited for something to
-/// happen nevertheless.
+/// A turn that ran the callbacks of earlier requests waited for an event afterwards.
 #[test]
 fn turn_with_pending_callbacks_does_not_wait() {
     let log = Log::default();
@@ -133,7 +132,8 @@ fn turn_with_pending_callbacks_does_not_wait() {
     assert!(begin.elapsed() < PATIENCE);
 }
 
-/// The mark was set after the calls of other threads had been made.
+/// The timer was due in the same turn, since the turn's mark was set after calls from other
+/// threads.
 #[test]
 fn timer_scheduled_by_call_fires_in_later_turn() {
     let mut reactor = Reactor::new().unwrap();

@@ -9,7 +9,7 @@ use std::panic::panic_any;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Brings a connection through all its callbacks.
+/// Takes a connection through all its callbacks.
 fn full_life(transport: &mut Transport<'_>, event: &Event) {
     if let Event::Data(_) = event {
         transport.set_write_buffer_limits(10, 5);
@@ -19,8 +19,8 @@ fn full_life(transport: &mut Transport<'_>, event: &Event) {
     }
 }
 
-/// Panics in the callback that `is` names, of the first connection only; the second one has to live
-/// on and be served.
+/// Panics in the callback that `is` selects, on the first connection only. Asserts that the second
+/// connection is served afterwards.
 fn panics_in(what: &'static str, is: fn(&Event) -> bool) {
     let log = Log::default();
     let hook = {
@@ -28,41 +28,41 @@ fn panics_in(what: &'static str, is: fn(&Event) -> bool) {
         move |transport: &mut Transport<'_>, event: &Event| {
             if log.ids().first() == Some(&transport.id()) {
                 full_life(transport, event);
-                assert!(!is(event), "the scenario's own panic, in {what}");
+                assert!(!is(event), "the test's panic, in {what}");
             } else {
                 echo(transport, event);
             }
         }
     };
     let (mut reactor, address) = up(recorders(&log, hook));
-    let (mut unlucky, mut bystander) = (client(address), client(address));
+    let (mut panicking, mut other) = (client(address), client(address));
     turn_until(&mut reactor, "both made", |_| log.made() == 2);
-    let _ = unlucky.write_all(b"hello");
+    let _ = panicking.write_all(b"hello");
     let (mut got, mut buffer) = (0, vec![0; 1 << 20]);
     turn_until(&mut reactor, what, |_| {
-        while let Some(Ok(count @ 1..)) = peek_now(&unlucky, &mut buffer) {
+        while let Some(Ok(count @ 1..)) = peek_now(&panicking, &mut buffer) {
             got += count;
         }
         if got == MUCH {
-            let _ = unlucky.shutdown(Shutdown::Write);
+            let _ = panicking.shutdown(Shutdown::Write);
         }
         log.lost() == 1
     });
     turns(&mut reactor, 3);
     log.check(false);
     let events = log.of(log.ids()[0]);
-    let panicked = events.iter().position(is).expect("the callback was heard");
+    let panicked = events.iter().position(is).expect("the callback ran");
     let lost = Event::Lost("Panicked".into());
     if matches!(events[panicked], Event::Lost(_)) {
         assert_eq!(panicked, events.len() - 1);
     } else {
         assert_eq!(events[panicked + 1..], [lost], "{what}: {events:?}");
     }
-    bystander.write_all(b"unharmed").unwrap();
-    assert_eq!(read_turning(&mut reactor, &bystander, 8), b"unharmed");
-    let mut newcomer = client(address);
-    newcomer.write_all(b"welcome").unwrap();
-    assert_eq!(read_turning(&mut reactor, &newcomer, 7), b"welcome");
+    other.write_all(b"received").unwrap();
+    assert_eq!(read_turning(&mut reactor, &other, 8), b"received");
+    let mut later = client(address);
+    later.write_all(b"welcome").unwrap();
+    assert_eq!(read_turning(&mut reactor, &later, 7), b"welcome");
     assert_eq!(reactor.context().connections().count(), 2);
 }
 
@@ -82,8 +82,8 @@ fn peer_of_panicked_protocol_receives_a_reset() {
     let log = Log::default();
     let hook = |transport: &mut Transport<'_>, event: &Event| {
         if matches!(event, Event::Data(_)) {
-            transport.write(b"half of an ans");
-            panic!("the scenario's own panic");
+            transport.write(b"part of an answer");
+            panic!("the test's panic");
         }
     };
     let (mut reactor, address) = up(recorders(&log, hook));
@@ -101,30 +101,31 @@ fn writes_before_a_panic_reach_no_other_connection() {
         let log = log.clone();
         move |transport: &mut Transport<'_>, event: &Event| {
             if *event == Event::Data(b"panic".to_vec()) {
-                // The next callback is the other one's, before `connection_lost`.
+                // The next callback belongs to the other connection, and precedes
+                // `connection_lost`.
                 let other = log.ids().into_iter().find(|&id| id != transport.id()).unwrap();
                 transport.context().write(other, b"much");
                 transport.context().set_write_buffer_limits(other, 3, 0);
-                transport.write(b"for one alone");
-                panic!("the scenario's own panic");
+                transport.write(b"to one only");
+                panic!("the test's panic");
             }
             echo(transport, event);
         }
     };
     let (mut reactor, address) = up(recorders(&log, hook));
-    let (mut unlucky, mut bystander) = (client(address), client(address));
+    let (mut panicking, mut other) = (client(address), client(address));
     turn_until(&mut reactor, "both made", |_| log.made() == 2);
-    unlucky.write_all(b"panic").unwrap();
-    turn_until(&mut reactor, "one is lost", |_| log.lost() == 1);
-    bystander.write_all(b"and now?").unwrap();
-    assert_eq!(read_turning(&mut reactor, &bystander, 12), b"muchand now?");
+    panicking.write_all(b"panic").unwrap();
+    turn_until(&mut reactor, "one lost", |_| log.lost() == 1);
+    other.write_all(b" and more").unwrap();
+    assert_eq!(read_turning(&mut reactor, &other, 13), b"much and more");
 }
 
 #[test]
 fn panic_in_every_callback_ends_connection_once() {
-    // connection_lost panics as well, of which nobody is told again.
+    // `connection_lost` panics as well, and is not called again.
     let log = Log::default();
-    let hook = |_: &mut Transport<'_>, _: &Event| panic!("the scenario's own panic");
+    let hook = |_: &mut Transport<'_>, _: &Event| panic!("the test's panic");
     let (mut reactor, address) = up(recorders(&log, hook));
     let client = client(address);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -134,12 +135,12 @@ fn panic_in_every_callback_ends_connection_once() {
     drop(client);
 }
 
-/// Panics when it is dropped.
-struct Bomb;
+/// Panics when dropped.
+struct PanicsOnDrop;
 
-impl Drop for Bomb {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
-        panic!("the bomb's own panic");
+        panic!("the panic of a drop");
     }
 }
 
@@ -147,27 +148,27 @@ impl Drop for Bomb {
 fn panicking_panic_payload_is_survived() {
     let log = Log::default();
     let hook = |transport: &mut Transport<'_>, event: &Event| {
-        if matches!(event, Event::Data(data) if data == b"bomb") {
-            panic_any(Bomb);
+        if matches!(event, Event::Data(data) if data == b"drop") {
+            panic_any(PanicsOnDrop);
         }
         echo(transport, event);
     };
     let (mut reactor, address) = up(recorders(&log, hook));
-    let (mut unlucky, mut bystander) = (client(address), client(address));
-    unlucky.write_all(b"bomb").unwrap();
+    let (mut panicking, mut other) = (client(address), client(address));
+    panicking.write_all(b"drop").unwrap();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Panicked"]);
-    bystander.write_all(b"unharmed").unwrap();
-    assert_eq!(read_turning(&mut reactor, &bystander, 8), b"unharmed");
+    other.write_all(b"received").unwrap();
+    assert_eq!(read_turning(&mut reactor, &other, 8), b"received");
 }
 
 #[test]
 fn panic_in_protocol_drop_is_isolated() {
-    struct Fragile {
-        _bomb: Bomb,
+    struct DropPanics {
+        _panics: PanicsOnDrop,
         lost: Rc<Cell<usize>>,
     }
-    impl Protocol for Fragile {
+    impl Protocol for DropPanics {
         fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
             transport.write(data);
         }
@@ -177,7 +178,7 @@ fn panic_in_protocol_drop_is_isolated() {
     }
     let lost = Rc::new(Cell::new(0));
     let count = Rc::clone(&lost);
-    let factory = move || Fragile { _bomb: Bomb, lost: Rc::clone(&count) };
+    let factory = move || DropPanics { _panics: PanicsOnDrop, lost: Rc::clone(&count) };
     let (mut reactor, address) = up(factory);
     for round in 1..=3 {
         let mut client = client(address);
@@ -187,7 +188,7 @@ fn panic_in_protocol_drop_is_isolated() {
         turn_until(&mut reactor, "lost", |_| lost.get() == round);
     }
     let _left = client(address);
-    turn_until(&mut reactor, "in", |reactor| reactor.context().connections().count() == 1);
+    turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
     drop(reactor);
     assert_eq!(lost.get(), 4);
 }
@@ -201,61 +202,61 @@ fn panic_in_timer_or_call_is_isolated() {
     for _ in 0..3 {
         let fired = Rc::clone(&fired);
         let context = reactor.context();
-        context.call_later(Duration::ZERO, |_| panic!("the timer's own panic"));
+        context.call_later(Duration::ZERO, |_| panic!("the timer's panic"));
         context.call_later(Duration::ZERO, move |_| fired.set(fired.get() + 1));
-        handle.call(|_| panic!("the call's own panic")).unwrap();
-        handle.call(|_| panic_any(Bomb)).unwrap();
+        handle.call(|_| panic!("the call's panic")).unwrap();
+        handle.call(|_| panic_any(PanicsOnDrop)).unwrap();
     }
     let mut client = client(address);
-    client.write_all(b"unharmed").unwrap();
-    assert_eq!(read_turning(&mut reactor, &client, 8), b"unharmed");
+    client.write_all(b"received").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 8), b"received");
     turn_until(&mut reactor, "all fired", |_| fired.get() == 3);
     assert_eq!(reactor.context().statistics().panics, 9);
-    handle.call(|_| panic!("the call's own panic")).unwrap();
+    handle.call(|_| panic!("the call's panic")).unwrap();
     drop(reactor);
     assert!(handle.call(|_| {}).is_err());
 }
 
 #[test]
 fn panic_in_factory_callback_or_drop_is_isolated() {
-    struct Unlucky {
-        told: Rc<Cell<usize>>,
-        _bomb: Bomb,
+    struct PanicsIn {
+        failed: Rc<Cell<usize>>,
+        _panics: PanicsOnDrop,
     }
-    impl Factory for Unlucky {
+    impl Factory for PanicsIn {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
             None
         }
         fn connection_failed(&mut self, _context: &mut Context, _id: Id, _error: Error) {
-            self.told.set(self.told.get() + 1);
-            panic!("the factory's own panic");
+            self.failed.set(self.failed.get() + 1);
+            panic!("the factory's panic");
         }
     }
-    let told = Rc::new(Cell::new(0));
-    let unlucky = || Unlucky { told: Rc::clone(&told), _bomb: Bomb };
+    let failed = Rc::new(Cell::new(0));
+    let panicking = || PanicsIn { failed: Rc::clone(&failed), _panics: PanicsOnDrop };
     let (mut reactor, address) = up(|| Echo);
     for _ in 0..2 {
-        let id = reactor.connect_tcp(address, unlucky()).unwrap();
+        let id = reactor.connect_tcp(address, panicking()).unwrap();
         reactor.context().close(id);
     }
-    let port = reactor.listen_tcp("127.0.0.1:0", unlucky()).unwrap();
+    let port = reactor.listen_tcp("127.0.0.1:0", panicking()).unwrap();
     reactor.connect_tcp(port.address(), || Echo).unwrap();
-    turn_until(&mut reactor, "told", |_| told.get() == 2);
+    turn_until(&mut reactor, "notified", |_| failed.get() == 2);
     turns(&mut reactor, 3);
     reactor.context().close(port.id());
-    // One whose connection is there, and whose factory refuses it and then panics in its drop.
-    reactor.connect_tcp(address, unlucky()).unwrap();
+    // The connection succeeds; its factory refuses it, and panics in its drop.
+    reactor.connect_tcp(address, panicking()).unwrap();
     turns(&mut reactor, 5);
     let mut client: TcpStream = client(address);
-    client.write_all(b"unharmed").unwrap();
-    assert_eq!(read_turning(&mut reactor, &client, 8), b"unharmed");
+    client.write_all(b"received").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 8), b"received");
 }
 
 #[test]
 fn panic_in_dropped_timer_is_isolated() {
     let mut reactor = Reactor::new().unwrap();
-    let bomb = Bomb;
-    let cancelled = reactor.context().call_later(Duration::from_secs(60), move |_| drop(bomb));
+    let panics = PanicsOnDrop;
+    let cancelled = reactor.context().call_later(Duration::from_secs(60), move |_| drop(panics));
     reactor.context().call_later(Duration::ZERO, move |context| {
         context.cancel(cancelled);
     });

@@ -8,10 +8,10 @@ use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// Something to ask for before a panic.
+/// A request before a panic.
 type Request = (&'static str, fn(&mut Transport<'_>));
 
-/// All that ends a connection, or our side of it, or hands bytes to the system.
+/// All requests that end a connection or its sending side, or hand bytes to the system.
 const REQUESTS: [Request; 9] = [
     ("nothing", |_| {}),
     ("abort", |transport| transport.abort()),
@@ -40,7 +40,7 @@ const REQUESTS: [Request; 9] = [
         transport.write(&vec![b'x'; MUCH]);
     }),
     ("an unregistered producer", |transport| {
-        transport.register_push_producer(Silent).expect("it is the first");
+        transport.register_push_producer(Silent).expect("the first producer");
         transport.write(b"bye");
         transport.close();
         transport.unregister_producer();
@@ -57,14 +57,14 @@ fn is_reset(outcome: io::Result<Vec<u8>>) -> bool {
     outcome.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset)
 }
 
-/// Makes each request in the callback that `is` names, and panics.
+/// Makes each request in the callback that `is` selects, and panics.
 fn panics_in(callback: &'static str, is: fn(&Event) -> bool) {
     for (what, request) in REQUESTS {
         let log = Log::default();
         let hook = move |transport: &mut Transport<'_>, event: &Event| {
             if is(event) {
                 request(transport);
-                panic!("the scenario's own panic, in {callback} after {what}");
+                panic!("the test's panic, in {callback} after {what}");
             }
             if let Event::Data(_) = event {
                 transport.set_write_buffer_limits(10, 5);
@@ -107,7 +107,7 @@ fn panic_in_eof_noticed_resets() {
             Event::Made => transport.pause(),
             Event::EofNoticed => {
                 request(transport);
-                panic!("the scenario's own panic, after {what}");
+                panic!("the test's panic, after {what}");
             }
             _ => {}
         };
@@ -120,26 +120,26 @@ fn panic_in_eof_noticed_resets() {
     }
 }
 
-/// Makes a request in one of its callbacks, and panics.
-struct Unlucky(&'static str, fn(&mut Transport<'_>));
+/// Makes a request in one callback, and panics.
+struct PanicsIn(&'static str, fn(&mut Transport<'_>));
 
-impl Producer for Unlucky {
+impl Producer for PanicsIn {
     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
         if self.0 == "resume_producing" {
             self.1(transport);
-            panic!("the scenario's own panic");
+            panic!("the test's panic");
         }
     }
 
     fn pause_producing(&mut self, transport: &mut Transport<'_>) {
         if self.0 == "pause_producing" {
             self.1(transport);
-            panic!("the scenario's own panic");
+            panic!("the test's panic");
         }
     }
 
     fn stop_producing(&mut self, _context: &mut Context) {
-        assert!(self.0 != "stop_producing", "the scenario's own panic");
+        assert!(self.0 != "stop_producing", "the test's panic");
     }
 }
 
@@ -150,12 +150,12 @@ fn panic_in_producer_resets_regardless_of_requests() {
             let log = Log::default();
             let hook = move |transport: &mut Transport<'_>, event: &Event| match event {
                 Event::Made if pulls => {
-                    let producer = Unlucky("resume_producing", request);
-                    transport.register_pull_producer(producer).expect("it is the first");
+                    let producer = PanicsIn("resume_producing", request);
+                    transport.register_pull_producer(producer).expect("the first producer");
                 }
                 Event::Made => {
-                    let producer = Unlucky("pause_producing", request);
-                    transport.register_push_producer(producer).expect("it is the first");
+                    let producer = PanicsIn("pause_producing", request);
+                    transport.register_push_producer(producer).expect("the first producer");
                     transport.set_write_buffer_limits(10, 5);
                     transport.write(&vec![b'x'; MUCH]);
                 }
@@ -179,8 +179,8 @@ fn panic_in_stop_producing_resets() {
                 if closes_first {
                     transport.close();
                 }
-                let producer = Unlucky("stop_producing", |_| {});
-                transport.register_push_producer(producer).expect("it is the first");
+                let producer = PanicsIn("stop_producing", |_| {});
+                transport.register_push_producer(producer).expect("the first producer");
                 if !closes_first {
                     transport.abort();
                 }
@@ -200,7 +200,7 @@ fn panic_in_build_resets_but_refusal_closes() {
 
     impl Factory for Maker {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-            assert!(!self.0, "the scenario's own panic");
+            assert!(!self.0, "the test's panic");
             None
         }
 
@@ -229,7 +229,7 @@ fn panic_in_connection_lost_keeps_orderly_close() {
             transport.write(b"bye");
             transport.close();
         }
-        Event::Lost(_) => panic!("the scenario's own panic"),
+        Event::Lost(_) => panic!("the test's panic"),
         _ => {}
     };
     let (mut reactor, address) = up(recorders(&log, hook));
@@ -255,7 +255,7 @@ fn panicked_watcher_receives_panicked_as_reason() {
 
         fn writable(&mut self, context: &mut Context, id: Id) {
             context.close(id);
-            panic!("the scenario's own panic");
+            panic!("the test's panic");
         }
 
         fn lost(&mut self, _context: &mut Context, _id: Id, reason: Reason) {

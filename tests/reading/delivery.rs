@@ -12,7 +12,7 @@ fn data_arriving_bytewise_is_all_delivered() {
     let data = pattern(2_000);
     for (count, byte) in data.iter().enumerate() {
         client.write_all(&[*byte]).unwrap();
-        turn_until(&mut reactor, "this byte", |_| log.data().len() == count + 1);
+        turn_until(&mut reactor, "one byte", |_| log.data().len() == count + 1);
     }
     assert_eq!(log.data(), data);
     assert_eq!(read_turning(&mut reactor, &client, data.len()), data);
@@ -20,7 +20,7 @@ fn data_arriving_bytewise_is_all_delivered() {
 
 #[test]
 fn large_burst_without_further_events_is_delivered() {
-    // More than one buffer and more than one budget, of which the poll tells once.
+    // More than one buffer and more than one budget, reported by one event.
     for count in [1, 65_535, 65_536, 65_537, 100_000, 262_144, 2_000_000] {
         let log = Log::default();
         let (mut reactor, address) = up(recorders(&log, only_record));
@@ -28,7 +28,7 @@ fn large_burst_without_further_events_is_delivered() {
         turn_until(&mut reactor, "made", |_| log.made() == 1);
         let data = pattern(count);
         client.write_all(&data).unwrap();
-        turn_until(&mut reactor, "all of it", |_| log.data().len() == count);
+        turn_until(&mut reactor, "all data", |_| log.data().len() == count);
         assert!(log.data() == data);
         assert_eq!(log.lost(), 0);
     }
@@ -44,7 +44,7 @@ fn urgent_byte_neither_spins_nor_stalls_data() {
         client.write_all(b"before").unwrap();
         socket2::SockRef::from(&client).send_out_of_band(b"!").unwrap();
         client.write_all(b"after").unwrap();
-        turn_until(&mut reactor, "both sides of it", |_| log.data().len() >= 11 * round);
+        turn_until(&mut reactor, "data on both sides", |_| log.data().len() >= 11 * round);
         assert!(comes_to_rest(&mut reactor));
     }
     socket2::SockRef::from(&client).send_out_of_band(b"!").unwrap();
@@ -70,7 +70,7 @@ fn urgent_bytes_between_data_stall_nothing() {
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     let data = log.data();
     let ordinary: Vec<u8> = data.into_iter().filter(|byte| *byte != b'!').collect();
-    // 33 is also `!`; so that round is left out of both.
+    // 33 is also `!`, so that round is excluded from both.
     let expected: Vec<u8> = (0..50_u8).filter(|n| *n != b'!').flat_map(|n| [n; 100]).collect();
     assert!(ordinary == expected);
 }

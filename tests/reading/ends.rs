@@ -41,13 +41,13 @@ fn end_is_noticed_while_paused_delivered_on_resume() {
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
     assert!(comes_to_rest(&mut reactor));
     let id = log.ids()[0];
-    reactor.context().write(id, b"and again, for whatever that stirs");
+    reactor.context().write(id, b"data that causes an event");
     reactor.context().resume(id);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     let lost = Event::Lost(log.reasons()[0].clone());
     let first = Event::Data(b"first".to_vec());
-    let told = [Event::Made, first, Event::EofNoticed, Event::ReadingResumed, Event::Eof, lost];
-    assert_eq!(log.of(id), told);
+    let expected = [Event::Made, first, Event::EofNoticed, Event::ReadingResumed, Event::Eof, lost];
+    assert_eq!(log.of(id), expected);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn pause_reports_end_already_seen_by_poll() {
     let (mut reactor, address) = up(recorders(&log, pause_once()));
     let mut client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
-    // All is there when the poll looks, and a read does not take all of it.
+    // All data and the end have arrived before the poll, and one read does not take all of it.
     client.write_all(&pattern(100_000)).unwrap();
     drop(client);
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
@@ -86,7 +86,7 @@ fn reset_arriving_with_pausing_data_is_noticed() {
     let (mut reactor, address) = up(recorders(&log, pause_once()));
     let mut client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
-    // Both are there when the poll looks, so it tells of both at once, and then no more.
+    // Both have arrived before the poll, which reports them in one event, and nothing afterwards.
     client.write_all(b"first").unwrap();
     reset(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -94,18 +94,18 @@ fn reset_arriving_with_pausing_data_is_noticed() {
     log.check(true);
 }
 
-/// The peer ends its side, we do not, and then the peer goes away altogether.
+/// The peer ends its side, the connection stays open, and then the peer closes.
 fn reset_after_eof(writes: bool) {
     let log = Log::default();
     let recording = log.clone();
     let (mut reactor, address) = up(move || Recorder::new(&recording, only_record).keeping_open());
     let client = client(address);
     client.shutdown(Shutdown::Write).unwrap();
-    turn_until(&mut reactor, "the end is told", |_| log.all().len() == 2);
+    turn_until(&mut reactor, "the end", |_| log.all().len() == 2);
     let id = log.ids()[0];
     turns(&mut reactor, 3);
     assert_eq!((log.lost(), reactor.context().is_closing(id)), (0, false));
-    // Who has sent a FIN sends no RST when it closes; but it answers our data with one.
+    // After a FIN, a peer sends no RST when it closes, but it answers data with one.
     drop(client);
     reactor.context().write(id, b"provokes a reset");
     turns(&mut reactor, 3);
@@ -186,9 +186,9 @@ fn echo_completes_after_peer_half_close() {
             client.shutdown(Shutdown::Write).unwrap();
         })
     };
-    // It begins to read only when all is sent: until then the answer waits with us.
+    // The client reads only after it has sent everything. Until then the echo is queued.
     turn_until(&mut reactor, "all sent", |_| sender.is_finished());
-    turn_until(&mut reactor, "the end heard", |_| log.count(|event| *event == Event::Eof) == 1);
+    turn_until(&mut reactor, "the end", |_| log.count(|event| *event == Event::Eof) == 1);
     let reader = thread::spawn(move || {
         let mut all = Vec::new();
         std::io::Read::read_to_end(&mut client, &mut all).map(|_| all)

@@ -9,7 +9,7 @@ mod support;
 use ropewalk::Transport;
 use support::*;
 
-/// The first data pauses the connection, once.
+/// Returns a hook that pauses reading on the first data.
 fn pause_once() -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
     let mut paused = false;
     move |transport, event| {

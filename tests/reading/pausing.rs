@@ -23,17 +23,17 @@ fn pause_stops_delivery_and_resume_continues_it() {
     let id = log.ids()[0];
     reactor.context().resume(id);
     turn_until(&mut reactor, "the second data", |_| log.data() == b"onetwo");
-    let told = [
+    let expected = [
         Event::Made,
         Event::Data(b"one".to_vec()),
         Event::ReadingResumed,
         Event::Data(b"two".to_vec()),
     ];
-    assert_eq!(log.of(id), told);
-    // One that is not paused has nothing to resume.
+    assert_eq!(log.of(id), expected);
+    // Resuming a connection that is not paused does nothing.
     reactor.context().resume(id);
     turns(&mut reactor, 2);
-    assert_eq!(log.of(id), told);
+    assert_eq!(log.of(id), expected);
 }
 
 #[test]
@@ -67,10 +67,10 @@ fn paused_connection_blocks_its_sender_until_resumed() {
     let held = log.data().len();
     turns(&mut reactor, 20);
     assert_eq!(log.data().len(), held);
-    assert!(!sender.is_finished(), "more than the system holds must wait with the sender");
-    assert!(comes_to_rest(&mut reactor), "a paused reader with data waiting does not spin");
+    assert!(!sender.is_finished(), "the data exceeds the socket buffers");
+    assert!(comes_to_rest(&mut reactor), "a paused connection with unread data does not spin");
     reactor.context().resume(log.ids()[0]);
-    turn_until(&mut reactor, "all of it", |_| log.count(|event| *event == Event::Eof) == 1);
+    turn_until(&mut reactor, "all data", |_| log.count(|event| *event == Event::Eof) == 1);
     assert!(log.data() == data);
     sender.join().unwrap().unwrap();
 }
@@ -95,7 +95,7 @@ fn close_while_paused_ends_despite_unread_data() {
     reactor.context().close(log.ids()[0]);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Closed"]);
-    turn_until(&mut reactor, "the sender is through", |_| sender.is_finished());
+    turn_until(&mut reactor, "all sent", |_| sender.is_finished());
     sender.join().unwrap().unwrap();
     assert_eq!(read_all(&client), b"goodbye");
 }
@@ -130,7 +130,7 @@ fn random_pauses_lose_no_data() {
         let data = data.clone();
         thread::spawn(move || client.write_all(&data))
     };
-    turn_until(&mut reactor, "all of it", |reactor| {
+    turn_until(&mut reactor, "all data", |reactor| {
         if let Some(id) = *id.borrow() {
             reactor.context().resume(id);
         }
@@ -141,8 +141,8 @@ fn random_pauses_lose_no_data() {
     log.check(true);
 }
 
-/// `reading_resumed` was told within the turn of the `resume`, so that one who paused and resumed in
-/// it kept the reactor to himself.
+/// `reading_resumed` was called in the turn of the `resume`, so that a protocol that paused and
+/// resumed in it blocked the reactor.
 #[test]
 fn reading_resumed_runs_at_most_once_a_turn() {
     let log = Log::default();
@@ -155,14 +155,14 @@ fn reading_resumed_runs_at_most_once_a_turn() {
     let (mut reactor, address) = up(recorders(&log, again));
     let mut client = client(address);
     client.write_all(b"go").unwrap();
-    turn_until(&mut reactor, "the first", |_| !log.data().is_empty());
+    turn_until(&mut reactor, "first data", |_| !log.data().is_empty());
     let resumed = || log.count(|event| *event == Event::ReadingResumed);
     for _ in 0..5 {
         let before = resumed();
         reactor.turn(Some(Duration::ZERO)).unwrap();
-        assert!(resumed() <= before + 1, "at most once a turn");
+        assert!(resumed() <= before + 1, "more than once a turn");
     }
-    assert!(resumed() > 2, "and once in each");
+    assert!(resumed() > 2, "not once in each turn");
     client.shutdown(Shutdown::Write).unwrap();
     turns(&mut reactor, 3);
 }

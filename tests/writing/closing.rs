@@ -26,8 +26,8 @@ fn write_eof_follows_queued_data_and_reading_continues() {
     let mut client = client(address);
     let got = read_all_turning(&mut reactor, &client).unwrap();
     assert!(got == data, "{} bytes", got.len());
-    client.write_all(b"still talking").unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data() == b"still talking");
+    client.write_all(b"still open").unwrap();
+    turn_until(&mut reactor, "received", |_| log.data() == b"still open");
     assert_eq!(log.lost(), 0);
     client.shutdown(Shutdown::Write).unwrap();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -51,7 +51,7 @@ fn both_sides_may_end_in_any_order() {
             if peer_first {
                 client.shutdown(Shutdown::Write).unwrap();
                 if keeps_open {
-                    turn_until(&mut reactor, "heard", |_| log.all().len() == 2);
+                    turn_until(&mut reactor, "received", |_| log.all().len() == 2);
                 }
             }
             reactor.context().write(id, b"bye");
@@ -101,7 +101,7 @@ fn close_sends_queued_data_to_a_slow_reader() {
     let mut client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     turns(&mut reactor, 20);
-    assert_eq!(log.lost(), 0, "it is not lost before all is sent");
+    assert_eq!(log.lost(), 0, "lost before all data was sent");
     let id = log.ids()[0];
     assert!(reactor.context().is_closing(id));
     let (mut got, mut buffer) = (Vec::new(), vec![0; 50_000]);
@@ -127,7 +127,7 @@ fn expired_close_within_resets_the_peer() {
         }
     }));
     let client = client(address);
-    turn_until(&mut reactor, "given up", |_| log.lost() == 1);
+    turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["CloseTimeout"]);
     let outcome = read_all_turning(&mut reactor, &client);
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -158,8 +158,8 @@ fn close_with_unread_input_delivers_the_last_reply() {
         transport.close();
     });
     let (mut reactor, address) = up(recorders(&log, hook));
-    // It can take little at a time, so that much of the reply is still with the system, on our side,
-    // when we close; a reset would destroy that.
+    // Its small buffer keeps much of the reply in the system's send buffer at the close. A reset
+    // would discard that.
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(10_000).unwrap();
     socket.connect(&address.into()).unwrap();
@@ -191,12 +191,12 @@ fn data_received_after_close_is_discarded() {
     ));
     let mut client = client(address);
     client.write_all(b"first").unwrap();
-    turn_until(&mut reactor, "the first", |_| !log.data().is_empty());
+    turn_until(&mut reactor, "first data", |_| !log.data().is_empty());
     for _ in 0..5 {
         client.write_all(b"too late").unwrap();
         turns(&mut reactor, 2);
     }
-    assert_eq!(log.lost(), 0, "much still waits");
+    assert_eq!(log.lost(), 0, "data is still queued");
     assert!(read_all_turning(&mut reactor, &client).unwrap() == pattern(MUCH));
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data(), b"first");
@@ -206,24 +206,20 @@ fn data_received_after_close_is_discarded() {
 fn lingering_socket_closes_on_peer_end_or_timeout() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, on_made(|transport| transport.close())));
-    let before = descriptors_of_this_address(address.port());
+    let before = sockets_of_port(address.port());
     let clients = [client(address), client(address)];
     turn_until(&mut reactor, "both lost", |_| log.lost() == 2);
     let [first, second] = clients;
     drop(first);
-    turn_until(&mut reactor, "the first is let go", |_| {
-        descriptors_of_this_address(address.port()) <= before + 1
-    });
-    // The second never ends its side.
-    turn_until(&mut reactor, "the second is let go", |_| {
-        descriptors_of_this_address(address.port()) <= before
-    });
+    turn_until(&mut reactor, "the first closed", |_| sockets_of_port(address.port()) <= before + 1);
+    // The second client never ends its side.
+    turn_until(&mut reactor, "the second closed", |_| sockets_of_port(address.port()) <= before);
     assert_eq!(read_all(&second), b"");
 }
 
-/// Sockets on our side of a port that a process still holds: in FIN_WAIT2 and the like they have
-/// an inode of their own, in TIME_WAIT none.
-fn descriptors_of_this_address(port: u16) -> usize {
+/// Counts the sockets of a local port that a process holds. In FIN_WAIT2, for example, a socket has
+/// an inode; in TIME_WAIT it has none.
+fn sockets_of_port(port: u16) -> usize {
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
     let ours = format!("0100007F:{port:04X}");
     let held = |line: &&str| {

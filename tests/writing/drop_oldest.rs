@@ -1,7 +1,7 @@
 //! The drop-oldest queue: which chunks are dropped, and which arrive.
 
 use super::numbered::{
-    LIMIT, PIECE, counts, feed_until_dropped, increases, numbers, one, piece, rest,
+    CHUNK, LIMIT, chunk, counts, increases, numbers, one_connection, rest, write_until_dropped,
 };
 use crate::support::*;
 use ropewalk::{ListenOptions, Reactor, SlowReader, Transport};
@@ -12,44 +12,52 @@ use std::time::Duration;
 #[test]
 fn drop_oldest_drops_whole_chunks_and_keeps_order() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    let written = write_until_dropped(&mut reactor, id);
     let counted = counts(&mut reactor, id);
-    assert_eq!(counted.dropped_bytes, counted.dropped * PIECE as u64);
-    assert!(counted.waiting <= LIMIT + 16 * 1024, "{} bytes wait", counted.waiting);
+    assert_eq!(counted.dropped_bytes, counted.dropped * CHUNK as u64);
+    assert!(counted.waiting <= LIMIT + 16 * 1024, "{} bytes are queued", counted.waiting);
     assert_eq!(counted.waiting, reactor.context().write_buffer_size(id));
 
     let got = rest(&mut reactor, id, &client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-    assert_eq!(got.len() as u64 + counted.dropped, u64::from(written), "no other was lost");
+    assert_eq!(
+        got.len() as u64 + counted.dropped,
+        u64::from(written),
+        "only dropped chunks are missing"
+    );
     assert!(increases(&got));
-    let newest: Vec<u32> = (written - (LIMIT / PIECE) as u32..written).collect();
-    assert!(got.ends_with(&newest), "the newest that have room are there");
+    let newest: Vec<u32> = (written - (LIMIT / CHUNK) as u32..written).collect();
+    assert!(got.ends_with(&newest), "the newest chunks within the limit arrive");
     assert_eq!(log.reasons(), ["Closed"]);
-    assert_eq!(log.of(id), [Event::Made, Event::Lost("Closed".into())], "nobody had to pause");
+    assert_eq!(
+        log.of(id),
+        [Event::Made, Event::Lost("Closed".into())],
+        "the protocol was not paused"
+    );
 }
 
 #[test]
 fn drop_oldest_continues_when_the_reader_resumes() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    let written = write_until_dropped(&mut reactor, id);
     let dropped = counts(&mut reactor, id).dropped;
-    let length = (u64::from(written) - dropped) as usize * PIECE;
+    let length = (u64::from(written) - dropped) as usize * CHUNK;
     let before = numbers(&read_turning(&mut reactor, &client, length));
     assert_eq!(before.last(), Some(&(written - 1)));
     for number in written..written + 50 {
-        reactor.context().write(id, &piece(number));
-        assert_eq!(numbers(&read_turning(&mut reactor, &client, PIECE)), [number]);
+        reactor.context().write(id, &chunk(number));
+        assert_eq!(numbers(&read_turning(&mut reactor, &client, CHUNK)), [number]);
     }
-    assert_eq!(counts(&mut reactor, id).dropped, dropped, "whoever keeps up misses nothing");
+    assert_eq!(counts(&mut reactor, id).dropped, dropped, "a reader that keeps up loses nothing");
     assert_eq!(counts(&mut reactor, id).waiting, 0);
     assert!(comes_to_rest(&mut reactor));
 }
 
 #[test]
 fn writes_of_one_callback_form_one_chunk() {
-    // In one callback each: the head, the middle and the end of a message.
+    // One callback writes the head, the middle and the end of a message.
     let hook = |transport: &mut Transport<'_>, event: &Event| {
         if let Event::Data(data) = event {
             for number in data.chunks_exact(4) {
@@ -69,12 +77,12 @@ fn writes_of_one_callback_form_one_chunk() {
     let mut client = client(port.address().socket_addr().unwrap());
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
-    let mut asked = 0_u32;
+    let mut requests = 0_u32;
     turn_until(&mut reactor, "dropped", |reactor| {
-        client.write_all(&asked.to_le_bytes()).unwrap();
-        asked += 1;
-        let received = u64::from(asked) * 4;
-        turn_until(reactor, "asked", |reactor| counts(reactor, id).received == received);
+        client.write_all(&requests.to_le_bytes()).unwrap();
+        requests += 1;
+        let received = u64::from(requests) * 4;
+        turn_until(reactor, "received", |reactor| counts(reactor, id).received == received);
         counts(reactor, id).dropped > 20
     });
     let counted = counts(&mut reactor, id);
@@ -83,46 +91,46 @@ fn writes_of_one_callback_form_one_chunk() {
     let got = read_all_turning(&mut reactor, &client).unwrap();
     assert_eq!(got.len() % 30_000, 0);
     for message in got.chunks(30_000) {
-        assert!(message.chunks(4).all(|part| part == &message[..4]), "it came whole");
+        assert!(message.chunks(4).all(|part| part == &message[..4]), "it arrived whole");
     }
 }
 
 #[test]
 fn newest_chunk_is_kept_at_any_length() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    let written = write_until_dropped(&mut reactor, id);
     let dropped = counts(&mut reactor, id).dropped;
     let long = pattern(MUCH);
     reactor.context().write(id, &long);
-    assert_eq!(counts(&mut reactor, id).dropped, dropped + (LIMIT / PIECE) as u64);
+    assert_eq!(counts(&mut reactor, id).dropped, dropped + (LIMIT / CHUNK) as u64);
     reactor.context().close(id);
     let got = read_all_turning(&mut reactor, &client).unwrap();
-    let (pieces, last) = got.split_at(got.len() - long.len());
+    let (chunks, last) = got.split_at(got.len() - long.len());
     assert!(last == long);
-    assert!(increases(&numbers(pieces)));
-    assert!(numbers(pieces).len() < written as usize);
+    assert!(increases(&numbers(chunks)));
+    assert!(numbers(chunks).len() < written as usize);
 }
 
 #[test]
 fn empty_writes_drop_nothing() {
     let log = Log::default();
-    let (mut reactor, id, _client) = one(&log, SlowReader::DropOldest(0));
-    feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, _client) = one_connection(&log, SlowReader::DropOldest(0));
+    write_until_dropped(&mut reactor, id);
     let before = counts(&mut reactor, id);
     for _ in 0..100 {
         reactor.context().write(id, b"");
     }
     assert_eq!(counts(&mut reactor, id), before);
-    assert!(before.waiting <= PIECE + 16 * 1024, "the newest waits, and what is next");
+    assert!(before.waiting <= CHUNK + 16 * 1024, "the newest chunk and the next bytes are queued");
 }
 
 #[test]
 fn queued_chunks_are_discarded_when_connection_ends() {
     for ending in ["abort", "reset", "deadline"] {
         let log = Log::default();
-        let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-        feed_until_dropped(&mut reactor, id);
+        let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+        write_until_dropped(&mut reactor, id);
         let client = match ending {
             "reset" => {
                 reset(client);
@@ -162,16 +170,16 @@ fn fast_reader_loses_nothing_beside_slow_reader() {
         .unwrap();
     let address = port.address().socket_addr().unwrap();
     let stuck = client(address);
-    turn_until(&mut reactor, "the stuck one is in", |_| log.made() == 1);
+    turn_until(&mut reactor, "the stuck client", |_| log.made() == 1);
     let quick = client(address);
-    turn_until(&mut reactor, "both in", |_| log.made() == 2);
+    turn_until(&mut reactor, "both clients", |_| log.made() == 2);
     let ids = log.ids();
     let mut next = 0;
     while counts(&mut reactor, ids[0]).dropped < 100 {
         for id in &ids {
-            reactor.context().write(*id, &piece(next));
+            reactor.context().write(*id, &chunk(next));
         }
-        assert_eq!(numbers(&read_turning(&mut reactor, &quick, PIECE)), [next]);
+        assert_eq!(numbers(&read_turning(&mut reactor, &quick, CHUNK)), [next]);
         next += 1;
     }
     assert_eq!(counts(&mut reactor, ids[1]).dropped, 0);
@@ -180,15 +188,15 @@ fn fast_reader_loses_nothing_beside_slow_reader() {
     drop(stuck);
 }
 
-/// Pieces that come while the reader is far behind cost no more and no more.
+/// Further chunks for a reader that is far behind do not increase the memory in use.
 #[test]
 fn drop_oldest_queue_keeps_its_memory_bound() {
     let log = Log::default();
-    let (mut reactor, id, _client) = one(&log, SlowReader::DropOldest(LIMIT));
-    feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, _client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    write_until_dropped(&mut reactor, id);
     let mut lengths: VecDeque<usize> = VecDeque::new();
     for number in 0..10_000 {
-        reactor.context().write(id, &piece(number));
+        reactor.context().write(id, &chunk(number));
         lengths.push_back(reactor.context().write_buffer_size(id));
     }
     assert!(lengths.iter().all(|length| *length <= LIMIT + 16 * 1024));
@@ -197,10 +205,10 @@ fn drop_oldest_queue_keeps_its_memory_bound() {
 #[test]
 fn long_queue_is_sent_entirely_across_budgets() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(3_000_000));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(3_000_000));
+    let written = write_until_dropped(&mut reactor, id);
     let dropped = counts(&mut reactor, id).dropped;
-    // The reader takes all that the system has, so that there is room for more than a budget.
+    // The reader takes all that the system holds, which frees space for more than one budget.
     let (mut got, mut buffer) = (Vec::new(), vec![0; 1 << 20]);
     let taken = counts(&mut reactor, id).sent as usize;
     while got.len() < taken {

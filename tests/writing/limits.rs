@@ -5,7 +5,7 @@ use crate::support::*;
 use ropewalk::{Reactor, SlowReader};
 use std::time::Duration;
 
-/// A server with one connection, whose socket takes nothing.
+/// A server with one connection, whose socket accepts no bytes.
 fn serve() -> (Log, Wire, Script, Reactor) {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = Script::with_connection(recorders(&log, only_record), &wire);
@@ -18,14 +18,14 @@ fn turn(reactor: &mut Reactor) {
     reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
-/// Writes so many bytes, in a turn of their own.
+/// Writes `count` bytes, and runs a turn.
 fn write(reactor: &mut Reactor, wire: &Wire, count: usize) {
     reactor.context().write(wire.id(), &vec![0; count]);
     turn(reactor);
 }
 
-/// The last of the marks that was told, `None` if none was.
-fn told(log: &Log) -> Option<Event> {
+/// Returns the last pause or resume, if any.
+fn last_flow(log: &Log) -> Option<Event> {
     let marks = |event: &Event| matches!(event, Event::PauseWriting | Event::ResumeWriting);
     log.all().into_iter().map(|(_, event)| event).rfind(marks)
 }
@@ -35,17 +35,17 @@ fn marks_apply_to_writes_of_any_length() {
     let (log, wire, script, mut reactor) = serve();
     reactor.context().set_write_buffer_limits(wire.id(), 100, 40);
     write(&mut reactor, &wire, 60);
-    assert_eq!(told(&log), None);
+    assert_eq!(last_flow(&log), None);
     write(&mut reactor, &wire, 40);
-    assert_eq!(told(&log), None, "at the mark, not above it");
+    assert_eq!(last_flow(&log), None, "at the mark, not above");
     write(&mut reactor, &wire, 1);
-    assert_eq!(told(&log), Some(Event::PauseWriting));
+    assert_eq!(last_flow(&log), Some(Event::PauseWriting));
     script.make_room(&wire, 60);
     turn(&mut reactor);
-    assert_eq!(told(&log), Some(Event::PauseWriting), "41 wait");
+    assert_eq!(last_flow(&log), Some(Event::PauseWriting), "41 bytes are queued");
     script.make_room(&wire, 1);
     turn(&mut reactor);
-    assert_eq!(told(&log), Some(Event::ResumeWriting));
+    assert_eq!(last_flow(&log), Some(Event::ResumeWriting));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn mark_crossed_and_recrossed_in_turn_is_reported() {
     let (log, wire, _script, mut reactor) = serve();
     wire.set_room(usize::MAX);
     reactor.context().set_write_buffer_limits(wire.id(), 100, 40);
-    // Each is so short that it is only gathered; together they are more than the mark.
+    // Each write is short enough to be gathered; together they exceed the mark.
     (0..3).for_each(|_| reactor.context().write(wire.id(), &[0; 50]));
     turn(&mut reactor);
     let flow = [Event::PauseWriting, Event::ResumeWriting].map(|what| log.count(|it| *it == what));
@@ -67,15 +67,15 @@ fn low_mark_is_capped_at_high_mark() {
     write(&mut reactor, &wire, 150);
     for _ in 0..3 {
         turn(&mut reactor);
-        assert_eq!(log.count(|event| *event == Event::PauseWriting), 1, "it does not flutter");
-        assert_eq!(told(&log), Some(Event::PauseWriting));
+        assert_eq!(log.count(|event| *event == Event::PauseWriting), 1, "repeated pauses");
+        assert_eq!(last_flow(&log), Some(Event::PauseWriting));
     }
     script.make_room(&wire, 50);
     turn(&mut reactor);
-    assert_eq!(told(&log), Some(Event::ResumeWriting));
+    assert_eq!(last_flow(&log), Some(Event::ResumeWriting));
 }
 
-/// Writes ten bytes at a time until the connection is lost. How many bytes it took.
+/// Writes ten bytes at a time until the connection is lost. Returns the number of bytes written.
 fn until_lost(reactor: &mut Reactor, log: &Log, wire: &Wire) -> usize {
     for written in (0..30_000).step_by(10) {
         if log.lost() > 0 {
@@ -84,7 +84,7 @@ fn until_lost(reactor: &mut Reactor, log: &Log, wire: &Wire) -> usize {
         }
         write(reactor, wire, 10);
     }
-    panic!("there is no limit");
+    panic!("no limit applied");
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn write_limit_applies_to_writes_of_any_length() {
     let (log, wire, _script, mut reactor) = serve();
     write(&mut reactor, &wire, 50);
     reactor.context().set_write_limit(wire.id(), 1000);
-    // The write that finds more than the limit ends it.
+    // The connection ends at the first write that finds the limit exceeded.
     assert_eq!(until_lost(&mut reactor, &log, &wire), 970);
 }
 
@@ -103,7 +103,7 @@ fn the_lower_of_both_limits_disconnects() {
         reactor.context().set_write_limit(wire.id(), limit);
         reactor.context().set_slow_reader(wire.id(), SlowReader::Disconnect(disconnect));
         assert_eq!(until_lost(&mut reactor, &log, &wire), 1020);
-        assert_eq!(told(&log), None, "it is not asked to pause");
+        assert_eq!(last_flow(&log), None, "pause_writing was called");
     }
 }
 

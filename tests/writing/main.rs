@@ -23,7 +23,7 @@ use std::net::TcpStream;
 use std::thread;
 use support::*;
 
-/// Reads all there is in a thread of its own.
+/// Reads to the end in another thread.
 fn reading(mut client: TcpStream) -> thread::JoinHandle<std::io::Result<Vec<u8>>> {
     thread::spawn(move || {
         let mut all = Vec::new();
@@ -31,7 +31,7 @@ fn reading(mut client: TcpStream) -> thread::JoinHandle<std::io::Result<Vec<u8>>
     })
 }
 
-/// A hook that does `act` when the connection is made.
+/// Returns a hook that runs `act` in `connection_made`.
 fn on_made(
     act: impl Fn(&mut Transport<'_>) + Clone + 'static,
 ) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
@@ -42,7 +42,7 @@ fn on_made(
     }
 }
 
-/// A hook that does `act` on the first data.
+/// Returns a hook that runs `act` in `data_received`.
 fn on_data(
     act: impl Fn(&mut Transport<'_>) + Clone + 'static,
 ) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {

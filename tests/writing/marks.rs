@@ -63,7 +63,7 @@ fn new_marks_apply_immediately() {
     reactor.context().set_write_buffer_limits(id, 10 * MUCH, 10 * MUCH);
     turn_until(&mut reactor, "resumed", |_| log.count(|e| *e == Event::ResumeWriting) == 1);
     reactor.context().set_write_buffer_limits(id, 0, 0);
-    turn_until(&mut reactor, "paused anew", |_| log.count(|e| *e == Event::PauseWriting) == 2);
+    turn_until(&mut reactor, "paused again", |_| log.count(|e| *e == Event::PauseWriting) == 2);
 }
 
 #[test]
@@ -78,18 +78,18 @@ fn write_limit_disconnects_peer_that_never_reads() {
         if let Some(limit) = limit {
             reactor.context().set_write_limit(id, limit);
         }
-        let (piece, mut most) = (vec![0; MIB], 0);
-        turn_until(&mut reactor, "cut off", |reactor| {
-            reactor.context().write(id, &piece);
+        let (chunk, mut most) = (vec![0; MIB], 0);
+        turn_until(&mut reactor, "disconnected", |reactor| {
+            reactor.context().write(id, &chunk);
             most = most.max(reactor.context().write_buffer_size(id));
             log.lost() == 1
         });
         assert_eq!(log.reasons(), ["WriteLimit"]);
         let limit = limit.unwrap_or(64 * MIB);
-        assert!(most <= limit + MIB, "{most} bytes waited");
-        assert!(most >= limit.min(32 * MIB), "{most} bytes waited");
+        assert!(most <= limit + MIB, "{most} bytes were queued");
+        assert!(most >= limit.min(32 * MIB), "{most} bytes were queued");
         let error = client.read_to_end(&mut Vec::new()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "it cannot take it for the whole");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "the data must not appear complete");
     }
 }
 
@@ -102,7 +102,7 @@ fn write_limit_is_set_per_connection() {
         _ => {}
     };
     let (mut reactor, address) = up(recorders(&log, hook));
-    let (_stranger, mut member) = (client(address), client(address));
+    let (_guest, mut member) = (client(address), client(address));
     member.write_all(b"login").unwrap();
     turn_until(&mut reactor, "logged in", |_| log.made() == 2 && log.data() == b"login");
     for id in log.ids() {
@@ -110,7 +110,7 @@ fn write_limit_is_set_per_connection() {
         turns(&mut reactor, 2);
         reactor.context().write(id, b"and more");
     }
-    turn_until(&mut reactor, "one is cut off", |_| log.lost() == 1);
+    turn_until(&mut reactor, "one disconnected", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["WriteLimit"]);
     assert_eq!(read_turning(&mut reactor, &member, MUCH + 8)[MUCH..], *b"and more");
 }
@@ -120,9 +120,9 @@ fn stuck_broadcast_member_is_dropped_others_receive_everything() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, on_made(|t| t.set_write_limit(1_000_000))));
     let stuck = client(address);
-    turn_until(&mut reactor, "the stuck one is in", |_| log.made() == 1);
+    turn_until(&mut reactor, "the stuck client", |_| log.made() == 1);
     let others: Vec<TcpStream> = (0..10).map(|_| client(address)).collect();
-    turn_until(&mut reactor, "all in", |_| log.made() == 11);
+    turn_until(&mut reactor, "all clients", |_| log.made() == 11);
     let ids = log.ids();
     let line = vec![b'l'; 100_000];
     for _ in 0..120 {
@@ -133,7 +133,7 @@ fn stuck_broadcast_member_is_dropped_others_receive_everything() {
             assert_eq!(read_turning(&mut reactor, other, line.len()).len(), line.len());
         }
     }
-    turn_until(&mut reactor, "told", |_| log.lost() > 0);
+    turn_until(&mut reactor, "disconnected", |_| log.lost() > 0);
     assert_eq!(log.reasons(), ["WriteLimit"]);
     assert!(matches!(log.of(ids[0]).last(), Some(Event::Lost(_))));
     drop(stuck);
@@ -161,7 +161,7 @@ fn pausing_echo_buffers_little_for_slow_reader() {
     turns(&mut reactor, 50);
     let id = log.ids()[0];
     let waiting = reactor.context().write_buffer_size(id);
-    assert!(waiting < 1_000_000, "{waiting} bytes wait with us");
+    assert!(waiting < 1_000_000, "{waiting} bytes are queued");
     assert!(reactor.context().is_paused(id) && !sender.is_finished());
     let reader = reading(client);
     turn_until(&mut reactor, "all echoed", |_| reader.is_finished());
@@ -169,12 +169,12 @@ fn pausing_echo_buffers_little_for_slow_reader() {
     sender.join().unwrap();
 }
 
-/// Marks that were crossed in a callback, and crossed back when it was flushed, were not told: a
-/// protocol that had looked at what waits, and stopped, waited for ever.
+/// Marks that were crossed in a callback, and crossed again when it was flushed, were not reported:
+/// a protocol that stopped at the mark never continued.
 #[test]
 fn writer_stopping_at_mark_receives_resume_writing() {
     const ALL: usize = 3_000_000;
-    for (high, piece) in [(64 * 1024, 200_000), (10_000, 3_000), (0, 1)] {
+    for (high, chunk) in [(64 * 1024, 200_000), (10_000, 3_000), (0, 1)] {
         let log = Log::default();
         let left = Rc::new(Cell::new(if high == 0 { 100 } else { ALL }));
         let rest = Rc::clone(&left);
@@ -184,7 +184,7 @@ fn writer_stopping_at_mark_receives_resume_writing() {
             }
             if matches!(event, Event::Made | Event::ResumeWriting) {
                 while rest.get() > 0 && transport.write_buffer_size() <= high {
-                    let length = piece.min(rest.get());
+                    let length = chunk.min(rest.get());
                     transport.write(&vec![0; length]);
                     rest.set(rest.get() - length);
                 }
@@ -197,7 +197,7 @@ fn writer_stopping_at_mark_receives_resume_writing() {
     }
 }
 
-/// What had only been gathered counted as what the peer did not take.
+/// Gathered data counted toward the limit before the socket had been offered it.
 #[test]
 fn gathered_writes_do_not_count_toward_limit() {
     let log = Log::default();

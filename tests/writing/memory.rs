@@ -11,7 +11,7 @@ impl Protocol for Silent {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 }
 
-/// How much memory this process has, in KiB.
+/// Returns the resident memory of this process, in KiB.
 fn resident() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
@@ -22,9 +22,10 @@ fn turn(reactor: &mut Reactor) {
     reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
-/// So many connections are made, sent so many pieces that their sockets do not take, and ended.
+/// Makes `connections` connections, queues `chunks` chunks on each, and ends them. Asserts that
+/// their memory is returned.
 #[track_caller]
-fn goes_back(connections: usize, pieces: usize) {
+fn assert_returned(connections: usize, chunks: usize) {
     let (script, mut reactor) = Script::new();
     reactor.listen_tcp("10.0.0.1:7000", || Silent).unwrap();
     let wires: Vec<_> = (0..connections).map(|_| Wire::default()).collect();
@@ -33,13 +34,13 @@ fn goes_back(connections: usize, pieces: usize) {
         turn(&mut reactor);
     }
     let before = resident();
-    // A piece to each of them in turn, as a broadcast does.
-    for _ in 0..pieces {
+    // One chunk to each connection in turn, as in a broadcast.
+    for _ in 0..chunks {
         wires.iter().for_each(|wire| reactor.context().write(wire.id(), &[0; 2_000]));
         turn(&mut reactor);
     }
-    assert!(resident() > before + connections * pieces * 2_000 / 1024);
-    // What is allocated now lies above what waited, and stays.
+    assert!(resident() > before + connections * chunks * 2_000 / 1024);
+    // These allocations lie above the queued data in memory, and stay.
     let timers: Vec<_> =
         (0..100).map(|_| reactor.context().call_later(Duration::from_secs(60), |_| {})).collect();
     wires.iter().for_each(|wire| reactor.context().abort(wire.id()));
@@ -48,7 +49,7 @@ fn goes_back(connections: usize, pieces: usize) {
     }
     assert_eq!(timers.len(), 100);
     let after = resident();
-    // The first 2 KiB of each lie in the allocator's heap, which may keep them.
+    // The first 2 KiB of each queue lie in the allocator's heap, which may keep them.
     let most = 2 * before + 2 * connections;
     assert!(after <= most, "{before} KiB before, {after} KiB after");
 }
@@ -59,7 +60,7 @@ fn burst_memory_returns_to_the_system() {
         in_child(this_test!(), &[]);
         return;
     }
-    // A few lines to a crowd, and much to fewer.
-    goes_back(10_000, 3);
-    goes_back(2_000, 64);
+    // Short messages to many connections, and much data to fewer.
+    assert_returned(10_000, 3);
+    assert_returned(2_000, 64);
 }

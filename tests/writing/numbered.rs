@@ -4,30 +4,30 @@ use crate::support::*;
 use ropewalk::{ConnectionCounts, Id, ListenOptions, Reactor, SlowReader};
 use std::net::TcpStream;
 
-/// How long each piece of a feed is, in bytes: all of it tells its number, so that a piece that was
-/// cut, doubled or swapped shows.
-pub(crate) const PIECE: usize = 1_000;
+/// The length of a chunk in bytes. It repeats its number, so that a cut, duplicate or swap shows.
+pub(crate) const CHUNK: usize = 1_000;
 
-/// How many bytes may wait behind what is next.
+/// The limit of the queue, in bytes behind the next chunk.
 pub(crate) const LIMIT: usize = 20_000;
 
-pub(crate) fn piece(number: u32) -> Vec<u8> {
-    number.to_le_bytes().repeat(PIECE / 4)
+pub(crate) fn chunk(number: u32) -> Vec<u8> {
+    number.to_le_bytes().repeat(CHUNK / 4)
 }
 
-/// The numbers of the pieces in `bytes`, each of which has to be whole.
+/// Returns the numbers of the chunks in `bytes`, and asserts that each is whole.
 pub(crate) fn numbers(bytes: &[u8]) -> Vec<u32> {
-    assert_eq!(bytes.len() % PIECE, 0, "no piece is cut");
+    assert_eq!(bytes.len() % CHUNK, 0, "a chunk was cut");
     let whole = |bytes: &[u8]| {
         let number = u32::from_le_bytes(bytes[..4].try_into().unwrap());
-        assert_eq!(bytes, piece(number), "a piece of its own");
+        assert_eq!(bytes, chunk(number), "a chunk was mixed");
         number
     };
-    bytes.chunks(PIECE).map(whole).collect()
+    bytes.chunks(CHUNK).map(whole).collect()
 }
 
-/// A reactor whose listener has chosen `slow_reader`, the id of its one connection, and the client.
-pub(crate) fn one(log: &Log, slow_reader: SlowReader) -> (Reactor, Id, TcpStream) {
+/// Returns a reactor whose listener uses `slow_reader`, the id of its one connection, and the
+/// client.
+pub(crate) fn one_connection(log: &Log, slow_reader: SlowReader) -> (Reactor, Id, TcpStream) {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().slow_reader(slow_reader);
     let port = reactor
@@ -41,27 +41,27 @@ pub(crate) fn one(log: &Log, slow_reader: SlowReader) -> (Reactor, Id, TcpStream
 }
 
 pub(crate) fn counts(reactor: &mut Reactor, id: Id) -> ConnectionCounts {
-    reactor.context().connection_counts(id).expect("it is there")
+    reactor.context().connection_counts(id).expect("the connection exists")
 }
 
-/// Sends pieces, from number 0 on, until the system takes nothing more for a while and all that comes
-/// anew makes something old be dropped. Returns how many that took.
-pub(crate) fn feed_until_dropped(reactor: &mut Reactor, id: Id) -> u32 {
-    let (mut next, mut sent, mut in_vain) = (0, 0, 0);
+/// Sends chunks, from number 0, until the system accepts no more and each new chunk drops an old
+/// one. Returns how many were sent.
+pub(crate) fn write_until_dropped(reactor: &mut Reactor, id: Id) -> u32 {
+    let (mut next, mut sent, mut unchanged) = (0, 0, 0);
     turn_until(reactor, "dropped", |reactor| {
         for _ in 0..100 {
-            reactor.context().write(id, &piece(next));
+            reactor.context().write(id, &chunk(next));
             next += 1;
         }
         let now = counts(reactor, id).sent;
-        in_vain = if now == sent { in_vain + 1 } else { 0 };
+        unchanged = if now == sent { unchanged + 1 } else { 0 };
         sent = now;
-        in_vain > 10 && counts(reactor, id).dropped > 100
+        unchanged > 10 && counts(reactor, id).dropped > 100
     });
     next
 }
 
-/// What the client gets until the connection is closed.
+/// Closes the connection, and returns the chunks that the client still receives.
 pub(crate) fn rest(reactor: &mut Reactor, id: Id, client: &TcpStream) -> Vec<u32> {
     reactor.context().close(id);
     numbers(&read_all_turning(reactor, client).unwrap())

@@ -9,19 +9,21 @@ use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
+/// Returns a function that counts from 1, in four bytes each.
+fn numbers() -> impl Fn() -> [u8; 4] + Clone {
+    let number = Rc::new(Cell::new(0_u32));
+    move || {
+        number.set(number.get() + 1);
+        number.get().to_be_bytes()
+    }
+}
+
 #[test]
 fn small_writes_keep_order_across_connection_made() {
     let (log, failures) = (Log::default(), Failures::default());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut reactor = ropewalk::Reactor::new().unwrap();
-    let number = Rc::new(Cell::new(0_u32));
-    let next = {
-        let number = Rc::clone(&number);
-        move || {
-            number.set(number.get() + 1);
-            number.get().to_be_bytes()
-        }
-    };
+    let next = numbers();
     let hook = {
         let next = next.clone();
         move |transport: &mut Transport<'_>, event: &Event| {
@@ -29,7 +31,7 @@ fn small_writes_keep_order_across_connection_made() {
                 for n in 0..2_000 {
                     let bytes = next();
                     let id = transport.id();
-                    // Both ways to write to oneself are one way.
+                    // Own writes and writes by the own id keep one order.
                     if n % 3 == 0 {
                         transport.context().write(id, &bytes);
                     } else {
@@ -61,7 +63,8 @@ fn small_writes_keep_order_across_connection_made() {
 
 #[test]
 fn chunks_of_every_size_arrive_in_order() {
-    // Around what is gathered, what a buffer holds and what a socket takes; own and other's writes.
+    // Sizes around the limits of gathering, of a buffer and of a socket; own writes and writes by
+    // id.
     let sizes = [1, 15_999, 16_384, 16_385, 65_535, 65_536, 65_537, 3, 200_000, 7, 3_000_000, 0, 9];
     let total: usize = sizes.iter().sum::<usize>() * 2;
     let data = pattern(total);
@@ -70,11 +73,11 @@ fn chunks_of_every_size_arrive_in_order() {
         let id = transport.id();
         let mut rest = &sent[..];
         for (n, size) in sizes.iter().chain(sizes.iter().rev()).enumerate() {
-            let (piece, later) = rest.split_at(*size);
+            let (chunk, later) = rest.split_at(*size);
             if n % 2 == 0 {
-                transport.write(piece)
+                transport.write(chunk)
             } else {
-                transport.context().write(id, piece)
+                transport.context().write(id, chunk)
             }
             rest = later;
         }
@@ -174,6 +177,6 @@ fn empty_write_sends_nothing() {
     client.write_all(b"go").unwrap();
     assert_eq!(read_turning(&mut reactor, &client, 9), b"something");
     turns(&mut reactor, 3);
-    assert!(peek_now(&client, &mut [0; 10]).is_none(), "no end and no more data");
+    assert!(peek_now(&client, &mut [0; 10]).is_none(), "more data, or the end");
     assert_eq!(log.lost(), 0);
 }

@@ -56,19 +56,19 @@ fn many_resets_do_not_affect_other_connections() {
         _ => echo(transport, event),
     };
     let (mut reactor, address) = up(recorders(&log, hook));
-    let mut bystander = client(address);
-    assert_eq!(read_turning(&mut reactor, &bystander, 10_000).len(), 10_000);
+    let mut other = client(address);
+    assert_eq!(read_turning(&mut reactor, &other, 10_000).len(), 10_000);
     for _ in 0..200 {
-        let mut doomed = client(address);
-        doomed.write_all(&[b'd'; 100_000]).unwrap();
-        reset(doomed);
+        let mut resetting = client(address);
+        resetting.write_all(&[b'd'; 100_000]).unwrap();
+        reset(resetting);
         reactor.turn(Some(Duration::ZERO)).unwrap();
     }
     turn_until(&mut reactor, "all lost", |reactor| {
         reactor.context().connections().count() == 1 && log.made() == log.lost() + 1
     });
-    bystander.write_all(b"unharmed").unwrap();
-    assert_eq!(read_turning(&mut reactor, &bystander, 8), b"unharmed");
+    other.write_all(b"received").unwrap();
+    assert_eq!(read_turning(&mut reactor, &other, 8), b"received");
     log.check(false);
 }
 

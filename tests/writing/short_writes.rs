@@ -5,7 +5,7 @@ use ropewalk::{Id, Reactor, Transport};
 use std::io::Write;
 use std::net::TcpStream;
 
-/// A connection that has been made, and its client.
+/// Returns a connection that has been made, and its client.
 fn connect(
     log: &Log,
     hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
@@ -13,7 +13,7 @@ fn connect(
     let (mut reactor, address) = up(recorders(log, hook));
     let client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
-    turns(&mut reactor, 3); // The poll has nothing more to say of it.
+    turns(&mut reactor, 3); // Until the poll reports nothing more.
     (reactor, log.ids()[0], client)
 }
 
@@ -22,17 +22,17 @@ fn later_writes_leave_without_a_new_event() {
     let log = Log::default();
     let (mut reactor, id, mut client) = connect(&log, echo);
     client.write_all(b"hello, ").unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data() == b"hello, ");
-    for word in [b"are you ", b"still up"] {
+    turn_until(&mut reactor, "received", |_| log.data() == b"hello, ");
+    for word in [b"more to ", b"come now"] {
         reactor.context().write(id, word);
         turns(&mut reactor, 1);
     }
-    assert_eq!(read_turning(&mut reactor, &client, 23), b"hello, are you still up");
+    assert_eq!(read_turning(&mut reactor, &client, 23), b"hello, more to come now");
 }
 
 #[test]
 fn short_answers_survive_a_full_socket() {
-    // Not a divisor of anything, so that the socket is full in the middle of an answer.
+    // A prime, so that the socket fills in the middle of an answer.
     const ANSWER: usize = 9_973;
     let log = Log::default();
     let mut answered = 0;
@@ -43,12 +43,12 @@ fn short_answers_survive_a_full_socket() {
         }
     };
     let (mut reactor, id, mut client) = connect(&log, hook);
-    let mut asked = 0;
+    let mut requests = 0;
     while reactor.context().write_buffer_size(id) == 0 {
         client.write_all(b"?").unwrap();
-        asked += 1;
-        turn_until(&mut reactor, "heard", |_| log.data().len() == asked);
+        requests += 1;
+        turn_until(&mut reactor, "received", |_| log.data().len() == requests);
     }
-    let expected: Vec<u8> = (0..asked).flat_map(|n| [n as u8; ANSWER]).collect();
+    let expected: Vec<u8> = (0..requests).flat_map(|n| [n as u8; ANSWER]).collect();
     assert!(read_turning(&mut reactor, &client, expected.len()) == expected);
 }

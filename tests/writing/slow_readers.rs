@@ -1,7 +1,7 @@
 //! Policies for slow readers.
 
 use super::numbered::{
-    LIMIT, PIECE, counts, feed_until_dropped, increases, numbers, one, piece, rest,
+    CHUNK, LIMIT, chunk, counts, increases, numbers, one_connection, rest, write_until_dropped,
 };
 use crate::support::*;
 use ropewalk::{ConnectOptions, FileSender, Reactor, Reason, SlowReader};
@@ -14,7 +14,7 @@ use std::thread;
 fn disconnect_policy_ends_slow_reader_without_pause() {
     let log = Log::default();
     let limit = 300_000;
-    let (mut reactor, id, mut client) = one(&log, SlowReader::Disconnect(limit));
+    let (mut reactor, id, mut client) = one_connection(&log, SlowReader::Disconnect(limit));
     let mut most = 0;
     turn_until(&mut reactor, "lost", |reactor| {
         reactor.context().write(id, &[b'x'; 10_000]);
@@ -22,7 +22,7 @@ fn disconnect_policy_ends_slow_reader_without_pause() {
         log.lost() == 1
     });
     assert_eq!(log.of(id), [Event::Made, Event::Lost("WriteLimit".into())]);
-    assert!(most > limit && most <= limit + 10_000, "{most} bytes waited");
+    assert!(most > limit && most <= limit + 10_000, "{most} bytes were queued");
     client.read_to_end(&mut Vec::new()).expect_err("a reset: it is not the whole");
 }
 
@@ -43,24 +43,24 @@ fn default_policy_pauses_the_writer() {
 #[test]
 fn policy_can_change_while_data_is_queued() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    let written = write_until_dropped(&mut reactor, id);
     let dropped = counts(&mut reactor, id).dropped;
-    // From here on nothing may be dropped: who writes is asked to pause, and does not heed it.
+    // From here on nothing may be dropped: the protocol receives `pause_writing`, and writes on.
     reactor.context().set_slow_reader(id, SlowReader::Pause);
     for number in written..written + 200 {
-        reactor.context().write(id, &piece(number));
+        reactor.context().write(id, &chunk(number));
     }
     turn_until(&mut reactor, "paused", |_| log.count(|e| *e == Event::PauseWriting) == 1);
     assert_eq!(counts(&mut reactor, id).dropped, dropped);
-    // And now again: who was asked to pause may go on at once.
+    // With the first policy again, the paused protocol may write immediately.
     reactor.context().set_slow_reader(id, SlowReader::DropOldest(LIMIT / 2));
     turn_until(&mut reactor, "resumed", |_| log.count(|e| *e == Event::ResumeWriting) == 1);
     for number in written + 200..written + 400 {
-        reactor.context().write(id, &piece(number));
+        reactor.context().write(id, &chunk(number));
     }
     let now = counts(&mut reactor, id).dropped;
-    assert_eq!(now - dropped, 200 - (LIMIT / 2 / PIECE) as u64);
+    assert_eq!(now - dropped, 200 - (LIMIT / 2 / CHUNK) as u64);
     let got = rest(&mut reactor, id, &client);
     assert!(increases(&got));
     let newest: Vec<u32> = (written + 390..written + 400).collect();
@@ -86,7 +86,7 @@ fn client_can_choose_policy_before_connecting() {
         }
         let (server, _) = listener.accept().unwrap();
         turn_until(&mut reactor, "made", |_| log.made() == 1);
-        let written = feed_until_dropped(&mut reactor, id);
+        let written = write_until_dropped(&mut reactor, id);
         let dropped = counts(&mut reactor, id).dropped;
         let got = rest(&mut reactor, id, &server);
         assert!(increases(&got));
@@ -97,8 +97,8 @@ fn client_can_choose_policy_before_connecting() {
 #[test]
 fn half_close_waits_for_queued_chunks() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    let written = write_until_dropped(&mut reactor, id);
     reactor.context().write_eof(id);
     let got = numbers(&read_all_turning(&mut reactor, &client).unwrap());
     assert_eq!(got.last(), Some(&(written - 1)));
@@ -114,27 +114,27 @@ fn file_follows_queued_chunks_and_arrives_whole() {
     let file = File::open(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    write_until_dropped(&mut reactor, id);
     let sender = FileSender::new(file);
     reactor.context().register_pull_producer(id, sender).unwrap();
     reactor.context().close(id);
     let got = read_all_turning(&mut reactor, &client).unwrap();
-    let (pieces, sent) = got.split_at(got.len() - whole.len());
+    let (chunks, sent) = got.split_at(got.len() - whole.len());
     assert!(sent == whole);
-    assert!(increases(&numbers(pieces)));
+    assert!(increases(&numbers(chunks)));
 }
 
 #[cfg(unix)]
 #[test]
 fn detach_returns_queued_chunks() {
     let log = Log::default();
-    let (mut reactor, id, client) = one(&log, SlowReader::DropOldest(LIMIT));
-    let written = feed_until_dropped(&mut reactor, id);
+    let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
+    let written = write_until_dropped(&mut reactor, id);
     let counted = counts(&mut reactor, id);
     let detached = reactor.context().detach(id).unwrap();
     assert_eq!(detached.unsent.len(), counted.waiting);
-    turn_until(&mut reactor, "told", |_| log.lost() == 1);
+    turn_until(&mut reactor, "disconnected", |_| log.lost() == 1);
     let statistics = reactor.context().statistics();
     assert_eq!((statistics.sent, statistics.waiting), (counted.sent, 0));
     assert_eq!(statistics.lost_by(&Reason::Detached), 1);

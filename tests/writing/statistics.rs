@@ -19,7 +19,11 @@ fn connection_counts_are_exact_until_connection_lost() {
             let before = transport.counts();
             transport.write(data);
             let after = transport.counts();
-            assert_eq!(after.waiting - before.waiting, data.len(), "what is gathered waits too");
+            assert_eq!(
+                after.waiting - before.waiting,
+                data.len(),
+                "gathered data counts as queued"
+            );
         }
         Event::Lost(_) => noted.set(transport.counts()),
         _ => {}
@@ -61,7 +65,7 @@ fn statistics_include_open_and_lost_connections() {
     clients.truncate(4);
     reset(clients.remove(3));
     turn_until(&mut reactor, "lost", |_| log.lost() == 4);
-    // The one that was closed lingers until its client has gone, and is not counted twice.
+    // The closed connection lingers until its client closes, and is counted once.
     clients.clear();
     turn_until(&mut reactor, "lost", |_| log.lost() == 5);
     turns(&mut reactor, 3);
@@ -81,7 +85,7 @@ fn statistics_include_open_and_lost_connections() {
 fn statistics_count_turns_and_longest_callback() {
     const LONG: Duration = Duration::from_millis(30);
     let log = Log::default();
-    // A callback that takes long is what this is about.
+    // A long callback, to be measured.
     let hook = |_: &mut Transport<'_>, event: &Event| {
         if let Event::Data(data) = event
             && data == b"long"
@@ -96,10 +100,10 @@ fn statistics_count_turns_and_longest_callback() {
     turns(&mut reactor, 7);
     assert_eq!(reactor.context().statistics().turns - before.turns, 7);
     client.write_all(b"long").unwrap();
-    turn_until(&mut reactor, "heard", |_| !log.data().is_empty());
+    turn_until(&mut reactor, "received", |_| !log.data().is_empty());
     let statistics = reactor.context().statistics();
     assert!(statistics.longest_callback >= LONG, "{:?}", statistics.longest_callback);
     client.write_all(b"short").unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data().len() > 4);
+    turn_until(&mut reactor, "received", |_| log.data().len() > 4);
     assert!(reactor.context().statistics().longest_callback >= statistics.longest_callback);
 }
