@@ -1,7 +1,6 @@
-//! Calls from other threads: each exactly once, in order, and with an answer when nobody is there.
+//! Calls that other threads make through a handle.
 
-mod support;
-
+use crate::support::*;
 use ropewalk::{Context, Reactor, ReactorGone, Transport};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -10,10 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Duration;
-use support::*;
 
 thread_local! {
-    /// What calls have left with the reactor's thread.
+    /// The calls that ran on the reactor's thread, as (thread, number).
     static MADE: RefCell<Vec<(usize, u32)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -26,7 +24,7 @@ fn note(thread: usize, number: u32) -> impl FnOnce(&mut Context) + Send + 'stati
 }
 
 #[test]
-fn calls_of_eight_threads_each_run_once_and_in_order_while_the_reactor_is_busy() {
+fn calls_of_eight_threads_run_once_in_order() {
     const THREADS: usize = 8;
     const CALLS: u32 = 20_000;
     let log = Log::default();
@@ -45,7 +43,7 @@ fn calls_of_eight_threads_each_run_once_and_in_order_while_the_reactor_is_busy()
         .collect();
     let mut answers = 0;
     turn_until(&mut reactor, "all calls made", |_| {
-        // Traffic goes on all the while.
+        // A client keeps the reactor busy.
         if peek_now(&client, &mut [0; 4]).is_some() {
             answers += 1;
             client.write_all(b"ping").unwrap();
@@ -65,9 +63,8 @@ fn calls_of_eight_threads_each_run_once_and_in_order_while_the_reactor_is_busy()
 }
 
 #[test]
-fn a_call_sent_while_earlier_ones_still_wait_for_their_turn_is_not_forgotten() {
-    // One more than a turn makes: some are left over, and the wake for what comes now is heard
-    // while those are made.
+fn call_sent_while_others_remain_is_made() {
+    // More calls than a turn makes. The next call's wake-up arrives while the remaining ones are made.
     for left_over in [1, 500, 1_023] {
         MADE.with_borrow_mut(Vec::clear);
         let mut reactor = Reactor::new().unwrap();
@@ -78,19 +75,19 @@ fn a_call_sent_while_earlier_ones_still_wait_for_their_turn_is_not_forgotten() {
         }
         reactor.turn(Some(Duration::ZERO)).unwrap();
         handle.call(note(1, 0)).unwrap();
-        // Enough for all of them; each waits a moment, as a reactor with nothing to do would.
+        // Enough turns for all calls. Each waits for a moment, as an idle reactor does.
         turns(&mut reactor, 10);
-        assert_eq!(made(), first as usize + 1, "{left_over} were left over");
+        assert_eq!(made(), first as usize + 1, "{left_over} calls remained");
     }
 }
 
 #[test]
-fn no_wake_is_lost_between_two_that_wait_for_each_other() {
+fn no_wake_is_lost_in_ping_pong() {
     const ROUNDS: u32 = 5_000;
     let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
     let (to_thread, from_reactor) = mpsc::channel::<u32>();
-    let opponent = thread::spawn(move || {
+    let other = thread::spawn(move || {
         for number in from_reactor {
             let to_thread = Arc::new(number);
             handle.call(note(0, *to_thread)).unwrap();
@@ -104,12 +101,12 @@ fn no_wake_is_lost_between_two_that_wait_for_each_other() {
         }
     }
     drop(to_thread);
-    opponent.join().unwrap();
+    other.join().unwrap();
     assert_eq!(made(), ROUNDS as usize);
 }
 
 #[test]
-fn bursts_from_many_threads_wake_a_reactor_that_sleeps() {
+fn bursts_wake_a_sleeping_reactor() {
     const ROUNDS: usize = 300;
     let mut reactor = Reactor::new().unwrap();
     for round in 1..=ROUNDS {
@@ -132,7 +129,7 @@ fn bursts_from_many_threads_wake_a_reactor_that_sleeps() {
 }
 
 #[test]
-fn a_call_sent_before_the_run_is_made_in_it() {
+fn call_before_run_is_made_in_it() {
     let mut reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
     handle.call(note(0, 1)).unwrap();
@@ -143,7 +140,7 @@ fn a_call_sent_before_the_run_is_made_in_it() {
 }
 
 #[test]
-fn a_call_to_a_reactor_that_is_gone_is_answered_so() {
+fn call_to_dropped_reactor_is_refused() {
     let reactor = Reactor::new().unwrap();
     let (handle, other) = (reactor.handle(), reactor.handle().clone());
     let runs = Arc::new(AtomicU32::new(0));
@@ -159,7 +156,7 @@ fn a_call_to_a_reactor_that_is_gone_is_answered_so() {
 }
 
 #[test]
-fn calls_that_wait_when_the_reactor_is_dropped_are_made() {
+fn dropped_reactor_makes_pending_calls() {
     let reactor = Reactor::new().unwrap();
     let handle = reactor.handle();
     for number in 0..3_000 {
@@ -170,7 +167,7 @@ fn calls_that_wait_when_the_reactor_is_dropped_are_made() {
     let seen = Arc::clone(&outcome);
     let call = move |context: &mut Context| {
         assert!(context.is_stopping());
-        *seen.lock().unwrap() = Some(last.call(|_| unreachable!("it was refused")));
+        *seen.lock().unwrap() = Some(last.call(|_| unreachable!("the call was refused")));
     };
     handle.call(call).unwrap();
     drop(reactor);
@@ -179,7 +176,7 @@ fn calls_that_wait_when_the_reactor_is_dropped_are_made() {
 }
 
 #[test]
-fn calls_that_race_with_the_drop_are_made_or_refused_and_nothing_between() {
+fn calls_racing_with_drop_run_or_are_refused() {
     for _ in 0..50 {
         MADE.with_borrow_mut(Vec::clear);
         let reactor = Reactor::new().unwrap();
@@ -194,7 +191,7 @@ fn calls_that_race_with_the_drop_are_made_or_refused_and_nothing_between() {
 }
 
 #[test]
-fn a_thread_stops_a_run() {
+fn thread_stops_a_run() {
     let mut reactor = Reactor::new().unwrap();
     for _ in 0..3 {
         let handle = reactor.handle();
@@ -205,7 +202,7 @@ fn a_thread_stops_a_run() {
 }
 
 #[test]
-fn a_call_reaches_connections_by_their_ids() {
+fn call_reaches_connections_by_id() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));
     let client = client(address);
@@ -220,14 +217,14 @@ fn a_call_reaches_connections_by_their_ids() {
 }
 
 #[test]
-fn a_stop_sent_while_a_run_ends_does_not_end_the_next() {
+fn stop_in_last_callback_spares_next_run() {
     let log = Log::default();
     let hook = |transport: &mut Transport<'_>, event: &Event| match event {
         Event::Data(_) => {
             transport.write(&pattern(20_000_000));
             transport.context().stop();
         }
-        // Cut off: the last callback of the run.
+        // The grace is over: this is the last callback of the run.
         Event::Lost(_) => transport.context().handle().stop().unwrap(),
         _ => {}
     };

@@ -1,7 +1,6 @@
-//! Channels: each message once, in order, to a receiver that stays on its thread.
+//! Channels: messages of any thread for a receiver on the reactor's thread.
 
-mod support;
-
+use crate::support::*;
 use ropewalk::{Context, Reactor, ReactorGone, Sender};
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -10,18 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
-use support::*;
 
-type Heard<T> = Rc<RefCell<Vec<T>>>;
+/// The messages that a receiver was given.
+type Received<T> = Rc<RefCell<Vec<T>>>;
 
-/// A channel whose receiver notes what it is given.
-fn noting<T: 'static>(context: &mut Context) -> (Sender<T>, Heard<T>) {
-    let heard = Heard::default();
+/// Returns a channel whose receiver records its messages.
+fn recording<T: 'static>(context: &mut Context) -> (Sender<T>, Received<T>) {
+    let heard = Received::default();
     let note = Rc::clone(&heard);
     (context.channel(move |_, message| note.borrow_mut().push(message)), heard)
 }
 
-/// Counts how often it is dropped.
+/// Counts its drops.
 struct Dropped(Rc<Cell<usize>>);
 
 impl Drop for Dropped {
@@ -31,11 +30,11 @@ impl Drop for Dropped {
 }
 
 #[test]
-fn messages_of_eight_threads_each_arrive_once_and_in_order_while_the_reactor_is_busy() {
+fn messages_of_eight_threads_arrive_once_in_order() {
     const THREADS: usize = 8;
     const MESSAGES: u32 = 20_000;
     let (mut reactor, address) = up(|| Echo);
-    let (sender, heard) = noting(reactor.context());
+    let (sender, heard) = recording(reactor.context());
     let mut client = client(address);
     client.write_all(b"ping").unwrap();
     let senders: Vec<_> = (0..THREADS)
@@ -67,12 +66,12 @@ fn messages_of_eight_threads_each_arrive_once_and_in_order_while_the_reactor_is_
 }
 
 #[test]
-fn no_wake_is_lost_between_two_that_wait_for_each_other() {
+fn no_wake_is_lost_in_ping_pong() {
     const ROUNDS: u32 = 5_000;
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = noting(reactor.context());
+    let (sender, heard) = recording(reactor.context());
     let (to_thread, from_reactor) = std::sync::mpsc::channel::<u32>();
-    let opponent = thread::spawn(move || {
+    let other = thread::spawn(move || {
         for number in from_reactor {
             sender.send(number).unwrap();
         }
@@ -85,16 +84,16 @@ fn no_wake_is_lost_between_two_that_wait_for_each_other() {
         }
     }
     drop(to_thread);
-    opponent.join().unwrap();
+    other.join().unwrap();
     assert!(heard.borrow().iter().copied().eq(0..ROUNDS));
 }
 
 #[test]
-fn channels_share_a_budget_and_a_socket_is_served_between() {
+fn channels_share_a_budget() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, echo));
-    let (first, heard_first) = noting(reactor.context());
-    let (second, heard_second) = noting(reactor.context());
+    let (first, received_first) = recording(reactor.context());
+    let (second, received_second) = recording(reactor.context());
     let mut small = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     for number in 0..3_000 {
@@ -102,37 +101,37 @@ fn channels_share_a_budget_and_a_socket_is_served_between() {
         second.send(number).unwrap();
     }
     small.write_all(b"small").unwrap();
-    let received = || heard_first.borrow().len() + heard_second.borrow().len();
+    let received = || received_first.borrow().len() + received_second.borrow().len();
     for turn in 1..=4 {
         reactor.turn(Some(2 * PATIENCE)).unwrap();
         assert_eq!(received(), turn * 1_024);
     }
-    assert_eq!(log.data(), b"small", "it was served meanwhile");
-    // The two had their turns in turn: none waits until the other is through.
-    assert_eq!((heard_first.borrow().len(), heard_second.borrow().len()), (2_048, 2_048));
+    assert_eq!(log.data(), b"small", "the socket was served in between");
+    // The channels alternate.
+    assert_eq!((received_first.borrow().len(), received_second.borrow().len()), (2_048, 2_048));
     turn_until(&mut reactor, "all", |_| received() == 6_000);
-    assert!(heard_second.borrow().iter().copied().eq(0..3_000));
+    assert!(received_second.borrow().iter().copied().eq(0..3_000));
 }
 
 #[test]
-fn messages_that_are_left_over_do_not_wait_for_news() {
+fn remaining_messages_need_no_further_event() {
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = noting(reactor.context());
+    let (sender, heard) = recording(reactor.context());
     for number in 0..1_025 {
         sender.send(number).unwrap();
     }
     let begin = Instant::now();
     reactor.turn(Some(2 * PATIENCE)).unwrap();
-    // The wake-up for this one comes while the one that was left over waits.
+    // The wake-up for this message arrives while one of the first remains.
     sender.send(1_025).unwrap();
     while heard.borrow().len() < 1_026 {
         reactor.turn(Some(PATIENCE)).unwrap();
-        assert!(begin.elapsed() < PATIENCE, "it waited for news of what it knew");
+        assert!(begin.elapsed() < PATIENCE, "the poll waited although a message remained");
     }
 }
 
 #[test]
-fn a_flood_of_messages_leaves_sockets_their_turn() {
+fn flood_of_messages_does_not_starve_sockets() {
     let (mut reactor, address) = up(|| Echo);
     let count = Rc::new(Cell::new(0_u64));
     let counted = Rc::clone(&count);
@@ -142,7 +141,7 @@ fn a_flood_of_messages_leaves_sockets_their_turn() {
         let over = Arc::clone(&over);
         thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
-                // Bounded, or the queue would grow as fast as memory can be had.
+                // Bounded, so that the queue does not exhaust memory.
                 if sender.waiting() < 100_000 {
                     sender.send(0).unwrap();
                 } else {
@@ -158,7 +157,7 @@ fn a_flood_of_messages_leaves_sockets_their_turn() {
 }
 
 #[test]
-fn a_receiver_that_sends_to_itself_leaves_sockets_their_turn() {
+fn receiver_sending_to_itself_does_not_starve_sockets() {
     let (mut reactor, address) = up(|| Echo);
     let (pass_on, to_pass_on) = std::sync::mpsc::channel::<Sender<()>>();
     let mut itself = None;
@@ -176,25 +175,25 @@ fn a_receiver_that_sends_to_itself_leaves_sockets_their_turn() {
 }
 
 #[test]
-fn a_panic_costs_the_message_and_nothing_else() {
+fn panic_costs_only_the_message() {
     let (mut reactor, address) = up(|| Echo);
-    let heard = Heard::default();
+    let heard = Received::default();
     let note = Rc::clone(&heard);
     let sender = reactor.context().channel(move |_, number: u32| {
-        assert!(number.is_multiple_of(2), "the receiver's own panic");
+        assert!(number.is_multiple_of(2), "a panic on purpose");
         note.borrow_mut().push(number);
     });
     (0..10).for_each(|number| sender.send(number).unwrap());
     turn_until(&mut reactor, "received", |_| heard.borrow().len() == 5);
     sender.send(10).unwrap();
     let mut client = client(address);
-    client.write_all(b"unharmed").unwrap();
-    assert_eq!(read_turning(&mut reactor, &client, 8), b"unharmed");
+    client.write_all(b"survives").unwrap();
+    assert_eq!(read_turning(&mut reactor, &client, 8), b"survives");
     assert_eq!(*heard.borrow(), [0, 2, 4, 6, 8, 10]);
 }
 
 #[test]
-fn the_receiver_is_dropped_when_the_last_sender_is_and_after_what_was_sent() {
+fn receiver_is_dropped_after_the_last_sender() {
     let (dropped, heard) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let mut reactor = Reactor::new().unwrap();
     let (mark, note, seen) = (Dropped(dropped.clone()), heard.clone(), dropped.clone());
@@ -207,43 +206,43 @@ fn the_receiver_is_dropped_when_the_last_sender_is_and_after_what_was_sent() {
     drop(sender);
     turns(&mut reactor, 2);
     assert_eq!(dropped.get(), 0);
-    // More than a turn's: it is dropped only when the last has been received.
+    // More than a turn receives. The receiver is dropped only after the last message.
     (0..2_000).for_each(|_| other.send(1).unwrap());
     thread::spawn(move || drop(other)).join().unwrap();
     turn_until(&mut reactor, "dropped", |_| dropped.get() == 1);
     assert_eq!(heard.get(), 2_000);
-    // Another one that was never used.
+    // A channel that was never used.
     let mark = Dropped(dropped.clone());
     drop(reactor.context().channel(move |_, ()| _ = &mark));
     turn_until(&mut reactor, "dropped", |_| dropped.get() == 2);
 }
 
 #[test]
-fn receivers_go_with_the_reactor_after_what_was_sent_and_senders_are_told() {
+fn dropped_reactor_delivers_then_refuses_messages() {
     let dropped = Rc::new(Cell::new(0));
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = noting(reactor.context());
+    let (sender, heard) = recording(reactor.context());
     let mark = Dropped(dropped.clone());
     let idle = reactor.context().channel(move |_, ()| _ = &mark);
     (0..3_000).for_each(|number| sender.send(number).unwrap());
     drop(reactor);
     assert!(heard.borrow().iter().copied().eq(0..3_000));
-    assert_eq!(Rc::strong_count(&heard), 1, "its receiver is dropped");
+    assert_eq!(Rc::strong_count(&heard), 1, "the receiver is dropped");
     assert_eq!(dropped.get(), 1);
     assert_eq!(sender.send(3_000), Err(ReactorGone));
     assert_eq!(idle.send(()), Err(ReactorGone));
 }
 
 #[test]
-fn a_receiver_may_panic_when_it_is_dropped() {
+fn receiver_may_panic_in_drop() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
-            panic!("the receiver's own panic");
+            panic!("a panic on purpose");
         }
     }
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = noting(reactor.context());
+    let (sender, heard) = recording(reactor.context());
     for keep in [false, true] {
         let bomb = Bomb;
         let sender = reactor.context().channel(move |_, ()| _ = &bomb);
@@ -259,10 +258,10 @@ fn a_receiver_may_panic_when_it_is_dropped() {
 }
 
 #[test]
-fn messages_that_race_with_the_drop_are_received_or_refused_and_nothing_between() {
+fn messages_racing_with_drop_arrive_or_are_refused() {
     for _ in 0..50 {
         let mut reactor = Reactor::new().unwrap();
-        let (sender, heard) = noting(reactor.context());
+        let (sender, heard) = recording(reactor.context());
         let thread = thread::spawn(move || {
             (0..u32::MAX).take_while(|number| sender.send(*number).is_ok()).count()
         });
@@ -273,7 +272,7 @@ fn messages_that_race_with_the_drop_are_received_or_refused_and_nothing_between(
 }
 
 #[test]
-fn a_receiver_may_open_a_channel_and_use_connections() {
+fn receiver_may_open_channels_and_use_connections() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));
     let client = client(address);
@@ -290,7 +289,7 @@ fn a_receiver_may_open_a_channel_and_use_connections() {
 }
 
 #[test]
-fn what_is_sent_before_the_run_is_received_in_it() {
+fn message_before_run_is_received_in_it() {
     let mut reactor = Reactor::new().unwrap();
     let sender = reactor.context().channel(|context, ()| context.stop());
     sender.send(()).unwrap();
