@@ -15,15 +15,15 @@ use std::time::{Duration, Instant};
 
 /// The nodes whose reactors were woken, be it from another thread.
 #[derive(Debug, Default)]
-pub(crate) struct Alarm {
-    rings: AtomicBool,
+pub(crate) struct Wakeups {
+    is_set: AtomicBool,
     woken: Mutex<Vec<NodeId>>,
 }
 
-impl Alarm {
+impl Wakeups {
     /// Who was woken since this was asked last.
     pub(crate) fn take(&self) -> Option<Vec<NodeId>> {
-        if !self.rings.swap(false, Ordering::AcqRel) {
+        if !self.is_set.swap(false, Ordering::AcqRel) {
             return None;
         }
         let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -32,33 +32,33 @@ impl Alarm {
 }
 
 #[derive(Debug)]
-struct Bell {
+struct NodeWaker {
     node: NodeId,
-    alarm: Arc<Alarm>,
+    wakeups: Arc<Wakeups>,
 }
 
-impl Wake for Bell {
+impl Wake for NodeWaker {
     fn wake(self: Arc<Self>) {
-        let mut woken = self.alarm.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut woken = self.wakeups.woken.lock().unwrap_or_else(PoisonError::into_inner);
         woken.push(self.node);
-        self.alarm.rings.store(true, Ordering::Release);
+        self.wakeups.is_set.store(true, Ordering::Release);
     }
 }
 
 /// The world of one node's reactor.
-pub(crate) struct NodeWorld {
+pub(crate) struct NodeBackend {
     pub(crate) net: Shared,
     pub(crate) node: NodeId,
-    pub(crate) alarm: Arc<Alarm>,
+    pub(crate) wakeups: Arc<Wakeups>,
 }
 
-impl fmt::Debug for NodeWorld {
+impl fmt::Debug for NodeBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NodeWorld").field("node", &self.node).finish_non_exhaustive()
     }
 }
 
-impl Backend for NodeWorld {
+impl Backend for NodeBackend {
     fn now(&self) -> Instant {
         self.net.borrow().clock(self.node)
     }
@@ -70,7 +70,7 @@ impl Backend for NodeWorld {
     }
 
     fn waker(&self) -> Waker {
-        Waker::from(Arc::new(Bell { node: self.node, alarm: Arc::clone(&self.alarm) }))
+        Waker::from(Arc::new(NodeWaker { node: self.node, wakeups: Arc::clone(&self.wakeups) }))
     }
 
     fn called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
@@ -87,7 +87,7 @@ impl Backend for NodeWorld {
 
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let net = self.net.borrow();
-        if net.host(self.node).weather.no_names {
+        if net.host(self.node).conditions.no_names {
             return Err(io::Error::new(io::ErrorKind::NotFound, "no answer from the name server"));
         }
         let local = name == "localhost";

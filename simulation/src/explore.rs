@@ -182,7 +182,7 @@ fn attempt(
         let outcome = play(world, plan, length);
         // Callbacks come yet, as connections are lost.
         world.close();
-        world.pass_panic_on();
+        world.propagate_panic();
         outcome
     }));
     let failed = |payload: Box<dyn Any + Send>| Err(format!("a panic: {}", message(&*payload)));

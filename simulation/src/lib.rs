@@ -29,46 +29,42 @@
 //!
 //! | File | What |
 //! |---|---|
-//! | `world.rs` | nodes, and the loop that has things happen |
-//! | `agenda.rs` | what is going to happen, in order |
+//! | `world/` | nodes, the loop, outages, faults and panics |
+//! | `schedule.rs` | what is going to happen, in order |
 //! | `backend.rs` | the world, as a reactor sees it |
-//! | `node.rs`, `unix_names.rs`, `weather.rs` | hosts, their names and clocks, and what the network and the system do to them |
-//! | `net/` | the network: `connection.rs` (what a connection is), `way.rs`, `travel.rs`, `arrival.rs` (segments and loss), `waiting.rs` (windows, keep-alive), `end.rs` (an end, as a program has it), `line.rs` (bandwidth), `work.rs` (costs and turns), `listener.rs`, `datagram/`, `option.rs`, `error.rs` |
+//! | `node.rs`, `unix_names.rs`, `conditions.rs` | hosts, their names and clocks, and what the network and the system do to them |
+//! | `net/` | the network: `connection.rs` (what a connection is), `direction.rs`, `transmission.rs`, `arrival.rs` (segments and loss), `probes.rs` (windows, keep-alive), `stream.rs`, `transfer.rs` (sockets of connections), `uplink.rs` (bandwidth), `turns.rs` (costs and turns), `listener.rs`, `datagram/`, `option.rs`, `error.rs` |
 //! | `fault.rs`, `plan.rs` | what can go wrong, and plans of it |
-//! | `faults.rs`, `active.rs` | planned faults and cuts, and what follows from all that are in force |
+//! | `active_faults.rs` | what follows from all that are in force |
 //! | `explore.rs`, `selection.rs` | the same from many seeds, and which of it is to be played |
 //! | `failure.rs`, `shrink.rs` | what has failed, and the least that still fails |
 //! | `finding_bugs.rs` | a chapter on what all this finds |
-//! | `outage.rs` | nodes that start, crash, or are killed |
-//! | `panics.rs` | panics of callbacks, which fail the run |
 //! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
 //! | `random.rs` | chance, from a seed |
-//! | `kit/` | the testing kit: `lab.rs` (a world in which nothing takes time), `held.rs` (the test's end), `watched.rs` (what the protocols are told), `connection.rs`, `server.rs`, `reconnecting.rs`, `pair.rs`, `split.rs` |
+//! | `kit/` | the testing kit: `harness.rs` (a world in which nothing takes time), `test_end.rs` (the test's end), `recording.rs` (what the protocols are told), `connection.rs`, `observing.rs`, `server.rs`, `reconnecting.rs`, `pair.rs`, `split.rs` |
 
-mod active;
-mod agenda;
+mod active_faults;
 mod backend;
+mod conditions;
 mod explore;
 mod failure;
 mod fault;
-mod faults;
 pub mod finding_bugs;
 pub mod kit;
 mod net;
 mod node;
-mod outage;
-mod panics;
 mod plan;
 mod random;
+mod schedule;
 mod selection;
 mod shrink;
 mod trace;
 mod twice;
 #[cfg(unix)]
 mod unix_names;
-mod weather;
 mod world;
 
+pub use conditions::{Costs, Link};
 pub use explore::Exploration;
 pub use fault::{Fault, FaultKind};
 pub use node::NodeId;
@@ -77,6 +73,5 @@ pub use random::Random;
 pub use selection::seeds;
 pub use shrink::shrink;
 pub use trace::{Record, TraceHash, What};
-pub use twice::{Parted, twice};
-pub use weather::{Costs, Link};
+pub use twice::{Divergence, twice};
 pub use world::World;

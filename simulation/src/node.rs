@@ -1,10 +1,10 @@
 //! Nodes: what a host is made of, seen from the network.
 
-use crate::agenda::{Key, Time};
-use crate::net::{Line, system};
+use crate::conditions::{Conditions, Costs};
+use crate::net::{Uplink, system};
+use crate::schedule::{Key, Time};
 #[cfg(unix)]
 use crate::unix_names::UnixNames;
-use crate::weather::{Costs, Weather};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -36,7 +36,7 @@ impl fmt::Debug for NodeId {
 
 /// A socket of a host about which there is something to tell.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Told {
+pub(crate) enum PendingSource {
     Datagram(Key),
     End(Key, u8),
     Listener(Key),
@@ -57,15 +57,15 @@ pub(crate) struct Host {
     /// Whether it is running, or has crashed.
     pub(crate) is_up: bool,
     /// What the network and the system do to it: it follows from the faults in force, and from nothing else.
-    pub(crate) weather: Weather,
+    pub(crate) conditions: Conditions,
     pub(crate) clock: HostClock,
     /// What it costs to work here, if that is not what is usual.
     pub(crate) costs: Option<Costs>,
 
     /// Whom its reactor is told of at its next wait.
-    pub(crate) told: Vec<Told>,
+    pub(crate) pending: Vec<PendingSource>,
     /// When its reactor's next turn is, if one is on the agenda.
-    pub(crate) turn_at: Option<Time>,
+    pub(crate) next_turn: Option<Time>,
     /// The turns of it that stand on the agenda, the next one last. If its next turn is none of them, it is
     /// entered when one of them has come: else every turn before a far timer would enter that anew.
     pub(crate) turns: Vec<Time>,
@@ -76,7 +76,7 @@ pub(crate) struct Host {
     /// What is left to be charged for data: less than a nanosecond, in 1,024ths of one.
     pub(crate) not_charged: Time,
     /// It has its turn now; when the next one is, is seen at the end of it.
-    pub(crate) is_at_work: bool,
+    pub(crate) in_turn: bool,
 
     pub(crate) listeners: BTreeMap<SocketAddr, Key>,
     /// Datagram sockets by port; several may share one.
@@ -87,9 +87,9 @@ pub(crate) struct Host {
     ports: BTreeSet<u16>,
     last_port: u16,
     /// How many connections and datagram sockets it has made; each draws from a stream of its own.
-    pub(crate) made: u64,
+    pub(crate) sockets_made: u64,
     /// What it has given to the network and has not left yet.
-    pub(crate) line: Line,
+    pub(crate) uplink: Uplink,
 }
 
 impl Host {
@@ -103,24 +103,24 @@ impl Host {
             ipv4: Ipv4Addr::new(10, a, b, c),
             ipv6: Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, high, low),
             is_up: false,
-            weather: Weather::default(),
+            conditions: Conditions::default(),
             clock: HostClock::default(),
             costs: None,
-            told: Vec::new(),
-            turn_at: None,
+            pending: Vec::new(),
+            next_turn: None,
             turns: Vec::new(),
             busy_until: 0,
             worked: 0,
             not_charged: 0,
-            is_at_work: false,
+            in_turn: false,
             listeners: BTreeMap::new(),
             bound: BTreeMap::new(),
             #[cfg(unix)]
             unix_names: UnixNames::default(),
             ports: BTreeSet::new(),
             last_port: EPHEMERAL.0 - 1,
-            made: 0,
-            line: Line::default(),
+            sockets_made: 0,
+            uplink: Uplink::default(),
         }
     }
 
@@ -196,9 +196,9 @@ impl Host {
     }
 
     /// What was in memory is lost.
-    pub(crate) fn forget(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.is_up = false;
-        self.told.clear();
+        self.pending.clear();
         self.listeners.clear();
         self.bound.clear();
         #[cfg(unix)]
@@ -226,7 +226,7 @@ impl HostClock {
 
     /// How long the world takes for what is `span` on this clock. One nanosecond more, so that it is
     /// over when the time has come.
-    pub(crate) fn of_world(&self, span: Time) -> Time {
+    pub(crate) fn world_span(&self, span: Time) -> Time {
         match self.drift {
             0 => span,
             drift => {
@@ -261,7 +261,7 @@ mod tests {
             let before = clock.at(time);
             clock.set_drift(time, drift);
             assert_eq!(clock.at(time), before);
-            let span = clock.of_world(12_345);
+            let span = clock.world_span(12_345);
             assert!(clock.at(time + span) >= before + 12_345);
         }
     }

@@ -1,7 +1,7 @@
 //! What happened, as lines for people and as a hash for comparing.
 
-use crate::agenda::Time;
 use crate::node::NodeId;
+use crate::schedule::Time;
 use ropewalk::{Address, Id};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::fmt;

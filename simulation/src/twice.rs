@@ -33,7 +33,7 @@ const BEFORE: usize = 8;
 /// # Errors
 ///
 /// If it did not: the error shows where the runs parted, and says where to look.
-pub fn twice<T>(seed: u64, mut play: impl FnMut(&mut World) -> T) -> Result<T, Parted>
+pub fn twice<T>(seed: u64, mut play: impl FnMut(&mut World) -> T) -> Result<T, Divergence>
 where
     T: PartialEq + fmt::Debug,
 {
@@ -57,7 +57,7 @@ where
     let hashes_differ = first.0 != second.0;
     let (first, second) = (first.1, second.1);
     let same = first.iter().zip(&second).take_while(|(one, other)| one == other).count();
-    Err(Parted {
+    Err(Divergence {
         seed,
         before: first[same.saturating_sub(BEFORE)..same].to_vec(),
         first: first.get(same).cloned(),
@@ -69,7 +69,7 @@ where
 
 /// Two runs from the same seed went different ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parted {
+pub struct Divergence {
     seed: u64,
     /// The last that they had in common.
     before: Vec<String>,
@@ -81,7 +81,7 @@ pub struct Parted {
     results: Option<Box<[String; 2]>>,
 }
 
-impl fmt::Display for Parted {
+impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, before, first, second, hashes_differ, results } = self;
         writeln!(f, "two runs from the seed {seed} went different ways. Together:")?;
@@ -104,7 +104,7 @@ impl fmt::Display for Parted {
     }
 }
 
-impl std::error::Error for Parted {}
+impl std::error::Error for Divergence {}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,7 @@
 //! The names of a node's Unix sockets.
 
-use crate::agenda::Key;
-use crate::net::{nobody_at, other_type, system};
+use crate::net::{no_socket_at, system, wrong_type};
+use crate::schedule::Key;
 use ropewalk::UnixAddress;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -72,8 +72,8 @@ impl UnixNames {
         let at = |kind| self.sockets.get(&(kind, name.clone()));
         match at(kind) {
             Some(key) => Ok(*key),
-            None if name.path().is_some() && at(kind.other()).is_some() => Err(other_type()),
-            None => Err(nobody_at(name)),
+            None if name.path().is_some() && at(kind.other()).is_some() => Err(wrong_type()),
+            None => Err(no_socket_at(name)),
         }
     }
 

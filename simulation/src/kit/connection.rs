@@ -1,14 +1,14 @@
 //! One connection under test, whose other end the test holds.
 
 use crate::kit::TestServer;
-use crate::kit::held::Held;
-use crate::kit::lab::Lab;
+use crate::kit::harness::Harness;
 use crate::kit::no_interfaces;
 use crate::kit::reconnecting::BACKLOG;
-use crate::kit::watched::{Seen, WatchedFactory, copy_of};
+use crate::kit::recording::{ProtocolRecord, RecordingFactory};
+use crate::kit::test_end::TestEnd;
 use crate::net::SimulatedListener;
 use crate::{NodeId, World};
-use ropewalk::{Address, Context, Factory, Id, Reason, ToAddress};
+use ropewalk::{Address, Context, Factory, ToAddress};
 use std::cell::{RefCell, RefMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -60,11 +60,11 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 #[doc(alias = "EmbeddedChannel")]
 #[doc(alias = "Clock")]
 pub struct TestConnection {
-    pub(super) lab: Rc<RefCell<Lab>>,
+    pub(super) harness: Rc<RefCell<Harness>>,
     pub(super) node: NodeId,
     /// Which of the lab's ends is the test's.
     end: usize,
-    seen: Rc<RefCell<Seen>>,
+    pub(super) record: Rc<RefCell<ProtocolRecord>>,
 }
 
 impl TestConnection {
@@ -109,38 +109,38 @@ impl TestConnection {
         let address =
             address.to_address(&no_interfaces).ok().and_then(|address| address.socket_addr());
         let address = address.expect("an IP address and a port, in digits");
-        let mut lab = Lab::new();
-        let node = lab.world.add_node("tested", |_| Ok(()));
-        let mut host = lab.world.add_node("peer", |_| Ok(()));
+        let mut harness = Harness::new();
+        let node = harness.world.add_node("tested", |_| Ok(()));
+        let mut host = harness.world.add_node("peer", |_| Ok(()));
         if address.ip().is_loopback() {
             host = node; // Nobody else has that address.
         } else {
-            lab.world.net().borrow_mut().addresses.insert(address.ip(), host);
+            harness.world.net().borrow_mut().addresses.insert(address.ip(), host);
         }
         let any: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let any = Address::from(SocketAddr::new(any, address.port()));
-        let listener = SimulatedListener::listen(lab.world.net(), host, &any, BACKLOG, &[]);
+        let listener = SimulatedListener::listen(harness.world.net(), host, &any, BACKLOG, &[]);
         let listener = listener.expect("a world that was just made has the port free");
-        let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
-        let begun = lab.call(node, |context| context.connect_tcp(address, factory).map(drop));
+        let (factory, records) = RecordingFactory::new(factory, &harness.panic, None);
+        let begun = harness.call(node, |context| context.connect_tcp(address, factory).map(drop));
         begun.expect("an address in digits can be tried");
-        let end = lab.hold(listener.accept_held().expect("it has knocked"));
-        lab.listener = Some((host, any, listener));
-        lab.settle();
-        let seen = built.borrow().last().cloned().expect("the factory is asked");
-        Self::of(Rc::new(RefCell::new(lab)), node, end, seen)
+        let end = harness.add_end(listener.accept_for_test().expect("it has knocked"));
+        harness.listener = Some((host, any, listener));
+        harness.settle();
+        let record = records.borrow().last().cloned().expect("the factory is asked");
+        Self::of(Rc::new(RefCell::new(harness)), node, end, record)
     }
 
     pub(super) fn of(
-        lab: Rc<RefCell<Lab>>,
+        harness: Rc<RefCell<Harness>>,
         node: NodeId,
         end: usize,
-        seen: Rc<RefCell<Seen>>,
+        record: Rc<RefCell<ProtocolRecord>>,
     ) -> Self {
-        Self { lab, node, end, seen }
+        Self { harness, node, end, record }
     }
 
     /// The peer sends `data`: in one piece, up to 64 KiB. If the protocol has paused reading, it waits; if
@@ -199,82 +199,25 @@ impl TestConnection {
     /// assert!(!connection.is_paused());
     /// ```
     pub fn stop_reading(&mut self) {
-        self.do_as_peer(|end| end.set_taking(false));
+        self.do_as_peer(|end| end.set_reading(false));
     }
 
     /// The peer reads again, after [`stop_reading`](Self::stop_reading).
     pub fn start_reading(&mut self) {
-        self.do_as_peer(|end| end.set_taking(true));
-    }
-
-    /// What the protocol wrote and the peer has read, since it was last taken.
-    #[doc(alias = "value")]
-    #[doc(alias = "readOutbound")]
-    pub fn take(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.held().taken)
-    }
-
-    /// [`take`](Self::take), as text.
-    ///
-    /// # Panics
-    ///
-    /// If it is not UTF-8.
-    pub fn take_text(&mut self) -> String {
-        text(self.take())
-    }
-
-    /// What the next [`take`](Self::take) is going to bring, and still does after this.
-    pub fn peek(&self) -> Vec<u8> {
-        self.held().taken.clone()
-    }
-
-    /// [`peek`](Self::peek), as text.
-    ///
-    /// # Panics
-    ///
-    /// If it is not UTF-8.
-    pub fn peek_text(&self) -> String {
-        text(self.peek())
-    }
-
-    /// Whether the protocol has ended its side, by `write_eof` or `close`, and the peer has read all
-    /// that came before.
-    pub fn has_ended(&self) -> bool {
-        self.held().has_ended
-    }
-
-    /// Whether the peer was sent a reset: the protocol has aborted, or has closed with something unread.
-    pub fn was_reset(&self) -> bool {
-        self.held().was_reset
-    }
-
-    /// Whether the factory would have no protocol for this peer, and the connection was closed.
-    pub fn was_refused(&self) -> bool {
-        self.seen.borrow().id.is_none()
-    }
-
-    /// Why the connection ended, as the protocol was told; `None` as long as it has not been.
-    #[doc(alias = "disconnecting")]
-    pub fn reason(&self) -> Option<Reason> {
-        self.seen.borrow().reason.as_ref().map(copy_of)
-    }
-
-    /// The names of the callbacks that were made so far, in order, beginning with the factory's `build`.
-    pub fn callbacks(&self) -> Vec<&'static str> {
-        self.seen.borrow().callbacks.clone()
+        self.do_as_peer(|end| end.set_reading(true));
     }
 
     /// Lets time pass: what is due meanwhile happens at its moment.
     ///
     /// Nothing else moves the clock that the protocol sees, [`Context::now`].
     pub fn advance(&mut self, span: Duration) {
-        self.lab.borrow_mut().advance(span);
+        self.harness.borrow_mut().advance(span);
     }
 
     /// Lets everything be done that is to be done now. It only needs to be asked for after something that
     /// did not go through this connection: a [`Handle`](ropewalk::Handle)'s call, say.
     pub fn settle(&mut self) {
-        self.lab.borrow_mut().settle();
+        self.harness.borrow_mut().settle();
     }
 
     /// Asks something of the reactor on which the protocol lives, or has it do something.
@@ -292,26 +235,7 @@ impl TestConnection {
     ///
     /// If the reactor has been [stopped](Context::stop); or if a callback panics.
     pub fn call<R>(&mut self, call: impl FnOnce(&mut Context) -> R) -> R {
-        self.lab.borrow_mut().call(self.node, call)
-    }
-
-    /// The name of the connection in the reactor on which the protocol lives.
-    ///
-    /// # Panics
-    ///
-    /// If it [was refused](Self::was_refused), and never had one.
-    pub fn id(&self) -> Id {
-        self.seen.borrow().id.expect("a connection that was not refused")
-    }
-
-    /// Whether the protocol has [paused](ropewalk::Transport::pause) reading.
-    ///
-    /// # Panics
-    ///
-    /// As [`call`](Self::call).
-    pub fn is_paused(&mut self) -> bool {
-        let id = self.id();
-        self.call(|context| context.is_paused(id))
+        self.harness.borrow_mut().call(self.node, call)
     }
 
     /// The world in which the connection is, for what else a test may want: other nodes for the protocol to
@@ -327,19 +251,19 @@ impl TestConnection {
     /// });
     /// ```
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
-        let mut lab = self.lab.borrow_mut();
-        let result = call(&mut lab.world);
-        lab.settle();
+        let mut harness = self.harness.borrow_mut();
+        let result = call(&mut harness.world);
+        harness.settle();
         result
     }
 
-    fn do_as_peer(&mut self, act: impl FnOnce(&mut Held)) {
-        act(&mut self.held());
+    fn do_as_peer(&mut self, act: impl FnOnce(&mut TestEnd)) {
+        act(&mut self.test_end());
         self.settle();
     }
 
-    fn held(&self) -> RefMut<'_, Held> {
-        RefMut::map(self.lab.borrow_mut(), |lab| &mut lab.ends[self.end])
+    pub(super) fn test_end(&self) -> RefMut<'_, TestEnd> {
+        RefMut::map(self.harness.borrow_mut(), |harness| &mut harness.ends[self.end])
     }
 }
 
@@ -351,17 +275,11 @@ impl TestConnection {
 impl Drop for TestConnection {
     fn drop(&mut self) {
         // It is lent out where a closure that is given the world drops a connection.
-        if let Ok(mut lab) = self.lab.try_borrow_mut() {
-            lab.ends[self.end].close(false);
-            if !thread::panicking() && !lab.is_restless {
-                lab.settle();
+        if let Ok(mut harness) = self.harness.try_borrow_mut() {
+            harness.ends[self.end].close(false);
+            if !thread::panicking() && !harness.never_idle {
+                harness.settle();
             }
         }
     }
-}
-
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes).unwrap_or_else(|error| {
-        panic!("what was written is not UTF-8: \"{}\"", error.as_bytes().escape_ascii())
-    })
 }

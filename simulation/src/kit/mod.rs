@@ -43,19 +43,20 @@
 //! have happened without the clock having moved, the kit panics.
 
 mod connection;
-mod held;
-mod lab;
+mod harness;
+mod observing;
 mod pair;
 mod reconnecting;
+mod recording;
 mod server;
 mod split;
-mod watched;
+mod test_end;
 
 use std::io;
 use std::net::SocketAddr;
 
 pub use connection::TestConnection;
-pub use pair::{Said, Side, TestPair, Transcript};
+pub use pair::{Side, TestPair, Transcript, TranscriptEntry};
 pub use server::TestServer;
 pub use split::{Split, assert_same_for_every_split, splits};
 

@@ -1,7 +1,7 @@
 //! A client and a server, back to back.
 
-use crate::kit::lab::Lab;
-use crate::kit::watched::{Built, Ear, Seen, WatchedFactory, copy_of};
+use crate::kit::harness::Harness;
+use crate::kit::recording::{OnData, ProtocolRecord, RecordingFactory, Records, copy_reason};
 use crate::{NodeId, World};
 use ropewalk::{Context, Factory, Id, Reason};
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ pub enum Side {
 
 /// What one side said, and the other has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct TranscriptEntry {
     /// When it was received, since the test began.
     pub at: Duration,
     /// Who said it.
@@ -34,7 +34,7 @@ pub struct Said {
 /// What one side says at one moment, while the other one is silent, is one entry, in however many pieces
 /// it came. It prints as a line for each: see [`TestPair`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Transcript(Vec<Said>);
+pub struct Transcript(Vec<TranscriptEntry>);
 
 /// A client and a server under test, each with a reactor of its own, connected with each other. Whoever
 /// listens and connects in a program is any [`Factory`] here.
@@ -69,7 +69,7 @@ pub struct Transcript(Vec<Said>);
 #[derive(Debug)]
 #[doc(alias = "IOPump")]
 pub struct TestPair {
-    lab: Lab,
+    harness: Harness,
     transcript: Rc<RefCell<Transcript>>,
     client: Tested,
     server: Tested,
@@ -78,39 +78,39 @@ pub struct TestPair {
 #[derive(Debug)]
 struct Tested {
     node: NodeId,
-    built: Built,
+    records: Records,
 }
 
 impl TestPair {
     /// Has the client connect with the server, and lets them talk as long as nobody waits for a timer.
     pub fn new(server: impl Factory, client: impl Factory) -> Self {
-        let mut lab = Lab::new();
+        let mut harness = Harness::new();
         let transcript = Rc::default();
         let server =
-            Tested::new(&mut lab, server, Side::Server, &transcript, |context, factory| {
+            Tested::new(&mut harness, server, Side::Server, &transcript, |context, factory| {
                 context.listen_tcp("[::]:7000", factory).map(drop)
             });
         let client =
-            Tested::new(&mut lab, client, Side::Client, &transcript, |context, factory| {
+            Tested::new(&mut harness, client, Side::Client, &transcript, |context, factory| {
                 context.connect_tcp("server:7000", factory).map(drop)
             });
-        Self { lab, transcript, client, server }
+        Self { harness, transcript, client, server }
     }
 
     /// Lets time pass: what is due meanwhile happens at its moment.
     pub fn advance(&mut self, span: Duration) {
-        self.lab.advance(span);
+        self.harness.advance(span);
     }
 
     /// How much time has passed.
     pub fn now(&self) -> Duration {
-        self.lab.world.now()
+        self.harness.world.now()
     }
 
     /// Lets everything be done that is to be done now. It only needs to be asked for after something that
     /// did not go through this pair: a [`Handle`](ropewalk::Handle)'s call, say.
     pub fn settle(&mut self) {
-        self.lab.settle();
+        self.harness.settle();
     }
 
     /// What was said so far.
@@ -120,18 +120,18 @@ impl TestPair {
 
     /// Why the connection ended, as that side's protocol was told; `None` as long as it has not been.
     pub fn reason(&self, side: Side) -> Option<Reason> {
-        self.seen(side)?.borrow().reason.as_ref().map(copy_of)
+        self.record(side)?.borrow().reason.as_ref().map(copy_reason)
     }
 
     /// The names of the callbacks that were made on that side so far, in order, beginning with the factory's
     /// `build`.
     pub fn callbacks(&self, side: Side) -> Vec<&'static str> {
-        self.seen(side).map(|seen| seen.borrow().callbacks.clone()).unwrap_or_default()
+        self.record(side).map(|record| record.borrow().callbacks.clone()).unwrap_or_default()
     }
 
     /// The name of the connection in that side's reactor; `None` if no connection was made there.
     pub fn id(&self, side: Side) -> Option<Id> {
-        self.seen(side)?.borrow().id
+        self.record(side)?.borrow().id
     }
 
     /// Asks something of that side's reactor, or has it do something.
@@ -151,14 +151,14 @@ impl TestPair {
     /// If that reactor has been [stopped](Context::stop); or if a callback panics.
     pub fn call<R>(&mut self, side: Side, call: impl FnOnce(&mut Context) -> R) -> R {
         let node = self.tested(side).node;
-        self.lab.call(node, call)
+        self.harness.call(node, call)
     }
 
     /// The world in which they are: to give them latency, say, or faults. Its nodes are called `server` and
     /// `client`, and are the nodes 0 and 1.
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
-        let result = call(&mut self.lab.world);
-        self.lab.settle();
+        let result = call(&mut self.harness.world);
+        self.harness.settle();
         result
     }
 
@@ -169,43 +169,47 @@ impl TestPair {
         }
     }
 
-    fn seen(&self, side: Side) -> Option<Rc<RefCell<Seen>>> {
-        self.tested(side).built.borrow().first().cloned()
+    fn record(&self, side: Side) -> Option<Rc<RefCell<ProtocolRecord>>> {
+        self.tested(side).records.borrow().first().cloned()
     }
 }
 
 impl Tested {
     fn new<F: Factory>(
-        lab: &mut Lab,
+        harness: &mut Harness,
         factory: F,
         side: Side,
         transcript: &Rc<RefCell<Transcript>>,
-        begin: impl FnOnce(&mut Context, WatchedFactory<F>) -> Result<(), ropewalk::Error>,
+        begin: impl FnOnce(&mut Context, RecordingFactory<F>) -> Result<(), ropewalk::Error>,
     ) -> Self {
         let (name, speaker) = match side {
             Side::Client => ("client", Side::Server),
             Side::Server => ("server", Side::Client),
         };
-        let node = lab.world.add_node(name, |_| Ok(()));
-        let (transcript, start) = (transcript.clone(), lab.call(node, |context| context.now()));
-        let ear: Ear = Rc::new(move |now, bytes| {
+        let node = harness.world.add_node(name, |_| Ok(()));
+        let (transcript, start) = (transcript.clone(), harness.call(node, |context| context.now()));
+        let on_data: OnData = Rc::new(move |now, bytes| {
             transcript.borrow_mut().add(now.duration_since(start), speaker, bytes);
         });
-        let (factory, built) = WatchedFactory::new(factory, &lab.panic, Some(ear));
-        lab.call(node, |context| begin(context, factory)).expect("a world that was just made");
-        Self { node, built }
+        let (factory, records) = RecordingFactory::new(factory, &harness.panic, Some(on_data));
+        harness.call(node, |context| begin(context, factory)).expect("a world that was just made");
+        Self { node, records }
     }
 }
 
 impl Transcript {
     /// What was said, and when, and by whom.
-    pub fn iter(&self) -> impl Iterator<Item = &Said> {
+    pub fn iter(&self) -> impl Iterator<Item = &TranscriptEntry> {
         self.0.iter()
     }
 
     /// All that one side said.
     pub fn bytes_of(&self, side: Side) -> Vec<u8> {
-        self.0.iter().filter(|said| said.by == side).flat_map(|said| said.bytes.clone()).collect()
+        self.0
+            .iter()
+            .filter(|entry| entry.by == side)
+            .flat_map(|entry| entry.bytes.clone())
+            .collect()
     }
 
     /// All that one side said, as text. What is not UTF-8 is replaced.
@@ -216,19 +220,19 @@ impl Transcript {
     fn add(&mut self, at: Duration, by: Side, bytes: &[u8]) {
         match self.0.last_mut() {
             Some(last) if last.by == by && last.at == at => last.bytes.extend(bytes),
-            _ => self.0.push(Said { at, by, bytes: bytes.to_vec() }),
+            _ => self.0.push(TranscriptEntry { at, by, bytes: bytes.to_vec() }),
         }
     }
 }
 
 impl fmt::Display for Transcript {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|said| writeln!(f, "{said}"))
+        self.0.iter().try_for_each(|entry| writeln!(f, "{entry}"))
     }
 }
 
 /// `client: hello\r\n`, with what is not to be printed escaped.
-impl fmt::Display for Said {
+impl fmt::Display for TranscriptEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {
             Side::Client => "client",

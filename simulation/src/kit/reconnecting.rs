@@ -1,7 +1,7 @@
 //! A client under test that connects again.
 
 use crate::kit::TestConnection;
-use crate::kit::watched::Seen;
+use crate::kit::recording::ProtocolRecord;
 use crate::net::SimulatedListener;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -52,26 +52,26 @@ impl TestConnection {
     ///
     /// If a callback does: see the [module](crate::kit).
     pub fn accept(&mut self) -> Option<Self> {
-        let mut lab = self.lab.borrow_mut();
-        let stream = lab.listener.as_ref()?.2.accept_held().ok()?;
+        let mut harness = self.harness.borrow_mut();
+        let stream = harness.listener.as_ref()?.2.accept_for_test().ok()?;
         let id = stream.peer_id();
-        let end = lab.hold(stream);
-        lab.settle();
-        drop(lab);
-        let seen = Rc::new(RefCell::new(Seen { id, ..Seen::default() }));
-        Some(Self::of(Rc::clone(&self.lab), self.node, end, seen))
+        let end = harness.add_end(stream);
+        harness.settle();
+        drop(harness);
+        let record = Rc::new(RefCell::new(ProtocolRecord { id, ..ProtocolRecord::default() }));
+        Some(Self::of(Rc::clone(&self.harness), self.node, end, record))
     }
 
     /// From now on attempts to connect to the address of [`connecting`](Self::connecting) are refused, until
     /// [`start_listening`](Self::start_listening). Connections that were not [accepted](Self::accept) are
     /// reset.
     pub fn stop_listening(&mut self) {
-        let mut lab = self.lab.borrow_mut();
-        if let Some((host, any, listener)) = lab.listener.take() {
+        let mut harness = self.harness.borrow_mut();
+        if let Some((host, any, listener)) = harness.listener.take() {
             drop(listener);
-            lab.refused = Some((host, any));
+            harness.refused = Some((host, any));
         }
-        lab.settle();
+        harness.settle();
     }
 
     /// Attempts to connect succeed again, after [`stop_listening`](Self::stop_listening).
@@ -80,11 +80,11 @@ impl TestConnection {
     ///
     /// If a node of the test's own has taken the address meanwhile.
     pub fn start_listening(&mut self) {
-        let lab = &mut *self.lab.borrow_mut();
-        if let Some((host, any)) = lab.refused.take() {
-            let net = lab.world.net();
+        let harness = &mut *self.harness.borrow_mut();
+        if let Some((host, any)) = harness.refused.take() {
+            let net = harness.world.net();
             let listener = SimulatedListener::listen(net, host, &any, BACKLOG, &[]);
-            lab.listener = Some((host, any, listener.expect("the address is free")));
+            harness.listener = Some((host, any, listener.expect("the address is free")));
         }
     }
 }

@@ -1,9 +1,9 @@
 //! A factory under test, and its clients.
 
 use crate::kit::TestConnection;
-use crate::kit::lab::Lab;
+use crate::kit::harness::Harness;
 use crate::kit::no_interfaces;
-use crate::kit::watched::{Built, WatchedFactory};
+use crate::kit::recording::{RecordingFactory, Records};
 use crate::net::SimulatedStream;
 use crate::{NodeId, World};
 use ropewalk::{Address, Context, Factory, ToAddress};
@@ -37,22 +37,22 @@ const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 50_000);
 /// ```
 #[derive(Debug)]
 pub struct TestServer {
-    lab: Rc<RefCell<Lab>>,
+    harness: Rc<RefCell<Harness>>,
     node: NodeId,
-    built: Built,
+    records: Records,
     clients: u16,
 }
 
 impl TestServer {
     /// A server whose protocols `factory` makes, in a world of its own.
     pub fn new(factory: impl Factory) -> Self {
-        let mut lab = Lab::new();
-        let node = lab.world.add_node("tested", |_| Ok(()));
-        lab.world.add_node("peer", |_| Ok(()));
-        let (factory, built) = WatchedFactory::new(factory, &lab.panic, None);
-        let listens = lab.call(node, |context| context.listen_tcp(("::", PORT), factory));
+        let mut harness = Harness::new();
+        let node = harness.world.add_node("tested", |_| Ok(()));
+        harness.world.add_node("peer", |_| Ok(()));
+        let (factory, records) = RecordingFactory::new(factory, &harness.panic, None);
+        let listens = harness.call(node, |context| context.listen_tcp(("::", PORT), factory));
         listens.expect("a world that was just made has the port free");
-        Self { lab: Rc::new(RefCell::new(lab)), node, built, clients: 0 }
+        Self { harness: Rc::new(RefCell::new(harness)), node, records, clients: 0 }
     }
 
     /// Lets time pass: what is due meanwhile happens at its moment. The clients need not do it, and do not
@@ -62,7 +62,7 @@ impl TestServer {
     ///
     /// If a callback does: see the [module](crate::kit).
     pub fn advance(&mut self, span: Duration) {
-        self.lab.borrow_mut().advance(span);
+        self.harness.borrow_mut().advance(span);
     }
 
     /// Lets everything be done that is to be done now. It only needs to be asked for after something that
@@ -72,7 +72,7 @@ impl TestServer {
     ///
     /// If a callback does: see the [module](crate::kit).
     pub fn settle(&mut self) {
-        self.lab.borrow_mut().settle();
+        self.harness.borrow_mut().settle();
     }
 
     /// Asks something of the server's reactor, or has it do something.
@@ -92,7 +92,7 @@ impl TestServer {
     ///
     /// If the reactor has been [stopped](Context::stop); or if a callback panics.
     pub fn call<R>(&mut self, call: impl FnOnce(&mut Context) -> R) -> R {
-        self.lab.borrow_mut().call(self.node, call)
+        self.harness.borrow_mut().call(self.node, call)
     }
 
     /// The world in which the server is, for what else a test may want: see
@@ -102,9 +102,9 @@ impl TestServer {
     ///
     /// If a callback does: see the [module](crate::kit).
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
-        let mut lab = self.lab.borrow_mut();
-        let result = call(&mut lab.world);
-        lab.settle();
+        let mut harness = self.harness.borrow_mut();
+        let result = call(&mut harness.world);
+        harness.settle();
         result
     }
 
@@ -143,19 +143,19 @@ impl TestServer {
     pub fn connect_from(&mut self, address: impl ToAddress) -> TestConnection {
         let peer = address.to_address(&no_interfaces).expect("the address of a client");
         self.clients = self.clients.wrapping_add(1);
-        let mut lab = self.lab.borrow_mut();
-        let host = lab.world.nodes().nth(1).expect("the node that was added second");
+        let mut harness = self.harness.borrow_mut();
+        let host = harness.world.nodes().nth(1).expect("the node that was added second");
         let ip = match &peer {
-            Address::Inet(SocketAddr::V6(_)) => lab.world.ipv6(self.node),
-            _ => lab.world.ipv4(self.node),
+            Address::Inet(SocketAddr::V6(_)) => harness.world.ipv6(self.node),
+            _ => harness.world.ipv4(self.node),
         };
         let to = (self.node, SocketAddr::new(ip, PORT));
-        let stream = SimulatedStream::knock(lab.world.net(), (host, peer), to);
-        let end = lab.hold(stream.expect("the server listens"));
-        lab.settle();
-        drop(lab);
-        let seen = self.built.borrow().last().cloned();
-        let seen = seen.expect("the factory is asked for each client");
-        TestConnection::of(self.lab.clone(), self.node, end, seen)
+        let stream = SimulatedStream::connect_to_listener(harness.world.net(), (host, peer), to);
+        let end = harness.add_end(stream.expect("the server listens"));
+        harness.settle();
+        drop(harness);
+        let record = self.records.borrow().last().cloned();
+        let record = record.expect("the factory is asked for each client");
+        TestConnection::of(self.harness.clone(), self.node, end, record)
     }
 }

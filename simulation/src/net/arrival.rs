@@ -1,9 +1,9 @@
 //! What has travelled arrives.
 
-use crate::agenda::{Happens, Key};
 use crate::net::connection::Stage;
-use crate::net::way::{Fin, Freight};
+use crate::net::direction::{Fin, Segment};
 use crate::net::{Net, nanos};
+use crate::schedule::{Key, Scheduled};
 use crate::trace::What;
 use ropewalk::backend::Happening;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ impl Net {
         let Some(connection) = self.connection(key) else { return };
         let ends = &connection.ends;
         let (from, to) = (ends[usize::from(side)].node, ends[usize::from(1 - side)].node);
-        let (here, there) = (&self.host(from).weather, &self.host(to).weather);
+        let (here, there) = (&self.host(from).conditions, &self.host(to).conditions);
         let reset = here.reset + there.reset;
         let latency = nanos(self.link(from, to).latency);
         let at = self.now;
@@ -25,67 +25,68 @@ impl Net {
             false => count,
         };
         let end = &connection.ends[usize::from(1 - side)];
-        let is_over = end.is_closed() || end.is_dead;
-        let way = &mut connection.ways[usize::from(side)];
-        way.in_flight -= count;
+        let is_over = end.is_closed() || end.is_broken;
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.in_flight -= count;
         if is_over || comes < count {
-            let beyond = way.arrived + if is_over { 0 } else { comes };
-            let dropped = way.arrived + count;
-            way.bytes.drain(beyond..dropped);
+            let beyond = direction.arrived + if is_over { 0 } else { comes };
+            let dropped = direction.arrived + count;
+            direction.bytes.drain(beyond..dropped);
         }
         if is_over {
             return self.reset(key, 1 - side);
         }
-        way.arrived += comes;
-        if way.takes_more() {
-            self.agenda.enter(at + latency, Happens::Room(key, side));
+        direction.arrived += comes;
+        if direction.take_writable() {
+            self.schedule.add(at + latency, Scheduled::Writable(key, side));
         }
         if comes > 0 {
             let happening = Happening { readable: true, ..Happening::default() };
-            self.tell_end(key, 1 - side, happening);
+            self.notify_end(key, 1 - side, happening);
         }
-        self.tell_too_much(key, side);
+        self.notify_spuriously(key, side);
         if breaks {
-            self.break_end(key, side, ErrorKind::ConnectionReset);
-            self.break_end(key, 1 - side, ErrorKind::ConnectionReset);
+            self.fail_end(key, side, ErrorKind::ConnectionReset);
+            self.fail_end(key, 1 - side, ErrorKind::ConnectionReset);
             return;
         }
-        self.push_on(key, side);
+        self.send_queued(key, side);
     }
 
     /// An end may get an event although it is not ready.
-    pub(super) fn tell_too_much(&mut self, key: Key, side: u8) {
+    pub(super) fn notify_spuriously(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let (one, other) = (connection.ends[0].node, connection.ends[1].node);
-        let spurious = self.host(one).weather.spurious + self.host(other).weather.spurious;
+        let spurious = self.host(one).conditions.spurious + self.host(other).conditions.spurious;
         if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
             let ready = Happening { readable: true, writable: true, ..Happening::default() };
-            self.tell_end(key, side, ready);
+            self.notify_end(key, side, ready);
         }
     }
 
     pub(super) fn arrive_fin(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
-        if end.is_dead {
+        if end.is_broken {
             return self.reset(key, side);
         }
         end.ended = true;
         let happening = Happening { readable: true, ended: true, ..Happening::default() };
-        self.tell_end(key, side, happening);
+        self.notify_end(key, side, happening);
     }
 
     pub(super) fn arrive_reset(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
-        let (end, out) = (&connection.ends[usize::from(side)], &connection.ways[usize::from(side)]);
+        let (end, out) =
+            (&connection.ends[usize::from(side)], &connection.directions[usize::from(side)]);
         let kind = match end.ended {
             // Both have ended, and both know it: there is nothing left to be reset.
-            true if out.fin == Fin::Sent && out.flight.is_empty() => return,
+            true if out.fin == Fin::Sent && out.segments.is_empty() => return,
             true if !end.is_shut => ErrorKind::BrokenPipe,
             _ => ErrorKind::ConnectionReset,
         };
-        connection.ways[usize::from(1 - side)].fin = Fin::None;
-        self.break_end(key, side, kind);
+        connection.directions[usize::from(1 - side)].fin = Fin::None;
+        self.fail_end(key, side, kind);
     }
 
     /// The first segment of an attempt to connect arrives.
@@ -94,15 +95,15 @@ impl Net {
             Some(connection) => connection.ends[1].node,
             None => return,
         };
-        let refuses = self.host(to).weather.refuses;
+        let refuses = self.host(to).conditions.refuses;
         match self.listener_for(key) {
             Some(_) if !refuses => {
                 if let Some(connection) = self.connection(key) {
-                    connection.ends[1].stage = Stage::Expected;
+                    connection.ends[1].stage = Stage::SynReceived;
                 }
-                self.send(key, 1, Freight::SynAck);
+                self.send(key, 1, Segment::SynAck);
             }
-            _ => self.send(key, 1, Freight::Refused),
+            _ => self.send(key, 1, Segment::Refused),
         }
     }
 
@@ -116,17 +117,18 @@ impl Net {
         let (node, id) = (connection.ends[0].node, connection.ends[0].id);
         let peer = connection.ends[1].address.clone();
         self.note(node, id, What::Connected(&peer));
-        self.send(key, 0, Freight::Ack);
-        self.tell_again(key, 0);
+        self.send(key, 0, Segment::Ack);
+        self.notify_state(key, 0);
     }
 
     /// And has heard of it.
     pub(super) fn arrive_ack(&mut self, key: Key) {
-        let has_crashed = self.connection(key).is_some_and(|connection| connection.ends[1].is_dead);
+        let has_crashed =
+            self.connection(key).is_some_and(|connection| connection.ends[1].is_broken);
         match self.listener_for(key) {
             Some(listener) if !has_crashed => {
                 let listener = listener.key;
-                self.queue_for(listener, key);
+                self.enqueue_connection(listener, key);
             }
             _ => self.reset(key, 1),
         }
@@ -137,24 +139,24 @@ impl Net {
     pub(super) fn reset(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
-        end.is_dead = true;
-        let way = &mut connection.ways[usize::from(side)];
-        way.drop_unsent();
-        if !way.flight.iter().any(|flight| flight.freight == Freight::Reset) {
-            self.send(key, side, Freight::Reset);
+        end.is_broken = true;
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.drop_unsent();
+        if !direction.segments.iter().any(|segment| segment.segment == Segment::Reset) {
+            self.send(key, side, Segment::Reset);
         }
     }
 
     /// There is room to write again.
-    pub(super) fn tell_room(&mut self, key: Key, side: u8) {
+    pub(super) fn notify_writable(&mut self, key: Key, side: u8) {
         let happening = Happening { writable: true, ..Happening::default() };
-        self.tell_end(key, side, happening);
+        self.notify_end(key, side, happening);
     }
 
-    pub(super) fn note_heard(&mut self, key: Key, side: u8) {
+    pub(super) fn record_activity(&mut self, key: Key, side: u8) {
         let now = self.now;
         if let Some(connection) = self.connection(key) {
-            connection.ends[usize::from(side)].heard_at = now;
+            connection.ends[usize::from(side)].last_activity = now;
         }
     }
 }

@@ -1,18 +1,18 @@
 //! Connections: two ends, and a way in each direction. It imitates what Linux does, as far as a program can
 //! tell.
 
-use crate::agenda::{Happens, Key, Time};
-use crate::net::option::Sort;
-use crate::net::way::Way;
-use crate::node::{NodeId, Told};
+use crate::net::direction::Direction;
+use crate::net::option::SocketKind;
+use crate::node::{NodeId, PendingSource};
 use crate::random::Random;
+use crate::schedule::{Key, Scheduled, Time};
 use crate::trace::What;
 use ropewalk::backend::{Event, Happening};
 use ropewalk::{Address, Id, KeepAlive};
 use std::io;
 use std::net::SocketAddr;
 
-use super::{AGAIN, Net, event};
+use super::{Net, REPEAT_AFTER, event};
 
 /// How much a socket holds, of what it has not sent, and of what was not read: about what Linux begins with.
 pub(super) const BUFFER: usize = 128 * 1024;
@@ -23,9 +23,9 @@ pub(crate) struct Connection {
     /// The one that connected is the first.
     pub(super) ends: [End; 2],
     /// What each end sends is on the way with its number.
-    pub(super) ways: [Way; 2],
+    pub(super) directions: [Direction; 2],
     /// Nothing gets through any more, and nobody is told.
-    pub(super) severed: bool,
+    pub(super) is_severed: bool,
     pub(super) is_unix: bool,
     pub(super) random: Random,
 }
@@ -36,11 +36,11 @@ pub(super) struct End {
     pub(super) address: Address,
     pub(super) stage: Stage,
     /// Its socket is one of IPv6, to which IPv4 addresses are mapped ones (ipv6(7)).
-    pub(super) speaks_ipv6: bool,
+    pub(super) is_ipv6_socket: bool,
     /// Under which name its reactor is told.
     pub(super) id: Option<Id>,
     /// What it has not been told yet.
-    pub(super) told: Happening,
+    pub(super) pending: Happening,
     /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
     /// were refused or cut short.
     pub(super) will_repeat: bool,
@@ -48,14 +48,14 @@ pub(super) struct End {
     /// The peer has ended its side, and that has come to be known here.
     pub(super) ended: bool,
     /// Reset or given up: nothing comes or goes any more.
-    pub(super) is_dead: bool,
+    pub(super) is_broken: bool,
     /// Our side has ended.
     pub(super) is_shut: bool,
     pub(super) resets_on_close: bool,
     pub(super) keep_alive: Option<KeepAlive>,
     /// How many looks for the peer had no answer.
     pub(super) unanswered: u32,
-    pub(super) heard_at: Time,
+    pub(super) last_activity: Time,
     /// For how long what was sent may be without an answer, if not for as long as is usual (tcp(7),
     /// TCP_USER_TIMEOUT).
     pub(super) user_timeout: Option<Time>,
@@ -65,7 +65,7 @@ pub(super) struct End {
 pub(super) enum Stage {
     Connecting,
     /// Somebody connects to it, and has yet to say that he has heard the answer (SYN-RECEIVED, RFC 9293).
-    Expected,
+    SynReceived,
     /// Whether it was accepted is known to the listener alone.
     Connected,
     /// The program has closed it, or died.
@@ -78,18 +78,18 @@ impl End {
             node,
             address,
             stage,
-            speaks_ipv6: false,
+            is_ipv6_socket: false,
             id: None,
-            told: Happening::default(),
+            pending: Happening::default(),
             will_repeat: false,
             error: None,
             ended: false,
-            is_dead: false,
+            is_broken: false,
             is_shut: false,
             resets_on_close: false,
             keep_alive: None,
             unanswered: 0,
-            heard_at: now,
+            last_activity: now,
             user_timeout: None,
         }
     }
@@ -99,14 +99,14 @@ impl End {
     }
 
     /// What options its socket has.
-    pub(super) fn sort(&self) -> Sort {
-        Sort::stream(&self.in_its_words(&self.address)).bound()
+    pub(super) fn kind(&self) -> SocketKind {
+        SocketKind::stream(&self.in_own_family(&self.address)).bound()
     }
 
     /// An address, as its socket tells it.
-    pub(super) fn in_its_words(&self, address: &Address) -> Address {
+    pub(super) fn in_own_family(&self, address: &Address) -> Address {
         match address {
-            Address::Inet(SocketAddr::V4(address)) if self.speaks_ipv6 => {
+            Address::Inet(SocketAddr::V4(address)) if self.is_ipv6_socket => {
                 SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
             }
             address => address.clone(),
@@ -125,9 +125,9 @@ impl Net {
     ) -> Key {
         let (now, serial, seed) = (self.at(), self.new_serial(), self.seed);
         let host = self.host_mut(from);
-        host.made += 1;
-        let random = Random::of(seed, u64::from(from.0), host.made);
-        let buffer = |node: NodeId| match self.host(node).weather.buffer {
+        host.sockets_made += 1;
+        let random = Random::of(seed, u64::from(from.0), host.sockets_made);
+        let buffer = |node: NodeId| match self.host(node).conditions.buffer {
             0 => BUFFER,
             size => size,
         };
@@ -136,11 +136,11 @@ impl Net {
             serial,
             // The other end is there when the first one has arrived.
             ends: [End::new(from, local, stage, now), End::new(to, peer, Stage::Closed, now)],
-            ways: match is_unix {
-                true => [Way::of_unix(ours), Way::of_unix(theirs)],
-                false => [Way::new(ours, theirs), Way::new(theirs, ours)],
+            directions: match is_unix {
+                true => [Direction::unix(ours), Direction::unix(theirs)],
+                false => [Direction::new(ours, theirs), Direction::new(theirs, ours)],
             },
-            severed: false,
+            is_severed: false,
             is_unix,
             random,
         };
@@ -176,7 +176,7 @@ impl Net {
     pub(crate) fn sever(&mut self, node: NodeId) {
         for (key, _) in self.connections_of(node) {
             if let Some(connection) = self.connection(key) {
-                connection.severed = !connection.is_unix;
+                connection.is_severed = !connection.is_unix;
             }
         }
     }
@@ -188,50 +188,50 @@ impl Net {
                 let end = &mut connection.ends[usize::from(side)];
                 end.stage = Stage::Closed;
                 end.id = None;
-                end.is_dead = true;
-                connection.ways[usize::from(side)].drop_unsent();
+                end.is_broken = true;
+                connection.directions[usize::from(side)].drop_unsent();
                 // What had arrived is lost with the memory in which it lay.
-                let incoming = &mut connection.ways[usize::from(1 - side)];
+                let incoming = &mut connection.directions[usize::from(1 - side)];
                 incoming.bytes.drain(..incoming.arrived);
                 incoming.arrived = 0;
             }
-            self.free_if_over(key);
+            self.remove_if_finished(key);
         }
     }
 
     /// One end is told something at its next wait.
-    pub(super) fn tell_end(&mut self, key: Key, side: u8, happening: Happening) {
+    pub(super) fn notify_end(&mut self, key: Key, side: u8, happening: Happening) {
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
         if end.id.is_none() {
             return; // It will be told what is true when it is registered.
         }
-        let first = end.told == Happening::default();
-        end.told = merged(end.told, happening);
+        let first = end.pending == Happening::default();
+        end.pending = merged(end.pending, happening);
         let node = end.node;
         if first {
-            self.tell(node, Told::End(key, side));
+            self.notify(node, PendingSource::End(key, side));
         }
     }
 
-    pub(super) fn take_told_of_end(&mut self, key: Key, side: u8) -> Option<Event> {
+    pub(super) fn take_end_event(&mut self, key: Key, side: u8) -> Option<Event> {
         let end = &mut self.connection(key)?.ends[usize::from(side)];
-        event(end.id, std::mem::take(&mut end.told))
+        event(end.id, std::mem::take(&mut end.pending))
     }
 
     /// What is true of an end now.
-    pub(super) fn truth(&mut self, key: Key, side: u8) -> Happening {
+    pub(super) fn readiness(&mut self, key: Key, side: u8) -> Happening {
         let Some(connection) = self.connection(key) else { return Happening::default() };
         let end = &connection.ends[usize::from(side)];
         let (out, incoming) = match side {
-            0 => (&connection.ways[0], &connection.ways[1]),
-            _ => (&connection.ways[1], &connection.ways[0]),
+            0 => (&connection.directions[0], &connection.directions[1]),
+            _ => (&connection.directions[1], &connection.directions[0]),
         };
         let failed = end.error.is_some();
-        let over = failed || end.is_dead;
+        let over = failed || end.is_broken;
         Happening {
             readable: incoming.arrived > 0 || end.ended || over,
-            writable: end.stage == Stage::Connected && out.room() > 0 || over,
+            writable: end.stage == Stage::Connected && out.free_space() > 0 || over,
             ended: end.ended || over,
             failed,
         }
@@ -239,11 +239,11 @@ impl Net {
 
     /// A read or a write did less than it could: an event soon says what is possible.
     pub(super) fn repeat_events_soon(&mut self, key: Key, side: u8) {
-        let at = self.at() + AGAIN;
+        let at = self.at() + REPEAT_AFTER;
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
         if !std::mem::replace(&mut end.will_repeat, true) {
-            self.agenda.enter(at, Happens::Again(key, side));
+            self.schedule.add(at, Scheduled::RepeatEvents(key, side));
         }
     }
 
@@ -252,39 +252,39 @@ impl Net {
         if let Some(connection) = self.connection(key) {
             connection.ends[usize::from(side)].will_repeat = false;
         }
-        self.tell_again(key, side);
+        self.notify_state(key, side);
     }
 
     /// Events say once more what is true of an end.
-    pub(super) fn tell_again(&mut self, key: Key, side: u8) {
-        let truth = self.truth(key, side);
-        self.tell_end(key, side, truth);
+    pub(super) fn notify_state(&mut self, key: Key, side: u8) {
+        let readiness = self.readiness(key, side);
+        self.notify_end(key, side, readiness);
     }
 
     /// A connection has broken for one end: what is left to it is what has arrived.
-    pub(super) fn break_end(&mut self, key: Key, side: u8, kind: io::ErrorKind) {
+    pub(super) fn fail_end(&mut self, key: Key, side: u8, kind: io::ErrorKind) {
         let Some(connection) = self.connection(key) else { return };
-        connection.ways[usize::from(side)].clear();
+        connection.directions[usize::from(side)].clear();
         let end = &mut connection.ends[usize::from(side)];
-        if end.is_dead {
+        if end.is_broken {
             return;
         }
-        end.is_dead = true;
+        end.is_broken = true;
         if !end.is_closed() {
             end.error = Some(kind);
             let (node, id) = (end.node, end.id);
             self.note(node, id, What::Breaks(kind));
-            self.tell_again(key, side);
+            self.notify_state(key, side);
         }
-        self.free_if_over(key);
+        self.remove_if_finished(key);
     }
 
     /// A connection of which nothing more can come is forgotten.
-    pub(super) fn free_if_over(&mut self, key: Key) {
+    pub(super) fn remove_if_finished(&mut self, key: Key) {
         let Some(connection) = self.connection(key) else { return };
-        let is_over = |end: &End| matches!(end.stage, Stage::Closed | Stage::Expected);
+        let is_over = |end: &End| matches!(end.stage, Stage::Closed | Stage::SynReceived);
         let closed = connection.ends.iter().all(is_over);
-        if closed && connection.ways.iter().all(|way| way.flight.is_empty()) {
+        if closed && connection.directions.iter().all(|direction| direction.segments.is_empty()) {
             self.connections.remove(key.slot as usize);
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn no_such_option() -> io::Error {
 
 /// As unix(7) says it of a socket of the other type, for connections or for datagrams.
 #[cfg(unix)]
-pub(crate) fn other_type() -> io::Error {
+pub(crate) fn wrong_type() -> io::Error {
     io::Error::from_raw_os_error(91) // EPROTOTYPE
 }
 
@@ -45,7 +45,7 @@ pub(super) fn not_the_peer() -> io::Error {
 /// As connect(2) says it of a Unix address that nobody has: an abstract name is no file that could be missing.
 /// The reactor itself says it of the address without a name.
 #[cfg(unix)]
-pub(crate) fn nobody_at(address: &UnixAddress) -> io::Error {
+pub(crate) fn no_socket_at(address: &UnixAddress) -> io::Error {
     if address.is_unnamed() {
         return io::Error::new(ErrorKind::InvalidInput, "nobody can be reached without a name");
     }

@@ -1,11 +1,11 @@
 //! Sockets that listen, and names of Unix sockets.
 
-use crate::agenda::Key;
 use crate::net::connection::{Connection, Stage};
 use crate::net::error::system;
-use crate::net::option::Sort;
+use crate::net::option::SocketKind;
 use crate::net::{Net, Shared, SimulatedStream, event, no_descriptors};
-use crate::node::{NodeId, Told};
+use crate::node::{NodeId, PendingSource};
+use crate::schedule::Key;
 use crate::trace::What;
 #[cfg(unix)]
 use crate::unix_names::UnixKind;
@@ -31,12 +31,12 @@ pub(crate) struct Listener {
     queue: VecDeque<Key>,
     id: Option<Id>,
     /// Whether its reactor has yet to be told.
-    is_told: bool,
+    is_notified: bool,
 }
 
 impl Listener {
     /// Linux takes one more than it was asked for (listen(2)).
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_space(&self) -> bool {
         self.queue.len() <= self.backlog
     }
 }
@@ -56,11 +56,11 @@ impl SimulatedListener {
         backlog: u32,
         options: &[SocketOption],
     ) -> io::Result<Self> {
-        Sort::stream(address).check_all(options)?;
+        SocketKind::stream(address).check_all(options)?;
         let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let mut this = net.borrow_mut();
         this.charge_call();
-        let address = match this.name_of_listener(node, address, only_ipv6) {
+        let address = match this.listener_address(node, address, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
@@ -79,7 +79,7 @@ impl SimulatedListener {
             options: options.to_vec(),
             queue: VecDeque::new(),
             id: None,
-            is_told: false,
+            is_notified: false,
         });
         let host = this.host_mut(node);
         match &address {
@@ -97,14 +97,14 @@ impl SimulatedListener {
 
 impl Net {
     /// The address of a listener that is to be bound to `address`.
-    fn name_of_listener(
+    fn listener_address(
         &mut self,
         node: NodeId,
         address: &Address,
         only_ipv6: bool,
     ) -> io::Result<Address> {
         let host = self.host_mut(node);
-        if host.weather.no_descriptors {
+        if host.conditions.no_descriptors {
             return Err(no_descriptors());
         }
         match address {
@@ -139,18 +139,18 @@ impl Net {
     #[cfg(unix)]
     pub(super) fn connect_unix(&mut self, node: NodeId, peer: &UnixAddress) -> io::Result<Key> {
         let host = self.host(node);
-        if host.weather.no_descriptors {
+        if host.conditions.no_descriptors {
             return Err(no_descriptors());
         }
         let listener = host.unix_names.find(UnixKind::Stream, peer)?;
         match self.listener(listener) {
             None => return Err(system(ErrorKind::ConnectionRefused)),
-            Some(listener) if !listener.has_room() => return Err(system(ErrorKind::WouldBlock)),
+            Some(listener) if !listener.has_space() => return Err(system(ErrorKind::WouldBlock)),
             Some(_) => {}
         }
         let ends = ((node, UnixAddress::unnamed().into()), (node, peer.clone().into()));
         let key = self.new_connection(ends.0, ends.1, Stage::Connected, true);
-        self.queue_for(listener, key);
+        self.enqueue_connection(listener, key);
         Ok(key)
     }
 
@@ -175,28 +175,28 @@ impl Net {
     }
 
     /// One more waits to be accepted.
-    pub(super) fn queue_for(&mut self, listener: Key, connection: Key) {
+    pub(super) fn enqueue_connection(&mut self, listener: Key, connection: Key) {
         if let Some(connection) = self.connection(connection) {
             connection.ends[1].stage = Stage::Connected;
         }
         let Some(listener) = self.listener(listener) else { return };
-        let speaks_ipv6 = listener.address.ip().is_some_and(|ip| ip.is_ipv6());
+        let is_ipv6_socket = listener.address.ip().is_some_and(|ip| ip.is_ipv6());
         listener.queue.push_back(connection);
         let (node, key, options) = (listener.node, listener.key, listener.options.clone());
-        if !std::mem::replace(&mut listener.is_told, true) {
-            self.tell(node, Told::Listener(key));
+        if !std::mem::replace(&mut listener.is_notified, true) {
+            self.notify(node, PendingSource::Listener(key));
         }
         if let Some(connection) = self.connection(connection) {
-            connection.ends[1].speaks_ipv6 = speaks_ipv6;
+            connection.ends[1].is_ipv6_socket = is_ipv6_socket;
         }
         for option in options {
             self.set_end_option(connection, 1, &option);
         }
     }
 
-    pub(super) fn take_told_of_listener(&mut self, key: Key) -> Option<Event> {
+    pub(super) fn take_listener_event(&mut self, key: Key) -> Option<Event> {
         let listener = self.listener(key)?;
-        listener.is_told = false;
+        listener.is_notified = false;
         event(listener.id, Happening { readable: true, ..Happening::default() })
     }
 
@@ -206,7 +206,7 @@ impl Net {
             return Err(system(ErrorKind::InvalidInput));
         };
         let (node, id) = (listener.node, listener.id);
-        if self.host(node).weather.no_descriptors {
+        if self.host(node).conditions.no_descriptors {
             self.note(node, id, What::Refuses(ErrorKind::Other));
             return Err(no_descriptors());
         }
@@ -216,7 +216,7 @@ impl Net {
             };
             let first = listener.queue.pop_front().ok_or_else(|| system(ErrorKind::WouldBlock))?;
             if let Some(Connection { ends, .. }) = self.connection(first) {
-                let peer = ends[1].in_its_words(&ends[0].address);
+                let peer = ends[1].in_own_family(&ends[0].address);
                 self.note(node, id, What::Accepts(&peer));
                 return Ok((first, peer));
             }
@@ -252,10 +252,10 @@ pub(super) fn overlap(
     (one, one_only): (IpAddr, bool),
     (other, other_only): (IpAddr, bool),
 ) -> bool {
-    let is_for = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
+    let is_peer = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
         ip.is_unspecified() && (ip.is_ipv4() == other.is_ipv4() || ip.is_ipv6() && !only_ipv6)
     };
-    one == other || is_for(one, one_only, other) || is_for(other, other_only, one)
+    one == other || is_peer(one, one_only, other) || is_peer(other, other_only, one)
 }
 
 impl SocketBackend for SimulatedListener {
@@ -264,8 +264,8 @@ impl SocketBackend for SimulatedListener {
         let Some(listener) = net.listener(self.key) else { return };
         listener.id = Some(id);
         let node = listener.node;
-        if !listener.queue.is_empty() && !std::mem::replace(&mut listener.is_told, true) {
-            net.tell(node, Told::Listener(self.key));
+        if !listener.queue.is_empty() && !std::mem::replace(&mut listener.is_notified, true) {
+            net.notify(node, PendingSource::Listener(self.key));
         }
     }
 
@@ -285,7 +285,7 @@ impl SocketBackend for SimulatedListener {
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(listener) = net.listener(self.key) else { return Ok(()) };
-        Sort::stream(&listener.address).bound().check(option)?;
+        SocketKind::stream(&listener.address).bound().check(option)?;
         listener.options.push(option.clone());
         Ok(())
     }

@@ -3,26 +3,27 @@
 mod arrival;
 mod connection;
 mod datagram;
-mod end;
+mod direction;
 mod error;
-mod held;
-mod line;
 mod listener;
 mod option;
-mod travel;
-mod waiting;
-mod way;
-mod work;
+mod probes;
+mod stream;
+mod test_end;
+mod transfer;
+mod transmission;
+mod turns;
+mod uplink;
 
-use crate::active::ActiveFaults;
-use crate::agenda::{Agenda, Happens, Time};
+use crate::active_faults::ActiveFaults;
+use crate::conditions::{Costs, Link};
 use crate::fault::{Fault, FaultKind};
-use crate::node::{Host, NodeId, Told};
-use crate::panics::Panics;
+use crate::node::{Host, NodeId, PendingSource};
+use crate::schedule::{Schedule, Scheduled, Time};
 use crate::trace::{Trace, What};
-use crate::weather::{Costs, Link};
+use crate::world::Panics;
 use connection::Connection;
-use datagram::{DatagramSocket, Flying};
+use datagram::{DatagramInFlight, DatagramSocket};
 use listener::Listener;
 use ropewalk::Id;
 use ropewalk::backend::{Event, Happening};
@@ -34,12 +35,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 pub(crate) use datagram::SimulatedDatagram;
-pub(crate) use end::SimulatedStream;
 pub(crate) use error::{no_descriptors, system};
 #[cfg(unix)]
-pub(crate) use error::{nobody_at, other_type};
-pub(crate) use line::Line;
+pub(crate) use error::{no_socket_at, wrong_type};
 pub(crate) use listener::SimulatedListener;
+pub(crate) use stream::SimulatedStream;
+pub(crate) use uplink::Uplink;
 
 /// The network is shared by the world and by all sockets in it.
 pub(crate) type Shared = Rc<RefCell<Net>>;
@@ -48,7 +49,7 @@ pub(crate) type Shared = Rc<RefCell<Net>>;
 const LOOPBACK: Time = 10_000;
 
 /// After how long somebody who was told less than the truth is told anew.
-const AGAIN: Time = 1_000_000;
+const REPEAT_AFTER: Time = 1_000_000;
 
 /// Who cannot be reached from where.
 #[derive(Debug)]
@@ -64,10 +65,10 @@ pub(crate) struct Net {
     epoch: Instant,
     pub(crate) now: Time,
     /// The node that works, since when, and how long it has: see `work.rs`.
-    at_work: Option<NodeId>,
+    working_node: Option<NodeId>,
     since: Time,
     pub(crate) spent: Time,
-    pub(crate) agenda: Agenda,
+    pub(crate) schedule: Schedule,
     pub(crate) trace: Trace,
     pub(crate) panics: Panics,
     /// What it costs to work: everybody, unless set otherwise, and the node whose turn it is.
@@ -88,7 +89,7 @@ pub(crate) struct Net {
     connections: Slab<Connection>,
     listeners: Slab<Listener>,
     datagrams: Slab<DatagramSocket>,
-    flying: Slab<Flying>,
+    datagrams_in_flight: Slab<DatagramInFlight>,
     serial: u32,
 }
 
@@ -98,10 +99,10 @@ impl Net {
             seed,
             epoch: Instant::now(),
             now: 0,
-            at_work: None,
+            working_node: None,
             since: 0,
             spent: 0,
-            agenda: Agenda::default(),
+            schedule: Schedule::default(),
             trace: Trace::new(),
             panics: Panics::default(),
             usual_costs: Costs::default(),
@@ -116,7 +117,7 @@ impl Net {
             connections: Slab::new(),
             listeners: Slab::new(),
             datagrams: Slab::new(),
-            flying: Slab::new(),
+            datagrams_in_flight: Slab::new(),
             serial: 0,
         }
     }
@@ -165,64 +166,64 @@ impl Net {
         self.trace.note(time, Some((node, name)), id, what);
     }
 
-    pub(crate) fn note_of_world(&mut self, what: What<'_>) {
+    pub(crate) fn note_world(&mut self, what: What<'_>) {
         let time = self.at();
         self.trace.note(time, None, None, what);
     }
 
     /// A node's reactor is to look at a socket, or at what was sent to it.
-    pub(crate) fn tell(&mut self, node: NodeId, told: Told) {
-        self.hosts[node.index()].told.push(told);
-        self.call_up(node);
+    pub(crate) fn notify(&mut self, node: NodeId, pending: PendingSource) {
+        self.hosts[node.index()].pending.push(pending);
+        self.schedule_turn(node);
     }
 
     /// What a node's reactor is told when it waits.
     pub(crate) fn take_events(&mut self, node: NodeId, events: &mut Vec<Event>) {
-        let mut told = std::mem::take(&mut self.host_mut(node).told);
-        for told in told.drain(..) {
-            let event = match told {
-                Told::Woken => Some(Event::Woken),
-                Told::End(key, side) => self.take_told_of_end(key, side),
-                Told::Listener(key) => self.take_told_of_listener(key),
-                Told::Datagram(key) => self.take_told_of_datagram(key),
+        let mut pending = std::mem::take(&mut self.host_mut(node).pending);
+        for pending in pending.drain(..) {
+            let event = match pending {
+                PendingSource::Woken => Some(Event::Woken),
+                PendingSource::End(key, side) => self.take_end_event(key, side),
+                PendingSource::Listener(key) => self.take_listener_event(key),
+                PendingSource::Datagram(key) => self.take_datagram_event(key),
             };
             events.extend(event);
         }
         // The memory is used again.
-        self.host_mut(node).told = told;
+        self.host_mut(node).pending = pending;
     }
 
     /// Whether anything gets from one node to another now.
     pub(crate) fn passes(&self, from: NodeId, to: NodeId) -> bool {
         let cut = |cut: &Cut| cut.from.contains(&from) && cut.to.contains(&to);
-        let is_parted = || self.cuts.iter().any(cut) || self.faults.part(from, to);
+        let is_parted = || self.cuts.iter().any(cut) || self.faults.separate(from, to);
         self.host(to).is_up && (from == to || !is_parted())
     }
 
     /// Brings a node into the state that follows from the faults in force.
-    pub(crate) fn follow_faults(&mut self, node: NodeId) {
-        let (weather, drift) = (self.faults.weather(node), self.faults.drift(node));
+    pub(crate) fn update_conditions(&mut self, node: NodeId) {
+        let (conditions, drift) = (self.faults.conditions(node), self.faults.drift(node));
         let now = self.now;
         let host = self.host_mut(node);
-        let before = std::mem::replace(&mut host.weather, weather);
-        let goes_on = before.stalled && !host.weather.stalled;
+        let before = std::mem::replace(&mut host.conditions, conditions);
+        let goes_on = before.stalled && !host.conditions.stalled;
         let drifts = host.clock.set_drift(now, drift);
-        if before.bandwidth != host.weather.bandwidth {
-            self.follow_bandwidth(node, before.bandwidth);
+        if before.bandwidth != host.conditions.bandwidth {
+            self.bandwidth_changed(node, before.bandwidth);
         }
         if goes_on || drifts {
-            self.call_up(node); // It plans its next turn again.
+            self.schedule_turn(node); // It plans its next turn again.
         }
     }
 
     /// What a fault does once, when it begins.
-    pub(crate) fn strike(&mut self, fault: &Fault) {
+    pub(crate) fn apply_once(&mut self, fault: &Fault) {
         match fault.kind {
             FaultKind::HalfOpen => self.sever(fault.node),
             FaultKind::Jump => {
                 let by = nanos(Duration::from_secs(3600)) as f64 * fault.severity;
                 self.host_mut(fault.node).clock.jump(by as Time);
-                self.call_up(fault.node);
+                self.schedule_turn(fault.node);
             }
             _ => {}
         }
@@ -236,21 +237,21 @@ impl Net {
     }
 
     /// Does what is next on the agenda of the network. Whose turn it is, if it is a node's.
-    pub(crate) fn happen(&mut self, at: Time, what: Happens) {
-        self.rest();
+    pub(crate) fn process(&mut self, at: Time, what: Scheduled) {
+        self.finish_work();
         self.now = at;
         match what {
-            Happens::Again(key, side) => self.repeat_events(key, side),
-            Happens::Arrival(key, side) => self.arrive(key, side),
-            Happens::Datagram(slot) => self.arrive_datagram(slot),
-            Happens::Departure(node) => self.depart(NodeId(node)),
-            Happens::DatagramAgain(key) => self.repeat_datagram_events(key),
-            Happens::KeepAlive(key, side) => self.keep_alive(key, side),
-            Happens::Probe(key, side) => self.probe(key, side),
-            Happens::Refusal(key) => self.hear_refusal(key),
-            Happens::Room(key, side) => self.tell_room(key, side),
-            Happens::Window(key, side) => self.open_window(key, side),
-            Happens::Fault(..) | Happens::Start(_) | Happens::Turn(_) => {
+            Scheduled::RepeatEvents(key, side) => self.repeat_events(key, side),
+            Scheduled::Arrival(key, side) => self.arrive(key, side),
+            Scheduled::Datagram(slot) => self.arrive_datagram(slot),
+            Scheduled::Departure(node) => self.first_departed(NodeId(node)),
+            Scheduled::RepeatDatagramEvents(key) => self.repeat_datagram_events(key),
+            Scheduled::KeepAlive(key, side) => self.keep_alive(key, side),
+            Scheduled::Probe(key, side) => self.probe(key, side),
+            Scheduled::Refusal(key) => self.receive_refusal(key),
+            Scheduled::Writable(key, side) => self.notify_writable(key, side),
+            Scheduled::Window(key, side) => self.open_window(key, side),
+            Scheduled::Fault(..) | Scheduled::Start(_) | Scheduled::Turn(_) => {
                 unreachable!("the world does these itself")
             }
         }
@@ -259,8 +260,8 @@ impl Net {
     /// A node crashes: its sockets are gone, and nobody is told.
     pub(crate) fn crash(&mut self, node: NodeId) {
         self.note(node, None, What::Crashes);
-        self.host_mut(node).forget();
-        self.empty_line(node);
+        self.host_mut(node).clear();
+        self.clear_uplink(node);
         self.crash_connections(node);
         self.listeners.retain(|_, listener| listener.node != node);
         self.datagrams.retain(|_, socket| socket.node != node);

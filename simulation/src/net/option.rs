@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 
 /// A socket, as far as its options depend on it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sort {
+pub(crate) struct SocketKind {
     family: Family,
     is_stream: bool,
     is_bound: bool,
@@ -20,7 +20,7 @@ enum Family {
     Unix,
 }
 
-impl Sort {
+impl SocketKind {
     /// A socket for connections that is going to have this address, or this peer.
     pub(crate) fn stream(address: &Address) -> Self {
         let family = match address.ip() {
@@ -47,11 +47,11 @@ impl Sort {
 
     /// Whether an option can be set: the socket has it, and its value makes sense.
     pub(crate) fn check(self, option: &SocketOption) -> io::Result<()> {
-        set_option(option, || self.ask_system(option))
+        set_option(option, || self.linux_answer(option))
     }
 
     /// What the system says of an option.
-    fn ask_system(self, option: &SocketOption) -> io::Result<()> {
+    fn linux_answer(self, option: &SocketOption) -> io::Result<()> {
         let of_tcp = match (self.family, self.is_stream) {
             (Family::Unix, _) => Err(system(ErrorKind::Unsupported)),
             (_, false) => Err(no_such_option()),

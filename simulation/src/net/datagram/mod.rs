@@ -1,16 +1,16 @@
 //! Sockets for datagrams, and what flies between them.
 
 mod socket;
-mod travel;
+mod transmission;
 #[cfg(unix)]
 mod unix;
 
-use crate::agenda::{Happens, Key};
 use crate::net::error::system;
 use crate::net::listener::overlap;
-use crate::net::{AGAIN, Net, event, no_descriptors};
-use crate::node::{NodeId, Told};
+use crate::net::{Net, REPEAT_AFTER, event, no_descriptors};
+use crate::node::{NodeId, PendingSource};
 use crate::random::Random;
+use crate::schedule::{Key, Scheduled};
 use crate::trace::What;
 #[cfg(unix)]
 use crate::unix_names::UnixKind;
@@ -22,7 +22,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 
 pub(crate) use socket::SimulatedDatagram;
-pub(in crate::net) use travel::Flying;
+pub(in crate::net) use transmission::DatagramInFlight;
 
 /// How much memory the datagrams take that a socket holds and that were not received (Linux's `rmem_default`).
 const BUFFER: usize = 212_992;
@@ -56,10 +56,10 @@ pub(super) struct DatagramSocket {
     may_broadcast: bool,
     sharing: Sharing,
     only_ipv6: bool,
-    hears_itself: bool,
+    multicast_loopback: bool,
     hops: u8,
     id: Option<Id>,
-    told: Happening,
+    pending: Happening,
     /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
     /// were refused or cut short.
     will_repeat: bool,
@@ -92,7 +92,7 @@ impl Sharing {
 }
 
 impl Net {
-    fn name_of_datagram(
+    fn datagram_address(
         &mut self,
         node: NodeId,
         address: &Address,
@@ -100,7 +100,7 @@ impl Net {
         only_ipv6: bool,
     ) -> io::Result<Address> {
         let host = self.host_mut(node);
-        if host.weather.no_descriptors {
+        if host.conditions.no_descriptors {
             return Err(no_descriptors());
         }
         match address {
@@ -132,8 +132,8 @@ impl Net {
     fn new_datagram(&mut self, node: NodeId, address: Address, sharing: Sharing) -> Key {
         let (serial, seed) = (self.new_serial(), self.seed);
         let host = self.host_mut(node);
-        host.made += 1;
-        let random = Random::of(seed, u64::from(node.0) | 1 << 32, host.made);
+        host.sockets_made += 1;
+        let random = Random::of(seed, u64::from(node.0) | 1 << 32, host.sockets_made);
         let entry = self.datagrams.vacant_entry();
         let key = Key { slot: entry.key() as u32, serial };
         entry.insert(DatagramSocket {
@@ -156,10 +156,10 @@ impl Net {
             may_broadcast: false,
             sharing,
             only_ipv6: false,
-            hears_itself: true,
+            multicast_loopback: true,
             hops: 1,
             id: None,
-            told: Happening::default(),
+            pending: Happening::default(),
             will_repeat: false,
             random,
         });
@@ -179,32 +179,32 @@ impl Net {
         self.datagrams.get_mut(key.slot as usize).filter(|socket| socket.key == key)
     }
 
-    fn tell_datagram(&mut self, key: Key, happening: Happening) {
+    fn notify_datagram(&mut self, key: Key, happening: Happening) {
         let Some(socket) = self.datagram(key) else { return };
         if socket.id.is_none() {
             return;
         }
-        let first = socket.told == Happening::default();
-        socket.told.readable |= happening.readable;
-        socket.told.writable |= happening.writable;
-        socket.told.failed |= happening.failed;
+        let first = socket.pending == Happening::default();
+        socket.pending.readable |= happening.readable;
+        socket.pending.writable |= happening.writable;
+        socket.pending.failed |= happening.failed;
         let node = socket.node;
         if first {
-            self.tell(node, Told::Datagram(key));
+            self.notify(node, PendingSource::Datagram(key));
         }
     }
 
-    pub(super) fn take_told_of_datagram(&mut self, key: Key) -> Option<Event> {
+    pub(super) fn take_datagram_event(&mut self, key: Key) -> Option<Event> {
         let socket = self.datagram(key)?;
-        event(socket.id, std::mem::take(&mut socket.told))
+        event(socket.id, std::mem::take(&mut socket.pending))
     }
 
     /// A call did less than it could: an event soon says what is possible.
     fn repeat_datagram_events_soon(&mut self, key: Key) {
-        let at = self.at() + AGAIN;
+        let at = self.at() + REPEAT_AFTER;
         let Some(socket) = self.datagram(key) else { return };
         if !std::mem::replace(&mut socket.will_repeat, true) {
-            self.agenda.enter(at, Happens::DatagramAgain(key));
+            self.schedule.add(at, Scheduled::RepeatDatagramEvents(key));
         }
     }
 
@@ -213,19 +213,19 @@ impl Net {
         if let Some(socket) = self.datagram(key) {
             socket.will_repeat = false;
         }
-        self.tell_datagram_again(key);
+        self.notify_datagram_state(key);
     }
 
-    fn tell_datagram_again(&mut self, key: Key) {
+    fn notify_datagram_state(&mut self, key: Key) {
         let Some(socket) = self.datagram(key) else { return };
         let readable = !socket.queue.is_empty() || socket.refused;
         let happening = Happening { readable, writable: true, ..Happening::default() };
-        self.tell_datagram(key, happening);
+        self.notify_datagram(key, happening);
     }
 
     fn close_datagram(&mut self, key: Key) {
         #[cfg(unix)]
-        self.tell_waiting(key);
+        self.notify_waiting_senders(key);
         let Some(socket) = self.datagram(key) else { return };
         let (node, id, address) = (socket.node, socket.id, socket.address.clone());
         self.datagrams.remove(key.slot as usize);
@@ -266,7 +266,7 @@ impl DatagramSocket {
     }
 
     /// An address, as a socket of its family tells it.
-    fn in_its_words(&self, address: &Address) -> Address {
+    fn in_own_family(&self, address: &Address) -> Address {
         match (address, self.address.ip()) {
             (Address::Inet(SocketAddr::V4(address)), Some(IpAddr::V6(_))) => {
                 SocketAddr::new(address.ip().to_ipv6_mapped().into(), address.port()).into()
@@ -276,7 +276,7 @@ impl DatagramSocket {
     }
 
     /// Whether this is its peer.
-    fn is_for(&self, address: SocketAddr) -> bool {
+    fn is_peer(&self, address: SocketAddr) -> bool {
         let peer = self.peer.as_ref().and_then(|peer| peer.socket_addr());
         peer.is_some_and(|peer| {
             (peer.ip().to_canonical(), peer.port()) == (address.ip(), address.port())
@@ -285,12 +285,12 @@ impl DatagramSocket {
 
     /// Whether another may send to this one, which takes datagrams from its peer only, if it has one.
     #[cfg(unix)]
-    fn takes_from(&self, sender: Key) -> bool {
+    fn accepts_from(&self, sender: Key) -> bool {
         self.unix_peer.is_none_or(|peer| peer == sender)
     }
 
     /// How well a datagram to `to` fits this socket; not at all, if it is not for it.
-    fn fits(&self, to: SocketAddr, sender: &Address) -> Option<u8> {
+    fn match_rank(&self, to: SocketAddr, sender: &Address) -> Option<u8> {
         let bound = self.address.ip()?;
         let from = sender.ip()?;
         if to.ip().is_multicast() {
@@ -305,12 +305,12 @@ impl DatagramSocket {
             return (bound.is_unspecified() && bound.is_ipv4() || bound == to.ip()).then_some(0);
         }
         // One for all IPv6 addresses is one for all IPv4 addresses, too.
-        let is_for = bound == to.ip()
+        let is_peer = bound == to.ip()
             || bound.is_unspecified()
                 && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6() && !self.only_ipv6);
-        let words = self.in_its_words(sender);
+        let words = self.in_own_family(sender);
         let peer_fits = self.peer.as_ref().is_none_or(|peer| *peer == words);
         let precision = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
-        (is_for && peer_fits).then_some(precision)
+        (is_peer && peer_fits).then_some(precision)
     }
 }

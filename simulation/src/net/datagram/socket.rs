@@ -1,11 +1,11 @@
 //! A socket for datagrams, as a program has it.
 
 use super::Sharing;
-use crate::agenda::Key;
 use crate::net::Shared;
 use crate::net::error::system;
-use crate::net::option::Sort;
+use crate::net::option::SocketKind;
 use crate::node::NodeId;
+use crate::schedule::Key;
 use crate::trace::What;
 #[cfg(unix)]
 use crate::unix_names::UnixKind;
@@ -49,12 +49,12 @@ impl SimulatedDatagram {
         address: &Address,
         options: &[SocketOption],
     ) -> io::Result<Self> {
-        Sort::datagrams(address).check_all(options)?;
+        SocketKind::datagrams(address).check_all(options)?;
         let mut this = net.borrow_mut();
         this.charge_call();
         let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let sharing = Sharing::of(options);
-        let address = match this.name_of_datagram(node, address, sharing, only_ipv6) {
+        let address = match this.datagram_address(node, address, sharing, only_ipv6) {
             Ok(address) => address,
             Err(error) => {
                 this.note(node, None, What::Refuses(error.kind()));
@@ -106,13 +106,13 @@ impl SocketBackend for SimulatedDatagram {
         if let Some(socket) = net.datagram(self.key) {
             socket.id = Some(id);
         }
-        net.tell_datagram_again(self.key);
+        net.notify_datagram_state(self.key);
     }
 
     fn deregister(&mut self) {
         if let Some(socket) = self.net.borrow_mut().datagram(self.key) {
             socket.id = None;
-            socket.told = Happening::default();
+            socket.pending = Happening::default();
         }
     }
 
@@ -126,7 +126,7 @@ impl SocketBackend for SimulatedDatagram {
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         let Some(socket) = net.datagram(self.key) else { return Ok(()) };
-        Sort::datagrams(&socket.address).bound().check(option)?;
+        SocketKind::datagrams(&socket.address).bound().check(option)?;
         socket.set_option(option);
         Ok(())
     }
@@ -194,7 +194,7 @@ impl DatagramBackend for SimulatedDatagram {
                 left(socket.groups.remove(&(group, Some(source), is_loopback(at))))
             }
             Multicast::Loopback(on) => {
-                socket.hears_itself = on;
+                socket.multicast_loopback = on;
                 Ok(())
             }
             Multicast::Ttl(hops) => {

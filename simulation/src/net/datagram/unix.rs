@@ -1,10 +1,10 @@
 //! Datagrams between Unix sockets, which do not travel: they are there at once, or not at all.
 
-use crate::agenda::Key;
 use crate::net::Net;
-use crate::net::datagram::travel::memory_for;
-use crate::net::error::{nobody_at, not_the_peer, system, too_long};
+use crate::net::datagram::transmission::memory_for;
+use crate::net::error::{no_socket_at, not_the_peer, system, too_long};
 use crate::node::NodeId;
+use crate::schedule::Key;
 use crate::unix_names::UnixKind;
 use ropewalk::UnixAddress;
 use ropewalk::backend::Happening;
@@ -15,17 +15,17 @@ const UNIX_QUEUE: usize = 10;
 
 impl Net {
     /// There is room at a socket, or it is closed: senders that are connected to it become writable.
-    pub(super) fn tell_waiting(&mut self, key: Key) {
+    pub(super) fn notify_waiting_senders(&mut self, key: Key) {
         let Some(socket) = self.datagram(key) else { return };
         for sender in std::mem::take(&mut socket.waiting) {
             if self.datagram(sender).is_some_and(|sender| sender.unix_peer == Some(key)) {
-                self.tell_datagram(sender, Happening { writable: true, ..Happening::default() });
+                self.notify_datagram(sender, Happening { writable: true, ..Happening::default() });
             }
         }
     }
 
     /// The socket that this one was connected to is gone, which is reported once.
-    pub(super) fn part_unix(&mut self, key: Key) -> io::Error {
+    pub(super) fn disconnect_unix(&mut self, key: Key) -> io::Error {
         if let Some(socket) = self.datagram(key) {
             (socket.peer, socket.unix_peer) = (None, None);
         }
@@ -42,19 +42,19 @@ impl Net {
         let receiver = self.host(node).unix_names.find(UnixKind::Datagrams, to)?;
         match self.datagram(receiver) {
             None => Err(system(ErrorKind::ConnectionRefused)),
-            Some(socket) if !socket.takes_from(sender) => Err(not_the_peer()),
+            Some(socket) if !socket.accepts_from(sender) => Err(not_the_peer()),
             Some(_) => Ok(receiver),
         }
     }
 
     pub(super) fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
-        let (node, sender, room) = (socket.node, socket.address.clone(), socket.send_buffer);
+        let (node, sender, free_space) = (socket.node, socket.address.clone(), socket.send_buffer);
         if to.is_unnamed() {
-            return Err(nobody_at(to));
+            return Err(no_socket_at(to));
         }
         // What describes it lies in the sender's buffer, too.
-        if data.len() > room - 32 {
+        if data.len() > free_space - 32 {
             return Err(too_long());
         }
         let receiver = self.unix_receiver(key, node, to)?;
@@ -63,7 +63,8 @@ impl Net {
         };
         // Two that are connected with each other, and one that sends to itself, have no limit but the buffer.
         let is_own = receiver == key || socket.unix_peer == Some(key);
-        let is_full = if is_own { socket.queued >= room } else { socket.queue.len() > UNIX_QUEUE };
+        let is_full =
+            if is_own { socket.queued >= free_space } else { socket.queue.len() > UNIX_QUEUE };
         if is_full {
             if !socket.waiting.contains(&key) {
                 socket.waiting.push(key);
@@ -72,7 +73,7 @@ impl Net {
         }
         socket.queued += memory_for(data.len());
         socket.queue.push_back((data.into(), sender));
-        self.tell_datagram(receiver, Happening { readable: true, ..Happening::default() });
+        self.notify_datagram(receiver, Happening { readable: true, ..Happening::default() });
         self.charge_data(node, data.len());
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! Datagrams are sent, fly, and are received.
 
-use crate::agenda::{Happens, Key, Time};
 use crate::net::error::{system, too_long};
-use crate::net::line::Parcel;
+use crate::net::uplink::Packet;
 use crate::net::{LOOPBACK, Net, nanos};
 use crate::node::NodeId;
 use crate::random::Random;
+use crate::schedule::{Key, Scheduled, Time};
 use crate::trace::What;
 use ropewalk::Address;
 use ropewalk::backend::Happening;
@@ -18,7 +18,7 @@ const LONGEST_V4: usize = 65_507;
 const LONGEST_V6: usize = 65_527;
 
 /// How much later one comes that is held up.
-const HELD_UP: Time = 20_000_000;
+const REORDER_DELAY: Time = 20_000_000;
 
 /// How much memory Linux takes for a datagram that waits, on 64 bits (`skb->truesize`): one allocation for what
 /// describes it, and one for its bytes, the headers and `skb_shared_info`, in sizes that the allocator has. Long
@@ -36,7 +36,7 @@ pub(super) fn memory_for(length: usize) -> usize {
 
 /// A datagram on its way.
 #[derive(Debug)]
-pub(in crate::net) struct Flying {
+pub(in crate::net) struct DatagramInFlight {
     data: Rc<[u8]>,
     from: Key,
     sender: (NodeId, Address),
@@ -59,14 +59,14 @@ impl Net {
         if let (None, Some(peer)) = (to, socket.unix_peer)
             && self.datagram(peer).is_none()
         {
-            return Err(self.part_unix(key));
+            return Err(self.disconnect_unix(key));
         }
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         let is_named = to.is_some();
         let to =
             to.or(socket.peer.as_ref()).cloned().ok_or_else(|| system(ErrorKind::NotConnected))?;
         let (node, id) = (socket.node, socket.id);
-        let block = self.host(node).weather.would_block;
+        let block = self.host(node).conditions.would_block;
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if socket.random.chance(block) {
             self.repeat_datagram_events_soon(key);
@@ -100,7 +100,7 @@ impl Net {
         }
         // What leaves by the loopback comes in there, whether the sender hears itself or not.
         let on_loopback = ip.is_multicast() && socket.on_loopback;
-        let (hops, hears_itself) = (socket.hops, socket.hears_itself || on_loopback);
+        let (hops, multicast_loopback) = (socket.hops, socket.multicast_loopback || on_loopback);
         let port = socket.address.port().unwrap_or(0);
         let bound_to = socket.address.ip().filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
         let sender = bound_to.unwrap_or_else(|| match ip {
@@ -115,29 +115,29 @@ impl Net {
             let others = (0..self.hosts.len() as u32).map(NodeId);
             for other in others {
                 let reaches = match other == node {
-                    true => hears_itself,
+                    true => multicast_loopback,
                     false => broadcast || hops > 0 && !on_loopback,
                 };
                 // A node without such a port receives nothing.
                 if reaches && self.host(other).bound.contains_key(&to.port()) {
-                    self.launch(key, data.clone(), sender.clone(), (other, to.into()));
+                    self.send_copies(key, data.clone(), sender.clone(), (other, to.into()));
                 }
             }
             return Ok(());
         }
         let other = self.node_of(node, ip).ok_or_else(|| system(ErrorKind::HostUnreachable))?;
-        self.launch(key, data, sender, (other, to.into()));
+        self.send_copies(key, data, sender, (other, to.into()));
         Ok(())
     }
 
-    fn launch(
+    fn send_copies(
         &mut self,
         from: Key,
         data: Rc<[u8]>,
         sender: (NodeId, Address),
         to: (NodeId, Address),
     ) {
-        let (here, there) = (&self.host(sender.0).weather, &self.host(to.0).weather);
+        let (here, there) = (&self.host(sender.0).conditions, &self.host(to.0).conditions);
         let (doubled, held_up) =
             (here.duplication + there.duplication, here.reordering + there.reordering);
         let Some(socket) = self.datagram(from) else { return };
@@ -148,17 +148,17 @@ impl Net {
             let bytes = if copy == 0 { data.len() } else { 0 };
             let (mut time, lost) = self.travel_time(sender.0, to.0, &mut random);
             if random.chance(held_up) && sender.0 != to.0 {
-                time += random.between(1, HELD_UP);
+                time += random.between(1, REORDER_DELAY);
             }
             if lost {
                 self.note(sender.0, None, What::Loses("dropped by the network"));
-                self.post((sender.0, to.0), bytes, Parcel::Lost);
+                self.transmit((sender.0, to.0), bytes, Packet::Lost);
                 continue;
             }
             let nodes = (sender.0, to.0);
             let (data, sender, to) = (data.clone(), sender.clone(), to.clone());
-            let slot = self.flying.insert(Flying { data, from, sender, to });
-            self.post(nodes, bytes, Parcel::Datagram(slot as u32, time));
+            let slot = self.datagrams_in_flight.insert(DatagramInFlight { data, from, sender, to });
+            self.transmit(nodes, bytes, Packet::Datagram(slot as u32, time));
         }
         if let Some(socket) = self.datagram(from) {
             socket.random = random;
@@ -166,7 +166,8 @@ impl Net {
     }
 
     pub(in crate::net) fn arrive_datagram(&mut self, slot: u32) {
-        let Flying { data, from, sender, to } = self.flying.remove(slot as usize);
+        let DatagramInFlight { data, from, sender, to } =
+            self.datagrams_in_flight.remove(slot as usize);
         if !self.passes(sender.0, to.0) {
             return self.note(to.0, None, What::Loses("the destination is unreachable"));
         }
@@ -175,27 +176,27 @@ impl Net {
         let bound = self.host(to.0).bound.get(&address.port()).cloned().unwrap_or_default();
         let mut receivers = Vec::new();
         for key in bound {
-            if let Some(fits) =
-                self.datagram(key).and_then(|socket| socket.fits(address, &sender.1))
+            if let Some(match_rank) =
+                self.datagram(key).and_then(|socket| socket.match_rank(address, &sender.1))
             {
-                receivers.push((fits, key));
+                receivers.push((match_rank, key));
             }
         }
         if !many {
             // The one that fits best gets it; of several equal ones, the last.
-            receivers.sort_by_key(|(fits, _)| *fits);
+            receivers.sort_by_key(|(match_rank, _)| *match_rank);
             receivers.drain(..receivers.len().saturating_sub(1));
             if receivers.is_empty() {
                 let time = self.now + LOOPBACK + nanos(self.link.latency);
-                let is_heard = self.datagram(from).is_some_and(|socket| socket.is_for(address));
+                let is_heard = self.datagram(from).is_some_and(|socket| socket.is_peer(address));
                 if is_heard && self.passes(to.0, sender.0) {
-                    self.agenda.enter(time, Happens::Refusal(from));
+                    self.schedule.add(time, Scheduled::Refusal(from));
                 }
                 return self.note(to.0, None, What::Loses("no socket has the address"));
             }
         }
         for (_, key) in receivers {
-            let words = self.datagram(key).map(|socket| socket.in_its_words(&sender.1));
+            let words = self.datagram(key).map(|socket| socket.in_own_family(&sender.1));
             let Some(sender) = words else { continue };
             self.queue_datagram(key, data.clone(), sender);
         }
@@ -211,17 +212,17 @@ impl Net {
         }
         socket.queued += memory;
         socket.queue.push_back((data, sender));
-        self.tell_datagram(key, Happening { readable: true, ..Happening::default() });
+        self.notify_datagram(key, Happening { readable: true, ..Happening::default() });
     }
 
     /// Only a connected socket receives it (udp(7)), and only for datagrams to its peer.
-    pub(in crate::net) fn hear_refusal(&mut self, key: Key) {
+    pub(in crate::net) fn receive_refusal(&mut self, key: Key) {
         if let Some(socket) = self.datagram(key)
             && socket.peer.is_some()
         {
             socket.refused = true;
             let happening = Happening { readable: true, failed: true, ..Happening::default() };
-            self.tell_datagram(key, happening);
+            self.notify_datagram(key, happening);
         }
     }
 
@@ -232,7 +233,7 @@ impl Net {
             return Err(system(ErrorKind::ConnectionRefused));
         }
         let (node, id) = (socket.node, socket.id);
-        let block = self.host(node).weather.would_block;
+        let block = self.host(node).conditions.would_block;
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
         if !socket.queue.is_empty() && socket.random.chance(block) {
             self.repeat_datagram_events_soon(key);
@@ -244,7 +245,7 @@ impl Net {
         let count = data.len().min(buffer.len());
         buffer[..count].copy_from_slice(&data[..count]);
         #[cfg(unix)]
-        self.tell_waiting(key);
+        self.notify_waiting_senders(key);
         self.charge_data(node, count);
         self.note(node, id, What::Receives(data.len(), &sender));
         Ok((data.len(), sender))

@@ -1,9 +1,9 @@
 //! The world of a test: nothing takes time in it, and each thing that is done comes to rest.
 
-use crate::agenda::Time;
-use crate::kit::held::Held;
-use crate::kit::watched::Panic;
+use crate::kit::recording::Panic;
+use crate::kit::test_end::TestEnd;
 use crate::net::{SimulatedListener, SimulatedStream, nanos};
+use crate::schedule::Time;
 use crate::{Costs, Link, NodeId, World};
 use ropewalk::{Address, Context};
 use std::panic::resume_unwind;
@@ -11,24 +11,24 @@ use std::time::Duration;
 
 /// How many things may happen at one moment. An echo of megabytes needs some hundreds; whoever needs a
 /// hundred thousand calls himself again and again.
-const MOST_AT_ONCE: u32 = 100_000;
+const MAX_EVENTS_PER_INSTANT: u32 = 100_000;
 
 #[derive(Debug)]
-pub(super) struct Lab {
+pub(super) struct Harness {
     pub(super) world: World,
     /// The ends that the test holds.
-    pub(super) ends: Vec<Held>,
+    pub(super) ends: Vec<TestEnd>,
     /// Where a client that is under test can connect again: the node, the address, and who listens.
     pub(super) listener: Option<(NodeId, Address, SimulatedListener)>,
     /// Where it cannot at the moment.
     pub(super) refused: Option<(NodeId, Address)>,
     /// It has not come to rest once, and never will.
-    pub(super) is_restless: bool,
+    pub(super) never_idle: bool,
     /// What a callback that is watched has panicked with.
     pub(super) panic: Panic,
 }
 
-impl Lab {
+impl Harness {
     pub(super) fn new() -> Self {
         let world = World::new(0).link(Link::INSTANT).costs(Costs::NONE);
         let (listener, refused) = (None, None);
@@ -37,32 +37,32 @@ impl Lab {
             ends: Vec::new(),
             listener,
             refused,
-            is_restless: false,
+            never_idle: false,
             panic: Panic::default(),
         }
     }
 
     /// The test holds one more end. Its number.
-    pub(super) fn hold(&mut self, stream: SimulatedStream) -> usize {
-        self.ends.push(Held::new(stream));
+    pub(super) fn add_end(&mut self, stream: SimulatedStream) -> usize {
+        self.ends.push(TestEnd::new(stream));
         self.ends.len() - 1
     }
 
     /// All that is to be done at this moment is done.
     pub(super) fn settle(&mut self) {
         let now = self.time();
-        let mut left = MOST_AT_ONCE;
-        self.ends.iter_mut().for_each(Held::pump);
+        let mut left = MAX_EVENTS_PER_INSTANT;
+        self.ends.iter_mut().for_each(TestEnd::exchange);
         while self.is_due(now) {
             while self.is_due(now) {
-                self.is_restless |= left == 0;
+                self.never_idle |= left == 0;
                 assert!(left > 0, "it never comes to rest, and the clock stands still meanwhile");
                 left -= 1;
-                self.world.step_quietly();
+                self.world.step_keeping_panic();
             }
-            self.ends.iter_mut().for_each(Held::pump);
+            self.ends.iter_mut().for_each(TestEnd::exchange);
         }
-        self.pass_panics_on();
+        self.propagate_panics();
     }
 
     /// Time passes, and all that is to be done meanwhile is done at its moment.
@@ -93,7 +93,7 @@ impl Lab {
     }
 
     /// A panic that the reactor has caught goes on here.
-    fn pass_panics_on(&mut self) {
+    fn propagate_panics(&mut self) {
         let message = self.world.take_panic();
         // With what it was, if that is known, so that the test fails as though it had called the code itself.
         if let Some(panic) = self.panic.borrow_mut().take() {

@@ -15,52 +15,52 @@ use std::time::Instant;
 pub(super) type Panic = Rc<RefCell<Option<Box<dyn Any + Send>>>>;
 
 /// Who is told the data that a protocol receives.
-pub(super) type Ear = Rc<dyn Fn(Instant, &[u8])>;
+pub(super) type OnData = Rc<dyn Fn(Instant, &[u8])>;
 
 /// What has happened to a protocol.
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct ProtocolRecord {
     pub(super) id: Option<Id>,
     pub(super) callbacks: Vec<&'static str>,
     pub(super) reason: Option<Reason>,
 }
 
 /// The protocols that a factory was asked for, in order.
-pub(super) type Built = Rc<RefCell<Vec<Rc<RefCell<Seen>>>>>;
+pub(super) type Records = Rc<RefCell<Vec<Rc<RefCell<ProtocolRecord>>>>>;
 
-pub(super) struct WatchedFactory<F> {
+pub(super) struct RecordingFactory<F> {
     factory: F,
     panic: Panic,
-    built: Built,
-    ear: Option<Ear>,
+    records: Records,
+    on_data: Option<OnData>,
 }
 
-impl<F: Factory> WatchedFactory<F> {
-    pub(super) fn new(factory: F, panic: &Panic, ear: Option<Ear>) -> (Self, Built) {
-        let built = Built::default();
-        (Self { factory, panic: panic.clone(), built: built.clone(), ear }, built)
+impl<F: Factory> RecordingFactory<F> {
+    pub(super) fn new(factory: F, panic: &Panic, on_data: Option<OnData>) -> (Self, Records) {
+        let records = Records::default();
+        (Self { factory, panic: panic.clone(), records: records.clone(), on_data }, records)
     }
 
     /// The protocol that is asked for last, or what comes in its stead.
-    fn note(&self, callback: &'static str) -> Rc<RefCell<Seen>> {
-        let seen = Rc::new(RefCell::new(Seen::default()));
-        seen.borrow_mut().callbacks.push(callback);
-        self.built.borrow_mut().push(seen.clone());
-        seen
+    fn note(&self, callback: &'static str) -> Rc<RefCell<ProtocolRecord>> {
+        let record = Rc::new(RefCell::new(ProtocolRecord::default()));
+        record.borrow_mut().callbacks.push(callback);
+        self.records.borrow_mut().push(record.clone());
+        record
     }
 }
 
-impl<F: Factory> Factory for WatchedFactory<F> {
+impl<F: Factory> Factory for RecordingFactory<F> {
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
-        let seen = self.note("build");
-        let protocol = noting_panic(&self.panic, || self.factory.build(peer))?;
-        let (panic, ear) = (self.panic.clone(), self.ear.clone());
-        Some(Box::new(Watched { protocol, panic, seen, ear }))
+        let record = self.note("build");
+        let protocol = recording_panic(&self.panic, || self.factory.build(peer))?;
+        let (panic, on_data) = (self.panic.clone(), self.on_data.clone());
+        Some(Box::new(RecordingProtocol { protocol, panic, record, on_data }))
     }
 
     fn connection_failed(&mut self, context: &mut Context, id: Id, error: Error) {
         self.note("connection_failed");
-        noting_panic(&self.panic, || self.factory.connection_failed(context, id, error));
+        recording_panic(&self.panic, || self.factory.connection_failed(context, id, error));
     }
 
     fn type_name(&self) -> &'static str {
@@ -68,34 +68,34 @@ impl<F: Factory> Factory for WatchedFactory<F> {
     }
 }
 
-struct Watched {
+struct RecordingProtocol {
     protocol: Box<dyn Protocol>,
     panic: Panic,
-    seen: Rc<RefCell<Seen>>,
-    ear: Option<Ear>,
+    record: Rc<RefCell<ProtocolRecord>>,
+    on_data: Option<OnData>,
 }
 
-impl Watched {
+impl RecordingProtocol {
     fn note(&mut self, callback: &'static str, call: impl FnOnce(&mut dyn Protocol)) {
-        self.seen.borrow_mut().callbacks.push(callback);
-        noting_panic(&self.panic, || call(&mut *self.protocol));
+        self.record.borrow_mut().callbacks.push(callback);
+        recording_panic(&self.panic, || call(&mut *self.protocol));
     }
 
-    fn hear(&self, transport: &mut Transport<'_>, data: &[u8]) {
-        if let Some(ear) = &self.ear {
-            ear(transport.context().now(), data);
+    fn receive(&self, transport: &mut Transport<'_>, data: &[u8]) {
+        if let Some(on_data) = &self.on_data {
+            on_data(transport.context().now(), data);
         }
     }
 }
 
-impl Protocol for Watched {
+impl Protocol for RecordingProtocol {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        self.seen.borrow_mut().id = Some(transport.id());
+        self.record.borrow_mut().id = Some(transport.id());
         self.note("connection_made", |protocol| protocol.connection_made(transport));
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        self.hear(transport, data);
+        self.receive(transport, data);
         self.note("data_received", |protocol| protocol.data_received(transport, data));
     }
 
@@ -106,7 +106,7 @@ impl Protocol for Watched {
         data: &[u8],
         descriptors: Vec<OwnedFd>,
     ) {
-        self.hear(transport, data);
+        self.receive(transport, data);
         self.note("descriptors_received", |protocol| {
             protocol.descriptors_received(transport, data, descriptors);
         });
@@ -138,7 +138,7 @@ impl Protocol for Watched {
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        self.seen.borrow_mut().reason = Some(copy_of(&reason));
+        self.record.borrow_mut().reason = Some(copy_reason(&reason));
         self.note("connection_lost", |protocol| protocol.connection_lost(transport, reason));
     }
 
@@ -147,14 +147,14 @@ impl Protocol for Watched {
     }
 }
 
-impl fmt::Debug for Watched {
+impl fmt::Debug for RecordingProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("seen", &self.seen).finish_non_exhaustive()
+        f.debug_struct("Watched").field("seen", &self.record).finish_non_exhaustive()
     }
 }
 
 /// Keeps what `code` panics with for the test. The panic goes on, into the reactor, which does what it does.
-fn noting_panic<R>(panic: &Panic, code: impl FnOnce() -> R) -> R {
+fn recording_panic<R>(panic: &Panic, code: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| {
         panic.borrow_mut().get_or_insert(payload);
         resume_unwind(Box::new("the test is told"))
@@ -162,7 +162,7 @@ fn noting_panic<R>(panic: &Panic, code: impl FnOnce() -> R) -> R {
 }
 
 /// A reason cannot be cloned, for an error of the system cannot.
-pub(super) fn copy_of(reason: &Reason) -> Reason {
+pub(super) fn copy_reason(reason: &Reason) -> Reason {
     match reason {
         Reason::Aborted => Reason::Aborted,
         Reason::Closed => Reason::Closed,

@@ -1,9 +1,9 @@
 //! Whether nodes run: what starts them, and what ends them without a word, a power cut or a signal.
 
-use crate::agenda::{Happens, Time};
-use crate::backend::NodeWorld;
+use crate::backend::NodeBackend;
 use crate::net::nanos;
 use crate::node::NodeId;
+use crate::schedule::{Scheduled, Time};
 use crate::trace::What;
 use crate::world::World;
 use ropewalk::Reactor;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// After how long a node that could not start tries again, as a supervisor has it do.
-const START_AGAIN: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// # Outages
 ///
@@ -22,8 +22,8 @@ impl World {
     /// Starts a node that is not running.
     pub fn start(&mut self, node: NodeId) {
         let this = &mut self.nodes[node.index()];
-        (this.machine_on, this.program_on, this.tried_again_at) = (true, true, None);
-        self.follow(node);
+        (this.machine_on, this.program_on, this.retry_at) = (true, true, None);
+        self.update_node(node);
     }
 
     /// A node crashes: what it had in memory is lost, its protocols are told nothing, and nobody else
@@ -31,9 +31,9 @@ impl World {
     pub fn crash(&mut self, node: NodeId) {
         let this = &mut self.nodes[node.index()];
         (this.machine_on, this.program_on) = (false, false);
-        self.net().borrow_mut().rest();
-        self.follow(node);
-        self.pass_panic_on();
+        self.net().borrow_mut().finish_work();
+        self.update_node(node);
+        self.propagate_panic();
     }
 
     /// The process of a node is killed, as by SIGKILL. As after a [crash](Self::crash) what it had in memory
@@ -48,19 +48,19 @@ impl World {
         };
         {
             let mut net = self.net().borrow_mut();
-            net.set_to_work(node);
+            net.begin_work(node);
             net.note(node, None, What::Killed);
-            net.host_mut(node).told.clear();
+            net.host_mut(node).pending.clear();
         }
         reactor.abandon();
-        self.pass_panic_on();
+        self.propagate_panic();
     }
 
     /// Brings a node into the state that follows from what was asked of it, and from the faults in force.
-    pub(crate) fn follow(&mut self, node: NodeId) {
+    pub(crate) fn update_node(&mut self, node: NodeId) {
         let this = &self.nodes[node.index()];
         let (is_idle, program_on) = (this.reactor.is_none(), this.program_on);
-        let waits = this.tried_again_at.is_some();
+        let waits = this.retry_at.is_some();
         let (is_up, machine_on) = {
             let net = self.net().borrow();
             (net.host(node).is_up, this.machine_on && !net.faults.keep_down(node))
@@ -76,7 +76,7 @@ impl World {
     }
 
     fn cut_power(&mut self, node: NodeId) {
-        self.nodes[node.index()].tried_again_at = None;
+        self.nodes[node.index()].retry_at = None;
         self.net().borrow_mut().crash(node);
         if let Some(reactor) = self.take_reactor(node) {
             reactor.abandon();
@@ -86,40 +86,41 @@ impl World {
     /// The time has come when a program is tried again; it may have been started meanwhile.
     pub(crate) fn try_again(&mut self, node: NodeId, at: Time) {
         let this = &mut self.nodes[node.index()];
-        if this.tried_again_at == Some(at) {
-            this.tried_again_at = None;
-            self.follow(node);
+        if this.retry_at == Some(at) {
+            this.retry_at = None;
+            self.update_node(node);
         }
     }
 
     fn run_program(&mut self, node: NodeId) {
         {
             let mut net = self.net().borrow_mut();
-            net.rest();
+            net.finish_work();
             let now = net.now;
             let host = net.host_mut(node);
-            (host.turn_at, host.busy_until) = (None, now);
-            net.set_to_work(node);
+            (host.next_turn, host.busy_until) = (None, now);
+            net.begin_work(node);
             net.note(node, None, What::Starts);
         }
-        let (net, alarm) = (self.net().clone(), Arc::clone(&self.alarm));
+        let (net, wakeups) = (self.net().clone(), Arc::clone(&self.wakeups));
         let this = &mut self.nodes[node.index()];
-        let started = Reactor::in_world(NodeWorld { net, node, alarm }).and_then(|mut reactor| {
-            (this.program)(&mut reactor)?;
-            Ok(reactor)
-        });
+        let started =
+            Reactor::in_world(NodeBackend { net, node, wakeups }).and_then(|mut reactor| {
+                (this.program)(&mut reactor)?;
+                Ok(reactor)
+            });
         match started {
             Ok(reactor) => {
                 this.reactor = Some(reactor);
-                self.net().borrow_mut().call_up(node);
+                self.net().borrow_mut().schedule_turn(node);
             }
             Err(error) => {
                 log::debug!("{} cannot start: {error}", self.name(node));
                 let mut net = self.net().borrow_mut();
-                let at = net.now + nanos(START_AGAIN);
-                net.agenda.enter(at, Happens::Start(node.0));
+                let at = net.now + nanos(RETRY_AFTER);
+                net.schedule.add(at, Scheduled::Start(node.0));
                 drop(net);
-                self.nodes[node.index()].tried_again_at = Some(at);
+                self.nodes[node.index()].retry_at = Some(at);
             }
         }
     }

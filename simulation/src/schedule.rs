@@ -15,15 +15,15 @@ pub(crate) struct Key {
 
 /// Something that happens at a certain time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Happens {
+pub(crate) enum Scheduled {
     /// The end `side` of a connection may be told anew what is true of it.
-    Again(Key, u8),
+    RepeatEvents(Key, u8),
     /// What `side` has sent first arrives at the other end.
     Arrival(Key, u8),
     /// A datagram arrives.
     Datagram(u32),
     /// A datagram socket may be told anew what is true of it.
-    DatagramAgain(Key),
+    RepeatDatagramEvents(Key),
     /// What is first at a node's line has left it.
     Departure(u32),
     /// A fault begins, or ends.
@@ -35,7 +35,7 @@ pub(crate) enum Happens {
     /// `side` asks whether the other end has room by now.
     Probe(Key, u8),
     /// `side` has room to write again.
-    Room(Key, u8),
+    Writable(Key, u8),
     /// A node that could not start tries again.
     Start(u32),
     /// A node's reactor has something to do.
@@ -49,18 +49,18 @@ struct Entry {
     at: Time,
     /// What is entered first happens first.
     order: u64,
-    what: Happens,
+    what: Scheduled,
 }
 
 /// The future.
 #[derive(Debug, Default)]
-pub(crate) struct Agenda {
+pub(crate) struct Schedule {
     entries: BinaryHeap<Reverse<Entry>>,
     order: u64,
 }
 
-impl Agenda {
-    pub(crate) fn enter(&mut self, at: Time, what: Happens) {
+impl Schedule {
+    pub(crate) fn add(&mut self, at: Time, what: Scheduled) {
         self.order += 1;
         self.entries.push(Reverse(Entry { at, order: self.order, what }));
     }
@@ -75,7 +75,7 @@ impl Agenda {
         self.entries.len()
     }
 
-    pub(crate) fn pop(&mut self) -> Option<(Time, Happens)> {
+    pub(crate) fn pop(&mut self) -> Option<(Time, Scheduled)> {
         self.entries.pop().map(|Reverse(entry)| (entry.at, entry.what))
     }
 }

@@ -1,12 +1,19 @@
-//! A world: nodes, the network between them, and the time in which they live.
+//! A simulated world: nodes, the network between them, and their time.
 
-use crate::agenda::{Happens, Time};
-use crate::backend::Alarm;
+mod faults;
+mod outage;
+mod panics;
+mod run;
+
+pub(crate) use panics::Panics;
+
+use crate::backend::Wakeups;
+use crate::conditions::{Costs, Link};
 use crate::fault::Fault;
-use crate::net::{Net, Shared, nanos};
-use crate::node::{Host, NodeId, Told};
+use crate::net::{Net, Shared};
+use crate::node::{Host, NodeId};
+use crate::schedule::Time;
 use crate::trace::{Record, TraceHash};
-use crate::weather::{Costs, Link};
 use ropewalk::{Error, Reactor};
 use std::cell::RefCell;
 use std::fmt;
@@ -96,14 +103,14 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 /// [`Unsupported`](std::io::ErrorKind::Unsupported) here.
 pub struct World {
     net: Shared,
-    pub(crate) alarm: Arc<Alarm>,
+    pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) nodes: Vec<Node>,
     /// Those that have been planned; those in force are the network's.
     pub(crate) faults: Vec<Fault>,
 }
 
 /// A node, with what has been asked of it. Whether its machine is on and its program runs follows from that and
-/// from the faults in force: see [`World::follow`].
+/// from the faults in force: see [`World::update_node`].
 pub(crate) struct Node {
     pub(crate) program: Program,
     pub(crate) reactor: Option<Reactor>,
@@ -112,7 +119,7 @@ pub(crate) struct Node {
     /// Its program is to run: it was neither crashed nor killed since, nor has it ended in order.
     pub(crate) program_on: bool,
     /// When the program is tried again, which could not start.
-    pub(crate) tried_again_at: Option<Time>,
+    pub(crate) retry_at: Option<Time>,
 }
 
 impl World {
@@ -120,7 +127,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         Self {
             net: Rc::new(RefCell::new(Net::new(seed))),
-            alarm: Arc::default(),
+            wakeups: Arc::default(),
             nodes: Vec::new(),
             faults: Vec::new(),
         }
@@ -175,10 +182,10 @@ impl World {
             reactor: None,
             machine_on: true,
             program_on: true,
-            tried_again_at: None,
+            retry_at: None,
         });
-        self.net.borrow_mut().follow_faults(node);
-        self.follow(node);
+        self.net.borrow_mut().update_conditions(node);
+        self.update_node(node);
         node
     }
 
@@ -216,7 +223,7 @@ impl World {
     /// How long a node has worked since it was added, by its [`Costs`]: the rest of the time it was idle.
     pub fn worked(&self, node: NodeId) -> Duration {
         let mut net = self.net.borrow_mut();
-        net.rest(); // What it was asked outside of its turns counts.
+        net.finish_work(); // What it was asked outside of its turns counts.
         Duration::from_nanos(net.host(node).worked)
     }
 
@@ -230,122 +237,10 @@ impl World {
         {
             // What it is asked to do here is done in its next turn.
             let mut net = self.net.borrow_mut();
-            net.set_to_work(node);
-            net.call_up(node);
+            net.begin_work(node);
+            net.schedule_turn(node);
         }
         self.nodes[node.index()].reactor.as_mut()
-    }
-
-    /// Runs for so long.
-    pub fn run_for(&mut self, span: Duration) {
-        self.run_until(span, |_| false);
-    }
-
-    /// Runs until `done` says so, but not for longer than `limit`. Whether it is done. `done` is asked after
-    /// everything that happens.
-    pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
-        let until = self.net.borrow().now.saturating_add(nanos(limit));
-        while !done(self) {
-            if self.next_at().is_none_or(|at| at > until) {
-                self.net.borrow_mut().now = until;
-                return done(self);
-            }
-            self.step();
-        }
-        true
-    }
-
-    /// Runs until nothing is going to happen any more by itself, but not for longer than `limit`. Whether
-    /// that has come.
-    pub fn run_until_quiet(&mut self, limit: Duration) -> bool {
-        self.run_until(limit, |world| world.next_at().is_none())
-    }
-
-    /// One thing happens. Whether there was anything.
-    ///
-    /// # Panics
-    ///
-    /// If a callback does: see [above](Self#a-panic-fails-the-run).
-    pub fn step(&mut self) -> bool {
-        let happened = self.step_quietly();
-        self.pass_panic_on();
-        happened
-    }
-
-    /// [`step`](Self::step), with a panic left to be [taken](Self::take_panic).
-    pub(crate) fn step_quietly(&mut self) -> bool {
-        let next = self.net.borrow_mut().agenda.pop();
-        let Some((at, what)) = next else {
-            return false;
-        };
-        match what {
-            Happens::Turn(node) => self.turn(NodeId(node), at),
-            Happens::Start(node) => {
-                self.net.borrow_mut().now = at;
-                self.try_again(NodeId(node), at);
-            }
-            Happens::Fault(number, begins) => self.change_fault(at, number, begins),
-            what => self.net.borrow_mut().happen(at, what),
-        }
-        self.attend_to_alarm();
-        true
-    }
-
-    /// When the next thing happens, with what has come from outside since the last one did.
-    pub(crate) fn next_at(&mut self) -> Option<Time> {
-        self.attend_to_alarm();
-        self.net.borrow().agenda.next_at()
-    }
-
-    /// A node's reactor has a turn.
-    fn turn(&mut self, node: NodeId, at: u64) {
-        if !self.net.borrow_mut().take_turn(node, at) {
-            return;
-        }
-        let Some(reactor) = &mut self.nodes[node.index()].reactor else {
-            return;
-        };
-        {
-            let mut net = self.net.borrow_mut();
-            net.set_to_work(node);
-            net.spent += nanos(net.costs.turn);
-            net.host_mut(node).is_at_work = true;
-        }
-        let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
-        let timeout = reactor.timeout();
-        let mut net = self.net.borrow_mut();
-        net.rest();
-        let host = net.host_mut(node);
-        host.is_at_work = false;
-        let busy_until = host.busy_until;
-        let next = match timeout {
-            _ if !host.told.is_empty() => Some(busy_until),
-            Some(span) => {
-                let span = host.clock.of_world(nanos(span));
-                Some(busy_until.saturating_add(span))
-            }
-            None => None,
-        };
-        if let Some(at) = next {
-            net.call_up_at(node, at);
-        }
-        drop(net);
-        if !goes_on {
-            // Its program has asked it to stop, and it has ended in order.
-            self.nodes[node.index()].program_on = false;
-            drop(self.take_reactor(node));
-        }
-    }
-
-    /// Somebody has called a reactor through its handle.
-    fn attend_to_alarm(&mut self) {
-        if let Some(woken) = self.alarm.take() {
-            let mut net = self.net.borrow_mut();
-            net.rest();
-            for node in woken {
-                net.tell(node, Told::Woken);
-            }
-        }
     }
 
     /// Has everything that happens told to `watcher`, as it happens.
@@ -401,32 +296,5 @@ impl fmt::Debug for World {
             .field("now", &self.now())
             .field("trace", &self.trace())
             .finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn turns_before_a_far_timer_leave_nothing_on_the_agenda() {
-        fn tick(context: &mut ropewalk::Context) {
-            context.call_later(Duration::from_millis(1), tick);
-        }
-        let mut world = World::new(1);
-        let node = world.add_node("node", |reactor| {
-            reactor.context().call_later(Duration::from_secs(3600), |_| ());
-            Ok(())
-        });
-        let hour = world.net.borrow().agenda.len();
-        for _ in 0..1000 {
-            world.reactor(node);
-            world.run_for(Duration::from_millis(1));
-        }
-        assert!(world.net.borrow().agenda.len() <= hour + 2);
-        world.reactor(node).expect("it is up").context().call_later(Duration::ZERO, tick);
-        world.run_for(Duration::from_secs(1));
-        assert!(world.callbacks() > 900, "{} callbacks", world.callbacks());
-        assert!(world.net.borrow().agenda.len() <= hour + 2);
     }
 }

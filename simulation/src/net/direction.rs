@@ -1,16 +1,16 @@
 //! One direction of a connection: what lies on it, and what is on its way.
 
-use crate::agenda::Time;
+use crate::schedule::Time;
 use std::collections::VecDeque;
 
 /// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
 /// their way, then those that are still to be sent.
 #[derive(Debug)]
-pub(super) struct Way {
+pub(super) struct Direction {
     pub(super) bytes: VecDeque<u8>,
     pub(super) arrived: usize,
     pub(super) in_flight: usize,
-    pub(super) flight: VecDeque<Flight>,
+    pub(super) segments: VecDeque<InFlight>,
     /// How many have been in flight.
     pub(super) sent: u64,
     /// Whether the arrival of what is first in flight is on the agenda.
@@ -19,16 +19,16 @@ pub(super) struct Way {
     pub(super) last_at: Time,
     pub(super) fin: Fin,
     /// Whether the writer waits for room.
-    pub(super) wants_room: bool,
+    pub(super) writer_waits: bool,
     /// Whether the sender waits for the reader.
-    pub(super) wants_window: bool,
+    pub(super) sender_waits: bool,
     /// Whether it asks for room from time to time.
     pub(super) is_probing: bool,
     /// How often what is first has been lost, and since when that counts against the sender's patience.
     pub(super) tries: u32,
-    pub(super) stuck_since: Time,
+    pub(super) retransmitting_since: Time,
     /// Since when the receiver has had no room, as far as that counts.
-    pub(super) starved_since: Option<Time>,
+    pub(super) window_closed_since: Option<Time>,
     /// How much the sender holds, and how much the receiver.
     pub(super) send_buffer: usize,
     pub(super) receive_buffer: usize,
@@ -37,8 +37,8 @@ pub(super) struct Way {
 
 /// What is on its way, and where it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Flight {
-    pub(super) freight: Freight,
+pub(super) struct InFlight {
+    pub(super) segment: Segment,
     /// The line knows it by this.
     pub(super) number: u64,
     /// When it arrives; that is known when it has left its node.
@@ -49,7 +49,7 @@ pub(super) struct Flight {
 
 /// What is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Freight {
+pub(super) enum Segment {
     /// What makes a connection of an attempt.
     Ack,
     Bytes(usize),
@@ -69,23 +69,23 @@ pub(super) enum Fin {
     Sent,
 }
 
-impl Way {
+impl Direction {
     pub(super) fn new(send_buffer: usize, receive_buffer: usize) -> Self {
         Self {
             bytes: VecDeque::new(),
             arrived: 0,
             in_flight: 0,
-            flight: VecDeque::new(),
+            segments: VecDeque::new(),
             sent: 0,
             is_moving: false,
             last_at: 0,
             fin: Fin::None,
-            wants_room: false,
-            wants_window: false,
+            writer_waits: false,
+            sender_waits: false,
             is_probing: false,
             tries: 0,
-            stuck_since: 0,
-            starved_since: None,
+            retransmitting_since: 0,
+            window_closed_since: None,
             send_buffer,
             receive_buffer,
             is_unix: false,
@@ -93,7 +93,7 @@ impl Way {
     }
 
     /// A Unix socket has no receive buffer of its own: data counts in the sender's buffer until it is read.
-    pub(super) fn of_unix(send_buffer: usize) -> Self {
+    pub(super) fn unix(send_buffer: usize) -> Self {
         Self { is_unix: true, ..Self::new(send_buffer, usize::MAX) }
     }
 
@@ -115,15 +115,15 @@ impl Way {
         self.bytes.len() - self.arrived - self.in_flight
     }
 
-    pub(super) fn room(&self) -> usize {
+    pub(super) fn free_space(&self) -> usize {
         let received = if self.is_unix { 0 } else { self.arrived };
         self.send_buffer.saturating_sub(self.bytes.len() - received)
     }
 
     /// Whether the writer waits for room and has enough of it now.
-    pub(super) fn takes_more(&mut self) -> bool {
-        let takes = self.wants_room && self.room() >= self.send_buffer.div_ceil(3);
-        self.wants_room &= !takes;
+    pub(super) fn take_writable(&mut self) -> bool {
+        let takes = self.writer_waits && self.free_space() >= self.send_buffer.div_ceil(3);
+        self.writer_waits &= !takes;
         takes
     }
 
@@ -138,9 +138,9 @@ impl Way {
     }
 
     /// What is first in flight is lost, and the sender is gone: nothing is read beyond the gap, but resets arrive.
-    pub(super) fn lose_for_good(&mut self) {
-        self.flight.pop_front();
-        self.flight.retain(|flight| flight.freight == Freight::Reset);
+    pub(super) fn discard_after_gap(&mut self) {
+        self.segments.pop_front();
+        self.segments.retain(|segment| segment.segment == Segment::Reset);
         self.bytes.truncate(self.arrived);
         self.in_flight = 0;
         self.fin = Fin::None;
@@ -150,7 +150,7 @@ impl Way {
     pub(super) fn clear(&mut self) {
         self.bytes.truncate(self.arrived);
         self.in_flight = 0;
-        self.flight.clear();
+        self.segments.clear();
         self.fin = Fin::None;
     }
 }

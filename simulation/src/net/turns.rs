@@ -1,8 +1,8 @@
 //! The work of nodes: what it costs, and when they have their turns.
 
-use crate::agenda::{Happens, Time};
 use crate::net::{Net, nanos};
 use crate::node::NodeId;
+use crate::schedule::{Scheduled, Time};
 
 /// How many bytes the price of data is for.
 const KIBIBYTE: u64 = 1024;
@@ -14,19 +14,19 @@ impl Net {
     }
 
     /// A node begins to work: now, or when it has done what it was at before.
-    pub(crate) fn set_to_work(&mut self, node: NodeId) {
-        self.rest();
+    pub(crate) fn begin_work(&mut self, node: NodeId) {
+        self.finish_work();
         let host = self.host(node);
         let (busy_until, costs) = (host.busy_until, host.costs);
-        self.at_work = Some(node);
+        self.working_node = Some(node);
         self.since = self.now.max(busy_until);
         self.costs = costs.unwrap_or(self.usual_costs);
     }
 
     /// No node works any more. The one that did, in a turn or because the caller asked it something, was busy
     /// until then.
-    pub(crate) fn rest(&mut self) {
-        if let Some(node) = self.at_work.take() {
+    pub(crate) fn finish_work(&mut self) {
+        if let Some(node) = self.working_node.take() {
             let (busy_until, spent) = (self.since + self.spent, self.spent);
             let host = self.host_mut(node);
             host.busy_until = busy_until;
@@ -56,42 +56,42 @@ impl Net {
     }
 
     /// Sees to it that a node's reactor has a turn, now or when it has finished its last one.
-    pub(crate) fn call_up(&mut self, node: NodeId) {
-        self.call_up_at(node, self.now);
+    pub(crate) fn schedule_turn(&mut self, node: NodeId) {
+        self.schedule_turn_at(node, self.now);
     }
 
-    pub(crate) fn call_up_at(&mut self, node: NodeId, at: Time) {
+    pub(crate) fn schedule_turn_at(&mut self, node: NodeId, at: Time) {
         let host = &mut self.hosts[node.index()];
         let at = at.max(host.busy_until);
-        if host.is_up && !host.is_at_work && host.turn_at.is_none_or(|planned| at < planned) {
-            host.turn_at = Some(at);
-            self.enter_turn(node, at);
+        if host.is_up && !host.in_turn && host.next_turn.is_none_or(|planned| at < planned) {
+            host.next_turn = Some(at);
+            self.add_turn(node, at);
         }
     }
 
     /// A turn is on the agenda; or one before it, which enters it.
-    pub(crate) fn enter_turn(&mut self, node: NodeId, at: Time) {
+    pub(crate) fn add_turn(&mut self, node: NodeId, at: Time) {
         let host = &mut self.hosts[node.index()];
         if host.turns.last().is_none_or(|next| at < *next) {
             host.turns.push(at);
-            self.agenda.enter(at, Happens::Turn(node.0));
+            self.schedule.add(at, Scheduled::Turn(node.0));
         }
     }
 
     /// The time of a turn has come that is on the agenda. Whether the node has it.
     pub(crate) fn take_turn(&mut self, node: NodeId, at: Time) -> bool {
-        self.rest();
+        self.finish_work();
         self.now = at;
         let host = self.host_mut(node);
         host.turns.pop();
-        match host.turn_at {
-            Some(next) if next == at => host.turn_at = None,
+        match host.next_turn {
+            Some(next) if next == at => host.next_turn = None,
             Some(later) => {
-                self.enter_turn(node, later);
+                self.add_turn(node, later);
                 return false;
             }
             None => return false, // It has had that turn already, or has crashed since.
         }
-        !host.weather.stalled // It is called up when that is over.
+        !host.conditions.stalled // It is called up when that is over.
     }
 }

@@ -1,8 +1,8 @@
 //! Ends that wait for room at the other end, or for a sign of life.
 
-use crate::agenda::{Happens, Key, Time};
-use crate::net::travel::{GIVE_UP, RETRANSMIT};
+use crate::net::transmission::{GIVE_UP, RETRANSMIT};
 use crate::net::{Net, nanos};
+use crate::schedule::{Key, Scheduled, Time};
 use std::io::ErrorKind;
 
 /// How often one that has to wait for room asks for it (RFC 9293, section 3.8.6.1).
@@ -12,112 +12,112 @@ impl Net {
     /// The other end has read, and `side` learns that there is room; or such news are lost, and it has to ask. If
     /// `side` has given up meanwhile, it answers with a reset.
     pub(super) fn open_window(&mut self, key: Key, side: u8) {
-        if !self.hears(key, side) {
+        if !self.is_reachable(key, side) {
             return;
         }
         let Some(connection) = self.connection(key) else { return };
-        let [end, peer] = [side, 1 - side].map(|side| connection.ends[usize::from(side)].is_dead);
+        let [end, peer] = [side, 1 - side].map(|side| connection.ends[usize::from(side)].is_broken);
         match (end, peer) {
-            (false, _) => self.push_on(key, side),
+            (false, _) => self.send_queued(key, side),
             (true, false) => self.reset(key, side),
             (true, true) => {}
         }
     }
 
     /// `side` is going to ask for room, or to give up.
-    pub(super) fn plan_probe(&mut self, key: Key, side: u8) {
+    pub(super) fn schedule_probe(&mut self, key: Key, side: u8) {
         let now = self.now;
         let Some(connection) = self.connection(key) else { return };
         let user_timeout = connection.ends[usize::from(side)].user_timeout;
-        let way = &mut connection.ways[usize::from(side)];
-        way.is_probing = true;
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.is_probing = true;
         // The first question comes as soon as the first repetition of what is lost.
-        let since = *way.starved_since.get_or_insert(now + RETRANSMIT);
+        let since = *direction.window_closed_since.get_or_insert(now + RETRANSMIT);
         let give_up_at = user_timeout.map_or(Time::MAX, |timeout| since.saturating_add(timeout));
         let at = (now + PROBE).min(give_up_at).max(now);
-        self.agenda.enter(at, Happens::Probe(key, side));
+        self.schedule.add(at, Scheduled::Probe(key, side));
     }
 
     /// `side` has something to send, nothing on its way, and has heard of no room for long.
     pub(super) fn probe(&mut self, key: Key, side: u8) {
-        let (now, hears) = (self.now, self.hears(key, side));
+        let (now, is_reachable) = (self.now, self.is_reachable(key, side));
         let Some(connection) = self.connection(key) else { return };
         let peer = &connection.ends[usize::from(1 - side)];
-        let is_over = peer.is_closed() || peer.is_dead;
+        let is_over = peer.is_closed() || peer.is_broken;
         let user_timeout = connection.ends[usize::from(side)].user_timeout;
-        let way = &mut connection.ways[usize::from(side)];
-        way.is_probing = false;
-        if way.unsent() == 0 || !way.flight.is_empty() {
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.is_probing = false;
+        if direction.unsent() == 0 || !direction.segments.is_empty() {
             return;
         }
-        if hears && is_over {
-            return self.break_end(key, side, ErrorKind::ConnectionReset);
+        if is_reachable && is_over {
+            return self.fail_end(key, side, ErrorKind::ConnectionReset);
         }
         // Room has to come in time, whether the peer answers or not.
-        if let (Some(timeout), Some(since)) = (user_timeout, way.starved_since)
+        if let (Some(timeout), Some(since)) = (user_timeout, direction.window_closed_since)
             && now >= since.saturating_add(timeout)
         {
-            return self.break_end(key, side, ErrorKind::TimedOut);
+            return self.fail_end(key, side, ErrorKind::TimedOut);
         }
-        if hears {
-            way.tries = 0;
-            return self.push_on(key, side);
+        if is_reachable {
+            direction.tries = 0;
+            return self.send_queued(key, side);
         }
-        if way.tries == 0 {
-            way.stuck_since = now;
+        if direction.tries == 0 {
+            direction.retransmitting_since = now;
         }
-        way.tries += 1;
-        if now - way.stuck_since > GIVE_UP {
-            return self.break_end(key, side, ErrorKind::TimedOut);
+        direction.tries += 1;
+        if now - direction.retransmitting_since > GIVE_UP {
+            return self.fail_end(key, side, ErrorKind::TimedOut);
         }
-        self.plan_probe(key, side);
+        self.schedule_probe(key, side);
     }
 
     /// Whether the other end can be heard by `side` now, and can hear it.
-    fn hears(&mut self, key: Key, side: u8) -> bool {
+    fn is_reachable(&mut self, key: Key, side: u8) -> bool {
         let Some(connection) = self.connection(key) else { return false };
-        let severed = connection.severed;
+        let is_severed = connection.is_severed;
         let (here, there) =
             (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
-        !severed && self.passes(there, here) && self.passes(here, there)
+        !is_severed && self.passes(there, here) && self.passes(here, there)
     }
 
     /// Looks whether the peer is still there, if it has been silent for long (tcp(7), SO_KEEPALIVE).
     pub(super) fn keep_alive(&mut self, key: Key, side: u8) {
-        let (now, answers) = (self.now, self.hears(key, side));
+        let (now, answers) = (self.now, self.is_reachable(key, side));
         let Some(connection) = self.connection(key) else { return };
-        let peer_is_dead = connection.ends[usize::from(1 - side)].is_dead;
-        let out = &connection.ways[usize::from(side)];
-        let is_sending = !out.flight.is_empty() || out.unsent() > 0;
+        let peer_is_dead = connection.ends[usize::from(1 - side)].is_broken;
+        let out = &connection.directions[usize::from(side)];
+        let is_sending = !out.segments.is_empty() || out.unsent() > 0;
         let end = &mut connection.ends[usize::from(side)];
-        let (Some(keep_alive), false) = (end.keep_alive, end.is_dead || end.is_closed()) else {
+        let (Some(keep_alive), false) = (end.keep_alive, end.is_broken || end.is_closed()) else {
             return;
         };
         let (idle, interval) = (nanos(keep_alive.idle), nanos(keep_alive.interval));
-        let due = end.heard_at + idle;
+        let due = end.last_activity + idle;
         if end.unanswered == 0 && due > now {
-            return self.agenda.enter(due, Happens::KeepAlive(key, side));
+            return self.schedule.add(due, Scheduled::KeepAlive(key, side));
         }
         if is_sending {
             // Whether that is answered shows as well.
-            return self.agenda.enter(now + idle, Happens::KeepAlive(key, side));
+            return self.schedule.add(now + idle, Scheduled::KeepAlive(key, side));
         }
         if answers && peer_is_dead {
-            return self.break_end(key, side, ErrorKind::ConnectionReset);
+            return self.fail_end(key, side, ErrorKind::ConnectionReset);
         }
         if answers {
-            (end.unanswered, end.heard_at) = (0, now);
-            return self.agenda.enter(now + idle, Happens::KeepAlive(key, side));
+            (end.unanswered, end.last_activity) = (0, now);
+            return self.schedule.add(now + idle, Scheduled::KeepAlive(key, side));
         }
         let gives_up = match end.user_timeout {
-            Some(timeout) => end.unanswered > 0 && now >= end.heard_at.saturating_add(timeout),
+            Some(timeout) => end.unanswered > 0 && now >= end.last_activity.saturating_add(timeout),
             None => end.unanswered >= keep_alive.count,
         };
         if gives_up {
-            self.break_end(key, side, ErrorKind::TimedOut);
+            self.fail_end(key, side, ErrorKind::TimedOut);
             return self.reset(key, side);
         }
         end.unanswered += 1;
-        self.agenda.enter(now + interval, Happens::KeepAlive(key, side));
+        self.schedule.add(now + interval, Scheduled::KeepAlive(key, side));
     }
 }

@@ -3,9 +3,9 @@
 //! The state of a node is never changed by a fault and then changed back. It is computed from all faults that are in
 //! force, so the end of one cannot end another, or what a caller has set.
 
+use crate::conditions::Conditions;
 use crate::fault::{Fault, FaultKind};
 use crate::node::NodeId;
-use crate::weather::Weather;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ impl ActiveFaults {
     }
 
     /// Whether nothing gets from one node to another.
-    pub(crate) fn part(&self, from: NodeId, to: NodeId) -> bool {
+    pub(crate) fn separate(&self, from: NodeId, to: NodeId) -> bool {
         self.0.values().any(|fault| match fault.kind {
             FaultKind::Cut => (fault.node, fault.other) == (from, to),
             FaultKind::Partition => fault.node == from || fault.node == to,
@@ -47,42 +47,42 @@ impl ActiveFaults {
     }
 
     /// The conditions under which a node works. Probabilities and delays add up; the narrowest limit holds.
-    pub(crate) fn weather(&self, node: NodeId) -> Weather {
-        let mut weather = Weather::default();
-        self.of(node).for_each(|fault| worsen(&mut weather, fault));
-        weather
+    pub(crate) fn conditions(&self, node: NodeId) -> Conditions {
+        let mut conditions = Conditions::default();
+        self.of(node).for_each(|fault| apply(&mut conditions, fault));
+        conditions
     }
 }
 
-fn worsen(weather: &mut Weather, fault: &Fault) {
+fn apply(conditions: &mut Conditions, fault: &Fault) {
     let severity = fault.severity;
     let narrow = |limit: u64, new: u64| if limit == 0 { new } else { limit.min(new) };
     match fault.kind {
         FaultKind::Bandwidth => {
             // From ten million bytes a second at the mildest.
             let bytes = (1e7 * 1e-4_f64.powf(severity)) as u64;
-            weather.bandwidth = narrow(weather.bandwidth, bytes.max(1));
+            conditions.bandwidth = narrow(conditions.bandwidth, bytes.max(1));
         }
         FaultKind::Buffers => {
             let bytes = (65_536.0 * (1.0 - severity)) as u64;
-            weather.buffer = narrow(weather.buffer as u64, bytes.max(1)) as usize;
+            conditions.buffer = narrow(conditions.buffer as u64, bytes.max(1)) as usize;
         }
         FaultKind::Latency => {
-            weather.latency += Duration::from_secs(1).mul_f64(severity);
-            weather.jitter += Duration::from_secs(1).mul_f64(severity);
+            conditions.latency += Duration::from_secs(1).mul_f64(severity);
+            conditions.jitter += Duration::from_secs(1).mul_f64(severity);
         }
-        FaultKind::Duplication => weather.duplication += severity,
-        FaultKind::Loss => weather.loss += 0.5 * severity,
-        FaultKind::Reordering => weather.reordering += severity,
-        FaultKind::Reset => weather.reset += 0.01 * severity,
-        FaultKind::ShortIo => weather.short += severity,
-        FaultKind::Spurious => weather.spurious += severity,
-        FaultKind::WouldBlock => weather.would_block += 0.5 * severity,
-        FaultKind::Descriptors => weather.no_descriptors = true,
-        FaultKind::Names => weather.no_names = true,
-        FaultKind::Refusal => weather.refuses = true,
-        FaultKind::Stall => weather.stalled = true,
-        FaultKind::Unanswered => weather.unanswering = true,
+        FaultKind::Duplication => conditions.duplication += severity,
+        FaultKind::Loss => conditions.loss += 0.5 * severity,
+        FaultKind::Reordering => conditions.reordering += severity,
+        FaultKind::Reset => conditions.reset += 0.01 * severity,
+        FaultKind::ShortIo => conditions.short += severity,
+        FaultKind::Spurious => conditions.spurious += severity,
+        FaultKind::WouldBlock => conditions.would_block += 0.5 * severity,
+        FaultKind::Descriptors => conditions.no_descriptors = true,
+        FaultKind::Names => conditions.no_names = true,
+        FaultKind::Refusal => conditions.refuses = true,
+        FaultKind::Stall => conditions.stalled = true,
+        FaultKind::Unanswered => conditions.unanswering = true,
         // They are no conditions of work, or happen once, when they begin.
         FaultKind::Crash
         | FaultKind::Cut

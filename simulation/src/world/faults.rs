@@ -1,9 +1,9 @@
 //! What the caller of a world has go wrong: cuts that last until they are taken back, and plans of faults.
 
-use crate::agenda::{Happens, Time};
 use crate::net::{Cut, nanos};
 use crate::node::NodeId;
 use crate::plan::Plan;
+use crate::schedule::{Scheduled, Time};
 use crate::trace::What;
 use crate::world::World;
 
@@ -38,8 +38,8 @@ impl World {
             let mut net = self.net().borrow_mut();
             let (from, until) = (planned.from, planned.until.max(planned.from));
             let (from, until) = (net.now + nanos(from), net.now + nanos(until));
-            net.agenda.enter(from, Happens::Fault(number, true));
-            net.agenda.enter(until, Happens::Fault(number, false));
+            net.schedule.add(from, Scheduled::Fault(number, true));
+            net.schedule.add(until, Scheduled::Fault(number, false));
         }
     }
 
@@ -47,24 +47,24 @@ impl World {
     pub(crate) fn change_fault(&mut self, at: Time, number: u32, begins: bool) {
         let fault = self.faults[number as usize].clone();
         let mut net = self.net().borrow_mut();
-        net.rest();
+        net.finish_work();
         net.now = at;
         let text = fault.to_string();
         if begins {
-            net.note_of_world(What::Fault(&text));
+            net.note_world(What::Fault(&text));
             net.faults.begin(number, fault.clone());
         } else {
-            net.note_of_world(What::FaultEnds(&text));
+            net.note_world(What::FaultEnds(&text));
             net.faults.end(number);
         }
         if fault.node.index() >= self.nodes.len() {
             return; // It has yet to be added, and follows the faults that are in force then.
         }
-        net.follow_faults(fault.node);
+        net.update_conditions(fault.node);
         if begins {
-            net.strike(&fault);
+            net.apply_once(&fault);
         }
         drop(net);
-        self.follow(fault.node);
+        self.update_node(fault.node);
     }
 }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 
 impl SimulatedStream {
     /// An end of a new connection, which waits with the other one's listener to be accepted.
-    pub(crate) fn knock(
+    pub(crate) fn connect_to_listener(
         net: &Shared,
         from: (NodeId, Address),
         to: (NodeId, SocketAddr),
@@ -19,10 +19,10 @@ impl SimulatedStream {
         let listener =
             this.listener_at(to.0, to.1).ok_or_else(|| system(ErrorKind::ConnectionRefused))?;
         let key = this.new_connection(from, (to.0, to.1.into()), Stage::Connected, false);
-        this.queue_for(listener, key);
+        this.enqueue_connection(listener, key);
         if let Some(connection) = this.connection(key) {
             // The test names the peer, and its words are to be seen.
-            connection.ends[1].speaks_ipv6 = false;
+            connection.ends[1].is_ipv6_socket = false;
         }
         drop(this);
         Ok(Self::new(net.clone(), key, 0))
@@ -36,24 +36,24 @@ impl SimulatedStream {
 
     /// Has the buffers towards this end hold nothing, so that nothing leaves the other one any more; or
     /// what they held before.
-    pub(crate) fn set_taking(&self, takes: bool) {
+    pub(crate) fn set_reading(&self, takes: bool) {
         let mut net = self.net.borrow_mut();
         let (key, writer) = (self.key, 1 - self.side);
         let Some(connection) = net.connection(key) else { return };
-        let way = &mut connection.ways[usize::from(writer)];
+        let direction = &mut connection.directions[usize::from(writer)];
         let size = if takes { BUFFER } else { 0 };
-        (way.send_buffer, way.receive_buffer) = (size, size);
+        (direction.send_buffer, direction.receive_buffer) = (size, size);
         if takes {
-            way.wants_room = false;
-            net.push_on(key, writer);
-            net.tell_room(key, writer);
+            direction.writer_waits = false;
+            net.send_queued(key, writer);
+            net.notify_writable(key, writer);
         }
     }
 }
 
 impl SimulatedListener {
     /// The connection that has waited longest, for one who is no reactor.
-    pub(crate) fn accept_held(&self) -> io::Result<SimulatedStream> {
+    pub(crate) fn accept_for_test(&self) -> io::Result<SimulatedStream> {
         let (key, _) = self.net.borrow_mut().accept(self.key)?;
         Ok(SimulatedStream::new(self.net.clone(), key, 1))
     }

@@ -61,7 +61,7 @@ impl World {
 
     /// Passes a panic on that a reactor has caught.
     #[track_caller]
-    pub(crate) fn pass_panic_on(&mut self) {
+    pub(crate) fn propagate_panic(&mut self) {
         if !thread::panicking()
             && let Some(message) = self.take_panic()
         {
@@ -82,6 +82,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         self.close();
-        self.pass_panic_on();
+        self.propagate_panic();
     }
 }

@@ -10,7 +10,7 @@ const READ_SIZE: usize = 4096;
 
 /// An end that says what it is told to say, as soon as there is room, and takes in all that comes.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct TestEnd {
     /// None, once it was closed.
     stream: Option<SimulatedStream>,
     /// What is still to be said: the other one may have paused.
@@ -18,31 +18,31 @@ pub(super) struct Held {
     /// Whether the end of this side is to follow.
     pub(super) ends: bool,
     /// What has come.
-    pub(super) taken: Vec<u8>,
+    pub(super) received: Vec<u8>,
     /// The other side has ended.
     pub(super) has_ended: bool,
     pub(super) was_reset: bool,
 }
 
-impl Held {
+impl TestEnd {
     pub(super) fn new(stream: SimulatedStream) -> Self {
         Self {
             stream: Some(stream),
             outgoing: VecDeque::new(),
             ends: false,
-            taken: Vec::new(),
+            received: Vec::new(),
             has_ended: false,
             was_reset: false,
         }
     }
 
     /// Says and hears what can be said and heard now.
-    pub(super) fn pump(&mut self) {
-        self.say();
-        self.hear();
+    pub(super) fn exchange(&mut self) {
+        self.send();
+        self.receive();
     }
 
-    fn say(&mut self) {
+    fn send(&mut self) {
         let Some(stream) = &mut self.stream else { return };
         while !self.outgoing.is_empty() {
             let (front, back) = self.outgoing.as_slices();
@@ -58,7 +58,7 @@ impl Held {
         }
     }
 
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         let Some(stream) = &mut self.stream else { return };
         if self.has_ended || self.was_reset {
             // What there is to hear yet is that it was reset after all.
@@ -70,7 +70,7 @@ impl Held {
             match stream.read(&mut buffer) {
                 Ok(0) => self.has_ended = true,
                 Ok(count) => {
-                    self.taken.extend(&buffer[..count]);
+                    self.received.extend(&buffer[..count]);
                     continue;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -81,9 +81,9 @@ impl Held {
     }
 
     /// From now on it takes in nothing, or all again.
-    pub(super) fn set_taking(&self, takes: bool) {
+    pub(super) fn set_reading(&self, takes: bool) {
         if let Some(stream) = &self.stream {
-            stream.set_taking(takes);
+            stream.set_reading(takes);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// The conditions under which a node works. Those of the two ends of a way add up.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Weather {
+pub(crate) struct Conditions {
     /// So much longer everything takes, and so much longer again at most.
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,

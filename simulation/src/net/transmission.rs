@@ -1,0 +1,262 @@
+//! What is written travels: segments, their loss, the windows, the ends and the resets.
+
+use crate::net::connection::Stage;
+use crate::net::direction::{Fin, InFlight, Segment};
+use crate::net::uplink::Packet;
+use crate::net::{LOOPBACK, Net, nanos};
+use crate::node::NodeId;
+use crate::random::Random;
+use crate::schedule::{Key, Scheduled, Time};
+use std::io::ErrorKind;
+
+/// How much travels in one piece at most.
+const PIECE: usize = 64 * 1024;
+
+/// After how long what was lost is sent again, at first; it doubles each time (RFC 6298), up to the second.
+pub(super) const RETRANSMIT: Time = 200_000_000;
+const RETRANSMIT_MOST: Time = 120_000_000_000;
+
+/// For how long it is sent again before the peer is given up (tcp(7), `tcp_retries2`).
+pub(super) const GIVE_UP: Time = 924_600_000_000;
+
+/// The same for those who have no answer to their attempt to connect, and how long they try (tcp(7),
+/// `tcp_syn_retries`).
+const SYN_RETRANSMIT: Time = 1_000_000_000;
+const SYN_GIVE_UP: Time = 127_000_000_000;
+
+impl Net {
+    /// How long it takes from one node to another now, with what chance adds; and whether it is lost.
+    pub(super) fn travel_time(
+        &self,
+        from: NodeId,
+        to: NodeId,
+        random: &mut Random,
+    ) -> (Time, bool) {
+        if from == to {
+            return (LOOPBACK.min(nanos(self.link.latency)), false);
+        }
+        let link = self.link(from, to);
+        let (here, there) = (&self.host(from).conditions, &self.host(to).conditions);
+        let mut time = nanos(link.latency) + nanos(here.latency) + nanos(there.latency);
+        let jitter = nanos(link.jitter) + nanos(here.jitter) + nanos(there.jitter);
+        if jitter > 0 {
+            time += random.below(jitter + 1);
+        }
+        let loss = link.loss + here.loss + there.loss;
+        (time, random.chance(loss))
+    }
+
+    /// Sends what waits and the receiver has room for, and the end behind it.
+    pub(super) fn send_queued(&mut self, key: Key, side: u8) {
+        loop {
+            let Some(connection) = self.connection(key) else { return };
+            let is_broken = connection.ends[usize::from(side)].is_broken;
+            let direction = &mut connection.directions[usize::from(side)];
+            let count = direction.unsent().min(direction.window()).min(PIECE);
+            if count > 0 {
+                direction.window_closed_since = None;
+                direction.in_flight += count;
+                self.send(key, side, Segment::Bytes(count));
+                continue;
+            }
+            direction.sender_waits = direction.unsent() > 0;
+            if direction.sender_waits && direction.segments.is_empty() && !direction.is_probing {
+                return self.schedule_probe(key, side);
+            }
+            if direction.unsent() == 0 && direction.fin == Fin::Wanted && !is_broken {
+                direction.fin = Fin::Sent;
+                self.send(key, side, Segment::Fin);
+            }
+            return;
+        }
+    }
+
+    /// Puts something on its way.
+    pub(super) fn send(&mut self, key: Key, side: u8, segment: Segment) {
+        let Some(connection) = self.connection(key) else { return };
+        let nodes =
+            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.sent += 1;
+        let number = direction.sent;
+        direction.segments.push_back(InFlight { segment, number, at: None, is_lost: false });
+        let is_end = matches!(segment, Segment::Fin | Segment::Reset);
+        // The end of a Unix connection takes no time. Data does: otherwise two ends that answer each other
+        // would do so for ever at the same instant.
+        if connection.is_unix && is_end && direction.segments.len() == 1 {
+            return self.arrive(key, side);
+        }
+        let bytes = if let Segment::Bytes(count) = segment { count } else { 0 };
+        self.transmit(nodes, bytes, Packet::Segment(key, side, number));
+    }
+
+    /// A segment leaves its node, unless it was taken back.
+    pub(super) fn segment_departed(&mut self, key: Key, side: u8, number: u64, departure: Time) {
+        let Some(connection) = self.connection(key) else { return };
+        let (from, to) =
+            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let direction = &connection.directions[usize::from(side)];
+        let Some(place) = direction.segments.iter().rposition(|segment| segment.number == number)
+        else {
+            return;
+        };
+        // It is taken out, to be drawn from while the network is looked at.
+        let mut random = std::mem::replace(&mut connection.random, Random::new(0));
+        let (time, is_lost) = self.travel_time(from, to, &mut random);
+        let Some(connection) = self.connection(key) else { return };
+        connection.random = random;
+        let direction = &mut connection.directions[usize::from(side)];
+        let at = (departure + time).max(direction.last_at);
+        direction.last_at = at;
+        (direction.segments[place].at, direction.segments[place].is_lost) = (Some(at), is_lost);
+        self.schedule_arrival(key, side);
+    }
+
+    /// A segment never leaves its node.
+    pub(super) fn discard_segment(&mut self, key: Key, side: u8, number: u64) {
+        let Some(connection) = self.connection(key) else { return };
+        let direction = &mut connection.directions[usize::from(side)];
+        let Some(place) = direction.segments.iter().position(|segment| segment.number == number)
+        else {
+            return;
+        };
+        if let Some(InFlight { segment: Segment::Bytes(count), .. }) =
+            direction.segments.remove(place)
+        {
+            direction.in_flight -= count;
+            direction.bytes.truncate(direction.arrived + direction.in_flight);
+        }
+        self.remove_if_finished(key);
+    }
+
+    /// Has the arrival of what is first in flight on the agenda.
+    fn schedule_arrival(&mut self, key: Key, side: u8) {
+        let now = self.now;
+        let Some(connection) = self.connection(key) else { return };
+        let direction = &mut connection.directions[usize::from(side)];
+        if let Some(InFlight { at: Some(at), .. }) = direction.segments.front()
+            && !direction.is_moving
+        {
+            let at = (*at).max(now);
+            direction.is_moving = true;
+            self.schedule.add(at, Scheduled::Arrival(key, side));
+        }
+    }
+
+    /// What is first in flight arrives, or does not.
+    pub(super) fn arrive(&mut self, key: Key, side: u8) {
+        let Some(connection) = self.connection(key) else { return };
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.is_moving = false;
+        let Some(InFlight { segment, is_lost, .. }) = direction.segments.front().copied() else {
+            return;
+        };
+        let (from, to, is_severed) = (
+            connection.ends[usize::from(side)].node,
+            connection.ends[usize::from(1 - side)].node,
+            connection.is_severed,
+        );
+        let unanswered = segment == Segment::Syn && self.host(to).conditions.unanswering;
+        let is_lost = is_lost || is_severed || unanswered || !self.passes(from, to);
+        if is_lost || !self.accepts_segment(key, segment) {
+            return self.segment_lost(key, side);
+        }
+        let Some(connection) = self.connection(key) else { return };
+        let direction = &mut connection.directions[usize::from(side)];
+        direction.tries = 0;
+        direction.segments.pop_front();
+        self.record_activity(key, 1 - side);
+        match segment {
+            Segment::Ack => self.arrive_ack(key),
+            Segment::Syn => {
+                self.notify_spuriously(key, 0);
+                self.arrive_syn(key);
+            }
+            Segment::SynAck => self.arrive_syn_ack(key),
+            Segment::Refused => self.fail_end(key, 1 - side, ErrorKind::ConnectionRefused),
+            Segment::Bytes(count) => self.arrive_bytes(key, side, count),
+            Segment::Fin => self.arrive_fin(key, 1 - side),
+            Segment::Reset => self.arrive_reset(key, 1 - side),
+        }
+        self.schedule_arrival(key, side);
+        self.remove_if_finished(key);
+    }
+
+    /// Whether the listener takes another one that connects. It looks twice, as Linux does: when somebody
+    /// knocks, and when he is let in.
+    fn accepts_segment(&mut self, key: Key, segment: Segment) -> bool {
+        !matches!(segment, Segment::Ack | Segment::Syn)
+            || self.listener_for(key).is_none_or(|listener| listener.has_space())
+    }
+
+    /// What was first in flight is lost. It is sent again, unless that has gone on for too long.
+    fn segment_lost(&mut self, key: Key, side: u8) {
+        let now = self.now;
+        let Some(connection) = self.connection(key) else { return };
+        let end = &connection.ends[usize::from(side)];
+        let (is_gone, user_timeout) = (end.is_broken, end.user_timeout);
+        let direction = &mut connection.directions[usize::from(side)];
+        let Some(InFlight { segment, at, is_lost, .. }) = direction.segments.front().copied()
+        else {
+            return;
+        };
+        // Nobody sends a reset again, nor what was sent by somebody who is gone.
+        if segment == Segment::Reset || is_gone {
+            direction.discard_after_gap();
+            self.schedule_arrival(key, side);
+            return self.remove_if_finished(key);
+        }
+        let (first, timeout) = match segment {
+            Segment::Bytes(_) | Segment::Fin => (RETRANSMIT, user_timeout.unwrap_or(GIVE_UP)),
+            Segment::Syn => (SYN_RETRANSMIT, user_timeout.unwrap_or(SYN_GIVE_UP)),
+            _ => (SYN_RETRANSMIT, SYN_GIVE_UP),
+        };
+        if direction.tries == 0 {
+            // An attempt to connect counts from its beginning, anything else from its first repetition.
+            direction.retransmitting_since =
+                if first == SYN_RETRANSMIT { now } else { now + first };
+        }
+        let give_up_at = direction.retransmitting_since.saturating_add(timeout);
+        if now >= give_up_at {
+            return self.give_up(key, side, segment);
+        }
+        let again = (first << direction.tries.min(20)).min(RETRANSMIT_MOST);
+        direction.tries += 1;
+        // What chance has taken was missed when it should have come, though what was before it came later.
+        let missed_at = if is_lost { at.unwrap_or(now) } else { now };
+        // It is not before the first repetition that the system looks how long it has been patient.
+        let latest = if direction.tries > 1 { give_up_at } else { Time::MAX };
+        let at = (missed_at + again).min(latest).max(now);
+        self.schedule_retransmission(key, side, at);
+    }
+
+    /// What is first in flight is sent again, to arrive at this time, or to be lost again.
+    fn schedule_retransmission(&mut self, key: Key, side: u8, at: Time) {
+        let Some(connection) = self.connection(key) else { return };
+        let (from, to) =
+            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let mut random = std::mem::replace(&mut connection.random, Random::new(0));
+        let (_, is_lost) = self.travel_time(from, to, &mut random);
+        let Some(connection) = self.connection(key) else { return };
+        connection.random = random;
+        if let Some(first) = connection.directions[usize::from(side)].segments.front_mut() {
+            (first.at, first.is_lost) = (Some(at), is_lost);
+        }
+        self.schedule_arrival(key, side);
+    }
+
+    /// What was sent again and again has had no answer for too long.
+    fn give_up(&mut self, key: Key, side: u8, segment: Segment) {
+        let Some(connection) = self.connection(key) else { return };
+        match segment {
+            // The side that connects hears nothing, and the other side forgets the attempt.
+            Segment::SynAck | Segment::Refused => {
+                (connection.ends[1].is_broken, connection.ends[1].stage) = (true, Stage::Closed);
+                connection.directions[1].clear();
+                self.fail_end(key, 0, ErrorKind::TimedOut);
+                self.remove_if_finished(key);
+            }
+            _ => self.fail_end(key, side, ErrorKind::TimedOut),
+        }
+    }
+}
