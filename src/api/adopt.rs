@@ -1,11 +1,11 @@
 //! Taking sockets over, and letting them go.
 
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::Port;
 use crate::api::protocol::{Factory, Protocol};
-use crate::source::detach::{Departed, Detached};
-use crate::source::send_buffer::{Outbox, SLICES, Spares};
+use crate::source::detach::{Detached, DetachedSlot};
+use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
 use crate::source::stream::{State, Stream, WriteSide};
 use crate::source::table::Source;
 use crate::sys::{OwnedFd, Watched};
@@ -104,13 +104,13 @@ impl Context {
         let port = self.take_over_listener(socket.into());
         let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
         let (port, factory) = self.or_discard(port, factory)?;
-        self.notices.push_back(Notice::Seat(port.id(), Box::new(factory)));
+        self.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
         Ok(port)
     }
 
     fn take_over_listener(&mut self, socket: OwnedFd) -> io::Result<Port> {
-        self.takes_new()?;
+        self.check_not_stopping()?;
         let socket = self.world.adopt_listener(socket)?;
         self.open_port(socket, ConnectionOptions::new(true))
     }
@@ -157,12 +157,12 @@ impl Context {
         let id = self.take_over_connection(socket.into());
         let id = id.map_err(|cause| Error::new(Action::Adopt, "a connection", cause));
         let (id, protocol) = self.or_discard(id, protocol)?;
-        self.notices.push_back(Notice::Introduce(id, Box::new(protocol)));
+        self.pending.push_back(Pending::Made(id, Box::new(protocol)));
         Ok(id)
     }
 
     fn take_over_connection(&mut self, socket: OwnedFd) -> io::Result<Id> {
-        self.takes_new()?;
+        self.check_not_stopping()?;
         let (socket, peer) = self.world.adopt_connection(socket)?;
         self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
     }
@@ -226,27 +226,27 @@ impl Context {
             Err(Error::new(Action::Detach, id.to_string(), cause))
         };
         let departed = match self.sources.stream(id) {
-            Some(_) if self.undelivered == Some(id) => {
+            Some(_) if self.descriptors_lost_on == Some(id) => {
                 return refused("data is still to be delivered; detach in `descriptors_received`");
             }
-            Some(stream) if stream.outbox.descriptors_waiting() > 0 => {
+            Some(stream) if stream.send_buffer.descriptors_waiting() > 0 => {
                 return refused("descriptors wait to be passed with its bytes");
             }
             Some(stream) if stream.socket.descriptor().is_none() => {
                 return refused("the connection is of another world than the system's");
             }
-            Some(stream) if matches!(stream.state, State::Open) => Departed::new(stream),
+            Some(stream) if matches!(stream.state, State::Open) => DetachedSlot::new(stream),
             Some(_) => return refused("the connection is closing"),
             None => return refused("there is no connection, or not yet"),
         };
         let Some(Source::Stream(mut stream)) = self.shut(id) else {
             return refused("there is no connection");
         };
-        stream.commit_feed(&mut self.spares);
-        let unsent = take_all(&mut stream.outbox, &mut self.spares);
+        stream.commit_drop_oldest(&mut self.spares);
+        let unsent = take_all(&mut stream.send_buffer, &mut self.spares);
         let peer = departed.peer.clone();
-        self.sources.replace(id, Source::Departed(Box::new(departed)));
-        self.notices.push_back(Notice::Departed(id));
+        self.sources.replace(id, Source::DetachedSlot(Box::new(departed)));
+        self.pending.push_back(Pending::DetachedSlot(id));
         let write_eof = stream.write_side != WriteSide::Open;
         let socket = stream.socket.try_into();
         let socket = socket.map_err(|cause| Error::new(Action::Detach, id.to_string(), cause))?;
@@ -269,20 +269,20 @@ impl Context {
             return None;
         };
         info!(target: TCP, "{id} let go, it listens on {}", listener.address);
-        self.notices.push_back(Notice::Free(id));
+        self.pending.push_back(Pending::Free(id));
         listener.socket.try_into().ok()
     }
 }
 
-/// Empties an outbox: all that waits in it, in one piece.
-fn take_all(outbox: &mut Outbox, spares: &mut Spares) -> Vec<u8> {
-    let mut all = Vec::with_capacity(outbox.len());
-    while !outbox.is_empty() {
+/// Empties an send buffer: all that waits in it, in one piece.
+fn take_all(send_buffer: &mut SendBuffer, spares: &mut Spares) -> Vec<u8> {
+    let mut all = Vec::with_capacity(send_buffer.len());
+    while !send_buffer.is_empty() {
         let before = all.len();
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = outbox.slices(&[], spares, &mut slices);
+        let filled = send_buffer.slices(&[], spares, &mut slices);
         slices[..filled].iter().for_each(|slice| all.extend_from_slice(slice));
-        outbox.advance(all.len() - before, spares);
+        send_buffer.advance(all.len() - before, spares);
     }
     all
 }

@@ -1,6 +1,6 @@
 //! Messages from other threads, for a receiver that lives on the reactor's. Floor 2.
 
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::handle::{Handle, ReactorGone, Sent};
 use crate::source::retention::give_back;
 use std::any::type_name;
@@ -83,16 +83,16 @@ impl<T> Sender<T> {
     /// ```
     /// let mut reactor = ropewalk::Reactor::new()?;
     /// let sender = reactor.context().channel(|_, _: &str| {});
-    /// assert!(!sender.is_at_rest(), "its first run is still to come");
+    /// assert!(!sender.is_between_runs(), "its first run is still to come");
     /// reactor.context().stop();
     /// reactor.run()?;
-    /// assert!(sender.is_at_rest());
+    /// assert!(sender.is_between_runs());
     /// reactor.turn(Some(std::time::Duration::ZERO))?;
-    /// assert!(!sender.is_at_rest());
+    /// assert!(!sender.is_between_runs());
     /// # Ok::<(), ropewalk::Error>(())
     /// ```
-    pub fn is_at_rest(&self) -> bool {
-        self.shared.handle.is_at_rest()
+    pub fn is_between_runs(&self) -> bool {
+        self.shared.handle.is_between_runs()
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) trait Receiver {
 
     /// Takes over all that is there, so that it can be dropped. The reactor takes no calls any more, and so
     /// refuses who finds the queue empty.
-    fn take_rest(&mut self);
+    fn take_backoff(&mut self);
 
     /// Drops one of the messages that nobody will receive; false if there is none.
     fn drop_next(&mut self) -> bool;
@@ -186,7 +186,7 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
         }
     }
 
-    fn take_rest(&mut self) {
+    fn take_backoff(&mut self) {
         let mut queue = lock(&self.queue);
         self.taken.append(&mut queue.messages);
     }
@@ -256,7 +256,7 @@ impl Context {
         let id = ChannelId(self.channels);
         self.channels += 1;
         let (sender, receiver) = channel(id, self.handle(), receive);
-        self.notices.push_back(Notice::Open(id, receiver));
+        self.pending.push_back(Pending::Open(id, receiver));
         sender
     }
 }

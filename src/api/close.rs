@@ -1,6 +1,6 @@
 //! How connections end, and how a run does.
 
-use crate::api::context::{Context, Notice, Stop};
+use crate::api::context::{Context, Pending, Stop};
 use crate::api::timer::Job;
 use crate::source::lingering::{LINGER, Lingering};
 use crate::source::retention::give_back_beyond;
@@ -43,7 +43,7 @@ impl Context {
                 State::Closing(reason)
             };
             if stream.is_readable() {
-                self.enlist(id);
+                self.enqueue(id);
             }
             self.flush(id);
             self.watch_progress(id);
@@ -60,7 +60,7 @@ impl Context {
 
     /// Ends a connection that is draining and has sent no more than the `sent` bytes of the last check.
     /// Bytes that the kernel sends from a file count.
-    pub(crate) fn see_to_progress(&mut self, id: Id, sent: u64) {
+    pub(crate) fn check_progress(&mut self, id: Id, sent: u64) {
         match self.sources.stream(id) {
             Some(stream) if stream.sent == sent && stream.is_draining() => self.give_up(id),
             _ => self.watch_progress(id),
@@ -81,7 +81,8 @@ impl Context {
 
     /// Ends a connection that has broken and from which nobody reads, so that no read will ever tell.
     pub(crate) fn end_if_broken(&mut self, id: Id) {
-        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.is_deaf()) else {
+        let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.reads_disabled())
+        else {
             return;
         };
         if let Some(reason) = stream.take_break() {
@@ -129,7 +130,7 @@ impl Context {
         }
         stream.clear(&mut self.spares);
         stream.state = State::Ended(reason);
-        self.notices.push_back(Notice::Lost(id));
+        self.pending.push_back(Pending::Lost(id));
     }
 
     /// A callback of this connection has panicked. Whatever the callback asked for before, the connection
@@ -150,7 +151,7 @@ impl Context {
     /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
     /// with a peer that may still be sending, lingers on.
     pub(crate) fn free(&mut self, id: Id) {
-        self.note_past(id);
+        self.add_to_totals(id);
         match self.sources.get(id) {
             Some(Source::Stream(stream)) if stream.lingers => return self.linger(id),
             Some(Source::Lingering(lingering)) => _ = self.timers.cancel(lingering.timer),
@@ -167,7 +168,7 @@ impl Context {
         self.spares.shrink_to(left);
         give_back_beyond(&mut self.ready, left);
         give_back_beyond(&mut self.unflushed, left);
-        give_back_beyond(&mut self.notices, left);
+        give_back_beyond(&mut self.pending, left);
         give_back_beyond(&mut self.held, left);
     }
 
@@ -183,17 +184,17 @@ impl Context {
     fn linger(&mut self, id: Id) {
         let timer = self.schedule(LINGER, Job::LingerEnd(id));
         if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
-            let Stream { socket, readiness, heard, .. } = stream;
-            let lingering = Lingering { socket, readiness, heard, timer };
+            let Stream { socket, readiness, received_after_close, .. } = stream;
+            let lingering = Lingering { socket, readiness, received_after_close, timer };
             self.sources.replace(id, Source::Lingering(lingering));
             if readiness.has(Readiness::READABLE) {
-                self.enlist(id);
+                self.enqueue(id);
             }
         }
     }
 
     /// From a stop on nobody can open anything.
-    pub(super) fn takes_new(&self) -> io::Result<()> {
+    pub(super) fn check_not_stopping(&self) -> io::Result<()> {
         match self.is_stopping() {
             true => Err(io::Error::other("the reactor is stopping")),
             false => Ok(()),
@@ -201,7 +202,7 @@ impl Context {
     }
 
     /// The beginning of the end of a run: nobody new, and everybody is to finish.
-    pub(crate) fn wind_down(&mut self) {
+    pub(crate) fn begin_stop(&mut self) {
         for id in self.all() {
             match self.sources.get(id) {
                 Some(Source::Connector(_)) => {
@@ -212,14 +213,14 @@ impl Context {
                 Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
                 #[cfg(unix)]
                 Some(Source::Watch(_)) => self.end_watch(id, Reason::Stopped),
-                Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
+                Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => {}
             }
         }
     }
 
     /// The end of the end: who has not finished is cut off.
-    pub(crate) fn cut_off(&mut self) {
-        self.wind_down();
+    pub(crate) fn abort_all(&mut self) {
+        self.begin_stop();
         for id in self.all() {
             match self.sources.get(id) {
                 Some(Source::Stream(_)) => self.end(id, Reason::Stopped),
@@ -233,7 +234,7 @@ impl Context {
     /// that lingers counts if its peer is still sending.
     pub(crate) fn unfinished(&self) -> (usize, usize) {
         let counts = |source: &Source| match source {
-            Source::Lingering(lingering) => lingering.heard,
+            Source::Lingering(lingering) => lingering.received_after_close,
             _ => true,
         };
         let unfinished = self.sources.iter().filter(|(_, source)| counts(source));
@@ -312,9 +313,9 @@ mod tests {
         let context = reactor.context();
         let id = context.connections().next().unwrap();
         let sent = context.sources.stream(id).unwrap().sent;
-        context.see_to_progress(id, sent - 1);
-        assert!(context.notices.is_empty(), "it has taken something since");
-        context.see_to_progress(id, sent);
+        context.check_progress(id, sent - 1);
+        assert!(context.pending.is_empty(), "it has taken something since");
+        context.check_progress(id, sent);
         reactor.turn(None).unwrap();
         assert!(matches!(reasons.borrow()[..], [Reason::CloseTimeout]), "{reasons:?}");
     }

@@ -1,12 +1,12 @@
 //! Connecting.
 
 use crate::api::close::reset_on_close;
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::connector::{Connector, share};
-use crate::source::send_buffer::Outbox;
-use crate::source::stream::{Feed, Limits, Producing, Reading, Stream, WriteSide};
+use crate::source::send_buffer::SendBuffer;
+use crate::source::stream::{DropOldest, Limits, Producing, Reading, Stream, WriteSide};
 use crate::source::table::Source;
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::address::Address;
@@ -113,7 +113,7 @@ impl Context {
             self.open_connector(remaining, options, false)
         });
         let (id, factory) = self.or_discard(begun, factory)?;
-        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        self.pending.push_back(Pending::Seat(id, Box::new(factory)));
         Ok(id)
     }
 
@@ -162,8 +162,8 @@ impl Context {
                 options: options.clone(),
                 takes_descriptors,
                 patience: PATIENCE,
-                early: Outbox::default(),
-                feed: Feed::default(),
+                early: SendBuffer::default(),
+                drop_oldest: DropOldest::default(),
                 write_side: WriteSide::Open,
                 paused: false,
                 limits: Limits::default(),
@@ -180,7 +180,7 @@ impl Context {
             // It is told, or the next address tried, when its turn comes: a factory that connects
             // again at once would otherwise have this turn to itself.
             connector.refused = Some(error);
-            self.enlist(id);
+            self.enqueue(id);
         }
         Ok(id)
     }
@@ -253,10 +253,10 @@ impl Context {
         if let Some(Source::Connector(mut connector)) = self.shut(id) {
             self.timers.cancel(connector.timer);
             connector.early.clear(&mut self.spares);
-            connector.feed.clear();
+            connector.drop_oldest.clear();
             let error = connector.error(cause);
             info!(target: TCP, "{id} {error}");
-            self.notices.push_back(Notice::ConnectFailed(id, error));
+            self.pending.push_back(Pending::ConnectFailed(id, error));
         }
     }
 
@@ -271,15 +271,15 @@ impl Context {
         self.timers.cancel(connector.timer);
         set_nodelay(&socket, connector.options.connection.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
-        stream.outbox = std::mem::take(&mut connector.early);
+        stream.send_buffer = std::mem::take(&mut connector.early);
         stream.write_side = connector.write_side;
         if connector.paused {
             stream.reading = Reading::Paused;
         }
         stream.limits = connector.limits;
         (stream.producing, stream.registration) = (connector.producing, connector.registration);
-        stream.feed = std::mem::take(&mut connector.feed);
-        stream.look_closely();
+        stream.drop_oldest = std::mem::take(&mut connector.drop_oldest);
+        stream.check_each_write();
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));
         self.watch_progress(id);
@@ -293,7 +293,7 @@ impl Context {
         };
         let is_over = connector.deadline.is_some_and(|deadline| deadline <= self.now);
         let cause = match connector.outcome() {
-            Ok(Some(_)) => return self.enlist(id),
+            Ok(Some(_)) => return self.enqueue(id),
             Ok(None) => io::Error::new(io::ErrorKind::TimedOut, "timed out"),
             Err(error) => error,
         };
@@ -308,7 +308,7 @@ impl Context {
         action: Action,
         address: impl ToAddresses,
     ) -> Result<Vec<SocketAddr>, Error> {
-        self.takes_new().map_err(|cause| Error::new(action, name(&address), cause))?;
+        self.check_not_stopping().map_err(|cause| Error::new(action, name(&address), cause))?;
         resolve(action, address, &|name, port| self.world.look_up(name, port))
     }
 }

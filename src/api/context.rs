@@ -70,7 +70,7 @@ pub struct Context {
     pub(super) running: Option<Id>,
     /// The connection that has been told of lost descriptors, and not been given their data yet.
     #[cfg(unix)]
-    pub(crate) undelivered: Option<Id>,
+    pub(crate) descriptors_lost_on: Option<Id>,
     pub(super) timers: TimerQueue<Job>,
 
     /// Those that had more to do than their budget allowed, or that an event has just named.
@@ -80,12 +80,12 @@ pub struct Context {
     /// What is to be dropped once the running callback has returned: see [`Discarded`].
     pub(crate) discarded: Vec<Discarded>,
     /// What the owners are to be told, or are to be given, once the running callback has returned.
-    pub(crate) notices: VecDeque<Notice>,
-    /// Those that were beyond the budget of the turn, before `notices` in the order.
-    pub(crate) held: VecDeque<Notice>,
+    pub(crate) pending: VecDeque<Pending>,
+    /// Those that were beyond the budget of the turn, before `pending` in the order.
+    pub(crate) held: VecDeque<Pending>,
 
     /// What was done by those who are gone; and what is counted of the whole.
-    pub(crate) past: Statistics,
+    pub(crate) totals: Statistics,
     /// How many channels have been opened.
     pub(super) channels: u64,
     /// For those who ask; and the stop of a run, wanted and how urgently.
@@ -95,14 +95,14 @@ pub struct Context {
 
 /// What waits for the running callback to return, because it needs the half of the reactor in which
 /// the callback lives. The context carries these; it never calls what is in them.
-pub(crate) enum Notice {
+pub(crate) enum Pending {
     /// A connection attempt has failed: tell its factory.
     ConnectFailed(Id, Error),
     /// Something has happened to a datagram socket: tell its protocol.
     Datagram(Id),
     /// A connection was let go: tell its protocol, then free its slot.
     #[cfg_attr(not(unix), allow(dead_code))]
-    Departed(Id),
+    DetachedSlot(Id),
     /// There is something to be dropped.
     Discard,
     /// The marks on what waits to be sent were crossed: tell the protocol.
@@ -111,7 +111,7 @@ pub(crate) enum Notice {
     Free(Id),
     /// A connection was adopted: seat its protocol, and tell it.
     #[cfg_attr(not(unix), allow(dead_code))]
-    Introduce(Id, Box<dyn Protocol>),
+    Made(Id, Box<dyn Protocol>),
     /// A connection has ended: tell its protocol, then free its slot.
     Lost(Id),
     /// A channel was opened: seat its receiver.
@@ -134,7 +134,7 @@ pub(crate) enum Notice {
     Watch(Id, Box<dyn Watcher>),
 }
 
-impl Notice {
+impl Pending {
     /// Whether it makes a callback, and so may be held. The others seat an owner, which an event may need in this
     /// very turn, or drop a user's value, which cannot cause another notice.
     pub(crate) fn calls(&self) -> bool {
@@ -171,14 +171,14 @@ impl Context {
             gathered: Vec::new(),
             running: None,
             #[cfg(unix)]
-            undelivered: None,
+            descriptors_lost_on: None,
             timers: TimerQueue::new(now),
             ready: VecDeque::new(),
             unflushed: Vec::new(),
             discarded: Vec::new(),
-            notices: VecDeque::new(),
+            pending: VecDeque::new(),
             held: VecDeque::new(),
-            past: Statistics::default(),
+            totals: Statistics::default(),
             channels: 0,
             handle,
             stop: Stop::No,

@@ -1,7 +1,7 @@
 //! Datagram sockets: opening them, and what may be asked of them by id.
 
 use crate::api::connector::name;
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::Port;
 use crate::api::timer::Job;
@@ -164,7 +164,7 @@ impl Context {
         protocol: impl DatagramProtocol,
         open: impl FnOnce(&World) -> io::Result<(DatagramSocket, Option<Address>)>,
     ) -> Result<Port, Error> {
-        let opened = self.takes_new().and_then(|()| {
+        let opened = self.check_not_stopping().and_then(|()| {
             let (socket, peer) = open(&self.world)?;
             let address = socket.local_address()?;
             let datagram = Datagram::new(socket, address.clone(), peer, options);
@@ -174,7 +174,7 @@ impl Context {
         let opened = opened.map_err(|cause| Error::new(action, what, cause));
         let (port, protocol) = self.or_discard(opened, protocol)?;
         info!(target: DATAGRAM, "{} receiving on {}", port.id(), port.address());
-        self.notices.push_back(Notice::Start(port.id(), Box::new(protocol)));
+        self.pending.push_back(Pending::Start(port.id(), Box::new(protocol)));
         Ok(port)
     }
 
@@ -200,7 +200,7 @@ impl Context {
                 if let Some(datagram) = self.sources.datagram_mut(id) {
                     let what = format!("{} bytes to {}", data.len(), name(&address));
                     datagram.refuse(Error::new(Action::Send, what, cause));
-                    self.see_to_datagram(id);
+                    self.handle_datagram(id);
                 }
             }
         }
@@ -209,7 +209,7 @@ impl Context {
     fn send_datagram(&mut self, id: Id, data: &[u8], to: Option<&Address>) {
         if let Some(datagram) = self.sources.datagram_mut(id) {
             datagram.send(data, to);
-            self.see_to_datagram(id);
+            self.handle_datagram(id);
         }
     }
 
@@ -230,7 +230,7 @@ impl Context {
             let datagram = self.sources.datagram_mut(id).ok_or_else(closed)?;
             datagram.connect(peer)
         });
-        self.see_to_datagram(id); // What it waits for may be another socket's room.
+        self.handle_datagram(id); // What it waits for may be another socket's room.
         let action = if is_path { Action::ConnectUnix } else { Action::Connect };
         outcome.map_err(|cause| Error::new(action, what, cause))
     }
@@ -269,7 +269,7 @@ impl Context {
 
     /// After whatever has been done to one: has the poll watch for what it waits for, and its
     /// protocol told what there is to tell.
-    pub(crate) fn see_to_datagram(&mut self, id: Id) {
+    pub(crate) fn handle_datagram(&mut self, id: Id) {
         let Some(datagram) = self.sources.datagram_mut(id) else {
             return;
         };
@@ -282,11 +282,11 @@ impl Context {
             }
         }
         let stuck = datagram.is_stuck();
-        if datagram.has_news() && !std::mem::replace(&mut datagram.noticed, true) {
-            self.notices.push_back(Notice::Datagram(id));
+        if datagram.has_events() && !std::mem::replace(&mut datagram.noticed, true) {
+            self.pending.push_back(Pending::Datagram(id));
         }
         if stuck {
-            self.rest_datagram(id);
+            self.back_off_datagram(id);
         }
     }
 
@@ -294,17 +294,17 @@ impl Context {
     pub(crate) fn flush_datagrams(&mut self, id: Id) {
         if let Some(datagram) = self.sources.datagram_mut(id) {
             if datagram.flush() {
-                self.enlist(id);
+                self.enqueue(id);
             }
-            self.see_to_datagram(id);
+            self.handle_datagram(id);
         }
     }
 
     /// Receiving fails again and again, or there is no room to send: it is tried again after a
     /// while.
-    pub(crate) fn rest_datagram(&mut self, id: Id) {
+    pub(crate) fn back_off_datagram(&mut self, id: Id) {
         if let Some(datagram) = self.sources.datagram_mut(id)
-            && !std::mem::replace(&mut datagram.resting, true)
+            && !std::mem::replace(&mut datagram.backing_off, true)
         {
             let rest = datagram.rest();
             self.schedule(rest, Job::RestEnd(id));
@@ -319,7 +319,7 @@ impl Context {
         if let Some(mut socket) = datagram.end() {
             self.world.forget(&mut socket);
             debug!(target: DATAGRAM, "{id} closed");
-            self.see_to_datagram(id);
+            self.handle_datagram(id);
         }
     }
 }

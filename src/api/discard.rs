@@ -1,7 +1,7 @@
 //! What methods of the context have to drop. A user's code may run then, and these never call it: what is
 //! to be dropped is kept until the running callback has returned.
 
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::timer::Call;
 use std::any::{Any, type_name};
 
@@ -32,7 +32,7 @@ impl Context {
     /// Has something dropped once the running callback has returned.
     pub(super) fn discard(&mut self, value: Discarded) {
         if self.discarded.is_empty() {
-            self.notices.push_back(Notice::Discard);
+            self.pending.push_back(Pending::Discard);
         }
         self.discarded.push(value);
     }

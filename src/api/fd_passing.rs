@@ -4,7 +4,7 @@ use crate::api::context::Context;
 use crate::api::send::too_much;
 use crate::api::timer::Job;
 use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
-use crate::source::listener::REST;
+use crate::source::listener::BACKOFF;
 use crate::source::stream::{Stream, WriteSide};
 use crate::source::table::Source;
 use crate::values::address::Address;
@@ -104,8 +104,8 @@ impl Context {
                 if stream.has_no_room_for(count, &mut self.spares) {
                     return self.refuse(id);
                 }
-                stream.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
-                stream.outbox.push_with(data, descriptors, &mut self.spares);
+                stream.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
+                stream.send_buffer.push_with(data, descriptors, &mut self.spares);
                 if self.running == Some(id) {
                     stream.open_piece(false);
                 }
@@ -121,7 +121,7 @@ impl Context {
                 }
                 self.push(id, &[]); // Which gives the attempt up, if too much waits.
                 if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
-                    connector.commit_feed(&mut self.spares); // Nothing goes ahead of what waits.
+                    connector.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
                     connector.early.push_with(data, descriptors, &mut self.spares);
                 }
             }
@@ -148,16 +148,16 @@ impl Context {
     /// not yet taken by the system.
     pub fn descriptors_waiting(&self, id: Id) -> usize {
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) => stream.outbox.descriptors_waiting(),
+            Some(Source::Stream(stream)) => stream.send_buffer.descriptors_waiting(),
             Some(Source::Connector(connector)) => connector.early.descriptors_waiting(),
             _ => 0,
         }
     }
 
     /// If the system has refused descriptors, it is asked again after a while.
-    pub(super) fn see_to_refused(&mut self, id: Id) {
-        if self.sources.stream_mut(id).is_some_and(Stream::begins_to_rest) {
-            self.schedule(REST, Job::RestEnd(id));
+    pub(super) fn handle_refusal(&mut self, id: Id) {
+        if self.sources.stream_mut(id).is_some_and(Stream::begins_backoff) {
+            self.schedule(BACKOFF, Job::RestEnd(id));
         }
     }
 

@@ -56,7 +56,7 @@ impl Context {
     pub(crate) fn send_gathered(&mut self, id: Id) {
         self.running = None;
         if let Some(stream) = self.sources.stream_mut(id)
-            && stream.is_at_ease()
+            && stream.can_write_directly()
         {
             let length = self.gathered.len();
             if length == 0 {

@@ -45,7 +45,7 @@ struct Shared {
     queue: Mutex<Queue>,
     waker: Waker,
     /// A run has ended, and none has begun since.
-    at_rest: AtomicBool,
+    between_runs: AtomicBool,
 }
 
 #[derive(Default)]
@@ -100,17 +100,17 @@ impl Handle {
             shared: Arc::new(Shared {
                 queue: Mutex::default(),
                 waker,
-                at_rest: AtomicBool::new(false),
+                between_runs: AtomicBool::new(false),
             }),
         }
     }
 
-    pub(crate) fn set_at_rest(&self, at_rest: bool) {
-        self.shared.at_rest.store(at_rest, Ordering::Release);
+    pub(crate) fn set_between_runs(&self, between_runs: bool) {
+        self.shared.between_runs.store(between_runs, Ordering::Release);
     }
 
-    pub(crate) fn is_at_rest(&self) -> bool {
-        self.shared.at_rest.load(Ordering::Acquire)
+    pub(crate) fn is_between_runs(&self) -> bool {
+        self.shared.between_runs.load(Ordering::Acquire)
     }
 
     pub(crate) fn send(&self, sent: Sent) -> Result<(), ReactorGone> {
@@ -207,8 +207,8 @@ impl Calls {
         !self.taken.is_empty()
     }
 
-    pub(crate) fn set_at_rest(&self, at_rest: bool) {
-        self.handle.set_at_rest(at_rest);
+    pub(crate) fn set_between_runs(&self, between_runs: bool) {
+        self.handle.set_between_runs(between_runs);
     }
 
     /// The run is over, and with it the stops that were sent to it.

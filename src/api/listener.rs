@@ -1,10 +1,10 @@
 //! Listening, and taking in what is accepted.
 
 use crate::api::connector::{no_address, no_room, set_nodelay};
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
-use crate::source::listener::{Listener, REST};
+use crate::source::listener::{BACKOFF, Listener};
 use crate::source::stream::Stream;
 use crate::source::table::Source;
 use crate::sys::{ListenerSocket, StreamSocket};
@@ -109,7 +109,7 @@ impl Context {
     ) -> Result<Port, Error> {
         let opened = self.open_first_listener(address, options);
         let (port, factory) = self.or_discard(opened, factory)?;
-        self.notices.push_back(Notice::Seat(port.id, Box::new(factory)));
+        self.pending.push_back(Pending::Seat(port.id, Box::new(factory)));
         info!(target: TCP, "{} listening on {}", port.id, port.address);
         Ok(port)
     }
@@ -182,7 +182,7 @@ impl Context {
     }
 
     /// A listener has met the system's limits: it asks again after a while.
-    pub(crate) fn begin_rest(&mut self, id: Id, error: &io::Error) {
+    pub(crate) fn begin_backoff(&mut self, id: Id, error: &io::Error) {
         if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
             if !std::mem::replace(&mut listener.complained, true) {
                 let address = &listener.address;
@@ -191,27 +191,27 @@ impl Context {
                     "{id} cannot accept on {address}: {error}; clients wait until it can"
                 );
             }
-            listener.resting = true;
-            self.schedule(REST, Job::RestEnd(id));
+            listener.backing_off = true;
+            self.schedule(BACKOFF, Job::RestEnd(id));
         }
     }
 
-    pub(crate) fn end_rest(&mut self, id: Id) {
+    pub(crate) fn end_backoff(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Listener(listener)) => listener.resting = false,
-            Some(Source::Datagram(datagram)) => datagram.end_rest(),
+            Some(Source::Listener(listener)) => listener.backing_off = false,
+            Some(Source::Datagram(datagram)) => datagram.end_backoff(),
             #[cfg(unix)]
-            Some(Source::Stream(stream)) => stream.end_rest(),
+            Some(Source::Stream(stream)) => stream.end_backoff(),
             _ => {}
         }
-        self.enlist(id);
+        self.enqueue(id);
     }
 
     /// Stops listening now; its factory is dropped after the running callback.
     pub(crate) fn close_listener(&mut self, id: Id) {
         if let Some(Source::Listener(listener)) = self.shut(id) {
             info!(target: TCP, "{id} no longer listening on {}", listener.address);
-            self.notices.push_back(Notice::Free(id));
+            self.pending.push_back(Pending::Free(id));
         }
     }
 }

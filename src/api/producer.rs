@@ -1,6 +1,6 @@
 //! Those who have more to send than should wait. Floor 3.
 
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::transport::Transport;
 use crate::source::stream::{Producing, State, Trouble, WriteSide};
 use crate::source::table::Source;
@@ -108,7 +108,7 @@ impl Context {
         let Some((current, registration)) = self.production(id) else {
             // Too late: it is stopped at once, before the protocol hears of an end that it may not have
             // heard of yet.
-            self.notices.push_front(Notice::StopProducing(id, producer));
+            self.pending.push_front(Pending::StopProducing(id, producer));
             return Ok(());
         };
         if *current != Producing::Nothing {
@@ -120,9 +120,9 @@ impl Context {
         *registration += 1;
         let registration = *registration;
         if let Some(stream) = self.sources.stream_mut(id) {
-            stream.look_closely();
+            stream.check_each_write();
         }
-        self.notices.push_back(Notice::Produce(id, registration, producer));
+        self.pending.push_back(Pending::Produce(id, registration, producer));
         Ok(())
     }
 
@@ -155,11 +155,11 @@ impl Context {
             return;
         }
         *registration += 1;
-        self.notices.push_back(Notice::Produced(id));
+        self.pending.push_back(Pending::Produced(id));
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        stream.look_closely();
+        stream.check_each_write();
         if let State::Finishing(reason) = &mut stream.state {
             stream.state = State::Closing(reason.take());
         }

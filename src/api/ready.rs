@@ -6,7 +6,7 @@ use std::mem;
 
 impl Context {
     /// Puts it at the back of the ready queue, unless it stands there already.
-    pub(crate) fn enlist(&mut self, id: Id) {
+    pub(crate) fn enqueue(&mut self, id: Id) {
         if let Some(entry) = self.sources.entry_mut(id)
             && !mem::replace(&mut entry.queued, true)
         {
@@ -16,7 +16,7 @@ impl Context {
 
     /// Whether the turn has left something that the next one need not wait for.
     pub(crate) fn is_busy(&self) -> bool {
-        let all_told = self.notices.is_empty() && self.held.is_empty();
-        !(self.ready.is_empty() && self.unflushed.is_empty() && all_told)
+        let all_notified = self.pending.is_empty() && self.held.is_empty();
+        !(self.ready.is_empty() && self.unflushed.is_empty() && all_notified)
     }
 }

@@ -1,7 +1,7 @@
 //! What is written, on its way out.
 
 use crate::api::close::broken_by_peer;
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::source::stream::{Producing, State, WriteSide};
 use crate::source::table::Source;
 use crate::sys::Readiness;
@@ -20,7 +20,7 @@ impl Context {
     pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
         match self.sources.stream_mut(id) {
             Some(stream) if stream.only_gathers(data.len()) => {
-                stream.outbox.push(data, &mut self.spares);
+                stream.send_buffer.push(data, &mut self.spares);
             }
             _ => self.push_with_care(id, data),
         }
@@ -61,17 +61,17 @@ impl Context {
         {
             self.break_off(id, error.into());
         } else if !stream.is_settled() {
-            self.see_to_rest(id);
+            self.check_backoff(id);
         }
     }
 
     /// Sees to what is left to be sent, or to what waited for all to be sent.
     #[inline(never)]
-    fn see_to_rest(&mut self, id: Id) {
+    fn check_backoff(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if let Err(error) = stream.flush_feed(&mut self.spares) {
+        if let Err(error) = stream.flush_drop_oldest(&mut self.spares) {
             return self.break_off(id, error.into());
         }
         let held = self.running == Some(id);
@@ -80,15 +80,15 @@ impl Context {
             _ if stream.waiting() > 0 => {
                 trace!(target: TCP, "{id} {} bytes wait", stream.waiting());
                 if stream.is_writable() {
-                    self.enlist(id);
+                    self.enqueue(id);
                 }
                 #[cfg(unix)]
-                self.see_to_refused(id);
+                self.handle_refusal(id);
             }
             State::Closing(_) if !held => return self.finish(id),
             _ if stream.producing != Producing::Nothing => {
                 if stream.wants_more() {
-                    self.enlist(id);
+                    self.enqueue(id);
                 }
             }
             State::Open if stream.write_side == WriteSide::Ending && !held => {
@@ -136,13 +136,13 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if stream.is_deaf() || stream.is_closing() {
+        if stream.reads_disabled() || stream.is_closing() {
             return self.end(id, reason);
         }
         stream.clear(&mut self.spares);
         stream.state = State::Broken(reason);
         stream.readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
-        self.enlist(id);
+        self.enqueue(id);
         self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
     }
 
@@ -150,8 +150,8 @@ impl Context {
     pub(crate) fn check_marks(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream_mut(id) {
             stream.note_crossing();
-            if stream.wants_to_tell_flow() {
-                self.notices.push_back(Notice::Flow(id));
+            if stream.has_flow_to_notify() {
+                self.pending.push_back(Pending::Flow(id));
             }
         }
     }

@@ -27,7 +27,7 @@ impl Context {
     pub fn connection_counts(&self, id: Id) -> Option<ConnectionCounts> {
         match self.sources.get(id)? {
             Source::Stream(stream) => Some(stream.counts()),
-            Source::Departed(departed) => Some(departed.counts),
+            Source::DetachedSlot(departed) => Some(departed.counts),
             _ => None,
         }
     }
@@ -35,7 +35,7 @@ impl Context {
     /// What this reactor has done since it began. It looks at every socket that is there: ask now and
     /// then, not in every callback.
     pub fn statistics(&self) -> Statistics {
-        let mut statistics = self.past;
+        let mut statistics = self.totals;
         for (_, source) in self.sources.iter() {
             count(&mut statistics, source);
         }
@@ -43,9 +43,9 @@ impl Context {
     }
 
     /// A source is about to leave the table: what it has done belongs to the past.
-    pub(super) fn note_past(&mut self, id: Id) {
+    pub(super) fn add_to_totals(&mut self, id: Id) {
         if let Some(source) = self.sources.get(id) {
-            count(&mut self.past, source);
+            count(&mut self.totals, source);
         }
     }
 }
@@ -53,7 +53,7 @@ impl Context {
 fn count(statistics: &mut Statistics, source: &Source) {
     match source {
         Source::Stream(stream) => statistics.add(&stream.counts()),
-        Source::Departed(departed) => statistics.add(&departed.counts),
+        Source::DetachedSlot(departed) => statistics.add(&departed.counts),
         Source::Datagram(datagram) => statistics.add_datagrams(&datagram.counts()),
         _ => {}
     }

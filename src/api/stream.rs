@@ -103,7 +103,7 @@ impl Context {
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
             #[cfg(unix)]
             Some(Source::Watch(_)) => self.end_watch(id, Reason::Closed),
-            Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => {}
+            Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => {}
         }
     }
 
@@ -137,7 +137,7 @@ impl Context {
             Some(Source::Connector(_) | Source::Listener(_)) => false,
             #[cfg(unix)]
             Some(Source::Watch(_)) => false,
-            Some(Source::Departed(_) | Source::Gone | Source::Lingering(_)) | None => true,
+            Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => true,
         }
     }
 
@@ -149,8 +149,8 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
                 stream.reading = Reading::Paused;
-                if stream.ends_unnoticed() {
-                    self.enlist(id);
+                if stream.has_unnoticed_eof() {
+                    self.enqueue(id);
                 }
                 self.end_if_broken(id);
             }
@@ -167,7 +167,7 @@ impl Context {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.reading == Reading::Paused => {
                 stream.reading = Reading::Resumed;
-                self.enlist(id);
+                self.enqueue(id);
             }
             Some(Source::Connector(connector)) => connector.paused = false,
             _ => {}
@@ -257,7 +257,7 @@ impl Context {
     pub fn peer(&self, id: Id) -> Option<Address> {
         match self.sources.get(id)? {
             Source::Datagram(datagram) => datagram.peer.clone(),
-            Source::Departed(departed) => Some(departed.peer.clone()),
+            Source::DetachedSlot(departed) => Some(departed.peer.clone()),
             Source::Stream(stream) => Some(stream.peer.clone()),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! Listening on Unix sockets, and connecting to them.
 
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::listener::Port;
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
@@ -97,7 +97,7 @@ impl Context {
         factory: impl Factory,
     ) -> Result<Port, Error> {
         let address = address.into();
-        let opened = self.takes_new().and_then(|()| {
+        let opened = self.check_not_stopping().and_then(|()| {
             let socket = self.world.listen_unix(&address, options)?;
             let connections =
                 ConnectionOptions { nodelay: false, slow_reader: options.slow_reader };
@@ -105,7 +105,7 @@ impl Context {
         });
         let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
         let (port, factory) = self.or_discard(opened.map_err(error), factory)?;
-        self.notices.push_back(Notice::Seat(port.id(), Box::new(factory)));
+        self.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}", port.id(), port.address());
         Ok(port)
     }
@@ -147,12 +147,12 @@ impl Context {
             .nodelay(false)
             .timeout(options.timeout)
             .slow_reader(options.slow_reader);
-        let begun = self.takes_new().map_err(error).and_then(|()| {
+        let begun = self.check_not_stopping().map_err(error).and_then(|()| {
             let addresses = [Address::Unix(address.clone())].into();
             self.open_connector(addresses, &general, options.descriptors)
         });
         let (id, factory) = self.or_discard(begun, factory)?;
-        self.notices.push_back(Notice::Seat(id, Box::new(factory)));
+        self.pending.push_back(Pending::Seat(id, Box::new(factory)));
         Ok(id)
     }
 

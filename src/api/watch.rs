@@ -1,6 +1,6 @@
 //! What users implement who watch a descriptor. Floor 3.
 
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::source::table::Source;
 use crate::source::watch::Watch;
 use crate::sys::Borrowed;
@@ -117,12 +117,12 @@ impl Context {
         let id = id.map_err(|cause| Error::new(Action::Watch, "", cause));
         let (id, watcher) = self.or_discard(id, watcher)?;
         debug!(target: REACTOR, "{id} watched for {interest:?}: {}", type_name_of_val(&watcher));
-        self.notices.push_back(Notice::Watch(id, Box::new(watcher)));
+        self.pending.push_back(Pending::Watch(id, Box::new(watcher)));
         Ok(id)
     }
 
     fn take_in_watch(&mut self, watcher: &impl Watcher, interest: Interest) -> io::Result<Id> {
-        self.takes_new()?;
+        self.check_not_stopping()?;
         let descriptor = self.world.copy(watcher.descriptor())?;
         self.take_in(Source::Watch(Watch { descriptor, interest }))
     }
@@ -137,7 +137,7 @@ impl Context {
     pub fn set_interest(&mut self, id: Id, interest: Interest) {
         if let Some(Source::Watch(watch)) = self.sources.get_mut(id) {
             watch.interest = interest;
-            self.enlist(id); // What it was ready for before will not be told again.
+            self.enqueue(id); // What it was ready for before will not be told again.
         }
     }
 
@@ -158,8 +158,8 @@ impl Context {
     #[cold]
     pub(crate) fn end_watch_of_panic(&mut self, id: Id) {
         self.end_watch(id, Reason::Panicked);
-        for notice in &mut self.notices {
-            if let Notice::Unwatched(of, reason) = notice
+        for notice in &mut self.pending {
+            if let Pending::Unwatched(of, reason) = notice
                 && *of == id
             {
                 *reason = Reason::Panicked;
@@ -171,7 +171,7 @@ impl Context {
     pub(crate) fn end_watch(&mut self, id: Id, reason: Reason) {
         if let Some(Source::Watch(_)) = self.sources.get(id) {
             self.shut(id);
-            self.notices.push_back(Notice::Unwatched(id, reason));
+            self.pending.push_back(Pending::Unwatched(id, reason));
         }
     }
 }

@@ -12,9 +12,9 @@ use log::info;
 
 impl Dispatcher {
     /// Gives a connection that was adopted its protocol.
-    pub(super) fn introduce_adopted(&mut self, id: Id, protocol: Box<dyn Protocol>) {
+    pub(super) fn make_adopted_connection(&mut self, id: Id, protocol: Box<dyn Protocol>) {
         match self.context.peer(id) {
-            Some(peer) => self.introduce(id, protocol, &peer),
+            Some(peer) => self.make_connection(id, protocol, &peer),
             None => {
                 let who = name_of(|| protocol.type_name());
                 self.drop_guarded(protocol, who);
@@ -23,16 +23,16 @@ impl Dispatcher {
     }
 
     /// Tells the protocol of a connection that was let go.
-    pub(super) fn tell_departed(&mut self, id: Id) {
+    pub(super) fn notify_detached(&mut self, id: Id) {
         let now = self.context.now();
-        let Some(Source::Departed(departed)) = self.context.sources.get(id) else {
+        let Some(Source::DetachedSlot(departed)) = self.context.sources.get(id) else {
             return;
         };
         let (peer, received) = (&departed.peer, departed.counts.received);
         let sent = departed.counts.sent;
         let seconds = now.saturating_duration_since(departed.since).as_secs_f64();
         info!(target: TCP, "{id} {peer} let go ({received} bytes in, {sent} out, {seconds:.3} s)");
-        self.context.past.lost[Reason::Detached.index()] += 1;
+        self.context.totals.lost[Reason::Detached.index()] += 1;
         self.end_producing(id);
         self.call(id, Callback::ConnectionLost(Reason::Detached));
         self.free(id);

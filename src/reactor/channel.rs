@@ -17,7 +17,7 @@ impl Dispatcher {
             let who = receiver.name();
             let returned = guarded(|| receiver.receive(&mut self.context));
             self.outcome(None, |_| who, "channel", returned);
-            self.settle();
+            self.run_pending();
         }
         match taken.left {
             Left::More => self.calls.put_back(channel),

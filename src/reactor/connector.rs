@@ -20,9 +20,9 @@ impl Dispatcher {
             Ok(Some(peer)) => {
                 self.context.establish(id, peer.clone());
                 let built = self.build(id, &peer);
-                self.unseat(id);
+                self.remove_owner(id);
                 match built {
-                    Built::Protocol(protocol) => return self.introduce(id, protocol, &peer),
+                    Built::Protocol(protocol) => return self.make_connection(id, protocol, &peer),
                     Built::Panicked => {
                         if let Some(stream) = self.context.sources.stream(id) {
                             reset_on_close(id, &stream.socket);

@@ -5,7 +5,7 @@ use crate::api::datagram_transport::DatagramTransport;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::guard::guarded;
 use crate::reactor::owners::Owner;
-use crate::source::datagram::{DATAGRAMS, News, Received};
+use crate::source::datagram::{DATAGRAMS, DatagramEvent, Received};
 use crate::source::stream::LONGEST_READ;
 use crate::values::address::Address;
 use crate::values::error::Error;
@@ -63,7 +63,7 @@ impl Callback<'_> {
 impl Dispatcher {
     /// Gives a new socket its protocol. One that cannot even start is of no use.
     pub(super) fn start(&mut self, id: Id, protocol: Box<dyn DatagramProtocol>) {
-        self.seat(id, Owner::Datagram(protocol));
+        self.set_owner(id, Owner::Datagram(protocol));
         if self.call_datagram(id, Callback::StartProtocol).is_none() {
             self.context.close_datagram(id);
         }
@@ -72,7 +72,7 @@ impl Dispatcher {
     /// Sends what waits, then receives until the socket is dry or the budget spent.
     pub(super) fn serve_datagrams(&mut self, id: Id, buffer: &mut [u8]) {
         self.context.flush_datagrams(id);
-        self.settle();
+        self.run_pending();
         let Some(datagram) = self.context.sources.datagram_mut(id) else {
             return;
         };
@@ -110,40 +110,40 @@ impl Dispatcher {
                 Received::Foreign => {
                     debug!(target: DATAGRAM, "{id} dropped what came before its peer")
                 }
-                Received::Error => self.context.see_to_datagram(id),
+                Received::Error => self.context.handle_datagram(id),
                 Received::Exhausted => {
-                    self.context.see_to_datagram(id);
-                    self.settle();
-                    return self.context.rest_datagram(id);
+                    self.context.handle_datagram(id);
+                    self.run_pending();
+                    return self.context.back_off_datagram(id);
                 }
-                Received::Dry => return,
+                Received::WouldBlock => return,
             }
-            self.settle();
+            self.run_pending();
             if bytes == 0 {
                 break;
             }
         }
-        self.context.enlist(id);
+        self.context.enqueue(id);
     }
 
     /// Tells a protocol the first of what has happened to its socket; the rest follows by another notice.
-    pub(super) fn tell_datagram(&mut self, id: Id) {
+    pub(super) fn notify_datagram(&mut self, id: Id) {
         let Some(datagram) = self.context.sources.datagram_mut(id) else {
             return;
         };
         datagram.noticed = false;
-        let Some(news) = datagram.next_news() else {
+        let Some(events) = datagram.next_event() else {
             return;
         };
-        let callback = match news {
-            News::Refused => Callback::ConnectionRefused,
-            News::Failed(error) => Callback::ErrorReceived(error),
-            News::Paused => Callback::PauseWriting,
-            News::Resumed => Callback::ResumeWriting,
-            News::Closed => return self.stop_datagram(id),
+        let callback = match events {
+            DatagramEvent::Refused => Callback::ConnectionRefused,
+            DatagramEvent::Failed(error) => Callback::ErrorReceived(error),
+            DatagramEvent::Paused => Callback::PauseWriting,
+            DatagramEvent::Resumed => Callback::ResumeWriting,
+            DatagramEvent::Closed => return self.stop_datagram(id),
         };
         self.call_datagram(id, callback);
-        self.context.see_to_datagram(id);
+        self.context.handle_datagram(id);
     }
 
     fn stop_datagram(&mut self, id: Id) {

@@ -1,7 +1,7 @@
 //! Dropping what is a user's, whose own code may run then: under guard, one at a time, and timed.
 
 use crate::api::channel::{ChannelId, Receiver};
-use crate::api::context::Notice;
+use crate::api::context::Pending;
 use crate::api::discard::Discarded;
 use crate::api::producer::Producer;
 use crate::api::timer::Job;
@@ -50,7 +50,7 @@ impl Dispatcher {
     }
 
     /// Drops the owner of a socket.
-    pub(super) fn unseat(&mut self, id: Id) {
+    pub(super) fn remove_owner(&mut self, id: Id) {
         if let Some(owner) = self.owners.remove(id) {
             self.drop_owner(owner);
         }
@@ -86,7 +86,7 @@ impl Dispatcher {
 
     fn drop_receiver(&mut self, mut receiver: Box<dyn Receiver>) {
         let who = receiver.name();
-        receiver.take_rest();
+        receiver.take_backoff();
         loop {
             match guarded(|| receiver.drop_next()) {
                 Ok(false) => break,
@@ -119,14 +119,14 @@ impl Dispatcher {
     pub(crate) fn shut(&mut self) {
         self.set_clock();
         self.context.stop();
-        self.settle();
+        self.run_pending();
         for sent in self.calls.close() {
             self.attend(sent, usize::MAX);
         }
-        self.cut_off();
+        self.abort_all();
         self.close_channels();
         self.drop_timers();
-        self.settle();
+        self.run_pending();
     }
 
     /// The end of the reactor as in a crash: no callback is made, and nothing is sent.
@@ -135,10 +135,10 @@ impl Dispatcher {
         for sent in self.calls.close() {
             self.drop_guarded(sent, "a call");
         }
-        self.allow_notices(usize::MAX);
-        while let Some(notice) = self.context.notices.pop_front() {
+        self.allow_pending(usize::MAX);
+        while let Some(notice) = self.context.pending.pop_front() {
             match notice {
-                Notice::Open(_, receiver) => self.drop_receiver(receiver),
+                Pending::Open(_, receiver) => self.drop_receiver(receiver),
                 notice => self.drop_guarded(notice, "a new owner"),
             }
         }

@@ -6,7 +6,7 @@
 //! inside another. It is a theorem of the borrow checker, not a convention.
 
 use crate::api::channel::{ChannelId, Receiver};
-use crate::api::context::{Context, Notice};
+use crate::api::context::{Context, Pending};
 use crate::api::handle::{CALLS, Calls, Sent};
 use crate::api::producer::Producer;
 use crate::api::timer::{Call, Job};
@@ -28,10 +28,10 @@ use std::time::Duration;
 /// next turn.
 const TIMERS: usize = 4096;
 
-/// How many notices are told in a turn before timers and sockets have theirs. A callback may bring about
+/// How many pending callbacks are told in a turn before timers and sockets have theirs. A callback may bring about
 /// the next one at once, without end: of a protocol that writes in `resume_writing`, sends again in
 /// `error_received`, or opens another socket when it hears that one has ended.
-const NOTICES: usize = 256;
+const PENDING: usize = 256;
 
 /// Calls users, and sees to what their callbacks bring about.
 pub(crate) struct Dispatcher {
@@ -47,8 +47,8 @@ pub(crate) struct Dispatcher {
     pub(super) filled_buffer: bool,
     /// What is scheduled after this belongs to a later turn.
     pub(super) mark: u64,
-    /// How many more notices may be told in this turn.
-    pub(super) notices: usize,
+    /// How many more pending callbacks may be told in this turn.
+    pub(super) pending: usize,
 }
 
 impl Dispatcher {
@@ -65,7 +65,7 @@ impl Dispatcher {
             watch,
             filled_buffer: false,
             mark: 0,
-            notices: NOTICES,
+            pending: PENDING,
         }
     }
 
@@ -91,19 +91,19 @@ impl Dispatcher {
 
     /// The poll has returned: everything until the next poll happens at this instant.
     pub(crate) fn begin_turn(&mut self) {
-        self.context.past.turns += 1;
+        self.context.totals.turns += 1;
         // All that the last turn has left, so that what is held cannot pile up.
-        self.allow_notices(NOTICES.max(self.context.held.len()));
+        self.allow_pending(PENDING.max(self.context.held.len()));
         self.set_clock();
     }
 
-    /// Sets how many notices may be told from now on. Those that were held come first.
-    pub(super) fn allow_notices(&mut self, count: usize) {
-        self.notices = count;
-        let Context { notices, held, .. } = &mut self.context;
+    /// Sets how many pending callbacks may be told from now on. Those that were held come first.
+    pub(super) fn allow_pending(&mut self, count: usize) {
+        self.pending = count;
+        let Context { pending, held, .. } = &mut self.context;
         if !held.is_empty() {
-            held.append(notices);
-            mem::swap(held, notices);
+            held.append(pending);
+            mem::swap(held, pending);
         }
     }
 
@@ -124,9 +124,9 @@ impl Dispatcher {
 
     /// What was written is sent, and who has something to hear hears it.
     pub(crate) fn end_turn(&mut self) {
-        self.settle();
+        self.run_pending();
         self.context.flush_others();
-        self.settle();
+        self.run_pending();
         self.look(None);
     }
 
@@ -136,7 +136,7 @@ impl Dispatcher {
     }
 
     /// Attends to what other threads have sent, within the budget.
-    pub(crate) fn make_calls(&mut self) {
+    pub(crate) fn run_calls(&mut self) {
         let mut budget = CALLS;
         // Who is put back during this waits for the next turn.
         for _ in 0..self.calls.len() {
@@ -153,7 +153,7 @@ impl Dispatcher {
         match sent {
             Sent::Call(call) => {
                 self.make(call, "call");
-                self.settle();
+                self.run_pending();
                 1
             }
             Sent::Messages(channel) => self.receive(channel, most),
@@ -165,8 +165,8 @@ impl Dispatcher {
     }
 
     /// Lets senders ask whether what they send is received soon.
-    pub(crate) fn set_at_rest(&self, at_rest: bool) {
-        self.calls.set_at_rest(at_rest);
+    pub(crate) fn set_between_runs(&self, between_runs: bool) {
+        self.calls.set_between_runs(between_runs);
     }
 
     /// A run has ended: stops that were sent to it do not end the next one.
@@ -182,46 +182,46 @@ impl Dispatcher {
             match job {
                 Job::Call(call) => self.make(call, "timer"),
                 Job::CloseDeadline(id) => self.context.give_up(id),
-                Job::CloseProgress(id, sent) => self.context.see_to_progress(id, sent),
+                Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
                 #[cfg(unix)]
                 Job::ConnectAgain(id) => self.context.connect_again(id),
                 Job::ConnectTimeout(id) => self.context.time_out(id),
                 Job::LingerEnd(id) => self.context.free(id),
-                Job::RestEnd(id) => self.context.end_rest(id),
+                Job::RestEnd(id) => self.context.end_backoff(id),
             }
-            self.settle();
+            self.run_pending();
         }
     }
 
     /// Whatever is left is ended without waiting, and everyone is told.
-    pub(crate) fn cut_off(&mut self) {
+    pub(crate) fn abort_all(&mut self) {
         self.context.stop();
-        self.allow_notices(usize::MAX);
+        self.allow_pending(usize::MAX);
         // Those that were closed in order linger once they have been told; then they go, too.
         for _ in 0..2 {
-            self.context.cut_off();
-            self.settle();
+            self.context.abort_all();
+            self.run_pending();
         }
-        self.allow_notices(NOTICES);
+        self.allow_pending(PENDING);
     }
 
     /// Tells the owners what the callback that has just returned brought about; and what those
     /// callbacks bring about in turn, until no notice is left or the budget is spent.
     #[inline]
-    pub(super) fn settle(&mut self) {
-        if !self.context.notices.is_empty() {
-            self.tell_all();
+    pub(super) fn run_pending(&mut self) {
+        if !self.context.pending.is_empty() {
+            self.notify_all();
         }
     }
 
-    pub(super) fn tell_all(&mut self) {
-        while let Some(notice) = self.context.notices.pop_front() {
+    pub(super) fn notify_all(&mut self) {
+        while let Some(notice) = self.context.pending.pop_front() {
             if notice.calls() {
-                if self.notices == 0 {
+                if self.pending == 0 {
                     self.hold(notice);
                     continue;
                 }
-                self.notices -= 1;
+                self.pending -= 1;
             }
             self.attend_to(notice);
         }
@@ -230,37 +230,37 @@ impl Dispatcher {
     /// Keeps a notice for the next turn. One that is not introduced yet is passed over by the poll's events
     /// until then, since it stands in the ready queue.
     #[cold]
-    pub(super) fn hold(&mut self, notice: Notice) {
-        if let Notice::Introduce(id, _) | Notice::Start(id, _) = &notice {
-            self.context.enlist(*id);
+    pub(super) fn hold(&mut self, notice: Pending) {
+        if let Pending::Made(id, _) | Pending::Start(id, _) = &notice {
+            self.context.enqueue(*id);
         }
         match notice {
             // It comes before an end that may be held already.
-            Notice::StopProducing(..) => self.context.held.push_front(notice),
+            Pending::StopProducing(..) => self.context.held.push_front(notice),
             notice => self.context.held.push_back(notice),
         }
     }
 
-    pub(super) fn attend_to(&mut self, notice: Notice) {
+    pub(super) fn attend_to(&mut self, notice: Pending) {
         match notice {
-            Notice::ConnectFailed(id, error) => self.tell_failed(id, error),
-            Notice::Datagram(id) => self.tell_datagram(id),
-            Notice::Departed(id) => self.tell_departed(id),
-            Notice::Discard => self.drop_discarded(),
-            Notice::Flow(id) => self.tell_flow(id),
-            Notice::Free(id) => self.free(id),
-            Notice::Introduce(id, protocol) => self.introduce_adopted(id, protocol),
-            Notice::Lost(id) => self.tell_lost(id),
-            Notice::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
-            Notice::Produce(id, number, producer) => self.seat_producer(id, number, producer),
-            Notice::Produced(id) => self.drop_producer(id),
-            Notice::StopProducing(id, producer) => self.stop_producer(id, producer),
-            Notice::Seat(id, factory) => self.seat(id, Owner::Factory(factory)),
-            Notice::Start(id, protocol) => self.start(id, protocol),
+            Pending::ConnectFailed(id, error) => self.notify_failed(id, error),
+            Pending::Datagram(id) => self.notify_datagram(id),
+            Pending::DetachedSlot(id) => self.notify_detached(id),
+            Pending::Discard => self.drop_discarded(),
+            Pending::Flow(id) => self.notify_flow(id),
+            Pending::Free(id) => self.free(id),
+            Pending::Made(id, protocol) => self.make_adopted_connection(id, protocol),
+            Pending::Lost(id) => self.notify_lost(id),
+            Pending::Open(channel, receiver) => _ = self.channels.insert(channel, receiver),
+            Pending::Produce(id, number, producer) => self.set_producer(id, number, producer),
+            Pending::Produced(id) => self.drop_producer(id),
+            Pending::StopProducing(id, producer) => self.stop_producer(id, producer),
+            Pending::Seat(id, factory) => self.set_owner(id, Owner::Factory(factory)),
+            Pending::Start(id, protocol) => self.start(id, protocol),
             #[cfg(unix)]
-            Notice::Unwatched(id, reason) => self.tell_unwatched(id, reason),
+            Pending::Unwatched(id, reason) => self.notify_unwatched(id, reason),
             #[cfg(unix)]
-            Notice::Watch(id, watcher) => self.seat(id, Owner::Watcher(watcher)),
+            Pending::Watch(id, watcher) => self.set_owner(id, Owner::Watcher(watcher)),
         }
     }
 
@@ -291,7 +291,7 @@ impl Dispatcher {
         self.outcome(None, |_| who, kind, returned);
     }
 
-    pub(super) fn tell_failed(&mut self, id: Id, error: Error) {
+    pub(super) fn notify_failed(&mut self, id: Id, error: Error) {
         self.end_producing(id);
         if let Some(Owner::Factory(factory)) = self.owners.get_mut(id) {
             let returned = guarded(|| factory.connection_failed(&mut self.context, id, error));
@@ -301,12 +301,12 @@ impl Dispatcher {
         self.free(id);
     }
 
-    pub(super) fn tell_flow(&mut self, id: Id) {
+    pub(super) fn notify_flow(&mut self, id: Id) {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
         // Looked at again, since much may have happened before this notice's turn came.
-        if !stream.wants_to_tell_flow() {
+        if !stream.has_flow_to_notify() {
             return;
         }
         let paused = stream.flow != Flow::Paused;
@@ -324,7 +324,7 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn tell_lost(&mut self, id: Id) {
+    pub(super) fn notify_lost(&mut self, id: Id) {
         let now = self.context.now();
         // First, since a panic in it changes the reason.
         self.end_producing(id);
@@ -341,18 +341,18 @@ impl Dispatcher {
             target: TCP,
             "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
         );
-        self.context.past.lost[reason.index()] += 1;
+        self.context.totals.lost[reason.index()] += 1;
         self.call(id, Callback::ConnectionLost(reason));
         self.free(id);
     }
 
     /// Drops the owner, then frees the slot.
     pub(super) fn free(&mut self, id: Id) {
-        self.unseat(id);
+        self.remove_owner(id);
         self.context.free(id);
     }
 
-    pub(super) fn seat(&mut self, id: Id, owner: Owner) {
+    pub(super) fn set_owner(&mut self, id: Id, owner: Owner) {
         self.owners.insert(id, owner);
     }
 
@@ -368,7 +368,7 @@ impl Dispatcher {
     ) -> Option<T> {
         if self.watch.returned() {
             let who = who(self);
-            self.context.world.tell_called(id, who, callback);
+            self.context.world.note_called(id, who, callback);
             self.look(Some((who, callback)));
         }
         match returned {
@@ -390,9 +390,9 @@ impl Dispatcher {
         what: &'static str,
         panic: Panic,
     ) {
-        self.context.past.panics += 1;
+        self.context.totals.panics += 1;
         log::error!(target: REACTOR, "{who}: panic in {what}: {}", panic.message());
-        self.context.world.tell_panicked(id, who, what, panic.message());
+        self.context.world.note_panicked(id, who, what, panic.message());
     }
 
     #[cold]
@@ -400,7 +400,7 @@ impl Dispatcher {
         if let Some(slow) = self.watch.look() {
             slow.report(last);
         }
-        self.context.past.longest_callback = self.watch.longest();
+        self.context.totals.longest_callback = self.watch.longest();
     }
 
     /// What the logs call the owner of a socket.

@@ -71,7 +71,7 @@ pub(super) struct Watch {
     /// How many of them have not returned yet.
     left: u32,
     /// How many more looks are taken after every callback.
-    closely: u32,
+    check_each_write: u32,
     /// The longest stretch there was.
     longest: Duration,
 }
@@ -85,7 +85,7 @@ impl Watch {
             last_look,
             stretch: 1,
             left: 1,
-            closely: 0,
+            check_each_write: 0,
             longest: Duration::ZERO,
         }
     }
@@ -121,8 +121,9 @@ impl Watch {
         let took = now.saturating_duration_since(self.last_look);
         self.longest = self.longest.max(took);
         let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
-        self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
-        let one_by_one = self.closely > 0 || self.clock.is_of_other_world();
+        self.check_each_write =
+            if slow.is_some() { CLOSELY } else { self.check_each_write.saturating_sub(1) };
+        let one_by_one = self.check_each_write > 0 || self.clock.is_simulated();
         self.stretch = if one_by_one { 1 } else { STRETCH };
         (self.last_look, self.left) = (now, self.stretch);
         slow

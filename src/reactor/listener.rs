@@ -26,35 +26,35 @@ pub(super) enum Built {
 impl Dispatcher {
     /// Accepts until nobody waits or the budget is spent.
     pub(super) fn serve_listener(&mut self, id: Id) {
-        let mut spoiled = None;
+        let mut aborted = None;
         for _ in 0..ACCEPTS {
             let Some(Source::Listener(listener)) = self.context.sources.get_mut(id) else {
                 return;
             };
             match listener.accept() {
                 Accepted::Connection(socket, peer) => {
-                    spoiled = None;
+                    aborted = None;
                     let options = listener.connections;
-                    self.welcome(id, socket, peer, options);
-                    self.settle();
+                    self.make_accepted_connection(id, socket, peer, options);
+                    self.run_pending();
                 }
-                Accepted::Spoiled(error) => {
+                Accepted::Aborted(error) => {
                     debug!(target: TCP, "{id} a client was gone before it was accepted: {error}");
-                    spoiled = Some(error);
+                    aborted = Some(error);
                 }
-                Accepted::Dry => return,
-                Accepted::Exhausted(error) => return self.context.begin_rest(id, &error),
+                Accepted::WouldBlock => return,
+                Accepted::Exhausted(error) => return self.context.begin_backoff(id, &error),
             }
         }
-        match spoiled {
+        match aborted {
             // Not one that was gone, but one that is refused before it is taken off the queue.
-            Some(error) => self.context.begin_rest(id, &error),
-            None => self.context.enlist(id),
+            Some(error) => self.context.begin_backoff(id, &error),
+            None => self.context.enqueue(id),
         }
     }
 
     /// Has a protocol built for a connection that was accepted.
-    pub(super) fn welcome(
+    pub(super) fn make_accepted_connection(
         &mut self,
         listener: Id,
         socket: StreamSocket,
@@ -67,7 +67,7 @@ impl Dispatcher {
             Built::Refused => return debug!(target: TCP, "{listener} refused {peer}"),
         };
         match self.context.adopt(socket, peer.clone(), options) {
-            Ok(id) => self.introduce(id, protocol, &peer),
+            Ok(id) => self.make_connection(id, protocol, &peer),
             Err(error) => {
                 warn!(target: TCP, "{listener} cannot take {peer} in: {error}");
                 let who = name_of(|| protocol.type_name());
@@ -89,15 +89,15 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn introduce(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
+    pub(super) fn make_connection(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
-        self.context.past.made += 1;
-        self.seat(id, Owner::Protocol(protocol));
+        self.context.totals.made += 1;
+        self.set_owner(id, Owner::Protocol(protocol));
         self.call(id, Callback::ConnectionMade);
         // A producer may have been registered before there was a connection.
         let wants_service = |stream: &Stream| stream.wants_read() || stream.wants_more();
         if self.context.sources.stream(id).is_some_and(wants_service) {
-            self.context.enlist(id);
+            self.context.enqueue(id);
         }
     }
 }

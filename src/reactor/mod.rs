@@ -145,11 +145,11 @@ impl Reactor {
     /// If the system's poll fails, which leaves nothing to go on with: all connections have been
     /// ended then, and their protocols told.
     pub fn run(&mut self) -> Result<(), Error> {
-        self.run_and_tell(|| {})
+        self.run_then(|| {})
     }
 
     /// [`run`](Self::run); `stopping` is called when it has begun to end, for whatever reason.
-    pub(crate) fn run_and_tell(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
+    pub(crate) fn run_then(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
         let mut outcome = Ok(());
         self.begin_run();
         self.dispatcher.catch_up();
@@ -158,7 +158,7 @@ impl Reactor {
         }
         stopping();
         if outcome.is_ok() {
-            outcome = self.wind_down();
+            outcome = self.begin_stop();
         }
         self.end();
         outcome
@@ -213,17 +213,17 @@ impl Reactor {
             // Asked for since the last turn: as in `run`, nothing more is delivered then.
             self.begin_run();
             self.dispatcher.catch_up();
-            self.begin_to_end();
+            self.begin_stop_phase();
             return Ok(true);
         }
         let turned = match self.ending {
-            Some(_) => self.end_on(limit),
+            Some(_) => self.stop_turn(limit),
             None => self.turn(limit).map(|()| true),
         };
         if !matches!(turned, Ok(true)) {
             self.end();
         } else if self.ending.is_none() && self.dispatcher.context.is_stopping() {
-            self.begin_to_end();
+            self.begin_stop_phase();
         }
         turned
     }
@@ -244,7 +244,7 @@ impl Reactor {
     #[doc(alias = "uv_backend_timeout")]
     pub fn timeout(&mut self) -> Option<Duration> {
         self.dispatcher.set_clock();
-        let left = self.patience_left();
+        let left = self.time_left();
         self.dispatcher.wait_limit(left)
     }
 
@@ -258,7 +258,7 @@ impl Reactor {
 
     /// From the first turn of a later run on signals are caught again, and messages received.
     fn begin_run(&mut self) {
-        self.dispatcher.set_at_rest(false);
+        self.dispatcher.set_between_runs(false);
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
@@ -395,7 +395,7 @@ impl Reactor {
     pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
         #[cfg(unix)]
         {
-            if self.poller.is_of_other_world() {
+            if self.poller.is_simulated() {
                 return Ok(());
             }
             let signals = Signals::catch(&self.dispatcher.context.world, group)

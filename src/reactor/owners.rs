@@ -73,31 +73,31 @@ impl Owners {
     }
 
     pub(super) fn get(&self, id: Id) -> Option<&Owner> {
-        let seat = self.0.get(id.slot())?.as_ref()?;
-        seat.check(id);
-        Some(&seat.owner)
+        let set_owner = self.0.get(id.slot())?.as_ref()?;
+        set_owner.check(id);
+        Some(&set_owner.owner)
     }
 
     #[inline(always)]
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Owner> {
-        let seat = self.0.get_mut(id.slot())?.as_mut()?;
-        seat.check(id);
-        Some(&mut seat.owner)
+        let set_owner = self.0.get_mut(id.slot())?.as_mut()?;
+        set_owner.check(id);
+        Some(&mut set_owner.owner)
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<Owner> {
-        let seat = self.0.get_mut(id.slot())?.take()?;
-        seat.check(id);
+        let set_owner = self.0.get_mut(id.slot())?.take()?;
+        set_owner.check(id);
         while let Some(None) = self.0.last() {
             self.0.pop();
         }
         give_back(&mut self.0);
-        Some(seat.owner)
+        Some(set_owner.owner)
     }
 
     /// All of them, when the reactor ends.
     pub(super) fn into_all(self) -> impl Iterator<Item = Owner> {
-        self.0.into_iter().flatten().map(|seat| seat.owner)
+        self.0.into_iter().flatten().map(|set_owner| set_owner.owner)
     }
 }
 

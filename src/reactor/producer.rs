@@ -11,7 +11,7 @@ impl Dispatcher {
     /// Seats a producer. A pull producer is asked in its own turn; a push producer that comes when the
     /// connection is above its high-water mark is paused. One that comes before the connection is made
     /// is asked, or paused, after `connection_made`.
-    pub(super) fn seat_producer(&mut self, id: Id, number: u32, producer: Box<dyn Producer>) {
+    pub(super) fn set_producer(&mut self, id: Id, number: u32, producer: Box<dyn Producer>) {
         match self.context.registration(id) {
             Some(registration) if registration == number => {}
             Some(_) => return self.drop_unregistered(producer),
@@ -25,7 +25,7 @@ impl Dispatcher {
             Producing::Nothing => {} // The connection has ended: it is stopped with that.
             Producing::Pull { asked_at } => {
                 *asked_at = None; // It may have been asked before it had its place.
-                self.context.enlist(id);
+                self.context.enqueue(id);
             }
             Producing::Push if stream.flow == Flow::Paused => self.pause_producer(id),
             Producing::Push => {}
@@ -36,7 +36,7 @@ impl Dispatcher {
     pub(super) fn ask_producer(&mut self, id: Id) {
         if self.context.asks_producer(id) {
             self.resume_producer(id);
-            self.settle();
+            self.run_pending();
         }
     }
 
@@ -69,7 +69,7 @@ impl Dispatcher {
         self.context.begin_callback(id);
         let mut transport = Transport::new(&mut self.context, id);
         let returned = guarded(|| call(producer.as_mut(), &mut transport));
-        self.see_to_writes(id, who, name, returned);
+        self.handle_writes(id, who, name, returned);
     }
 
     /// The connection, or the attempt to make it, has ended: its producer is stopped, and dropped.
@@ -92,7 +92,7 @@ impl Dispatcher {
     }
 
     /// Sends what a callback that is not the protocol's own has written to the connection.
-    fn see_to_writes(
+    fn handle_writes(
         &mut self,
         id: Id,
         who: &'static str,

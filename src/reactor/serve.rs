@@ -26,16 +26,16 @@ impl Dispatcher {
         for _ in 0..count {
             let Some(id) = self.context.ready.pop_front() else { break };
             self.context.sources.end_queued(id);
-            if self.is_introduced(id) {
+            if self.is_made(id) {
                 self.serve(id, buffer);
             } else {
-                self.context.enlist(id);
+                self.context.enqueue(id);
             }
         }
     }
 
     /// Whether its protocol has its place: not while the notice of that is held.
-    fn is_introduced(&self, id: Id) -> bool {
+    fn is_made(&self, id: Id) -> bool {
         match self.context.sources.get(id) {
             Some(Source::Datagram(_) | Source::Stream(_)) => self.owners.get(id).is_some(),
             _ => true,
@@ -54,7 +54,7 @@ impl Dispatcher {
             stream.readiness |= readiness;
             // So it is most of the time.
             if stream.wants_only_read() && !entry.queued {
-                if stream.is_of_other_world() {
+                if stream.is_simulated() {
                     return self.serve_reading(id, buffer, READ_BUDGET);
                 }
                 return match stream.fill(buffer) {
@@ -72,7 +72,7 @@ impl Dispatcher {
         }
         if readiness.has(Readiness::FAILED) {
             self.context.end_if_broken(id);
-            self.settle();
+            self.run_pending();
         }
     }
 
@@ -80,13 +80,13 @@ impl Dispatcher {
         match self.context.sources.get_mut(id) {
             Some(Source::Stream(_)) => {
                 self.context.flush(id);
-                self.tell_resumed(id);
-                self.settle();
+                self.notify_resumed(id);
+                self.run_pending();
                 self.ask_producer(id);
-                self.tell_end_ahead(id);
+                self.notify_early_eof(id);
                 self.serve_reading(id, buffer, READ_BUDGET);
             }
-            Some(Source::Listener(listener)) if listener.resting => {}
+            Some(Source::Listener(listener)) if listener.backing_off => {}
             Some(Source::Listener(_)) => self.serve_listener(id),
             Some(Source::Connector(_)) => self.serve_connector(id),
             Some(Source::Datagram(_)) => self.serve_datagrams(id, buffer),
@@ -95,13 +95,13 @@ impl Dispatcher {
                 if ended {
                     self.context.free(id);
                 } else if lingering.is_readable() {
-                    self.context.enlist(id);
+                    self.context.enqueue(id);
                 }
             }
             #[cfg(unix)]
             Some(Source::Watch(_)) => self.serve_watch(id),
-            Some(Source::Departed(_) | Source::Gone) | None => {}
+            Some(Source::DetachedSlot(_) | Source::Gone) | None => {}
         }
-        self.settle();
+        self.run_pending();
     }
 }

@@ -18,17 +18,17 @@ pub(super) struct Ending {
 
 impl Reactor {
     /// Turns on while connections have something to send, and the grace lasts.
-    pub(super) fn wind_down(&mut self) -> Result<(), Error> {
-        self.begin_to_end();
-        while self.end_on(None)? {}
+    pub(super) fn begin_stop(&mut self) -> Result<(), Error> {
+        self.begin_stop_phase();
+        while self.stop_turn(None)? {}
         Ok(())
     }
 
     /// A stop was asked for: everybody closes.
-    pub(super) fn begin_to_end(&mut self) {
+    pub(super) fn begin_stop_phase(&mut self) {
         let deadline = self.context().now().checked_add(self.grace);
         self.ending = Some(Ending { deadline, looked: false });
-        self.dispatcher.context.wind_down();
+        self.dispatcher.context.begin_stop();
         self.dispatcher.end_turn();
         let (sockets, bytes) = self.dispatcher.context.unfinished();
         if bytes > 0 {
@@ -41,14 +41,14 @@ impl Reactor {
     }
 
     /// One turn of the end. Whether somebody still has something to send, and the grace lasts.
-    pub(super) fn end_on(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
-        let left = self.patience_left();
+    pub(super) fn stop_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
+        let left = self.time_left();
         if let Some(ending) = &mut self.ending {
             ending.looked = true;
         }
         self.pass([limit, left].into_iter().flatten().min())?;
         let (sockets, bytes) = self.dispatcher.context.unfinished();
-        let over = self.patience_left() == Some(Duration::ZERO);
+        let over = self.time_left() == Some(Duration::ZERO);
         if sockets > 0 && (over || self.dispatcher.context.stops_at_once()) {
             warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
             return Ok(false);
@@ -58,7 +58,7 @@ impl Reactor {
 
     /// How long the end may still wait for others. Its first look does not: it finds out who is still
     /// sending.
-    pub(super) fn patience_left(&mut self) -> Option<Duration> {
+    pub(super) fn time_left(&mut self) -> Option<Duration> {
         let Some(Ending { deadline, looked: true }) = self.ending else {
             let ends = self.ending.is_some() || self.dispatcher.context.is_stopping();
             return ends.then_some(Duration::ZERO);
@@ -69,10 +69,10 @@ impl Reactor {
 
     /// Whoever is left is cut off, and told; then the run is over.
     pub(super) fn end(&mut self) {
-        self.dispatcher.cut_off();
+        self.dispatcher.abort_all();
         self.dispatcher.forget_stops();
         self.dispatcher.context.stop = Stop::No;
-        self.dispatcher.set_at_rest(true);
+        self.dispatcher.set_between_runs(true);
         self.ending = None;
         #[cfg(all(unix, feature = "signals"))]
         if let Some(signals) = &mut self.signals {

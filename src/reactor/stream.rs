@@ -18,7 +18,7 @@ impl Dispatcher {
     #[inline(never)]
     pub(super) fn read_on(&mut self, id: Id, filled: Filled, buffer: &mut [u8]) {
         self.note_filling(&filled, buffer);
-        let budget = left(READ_BUDGET, self.see_to(id, filled, buffer));
+        let budget = left(READ_BUDGET, self.handle_read(id, filled, buffer));
         self.serve_reading(id, buffer, budget);
     }
 
@@ -34,7 +34,7 @@ impl Dispatcher {
             && stream.wants_read()
         {
             if budget == 0 {
-                return self.context.enlist(id);
+                return self.context.enqueue(id);
             }
             let most = buffer.len().min(budget);
             #[cfg(unix)]
@@ -42,25 +42,25 @@ impl Dispatcher {
                 budget = left(budget, self.read_unix(id, &mut buffer[..most]));
                 continue;
             }
-            let filled = match stream.is_of_other_world() {
+            let filled = match stream.is_simulated() {
                 true => stream.fill_from_other(&mut buffer[..most]),
                 false => stream.fill(&mut buffer[..most]),
             };
             self.note_filling(&filled, buffer);
-            budget = left(budget, self.see_to(id, filled, buffer));
+            budget = left(budget, self.handle_read(id, filled, buffer));
         }
     }
 
     #[inline(always)]
     pub(super) fn deliver(&mut self, id: Id, data: &[u8]) {
         self.call(id, Callback::DataReceived(data));
-        self.settle();
+        self.run_pending();
     }
 
     /// Delivers what a read has brought, or sees to its having brought nothing. Returns how many
     /// bytes it were.
     #[inline(always)]
-    pub(super) fn see_to(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
+    pub(super) fn handle_read(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
         match filled {
             Filled::Data(count) => {
                 self.deliver(id, &buffer[..count]);
@@ -88,7 +88,7 @@ impl Dispatcher {
             }
             (filled, _) => {
                 self.note_filling(&filled, buffer);
-                self.see_to(id, filled, buffer)
+                self.handle_read(id, filled, buffer)
             }
         }
     }
@@ -101,14 +101,14 @@ impl Dispatcher {
         let Passed { mut descriptors, lost } = passed;
         if lost {
             log::warn!(target: TCP, "{id} descriptors were lost: this process may have no more of them");
-            self.context.undelivered = Some(id);
+            self.context.descriptors_lost_on = Some(id);
             self.call(id, Callback::DescriptorsLost);
-            self.settle();
-            self.context.undelivered = None;
+            self.run_pending();
+            self.context.descriptors_lost_on = None;
         }
         if self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing()) {
             self.call(id, Callback::DescriptorsReceived(data, &mut descriptors));
-            self.settle();
+            self.run_pending();
         }
     }
 
@@ -120,19 +120,19 @@ impl Dispatcher {
         };
         if let Some(reason) = stream.take_break() {
             self.context.end(id, reason);
-            return self.settle();
+            return self.run_pending();
         }
         match filled {
-            Filled::Data(_) | Filled::Discarded(_) | Filled::Dry => {}
+            Filled::Data(_) | Filled::Discarded(_) | Filled::WouldBlock => {}
             Filled::Eof if stream.is_closing() => {}
-            Filled::Eof => self.tell_eof(id),
+            Filled::Eof => self.notify_eof(id),
             Filled::Failed(error) => self.context.end(id, error.into()),
         }
-        self.settle();
+        self.run_pending();
     }
 
     /// In its own turn, not within the `resume`: two who resume each other would never end.
-    pub(super) fn tell_resumed(&mut self, id: Id) {
+    pub(super) fn notify_resumed(&mut self, id: Id) {
         let stream = self.context.sources.stream_mut(id);
         let resumed = stream.is_some_and(|stream| {
             let resumed = stream.reading == Reading::Resumed && !stream.is_closing();
@@ -148,19 +148,19 @@ impl Dispatcher {
 
     /// The peer may have ended its side while reading is paused. The end itself is held back, as data
     /// is, since the protocol may have some of its own to deliver before it.
-    pub(super) fn tell_end_ahead(&mut self, id: Id) {
+    pub(super) fn notify_early_eof(&mut self, id: Id) {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
-        if stream.ends_unnoticed() {
-            stream.end_noticed = true;
+        if stream.has_unnoticed_eof() {
+            stream.eof_notified = true;
             debug!(target: TCP, "{id} the peer ended its side; reading is paused");
             self.call(id, Callback::EofNoticed);
-            self.settle();
+            self.run_pending();
         }
     }
 
-    pub(super) fn tell_eof(&mut self, id: Id) {
+    pub(super) fn notify_eof(&mut self, id: Id) {
         debug!(target: TCP, "{id} the peer ended its side");
         self.call(id, Callback::EofReceived);
         let stream = self.context.sources.stream_mut(id);

@@ -25,7 +25,7 @@ impl Reactor {
             self.wait(Some(Duration::ZERO))?;
             self.serve_events();
         }
-        self.dispatcher.make_calls();
+        self.dispatcher.run_calls();
         self.dispatcher.end_turn();
         if self.dispatcher.has_filled_buffer() {
             self.grow_buffer();
@@ -53,7 +53,7 @@ impl Reactor {
                 }
             }
         }
-        if self.poller.is_of_other_world() {
+        if self.poller.is_simulated() {
             self.serve_others();
         }
     }

@@ -17,22 +17,22 @@ impl Dispatcher {
         let mut ready = self.context.ready_of(id);
         if ready.readable {
             self.call_watcher(id, "readable", |watcher, context| watcher.readable(context, id));
-            self.settle();
+            self.run_pending();
             ready = self.context.ready_of(id);
         }
         if ready.writable {
             self.call_watcher(id, "writable", |watcher, context| watcher.writable(context, id));
-            self.settle();
+            self.run_pending();
             ready = self.context.ready_of(id);
         }
         // The poll will not tell again of what has not changed.
         if ready.readable || ready.writable {
-            self.context.enlist(id);
+            self.context.enqueue(id);
         }
     }
 
     /// Tells a watcher that its watch has ended.
-    pub(super) fn tell_unwatched(&mut self, id: Id, reason: Reason) {
+    pub(super) fn notify_unwatched(&mut self, id: Id, reason: Reason) {
         debug!(target: REACTOR, "{id} no longer watched: {reason}");
         self.call_watcher(id, "lost", |watcher, context| watcher.lost(context, id, reason));
         self.free(id);

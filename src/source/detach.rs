@@ -32,13 +32,13 @@ pub struct Detached {
 /// What is left of it here, until its protocol has been told.
 #[derive(Debug)]
 #[cfg_attr(not(unix), allow(dead_code))]
-pub(crate) struct Departed {
+pub(crate) struct DetachedSlot {
     pub(crate) peer: Address,
     pub(crate) since: Instant,
     pub(crate) counts: ConnectionCounts,
 }
 
-impl Departed {
+impl DetachedSlot {
     #[cfg(unix)]
     pub(crate) fn new(stream: &Stream) -> Self {
         // What waits goes along.

@@ -20,7 +20,7 @@ pub(crate) struct Passing {
     /// How often in a row the system has had too many of them on their way.
     pub(crate) refusals: u32,
     /// It is asked again after a while.
-    pub(crate) resting: bool,
+    pub(crate) backing_off: bool,
 }
 
 /// Descriptors, and the bytes that go with them.

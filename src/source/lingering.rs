@@ -20,7 +20,7 @@ pub(crate) struct Lingering {
     pub(crate) socket: StreamSocket,
     pub(crate) readiness: Readiness,
     /// Something has come in: the peer is still sending, and a close now would be a reset.
-    pub(crate) heard: bool,
+    pub(crate) received_after_close: bool,
     pub(crate) timer: TimerId,
 }
 
@@ -36,7 +36,7 @@ impl Lingering {
             match self.socket.read_from_other(buffer) {
                 Ok(0) => return true,
                 Ok(count) => {
-                    self.heard = true;
+                    self.received_after_close = true;
                     budget = budget.saturating_sub(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

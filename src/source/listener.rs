@@ -15,7 +15,7 @@ pub(crate) const ACCEPTS: usize = 64;
 /// How long a listener rests when the system has no more to give. Edge triggering tells of a
 /// waiting client once, and asking again at once would spin; ten times a second costs nothing, and
 /// the clients wait in the backlog meanwhile.
-pub(crate) const REST: Duration = Duration::from_millis(100);
+pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
 
 /// A listening socket.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Listener {
     /// What holds for accepted connections.
     pub(crate) connections: ConnectionOptions,
     /// It waits for its rest to end.
-    pub(crate) resting: bool,
+    pub(crate) backing_off: bool,
     /// The trouble has been told, and clients have waited ever since: it is not told again.
     pub(crate) complained: bool,
 }
@@ -36,9 +36,9 @@ pub(crate) struct Listener {
 pub(crate) enum Accepted {
     Connection(StreamSocket, Address),
     /// The client at the front has gone wrong; the one behind it may be well.
-    Spoiled(io::Error),
+    Aborted(io::Error),
     /// No client waits.
-    Dry,
+    WouldBlock,
     /// The system has run out of something. Clients may wait, but asking again at once is useless.
     Exhausted(io::Error),
 }
@@ -49,7 +49,7 @@ impl Listener {
         address: Address,
         connections: ConnectionOptions,
     ) -> Self {
-        Self { socket, address, connections, resting: false, complained: false }
+        Self { socket, address, connections, backing_off: false, complained: false }
     }
 
     pub(crate) fn accept(&mut self) -> Accepted {
@@ -61,12 +61,12 @@ impl Listener {
             Err(error) => match error.kind() {
                 WouldBlock => {
                     self.complained = false;
-                    Accepted::Dry
+                    Accepted::WouldBlock
                 }
                 // What accept(2) passes on from a connection that failed while it waited.
                 ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted
                 | NetworkDown | NetworkUnreachable | PermissionDenied | TimedOut => {
-                    Accepted::Spoiled(error)
+                    Accepted::Aborted(error)
                 }
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else: it must neither spin nor
                 // cost the listener.

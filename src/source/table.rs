@@ -2,7 +2,7 @@
 
 use crate::source::connector::Connector;
 use crate::source::datagram::Datagram;
-use crate::source::detach::Departed;
+use crate::source::detach::DetachedSlot;
 use crate::source::lingering::Lingering;
 use crate::source::listener::Listener;
 use crate::source::retention::Shrinking;
@@ -14,7 +14,7 @@ use crate::values::id::{self, Id};
 use slab::Slab;
 
 /// Every kind of thing that the poll watches. It is a closed enum on purpose: all kinds are listed here.
-/// The compiler finds the matches that name each of them (`note` and `watched` below, `wind_down` in
+/// The compiler finds the matches that name each of them (`note` and `watched` below, `begin_stop` in
 /// `context/ending.rs`, `serve` in `dispatch/serve.rs`); most others look for one kind and end in `_`.
 #[derive(Debug)]
 #[repr(u8)] // As for `State`: the kind is one byte.
@@ -25,7 +25,7 @@ pub(crate) enum Source {
     Datagram(Box<Datagram>),
     /// A connection that was let go; its protocol has yet to be told.
     #[cfg_attr(not(unix), allow(dead_code))]
-    Departed(Box<Departed>),
+    DetachedSlot(Box<DetachedSlot>),
     /// Its socket is closed already; the slot is kept until its owner has been dropped.
     Gone,
     /// The socket of a connection that has ended for us and not yet for the peer.
@@ -48,7 +48,7 @@ impl Source {
             Self::Connector(connector) => connector.readiness |= readiness,
             Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Datagram(datagram) => datagram.readiness |= readiness,
-            Self::Departed(_) | Self::Gone | Self::Listener(_) => {}
+            Self::DetachedSlot(_) | Self::Gone | Self::Listener(_) => {}
             #[cfg(unix)]
             Self::Watch(_) => {}
         }
@@ -59,7 +59,7 @@ impl Source {
         match self {
             Self::Connector(connector) => Some(connector.socket.as_mut()?),
             Self::Datagram(datagram) => Some(datagram.socket.as_mut()?),
-            Self::Departed(_) | Self::Gone => None,
+            Self::DetachedSlot(_) | Self::Gone => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
             Self::Listener(listener) => Some(&mut listener.socket),
             Self::Stream(stream) => Some(&mut stream.socket),

@@ -12,7 +12,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
-    pub(crate) fn is_of_other_world(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         matches!(self, Self::Other(_))
     }
 

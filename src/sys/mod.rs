@@ -108,14 +108,14 @@ impl World {
 
     /// Code of a user's has returned. Another world may want to tell of it; there, this comes after
     /// every callback.
-    pub(crate) fn tell_called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
+    pub(crate) fn note_called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
         if let Self::Other(backend) = self {
             backend.called(id, who, callback);
         }
     }
 
     /// Code of a user's has panicked. Another world may want to tell of it.
-    pub(crate) fn tell_panicked(
+    pub(crate) fn note_panicked(
         &self,
         id: Option<Id>,
         who: &'static str,

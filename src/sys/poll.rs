@@ -60,7 +60,7 @@ impl Poller {
         Self { poll, events: Events::with_capacity(0), others: Vec::new() }
     }
 
-    pub(crate) fn is_of_other_world(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         matches!(self.poll, Polled::Other(_))
     }
 

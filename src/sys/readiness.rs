@@ -28,7 +28,7 @@ impl Readiness {
     /// Nor does the poll say this: it is a socket of another world than the system's.
     pub(crate) const OTHER: Self = Self(64);
 
-    /// Nor does the poll say this: a write event concerns the connection even if its outbox is empty,
+    /// Nor does the poll say this: a write event concerns the connection even if its send buffer is empty,
     /// since a pull producer or a feed may have more.
     pub(crate) const CLOSELY: Self = Self(128);
 

@@ -195,7 +195,7 @@ impl StreamSocket {
 
     /// Whether it is of another world than the system's. Then it is read by
     /// [`read_from_other`](Self::read_from_other), and written by [`write_slices`](Self::write_slices).
-    pub(crate) fn is_of_other_world(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         matches!(self.socket, Family::Other(_))
     }
 

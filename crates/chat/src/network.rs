@@ -55,7 +55,7 @@ impl Server {
     /// Whether it takes no news any more. One whose run has ended has ended its connections, and may
     /// never run again.
     fn is_gone(&self) -> bool {
-        self.unlinked.load(Ordering::Acquire) || self.sender.is_at_rest()
+        self.unlinked.load(Ordering::Acquire) || self.sender.is_between_runs()
     }
 }
 

@@ -283,7 +283,7 @@ impl ReactorGroup {
         let outcomes = self.each(|member| {
             // Called or not, it is dropped when the run is about to end.
             let last = StopAll(member.group.clone());
-            member.reactor.run_and_tell(move || drop(last))
+            member.reactor.run_then(move || drop(last))
         });
         outcomes.into_iter().collect()
     }

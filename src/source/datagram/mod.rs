@@ -4,7 +4,7 @@
 mod queue;
 mod receive;
 
-use crate::source::listener::REST;
+use crate::source::listener::BACKOFF;
 use crate::sys::{DatagramSocket, Readiness};
 use crate::values::address::Address;
 use crate::values::datagram_options::DatagramOptions;
@@ -43,11 +43,11 @@ pub(crate) struct Datagram {
     /// Receiving has failed, and nothing has come since.
     failing: bool,
     /// It waits for a timer, and then tries again whatever it has to do.
-    pub(crate) resting: bool,
+    pub(crate) backing_off: bool,
     /// How long it last waited for room of which nobody tells.
     patience: Duration,
     queue: Queue,
-    news: VecDeque<News>,
+    events: VecDeque<DatagramEvent>,
     /// It was last told to pause.
     paused: bool,
     /// There is a notice for it already.
@@ -57,7 +57,7 @@ pub(crate) struct Datagram {
 
 /// Something of which the protocol has to be told.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum DatagramEvent {
     Refused,
     Failed(Error),
     Paused,
@@ -81,10 +81,10 @@ impl Datagram {
             buffer: Vec::new(),
             readiness: Readiness::WRITABLE,
             failing: false,
-            resting: false,
+            backing_off: false,
             patience: Duration::ZERO,
             queue: Queue::new(options),
-            news: VecDeque::new(),
+            events: VecDeque::new(),
             paused: false,
             noticed: false,
             counts: DatagramCounts::default(),
@@ -220,8 +220,8 @@ impl Datagram {
     fn hear(&mut self, error: io::Error) {
         match &self.peer {
             Some(_) if is_refusal(&error) => {
-                if !matches!(self.news.back(), Some(News::Refused)) {
-                    self.news.push_back(News::Refused);
+                if !matches!(self.events.back(), Some(DatagramEvent::Refused)) {
+                    self.events.push_back(DatagramEvent::Refused);
                 }
             }
             None if is_refusal(&error) => {}
@@ -235,8 +235,8 @@ impl Datagram {
 
     /// Has the protocol told of an error.
     pub(crate) fn report(&mut self, error: Error) {
-        if self.news.len() < ERRORS {
-            self.news.push_back(News::Failed(error));
+        if self.events.len() < ERRORS {
+            self.events.push_back(DatagramEvent::Failed(error));
         }
     }
 
@@ -257,13 +257,13 @@ impl Datagram {
 
     /// Whether the poll has to be told anew what to watch for.
     pub(crate) fn watch_changes(&self) -> bool {
-        let waits = !self.queue.is_empty() && self.is_told_of_room();
+        let waits = !self.queue.is_empty() && self.gets_room_events();
         self.socket.as_ref().is_some_and(|socket| socket.awaits_room != waits)
     }
 
     /// Whether the poll tells when there is room. What a Unix socket waits for is room at the receiver's,
     /// of which it hears only if that is its peer; else the poll speaks up after each attempt, or never.
-    fn is_told_of_room(&self) -> bool {
+    fn gets_room_events(&self) -> bool {
         self.address.ip().is_some() || self.peer.is_some() && self.queue.is_for_peer()
     }
 
@@ -275,35 +275,35 @@ impl Datagram {
     /// For how long to rest now: for room of which nobody tells a millisecond, and twice as long each time
     /// that there was none.
     pub(crate) fn rest(&mut self) -> Duration {
-        if self.is_told_of_room() || !self.is_stuck() {
-            return REST;
+        if self.gets_room_events() || !self.is_stuck() {
+            return BACKOFF;
         }
-        self.patience = (self.patience * 2).clamp(Duration::from_millis(1), REST);
+        self.patience = (self.patience * 2).clamp(Duration::from_millis(1), BACKOFF);
         self.patience
     }
 
-    pub(crate) fn end_rest(&mut self) {
-        self.resting = false;
+    pub(crate) fn end_backoff(&mut self) {
+        self.backing_off = false;
         self.readiness |= Readiness::WRITABLE; // As good as any hint.
     }
 
-    pub(crate) fn has_news(&self) -> bool {
-        !self.news.is_empty() || self.socket.is_none() || self.paused == self.queue.is_empty()
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty() || self.socket.is_none() || self.paused == self.queue.is_empty()
     }
 
     /// The next thing to tell the protocol.
-    pub(crate) fn next_news(&mut self) -> Option<News> {
-        if let Some(news) = self.news.pop_front() {
-            return Some(news);
+    pub(crate) fn next_event(&mut self) -> Option<DatagramEvent> {
+        if let Some(events) = self.events.pop_front() {
+            return Some(events);
         }
         if self.socket.is_none() {
-            return Some(News::Closed);
+            return Some(DatagramEvent::Closed);
         }
         if self.paused != self.queue.is_empty() {
             return None;
         }
         self.paused = !self.paused;
-        Some(if self.paused { News::Paused } else { News::Resumed })
+        Some(if self.paused { DatagramEvent::Paused } else { DatagramEvent::Resumed })
     }
 
     /// How many bytes wait to be sent.

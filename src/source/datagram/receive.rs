@@ -17,7 +17,7 @@ pub(crate) enum Received {
     Error,
     /// An error again, with nothing between: asking again at once is useless.
     Exhausted,
-    Dry,
+    WouldBlock,
 }
 
 impl Datagram {
@@ -40,7 +40,7 @@ impl Datagram {
 
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
         let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
-            return Received::Dry;
+            return Received::WouldBlock;
         };
         let result = socket.receive(buffer, self.max_size);
         trace!(target: DATAGRAM, "{} receive: {result:?}", self.address);
@@ -58,7 +58,7 @@ impl Datagram {
                 self.readiness.clear(Readiness::READABLE);
                 self.failing = false;
                 self.only = None; // From now on the system sees to it.
-                Received::Dry
+                Received::WouldBlock
             }
             Err(error) => {
                 self.hear(error);

@@ -11,7 +11,7 @@ mod spares;
 
 pub(crate) use spares::Spares;
 
-/// How many bytes lie in an outbox's own buffer at most, which grows as a `Vec` does. If more wait, all of
+/// How many bytes lie in an send buffer's own buffer at most, which grows as a `Vec` does. If more wait, all of
 /// them lie in blocks, so that no byte is copied more than a few times however much waits, and the
 /// memory of many slow readers, or of a long line to a crowd, returns to the system. A few lines to a few
 /// hundred fit, and the memory for them is kept.
@@ -24,22 +24,22 @@ pub(crate) const SLICES: usize = 256 * 1024 / BLOCK + 2;
 /// The bytes that one connection has been given to send and the system has not taken yet, and the
 /// descriptors that go with them.
 ///
-/// An empty outbox holds no memory: its buffers come from [`Spares`] and go back there. It has to be
+/// An empty send buffer holds no memory: its buffers come from [`Spares`] and go back there. It has to be
 /// [cleared](Self::clear) before it is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Outbox {
+pub(crate) struct SendBuffer {
     /// `None` when nothing waits.
     buffers: Option<Box<Buffers>>,
 }
 
-/// The buffers of an outbox in which something waits.
+/// The buffers of an send buffer in which something waits.
 #[derive(Debug, Default)]
 struct Buffers {
     /// All bytes that wait, unless there are blocks.
     first: Vec<u8>,
     /// All bytes that wait, if they are more than [`FIRST`].
     blocks: VecDeque<Block>,
-    /// Descriptors that have been waiting since the outbox was empty last.
+    /// Descriptors that have been waiting since the send buffer was empty last.
     #[cfg(unix)]
     passing: Option<Box<Passing>>,
     /// How many bytes of `first`, or of the first block, the system has taken.
@@ -48,7 +48,7 @@ struct Buffers {
     waiting: usize,
 }
 
-impl Outbox {
+impl SendBuffer {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.buffers.as_ref().map_or(0, |buffers| buffers.waiting)
@@ -265,25 +265,25 @@ fn append(queue: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
 mod tests {
     use super::*;
 
-    fn contents(outbox: &Outbox, tail: &[u8], spares: &Spares) -> Vec<u8> {
+    fn contents(send_buffer: &SendBuffer, tail: &[u8], spares: &Spares) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = outbox.slices(tail, spares, &mut slices);
+        let filled = send_buffer.slices(tail, spares, &mut slices);
         slices[..filled].iter().flat_map(|slice| slice.iter().copied()).collect()
     }
 
     #[test]
     fn bytes_come_out_in_the_order_in_which_they_went_in() {
-        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
+        let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
         let data: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
         for part in data.chunks(7_001) {
-            outbox.push(part, &mut spares);
+            send_buffer.push(part, &mut spares);
         }
         let mut out = Vec::new();
         for step in [1, 65_535, 65_536, 100_000].into_iter().cycle() {
-            let step = step.min(outbox.len());
-            out.extend_from_slice(&contents(&outbox, &[], &spares)[..step]);
-            outbox.advance(step, &mut spares);
-            if outbox.is_empty() {
+            let step = step.min(send_buffer.len());
+            out.extend_from_slice(&contents(&send_buffer, &[], &spares)[..step]);
+            send_buffer.advance(step, &mut spares);
+            if send_buffer.is_empty() {
                 break;
             }
         }
@@ -292,32 +292,32 @@ mod tests {
 
     #[test]
     fn an_empty_outbox_holds_no_memory() {
-        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
-        outbox.push(&vec![1; 200_000], &mut spares);
-        outbox.advance(199_999, &mut spares);
-        outbox.push(b"more", &mut spares);
-        outbox.advance(5, &mut spares);
-        assert!(outbox.is_empty() && outbox.buffers.is_none());
+        let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
+        send_buffer.push(&vec![1; 200_000], &mut spares);
+        send_buffer.advance(199_999, &mut spares);
+        send_buffer.push(b"more", &mut spares);
+        send_buffer.advance(5, &mut spares);
+        assert!(send_buffer.is_empty() && send_buffer.buffers.is_none());
         assert_eq!(spares.blocks.in_use(), 0);
     }
 
     #[test]
     fn the_tail_follows_what_waits() {
-        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
-        outbox.push(b"first ", &mut spares);
-        assert_eq!(contents(&outbox, b"second", &spares), b"first second");
+        let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
+        send_buffer.push(b"first ", &mut spares);
+        assert_eq!(contents(&send_buffer, b"second", &spares), b"first second");
     }
 
     #[test]
     fn what_outgrows_its_buffer_moves_to_blocks_though_a_part_was_sent() {
-        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
-        outbox.push(&[1; FIRST], &mut spares);
-        outbox.advance(FIRST - 3, &mut spares);
-        outbox.push(b"23", &mut spares);
-        assert_eq!(contents(&outbox, &[], &spares), [1, 1, 1, b'2', b'3']);
-        assert_eq!((outbox.len(), spares.blocks.in_use()), (5, 1));
-        outbox.advance(2, &mut spares);
-        outbox.push(b"4", &mut spares);
-        assert_eq!(contents(&outbox, b"5", &spares), [1, b'2', b'3', b'4', b'5']);
+        let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
+        send_buffer.push(&[1; FIRST], &mut spares);
+        send_buffer.advance(FIRST - 3, &mut spares);
+        send_buffer.push(b"23", &mut spares);
+        assert_eq!(contents(&send_buffer, &[], &spares), [1, 1, 1, b'2', b'3']);
+        assert_eq!((send_buffer.len(), spares.blocks.in_use()), (5, 1));
+        send_buffer.advance(2, &mut spares);
+        send_buffer.push(b"4", &mut spares);
+        assert_eq!(contents(&send_buffer, b"5", &spares), [1, b'2', b'3', b'4', b'5']);
     }
 }

@@ -39,7 +39,7 @@ impl Spares {
     #[inline(always)]
     pub(super) fn give(&mut self, mut buffers: Box<Buffers>) {
         if !buffers.are_plain() {
-            buffers.clear_rest(&mut self.blocks);
+            buffers.clear_backoff(&mut self.blocks);
         }
         let held = self.held + buffers.size();
         if held <= SPARES_LIMIT {
@@ -71,7 +71,7 @@ impl Buffers {
     /// Forgets blocks and descriptors.
     #[cold]
     #[inline(never)]
-    fn clear_rest(&mut self, blocks: &mut Blocks) {
+    fn clear_backoff(&mut self, blocks: &mut Blocks) {
         self.blocks.drain(..).for_each(|block| blocks.give(block));
         if self.blocks.capacity() > PLACES {
             self.blocks = VecDeque::new();
@@ -87,11 +87,11 @@ impl Buffers {
 mod tests {
     use super::*;
     use crate::source::blocks::BLOCK;
-    use crate::source::send_buffer::Outbox;
+    use crate::source::send_buffer::SendBuffer;
 
     #[test]
     fn no_more_is_spared_than_the_connections_that_are_left_could_use() {
-        let (mut first, mut second) = (Outbox::default(), Outbox::default());
+        let (mut first, mut second) = (SendBuffer::default(), SendBuffer::default());
         let mut spares = Spares::default();
         first.push(b"few", &mut spares);
         second.push(&[0; 100_000], &mut spares);
@@ -104,21 +104,21 @@ mod tests {
 
     #[test]
     fn a_long_queue_leaves_few_places_behind() {
-        let (mut outbox, mut spares) = (Outbox::default(), Spares::default());
-        outbox.push(&vec![0; (PLACES + 1) * BLOCK], &mut spares);
-        outbox.clear(&mut spares);
+        let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
+        send_buffer.push(&vec![0; (PLACES + 1) * BLOCK], &mut spares);
+        send_buffer.clear(&mut spares);
         assert!(spares.buffers[0].blocks.capacity() <= PLACES);
     }
 
     #[test]
     fn the_spares_are_bounded() {
         let mut spares = Spares::default();
-        let mut outboxes: Vec<_> = (0..2_000).map(|_| Outbox::default()).collect();
-        for outbox in &mut outboxes {
-            (0..40).for_each(|_| outbox.push(&[0; 1_000], &mut spares));
+        let mut outboxes: Vec<_> = (0..2_000).map(|_| SendBuffer::default()).collect();
+        for send_buffer in &mut outboxes {
+            (0..40).for_each(|_| send_buffer.push(&[0; 1_000], &mut spares));
         }
         assert!(spares.blocks.resident() > 10 * SPARES_LIMIT);
-        outboxes.iter_mut().for_each(|outbox| outbox.clear(&mut spares));
+        outboxes.iter_mut().for_each(|send_buffer| send_buffer.clear(&mut spares));
         assert!(spares.held <= SPARES_LIMIT);
         assert!(spares.blocks.resident() <= SPARES_LIMIT, "{}", spares.blocks.resident());
     }

@@ -1,17 +1,17 @@
-//! What waits behind the outbox of a connection that drops what is oldest.
+//! What waits behind the send buffer of a connection that drops what is oldest.
 
 use crate::source::retention::give_back;
-use crate::source::send_buffer::{Outbox, Spares};
+use crate::source::send_buffer::{SendBuffer, Spares};
 use crate::source::stream::limits::GATHER;
 use crate::source::stream::transfer::WRITE_BUDGET;
 use crate::source::stream::{SlowReader, Stream};
 use std::collections::VecDeque;
 use std::io;
 
-/// The pieces that wait behind the outbox if the oldest ones may be dropped, and how many were. An attempt to
+/// The pieces that wait behind the send buffer if the oldest ones may be dropped, and how many were. An attempt to
 /// connect has it as well, and the connection takes it over.
 #[derive(Debug, Default)]
-pub(crate) struct Feed {
+pub(crate) struct DropOldest {
     /// `None` if nothing may be dropped.
     queue: Option<Box<Queue>>,
     /// Pieces that were dropped since newer ones came, and their bytes.
@@ -19,7 +19,7 @@ pub(crate) struct Feed {
     pub(crate) dropped_bytes: u64,
 }
 
-/// The pieces themselves. In the outbox one may have been sent by half; here each is whole, and can go.
+/// The pieces themselves. In the send buffer one may have been sent by half; here each is whole, and can go.
 #[derive(Debug)]
 struct Queue {
     pieces: VecDeque<Vec<u8>>,
@@ -35,13 +35,13 @@ struct Queue {
 enum OpenPiece {
     Nowhere,
     /// It is the newest of the feed.
-    Feed,
-    /// It is in the outbox, and what is still to come has to follow it there.
-    Outbox,
+    DropOldest,
+    /// It is in the send buffer, and what is still to come has to follow it there.
+    SendBuffer,
 }
 
-impl Feed {
-    /// Whether the oldest pieces may be dropped: else everything goes to the outbox.
+impl DropOldest {
+    /// Whether the oldest pieces may be dropped: else everything goes to the send buffer.
     pub(crate) fn is_chosen(&self) -> bool {
         self.queue.is_some()
     }
@@ -52,22 +52,22 @@ impl Feed {
     }
 
     /// Sets what to do if the peer reads too slowly. `running` tells that a callback of the connection runs,
-    /// which may have written a part of its piece to the outbox.
+    /// which may have written a part of its piece to the send buffer.
     pub(crate) fn choose(
         &mut self,
         slow_reader: SlowReader,
         running: bool,
-        outbox: &mut Outbox,
+        send_buffer: &mut SendBuffer,
         spares: &mut Spares,
     ) {
-        let open = if running { OpenPiece::Outbox } else { OpenPiece::Nowhere };
+        let open = if running { OpenPiece::SendBuffer } else { OpenPiece::Nowhere };
         match (slow_reader, &mut self.queue) {
             (SlowReader::DropOldest(limit), Some(queue)) => queue.limit = limit,
             (SlowReader::DropOldest(limit), None) => {
                 self.queue = Some(Box::new(Queue::new(limit, open)));
             }
             (SlowReader::Pause | SlowReader::Disconnect(_), _) => {
-                self.commit(outbox, spares);
+                self.commit(send_buffer, spares);
                 self.queue = None;
             }
         }
@@ -84,14 +84,14 @@ impl Feed {
         }
     }
 
-    /// Moves pieces to the outbox: see [`Queue::refill`].
-    fn refill(&mut self, most: usize, outbox: &mut Outbox, spares: &mut Spares) -> usize {
-        self.queue.as_mut().map_or(0, |queue| queue.refill(most, outbox, spares))
+    /// Moves pieces to the send buffer: see [`Queue::refill`].
+    fn refill(&mut self, most: usize, send_buffer: &mut SendBuffer, spares: &mut Spares) -> usize {
+        self.queue.as_mut().map_or(0, |queue| queue.refill(most, send_buffer, spares))
     }
 
-    /// Moves all that waits to the outbox: none of it is dropped any more.
-    pub(crate) fn commit(&mut self, outbox: &mut Outbox, spares: &mut Spares) {
-        while self.refill(usize::MAX, outbox, spares) > 0 {}
+    /// Moves all that waits to the send buffer: none of it is dropped any more.
+    pub(crate) fn commit(&mut self, send_buffer: &mut SendBuffer, spares: &mut Spares) {
+        while self.refill(usize::MAX, send_buffer, spares) > 0 {}
     }
 
     /// Forgets all that waits.
@@ -118,7 +118,7 @@ impl Queue {
     /// and bytes were dropped for that.
     fn push(&mut self, data: &[u8]) -> (u64, u64) {
         let (mut pieces, mut bytes, mut memory) = (0, 0, Vec::new());
-        let kept = usize::from(self.open == OpenPiece::Feed);
+        let kept = usize::from(self.open == OpenPiece::DropOldest);
         while self.bytes + data.len() > self.limit
             && self.pieces.len() > kept
             && let Some(oldest) = self.pop()
@@ -128,7 +128,7 @@ impl Queue {
         }
         self.bytes += data.len();
         match self.pieces.back_mut() {
-            Some(open) if self.open == OpenPiece::Feed => open.extend_from_slice(data),
+            Some(open) if self.open == OpenPiece::DropOldest => open.extend_from_slice(data),
             _ => {
                 memory.clear();
                 memory.extend_from_slice(data);
@@ -145,18 +145,18 @@ impl Queue {
         Some(oldest)
     }
 
-    /// Moves pieces to the outbox, one at least, and then as many as `most` bytes have room for.
-    fn refill(&mut self, most: usize, outbox: &mut Outbox, spares: &mut Spares) -> usize {
+    /// Moves pieces to the send buffer, one at least, and then as many as `most` bytes have room for.
+    fn refill(&mut self, most: usize, send_buffer: &mut SendBuffer, spares: &mut Spares) -> usize {
         let mut moved = 0;
         while let Some(next) = self.pieces.front()
             && (moved == 0 || moved + next.len() <= most)
             && let Some(next) = self.pop()
         {
-            outbox.push(&next, spares);
+            send_buffer.push(&next, spares);
             moved += next.len();
         }
-        if self.pieces.is_empty() && self.open == OpenPiece::Feed {
-            self.open = OpenPiece::Outbox;
+        if self.pieces.is_empty() && self.open == OpenPiece::DropOldest {
+            self.open = OpenPiece::SendBuffer;
         }
         moved
     }
@@ -170,48 +170,52 @@ impl Stream {
         spares: &mut Spares,
     ) {
         self.limits.set_slow_reader(slow_reader);
-        self.feed.choose(slow_reader, running, &mut self.outbox, spares);
-        self.look_closely();
+        self.drop_oldest.choose(slow_reader, running, &mut self.send_buffer, spares);
+        self.check_each_write();
     }
 
     /// Whether what is oldest is dropped if the peer reads too slowly.
     pub(crate) fn drops_oldest(&self) -> bool {
-        self.feed.is_chosen()
+        self.drop_oldest.is_chosen()
     }
 
     /// How many bytes wait to be sent.
     pub(crate) fn waiting(&self) -> usize {
-        self.outbox.len() + self.feed.bytes()
+        self.send_buffer.len() + self.drop_oldest.bytes()
     }
 
-    /// Whether a piece of so many bytes, or more of the one that is open, has to wait behind the outbox.
+    /// Whether a piece of so many bytes, or more of the one that is open, has to wait behind the send buffer.
     pub(super) fn feeds(&self, length: usize) -> bool {
-        self.feed.queue.as_ref().is_some_and(|queue| match queue.open {
-            OpenPiece::Feed => true,
-            OpenPiece::Outbox => false,
+        self.drop_oldest.queue.as_ref().is_some_and(|queue| match queue.open {
+            OpenPiece::DropOldest => true,
+            OpenPiece::SendBuffer => false,
             OpenPiece::Nowhere => {
-                let fits = self.outbox.is_empty() || self.outbox.len() + length <= GATHER;
+                let fits = self.send_buffer.is_empty() || self.send_buffer.len() + length <= GATHER;
                 !(queue.pieces.is_empty() && self.is_writable() && fits)
             }
         })
     }
 
-    /// The running callback has written something of its piece, to the outbox unless `feeds`.
+    /// The running callback has written something of its piece, to the send buffer unless `feeds`.
     pub(crate) fn open_piece(&mut self, feeds: bool) {
-        self.feed.set_open(if feeds { OpenPiece::Feed } else { OpenPiece::Outbox });
+        self.drop_oldest.set_open(if feeds {
+            OpenPiece::DropOldest
+        } else {
+            OpenPiece::SendBuffer
+        });
     }
 
     /// The callback has returned, and its piece is complete.
     pub(crate) fn end_piece(&mut self) {
-        self.feed.set_open(OpenPiece::Nowhere);
+        self.drop_oldest.set_open(OpenPiece::Nowhere);
     }
 
-    /// Sends what waits behind the outbox, piece by piece and within a budget, as long as the outbox
+    /// Sends what waits behind the send buffer, piece by piece and within a budget, as long as the send buffer
     /// is empty.
-    pub(crate) fn flush_feed(&mut self, spares: &mut Spares) -> io::Result<()> {
+    pub(crate) fn flush_drop_oldest(&mut self, spares: &mut Spares) -> io::Result<()> {
         let mut budget = WRITE_BUDGET;
-        while budget > 0 && self.is_writable() && self.outbox.is_empty() {
-            let moved = self.feed.refill(GATHER, &mut self.outbox, spares);
+        while budget > 0 && self.is_writable() && self.send_buffer.is_empty() {
+            let moved = self.drop_oldest.refill(GATHER, &mut self.send_buffer, spares);
             if moved == 0 {
                 break;
             }
@@ -221,15 +225,15 @@ impl Stream {
         Ok(())
     }
 
-    /// Moves all that waits to the outbox: none of it is dropped any more.
+    /// Moves all that waits to the send buffer: none of it is dropped any more.
     #[cfg(unix)]
-    pub(crate) fn commit_feed(&mut self, spares: &mut Spares) {
-        self.feed.commit(&mut self.outbox, spares);
+    pub(crate) fn commit_drop_oldest(&mut self, spares: &mut Spares) {
+        self.drop_oldest.commit(&mut self.send_buffer, spares);
     }
 
     /// Forgets all that waits.
     pub(crate) fn clear(&mut self, spares: &mut Spares) {
-        self.outbox.clear(spares);
-        self.feed.clear();
+        self.send_buffer.clear(spares);
+        self.drop_oldest.clear();
     }
 }

@@ -30,24 +30,24 @@ pub(crate) struct Limits {
     /// write has to be looked at.
     pub(super) gather: usize,
     /// Whether each write has to be looked at.
-    closely: bool,
+    check_each_write: bool,
     pub(crate) slow_reader: SlowReader,
 }
 
 impl Limits {
     pub(crate) fn set_marks(&mut self, high: usize, low: usize) {
         (self.high_water, self.low_water) = (high, low.min(high));
-        self.settle();
+        self.update();
     }
 
     pub(crate) fn set_write_limit(&mut self, bytes: usize) {
         self.write_limit = bytes;
-        self.settle();
+        self.update();
     }
 
     pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader) {
         self.slow_reader = slow_reader;
-        self.settle();
+        self.update();
     }
 
     /// A write that finds more than this ends the connection.
@@ -59,7 +59,7 @@ impl Limits {
     }
 
     /// Whether the marks on bytes call `pause_writing` and `resume_writing`.
-    fn tells_marks(&self) -> bool {
+    fn uses_marks(&self) -> bool {
         self.slow_reader == SlowReader::Pause
     }
 
@@ -70,26 +70,26 @@ impl Limits {
 
     /// Whether more waits than a high-water mark that calls `pause_writing`.
     pub(super) fn is_above(&self, bytes: usize, descriptors: usize) -> bool {
-        self.tells_marks() && bytes > self.high_water
+        self.uses_marks() && bytes > self.high_water
             // Descriptors are never dropped, so their mark counts where bytes are dropped, too.
             || !self.disconnects() && descriptors > DESCRIPTORS_HIGH
     }
 
     /// Whether no more waits than each low-water mark whose high-water mark calls `pause_writing`.
     pub(super) fn is_below(&self, bytes: usize, descriptors: usize) -> bool {
-        (bytes <= self.low_water || !self.tells_marks())
+        (bytes <= self.low_water || !self.uses_marks())
             && (descriptors <= DESCRIPTORS_LOW || self.disconnects())
     }
 
     /// Sets whether each write has to be looked at.
-    pub(crate) fn set_closely(&mut self, closely: bool) {
-        self.closely = closely;
-        self.settle();
+    pub(crate) fn set_check_each_write(&mut self, check_each_write: bool) {
+        self.check_each_write = check_each_write;
+        self.update();
     }
 
-    fn settle(&mut self) {
+    fn update(&mut self) {
         let gather = GATHER.min(self.high_water).min(self.most());
-        self.gather = if self.closely { 0 } else { gather };
+        self.gather = if self.check_each_write { 0 } else { gather };
     }
 }
 
@@ -100,7 +100,7 @@ impl Default for Limits {
             low_water: HIGH_WATER / 4,
             write_limit: WRITE_LIMIT,
             gather: GATHER,
-            closely: false,
+            check_each_write: false,
             slow_reader: SlowReader::Pause,
         }
     }
@@ -134,11 +134,11 @@ mod tests {
         assert_eq!((limits.most(), limits.gather), (3000, 3000));
         limits.set_slow_reader(SlowReader::Disconnect(6000));
         assert_eq!((limits.most(), limits.gather), (4000, 4000), "the write limit holds as well");
-        limits.set_closely(true);
+        limits.set_check_each_write(true);
         assert_eq!(limits.gather, 0);
         limits.set_write_limit(WRITE_LIMIT);
         assert_eq!(limits.gather, 0, "still closely");
-        limits.set_closely(false);
+        limits.set_check_each_write(false);
         assert_eq!(limits.gather, 5000);
         limits.set_slow_reader(SlowReader::Disconnect(10));
         assert_eq!(limits.gather, 10);

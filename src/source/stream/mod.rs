@@ -8,7 +8,7 @@ mod file_sender;
 mod limits;
 mod transfer;
 
-use crate::source::send_buffer::Outbox;
+use crate::source::send_buffer::SendBuffer;
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::address::Address;
 use crate::values::reason::Reason;
@@ -16,7 +16,7 @@ use crate::values::slow_reader::SlowReader;
 use crate::values::statistics::ConnectionCounts;
 use std::time::Instant;
 
-pub(crate) use drop_oldest::Feed;
+pub(crate) use drop_oldest::DropOldest;
 #[cfg(unix)]
 pub(crate) use fd_passing::Passed;
 pub(crate) use file_sender::Trouble;
@@ -30,7 +30,7 @@ pub(crate) struct Stream {
     /// Kept, for the system forgets it when the connection breaks.
     pub(crate) peer: Address,
     /// What has been written and not sent.
-    pub(crate) outbox: Outbox,
+    pub(crate) send_buffer: SendBuffer,
 
     /// What the poll has said of it, and no attempt has refuted.
     pub(crate) readiness: Readiness,
@@ -42,7 +42,7 @@ pub(crate) struct Stream {
     /// It did so while our side was open.
     pub(crate) peer_was_first: bool,
     /// That it did so has been told already, while reading was paused.
-    pub(crate) end_noticed: bool,
+    pub(crate) eof_notified: bool,
     /// Our side: see [`WriteSide`].
     pub(crate) write_side: WriteSide,
     /// It is listed for the flush at the end of the turn, once.
@@ -55,13 +55,13 @@ pub(crate) struct Stream {
     /// Counts registrations and their ends. A producer that was registered under another number is no
     /// longer registered.
     pub(crate) registration: u32,
-    /// What waits behind the outbox, if what is oldest is dropped.
-    pub(crate) feed: Feed,
+    /// What waits behind the send buffer, if what is oldest is dropped.
+    pub(crate) drop_oldest: DropOldest,
 
     /// How far it has come on the way to its end: see [`State`].
     pub(crate) state: State,
     /// Data has come in since it was closed: the peer is still sending.
-    pub(crate) heard: bool,
+    pub(crate) received_after_close: bool,
     /// It was closed in order while the peer may still be sending: see [`Lingering`](crate::source::lingering::Lingering).
     pub(crate) lingers: bool,
 
@@ -136,26 +136,26 @@ impl Stream {
         if socket.is_unix() {
             readiness |= Readiness::UNIX;
         }
-        if socket.is_of_other_world() {
+        if socket.is_simulated() {
             readiness |= Readiness::OTHER;
         }
         Self {
             socket,
             peer,
-            outbox: Outbox::default(),
+            send_buffer: SendBuffer::default(),
             readiness,
             reading: Reading::On,
             eof: false,
             peer_was_first: false,
-            end_noticed: false,
+            eof_notified: false,
             write_side: WriteSide::Open,
             unflushed: false,
             flow: Flow::Even,
             producing: Producing::Nothing,
             registration: 0,
-            feed: Feed::default(),
+            drop_oldest: DropOldest::default(),
             state: State::Open,
-            heard: false,
+            received_after_close: false,
             lingers: false,
             limits: Limits::default(),
             since,
@@ -173,8 +173,8 @@ impl Stream {
             reads: self.reads,
             writes: self.writes,
             waiting: self.waiting(),
-            dropped: self.feed.dropped,
-            dropped_bytes: self.feed.dropped_bytes,
+            dropped: self.drop_oldest.dropped,
+            dropped_bytes: self.drop_oldest.dropped_bytes,
         }
     }
 
@@ -223,7 +223,7 @@ impl Stream {
 
     /// Returns true if no read will report that the connection has broken: reading is paused, or the
     /// peer's end has been read already.
-    pub(crate) fn is_deaf(&self) -> bool {
+    pub(crate) fn reads_disabled(&self) -> bool {
         let discards = matches!(self.state, State::Finishing(_) | State::Closing(_));
         self.eof || self.reading == Reading::Paused && !discards
     }
@@ -263,7 +263,7 @@ impl Stream {
             && self.reading == Reading::On
             && self.readiness & ONLY_READ == Readiness::READABLE
             && !self.eof
-            && self.outbox.is_empty()
+            && self.send_buffer.is_empty()
     }
 
     pub(crate) fn is_readable(&self) -> bool {
@@ -275,10 +275,10 @@ impl Stream {
     }
 
     /// Whether the peer has ended its side while reading is paused, and nobody knows yet.
-    pub(crate) fn ends_unnoticed(&self) -> bool {
+    pub(crate) fn has_unnoticed_eof(&self) -> bool {
         self.readiness.has(Readiness::ENDED)
             && self.reading == Reading::Paused
-            && !self.end_noticed
+            && !self.eof_notified
             && !self.eof
             && !self.is_closing()
     }
@@ -293,62 +293,63 @@ impl Stream {
     /// Whether something waits that the socket may take.
     #[inline]
     pub(crate) fn wants_flush(&self) -> bool {
-        self.is_writable() && !self.outbox.is_empty()
+        self.is_writable() && !self.send_buffer.is_empty()
     }
 
     /// Notes if more waits than the high-water mark.
     pub(crate) fn note_crossing(&mut self) {
         if self.flow == Flow::Even
-            && self.limits.is_above(self.outbox.len(), self.outbox.descriptors_waiting())
+            && self.limits.is_above(self.send_buffer.len(), self.send_buffer.descriptors_waiting())
         {
             self.flow = Flow::Crossed;
         }
     }
 
     /// Whether the protocol, or who produces for it, has to hear of the marks.
-    pub(crate) fn wants_to_tell_flow(&self) -> bool {
+    pub(crate) fn has_flow_to_notify(&self) -> bool {
         match self.flow {
             _ if matches!(self.state, State::Closing(_) | State::Ended(_)) => false,
             Flow::Even => false,
             Flow::Crossed => true,
             Flow::Paused => {
-                self.limits.is_below(self.outbox.len(), self.outbox.descriptors_waiting())
+                self.limits.is_below(self.send_buffer.len(), self.send_buffer.descriptors_waiting())
             }
         }
     }
 
     /// Whether all is sent, and nothing stands in the way of more.
     #[inline]
-    pub(crate) fn is_at_ease(&self) -> bool {
-        self.outbox.is_empty() && self.is_whole() && self.flow == Flow::Even
+    pub(crate) fn can_write_directly(&self) -> bool {
+        self.send_buffer.is_empty() && self.is_whole() && self.flow == Flow::Even
     }
 
     /// Whether all is sent and nothing waited for that.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
-        self.outbox.is_empty()
+        self.send_buffer.is_empty()
             && matches!(self.state, State::Open)
             && self.write_side != WriteSide::Ending
             && self.flow == Flow::Even
             && !matches!(self.producing, Producing::Pull { .. })
-            && !self.feed.is_chosen()
+            && !self.drop_oldest.is_chosen()
     }
 
     /// Whether its socket is of another world than the system's, and not read and written by the
     /// straight way.
-    pub(crate) fn is_of_other_world(&self) -> bool {
+    pub(crate) fn is_simulated(&self) -> bool {
         self.readiness.has(Readiness::OTHER)
     }
 
     /// Keeps a connection that has a pull producer or a feed off the shortcuts. Room in the socket
-    /// concerns it even if its outbox is empty.
-    pub(crate) fn look_closely(&mut self) {
-        let closely = matches!(self.producing, Producing::Pull { .. }) || self.feed.is_chosen();
+    /// concerns it even if its send buffer is empty.
+    pub(crate) fn check_each_write(&mut self) {
+        let check_each_write =
+            matches!(self.producing, Producing::Pull { .. }) || self.drop_oldest.is_chosen();
         self.readiness.clear(Readiness::CLOSELY);
-        if closely {
+        if check_each_write {
             self.readiness |= Readiness::CLOSELY;
         }
-        self.limits.set_closely(closely || self.is_of_other_world());
+        self.limits.set_check_each_write(check_each_write || self.is_simulated());
     }
 
     /// The reason for which it is broken, to be given away once: it ends with it.

@@ -35,7 +35,7 @@ pub(crate) enum Filled {
     Data(usize),
     /// So many bytes that nobody wants any more.
     Discarded(usize),
-    Dry,
+    WouldBlock,
     Eof,
     Failed(io::Error),
 }
@@ -49,8 +49,8 @@ impl Stream {
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
             Ok(count) => {
-                let is_dry = count < buffer.len() && count <= LONG;
-                let short = is_dry && StreamSocket::SHORT_READ_MEANS_DRY;
+                let would_block = count < buffer.len() && count <= LONG;
+                let short = would_block && StreamSocket::SHORT_READ_MEANS_DRY;
                 self.took_in(count, short, closing)
             }
             Err(error) => self.not_read(error),
@@ -82,7 +82,7 @@ impl Stream {
             self.readiness.clear(Readiness::READABLE);
         }
         if closing {
-            self.heard = true;
+            self.received_after_close = true;
             return Filled::Discarded(count);
         }
         Filled::Data(count)
@@ -94,18 +94,18 @@ impl Stream {
             return Filled::Failed(error);
         }
         self.readiness.clear(Readiness::READABLE | Readiness::MORE_FOLLOWS);
-        Filled::Dry
+        Filled::WouldBlock
     }
 
     /// Whether a piece of so many bytes has just to be put behind what waits.
     #[inline]
     pub(crate) fn only_gathers(&self, length: usize) -> bool {
-        self.is_whole() && self.outbox.len() + length <= self.limits.gather
+        self.is_whole() && self.send_buffer.len() + length <= self.limits.gather
     }
 
     /// Whether more waits than may, and the socket does not take it.
     pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
-        let is_beyond = |stream: &Self| stream.outbox.len() > stream.limits.most();
+        let is_beyond = |stream: &Self| stream.send_buffer.len() > stream.limits.most();
         if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
             return true; // The error will be met again.
         }
@@ -123,7 +123,7 @@ impl Stream {
     ) -> io::Result<()> {
         let (mut data, feeds) = (data, self.feeds(data.len()));
         if feeds {
-            self.feed.push(data);
+            self.drop_oldest.push(data);
         }
         if running && !data.is_empty() {
             self.open_piece(feeds);
@@ -131,12 +131,12 @@ impl Stream {
         if feeds {
             return Ok(());
         }
-        if self.is_writable() && self.outbox.len() + data.len() >= GATHER {
-            let waiting = self.outbox.len();
+        if self.is_writable() && self.send_buffer.len() + data.len() >= GATHER {
+            let waiting = self.send_buffer.len();
             let sent = self.send(data, spares)?;
             data = &data[sent.saturating_sub(waiting)..];
         }
-        self.outbox.push(data, spares);
+        self.send_buffer.push(data, spares);
         self.note_crossing();
         Ok(())
     }
@@ -169,12 +169,12 @@ impl Stream {
     /// Sends what waits, within the budget.
     #[inline(always)]
     pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
-        let sent = match self.outbox.only_slice() {
+        let sent = match self.send_buffer.only_slice() {
             // Nearly always it is one buffer, and the first call takes all of it.
             Some(bytes) if !self.readiness.has(Readiness::OTHER) => {
                 let (offered, result) = (bytes.len(), self.socket.write(bytes));
                 let sent = self.took(offered, result)?;
-                self.outbox.advance(sent, spares);
+                self.send_buffer.advance(sent, spares);
                 sent
             }
             _ => self.send(&[], spares)?,
@@ -195,27 +195,27 @@ impl Stream {
     }
 
     /// One system call: what waits, then `tail`. Returns how many bytes of both together were
-    /// taken; those that waited are off the outbox.
+    /// taken; those that waited are off the send buffer.
     #[inline(never)]
     fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
         #[cfg(unix)]
-        if self.is_resting() {
+        if self.is_backing_off() {
             self.readiness.clear(Readiness::WRITABLE);
             return Ok(0);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.outbox.slices(tail, spares, &mut slices);
+        let filled = self.send_buffer.slices(tail, spares, &mut slices);
         let slices = &slices[..filled];
         let offered = slices.iter().map(|slice| slice.len()).sum();
         #[cfg(unix)]
-        let descriptors = self.outbox.descriptors_at_front();
+        let descriptors = self.send_buffer.descriptors_at_front();
         let result = match slices {
             #[cfg(unix)]
             slices if !descriptors.is_empty() => self.socket.write_with(slices, descriptors),
             slices => self.socket.write_slices(slices),
         };
         let sent = self.took(offered, result)?;
-        self.outbox.advance(sent.min(self.outbox.len()), spares);
+        self.send_buffer.advance(sent.min(self.send_buffer.len()), spares);
         Ok(sent)
     }
 
