@@ -12,10 +12,10 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How many may wait.
+/// How many descriptors may be queued.
 const LIMIT: usize = 1024;
 
-/// A reactor whose one connection goes to a client that does not read.
+/// A reactor with one connection, whose client does not read.
 struct Scene {
     reactor: Reactor,
     id: Id,
@@ -47,7 +47,7 @@ impl Scene {
         Self { reactor, id, client, log, file, _folder: folder }
     }
 
-    /// Sends one byte and one descriptor a turn, until that is refused or `count` have been sent.
+    /// Sends one byte with one descriptor in each turn, until one is refused or `count` are sent.
     fn send(&mut self, count: usize) -> Option<ropewalk::Error> {
         for _ in 0..count {
             let file = self.file.try_clone().unwrap();
@@ -69,24 +69,24 @@ impl Scene {
         self.context().descriptors_waiting(id)
     }
 
-    /// The client reads what there is, a turn after the other, until the sender is told to resume: as
-    /// soon as no more than 64 wait.
-    fn read_until_told(&mut self) {
-        let (id, told) = (self.id, self.told().len());
-        while self.told().len() == told {
+    /// Reads at the client, turn by turn, until the sender receives `resume_writing`: at 64 queued
+    /// descriptors.
+    fn read_until_event(&mut self) {
+        let (id, events) = (self.id, self.events().len());
+        while self.events().len() == events {
             assert!(self.waiting() > 64);
             let Self { reactor, client, .. } = self;
             while client.read(&mut [0; 64]).is_ok() {}
             let before = reactor.context().descriptors_waiting(id);
-            turn_until(reactor, "room", |reactor| {
+            turn_until(reactor, "buffer space", |reactor| {
                 reactor.context().descriptors_waiting(id) < before
             });
         }
         assert!(self.waiting() <= 64);
     }
 
-    /// What was told of the marks.
-    fn told(&self) -> Vec<Event> {
+    /// Returns all events except `Made`.
+    fn events(&self) -> Vec<Event> {
         self.log
             .all()
             .into_iter()
@@ -105,16 +105,16 @@ fn sender_pauses_and_resumes_at_descriptor_marks() {
         return;
     }
     let mut scene = Scene::new(SlowReader::Pause);
-    while scene.told().is_empty() {
-        assert!(scene.send(1).is_none(), "it is told before it is refused");
+    while scene.events().is_empty() {
+        assert!(scene.send(1).is_none(), "refused before pause_writing");
     }
-    assert_eq!((scene.told(), scene.waiting()), (vec![PauseWriting], 257));
+    assert_eq!((scene.events(), scene.waiting()), (vec![PauseWriting], 257));
     let error = scene.send(2 * LIMIT).expect("a refusal");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    assert_eq!((scene.told(), scene.waiting()), (vec![PauseWriting], LIMIT));
+    assert_eq!((scene.events(), scene.waiting()), (vec![PauseWriting], LIMIT));
 
-    scene.read_until_told();
-    assert_eq!(scene.told(), [PauseWriting, ResumeWriting]);
+    scene.read_until_event();
+    assert_eq!(scene.events(), [PauseWriting, ResumeWriting]);
     assert!(scene.send(1).is_none());
 }
 
@@ -124,8 +124,8 @@ fn byte_and_descriptor_marks_cause_one_pause() {
     let id = scene.id;
     scene.context().write(id, &vec![0; MUCH]);
     turns(&mut scene.reactor, 1);
-    assert_eq!(scene.told(), [PauseWriting]);
-    // Batches, so that the descriptors of this process suffice.
+    assert_eq!(scene.events(), [PauseWriting]);
+    // Batches, so that this process needs few descriptors.
     for _ in 0..3 {
         let files: Vec<File> = (0..100).map(|_| scene.file.try_clone().unwrap()).collect();
         scene.context().send_descriptors(id, b"x", files).unwrap();
@@ -133,13 +133,13 @@ fn byte_and_descriptor_marks_cause_one_pause() {
     turns(&mut scene.reactor, 1);
     let (mut buffer, mut read) = (vec![0; 64 * 1024], 0);
     let Scene { reactor, client, log, .. } = &mut scene;
-    turn_until(reactor, "all", |reactor| {
+    turn_until(reactor, "all data", |reactor| {
         read += client.read(&mut buffer).unwrap_or(0);
         let resumed = log.count(|event| *event == ResumeWriting) > 0;
         assert!(!resumed || reactor.context().descriptors_waiting(id) <= 64);
         read == MUCH + 3
     });
-    assert_eq!(scene.told(), [PauseWriting, ResumeWriting]);
+    assert_eq!(scene.events(), [PauseWriting, ResumeWriting]);
 }
 
 #[test]
@@ -162,19 +162,19 @@ fn descriptors_pause_and_resume_push_producer() {
         assert!(scene.send(1).is_none());
     }
     assert_eq!((calls.get(), scene.waiting()), ((1, 0), 257));
-    scene.read_until_told();
+    scene.read_until_event();
     assert_eq!(calls.get(), (1, 1));
 }
 
 #[test]
 fn drop_oldest_pauses_instead_of_dropping_descriptors() {
     let mut scene = Scene::new(SlowReader::DropOldest(1000));
-    while scene.told().is_empty() {
+    while scene.events().is_empty() {
         assert!(scene.send(1).is_none());
     }
-    assert_eq!((scene.told(), scene.waiting()), (vec![PauseWriting], 257));
-    scene.read_until_told();
-    assert_eq!(scene.told(), [PauseWriting, ResumeWriting]);
+    assert_eq!((scene.events(), scene.waiting()), (vec![PauseWriting], 257));
+    scene.read_until_event();
+    assert_eq!(scene.events(), [PauseWriting, ResumeWriting]);
 }
 
 #[test]
@@ -186,11 +186,11 @@ fn disconnect_policy_applies_to_descriptors() {
     let mut scene = Scene::new(SlowReader::Disconnect(1_000_000));
     let mut most = 0;
     while scene.log.lost() == 0 {
-        assert!(scene.send(1).is_none(), "nothing is refused");
+        assert!(scene.send(1).is_none(), "a refusal");
         most = most.max(scene.waiting());
     }
     assert_eq!((scene.log.reasons(), most), (vec!["WriteLimit".to_owned()], LIMIT));
-    assert_eq!(scene.told().len(), 1, "nobody was asked to pause");
+    assert_eq!(scene.events().len(), 1, "pause_writing was called");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn descriptors_are_sent_before_any_is_refused() {
             assert!(transport.descriptors_waiting() <= LIMIT);
         }
     });
-    assert_eq!((sent.get(), scene.waiting()), (20, 0), "the socket has room for 20 messages");
+    assert_eq!((sent.get(), scene.waiting()), (20, 0), "the socket holds 20 messages");
 }
 
 #[test]
@@ -221,7 +221,7 @@ fn connecting_attempt_limits_queued_descriptors() {
         return;
     }
     let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
+    let path = folder.path("receive.sock");
     let mut reactor = receiver(&path, &heards);
     let (log, failures) = (Log::default(), Failures::default());
     let files = |count| (0..count).map(|_| File::open("/dev/null").unwrap());

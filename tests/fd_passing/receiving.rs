@@ -9,8 +9,8 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 
-/// A reactor with a listener whose protocols keep the descriptors that they receive.
-fn keeping(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<Vec<OwnedFd>>>) {
+/// Returns a reactor with a listener whose protocols keep the descriptors that they receive.
+fn keeping_receiver(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<Vec<OwnedFd>>>) {
     let kept = Rc::new(RefCell::new(Vec::new()));
     let (theirs, keep) = (Rc::clone(heards), Rc::clone(&kept));
     let mut reactor = Reactor::new().unwrap();
@@ -24,15 +24,15 @@ fn keeping(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<Vec<Owned
 #[test]
 fn kernel_credentials_displace_no_descriptors() {
     let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
-    let (mut reactor, port, kept) = keeping(&path, &heards);
+    let path = folder.path("receive.sock");
+    let (mut reactor, port, kept) = keeping_receiver(&path, &heards);
     let client = unix_client(&path);
-    turn_until(&mut reactor, "it", |reactor| reactor.context().connections().count() == 1);
+    turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
     let id = reactor.context().connections().find(|&id| id != port.id()).unwrap();
     let socket = reactor.context().descriptor(id).unwrap();
     socket2::SockRef::from(&socket).set_passcred(true).unwrap();
     pass(&client, b"x", &file_with(&folder, ""), 253);
-    turn_until(&mut reactor, "something", |_| !heards.borrow().is_empty());
+    turn_until(&mut reactor, "a callback", |_| !heards.borrow().is_empty());
     assert_eq!(kept.borrow().len(), 253, "{:?}", heards.borrow());
     assert!(!heards.borrow().iter().any(|heard| matches!(heard, Heard::Lost)));
 }
@@ -40,7 +40,7 @@ fn kernel_credentials_displace_no_descriptors() {
 #[test]
 fn descriptors_arrive_in_order_among_their_bytes() {
     let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
+    let path = folder.path("receive.sock");
     let mut reactor = receiver(&path, &heards);
     let mut client = unix_client(&path);
     let mut expected = (Vec::new(), Vec::new());
@@ -54,12 +54,12 @@ fn descriptors_arrive_in_order_among_their_bytes() {
         }
         expected.0.extend_from_slice(word.as_bytes());
     }
-    turn_until(&mut reactor, "all", |_| sum(&heards).0.len() == expected.0.len());
+    turn_until(&mut reactor, "all data", |_| sum(&heards).0.len() == expected.0.len());
     assert_eq!(sum(&heards), expected);
     for heard in heards.borrow().iter() {
         if let Heard::Passed(data, texts) = heard {
             let word = format!("word {} ", texts[0].trim_start_matches("text "));
-            assert!(data.ends_with(word.as_bytes()), "{heard:?} goes with {word}");
+            assert!(data.ends_with(word.as_bytes()), "{heard:?} belongs to {word}");
             assert_eq!(texts.len(), 1);
         }
     }
@@ -69,11 +69,11 @@ fn descriptors_arrive_in_order_among_their_bytes() {
 #[test]
 fn largest_message_is_received_with_close_on_exec() {
     let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
-    let (mut reactor, _port, kept) = keeping(&path, &heards);
+    let path = folder.path("receive.sock");
+    let (mut reactor, _port, kept) = keeping_receiver(&path, &heards);
     let client = unix_client(&path);
     pass(&client, b"x", &file_with(&folder, ""), 253);
-    turn_until(&mut reactor, "all", |_| kept.borrow().len() == 253);
+    turn_until(&mut reactor, "all data", |_| kept.borrow().len() == 253);
     for descriptor in kept.borrow().iter() {
         let flags = rustix::io::fcntl_getfd(descriptor).unwrap();
         assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
@@ -105,8 +105,8 @@ fn unwanted_descriptors_are_closed_without_losing_bytes() {
             assert_eq!(descriptors(), before);
         }
     }
-    // Each read stops short behind them, and every byte arrives nevertheless.
-    turn_until(&mut reactor, "all", |_| log.data().len() == sent.len());
+    // Each read ends at the descriptors; every byte arrives.
+    turn_until(&mut reactor, "all data", |_| log.data().len() == sent.len());
     assert_eq!((log.data() == sent, descriptors()), (true, before));
     assert!(comes_to_rest(&mut reactor));
 }
@@ -139,7 +139,7 @@ fn closing_connection_keeps_no_descriptors() {
         return;
     }
     let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
+    let path = folder.path("receive.sock");
     let mut reactor = receiver(&path, &heards);
     let client = unix_client(&path);
     turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
@@ -151,7 +151,7 @@ fn closing_connection_keeps_no_descriptors() {
     }
     reactor.context().close(id);
     for _ in 0..20 {
-        pass(&client, b"x", &file, 20); // It lingers, and what comes is thrown away.
+        pass(&client, b"x", &file, 20); // The socket lingers, and its input is discarded.
         reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
     }
     turn_until(&mut reactor, "lost", |_| !heards.borrow().is_empty());
@@ -170,7 +170,7 @@ fn descriptors_beyond_limit_are_reported_as_lost() {
     let theirs = Rc::clone(&heards);
     let (mut reactor, mut client) = passed_too_many(b"with many ", move || Receiver::new(&theirs));
     client.write_all(b"and more").unwrap();
-    turn_until(&mut reactor, "all", |_| sum(&heards).0 == b"with many and more");
+    turn_until(&mut reactor, "all data", |_| sum(&heards).0 == b"with many and more");
     let heards = heards.borrow();
     assert_eq!(heards[0], Heard::Lost);
     let Heard::Passed(data, texts) = &heards[1] else { panic!("{heards:?}") };
@@ -189,14 +189,14 @@ fn default_descriptors_lost_aborts_the_connection() {
     let before = descriptors();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Aborted"]);
-    assert_eq!(log.data(), b"", "what came with them is not delivered");
+    assert_eq!(log.data(), b"", "data of the message was delivered");
     turn_until(&mut reactor, "closed", |_| descriptors() == before - 1);
 }
 
-/// Wants to let its connection go as soon as descriptors are lost, and does so when it may.
-struct Leaver(Rc<RefCell<Vec<String>>>);
+/// Detaches when descriptors are lost, which fails, and again when it may.
+struct Detaching(Rc<RefCell<Vec<String>>>);
 
-impl ropewalk::Protocol for Leaver {
+impl ropewalk::Protocol for Detaching {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
     fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
@@ -225,8 +225,9 @@ fn detach_in_descriptors_lost_is_refused() {
     }
     let notes = Rc::default();
     let theirs = Rc::clone(&notes);
-    let (mut reactor, _client) = passed_too_many(b"with many", move || Leaver(Rc::clone(&theirs)));
-    turn_until(&mut reactor, "both", |_| notes.borrow().len() == 2);
+    let (mut reactor, _client) =
+        passed_too_many(b"with many", move || Detaching(Rc::clone(&theirs)));
+    turn_until(&mut reactor, "both callbacks", |_| notes.borrow().len() == 2);
     let notes = notes.borrow();
     assert!(notes[0].contains("detach in `descriptors_received`"), "{}", notes[0]);
     assert_eq!(notes[1], "with many");

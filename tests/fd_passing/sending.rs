@@ -15,8 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Receives what one call brings, as any program might: how many bytes, and what was passed.
-fn take(client: &UnixStream, buffer: &mut [u8]) -> Option<(usize, Vec<OwnedFd>)> {
+/// Receives the data and the descriptors of one recvmsg(2).
+fn receive(client: &UnixStream, buffer: &mut [u8]) -> Option<(usize, Vec<OwnedFd>)> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
@@ -36,10 +36,10 @@ fn take(client: &UnixStream, buffer: &mut [u8]) -> Option<(usize, Vec<OwnedFd>)>
     }
 }
 
-/// Passes a file with a text to whoever sends it a byte, and then says goodbye.
-struct Giver(Rc<dyn Fn() -> File>);
+/// Sends a file when data arrives, and closes.
+struct Sender(Rc<dyn Fn() -> File>);
 
-impl Protocol for Giver {
+impl Protocol for Sender {
     fn data_received(&mut self, transport: &mut Transport<'_>, _data: &[u8]) {
         transport.write(b"before ");
         transport.send_descriptors(b"with ", [(self.0)()]).unwrap();
@@ -54,7 +54,7 @@ fn descriptor_arrives_with_its_bytes_in_order() {
     let path = folder.path("give.sock");
     let theirs = Rc::clone(&folder);
     let file: Rc<dyn Fn() -> File> = Rc::new(move || file_with(&theirs, "the text"));
-    let mut reactor = up_unix(&path, move || Giver(Rc::clone(&file)));
+    let mut reactor = up_unix(&path, move || Sender(Rc::clone(&file)));
     let options = UnixConnectOptions::new().descriptors(true);
     let receiver = Receiver::new(&heards);
     let mut receiver = Some(receiver);
@@ -65,15 +65,15 @@ fn descriptor_arrives_with_its_bytes_in_order() {
     let (data, texts) = sum(&heards);
     assert_eq!(data, b"before with after");
     assert_eq!(texts, ["the text"]);
-    // Nothing that was written after the descriptor came with it.
+    // No byte that was written after the descriptor arrived with it.
     let heards = heards.borrow();
     let passed = heards.iter().position(|heard| matches!(heard, Heard::Passed(..))).unwrap();
     let Heard::Passed(with, _) = &heards[passed] else { unreachable!() };
     assert!(with.ends_with(b"with "), "{heards:?}");
 }
 
-/// A giver and a taker that does not take yet: the giver's connection and the taker's socket.
-fn giver(reactor: &mut Reactor, path: &Path, log: &Log) -> (Id, UnixStream) {
+/// Returns the id of a connection, and its client, which does not read.
+fn sending_connection(reactor: &mut Reactor, path: &Path, log: &Log) -> (Id, UnixStream) {
     reactor.listen_unix(path, recorders(log, only_record)).unwrap();
     let client = unix_client(path);
     turn_until(reactor, "made", |_| log.made() == 1);
@@ -84,28 +84,28 @@ fn giver(reactor: &mut Reactor, path: &Path, log: &Log) -> (Id, UnixStream) {
 fn queued_descriptors_keep_their_byte_positions() {
     let (folder, log) = (Folder::new(), Log::default());
     let mut reactor = Reactor::new().unwrap();
-    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let (id, client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
     let mut expected = (Vec::new(), Vec::new());
     for number in 0..60_usize {
-        // Long pieces and short ones, of which the system does not take all.
-        let piece = pattern(1 + (number * 7_919) % 50_000);
-        reactor.context().write(id, &piece);
-        expected.0.extend_from_slice(&piece);
+        // Long and short chunks, which the socket does not accept entirely.
+        let chunk = pattern(1 + (number * 7_919) % 50_000);
+        reactor.context().write(id, &chunk);
+        expected.0.extend_from_slice(&chunk);
         if number % 4 == 0 {
             reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
         }
         let word = format!("<{number}>");
-        // What the descriptor goes with, by its place among all bytes.
+        // The position of the descriptor among all bytes.
         expected.1.push((expected.0.len(), word.clone()));
         let file = file_with(&folder, &word);
         reactor.context().send_descriptors(id, word.as_bytes(), [file]).unwrap();
         expected.0.extend_from_slice(word.as_bytes());
     }
-    assert!(reactor.context().write_buffer_size(id) > 500_000, "much waits");
+    assert!(reactor.context().write_buffer_size(id) > 500_000, "data is queued");
     let (mut got, mut places, mut buffer) = (Vec::new(), Vec::new(), vec![0; 10_007]);
-    turn_until(&mut reactor, "all", |_| {
-        while let Some((count, passed)) = take(&client, &mut buffer) {
-            // They are with the last piece of those that one read has brought together.
+    turn_until(&mut reactor, "all data", |_| {
+        while let Some((count, passed)) = receive(&client, &mut buffer) {
+            // They belong to the last of the chunks that one read returns.
             for descriptor in passed {
                 places.push((got.len()..got.len() + count, read_text(descriptor)));
             }
@@ -113,11 +113,11 @@ fn queued_descriptors_keep_their_byte_positions() {
         }
         got.len() == expected.0.len()
     });
-    assert!(got == expected.0, "every byte in its place");
+    assert!(got == expected.0, "bytes were lost or reordered");
     assert_eq!(places.len(), expected.1.len());
     for ((range, text), (at, word)) in places.iter().zip(&expected.1) {
         assert_eq!(text, word);
-        assert!(range.contains(at), "{word} belongs to byte {at}, and came with {range:?}");
+        assert!(range.contains(at), "{word} belongs to byte {at}, and arrived with {range:?}");
     }
     assert_eq!(reactor.context().write_buffer_size(id), 0);
 }
@@ -138,15 +138,15 @@ fn descriptors_are_closed_once_sent_or_undeliverable() {
     }
     let (folder, log) = (Folder::new(), Log::default());
     let mut reactor = Reactor::new().unwrap();
-    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let (id, client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
     let before = descriptors();
     let files = || (0..10).map(|_| file_with(&folder, "")).collect::<Vec<File>>();
     reactor.context().send_descriptors(id, b"x", files()).unwrap();
-    assert_eq!(descriptors(), before + 10, "they wait for the end of the turn");
+    assert_eq!(descriptors(), before + 10, "queued until the end of the turn");
     turns(&mut reactor, 1);
-    assert_eq!(descriptors(), before, "the system has them");
+    assert_eq!(descriptors(), before, "sent");
 
-    // Behind what the peer does not read they wait, until it is gone.
+    // They are queued behind data that the peer does not read, until the peer closes.
     reactor.context().write(id, &pattern(MUCH));
     reactor.context().send_descriptors(id, b"x", files()).unwrap();
     turns(&mut reactor, 3);
@@ -155,7 +155,7 @@ fn descriptors_are_closed_once_sent_or_undeliverable() {
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(descriptors(), before - 2);
     reactor.context().send_descriptors(id, b"x", files()).unwrap();
-    assert_eq!(descriptors(), before - 2, "nobody is there any more");
+    assert_eq!(descriptors(), before - 2, "the connection is lost");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn dropping_the_reactor_closes_queued_descriptors() {
     let (folder, log) = (Folder::new(), Log::default());
     let before = descriptors();
     let mut reactor = Reactor::new().unwrap();
-    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let (id, client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
     reactor.context().write(id, &pattern(MUCH));
     reactor.context().send_descriptors(id, b"x", [file_with(&folder, "")]).unwrap();
     turns(&mut reactor, 2);
@@ -183,13 +183,13 @@ fn refused_descriptors_are_closed_with_a_reason() {
     }
     let (folder, log) = (Folder::new(), Log::default());
     let mut reactor = Reactor::new().unwrap();
-    let (id, _client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let (id, _client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
     let file = file_with(&folder, "");
     let files = |count| (0..count).map(|_| file.try_clone().unwrap()).collect::<Vec<File>>();
     let before = descriptors();
     let refuse = |context: &mut Context, id, data: &[u8], count| {
         let error = context.send_descriptors(id, data, files(count)).unwrap_err();
-        assert_eq!(descriptors(), before, "those that were refused are closed");
+        assert_eq!(descriptors(), before, "refused descriptors are open");
         (error.kind(), error.to_string())
     };
     let (kind, text) = refuse(reactor.context(), id, b"", 1);
@@ -201,7 +201,7 @@ fn refused_descriptors_are_closed_with_a_reason() {
     assert!(text.contains("they are 254, and one message carries 253"), "{text}");
     assert_eq!(reactor.context().write_buffer_size(id), 0);
 
-    reactor.context().write(id, &pattern(MUCH)); // The peer does not read, so what follows waits.
+    reactor.context().write(id, &pattern(MUCH)); // The peer does not read, so later data is queued.
     turns(&mut reactor, 1);
     let waiting = reactor.context().write_buffer_size(id);
     for _ in 0..4 {
@@ -214,7 +214,7 @@ fn refused_descriptors_are_closed_with_a_reason() {
     assert!(error.to_string().contains("1000 wait already"), "{error}");
     reactor.context().send_descriptors(id, b"x", files(24)).unwrap();
 
-    // None at all is just a write.
+    // Without descriptors it is a plain write.
     reactor.context().send_descriptors(id, b"y", files(0)).unwrap();
     assert_eq!(reactor.context().write_buffer_size(id), waiting + 6);
 }
@@ -236,19 +236,18 @@ fn tcp_refuses_descriptors_and_stays_open() {
 #[test]
 fn early_descriptors_are_sent_once_connected() {
     let (folder, heards) = (Folder::new(), Heards::default());
-    let path = folder.path("take.sock");
+    let path = folder.path("receive.sock");
     let mut reactor = receiver(&path, &heards);
     let (log, failures) = (Log::default(), Failures::default());
     let id = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
     reactor.context().write(id, b"early ");
     let file = file_with(&folder, "early bird");
     reactor.context().send_descriptors(id, b"bird", [file]).unwrap();
-    turn_until(&mut reactor, "all", |_| sum(&heards).0.len() == 10);
+    turn_until(&mut reactor, "all data", |_| sum(&heards).0.len() == 10);
     assert_eq!(sum(&heards), (b"early bird".to_vec(), vec!["early bird".to_owned()]));
 }
 
-/// The system takes no more of a user's descriptors than one process may have, if nobody takes them:
-/// for a user without privileges.
+/// Linux limits the descriptors in flight of an unprivileged user to RLIMIT_NOFILE (unix(7)).
 #[test]
 fn descriptors_in_flight_limit_is_retried() {
     if !is_child() {
@@ -263,7 +262,7 @@ fn descriptors_in_flight_limit_is_retried() {
     }
     let (folder, log) = (Folder::new(), Log::default());
     let mut reactor = Reactor::new().unwrap();
-    let (id, client) = giver(&mut reactor, &folder.path("give.sock"), &log);
+    let (id, client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
     let file = file_with(&folder, "one of many");
     for _ in 0..20 {
         let files: Vec<File> = (0..6).map(|_| file.try_clone().unwrap()).collect();
@@ -273,16 +272,16 @@ fn descriptors_in_flight_limit_is_retried() {
             break;
         }
     }
-    assert!(reactor.context().write_buffer_size(id) > 0, "the system has taken too many");
+    assert!(reactor.context().write_buffer_size(id) > 0, "nothing is queued");
     reactor.context().write(id, b"and the end");
     turns(&mut reactor, 5);
     assert_eq!(log.lost(), 0);
-    assert!(comes_to_rest(&mut reactor), "it is asked again from time to time, not all the time");
-    // Who takes them makes room, of which nobody tells.
+    assert!(comes_to_rest(&mut reactor), "the retries spin");
+    // Receiving frees space, which no event reports.
     let mut got = Vec::new();
-    turn_until(&mut reactor, "all", |_| {
+    turn_until(&mut reactor, "all data", |_| {
         let mut buffer = [0; 64];
-        while let Some((count, passed)) = take(&client, &mut buffer) {
+        while let Some((count, passed)) = receive(&client, &mut buffer) {
             assert!(passed.len() % 6 == 0);
             got.extend_from_slice(&buffer[..count]);
         }
@@ -294,7 +293,7 @@ fn descriptors_in_flight_limit_is_retried() {
 #[test]
 fn descriptors_do_not_overtake_queued_chunks() {
     let folder = Folder::new();
-    let path = folder.path("feed.sock");
+    let path = folder.path("queue.sock");
     let log = Log::default();
     let mut reactor = Reactor::new().unwrap();
     let options = UnixListenOptions::new().slow_reader(SlowReader::DropOldest(20_000));
@@ -315,7 +314,7 @@ fn descriptors_do_not_overtake_queued_chunks() {
     reactor.context().close(id);
     let (mut got, mut passed) = (Vec::new(), Vec::new());
     let mut buffer = vec![0; 64 * 1024];
-    turn_until(&mut reactor, "the end", |_| match take(&client, &mut buffer) {
+    turn_until(&mut reactor, "the end", |_| match receive(&client, &mut buffer) {
         None => false,
         Some((0, _)) => true,
         Some((count, descriptors)) => {
@@ -326,11 +325,11 @@ fn descriptors_do_not_overtake_queued_chunks() {
             false
         }
     });
-    let pieces = got.strip_suffix(b"withnext").expect("what was written last");
-    let begins = |piece: &[u8]| u32::from_be_bytes(piece[..4].try_into().unwrap());
-    let numbers: Vec<u32> = pieces.chunks(1000).map(begins).collect();
+    let chunks = got.strip_suffix(b"withnext").expect("what was written last");
+    let begins = |chunk: &[u8]| u32::from_be_bytes(chunk[..4].try_into().unwrap());
+    let numbers: Vec<u32> = chunks.chunks(1000).map(begins).collect();
     assert!(numbers.is_sorted());
     assert_eq!(numbers.last(), Some(&(written - 1)));
     assert_eq!(numbers.len() as u32, written - 20);
-    assert_eq!(passed, [(pieces.len() + 4, 1)], "with its own bytes, behind all before");
+    assert_eq!(passed, [(chunks.len() + 4, 1)], "with its own bytes, after all earlier data");
 }

@@ -10,7 +10,7 @@ use std::net::{Shutdown, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Registers a producer as soon as the connection is made, and ends as the peer does.
+/// Registers a producer in `connection_made`, and closes when the peer ends its side.
 struct Producing(Heard, bool);
 
 impl Protocol for Producing {
@@ -20,7 +20,7 @@ impl Protocol for Producing {
             true => transport.register_pull_producer(producer),
             false => transport.register_push_producer(producer),
         };
-        registered.expect("it is the first");
+        registered.expect("the first producer");
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
@@ -41,7 +41,7 @@ fn silent_producer_times_out_after_peer_end() {
     }
 }
 
-/// Answers with more than the system takes, and ends its side.
+/// Answers with more than the socket accepts, and ends its side.
 struct Long;
 
 impl Protocol for Long {
@@ -55,7 +55,7 @@ impl Protocol for Long {
 fn stalled_half_close_times_out() {
     let mut connection = TestConnection::new(|| Long);
     connection.stop_reading();
-    connection.feed("what is there?");
+    connection.feed("request");
     connection.advance(Duration::from_secs(150));
     assert_eq!(format!("{:?}", connection.reason()), "Some(CloseTimeout)");
 }
@@ -129,14 +129,14 @@ fn early_producer_resumes_without_other_events() {
     let mut reactor = Reactor::new().unwrap();
     let caller = Caller::new(&log, &failures, only_record);
     let id = reactor.connect_tcp(listener.local_addr().unwrap(), caller).unwrap();
-    let mut asked_early = true;
+    let mut resumed_in_order = true;
     let asked = Rc::clone(&heard);
     pull(&mut reactor, id, noting(&heard, ignore));
-    turn_until(&mut reactor, "asked", |_| {
-        asked_early &= log.made() == 1 || asked.borrow().is_empty();
+    turn_until(&mut reactor, "resumed", |_| {
+        resumed_in_order &= log.made() == 1 || asked.borrow().is_empty();
         !asked.borrow().is_empty()
     });
-    assert!(asked_early, "after connection_made");
+    assert!(resumed_in_order, "resumed before connection_made");
 }
 
 #[test]
@@ -176,7 +176,7 @@ fn writing_in_resume_writing_has_a_budget() {
     let hook = move |transport: &mut Transport<'_>, event: &Event| match event {
         Event::Made => {
             transport.set_write_buffer_limits(1, 1);
-            transport.write(b"to begin with");
+            transport.write(b"first");
         }
         Event::ResumeWriting => {
             resumed.set(resumed.get() + 1);

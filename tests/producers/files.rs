@@ -31,7 +31,7 @@ fn file_is_sent_between_earlier_and_later_writes() {
     assert_eq!(*outcome.borrow(), Some(Ok(3_000_000)));
     let progress = progress.borrow();
     assert!(progress.is_sorted() && progress.last() == Some(&3_000_000), "{progress:?}");
-    assert!(progress.len() >= 10, "in pieces: {progress:?}");
+    assert!(progress.len() >= 10, "in chunks: {progress:?}");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn file_sender_receives_connection_aborted_on_reset() {
 fn file_without_sendfile_support_is_copied() {
     let (log, outcome) = (Log::default(), Outcome::default());
     let (mut reactor, id, client) = one(&log);
-    // A file system that makes its bytes up as they are read has no pages to send.
+    // A file system that generates its data on reads has no pages for sendfile(2).
     let mut expected = Vec::new();
     let mut file = File::open("/proc/cpuinfo").unwrap();
     file.read_to_end(&mut expected).unwrap();
@@ -120,7 +120,7 @@ fn file_without_sendfile_support_is_copied() {
     assert_eq!(got[..100], expected[..100]);
 }
 
-/// The end that a client meets, whatever comes before it.
+/// Reads to the end, and returns the error that ends the data, if any.
 fn end_of(mut client: &TcpStream) -> Option<ErrorKind> {
     client.read_to_end(&mut Vec::new()).err().map(|error| error.kind())
 }
@@ -156,7 +156,7 @@ fn file_truncated_while_sending_resets_the_connection() {
     reactor.context().close(id);
     assert!(comes_to_rest(&mut reactor));
     other.set_len(1000).unwrap();
-    assert!(read_all_turning(&mut reactor, &client).is_err(), "the part looks like the whole");
+    assert!(read_all_turning(&mut reactor, &client).is_err(), "the part appears complete");
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(outcome.take().unwrap().unwrap_err().0, ErrorKind::UnexpectedEof);
     assert_eq!(log.reasons(), ["Aborted"]);
@@ -194,7 +194,7 @@ fn on_done_may_register_the_next_file() {
     assert_eq!(outcome.take(), Some(Ok(200_000)));
 }
 
-/// The event that tells of a byte also tells of room, and comes once.
+/// One event reports received data and free buffer space, and is not repeated.
 #[test]
 fn file_continues_when_data_and_space_coincide() {
     let (log, outcome) = (Log::default(), Outcome::default());
@@ -209,14 +209,14 @@ fn file_continues_when_data_and_space_coincide() {
         client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut got = 0;
         while let Ok(count) = (&client).read(&mut buffer) {
-            assert!(count > 0, "an end");
+            assert!(count > 0, "the end");
             got += count;
         }
-        // The system may take its time with a window that has opened again.
+        // The system may delay the update of a window that has opened again.
         if got > 0 {
             progress = Instant::now();
         }
-        assert!(progress.elapsed() < PATIENCE, "the file does not go on");
+        assert!(progress.elapsed() < PATIENCE, "the file does not continue");
         (&client).write_all(b".").unwrap();
     }
     assert_eq!(outcome.take(), Some(Ok(50_000_000)));

@@ -35,7 +35,7 @@ fn pull_producer_resumes_only_with_empty_buffer() {
         transport.write(&[b'x'; 100_000]);
     });
     pull(&mut reactor, id, producer);
-    // Nobody reads, so it is asked until the system takes no more.
+    // The client does not read, so the producer is resumed until the socket accepts no more.
     turns(&mut reactor, 200);
     assert!(comes_to_rest(&mut reactor));
     let asked = heard.borrow().len();
@@ -80,14 +80,14 @@ fn push_producer_pauses_and_resumes_at_marks() {
     let (mut reactor, id, client) = one(&log);
     push(&mut reactor, id, noting(&heard, ignore));
     turns(&mut reactor, 3);
-    assert!(heard.borrow().is_empty(), "it begins by producing");
+    assert!(heard.borrow().is_empty(), "a callback before any pause");
     reactor.context().write(id, &pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| !heard.borrow().is_empty());
     assert_eq!(*heard.borrow(), ["pause"]);
     assert_eq!(read_turning(&mut reactor, &client, MUCH), pattern(MUCH));
     turn_until(&mut reactor, "resumed", |_| heard.borrow().len() > 1);
     assert_eq!(*heard.borrow(), ["pause", "resume"]);
-    // The protocol has heard the same.
+    // The protocol received the same.
     assert_eq!(log.of(id), [Event::Made, Event::PauseWriting, Event::ResumeWriting]);
 }
 
@@ -96,7 +96,7 @@ fn push_producer_above_mark_is_paused_immediately() {
     let (log, heard) = (Log::default(), Heard::default());
     let (mut reactor, id, _client) = one(&log);
     reactor.context().write(id, &pattern(MUCH));
-    turn_until(&mut reactor, "told", |_| log.of(id).contains(&Event::PauseWriting));
+    turn_until(&mut reactor, "notified", |_| log.of(id).contains(&Event::PauseWriting));
     push(&mut reactor, id, noting(&heard, ignore));
     turns(&mut reactor, 2);
     assert_eq!(*heard.borrow(), ["pause"]);
@@ -135,7 +135,7 @@ fn write_eof_waits_for_the_producer() {
     reactor.context().write(id, b"from the producer");
     assert_eq!(read_turning(&mut reactor, &client, 17), b"from the producer");
     turns(&mut reactor, 3);
-    assert!(peek_now(&client, &mut [0; 10]).is_none(), "no end yet");
+    assert!(peek_now(&client, &mut [0; 10]).is_none(), "data, or the end");
     reactor.context().unregister_producer(id);
     reactor.context().write(id, b"too late");
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"");
@@ -161,7 +161,7 @@ fn second_producer_is_refused_first_continues() {
         )
     );
     read_turning(&mut reactor, &client, 20_000);
-    // When the first is done there may be another.
+    // After the first has finished, another may be registered.
     pull(&mut reactor, id, pieces(&heard, 1));
     read_turning(&mut reactor, &client, 10_000);
     assert_eq!(*heard.borrow(), ["resume"; 3]);
@@ -175,7 +175,7 @@ fn producer_registered_after_close_is_stopped() {
     pull(&mut reactor, id, noting(&heard, ignore));
     turns(&mut reactor, 2);
     assert_eq!(*heard.borrow(), ["stop"]);
-    turn_until(&mut reactor, "gone", |reactor| reactor.context().connections().count() == 0);
+    turn_until(&mut reactor, "closed", |reactor| reactor.context().connections().count() == 0);
     push(&mut reactor, id, noting(&heard, ignore));
     turns(&mut reactor, 2);
     assert_eq!(*heard.borrow(), ["stop", "stop"]);
@@ -205,7 +205,7 @@ fn producer_is_stopped_once_before_connection_lost() {
 fn unregistered_producer_receives_no_callback() {
     let (log, heard) = (Log::default(), Heard::default());
     let (mut reactor, id, client) = one(&log);
-    // Before it was ever asked, while it is asked, and after it was paused.
+    // Unregistered before its first resume, and after a pause.
     pull(&mut reactor, id, noting(&heard, ignore));
     reactor.context().unregister_producer(id);
     reactor.context().unregister_producer(id);
@@ -225,13 +225,16 @@ fn unregistered_producer_receives_no_callback() {
 fn producer_panic_ends_only_its_connection() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, echo));
-    let victim = client(address);
+    let panicking = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
-    pull(&mut reactor, id, noting(&Heard::default(), |_| panic!("no more")));
+    pull(&mut reactor, id, noting(&Heard::default(), |_| panic!("the producer's panic")));
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Panicked"]);
-    assert!(read_all_turning(&mut reactor, &victim).is_err(), "a reset, not an end");
+    assert!(
+        read_all_turning(&mut reactor, &panicking).is_err(),
+        "an orderly end in place of a reset"
+    );
     a_small_client_is_answered(&mut reactor, address);
 }
 
@@ -240,7 +243,7 @@ fn stop_resets_connection_with_producer() {
     let (log, heard) = (Log::default(), Heard::default());
     let (mut reactor, id, client) = one(&log);
     push(&mut reactor, id, noting(&heard, ignore));
-    reactor.context().write(id, b"the last words");
+    reactor.context().write(id, b"final data");
     reactor.context().close(id);
     reactor.context().stop();
     reactor.run().unwrap();

@@ -8,21 +8,21 @@ use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What a producer has heard.
+/// The callbacks of a producer, in order.
 type Heard = Rc<RefCell<Vec<&'static str>>>;
 
-/// Notes what it hears, and writes a piece each time that it is asked.
-struct Pieces {
+/// Records its callbacks, and writes a chunk on each resume.
+struct Chunks {
     heard: Heard,
-    piece: &'static [u8],
+    chunk: &'static [u8],
     panics: bool,
 }
 
-impl Producer for Pieces {
+impl Producer for Chunks {
     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
         self.heard.borrow_mut().push("resume");
-        transport.write(self.piece);
-        assert!(!self.panics, "on purpose");
+        transport.write(self.chunk);
+        assert!(!self.panics, "the producer's panic");
     }
 
     fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
@@ -34,11 +34,11 @@ impl Producer for Pieces {
     }
 }
 
-fn pieces(heard: &Heard, piece: &'static [u8]) -> Pieces {
-    Pieces { heard: Rc::clone(heard), piece, panics: false }
+fn chunks(heard: &Heard, chunk: &'static [u8]) -> Chunks {
+    Chunks { heard: Rc::clone(heard), chunk, panics: false }
 }
 
-/// A server with connections, whose protocols echo.
+/// A server with one connection for each wire, whose protocols echo.
 fn serve(log: &Log, wires: &[Wire]) -> (Script, Reactor) {
     let (script, mut reactor) = Script::new();
     reactor.listen_tcp("10.0.0.1:7000", recorders(log, echo)).unwrap();
@@ -58,7 +58,7 @@ fn producer_registered_between_turns_resumes_next_turn() {
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     script.make_room(&wire, 3);
     turn(&mut reactor);
-    reactor.context().register_pull_producer(wire.id(), pieces(&heard, b"abc")).unwrap();
+    reactor.context().register_pull_producer(wire.id(), chunks(&heard, b"abc")).unwrap();
     turn(&mut reactor);
     turn(&mut reactor);
     assert_eq!((wire.written(), &heard.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
@@ -68,18 +68,18 @@ fn producer_registered_between_turns_resumes_next_turn() {
 fn broken_connection_does_not_resume_its_producer() {
     let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
-    reactor.context().register_pull_producer(wire.id(), pieces(&heard, b"")).unwrap();
+    reactor.context().register_pull_producer(wire.id(), chunks(&heard, b"")).unwrap();
     script.make_room(&wire, 30);
     turn(&mut reactor);
-    // A part of it is sent, so that it would be time to ask for more.
+    // A part of the data is sent, after which a working connection would resume its producer.
     reactor.context().write(wire.id(), &[0; 100]);
     turn(&mut reactor);
     wire.write_fails(ErrorKind::ConnectionReset);
-    wire.brings(Ok(b"last words"));
+    wire.brings(Ok(b"final data"));
     wire.brings(Err(ErrorKind::ConnectionReset));
     script.make_room(&wire, usize::MAX);
     (0..3).for_each(|_| turn(&mut reactor));
-    assert_eq!((log.data(), log.reasons()), (b"last words".to_vec(), vec!["Reset".to_owned()]));
+    assert_eq!((log.data(), log.reasons()), (b"final data".to_vec(), vec!["Reset".to_owned()]));
     assert_eq!((wire.written().len(), &*heard.borrow()), (30, &vec!["resume", "stop"]));
 }
 
@@ -87,12 +87,12 @@ fn broken_connection_does_not_resume_its_producer() {
 fn stop_does_not_resume_a_paused_producer() {
     let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
-    reactor.context().register_push_producer(wire.id(), pieces(&heard, b"")).unwrap();
+    reactor.context().register_push_producer(wire.id(), chunks(&heard, b"")).unwrap();
     reactor.context().write(wire.id(), &[0; 100_000]);
     turn(&mut reactor);
     reactor.context().stop();
     for room in [90_000, usize::MAX] {
-        assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it has something to send");
+        assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "data is queued");
         script.make_room(&wire, room);
     }
     while reactor.run_turn(Some(Duration::ZERO)).unwrap() {}
@@ -105,13 +105,13 @@ fn unregistering_the_producer_completes_the_close() {
     let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     let id = wire.id();
-    reactor.context().register_push_producer(id, pieces(&heard, b"")).unwrap();
+    reactor.context().register_push_producer(id, chunks(&heard, b"")).unwrap();
     reactor.context().close(id);
     turn(&mut reactor);
-    assert_eq!(log.lost(), 0, "it waits for the producer");
+    assert_eq!(log.lost(), 0, "the close waits for the producer");
     reactor.context().call_later(Duration::ZERO, move |context| context.unregister_producer(id));
     turn(&mut reactor);
-    assert_eq!(log.reasons(), ["Closed"], "nothing else has to happen first");
+    assert_eq!(log.reasons(), ["Closed"], "the close needs no further event");
     assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
     assert_eq!(wire.acts(), ["registered", "shut down"]);
 }
@@ -122,17 +122,17 @@ fn producer_after_close_is_stopped_without_reset() {
         let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
         let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
         let id = wire.id();
-        reactor.context().write(id, b"last words");
+        reactor.context().write(id, b"final data");
         match closes {
             true => reactor.context().close(id),
             false => reactor.context().write_eof(id),
         }
-        reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+        reactor.context().register_pull_producer(id, chunks(&heard, b"too late")).unwrap();
         turn(&mut reactor);
         assert_eq!(*heard.borrow(), ["stop"], "closes: {closes}");
         script.make_room(&wire, usize::MAX);
         turn(&mut reactor);
-        assert_eq!(wire.written(), b"last words");
+        assert_eq!(wire.written(), b"final data");
         assert_eq!(wire.acts(), ["registered", "shut down"], "closes: {closes}");
     }
 }
@@ -142,7 +142,7 @@ fn producer_unregistered_after_abort_is_not_stopped() {
     let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     let id = wire.id();
-    reactor.context().register_push_producer(id, pieces(&heard, b"")).unwrap();
+    reactor.context().register_push_producer(id, chunks(&heard, b"")).unwrap();
     turn(&mut reactor);
     reactor.context().abort(id);
     reactor.context().unregister_producer(id);
@@ -151,7 +151,7 @@ fn producer_unregistered_after_abort_is_not_stopped() {
     assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
 }
 
-/// An attempt to connect.
+/// Starts an attempt to connect.
 fn attempt(log: &Log) -> (Script, Reactor, Wire, Id) {
     let (script, mut reactor) = Script::new();
     let wire = Wire::wide();
@@ -172,7 +172,7 @@ fn producer_after_early_write_eof_is_stopped() {
     let (script, mut reactor, wire, id) = attempt(&log);
     reactor.context().write(id, b"hello");
     reactor.context().write_eof(id);
-    reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+    reactor.context().register_pull_producer(id, chunks(&heard, b"too late")).unwrap();
     turn(&mut reactor);
     assert_eq!(*heard.borrow(), ["stop"]);
     connect(&script, &mut reactor, &wire);
@@ -184,7 +184,7 @@ fn producer_after_early_write_eof_is_stopped() {
 fn producer_unregistered_while_connecting_is_never_called() {
     let (log, heard) = (Log::default(), Heard::default());
     let (script, mut reactor, wire, id) = attempt(&log);
-    reactor.context().register_pull_producer(id, pieces(&heard, b"too late")).unwrap();
+    reactor.context().register_pull_producer(id, chunks(&heard, b"too late")).unwrap();
     reactor.context().unregister_producer(id);
     connect(&script, &mut reactor, &wire);
     turn(&mut reactor);
@@ -200,7 +200,7 @@ fn writes_of_panicking_producer_reach_no_other() {
     let (log, heard) = (Log::default(), Heard::default());
     let wires = [Wire::wide(), Wire::wide()];
     let (script, mut reactor) = serve(&log, &wires);
-    let panics = Pieces { heard: Rc::clone(&heard), piece: b"half a piece", panics: true };
+    let panics = Chunks { heard: Rc::clone(&heard), chunk: b"part of a chunk", panics: true };
     reactor.context().register_pull_producer(wires[0].id(), panics).unwrap();
     wires[1].brings(Ok(b"hello"));
     script.tell_readable(&wires[1]);

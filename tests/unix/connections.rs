@@ -43,7 +43,7 @@ fn large_echo_keeps_its_order() {
     client.set_nonblocking(true).unwrap();
     let data = pattern(MUCH);
     let (mut sent, mut got, mut buffer) = (0, Vec::new(), vec![0; 65_536]);
-    turn_until(&mut reactor, "all of it", |_| {
+    turn_until(&mut reactor, "all data", |_| {
         while let Ok(count) = client.write(&data[sent..])
             && count > 0
         {
@@ -64,19 +64,19 @@ fn client_and_server_know_their_addresses() {
     let path = folder.path("echo.sock");
     let mut reactor = up_unix(&path, || Echo);
     let peers = Rc::new(RefCell::new(Vec::new()));
-    let told = Rc::clone(&peers);
+    let noted = Rc::clone(&peers);
     let caller = Caller::new(&log, &failures, move |transport, event| {
         if *event == Event::Made {
-            told.borrow_mut().push((transport.peer(), transport.local_address()));
+            noted.borrow_mut().push((transport.peer(), transport.local_address()));
         } else if let Event::Data(_) = event {
             transport.close();
         }
     });
     let id = reactor.connect_unix(&path, caller).unwrap();
-    reactor.context().write(id, b"written before it was there");
-    assert_eq!(log.made(), 0, "nothing is told within the call");
+    reactor.context().write(id, b"written early");
+    assert_eq!(log.made(), 0, "a callback within the call");
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-    assert_eq!(log.data(), b"written before it was there");
+    assert_eq!(log.data(), b"written early");
     assert_eq!(log.ids(), [id]);
     let unnamed = Some(Address::from(UnixAddress::unnamed()));
     assert_eq!(peers.borrow()[..], [(UnixAddress::from(&path).into(), unnamed)]);
@@ -100,7 +100,7 @@ fn write_to_closed_peer_ends_the_connection() {
     let mut reactor = up_unix(&path, recorders(&log, only_record));
     drop(unix_client(&path));
     let client = unix_client(&path);
-    turn_until(&mut reactor, "both", |_| log.made() == 2);
+    turn_until(&mut reactor, "both made", |_| log.made() == 2);
     let id = log.ids()[1];
     drop(client);
     reactor.context().write(id, b"too late");
@@ -108,8 +108,8 @@ fn write_to_closed_peer_ends_the_connection() {
     log.check(true);
 }
 
-/// The signal that writing to nobody raises is ignored by Rust's programs; ours may be part of another,
-/// where it kills.
+/// Rust programs ignore SIGPIPE, but the library may be part of another program, which it would
+/// kill.
 #[cfg(feature = "signals")]
 #[test]
 fn write_to_closed_peer_raises_no_signal() {
@@ -121,7 +121,7 @@ fn write_to_closed_peer_raises_no_signal() {
     signal_hook::flag::register(signal_hook::consts::SIGPIPE, raised.clone()).unwrap();
     let writes: [fn(&mut Context, Id); 3] = [
         |context, id| context.write(id, b"too late"),
-        |context, id| (0..100).for_each(|_| context.write(id, &[b'x'; 5_000])), // several pieces
+        |context, id| (0..100).for_each(|_| context.write(id, &[b'x'; 5_000])), // several chunks
         |context, id| {
             let null = fs::File::open("/dev/null").unwrap();
             context.send_descriptors(id, b"too late", [null]).unwrap();
@@ -136,7 +136,7 @@ fn write_to_closed_peer_raises_no_signal() {
         drop(theirs);
         write(reactor.context(), id);
         turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-        assert_eq!(log.reasons(), ["Reset"], "it was written");
+        assert_eq!(log.reasons(), ["Reset"], "the write failed");
     }
     assert!(!raised.load(Ordering::Relaxed));
 }
@@ -152,7 +152,7 @@ fn closed_peer_is_noticed_while_paused() {
     };
     let mut reactor = up_unix(&path, recorders(&log, pause));
     let client = unix_client(&path);
-    (&client).write_all(b"last words").unwrap();
+    (&client).write_all(b"final data").unwrap();
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     drop(client);
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
@@ -160,7 +160,7 @@ fn closed_peer_is_noticed_while_paused() {
     assert_eq!(log.lost(), 0);
     reactor.context().resume(log.ids()[0]);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-    assert_eq!(log.data(), b"last words");
+    assert_eq!(log.data(), b"final data");
     log.check(true);
 }
 
@@ -185,9 +185,9 @@ fn stop_refuses_new_sockets_and_removes_files() {
 
 #[test]
 fn pause_writing_is_called_over_unix_sockets() {
-    /// Writes until it is told to pause.
-    struct Talker(Rc<Cell<bool>>);
-    impl Protocol for Talker {
+    /// Writes until `pause_writing`.
+    struct Writing(Rc<Cell<bool>>);
+    impl Protocol for Writing {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
             transport.write(&pattern(MUCH));
         }
@@ -202,13 +202,13 @@ fn pause_writing_is_called_over_unix_sockets() {
     let folder = Folder::new();
     let path = folder.path("talk.sock");
     let paused = Rc::new(Cell::new(false));
-    let told = Rc::clone(&paused);
-    let mut reactor = up_unix(&path, move || Talker(Rc::clone(&told)));
+    let noted = Rc::clone(&paused);
+    let mut reactor = up_unix(&path, move || Writing(Rc::clone(&noted)));
     let client = unix_client(&path);
     turn_until(&mut reactor, "paused", |_| paused.get());
     client.set_nonblocking(true).unwrap();
     let (mut got, mut end) = (Vec::new(), false);
-    turn_until(&mut reactor, "all, and the end", |_| {
+    turn_until(&mut reactor, "all data and the end", |_| {
         let mut buffer = [0; 65_536];
         while let Ok(count) = (&client).read(&mut buffer) {
             end = count == 0;
@@ -249,7 +249,7 @@ fn unix_sockets_can_be_detached_and_adopted() {
     let port = first.listen_unix(&path, || Echo).unwrap();
     let listener = first.context().detach_listener(port.id()).expect("a listener");
     drop(first);
-    assert!(path.exists(), "it is the next one's");
+    assert!(path.exists(), "the file was removed");
     let mut reactor = Reactor::new().unwrap();
     let port = reactor.context().adopt_listener(listener, || Echo).unwrap();
     assert_eq!(port.address().unix(), Some(&UnixAddress::from(&path)));
@@ -258,8 +258,8 @@ fn unix_sockets_can_be_detached_and_adopted() {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     let id = reactor.context().adopt_connection(ours, Recorder::new(&log, echo)).unwrap();
     theirs.write_all(b"hello").unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data() == b"hello");
-    // What would go with its bytes cannot go with it.
+    turn_until(&mut reactor, "received", |_| log.data() == b"hello");
+    // Queued descriptors cannot be detached with the bytes.
     theirs.set_nonblocking(true).unwrap();
     reactor.context().write(id, &pattern(MUCH));
     reactor.context().send_descriptors(id, b"x", [fs::File::open("/dev/null").unwrap()]).unwrap();
@@ -280,5 +280,5 @@ fn unix_sockets_can_be_detached_and_adopted() {
     let options = ropewalk::DatagramOptions::new();
     reactor.context().adopt_datagram(socket, &options, witness).unwrap();
     UnixDatagram::unbound().unwrap().send_to(b"hello", &name).unwrap();
-    turn_until(&mut reactor, "heard", |_| heards.data() == [b"hello"]);
+    turn_until(&mut reactor, "received", |_| heards.data() == [b"hello"]);
 }

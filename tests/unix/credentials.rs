@@ -40,10 +40,10 @@ fn both_sides_have_peer_credentials() {
     let _client = client(address);
     turn_until(&mut reactor, "a TCP client", |_| log.made() == 3);
     let id = log.ids()[2];
-    assert_eq!(reactor.context().peer_credentials(id), None, "over TCP nobody knows");
+    assert_eq!(reactor.context().peer_credentials(id), None, "TCP has no credentials");
 }
 
-/// The system says that the peer's process is number 0 if it has none here.
+/// Linux reports pid 0 for a process outside the own namespace.
 #[test]
 fn peer_outside_pid_namespace_has_no_pid() {
     const APART: [&str; 3] = ["unshare", "--pid", "--fork"];
@@ -51,7 +51,7 @@ fn peer_outside_pid_namespace_has_no_pid() {
         let mut trial = Command::new(APART[0]);
         let trial = trial.args(&APART[1..]).arg("true").stderr(Stdio::null()).status();
         if !trial.is_ok_and(|status| status.success()) {
-            println!("skipped: namespaces cannot be made here");
+            println!("skipped: unshare(1) may not create namespaces here");
             return;
         }
         let folder = Folder::new();
@@ -61,7 +61,7 @@ fn peer_outside_pid_namespace_has_no_pid() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         return;
     }
-    // In a namespace of its own, and so the listener's process is not to be seen.
+    // The child has its own pid namespace, where the listener's process is not visible.
     let path = std::env::var_os("ROPEWALK_TEST_PATH").unwrap();
     let (log, failures, heard) = (Log::default(), Failures::default(), Rc::new(Cell::new(None)));
     let noted = Rc::clone(&heard);

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
-/// What a socket of somebody else's receives next; it fails rather than hang.
+/// Returns the next datagram of `socket`. It fails rather than hang.
 fn received(socket: &UnixDatagram) -> Vec<u8> {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut buffer = vec![0; 65_536];
@@ -27,13 +27,13 @@ fn datagram_arrives_with_its_sender_address() {
     let client = UnixDatagram::bind(&theirs).unwrap();
     for data in [&b"hello"[..], b"", &pattern(50_000)] {
         client.send_to(data, &path).unwrap();
-        turn_until(&mut reactor, "heard", |_| heards.data().last().is_some_and(|l| l == data));
+        turn_until(&mut reactor, "received", |_| heards.data().last().is_some_and(|l| l == data));
         assert_eq!(received(&client), data);
     }
     assert!(heards.senders().iter().all(|from| from.unix() == Some(&UnixAddress::from(&theirs))));
     reactor.context().close(port.id());
     turns(&mut reactor, 1);
-    assert!(!path.exists(), "the file goes with the socket");
+    assert!(!path.exists(), "the file was left");
     heards.check();
 }
 
@@ -46,14 +46,14 @@ fn unnamed_sender_cannot_be_answered() {
     let port = reactor.context().connect_unix_datagram(&path, Witness::quiet(&theirs)).unwrap();
     assert!(port.address().unix().is_some_and(UnixAddress::is_unnamed));
     reactor.context().send(port.id(), b"hello");
-    turn_until(&mut reactor, "told", |_| !heards.errors().is_empty());
+    turn_until(&mut reactor, "notified", |_| !heards.errors().is_empty());
     assert_eq!(heards.senders(), [Address::from(UnixAddress::unnamed())]);
     let error = &heards.errors()[0];
     let expected = "cannot send 5 bytes to (unnamed): nobody can be reached without a name";
     assert!(error.starts_with(expected), "{error}");
 }
 
-/// One byte more than there is room for with the zero that ends a path. Linux takes it.
+/// One byte longer than a path with its terminating zero. Linux accepts it.
 #[test]
 fn sender_name_without_terminator_is_accepted() {
     let (folder, heards) = (Folder::new(), Heards::default());
@@ -62,7 +62,7 @@ fn sender_name_without_terminator_is_accepted() {
     let longest = folder.path(&"x".repeat(107 - length));
     let mut reactor = Reactor::new().unwrap();
     reactor.context().listen_unix_datagram(&path, Witness::echo(&heards)).unwrap();
-    // Python refuses such a name, and so does std; rustix does not.
+    // Python and std refuse such a name; rustix does not.
     let name = folder.path(&"x".repeat(108 - length));
     for (name, is_there) in [(longest, true), (name, cfg!(target_os = "linux"))] {
         let sender = UnixDatagram::unbound().unwrap();
@@ -70,12 +70,12 @@ fn sender_name_without_terminator_is_accepted() {
         let bound = address.and_then(|address| rustix::net::bind(&sender, &address));
         if bound.is_err() {
             assert!(!is_there || name.as_os_str().len() > 107);
-            println!("skipped: no such name can be had");
+            println!("skipped: the system refuses such a name");
             continue;
         }
         let heard = heards.data().len();
         sender.send_to(b"hello", &path).unwrap();
-        turn_until(&mut reactor, "heard", |_| heards.data().len() == heard + 1);
+        turn_until(&mut reactor, "received", |_| heards.data().len() == heard + 1);
         let sender = heards.senders().last().unwrap().clone();
         assert_eq!(sender.unix().and_then(UnixAddress::path), Some(&*name));
     }
@@ -106,7 +106,8 @@ fn full_receiver_queues_datagrams_without_loss() {
     let slow = UnixDatagram::bind(&path).unwrap();
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
-    // One that is connected, and one that is not: of the second the poll does not tell.
+    // A connected socket and an unconnected one. For the second, the poll does not report when its
+    // receiver has space.
     let connected = context.connect_unix_datagram(&path, Witness::quiet(&heards)).unwrap().id();
     let other = Heards::default();
     let unconnected = folder.path("unconnected");
@@ -119,17 +120,17 @@ fn full_receiver_queues_datagrams_without_loss() {
     }
     turns(&mut reactor, 2);
     let waiting = reactor.context().datagram_counts(connected).unwrap().waiting;
-    assert!(waiting > 0, "the system has taken all");
-    assert!(comes_to_rest(&mut reactor), "it waits, and does not spin");
+    assert!(waiting > 0, "nothing is queued");
+    assert!(comes_to_rest(&mut reactor), "queued datagrams spin");
     slow.set_nonblocking(true).unwrap();
     let (mut got, mut buffer) = (Vec::new(), [0; 16]);
-    turn_until(&mut reactor, "all", |_| {
+    turn_until(&mut reactor, "all data", |_| {
         while let Ok(length) = slow.recv(&mut buffer) {
             got.push(u32::from_be_bytes(buffer[..length].try_into().unwrap()));
         }
         got.len() == 1600
     });
-    // Each one's are in order, whatever is between.
+    // The datagrams of each socket are in order.
     got.sort();
     assert!(got.chunks(2).enumerate().all(|(number, two)| two == [number as u32; 2]));
     for id in [connected, unconnected] {
@@ -155,7 +156,7 @@ fn unreachable_receivers_explain_what_to_do() {
     let there = UnixAddress::from(folder.path("there"));
     reactor.context().send_to(port.id(), &vec![0; 4_000_000], &there);
     reactor.context().send_to(port.id(), b"hello", &there);
-    turn_until(&mut reactor, "all told", |_| heards.errors().len() == 5);
+    turn_until(&mut reactor, "all errors", |_| heards.errors().len() == 5);
     for (error, expected) in heards.errors().iter().zip([
         "no such socket; is the server running?",
         "nobody listens there any more",
@@ -166,7 +167,7 @@ fn unreachable_receivers_explain_what_to_do() {
         assert!(error.starts_with("cannot send "), "{error}");
         assert!(error.contains(expected), "{error}");
     }
-    assert_eq!(received(&receiver), b"hello", "what follows is sent");
+    assert_eq!(received(&receiver), b"hello", "later datagrams are sent");
     assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().dropped, 5);
     let error = reactor.context().connect(port.id(), UnixAddress::from(&names[0])).unwrap_err();
     let expected = format!("cannot connect to {}: no such file", names[0].display());
@@ -183,11 +184,11 @@ fn closed_peer_is_reported_as_refused() {
     reactor.context().send(port.id(), b"hello");
     assert_eq!(received(&peer), b"hello");
     drop(peer);
-    reactor.context().send(port.id(), b"still there?");
+    reactor.context().send(port.id(), b"second");
     turn_until(&mut reactor, "refused", |_| heards.count(|heard| *heard == Heard::Refused) == 1);
-    // It goes on saying so; who wants to be heard connects again.
+    // Later sends are refused as well, until the socket is connected again.
     let third = UnixDatagram::bind(folder.path("other")).unwrap();
-    reactor.context().send(port.id(), b"and now?");
+    reactor.context().send(port.id(), b"third");
     turn_until(&mut reactor, "refused", |_| heards.count(|heard| *heard == Heard::Refused) == 2);
     assert!(comes_to_rest(&mut reactor));
     assert_eq!(heards.errors(), [""; 0]);
@@ -221,7 +222,7 @@ fn datagram_socket_file_follows_listener_rules() {
     let mut reactor = Reactor::new().unwrap();
     let _receiver = UnixDatagram::bind(&live).unwrap();
     drop(UnixDatagram::bind(&stale).unwrap());
-    std::fs::write(&file, "precious").unwrap();
+    std::fs::write(&file, "content").unwrap();
     for (path, kind) in [(&live, ErrorKind::AddrInUse), (&file, ErrorKind::AlreadyExists)] {
         let witness = Witness::quiet(&heards);
         let error = reactor.context().listen_unix_datagram(path, witness).unwrap_err();
@@ -233,7 +234,7 @@ fn datagram_socket_file_follows_listener_rules() {
     let mode = std::fs::metadata(&stale).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o606);
     UnixDatagram::unbound().unwrap().send_to(b"hello", &stale).unwrap();
-    turn_until(&mut reactor, "heard", |_| heards.data() == [b"hello"]);
+    turn_until(&mut reactor, "received", |_| heards.data() == [b"hello"]);
     drop(reactor);
     assert_eq!(folder.contents(), ["file", "live"]);
 }
@@ -252,7 +253,7 @@ fn ip_options_are_refused() {
     reactor.context().join_group(port.id(), [224, 0, 0, 7], 0).unwrap_err();
 }
 
-/// Only its peer may connect to it, so another socket cannot ask in that way whether the name is in use.
+/// Only its peer may connect to it, so a connect does not show whether the name is in use.
 #[test]
 #[cfg(target_os = "linux")]
 fn name_of_connected_socket_is_in_use() {
@@ -276,7 +277,7 @@ fn ip_addresses_are_unreachable_from_unix_sockets() {
     let error = context.connect(port.id(), "127.0.0.1:7000").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     context.send_to(port.id(), b"hello", "127.0.0.1:7000");
-    turn_until(&mut reactor, "told", |_| !heards.errors().is_empty());
+    turn_until(&mut reactor, "notified", |_| !heards.errors().is_empty());
     let expected = "cannot send 5 bytes to 127.0.0.1:7000: sockets with an IP address and Unix sockets do not \
                     reach each other";
     assert_eq!(heards.errors()[0], expected);

@@ -19,12 +19,12 @@ fn closing_listener_removes_file_and_keeps_connections() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     reactor.context().close(port.id());
     assert!(!path.exists());
-    (&client).write_all(b"still there").unwrap();
-    turn_until(&mut reactor, "data", |_| log.data() == b"still there");
-    // Its name is free, though a connection that was made by it lives.
+    (&client).write_all(b"still open").unwrap();
+    turn_until(&mut reactor, "data", |_| log.data() == b"still open");
+    // The name is free, although a connection of the listener is open.
     reactor.listen_unix(&path, || Echo).unwrap();
     drop(reactor);
-    assert_eq!(folder.contents(), [""; 0], "a reactor that is dropped leaves nothing");
+    assert_eq!(folder.contents(), [""; 0], "the dropped reactor left a file");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn replaced_socket_file_is_not_removed() {
     fs::remove_file(&path).unwrap();
     let _other = UnixListener::bind(&path).unwrap();
     reactor.context().close(port.id());
-    assert!(path.exists(), "it is the other's");
+    assert!(path.exists(), "the other socket's file was removed");
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn stale_socket_file_is_replaced() {
     leave_behind(&path);
     let mut reactor = up_unix(&path, || Echo);
     assert!(is_echoed(&mut reactor, &path));
-    assert_eq!(folder.contents(), ["echo.sock"], "no lock is left");
+    assert_eq!(folder.contents(), ["echo.sock"], "a lock was left");
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn stale_socket_file_is_replaced_despite_stale_lock() {
     assert!(is_echoed(&mut reactor, &path));
 }
 
-/// PostgreSQL has a file beside each of its sockets, and finds by it who has the port.
+/// PostgreSQL keeps a lock file beside each of its sockets, which names the owner of the port.
 #[test]
 fn lock_file_of_another_program_is_untouched() {
     let folder = Folder::new();
@@ -96,7 +96,7 @@ fn name_of_live_listener_is_refused_unnoticed() {
     let expected = format!("cannot listen on {}: address already in use", path.display());
     assert!(error.to_string().starts_with(&expected), "{error}");
     turns(&mut reactor, 3);
-    assert_eq!(log.made(), 0, "it was not even connected to");
+    assert_eq!(log.made(), 0, "the listener accepted a connection");
     assert!(is_echoed(&mut reactor, &path));
     assert_eq!(folder.contents(), ["echo.sock"]);
 }
@@ -118,7 +118,7 @@ fn bound_stream_and_datagram_names_are_refused() {
 fn non_socket_file_is_never_removed() {
     let folder = Folder::new();
     let (file, directory, link) = (folder.path("file"), folder.path("dir"), folder.path("link"));
-    fs::write(&file, "precious").unwrap();
+    fs::write(&file, "content").unwrap();
     fs::create_dir(&directory).unwrap();
     let stale = folder.path("stale");
     leave_behind(&stale);
@@ -129,7 +129,7 @@ fn non_socket_file_is_never_removed() {
         assert!(error.to_string().contains("not a socket"), "{error}");
         assert!(error.to_string().contains("left alone"), "{error}");
     }
-    assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "content");
     assert_eq!(folder.contents(), ["dir", "file", "link", "stale"]);
 }
 
@@ -164,13 +164,13 @@ fn files_of_another_user_are_refused() {
     if !is_child() {
         let wrapper = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
         if !rustix::process::geteuid().is_root() {
-            println!("skipped: without being root nothing can be made another's");
+            println!("skipped: only root can create files of another user");
         } else if works(&wrapper) {
             let folder = Folder::new();
             fs::create_dir(folder.path("closed")).unwrap();
             fs::create_dir(folder.path("open")).unwrap();
-            let everybodys = fs::Permissions::from_mode(0o1777); // As /tmp is.
-            fs::set_permissions(folder.path("open"), everybodys).unwrap();
+            let shared = fs::Permissions::from_mode(0o1777); // The mode of /tmp.
+            fs::set_permissions(folder.path("open"), shared).unwrap();
             leave_behind(&folder.path("open/stale"));
             let mut child = child(this_test!(), &wrapper);
             let output = child.env("ROPEWALK_TEST_PATH", folder.path("")).output().unwrap();
@@ -186,7 +186,7 @@ fn files_of_another_user_are_refused() {
         assert!(error.to_string().contains("allowed to write to the directory"), "{error}");
     }
     let open = fs::read_dir(Path::new(&folder).join("open")).unwrap();
-    assert_eq!(open.count(), 1, "no lock is left");
+    assert_eq!(open.count(), 1, "a lock was left");
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn abstract_names_allow_any_bytes() {
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data(), b"hello");
     reactor.context().close(port.id());
-    reactor.listen_unix(&name, || Echo).expect("the name is free at once");
+    reactor.listen_unix(&name, || Echo).expect("the name is free immediately");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn failed_connects_explain_what_to_do() {
     ];
     for name in &names {
         reactor.connect_unix(name, Caller::new(&log, &failures, only_record)).unwrap();
-        assert!(failures.borrow().len() < names.len(), "nothing is told within the call");
+        assert!(failures.borrow().len() < names.len(), "a callback within the call");
     }
     turn_until(&mut reactor, "all failed", |_| failures.borrow().len() == names.len());
     let texts: Vec<String> = failures.borrow().iter().map(|(_, error)| error.to_string()).collect();
@@ -79,7 +79,7 @@ fn failed_connects_explain_what_to_do() {
     assert_eq!(reactor.context().connections().count(), 0);
 }
 
-/// Fills the queue of a listener that does not accept, and returns who waits in it.
+/// Fills the queue of a listener that does not accept, and returns the waiting clients.
 fn fill_queue(path: &Path) -> Vec<socket2::Socket> {
     let name = socket2::SockAddr::unix(path).unwrap();
     let mut waiting = Vec::new();
@@ -110,9 +110,9 @@ fn client_waits_for_space_in_listener_queue() {
     let _waiting = fill_queue(&path);
     let mut reactor = Reactor::new().unwrap();
     let id = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
-    reactor.context().write(id, b"patient");
+    reactor.context().write(id, b"queued");
     turns(&mut reactor, 30);
-    assert_eq!((log.made(), failures.borrow().len()), (0, 0), "it waits");
+    assert_eq!((log.made(), failures.borrow().len()), (0, 0), "the attempt is pending");
     listener.accept().unwrap();
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     assert_eq!(log.ids(), [id]);
@@ -139,11 +139,11 @@ fn client_waiting_for_queue_space_times_out() {
     let text = failures.borrow()[0].1.to_string();
     assert!(text.contains("timed out (the server's queue was full all the time)"), "{text}");
 
-    // One that is given up asks no more.
+    // A cancelled attempt does not retry.
     let caller = Caller::new(&log, &failures, only_record);
     let id = reactor.connect_unix(&path, caller).unwrap();
     reactor.context().close(id);
-    turn_until(&mut reactor, "given up", |_| failures.borrow().len() == 2);
+    turn_until(&mut reactor, "cancelled", |_| failures.borrow().len() == 2);
     assert!(comes_to_rest(&mut reactor));
     assert_eq!(log.made(), 0);
 }

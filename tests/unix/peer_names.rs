@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 type Peers = Rc<RefCell<Vec<Address>>>;
 
-/// A hook that echoes, and notes the peer.
+/// Returns a hook that echoes, and records the peer.
 fn noting(peers: &Peers) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + use<> {
     let peers = Rc::clone(peers);
     move |transport, event| {
@@ -22,7 +22,7 @@ fn noting(peers: &Peers) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + use
     }
 }
 
-/// Notes the senders.
+/// Records the senders.
 struct Noting(Peers);
 
 impl DatagramProtocol for Noting {
@@ -36,8 +36,8 @@ impl DatagramProtocol for Noting {
     }
 }
 
-/// Binds to a path of 108 bytes that no zero ends, which the standard libraries refuse to do, connects
-/// to another path, and sends.
+/// Binds to a path of 108 bytes without a terminating zero, which the standard libraries refuse,
+/// connects to another path, and sends.
 const CLIENT: &str = r#"
 import ctypes, socket, struct, sys
 path, own, kind = sys.argv[1].encode(), sys.argv[2].encode(), int(sys.argv[3])
@@ -71,7 +71,7 @@ fn client_bound_to_108_bytes_is_served() {
     for (path, kind, peers) in [(&path, "1", &streams), (&other, "2", &datagrams)] {
         let _ = fs::remove_file(own);
         let Some(mut client) = start_client(path, own, kind) else { return };
-        turn_until(&mut reactor, "its end", |_| client.try_wait().unwrap().is_some());
+        turn_until(&mut reactor, "its exit", |_| client.try_wait().unwrap().is_some());
         assert!(client.wait().unwrap().success());
         turn_until(&mut reactor, "a peer", |_| !peers.borrow().is_empty());
         assert_eq!(peers.borrow()[..], [Address::from(UnixAddress::from(own))]);

@@ -9,7 +9,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
-/// A process that listens on a path when it is told to, and says whether it could.
+/// A process that listens on a path on command, and reports whether it succeeded.
 struct Racer(Child, BufReader<std::process::ChildStdout>);
 
 impl Racer {
@@ -21,17 +21,17 @@ impl Racer {
         Self(child, output)
     }
 
-    fn say(&mut self, word: &str) {
-        writeln!(self.0.stdin.as_mut().unwrap(), "{word}").unwrap();
+    fn command(&mut self, command: &str) {
+        writeln!(self.0.stdin.as_mut().unwrap(), "{command}").unwrap();
     }
 
-    /// What it says next, without what the test's frame says.
-    fn hear(&mut self) -> String {
+    /// Returns its next answer, without the output of the test harness.
+    fn answer(&mut self) -> String {
         loop {
             let mut line = String::new();
-            assert!(self.1.read_line(&mut line).unwrap() > 0, "the racer is gone");
-            if let Some(word) = line.trim().split("say ").nth(1) {
-                return word.to_owned();
+            assert!(self.1.read_line(&mut line).unwrap() > 0, "the racer ended");
+            if let Some(answer) = line.trim().split("answer ").nth(1) {
+                return answer.to_owned();
             }
         }
     }
@@ -68,43 +68,43 @@ fn one_process_wins_a_stale_file() {
     let name = this_test!();
     let mut racers: Vec<Racer> = (0..4).map(|_| Racer::start(name, &path)).collect();
     for racer in &mut racers {
-        assert_eq!(racer.hear(), "ready");
+        assert_eq!(racer.answer(), "ready");
     }
     for round in 0..50 {
         leave_behind(&path);
-        racers.iter_mut().for_each(|racer| racer.say("go"));
-        let words: Vec<String> = racers.iter_mut().map(Racer::hear).collect();
-        let won = words.iter().filter(|word| *word == "won").count();
-        let lost = words.iter().filter(|word| *word == "AddrInUse").count();
-        assert_eq!((won, lost), (1, 3), "round {round}: {words:?}");
-        UnixStream::connect(&path).expect("who has won can be connected to");
-        racers.iter_mut().for_each(|racer| racer.say("stop"));
-        racers.iter_mut().for_each(|racer| assert_eq!(racer.hear(), "stopped"));
+        racers.iter_mut().for_each(|racer| racer.command("go"));
+        let answers: Vec<String> = racers.iter_mut().map(Racer::answer).collect();
+        let won = answers.iter().filter(|answer| *answer == "won").count();
+        let lost = answers.iter().filter(|answer| *answer == "AddrInUse").count();
+        assert_eq!((won, lost), (1, 3), "round {round}: {answers:?}");
+        UnixStream::connect(&path).expect("the winner accepts connections");
+        racers.iter_mut().for_each(|racer| racer.command("stop"));
+        racers.iter_mut().for_each(|racer| assert_eq!(racer.answer(), "stopped"));
         assert_eq!(folder.contents(), [""; 0], "round {round}");
     }
 }
 
-/// The part of one of those who race.
+/// Runs the child's part of the race.
 fn race() {
     let path = std::env::var_os("ROPEWALK_TEST_PATH").unwrap();
     let mut reactor = Reactor::new().unwrap();
     let mut port = None;
-    println!("say ready");
-    for word in std::io::stdin().lines().map_while(Result::ok) {
-        if word == "go" {
+    println!("answer ready");
+    for command in std::io::stdin().lines().map_while(Result::ok) {
+        if command == "go" {
             match reactor.listen_unix(Path::new(&path), || Echo) {
                 Ok(won) => {
                     port = Some(won);
-                    println!("say won");
+                    println!("answer won");
                 }
-                Err(error) => println!("say {:?}", error.kind()),
+                Err(error) => println!("answer {:?}", error.kind()),
             }
         } else {
             if let Some(port) = port.take() {
                 reactor.context().close(port.id());
                 turns(&mut reactor, 1);
             }
-            println!("say stopped");
+            println!("answer stopped");
         }
     }
 }
