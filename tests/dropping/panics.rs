@@ -1,7 +1,7 @@
-//! Values of users that panic when they are dropped: each is dropped by itself, and harms nothing else.
+//! Values that panic when they are dropped.
 
-mod support;
-
+use crate::LATER;
+use crate::support::*;
 use ropewalk::{
     Address, Context, DatagramProtocol, DatagramTransport, Factory, Producer, Protocol, Reactor,
     ReactorGone, Reason, Sender, Transport,
@@ -13,11 +13,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use support::*;
 
-const LATER: Duration = Duration::from_secs(3600);
-
-/// Panics when it is dropped, with a payload that does the same.
+/// Panics when it is dropped, with a payload whose drop panics too.
 struct Bomb(Arc<AtomicUsize>);
 
 impl Drop for Bomb {
@@ -31,7 +28,7 @@ struct Spark;
 
 impl Drop for Spark {
     fn drop(&mut self) {
-        panic!("the spark's own panic");
+        panic!("a panic on purpose");
     }
 }
 
@@ -58,7 +55,7 @@ impl Factory for Bomb {
     }
 }
 
-/// A reactor in which two of everything are bombs, and how many there are.
+/// Returns a reactor that holds two bombs of each kind, and their number.
 fn full_of(count: &Arc<AtomicUsize>) -> (Reactor, Sender<Bomb>, usize) {
     let bomb = || Bomb(Arc::clone(count));
     let (mut reactor, address) = up(bomb());
@@ -84,12 +81,12 @@ fn full_of(count: &Arc<AtomicUsize>) -> (Reactor, Sender<Bomb>, usize) {
         receivers[0].send(bomb()).unwrap();
     }
     let [sender, _] = receivers;
-    // Two protocols with a producer each, a listener that is seated and one that is not yet; and 14 more.
+    // Two protocols with a producer each, one listener with its factory set and one whose factory is pending, and 14 more.
     (reactor, sender, 2 * 2 + 2 + 14)
 }
 
 #[test]
-fn all_that_an_abandoned_reactor_holds_is_dropped_one_by_one() {
+fn abandoned_reactor_drops_each_value_separately() {
     let count = Arc::default();
     let (reactor, sender, bombs) = full_of(&count);
     reactor.abandon();
@@ -98,7 +95,7 @@ fn all_that_an_abandoned_reactor_holds_is_dropped_one_by_one() {
 }
 
 #[test]
-fn all_that_a_dropped_reactor_holds_is_dropped_one_by_one() {
+fn dropped_reactor_drops_each_value_separately() {
     let count = Arc::default();
     let (reactor, _sender, bombs) = full_of(&count);
     drop(reactor);
@@ -106,30 +103,30 @@ fn all_that_a_dropped_reactor_holds_is_dropped_one_by_one() {
 }
 
 #[test]
-fn an_abandoned_reactor_refuses_messages_though_some_had_not_been_received() {
+fn abandoned_reactor_refuses_messages() {
     let mut reactor = Reactor::new().unwrap();
     let sender = reactor.context().channel(|_, _: &str| {});
     let early = reactor.context().channel(|_, _: &str| {});
     reactor.turn(Some(Duration::ZERO)).unwrap();
-    let unseated = reactor.context().channel(|_, _: &str| {});
-    for sender in [&sender, &early, &unseated] {
+    let pending = reactor.context().channel(|_, _: &str| {});
+    for sender in [&sender, &early, &pending] {
         sender.send("one").unwrap();
     }
     reactor.abandon();
-    for sender in [&sender, &early, &unseated] {
+    for sender in [&sender, &early, &pending] {
         assert_eq!(sender.send("two"), Err(ReactorGone));
         assert_eq!(sender.waiting(), 0);
     }
 }
 
 #[test]
-fn a_message_that_sends_another_when_it_is_dropped_does_not_go_on_for_ever() {
-    /// Its sender, how many there were, and whether one is being sent.
+fn messages_sent_by_drops_end() {
+    /// The sender, the count of drops, and whether a drop is sending.
     struct Again(Sender<Self>, Arc<AtomicUsize>, Arc<AtomicBool>);
     impl Drop for Again {
         fn drop(&mut self) {
             let Self(sender, dropped, sending) = self;
-            // Neither one that a send refuses, nor, as a fail-safe, more than a thousand.
+            // Not for a message that a send refuses, and at most a thousand times in all.
             let few = dropped.fetch_add(1, Ordering::Relaxed) < 1000;
             if few && !sending.swap(true, Ordering::Relaxed) {
                 let _ = sender.send(Self(sender.clone(), dropped.clone(), sending.clone()));
@@ -144,13 +141,13 @@ fn a_message_that_sends_another_when_it_is_dropped_does_not_go_on_for_ever() {
         assert!(sender.send(Again(sender.clone(), Arc::clone(&dropped), Arc::default())).is_ok());
     }
     reactor.abandon();
-    assert_eq!(dropped.load(Ordering::Relaxed), 4, "two, and one that each of them sent in vain");
+    assert_eq!(dropped.load(Ordering::Relaxed), 4, "two, and a refused one for each of them");
 }
 
-/// Panics wherever it is called, with a payload that panics when it is dropped.
-struct Nameless(Rc<Cell<usize>>);
+/// Panics in every method, with a payload whose drop panics too.
+struct AlwaysPanics(Rc<Cell<usize>>);
 
-impl Protocol for Nameless {
+impl Protocol for AlwaysPanics {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let producer = Self(Rc::clone(&self.0));
         transport.register_pull_producer(producer).expect("it is the first");
@@ -170,7 +167,7 @@ impl Protocol for Nameless {
     }
 }
 
-impl Producer for Nameless {
+impl Producer for AlwaysPanics {
     fn resume_producing(&mut self, _transport: &mut Transport<'_>) {
         panic_any(Spark);
     }
@@ -185,10 +182,10 @@ impl Producer for Nameless {
 }
 
 #[test]
-fn a_type_name_that_panics_harms_nothing_else() {
+fn panic_in_type_name_is_isolated() {
     let lost = Rc::new(Cell::new(0));
     let theirs = Rc::clone(&lost);
-    let (mut reactor, address) = up(move || Nameless(Rc::clone(&theirs)));
+    let (mut reactor, address) = up(move || AlwaysPanics(Rc::clone(&theirs)));
     for round in 1..=3 {
         let mut client = client(address);
         let _ = client.write_all(b"hello");
@@ -204,7 +201,7 @@ fn panics_in_drops_are_counted() {
     let mut reactor = Reactor::new().unwrap();
     let timer = reactor.context().call_later(LATER, move |_| drop(bomb));
     reactor.context().cancel(timer);
-    assert_eq!(count.load(Ordering::Relaxed), 0, "it is not dropped within the call");
+    assert_eq!(count.load(Ordering::Relaxed), 0, "it is not dropped during the call");
     turns(&mut reactor, 1);
     assert_eq!(count.load(Ordering::Relaxed), 1);
     assert_eq!(reactor.context().statistics().panics, 1);

@@ -1,12 +1,10 @@
-//! A `RefCell` of a user's may stay borrowed while any method of `Context` is called.
+//! All methods of `Context`: none drops a value of the caller during the call.
 
 #![cfg(target_os = "linux")]
 
-#[path = "support/unix.rs"]
-mod on_unix;
-mod support;
-
-use on_unix::Folder;
+use crate::LATER;
+use crate::support::*;
+use crate::unix::Folder;
 use ropewalk::{
     Address, ConnectOptions, Context, DatagramOptions, DatagramProtocol, DatagramTransport,
     Factory, Id, Interest, IpProtocol, ListenOptions, Producer, Protocol, SlowReader, SocketOption,
@@ -21,51 +19,48 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
-use support::*;
 
-const LATER: Duration = Duration::from_secs(3600);
+/// The number of values that have been dropped.
+type Drops = Rc<RefCell<usize>>;
 
-/// How many members have been dropped.
-type Room = Rc<RefCell<usize>>;
+/// Borrows the counter when it is dropped, so that a drop during a call panics.
+struct Value(Drops, Option<OwnedFd>);
 
-/// Uses the room when it is dropped, so that a drop within a call of the context would panic.
-struct Member(Room, Option<OwnedFd>);
-
-impl Drop for Member {
+impl Drop for Value {
     fn drop(&mut self) {
         *self.0.borrow_mut() += 1;
     }
 }
 
-impl Factory for Member {
+impl Factory for Value {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         None
     }
 }
 
-impl Protocol for Member {
+impl Protocol for Value {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 }
 
-impl DatagramProtocol for Member {
+impl DatagramProtocol for Value {
     fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
 }
 
-impl Producer for Member {
+impl Producer for Value {
     fn resume_producing(&mut self, _transport: &mut Transport<'_>) {}
 }
 
-impl Watcher for Member {
+impl Watcher for Value {
     fn descriptor(&self) -> BorrowedFd<'_> {
-        self.1.as_ref().expect("it watches something").as_fd()
+        self.1.as_ref().expect("a descriptor to watch").as_fd()
     }
 }
 
-/// What there is to be called with.
+/// The arguments of the calls.
 struct Scene {
-    room: Room,
+    drops: Drops,
     connection: Id,
-    /// Another one, to be detached.
+    /// A second connection, to be detached.
     other: Id,
     folder: Folder,
     /// The methods that were called.
@@ -74,18 +69,18 @@ struct Scene {
 }
 
 impl Scene {
-    fn member(&mut self) -> Member {
+    fn value(&mut self) -> Value {
         self.made += 1;
-        Member(Rc::clone(&self.room), None)
+        Value(Rc::clone(&self.drops), None)
     }
 
-    fn watcher(&mut self, descriptor: impl Into<OwnedFd>) -> Member {
+    fn watcher(&mut self, descriptor: impl Into<OwnedFd>) -> Value {
         self.made += 1;
-        Member(Rc::clone(&self.room), Some(descriptor.into()))
+        Value(Rc::clone(&self.drops), Some(descriptor.into()))
     }
 }
 
-/// Calls a method, and notes that it was.
+/// Calls a method and records its name.
 macro_rules! call {
     ($scene:ident, $context:ident.$method:ident($($argument:expr),* $(,)?)) => {{
         $scene.called.insert(stringify!($method));
@@ -95,17 +90,17 @@ macro_rules! call {
 
 fn time(scene: &mut Scene, context: &mut Context) {
     call!(scene, context.now());
-    let member = scene.member();
-    let timer = call!(scene, context.call_later(LATER, move |_| drop(member)));
+    let value = scene.value();
+    let timer = call!(scene, context.call_later(LATER, move |_| drop(value)));
     assert!(call!(scene, context.is_active(timer)));
     assert!(call!(scene, context.reset(timer, 2 * LATER)));
     assert!(call!(scene, context.cancel(timer)));
     assert!(!call!(scene, context.cancel(timer)));
-    let (member, when) = (scene.member(), context.now() + LATER);
-    let timer = call!(scene, context.call_at(when, move |_| drop(member)));
+    let (value, when) = (scene.value(), context.now() + LATER);
+    let timer = call!(scene, context.call_at(when, move |_| drop(value)));
     assert!(call!(scene, context.cancel(timer)));
-    let member = scene.member();
-    let sender = call!(scene, context.channel(move |_, ()| _ = &member));
+    let value = scene.value();
+    let sender = call!(scene, context.channel(move |_, ()| _ = &value));
     drop(sender);
     call!(scene, context.handle());
     call!(scene, context.is_stopping());
@@ -113,18 +108,18 @@ fn time(scene: &mut Scene, context: &mut Context) {
 
 fn streams(scene: &mut Scene, context: &mut Context) {
     let options = ListenOptions::new();
-    let opened = call!(scene, context.listen_tcp("127.0.0.1:0", scene.member()));
+    let opened = call!(scene, context.listen_tcp("127.0.0.1:0", scene.value()));
     let taken =
         opened.as_ref().map_or_else(|_| Address::from(dead()), |port| port.address().clone());
-    assert!(call!(scene, context.listen_tcp(&taken, scene.member())).is_err());
-    assert!(call!(scene, context.listen_tcp("nowhere", scene.member())).is_err());
-    assert!(call!(scene, context.listen_tcp_with(&taken, &options, scene.member())).is_err());
-    let _ = call!(scene, context.connect_tcp(&taken, scene.member()));
+    assert!(call!(scene, context.listen_tcp(&taken, scene.value())).is_err());
+    assert!(call!(scene, context.listen_tcp("nowhere", scene.value())).is_err());
+    assert!(call!(scene, context.listen_tcp_with(&taken, &options, scene.value())).is_err());
+    let _ = call!(scene, context.connect_tcp(&taken, scene.value()));
     let _ = call!(scene, context.look_up(&taken));
-    assert!(call!(scene, context.connect_tcp("nowhere", scene.member())).is_err());
+    assert!(call!(scene, context.connect_tcp("nowhere", scene.value())).is_err());
     let options = ConnectOptions::new();
     let none: [SocketAddr; 0] = [];
-    let outcome = call!(scene, context.connect_tcp_with(&none[..], &options, scene.member()));
+    let outcome = call!(scene, context.connect_tcp_with(&none[..], &options, scene.value()));
     assert!(outcome.is_err());
     if let Ok(port) = opened {
         call!(scene, context.detach_listener(port.id()));
@@ -137,39 +132,38 @@ fn unix(scene: &mut Scene, context: &mut Context) {
     let file = scene.folder.path("file");
     File::create(&file).unwrap();
     let free = scene.folder.path("free");
-    let _ = call!(scene, context.listen_unix(&free, scene.member()));
-    assert!(call!(scene, context.listen_unix(&file, scene.member())).is_err());
-    assert!(call!(scene, context.listen_unix_with(&file, &listen, scene.member())).is_err());
-    let _ = call!(scene, context.connect_unix(&file, scene.member()));
-    let _ = call!(scene, context.connect_unix_with(&free, &connect, scene.member()));
+    let _ = call!(scene, context.listen_unix(&free, scene.value()));
+    assert!(call!(scene, context.listen_unix(&file, scene.value())).is_err());
+    assert!(call!(scene, context.listen_unix_with(&file, &listen, scene.value())).is_err());
+    let _ = call!(scene, context.connect_unix(&file, scene.value()));
+    let _ = call!(scene, context.connect_unix_with(&free, &connect, scene.value()));
     let free = scene.folder.path("free for datagrams");
-    let _ = call!(scene, context.listen_unix_datagram(&free, scene.member()));
-    let outcome =
-        call!(scene, context.listen_unix_datagram_with(&file, &datagrams, scene.member()));
+    let _ = call!(scene, context.listen_unix_datagram(&free, scene.value()));
+    let outcome = call!(scene, context.listen_unix_datagram_with(&file, &datagrams, scene.value()));
     assert!(outcome.is_err());
-    let _ = call!(scene, context.connect_unix_datagram(&free, scene.member()));
+    let _ = call!(scene, context.connect_unix_datagram(&free, scene.value()));
     let outcome =
-        call!(scene, context.connect_unix_datagram_with(&file, &datagrams, scene.member()));
+        call!(scene, context.connect_unix_datagram_with(&file, &datagrams, scene.value()));
     assert!(outcome.is_err());
     assert!(UnixAddress::from(&free).path().is_some());
 }
 
 fn datagrams(scene: &mut Scene, context: &mut Context) {
     let options = DatagramOptions::new();
-    let opened = call!(scene, context.listen_udp("127.0.0.1:0", scene.member()));
+    let opened = call!(scene, context.listen_udp("127.0.0.1:0", scene.value()));
     let id = opened.as_ref().map_or(scene.connection, |port| port.id());
     let taken = opened.map_or_else(|_| Address::from(dead()), |port| port.address().clone());
-    assert!(call!(scene, context.listen_udp("nowhere", scene.member())).is_err());
-    assert!(call!(scene, context.listen_udp_with(&taken, &options, scene.member())).is_err());
-    let _ = call!(scene, context.connect_udp(&taken, scene.member()));
-    let outcome = call!(scene, context.connect_udp_with("nowhere", &options, scene.member()));
+    assert!(call!(scene, context.listen_udp("nowhere", scene.value())).is_err());
+    assert!(call!(scene, context.listen_udp_with(&taken, &options, scene.value())).is_err());
+    let _ = call!(scene, context.connect_udp(&taken, scene.value()));
+    let outcome = call!(scene, context.connect_udp_with("nowhere", &options, scene.value()));
     assert!(outcome.is_err());
-    let _ = call!(scene, context.open_raw(Ipv4Addr::LOCALHOST, IpProtocol(253), scene.member()));
+    let _ = call!(scene, context.open_raw(Ipv4Addr::LOCALHOST, IpProtocol(253), scene.value()));
     let foreign = Ipv4Addr::new(192, 0, 2, 1);
     let raw = IpProtocol(253);
-    assert!(call!(scene, context.open_raw_with(foreign, raw, &options, scene.member())).is_err());
-    let _ = call!(scene, context.open_ping(Ipv4Addr::LOCALHOST, scene.member()));
-    assert!(call!(scene, context.open_ping_with(foreign, &options, scene.member())).is_err());
+    assert!(call!(scene, context.open_raw_with(foreign, raw, &options, scene.value())).is_err());
+    let _ = call!(scene, context.open_ping(Ipv4Addr::LOCALHOST, scene.value()));
+    assert!(call!(scene, context.open_ping_with(foreign, &options, scene.value())).is_err());
     call!(scene, context.send(id, b"hello"));
     call!(scene, context.send_to(id, b"hello", &taken));
     call!(scene, context.send_to(id, b"hello", "nowhere"));
@@ -191,13 +185,13 @@ fn adopting(scene: &mut Scene, context: &mut Context) {
     let file = || File::open("/dev/null").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let _ = call!(scene, context.adopt_connection(stream, scene.member()));
-    assert!(call!(scene, context.adopt_connection(file(), scene.member())).is_err());
-    let _ = call!(scene, context.adopt_listener(listener, scene.member()));
-    assert!(call!(scene, context.adopt_listener(file(), scene.member())).is_err());
+    let _ = call!(scene, context.adopt_connection(stream, scene.value()));
+    assert!(call!(scene, context.adopt_connection(file(), scene.value())).is_err());
+    let _ = call!(scene, context.adopt_listener(listener, scene.value()));
+    assert!(call!(scene, context.adopt_listener(file(), scene.value())).is_err());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let _ = call!(scene, context.adopt_datagram(socket, &options, scene.member()));
-    assert!(call!(scene, context.adopt_datagram(file(), &options, scene.member())).is_err());
+    let _ = call!(scene, context.adopt_datagram(socket, &options, scene.value()));
+    assert!(call!(scene, context.adopt_datagram(file(), &options, scene.value())).is_err());
     let other = scene.other;
     let _ = call!(scene, context.detach(other));
     assert!(call!(scene, context.detach(other)).is_err());
@@ -215,9 +209,9 @@ fn adopting(scene: &mut Scene, context: &mut Context) {
 
 fn connections(scene: &mut Scene, context: &mut Context) {
     let id = scene.connection;
-    let _ = call!(scene, context.register_push_producer(id, scene.member()));
-    let _ = call!(scene, context.register_push_producer(id, scene.member()));
-    let _ = call!(scene, context.register_pull_producer(id, scene.member()));
+    let _ = call!(scene, context.register_push_producer(id, scene.value()));
+    let _ = call!(scene, context.register_push_producer(id, scene.value()));
+    let _ = call!(scene, context.register_pull_producer(id, scene.value()));
     call!(scene, context.unregister_producer(id));
     call!(scene, context.write(id, b"hello"));
     let _ = call!(scene, context.send_descriptors(id, b"x", [File::open("/dev/null").unwrap()]));
@@ -242,10 +236,10 @@ fn connections(scene: &mut Scene, context: &mut Context) {
     call!(scene, context.close(id));
     call!(scene, context.abort(id));
     call!(scene, context.is_closing(id));
-    let _ = call!(scene, context.register_pull_producer(id, scene.member()));
+    let _ = call!(scene, context.register_pull_producer(id, scene.value()));
 }
 
-/// All methods that users may call.
+/// Returns the names of all public methods of `Context`.
 fn methods() -> BTreeSet<String> {
     let mut methods = BTreeSet::new();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/context");
@@ -264,8 +258,8 @@ fn methods() -> BTreeSet<String> {
 }
 
 #[test]
-fn a_refcell_may_stay_borrowed_while_any_method_of_the_context_is_called() {
-    let room = Room::default();
+fn no_method_drops_values_during_the_call() {
+    let drops = Drops::default();
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));
     let _clients = [client(address), client(address)];
@@ -273,15 +267,15 @@ fn a_refcell_may_stay_borrowed_while_any_method_of_the_context_is_called() {
     let (connection, other) = (log.ids()[0], log.ids()[1]);
     let folder = Folder::new();
     let (called, made) = (BTreeSet::new(), 0);
-    let scene = Scene { room: Rc::clone(&room), connection, other, folder, called, made };
+    let scene = Scene { drops: Rc::clone(&drops), connection, other, folder, called, made };
     let scene = Rc::new(RefCell::new(scene));
     let theirs = Rc::clone(&scene);
     reactor.context().call_later(Duration::ZERO, move |context| {
         let scene = &mut *theirs.borrow_mut();
-        // Once as it is, and once when the reactor is stopping and refuses everything.
+        // First with a running reactor, then with a stopping one, which refuses requests.
         for _ in 0..2 {
-            let room = Rc::clone(&scene.room);
-            let _borrowed = room.borrow_mut();
+            let drops = Rc::clone(&scene.drops);
+            let _borrowed = drops.borrow_mut();
             time(scene, context);
             streams(scene, context);
             unix(scene, context);
@@ -299,5 +293,5 @@ fn a_refcell_may_stay_borrowed_while_any_method_of_the_context_is_called() {
     let called: BTreeSet<String> = scene.called.iter().map(|&name| name.to_owned()).collect();
     assert!(methods().len() > 70, "the sources are read");
     assert_eq!(methods().difference(&called).collect::<Vec<_>>(), Vec::<&String>::new());
-    assert_eq!(*room.borrow(), scene.made, "all were dropped");
+    assert_eq!(*drops.borrow(), scene.made, "all were dropped");
 }
