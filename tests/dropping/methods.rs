@@ -242,7 +242,7 @@ fn connections(scene: &mut Scene, context: &mut Context) {
 /// Returns the names of all public methods of `Context`.
 fn methods() -> BTreeSet<String> {
     let mut methods = BTreeSet::new();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/context");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
     for entry in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let mut of_context = false;
