@@ -27,8 +27,6 @@
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{Address, Context, Reason};
 use ropewalk_chat::{Chat, Network};

@@ -17,8 +17,6 @@
 //!     --demo              the clock and a client in one reactor, faster; ends by itself
 //!     --help              this text
 
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{Context, Id, Protocol, Reason, TimerId, Transport};
 use std::cell::Cell;

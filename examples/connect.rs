@@ -20,22 +20,15 @@
 //!     --demo     an echo server in the same reactor, and something to send; ends by itself
 //!     --help     this text
 
-#[path = "support/printer.rs"]
-mod printer;
-#[path = "support/stdio.rs"]
-mod stdio;
-mod support;
-
 use lexopt::prelude::*;
-use printer::Printer;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
 use ropewalk_protocols::Echo;
 use std::io::{self, Read};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use stdio::Gate;
-use support::{Failure, say};
+use support::stdio::{self, Gate};
+use support::{Failure, Printer, say};
 
 /// What the demo sends instead of its standard input.
 const DEMO: &str = "This went to a server and came back.\nSo did this.\n";

@@ -16,8 +16,6 @@
 //!     --reactors N   how many threads serve (1), each with a reactor of its own
 //!     --help         this text
 
-mod support;
-
 use lexopt::prelude::*;
 
 use ropewalk_protocols::Echo;

@@ -19,8 +19,6 @@
 //!     --demo             an echo server in the same reactor; 1000 messages unless told otherwise
 //!     --help             this text
 
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
 use ropewalk_protocols::Echo;

@@ -25,13 +25,6 @@
 //!     --demo          a librarian here, and another process that asks; ends by itself
 //!     --help          this text
 
-#[cfg(unix)]
-#[path = "support/unix.rs"]
-mod unix;
-
-#[cfg(unix)]
-mod support;
-
 #[cfg(not(unix))]
 fn main() {
     eprintln!("error: there are no Unix sockets here");
@@ -44,8 +37,6 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(unix)]
 mod program {
-    use crate::support::{self, Failure, say};
-    use crate::unix;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
         Address, Context, Error, Factory, Handle, Id, Protocol, Reactor, Reason, Transport,
@@ -60,6 +51,7 @@ mod program {
     use std::process::Command;
     use std::sync::{Arc, OnceLock};
     use std::thread;
+    use support::{Failure, say, unix};
 
     /// Answers each line with the file of that name.
     struct Librarian {

@@ -17,8 +17,6 @@
 //! idle and again once every connection has echoed a message, and fails if a connection costs more
 //! than 400 bytes. What the kernel holds for a socket is not in it.
 
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{Error, Protocol, Reactor, Transport};
 use std::io::{Read, Write};

@@ -20,10 +20,6 @@
 //!     --demo            three members in one reactor, on the loopback; ends by itself
 //!     --help            this text
 
-#[path = "support/stdio.rs"]
-mod stdio;
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{
     Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Interface, Port,
@@ -36,7 +32,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use stdio::Gate;
+use support::stdio::{self, Gate};
 use support::{Failure, say};
 
 /// Where everybody meets.

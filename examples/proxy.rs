@@ -22,8 +22,6 @@
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
-mod support;
-
 use lexopt::prelude::*;
 use log::{info, warn};
 use ropewalk::{

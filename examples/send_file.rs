@@ -18,8 +18,6 @@
 //!     --demo     sends this very program to a client in the same reactor; ends by itself
 //!     --help     this text
 
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{FileSender, Protocol, Reason, Transport};
 use std::path::{Path, PathBuf};

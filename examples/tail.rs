@@ -19,9 +19,6 @@
 //!     --demo     follows a file that it writes and rotates itself, and looks on; ends by itself
 //!     --help     this text
 
-#[cfg(target_os = "linux")]
-mod support;
-
 #[cfg(not(target_os = "linux"))]
 fn main() {
     eprintln!("error: there is no inotify here; it is Linux that has it");
@@ -34,7 +31,6 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(target_os = "linux")]
 mod program {
-    use crate::support::{self, Failure, say};
     use lexopt::{Parser, prelude::*};
     use ropewalk::{Context, Id, Interest, Producer, Protocol, Reason, Transport, Watcher};
     use rustix::fs::inotify::{self, WatchFlags};
@@ -48,6 +44,7 @@ mod program {
     use std::path::{Path, PathBuf};
     use std::time::Duration;
     use std::{cell::RefCell, rc::Rc};
+    use support::{Failure, say};
 
     /// How much an onlooker is sent at a time, in bytes; the others have their turn between.
     const PIECE: usize = 64 * 1024;

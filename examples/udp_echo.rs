@@ -16,8 +16,6 @@
 //!     --demo     the server and a client in one reactor; ends by itself
 //!     --help     this text
 
-mod support;
-
 use lexopt::prelude::*;
 use ropewalk::{Address, DatagramProtocol, DatagramTransport, Port};
 use std::process::ExitCode;

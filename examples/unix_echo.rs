@@ -18,16 +18,6 @@
 //!     --demo       the server and a client in one reactor; ends by itself
 //!     --help       this text
 
-#[cfg(unix)]
-#[path = "support/printer.rs"]
-mod printer;
-#[cfg(unix)]
-#[path = "support/unix.rs"]
-mod unix;
-
-#[cfg(unix)]
-mod support;
-
 #[cfg(not(unix))]
 fn main() {
     eprintln!("error: there are no Unix sockets here");
@@ -40,15 +30,13 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(unix)]
 mod program {
-    use crate::printer::Printer;
-    use crate::support::{self, Failure, say};
-    use crate::unix;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
         Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport, UnixAddress,
         UnixListenOptions,
     };
     use std::sync::{Arc, OnceLock};
+    use support::{Failure, Printer, say, unix};
 
     struct Echo;
 

@@ -16,8 +16,6 @@
 //!     --demo              the server and two clients in one reactor; ends by itself
 //!     --help              this text
 
-mod support;
-
 use lexopt::prelude::*;
 use log::info;
 use ropewalk::{Context, Handle, Id, Protocol, Reason, Transport};

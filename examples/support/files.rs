@@ -1,12 +1,15 @@
-//! Files that programs serve.
+//! Files to serve.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
-/// Opens a regular file to read. It does not wait: open(2) of a FIFO without a writer would.
-#[allow(dead_code)] // Not every program serves files.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
+/// Opens a regular file for reading. It never blocks; open(2) of a FIFO without a writer would.
+///
+/// # Errors
+///
+/// Fails if open(2) fails, or if `path` is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.read(true);
     #[cfg(unix)]

@@ -7,11 +7,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How many bytes may be queued. It holds thousands of lines.
+/// How many bytes may be queued: thousands of lines, at a cost of memory that does not matter.
 const LIMIT: usize = 1024 * 1024;
 
-/// Lines for a stream. Adding a line never waits: a terminal that was stopped (Ctrl-S), or a pipe
-/// without a reader, holds up the thread that writes, and no other.
+/// A queue of lines for a stream. Adding a line never blocks: a terminal that was stopped (Ctrl-S), or a full pipe,
+/// blocks the writing thread only.
 pub(crate) struct Queue {
     state: Mutex<State>,
     changed: Condvar,
@@ -20,13 +20,13 @@ pub(crate) struct Queue {
 #[derive(Default)]
 struct State {
     lines: VecDeque<Vec<u8>>,
-    /// How many bytes `lines` has.
+    /// The number of bytes in `lines`.
     bytes: usize,
-    /// How many lines found no room since this was last reported.
+    /// The number of lines that were dropped since the last report.
     dropped: usize,
-    /// Whether the thread writes what it has taken from `lines`.
+    /// True while the thread writes lines that it has taken from `lines`.
     writing: bool,
-    /// Why the stream takes no more. Lines are discarded from then on.
+    /// The error of the last write. Lines are discarded after a failure.
     failure: Option<Arc<io::Error>>,
     on_failure: Vec<Box<dyn FnOnce() + Send>>,
 }
@@ -40,8 +40,8 @@ impl Queue {
         queue
     }
 
-    /// Adds a line. If the queue is full the line is dropped and counted, and the stream shows how many
-    /// were, once it takes more.
+    /// Adds a line. If the queue is full, the line is dropped. The number of dropped lines is written to the stream
+    /// later.
     pub(crate) fn add(&self, line: Vec<u8>) {
         let mut state = self.lock();
         if state.failure.is_some() {
@@ -57,8 +57,8 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// Waits until all lines are written, at most for `limit` if there is one. Returns why they cannot be,
-    /// if so.
+    /// Waits until all lines are written, for at most `limit` if it is given. Returns the stream's error if writing
+    /// failed.
     pub(crate) fn drain(&self, limit: Option<Duration>) -> Option<Arc<io::Error>> {
         let unwritten = |state: &mut State| {
             state.failure.is_none() && (state.writing || !state.lines.is_empty())
@@ -69,7 +69,7 @@ impl Queue {
         state.failure.clone()
     }
 
-    /// Calls `act` if the stream fails, or at once if it has.
+    /// Calls `act` if writing fails, or immediately if it has failed.
     pub(crate) fn on_failure(&self, act: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();
         if state.failure.is_none() {
@@ -99,7 +99,7 @@ impl Queue {
         }
     }
 
-    /// Waits for lines, and takes all that there are.
+    /// Waits for lines and takes all of them.
     fn take(&self) -> Vec<u8> {
         let idle = |state: &mut State| state.lines.is_empty() && state.dropped == 0;
         let state = self.changed.wait_while(self.lock(), idle);
@@ -114,7 +114,7 @@ impl Queue {
         batch
     }
 
-    /// No code that can panic runs under the lock.
+    /// Locks the state. A poisoned lock is usable: no code that can panic runs under the lock.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

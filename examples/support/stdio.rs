@@ -1,27 +1,29 @@
-//! Standard input and output, on threads of their own: a file cannot be polled, and a terminal that
-//! were made non-blocking would be so for the shell as well.
+//! Standard input on a thread of its own. A file cannot be polled, and a non-blocking terminal would be non-blocking
+//! for the shell too.
 
 use ropewalk::{Context, Handle};
 use std::io::{self, Read};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 
-/// How many bytes of input are handed over at a time.
-const PIECE: usize = 16 * 1024;
+/// The size of the read buffer: a quarter of a pipe's capacity (pipe(7)).
+const CHUNK: usize = 16 * 1024;
 
-/// Where the thread that reads the input waits while the connection takes no more.
-#[derive(Clone, Default)]
-pub(crate) struct Gate {
+/// A switch that stops the reading thread while the connection's send buffer is full. It is closed at first.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
     shared: Arc<(Mutex<bool>, Condvar)>,
 }
 
 impl Gate {
-    pub(crate) fn open(&self) {
+    /// Lets the thread read.
+    pub fn open(&self) {
         *self.lock() = true;
         self.shared.1.notify_one();
     }
 
-    pub(crate) fn shut(&self) {
+    /// Stops the thread before its next read.
+    pub fn shut(&self) {
         *self.lock() = false;
     }
 
@@ -30,16 +32,15 @@ impl Gate {
         drop(open.unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A flag is sound whoever has panicked.
+    /// Locks the flag. A poisoned lock is usable: each state of the flag is valid.
     fn lock(&self) -> MutexGuard<'_, bool> {
         self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Reads `input` on a thread, and calls `deliver` on the reactor's thread with each piece; with an
-/// empty one at the end. It never reads ahead: a piece is read when the one before has been
-/// delivered and the `gate` is open.
-pub(crate) fn read(
+/// Reads `input` on a thread, and calls `deliver` on the reactor's thread with each chunk; an empty chunk is the end. It
+/// never reads ahead: a chunk is read when the previous one has been delivered and the `gate` is open.
+pub fn read(
     mut input: impl Read + Send + 'static,
     handle: Handle,
     gate: Gate,
@@ -47,7 +48,7 @@ pub(crate) fn read(
 ) {
     let deliver = Arc::new(deliver);
     thread::spawn(move || {
-        let mut buffer = vec![0; PIECE];
+        let mut buffer = vec![0; CHUNK];
         loop {
             gate.pass();
             let length = match input.read(&mut buffer) {
@@ -58,10 +59,10 @@ pub(crate) fn read(
                     0
                 }
             };
-            let (piece, deliver) = (buffer[..length].to_vec(), Arc::clone(&deliver));
+            let (chunk, deliver) = (buffer[..length].to_vec(), Arc::clone(&deliver));
             let (delivered, delivery) = mpsc::channel();
             let sent = handle.call(move |context| {
-                deliver(context, &piece);
+                deliver(context, &chunk);
                 let _ = delivered.send(());
             });
             if sent.is_err() || delivery.recv().is_err() || length == 0 {

@@ -1,12 +1,12 @@
-//! What the programs share that use Unix sockets.
+//! Names of Unix sockets, and a folder for them.
 
 use ropewalk::UnixAddress;
 use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
-/// A name as it is typed: `@NAME` is an abstract one, where there are such.
-pub(crate) fn name(text: OsString) -> UnixAddress {
+/// Parses the name of a Unix socket: a path, or `@NAME` for an abstract name on systems that have them.
+pub fn name(text: OsString) -> UnixAddress {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     if let Some(name) = text.to_str().and_then(|text| text.strip_prefix('@')) {
         return UnixAddress::abstract_name(name);
@@ -14,27 +14,34 @@ pub(crate) fn name(text: OsString) -> UnixAddress {
     PathBuf::from(text).into()
 }
 
-/// How socat(1) is told to connect there.
-#[allow(dead_code)] // Not every program mentions it.
-pub(crate) fn socat(name: &UnixAddress) -> String {
+/// Returns socat(1)'s address for the socket.
+pub fn socat(name: &UnixAddress) -> String {
     match name.path() {
         Some(path) => format!("UNIX-CONNECT:{}", path.display()),
         None => format!("ABSTRACT-CONNECT:{}", name.to_string().trim_start_matches('@')),
     }
 }
 
-/// A folder for a demo. It goes with this.
-pub(crate) struct Folder(PathBuf);
+/// A temporary folder for a demo. It is removed when this is dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
 
 impl Folder {
-    pub(crate) fn new() -> Self {
+    /// Creates the folder.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the folder cannot be created.
+    #[allow(clippy::new_without_default)] // It has an effect.
+    pub fn new() -> Self {
         let name = format!("ropewalk-demo-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::create_dir(&path).expect("a new folder");
         Self(path)
     }
 
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    /// Returns the path of a file in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 }

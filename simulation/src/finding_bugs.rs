@@ -10,7 +10,7 @@
 //! The store has a primary and a backup. Three clients send `put` and `add` requests. The primary numbers the
 //! requests, sends them to the backup over a link, and answers a request when the backup has acknowledged
 //! it. After a connection was lost, a client sends again what was not answered, and the primary what was not
-//! acknowledged. The code is in `examples/support/store/`. It uses the line protocol, and knows nothing
+//! acknowledged. The code is in `examples/simulated/finding_bugs/store/`. It uses the line protocol, and knows nothing
 //! of the simulation.
 //!
 //! # What is found

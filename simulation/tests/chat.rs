@@ -1,7 +1,7 @@
 //! The chat, whatever goes wrong: nobody gets a line meant for another, what one says arrives in order, who
 //! reads slowly harms nobody, and everyone who stays sees the same conversation.
 
-#[path = "../../examples/support/evening.rs"]
+#[path = "../../examples/simulated/simulation/evening.rs"]
 mod evening;
 
 use ropewalk_simulation::{Exploration, FaultKind, Plan, World, twice};

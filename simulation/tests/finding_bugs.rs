@@ -1,6 +1,6 @@
 //! What the chapter on finding bugs says of the store: that each planted mistake is found, and by which check.
 
-#[path = "../../examples/support/store/mod.rs"]
+#[path = "../../examples/simulated/finding_bugs/store/mod.rs"]
 mod store;
 
 use ropewalk_simulation::FaultKind;

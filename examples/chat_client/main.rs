@@ -22,14 +22,8 @@
 //!     --name NAME  what to be called there
 //!     --help       this text
 
-#[path = "support/editor.rs"]
 mod editor;
-#[path = "support/screen.rs"]
 mod screen;
-#[path = "support/stdio.rs"]
-mod stdio;
-mod support;
-#[path = "support/terminal.rs"]
 mod terminal;
 
 use editor::Event;
@@ -43,8 +37,8 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use stdio::Gate;
 use support::Failure;
+use support::stdio::{self, Gate};
 use terminal::{Terminal, on_change};
 
 /// The last line of a server to a connection that leaves in order. The chat lets no user say it.
@@ -188,7 +182,7 @@ fn send(context: &mut Context, id: Id, piece: &[u8]) {
 }
 
 fn main() -> ExitCode {
-    support::main(include_str!("chat_client.rs"), |mut arguments| {
+    support::main(include_str!("main.rs"), |mut arguments| {
         let (mut server, mut name) = (None, None);
         while let Some(argument) = arguments.next()? {
             match argument {

@@ -1,12 +1,12 @@
 //! How an old process hands its listeners over to a new one: both sides of the control socket.
 
 use crate::program::Server;
-use crate::support::say;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, TimerId, Transport};
 use ropewalk_protocols::{LineHandler, LineTransport};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+use support::say;
 
 /// How long an old process may take: it has nothing to wait for.
 const LIMIT: Duration = Duration::from_secs(10);

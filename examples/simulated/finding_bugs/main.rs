@@ -14,9 +14,7 @@
 //!     --seed N      from which seed on (0)
 //!     --help        this text
 
-#[path = "support/store/mod.rs"]
 mod store;
-mod support;
 
 use lexopt::prelude::*;
 use ropewalk_simulation::{Plan, World, shrink};
@@ -27,7 +25,7 @@ use store::{Bug, FAULTS, LENGTH, NODES, Verdict, exploration, play, play_seed};
 use support::{Failure, show};
 
 fn main() -> ExitCode {
-    support::main(include_str!("finding_bugs.rs"), |mut arguments| {
+    support::main(include_str!("main.rs"), |mut arguments| {
         let (mut first, mut count) = (0_u64, 3000);
         while let Some(argument) = arguments.next()? {
             match argument {

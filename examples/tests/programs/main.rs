@@ -4,22 +4,17 @@
 
 #![cfg(unix)]
 
-/// What `ping` understands is tested here as well, where it stands.
+/// Runs the unit tests in `ping`'s parser.
 #[allow(dead_code)]
-#[path = "../../examples/support/icmp.rs"]
+#[path = "../../ping/icmp.rs"]
 mod icmp;
-
-/// What the programs share is tested here as well, where it stands.
-#[allow(dead_code)]
-#[path = "../../examples/support/mod.rs"]
-mod support;
 
 mod arguments;
 mod datagrams;
 mod ending;
 mod files;
 mod output;
-#[path = "../support/ports.rs"]
+#[path = "../../../tests/support/ports.rs"]
 mod ports;
 mod proxy;
 mod restart;

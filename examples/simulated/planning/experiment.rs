@@ -4,12 +4,12 @@ use crate::Setting;
 use crate::chat::{Site, name, serve};
 use crate::crowd::{BEGIN, Script, gather};
 use crate::gauge::Gauge;
-use crate::support::Failure;
 use ropewalk::Reactor;
 use ropewalk_simulation::{Costs, NodeId, TraceHash, World};
 use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
+use support::Failure;
 
 /// How long we wait at the end for what is still on its way.
 const LAST_WORDS: Duration = Duration::from_secs(600);

@@ -23,9 +23,7 @@
 //!     --demo            three echoes of this machine over IPv4; ends by itself
 //!     --help            this text
 
-#[path = "support/icmp.rs"]
 mod icmp;
-mod support;
 
 use icmp::{Family, Message};
 use lexopt::Parser;
@@ -219,7 +217,7 @@ impl DatagramProtocol for Pinging {
 }
 
 fn main() -> ExitCode {
-    support::main(include_str!("ping.rs"), |arguments| {
+    support::main(include_str!("main.rs"), |arguments| {
         let wishes = read(arguments)?;
         support::log_from("warn");
         let target = target(&wishes)?;

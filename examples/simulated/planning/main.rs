@@ -65,8 +65,6 @@ mod gauge;
 #[cfg(unix)]
 mod load;
 mod plot;
-#[path = "../support/mod.rs"]
-mod support;
 
 #[cfg(unix)]
 use calibration::calibrate;

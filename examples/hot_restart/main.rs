@@ -43,17 +43,9 @@
 //!     --help              this text
 
 #[cfg(unix)]
-#[path = "support/handover.rs"]
 mod handover;
 #[cfg(unix)]
-#[path = "support/rehearsal.rs"]
 mod rehearsal;
-#[cfg(unix)]
-#[path = "support/unix.rs"]
-mod unix;
-
-#[cfg(unix)]
-mod support;
 
 #[cfg(not(unix))]
 fn main() {
@@ -62,15 +54,13 @@ fn main() {
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
-    support::main(include_str!("hot_restart.rs"), program::run)
+    support::main(include_str!("main.rs"), program::run)
 }
 
 #[cfg(unix)]
 mod program {
     use crate::handover::Elder;
     use crate::rehearsal;
-    use crate::support::{self, Failure, say};
-    use crate::unix;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
         Context, Error, Factory, Id, Port, Reason, UnixAddress, UnixConnectOptions,
@@ -83,6 +73,7 @@ mod program {
     use std::process;
     use std::rc::Rc;
     use std::time::Duration;
+    use support::{Failure, say, unix};
 
     /// What was asked for on the command line.
     struct Wishes {

@@ -55,7 +55,7 @@ fn connect_takes_files_pipes_and_nothing() {
     let end = Program::start_with_input("connect", &[&address], Stdio::null()).end();
     assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
 
-    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock");
     let file = File::open(lock).unwrap();
     let end = Program::start_with_input("connect", &[&address], file.into()).end();
     assert_eq!(end.code, Some(0), "{end:?}");

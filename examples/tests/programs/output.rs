@@ -156,9 +156,8 @@ fn lines_for_which_a_log_has_no_room_are_counted() {
 }
 
 /// Runs in a process of its own, which the test below starts.
-#[cfg(feature = "signals")]
 fn block_the_reactor() {
-    let mut reactor = crate::support::reactor().unwrap();
+    let mut reactor = support::reactor().unwrap();
     reactor.context().call_later(Duration::ZERO, |_| {
         println!("blocked");
         loop {
@@ -169,7 +168,6 @@ fn block_the_reactor() {
 }
 
 #[test]
-#[cfg(feature = "signals")]
 fn a_second_signal_ends_a_program_whose_reactor_is_blocked() {
     const BLOCKED: &str = "ROPEWALK_TEST_BLOCKED";
     if std::env::var_os(BLOCKED).is_some() {

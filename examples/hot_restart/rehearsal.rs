@@ -1,8 +1,6 @@
 //! The rehearsal of a hot restart: clients who come, ask and go without a pause, while one process
 //! after the other takes the server over.
 
-use crate::support::{self, Failure, say};
-use crate::unix::Folder;
 use ropewalk::{Address, Context, Error, Factory, Id, Interest, Protocol, Reason, Watcher};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use rustix::process::{Pid, Signal, kill_process};
@@ -13,6 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use support::unix::Folder;
+use support::{Failure, say};
 
 /// How many clients are there at a time, and how often each asks before it goes and the next comes.
 const CLIENTS: usize = 50;

@@ -18,9 +18,7 @@
 //!     --only WORD        with --trace: only lines that contain WORD, a node's name say; may be repeated
 //!     --help             this text
 
-#[path = "support/evening.rs"]
 mod evening;
-mod support;
 
 use lexopt::prelude::*;
 use ropewalk_simulation::{FaultKind, NodeId, Plan, World, kinds};
@@ -43,7 +41,7 @@ struct Wishes {
 }
 
 fn main() -> ExitCode {
-    support::main(include_str!("simulation.rs"), |mut arguments| {
+    support::main(include_str!("main.rs"), |mut arguments| {
         let faults = FaultKind::ALL.to_vec();
         let (trace, only) = (false, Vec::new());
         let mut wishes = Wishes { seed: 1, nodes: 5, count: 20, seconds: 60, faults, trace, only };

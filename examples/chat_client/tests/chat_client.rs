@@ -4,8 +4,8 @@
 
 #![cfg(unix)]
 
-/// The line editor is tested here as well, where it stands.
-#[path = "../examples/support/editor.rs"]
+/// Runs the unit tests in the line editor.
+#[path = "../editor/mod.rs"]
 mod editor;
 
 use pty_process::Size;
@@ -240,7 +240,6 @@ fn a_process_that_continues_after_a_stop_takes_the_terminal_again() {
 }
 
 #[test]
-#[cfg(feature = "signals")]
 fn a_second_signal_ends_a_client_whose_terminal_is_stopped() {
     let (mut server, mut terminal) = start(80);
     terminal.press("\x13"); // Ctrl-S

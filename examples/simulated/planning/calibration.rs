@@ -6,7 +6,6 @@
 use crate::chat::{Site, name, serve};
 use crate::gauge::Gauge;
 use crate::load::{Audience, Load};
-use crate::support::{Failure, show};
 use ropewalk::{Context, Error, Handle, Reactor};
 use ropewalk_simulation::{Costs, Link, World};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -15,6 +14,7 @@ use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+use support::{Failure, show};
 
 /// From one client that speaks to itself to as much as a server can send. All rounds of one take some tenths
 /// of a second.

@@ -1,0 +1,40 @@
+//! Support for the example programs: arguments, `--help`, output, logs, signals and exit codes.
+
+mod arguments;
+mod failure;
+mod files;
+mod output;
+mod printer;
+mod queue;
+mod running;
+pub mod stdio;
+#[cfg(unix)]
+pub mod unix;
+
+pub use arguments::{address, at_least_one, once, other, reachable, reactors, up_to};
+pub use failure::Failure;
+pub use files::open;
+pub use output::{complain, copy, finish, log_from, say, show};
+pub use printer::Printer;
+pub use running::{before_forced_end, group, reactor};
+
+use lexopt::Parser;
+use std::process::ExitCode;
+
+/// Runs `program` and returns the process's exit code. `--help` prints the head of `source`, which is the program's
+/// source file.
+pub fn main(source: &str, program: impl FnOnce(Parser) -> Result<(), Failure>) -> ExitCode {
+    let ended = match program(Parser::from_env()) {
+        Err(Failure::Help) => show(format_args!("{}", header(source))),
+        ended => ended,
+    };
+    // A failure of stdout is reported first: it can be the cause of the other failure.
+    let code = finish().and(ended).map_or_else(|failure| failure.report(), |()| ExitCode::SUCCESS);
+    output::finish_log();
+    code
+}
+
+fn header(source: &str) -> String {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
+}
