@@ -1,4 +1,4 @@
-//! What the log says: who came, who left and why, and who is to blame.
+//! Log lines: connections, ends with their reasons, slow callbacks, panics and stops.
 
 #[path = "support/script.rs"]
 mod script;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use support::*;
 
 thread_local! {
-    /// What was logged in this thread; each test has one to itself.
+    /// The lines logged on this thread. Each test has its own thread.
     static LINES: RefCell<Vec<(Level, String, String)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -43,7 +43,7 @@ fn capture() {
     });
 }
 
-/// The lines of one level and target.
+/// Returns the lines of one level and target.
 fn lines(level: Level, target: &str) -> Vec<String> {
     LINES.with_borrow(|lines| {
         let wanted = lines.iter().filter(|(l, t, _)| (*l, t.as_str()) == (level, target));
@@ -51,13 +51,13 @@ fn lines(level: Level, target: &str) -> Vec<String> {
     })
 }
 
-/// How long a callback sleeps: longer than a busy machine holds up one that only works.
+/// How long a slow callback sleeps: longer than a busy machine may delay another callback.
 const NAP: Duration = Duration::from_millis(300);
 
-/// Spins, sleeps, panics or echoes, as it is told.
-struct Blameworthy;
+/// Spins, sleeps, panics or echoes, as the data says.
+struct Commanded;
 
-impl Protocol for Blameworthy {
+impl Protocol for Commanded {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         match data {
             b"spin" => {
@@ -65,7 +65,7 @@ impl Protocol for Blameworthy {
                 while begin.elapsed() < Duration::from_millis(10) {}
             }
             b"sleep" => thread::sleep(NAP),
-            b"panic" => panic!("out of cheese"),
+            b"panic" => panic!("the test's panic"),
             _ => {}
         }
         transport.write(data);
@@ -75,39 +75,42 @@ impl Protocol for Blameworthy {
 #[test]
 fn session_is_logged_with_addresses_and_reason() {
     capture();
-    let (mut reactor, address) = up(|| Blameworthy);
-    reactor.set_slow_callback_duration(Duration::MAX); // A callback may be slow where much else runs.
+    let (mut reactor, address) = up(|| Commanded);
+    reactor.set_slow_callback_duration(Duration::MAX); // On a busy machine any callback may be slow.
     let mut client = client(address);
     let peer = client.local_addr().unwrap();
     client.write_all(b"hello").unwrap();
     assert_eq!(read_turning(&mut reactor, &client, 5), b"hello");
     drop(client);
-    turn_until(&mut reactor, "gone", |reactor| reactor.context().connections().count() == 0);
+    turn_until(&mut reactor, "closed", |reactor| reactor.context().connections().count() == 0);
     reactor.context().stop();
     reactor.run().unwrap();
 
-    let told = lines(Level::Info, "ropewalk::tcp");
-    let has = |words: &[&str]| told.iter().any(|line| words.iter().all(|word| line.contains(word)));
+    let logged = lines(Level::Info, "ropewalk::tcp");
+    let has =
+        |words: &[&str]| logged.iter().any(|line| words.iter().all(|word| line.contains(word)));
     let (address, peer) = (address.to_string(), peer.to_string());
-    assert!(has(&["listening on", &address]), "{told:?}");
-    assert!(has(&[&peer, "connected"]), "{told:?}");
-    assert!(has(&[&peer, "lost: closed by the peer", "5 bytes in", "5 out", " s)"]), "{told:?}");
-    assert!(has(&["no longer listening", &address]), "{told:?}");
-    let bad = LINES.with_borrow(|lines| lines.iter().filter(|line| line.0 <= Level::Warn).count());
-    assert_eq!(bad, 0, "an ordinary session worries nobody");
+    assert!(has(&["listening on", &address]), "{logged:?}");
+    assert!(has(&[&peer, "connected"]), "{logged:?}");
+    assert!(has(&[&peer, "lost: closed by the peer", "5 bytes in", "5 out", " s)"]), "{logged:?}");
+    assert!(has(&["no longer listening", &address]), "{logged:?}");
+    let warnings =
+        LINES.with_borrow(|lines| lines.iter().filter(|line| line.0 <= Level::Warn).count());
+    assert_eq!(warnings, 0, "an ordinary session logged a warning");
 }
 
 #[test]
 fn slow_callback_warning_names_protocol_and_time() {
     capture();
-    let (mut reactor, address) = up(|| Blameworthy);
+    let (mut reactor, address) = up(|| Commanded);
     reactor.set_slow_callback_duration(Duration::from_millis(5));
     let mut client = client(address);
     client.write_all(b"spin").unwrap();
     assert_eq!(read_turning(&mut reactor, &client, 4), b"spin");
-    let told = lines(Level::Warn, "ropewalk::reactor");
-    let blames = |line: &String| line.contains("Blameworthy") && line.contains("data_received");
-    assert!(told.iter().any(|line| blames(line) && line.contains("ms")), "{told:?}");
+    let logged = lines(Level::Warn, "ropewalk::reactor");
+    let names_callback =
+        |line: &String| line.contains("Commanded") && line.contains("data_received");
+    assert!(logged.iter().any(|line| names_callback(line) && line.contains("ms")), "{logged:?}");
     let spin = |_: &mut ropewalk::Context| {
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_millis(10) {}
@@ -115,43 +118,52 @@ fn slow_callback_warning_names_protocol_and_time() {
     reactor.context().call_later(Duration::ZERO, spin);
     reactor.handle().call(spin).unwrap();
     turns(&mut reactor, 3);
-    let told = lines(Level::Warn, "ropewalk::reactor");
-    assert!(told.iter().any(|line| line.contains("timer") && line.contains("logs::")), "{told:?}");
-    assert!(told.iter().any(|line| line.contains("call") && line.contains("logs::")), "{told:?}");
+    let logged = lines(Level::Warn, "ropewalk::reactor");
+    assert!(
+        logged.iter().any(|line| line.contains("timer") && line.contains("logs::")),
+        "{logged:?}"
+    );
+    assert!(
+        logged.iter().any(|line| line.contains("call") && line.contains("logs::")),
+        "{logged:?}"
+    );
 }
 
 #[test]
 fn slow_callback_is_named_from_second_time() {
     capture();
-    let (mut reactor, address) = up(|| Blameworthy);
+    let (mut reactor, address) = up(|| Commanded);
     reactor.set_slow_callback_duration(NAP);
     let (mut first, mut second) = (client(address), client(address));
     turn_until(&mut reactor, "both made", |reactor| reactor.context().connections().count() == 2);
     turns(&mut reactor, 3);
-    let named = |line: &String| line.contains("Blameworthy") && line.contains("data_received");
+    let named = |line: &String| line.contains("Commanded") && line.contains("data_received");
     for round in 0..2 {
-        // One turn serves them in this order, and times only the first by itself.
+        // One turn serves both in this order, and times only the first on its own.
         first.write_all(b"quick").unwrap();
         second.write_all(b"sleep").unwrap();
         assert_eq!(read_turning(&mut reactor, &second, 5), b"sleep");
         assert_eq!(read_turning(&mut reactor, &first, 5), b"quick");
-        let told = lines(Level::Warn, "ropewalk::reactor");
-        assert_eq!(told.len(), round + 1, "{told:?}");
-        assert!(told[round].contains("slow: ") && named(&told[round]) == (round == 1), "{told:?}");
+        let logged = lines(Level::Warn, "ropewalk::reactor");
+        assert_eq!(logged.len(), round + 1, "{logged:?}");
+        assert!(
+            logged[round].contains("slow: ") && named(&logged[round]) == (round == 1),
+            "{logged:?}"
+        );
     }
 }
 
 #[test]
 fn panic_is_logged_with_protocol_and_message() {
     capture();
-    let (mut reactor, address) = up(|| Blameworthy);
+    let (mut reactor, address) = up(|| Commanded);
     let mut client = client(address);
     client.write_all(b"panic").unwrap();
-    turn_until(&mut reactor, "told", |_| !lines(Level::Error, "ropewalk::reactor").is_empty());
-    let told = lines(Level::Error, "ropewalk::reactor");
-    assert_eq!(told.len(), 1);
-    for word in ["Blameworthy", "data_received", "out of cheese"] {
-        assert!(told[0].contains(word), "{told:?}");
+    turn_until(&mut reactor, "logged", |_| !lines(Level::Error, "ropewalk::reactor").is_empty());
+    let logged = lines(Level::Error, "ropewalk::reactor");
+    assert_eq!(logged.len(), 1);
+    for word in ["Commanded", "data_received", "the test's panic"] {
+        assert!(logged[0].contains(word), "{logged:?}");
     }
     let lost = lines(Level::Info, "ropewalk::tcp");
     assert!(lost.iter().any(|line| line.contains("lost: a callback panicked")), "{lost:?}");
@@ -163,29 +175,33 @@ fn failed_attempt_is_logged_with_its_address() {
     let (log, failures) = (Log::default(), Failures::default());
     let mut reactor = ropewalk::Reactor::new().unwrap();
     reactor.connect_tcp(dead(), Caller::new(&log, &failures, only_record)).unwrap();
-    turn_until(&mut reactor, "told", |_| !failures.borrow().is_empty());
-    let told = lines(Level::Info, "ropewalk::tcp");
+    turn_until(&mut reactor, "logged", |_| !failures.borrow().is_empty());
+    let logged = lines(Level::Info, "ropewalk::tcp");
     let failure = format!("cannot connect to {}", dead());
-    assert!(told.iter().any(|line| line.contains(&failure)), "{told:?}");
+    assert!(logged.iter().any(|line| line.contains(&failure)), "{logged:?}");
 }
 
 #[test]
 fn each_descriptor_exhaustion_is_logged_once() {
     capture();
     let (script, mut reactor) = Script::new();
-    reactor.listen_tcp("10.0.0.1:7000", || Blameworthy).unwrap();
+    reactor.listen_tcp("10.0.0.1:7000", || Commanded).unwrap();
     let complaints = || {
-        let told = lines(Level::Warn, "ropewalk::tcp");
-        told.iter().filter(|line| line.contains("cannot accept on")).count()
+        let logged = lines(Level::Warn, "ropewalk::tcp");
+        logged.iter().filter(|line| line.contains("cannot accept on")).count()
     };
     for time in 1..=3 {
-        // It is tried again and again, and each time in vain.
+        // Each attempt fails.
         script.accept((0..5).map(|_| Err(ErrorKind::Other)));
         (0..5).for_each(|_| reactor.turn(Some(PATIENCE)).unwrap());
-        assert_eq!(complaints(), time, "the same exhaustion is not logged again");
+        assert_eq!(complaints(), time, "the same exhaustion was logged again");
         script.accept([Ok(Wire::wide())]);
         (0..2).for_each(|_| reactor.turn(Some(PATIENCE)).unwrap());
-        assert_eq!(reactor.context().connections().count(), time, "the waiting client got in");
+        assert_eq!(
+            reactor.context().connections().count(),
+            time,
+            "the waiting client was not accepted"
+        );
     }
 }
 
@@ -194,18 +210,18 @@ fn stop_logs_its_connections_and_bytes() {
     capture();
     let (script, mut reactor) = Script::new();
     reactor.set_grace(Duration::from_secs(1));
-    reactor.listen_tcp("10.0.0.1:7000", || Blameworthy).unwrap();
+    reactor.listen_tcp("10.0.0.1:7000", || Commanded).unwrap();
     let wires = [Wire::default(), Wire::default()];
     script.accept(wires.iter().cloned().map(Ok));
     reactor.turn(Some(Duration::ZERO)).unwrap();
     reactor.context().write(wires[0].id(), &[0; 1234]);
     reactor.context().stop();
     reactor.run().unwrap();
-    let told = lines(Level::Info, "ropewalk::reactor");
+    let logged = lines(Level::Info, "ropewalk::reactor");
     let waits = |line: &String| line.contains("1 have 1234 bytes to send, and up to 1s");
-    assert!(told.iter().any(waits), "{told:?}");
-    let told = lines(Level::Warn, "ropewalk::reactor");
-    assert!(told.iter().any(|line| line.contains("cutting 1 off; 1234 bytes")), "{told:?}");
+    assert!(logged.iter().any(waits), "{logged:?}");
+    let logged = lines(Level::Warn, "ropewalk::reactor");
+    assert!(logged.iter().any(|line| line.contains("cutting 1 off; 1234 bytes")), "{logged:?}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sockets that others hold as well, and options that come with them.
+//! Shared sockets: other holders may change O_NONBLOCK, and options come with a socket.
 #![cfg(target_os = "linux")]
 
 #[path = "support/datagrams.rs"]
@@ -21,20 +21,20 @@ use std::thread;
 use std::time::Duration;
 use support::*;
 
-/// Runs a scenario that waits for ever if a call does, and fails in time if so.
-fn never_waits(scenario: impl FnOnce() + Send + 'static) {
+/// Runs `scenario` in another thread, and fails if a call in it blocks.
+fn assert_never_blocks(scenario: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
     let thread = thread::spawn(move || {
         scenario();
         let _ = done.send(());
     });
     match end.recv_timeout(PATIENCE) {
-        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a call waits"),
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("a call blocks"),
         _ => thread.join().unwrap(),
     }
 }
 
-/// What another holder of a socket does with it.
+/// Clears O_NONBLOCK, as another holder of the socket might.
 fn clear_nonblock(copy: &impl AsFd) {
     SockRef::from(copy).set_nonblocking(false).unwrap();
 }
@@ -47,20 +47,20 @@ fn tcp_pair() -> (TcpStream, TcpStream) {
 
 #[test]
 fn accept_never_blocks_when_o_nonblock_is_cleared() {
-    never_waits(|| {
+    assert_never_blocks(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, copy) = (listener.local_addr().unwrap(), listener.try_clone().unwrap());
         let mut reactor = Reactor::new().unwrap();
         reactor.context().adopt_listener(listener, || Echo).unwrap();
         clear_nonblock(&copy);
         a_small_client_is_answered(&mut reactor, address);
-        assert!(SockRef::from(&copy).nonblocking().unwrap(), "it is set again");
+        assert!(SockRef::from(&copy).nonblocking().unwrap(), "O_NONBLOCK was not set again");
     });
 }
 
 #[test]
 fn unix_accept_never_blocks() {
-    never_waits(|| {
+    assert_never_blocks(|| {
         let path = std::env::temp_dir().join(format!("ropewalk-shared-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let listener = UnixListener::bind(&path).unwrap();
@@ -77,7 +77,7 @@ fn unix_accept_never_blocks() {
 
 #[test]
 fn accept_never_blocks_after_descriptor_was_lent() {
-    never_waits(|| {
+    assert_never_blocks(|| {
         let mut reactor = Reactor::new().unwrap();
         let port = reactor.listen_tcp("127.0.0.1:0", || Echo).unwrap();
         let lent = reactor.context().descriptor(port.id()).unwrap();
@@ -87,21 +87,24 @@ fn accept_never_blocks_after_descriptor_was_lent() {
     });
 }
 
-/// A connection whose other holder clears O_NONBLOCK: neither reads nor writes wait.
-fn goes_on_while_blocking(ours: impl Into<OwnedFd> + Send + 'static, peer: impl Into<OwnedFd>) {
+/// Asserts that neither reads nor writes block when another holder clears O_NONBLOCK.
+fn assert_connection_never_blocks(
+    ours: impl Into<OwnedFd> + Send + 'static,
+    peer: impl Into<OwnedFd>,
+) {
     let peer: OwnedFd = peer.into();
-    never_waits(move || {
+    assert_never_blocks(move || {
         let ours: OwnedFd = ours.into();
         let copy = ours.try_clone().unwrap();
         let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
         let protocol = Recorder::new(&log, only_record);
         let id = reactor.context().adopt_connection(ours, protocol).unwrap();
         clear_nonblock(&copy);
-        // As many bytes as one read takes: only the next read tells that there are no more.
+        // As many bytes as one read returns, so that only the next read would block.
         let whole = pattern(64 * 1024);
         rustix::io::write(&peer, &whole).unwrap();
         turn_until(&mut reactor, "all read", |_| log.data().len() == whole.len());
-        // More than the socket takes: in one piece, and in several.
+        // More than the socket accepts, in one chunk and in several.
         reactor.context().write(id, &pattern(MUCH));
         turns(&mut reactor, 3);
         reactor.context().write(id, b"more");
@@ -113,14 +116,14 @@ fn goes_on_while_blocking(ours: impl Into<OwnedFd> + Send + 'static, peer: impl 
 #[test]
 fn reads_and_writes_never_block() {
     let (ours, peer) = tcp_pair();
-    goes_on_while_blocking(ours, peer);
+    assert_connection_never_blocks(ours, peer);
     let (ours, peer) = UnixStream::pair().unwrap();
-    goes_on_while_blocking(ours, peer);
+    assert_connection_never_blocks(ours, peer);
 }
 
 #[test]
 fn shared_socket_sends_files_without_sendfile() {
-    never_waits(|| {
+    assert_never_blocks(|| {
         let (ours, peer) = tcp_pair();
         let copy = ours.try_clone().unwrap();
         let (mut reactor, log, outcome) =
@@ -141,7 +144,7 @@ fn shared_socket_sends_files_without_sendfile() {
 
 #[test]
 fn datagram_calls_never_block() {
-    never_waits(|| {
+    assert_never_blocks(|| {
         let (ours, peer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), datagrams::peer());
         let copy = ours.try_clone().unwrap();
         let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
@@ -149,10 +152,10 @@ fn datagram_calls_never_block() {
         reactor.context().adopt_datagram(ours, &options, Witness::echo(&heards)).unwrap();
         clear_nonblock(&copy);
         peer.send_to(b"hello", copy.local_addr().unwrap()).unwrap();
-        turn_until(&mut reactor, "it", |_| heards.data().len() == 1);
+        turn_until(&mut reactor, "received", |_| heards.data().len() == 1);
         assert_eq!(datagrams::received(&peer), b"hello");
     });
-    never_waits(|| {
+    assert_never_blocks(|| {
         let (ours, peer) = UnixDatagram::pair().unwrap();
         let copy = ours.try_clone().unwrap();
         let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
@@ -165,7 +168,7 @@ fn datagram_calls_never_block() {
         reactor.context().adopt_datagram(ours, &options, witness).unwrap();
         clear_nonblock(&copy);
         peer.send(b"hello").unwrap();
-        turn_until(&mut reactor, "it", |_| heards.data().len() == 1);
+        turn_until(&mut reactor, "received", |_| heards.data().len() == 1);
         turns(&mut reactor, 3);
     });
 }
@@ -173,13 +176,13 @@ fn datagram_calls_never_block() {
 const LONG: Option<Duration> = Some(Duration::from_secs(600));
 
 fn linger(reactor: &mut Reactor, id: Id) -> Option<Duration> {
-    let descriptor = reactor.context().descriptor(id).expect("it is there");
+    let descriptor = reactor.context().descriptor(id).expect("the socket exists");
     SockRef::from(&descriptor).linger().unwrap()
 }
 
 #[test]
 fn adopted_connection_has_no_so_linger() {
-    never_waits(|| {
+    assert_never_blocks(|| {
         let (ours, _peer) = tcp_pair();
         SockRef::from(&ours).set_linger(LONG).unwrap();
         let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
@@ -194,7 +197,7 @@ fn accepted_connections_inherit_no_so_linger() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     SockRef::from(&listener).set_linger(LONG).unwrap();
     let address = listener.local_addr().unwrap();
-    // This connection is made, and inherits, before the listener is adopted.
+    // This connection is made before the listener is adopted, and inherits its options.
     let _early = client(address);
     let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
     reactor.context().adopt_listener(listener, recorders(&log, only_record)).unwrap();

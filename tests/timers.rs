@@ -1,4 +1,4 @@
-//! Timers: when, in what order, and what they may do to each other.
+//! Timers: deadlines, order, and effects on each other.
 
 #[path = "support/script.rs"]
 mod script;
@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::*;
 
-/// Notes of who has fired.
+/// The names of the timers that have fired.
 type Fired = Rc<RefCell<Vec<u32>>>;
 
 fn note(fired: &Fired, name: u32) -> impl FnOnce(&mut Context) + 'static {
@@ -115,7 +115,7 @@ fn timer_may_reset_its_siblings() {
     assert_eq!(*fired.borrow(), [1, 2, 3]);
 }
 
-/// In a world whose clock stands still during a turn: that it is due is not what holds it back.
+/// With a scripted clock, which stands still during a turn, so that the deadline does not delay it.
 #[test]
 fn timer_reset_to_zero_fires_next_turn() {
     let fired = Fired::default();
@@ -132,7 +132,7 @@ fn timer_reset_to_zero_fires_next_turn() {
     reactor.context().call_later(Duration::ZERO, resets);
     reactor.context().call_later(Duration::ZERO, note(&fired, 2));
     reactor.turn(Some(Duration::ZERO)).unwrap();
-    assert_eq!(*fired.borrow(), [1, 2], "what a timer brings forward is not of the same turn");
+    assert_eq!(*fired.borrow(), [1, 2], "the reset timer fired in the same turn");
     reactor.turn(Some(Duration::ZERO)).unwrap();
     assert_eq!(*fired.borrow(), [1, 2, 3, 4], "a reset timer counts as newly scheduled");
 }
@@ -206,9 +206,9 @@ fn timer_scheduled_by_timer_fires_after_sockets() {
     };
     reactor.context().call_later(Duration::ZERO, first);
     reactor.turn(Some(PATIENCE)).unwrap();
-    assert_eq!(*seen.borrow(), [(1, 0)], "the second is not of this turn");
-    turn_until(&mut reactor, "the second", |_| seen.borrow().len() == 2);
-    assert_eq!(*seen.borrow(), [(1, 0), (2, 7)], "the data came between the two");
+    assert_eq!(*seen.borrow(), [(1, 0)], "the second timer fired in the same turn");
+    turn_until(&mut reactor, "the second timer", |_| seen.borrow().len() == 2);
+    assert_eq!(*seen.borrow(), [(1, 0), (2, 7)], "no data between the timers");
 }
 
 #[test]
@@ -219,10 +219,10 @@ fn longest_delays_neither_panic_nor_fire() {
     let year = Duration::from_secs(365 * 24 * 3600);
     let mut far = Vec::new();
     for delay in [Duration::MAX, Duration::from_secs(u64::MAX / 10), 30 * year, 25 * year / 365] {
-        far.push(context.call_later(delay, |_| panic!("too early")));
+        far.push(context.call_later(delay, |_| panic!("the timer fired")));
     }
     assert!(context.reset(far[2], Duration::MAX));
-    // With nothing but those, a turn waits for as long as it is told to.
+    // With these timers only, a turn waits for its whole limit.
     reactor.turn(Some(milliseconds(1))).unwrap();
     reactor.context().call_later(milliseconds(2), note(&fired, 1));
     while fired.borrow().is_empty() {
@@ -233,7 +233,7 @@ fn longest_delays_neither_panic_nor_fire() {
         assert!(reactor.context().cancel(timer));
     }
     drop(reactor);
-    Reactor::new().unwrap().context().call_later(Duration::MAX, |_| panic!("too early"));
+    Reactor::new().unwrap().context().call_later(Duration::MAX, |_| panic!("the timer fired"));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn slow_interval_does_not_pile_up() {
     for turn in 1..=10 {
         let before = ticks.get();
         reactor.turn(Some(PATIENCE)).unwrap();
-        assert!(ticks.get() <= before + 1, "one tick a turn at most, in turn {turn}");
+        assert!(ticks.get() <= before + 1, "more than one tick in turn {turn}");
     }
 }
 
@@ -291,7 +291,7 @@ fn timer_close_and_peer_end_lose_once() {
         turn_until(&mut reactor, "made", |_| log.made() == round);
         let id = log.ids()[round - 1];
         drop(client);
-        // Timers come before sockets, and both are due in one turn.
+        // Timers run before sockets, and both are due in one turn.
         reactor.context().call_later(Duration::ZERO, move |context| context.close(id));
         turn_until(&mut reactor, "lost", |_| log.lost() == round);
     }

@@ -1,4 +1,4 @@
-//! Groups: heard by those who have joined them, on the interface that was chosen.
+//! Multicast: groups, sources, interfaces and their options.
 
 use crate::recorder::*;
 use crate::support::*;
@@ -11,7 +11,7 @@ const GROUP: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 1);
 const OTHER: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 2);
 const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
-/// A socket that hears the port with others; port 0 is the first's.
+/// Returns a socket that shares `port` with others, and its port. With port 0 the system chooses.
 fn listener(reactor: &mut Reactor, port: u16, heards: &Heards) -> (Id, u16) {
     let options = DatagramOptions::new().reuse_address(true);
     let (address, protocol) = ((Ipv4Addr::UNSPECIFIED, port), Witness::quiet(heards));
@@ -19,11 +19,11 @@ fn listener(reactor: &mut Reactor, port: u16, heards: &Heards) -> (Id, u16) {
     (port.id(), port.address().port().unwrap())
 }
 
-/// One that speaks on the loopback.
-fn speaker() -> UdpSocket {
-    let speaker = peer();
-    socket2::SockRef::from(&speaker).set_multicast_if_v4(&LO).unwrap();
-    speaker
+/// Returns a sender on the loopback interface.
+fn sender() -> UdpSocket {
+    let sender = peer();
+    socket2::SockRef::from(&sender).set_multicast_if_v4(&LO).unwrap();
+    sender
 }
 
 #[test]
@@ -40,29 +40,29 @@ fn sockets_receive_only_their_joined_groups() {
     context.join_group(ids[1], GROUP, LO).unwrap();
     context.join_group(ids[1], OTHER, LO).unwrap();
     context.join_group(ids[2], OTHER, LO).unwrap();
-    let speaker = speaker();
-    speaker.send_to(b"one", (GROUP, port)).unwrap();
-    speaker.send_to(b"other", (OTHER, port)).unwrap();
-    turn_until(&mut reactor, "all heard", |_| heards[1].data().len() == 2);
+    let sender = sender();
+    sender.send_to(b"one", (GROUP, port)).unwrap();
+    sender.send_to(b"other", (OTHER, port)).unwrap();
+    turn_until(&mut reactor, "all received", |_| heards[1].data().len() == 2);
     turns(&mut reactor, 3);
     let heard = |index: usize| heards[index].data().concat();
     assert_eq!(
         [heard(0), heard(1), heard(2)].map(|data| String::from_utf8(data).unwrap()),
         ["one", "oneother", "other"]
     );
-    assert_eq!(heard(3), b"", "it has joined none");
+    assert_eq!(heard(3), b"", "received without a group");
     reactor.context().leave_group(ids[1], GROUP, LO).unwrap();
-    speaker.send_to(b"!", (GROUP, port)).unwrap();
-    turn_until(&mut reactor, "heard", |_| heards[0].data().len() == 2);
+    sender.send_to(b"!", (GROUP, port)).unwrap();
+    turn_until(&mut reactor, "received", |_| heards[0].data().len() == 2);
     turns(&mut reactor, 3);
-    assert_eq!(heards[1].data().len(), 2, "it has left");
+    assert_eq!(heards[1].data().len(), 2, "received after leaving");
 }
 
-/// Python's socket can tell the TTL with which a datagram came; ours cannot.
+/// Python's socket reports the TTL of a datagram; ours does not.
 #[cfg(target_os = "linux")]
 #[test]
 fn multicast_ttl_is_applied() {
-    let hearer = "import socket, sys
+    let member = "import socket, sys
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10); s.bind(('0.0.0.0', 0))
 lo = socket.inet_aton('127.0.0.1')
 s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(sys.argv[1]) + lo)
@@ -73,9 +73,9 @@ for _ in range(4):
     ttl = int.from_bytes(ancillary[0][2][:4], sys.byteorder)
     assert ttl == data[0], (ttl, data)";
     let mut python = Command::new("python3");
-    python.args(["-c", hearer, &GROUP.to_string()]).stdout(Stdio::piped());
+    python.args(["-c", member, &GROUP.to_string()]).stdout(Stdio::piped());
     let Ok(mut python) = python.spawn() else {
-        return println!("skipped: there is no python3 here");
+        return println!("skipped: python3 does not exist here");
     };
     let mut line = String::new();
     BufReader::new(python.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -103,7 +103,7 @@ fn interface_may_be_address_index_or_name() {
         context.join_group(id, GROUP, interface.clone()).unwrap();
         context.set_multicast_interface(id, interface.clone()).unwrap();
         context.send_to(id, b"hello", (GROUP, port));
-        turn_until(&mut reactor, "heard", |_| heards.data() == [b"hello"]);
+        turn_until(&mut reactor, "received", |_| heards.data() == [b"hello"]);
         reactor.context().leave_group(id, GROUP, interface.clone()).unwrap();
         assert!(reactor.context().leave_group(id, GROUP, interface).is_err());
     }
@@ -114,17 +114,17 @@ fn interface_may_be_address_index_or_name() {
 fn join_source_excludes_other_sources() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let (id, port) = listener(&mut reactor, 0, &heards);
-    let speakers = ["127.0.0.1:0", "127.0.0.2:0"].map(peer_on);
-    let sources = [0, 1].map(|index: usize| speakers[index].local_addr().unwrap().ip());
-    let speak = |text: &str| {
-        for speaker in &speakers {
-            socket2::SockRef::from(speaker).set_multicast_if_v4(&LO).unwrap();
-            speaker.send_to(text.as_bytes(), (GROUP, port)).unwrap();
+    let senders = ["127.0.0.1:0", "127.0.0.2:0"].map(peer_on);
+    let sources = [0, 1].map(|index: usize| senders[index].local_addr().unwrap().ip());
+    let send_all = |text: &str| {
+        for sender in &senders {
+            socket2::SockRef::from(sender).set_multicast_if_v4(&LO).unwrap();
+            sender.send_to(text.as_bytes(), (GROUP, port)).unwrap();
         }
     };
     reactor.context().join_source(id, GROUP, sources[1], LO).unwrap();
-    speak("one");
-    turn_until(&mut reactor, "heard", |_| !heards.data().is_empty());
+    send_all("one");
+    turn_until(&mut reactor, "received", |_| !heards.data().is_empty());
     turns(&mut reactor, 3);
     assert_eq!(
         heards.senders().iter().map(|sender| sender.ip()).collect::<Vec<_>>(),
@@ -132,8 +132,8 @@ fn join_source_excludes_other_sources() {
     );
     reactor.context().join_source(id, GROUP, sources[0], LO).unwrap();
     reactor.context().leave_source(id, GROUP, sources[1], LO).unwrap();
-    speak("two");
-    turn_until(&mut reactor, "heard", |_| heards.data().len() > 1);
+    send_all("two");
+    turn_until(&mut reactor, "received", |_| heards.data().len() > 1);
     turns(&mut reactor, 3);
     assert_eq!(
         heards.senders()[1..].iter().map(|s| s.ip()).collect::<Vec<_>>(),
@@ -149,29 +149,30 @@ fn failed_joins_explain_what_to_do() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let (id, _) = listener(&mut reactor, 0, &heards);
     let context = reactor.context();
-    let says = |error: ropewalk::Error, what: &str, advice: &str| {
+    let check = |error: ropewalk::Error, what: &str, advice: &str| {
         let error = error.to_string();
         assert!(error.starts_with(what) && error.contains(advice), "{error}");
     };
     let error = context.join_group(id, LO, LO).unwrap_err();
-    says(error, "cannot join 127.0.0.1 on 127.0.0.1: not a multicast address", "ff00::/8");
+    check(error, "cannot join 127.0.0.1 on 127.0.0.1: not a multicast address", "ff00::/8");
     let error = context.join_group(id, GROUP, Ipv4Addr::new(192, 0, 2, 99)).unwrap_err();
-    says(error, "cannot join 239.255.77.1 on 192.0.2.99: ", "interface");
+    check(error, "cannot join 239.255.77.1 on 192.0.2.99: ", "interface");
     let error = context.join_group(id, GROUP, "nosuch0").unwrap_err();
-    says(error, "cannot join 239.255.77.1 on nosuch0: ", "interface");
+    check(error, "cannot join 239.255.77.1 on nosuch0: ", "interface");
     context.join_group(id, GROUP, LO).unwrap();
     let error = context.join_group(id, GROUP, LO).unwrap_err();
-    says(error, "cannot join 239.255.77.1 on 127.0.0.1: ", "joined before");
+    check(error, "cannot join 239.255.77.1 on 127.0.0.1: ", "joined before");
     let error = context.leave_group(id, OTHER, LO).unwrap_err();
-    says(error, "cannot leave 239.255.77.2 on 127.0.0.1: ", "not joined");
+    check(error, "cannot leave 239.255.77.2 on 127.0.0.1: ", "not joined");
     let v6: Ipv6Addr = "ff02::77".parse().unwrap();
     assert!(context.join_group(id, v6, LO).is_err());
     context.close(id);
     let error = context.join_group(id, OTHER, LO).unwrap_err();
-    says(error, "cannot join", "the socket is closed");
+    check(error, "cannot join", "the socket is closed");
 }
 
-/// The loopback device echoes everything, and carries no IPv6 multicast: these want another.
+/// The loopback device delivers all own datagrams, and carries no IPv6 multicast. So these tests
+/// use another device.
 #[cfg(target_os = "linux")]
 const CABLE: &str = "ip link add cable type veth peer name end && \
     ip addr add 10.77.0.1/24 dev cable && ip -6 addr add fd77::1/64 dev cable nodad && \
@@ -193,7 +194,7 @@ fn loopback_of_own_datagrams_can_be_disabled() {
         let (id, to) = (port.id(), SocketAddr::new(group, port.address().port().unwrap()));
         context.set_multicast_interface(id, "cable").unwrap();
         context.set_multicast_ttl(id, 3).unwrap();
-        context.send_to(id, b"nobody has joined", to);
+        context.send_to(id, b"not joined", to);
         turns(&mut reactor, 3);
         let context = reactor.context();
         context.join_group(id, group, "cable").unwrap();
@@ -202,7 +203,7 @@ fn loopback_of_own_datagrams_can_be_disabled() {
         context.send_to(id, b"to others", to);
         context.set_multicast_loopback(id, true).unwrap();
         context.send_to(id, b"again", to);
-        turn_until(&mut reactor, "heard", |_| heards.data().len() > 1);
+        turn_until(&mut reactor, "received", |_| heards.data().len() > 1);
         reactor.context().leave_group(id, group, "cable").unwrap();
         reactor.context().send_to(id, b"has left", to);
         turns(&mut reactor, 3);
@@ -211,7 +212,7 @@ fn loopback_of_own_datagrams_can_be_disabled() {
     }
 }
 
-/// A member that somebody else has written.
+/// A member with another implementation.
 #[test]
 fn python_member_exchanges_datagrams() {
     let member = "import socket, sys
@@ -222,7 +223,7 @@ s.bind(('0.0.0.0', port))
 lo = socket.inet_aton('127.0.0.1')
 s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group) + lo)
 s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, lo)
-s.sendto(b'I am here', (group, port))
+s.sendto(b'joined', (group, port))
 while s.recv(100) != b'welcome': pass";
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let (id, port) = listener(&mut reactor, 0, &heards);
@@ -231,15 +232,15 @@ while s.recv(100) != b'welcome': pass";
     context.set_multicast_interface(id, LO).unwrap();
     let arguments = ["-c", member, &GROUP.to_string(), &port.to_string()];
     let Ok(mut python) = Command::new("python3").args(arguments).spawn() else {
-        return println!("skipped: there is no python3 here");
+        return println!("skipped: python3 does not exist here");
     };
-    turn_until(&mut reactor, "it speaks", |_| heards.data().contains(&b"I am here".to_vec()));
+    turn_until(&mut reactor, "received", |_| heards.data().contains(&b"joined".to_vec()));
     reactor.context().send_to(id, b"welcome", (GROUP, port));
-    turn_until(&mut reactor, "it ends", |_| python.try_wait().unwrap().is_some());
+    turn_until(&mut reactor, "its exit", |_| python.try_wait().unwrap().is_some());
     assert!(python.wait().unwrap().success());
 }
 
-/// A socket on all IPv6 addresses sends to groups of either family.
+/// A socket on all IPv6 addresses sends to groups of both families.
 #[cfg(target_os = "linux")]
 #[test]
 fn dual_stack_options_apply_to_both_families() {
@@ -263,14 +264,14 @@ fn dual_stack_options_apply_to_both_families() {
         )
     };
     assert_eq!(of(&mut reactor, port.id()), ((7, 7), (false, false)));
-    assert_eq!(of(&mut reactor, other.id()), ((1, 7), (true, false)), "it has one family only");
+    assert_eq!(of(&mut reactor, other.id()), ((1, 7), (true, false)), "one family only");
 
-    // What is sent to a group of IPv4 goes out on the interface that was chosen.
-    let (hearer, number) = listener(&mut reactor, 0, &heards);
+    // Datagrams to an IPv4 group leave on the chosen interface.
+    let (member, number) = listener(&mut reactor, 0, &heards);
     let context = reactor.context();
-    context.join_group(hearer, GROUP, LO).unwrap();
+    context.join_group(member, GROUP, LO).unwrap();
     context.set_multicast_loopback(port.id(), true).unwrap();
     let group = Ipv4Addr::to_ipv6_mapped(&GROUP);
     context.send_to(port.id(), b"hello", (group, number));
-    turn_until(&mut reactor, "heard on lo", |_| heards.data() == [b"hello"]);
+    turn_until(&mut reactor, "received on lo", |_| heards.data() == [b"hello"]);
 }

@@ -1,4 +1,4 @@
-//! Raw sockets: whole packets, of whatever protocol, for those who may.
+//! Raw and ping sockets: whole packets of any protocol, and the privilege that they need.
 
 use crate::recorder::*;
 use crate::support::*;
@@ -8,10 +8,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 
 const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
-/// For experiments (RFC 3692).
+/// A protocol number for experiments (RFC 3692).
 const EXPERIMENT: IpProtocol = IpProtocol(253);
 
-/// In a network of one's own one has the privilege.
+/// Runs the test `name` in a network namespace, where it has the privilege. Returns true in the
+/// child.
 fn privileged(name: &str) -> bool {
     if !is_child() {
         in_network(name, "ip link set lo up");
@@ -23,7 +24,7 @@ fn raw(reactor: &mut Reactor, local: impl Into<IpAddr>, number: IpProtocol, h: &
     reactor.context().open_raw(local, number, Witness::quiet(h)).unwrap()
 }
 
-/// An echo request, with the checksum that ICMP of IPv4 wants.
+/// Returns an echo request, with the checksum for IPv4.
 fn echo_request(kind: u8) -> Vec<u8> {
     let mut message = [&[kind, 0, 0, 0, 0x12, 0x34, 0, 1][..], b"are you there?"].concat();
     let sum = message.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1]));
@@ -41,7 +42,7 @@ fn ipv4_echo_arrives_with_its_header() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let port = raw(&mut reactor, Ipv4Addr::UNSPECIFIED, IpProtocol::ICMP, &heards);
     reactor.context().send_to(port.id(), &echo_request(8), LO);
-    // The system gives a copy of the request that arrived, and then its answer.
+    // The system delivers a copy of the request, and then the answer.
     turn_until(&mut reactor, "the answer", |_| heards.data().len() == 2);
     for (packet, kind) in heards.data().iter().zip([8, 0]) {
         assert_eq!(packet[0], 0x45, "IPv4, five words of header");
@@ -91,7 +92,7 @@ fn raw_packets_carry_ttl_and_tos() {
         }
         assert!(reactor.context().set_option(port.id(), SocketOption::Ttl(0)).is_err());
     }
-    // IPv6 has the same, by other names.
+    // IPv6 has the same options under other names.
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let options = DatagramOptions::new()
         .option(SocketOption::Ttl(7))
@@ -99,10 +100,10 @@ fn raw_packets_carry_ttl_and_tos() {
     let (lo, protocol) = (Ipv6Addr::LOCALHOST, Witness::quiet(&heards));
     let port = reactor.context().open_raw_with(lo, EXPERIMENT, &options, protocol).unwrap();
     reactor.context().send_to(port.id(), b"one", lo);
-    turn_until(&mut reactor, "it", |_| heards.data() == [b"one"]);
+    turn_until(&mut reactor, "received", |_| heards.data() == [b"one"]);
 }
 
-/// A packet of the experiment from 127.0.0.9, whose length and checksum the system fills in.
+/// Returns a packet from 127.0.0.9. The system fills in its length and checksum.
 fn whole_packet(data: &[u8]) -> Vec<u8> {
     let header = [0x45, 0, 0, 0, 0, 1, 0, 0, 33, EXPERIMENT.0, 0, 0, 127, 0, 0, 9, 127, 0, 0, 1];
     [&header, data].concat()
@@ -127,12 +128,12 @@ fn packets_may_include_their_own_header() {
             .id(),
     ];
     for id in senders {
-        reactor.context().send_to(id, &whole_packet(b"forged"), LO);
+        reactor.context().send_to(id, &whole_packet(b"own header"), LO);
         reactor.context().send_to(id, b"no header", LO);
     }
     turn_until(&mut reactor, "both", |_| heards.data().len() == 2);
     for packet in heards.data() {
-        assert_eq!((packet[8], &packet[20..]), (33, &b"forged"[..]));
+        assert_eq!((packet[8], &packet[20..]), (33, &b"own header"[..]));
     }
     assert!(heards.senders().iter().all(|s| s.ip() == Some(Ipv4Addr::new(127, 0, 0, 9).into())));
     let errors = sending.errors();
@@ -146,14 +147,14 @@ fn error_names_the_missing_privilege() {
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let witness = Witness::quiet(&heards);
     match reactor.context().open_raw(LO, IpProtocol::ICMP, witness) {
-        Ok(_) if is_child() => panic!("the privilege should be gone"),
+        Ok(_) if is_child() => panic!("the child has the privilege"),
         Ok(_) => {
             let wrapper = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];
             let mut works = Command::new(wrapper[0]);
             works.args(&wrapper[1..]).arg("true").stderr(Stdio::null());
             match works.status().is_ok_and(|status| status.success()) {
                 true => _ = in_child(name, &wrapper),
-                false => println!("skipped: setpriv(1) is missing, or forbidden"),
+                false => println!("skipped: setpriv(1) does not work here"),
             }
         }
         Err(error) => {
@@ -165,7 +166,7 @@ fn error_names_the_missing_privilege() {
             );
             assert!(text.contains("CAP_NET_RAW") && text.contains("setcap"), "{text}");
             drop(reactor);
-            assert_eq!(heards.all(), [], "it was never started");
+            assert_eq!(heards.all(), [], "start_protocol was called");
         }
     }
 }
@@ -174,7 +175,7 @@ fn error_names_the_missing_privilege() {
 fn error_explains_how_to_allow_ping() {
     let name = this_test!();
     if !is_child() {
-        return in_network(name, "ip link set lo up"); // where at first nobody may
+        return in_network(name, "ip link set lo up"); // where no group may use ping at first
     }
     let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
     let error = reactor.context().open_ping(LO, Witness::quiet(&heards)).unwrap_err();
@@ -223,7 +224,7 @@ fn raw_sockets_call_start_and_stop() {
     other.check();
 }
 
-/// As [`ropewalk::ToAddress`], with nothing to unwrap.
+/// [`ropewalk::ToAddress`] without an error.
 trait IntoAddress {
     fn into_address(self) -> ropewalk::Address;
 }

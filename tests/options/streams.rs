@@ -15,7 +15,7 @@ use std::time::Duration;
 const KEEP_ALIVE: KeepAlive =
     KeepAlive { idle: Duration::from_secs(61), interval: Duration::from_secs(7), count: 4 };
 
-/// Every option that a connection can have at any time, with a value that is nobody's default.
+/// All options that apply to a connection at any time, with values that differ from the defaults.
 fn all() -> Vec<SocketOption> {
     vec![
         SocketOption::Nodelay(false),
@@ -32,8 +32,8 @@ fn all() -> Vec<SocketOption> {
     ]
 }
 
-/// What the system says of an option; `true` if it is as asked for.
-fn holds(socket: &SockRef<'_>, option: &SocketOption) -> bool {
+/// Returns true if the system reports the option as requested.
+fn is_set(socket: &SockRef<'_>, option: &SocketOption) -> bool {
     let is_v6 = socket.local_addr().unwrap().is_ipv6();
     match option {
         SocketOption::Nodelay(nodelay) => socket.tcp_nodelay().unwrap() == *nodelay,
@@ -70,21 +70,21 @@ fn holds(socket: &SockRef<'_>, option: &SocketOption) -> bool {
 }
 
 #[track_caller]
-fn assert_all_hold(socket: BorrowedFd<'_>, options: &[SocketOption]) {
+fn assert_all_set(socket: BorrowedFd<'_>, options: &[SocketOption]) {
     let failing: Vec<_> =
-        options.iter().filter(|option| !holds(&SockRef::from(&socket), option)).collect();
-    assert!(failing.is_empty(), "not as asked for: {failing:?}");
+        options.iter().filter(|option| !is_set(&SockRef::from(&socket), option)).collect();
+    assert!(failing.is_empty(), "not set: {failing:?}");
 }
 
-/// Both families, the second with IPv4 clients of an IPv6 socket. IPv6 may be missing.
+/// Both address families; the IPv6 socket accepts IPv4 clients. IPv6 may be missing.
 fn listening_addresses() -> Vec<&'static str> {
     let mut addresses = vec!["127.0.0.1:0", "[::]:0"];
     addresses.retain(|address| {
-        let there = TcpListener::bind(address).is_ok();
-        if !there {
-            println!("{address}: left out, it cannot be had here");
+        let works = TcpListener::bind(address).is_ok();
+        if !works {
+            println!("skipped: {address} cannot be listened on");
         }
-        there
+        works
     });
     addresses
 }
@@ -106,7 +106,7 @@ fn connections_have_nodelay_by_default() {
         turn_until(&mut reactor, "both", |_| served.made() == 1 && called.made() == 1);
         for log in [&served, &called] {
             let option = SocketOption::Nodelay(nodelay.unwrap_or(true));
-            assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &[option]);
+            assert_all_set(reactor.context().descriptor(log.ids()[0]).unwrap(), &[option]);
         }
     }
 }
@@ -118,14 +118,14 @@ fn accepted_connections_inherit_listener_options() {
         let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
         let factory = recorders(&log, only_record);
         let port = reactor.context().listen_tcp_with(address, &options, factory).unwrap();
-        // Nodelay is the connections' alone: it is set on each.
-        assert_all_hold(reactor.context().descriptor(port.id()).unwrap(), &all()[1..]);
+        // `Nodelay` is set on each connection, not on the listener.
+        assert_all_set(reactor.context().descriptor(port.id()).unwrap(), &all()[1..]);
 
         let number = port.address().port().unwrap();
         let _client = client(SocketAddr::from((Ipv4Addr::LOCALHOST, number)));
         turn_until(&mut reactor, "the client", |_| log.made() == 1);
-        // SO_REUSEADDR and SO_REUSEPORT mean nothing to a connection, but are handed down, too.
-        assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &all());
+        // SO_REUSEADDR and SO_REUSEPORT have no effect on a connection, but are inherited.
+        assert_all_set(reactor.context().descriptor(log.ids()[0]).unwrap(), &all());
     }
 }
 
@@ -133,23 +133,23 @@ fn accepted_connections_inherit_listener_options() {
 fn ipv6_only_listener_leaves_ipv4_port_free() {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().only_ipv6(true);
-    // Another process may have the same port of IPv4: then the next port is tried.
+    // Another process may have the IPv4 port; then the test tries the next port.
     for attempt in 1.. {
         let Ok(port) = reactor.context().listen_tcp_with("[::]:0", &options, || Echo) else {
-            return println!("left out: there is no IPv6 here");
+            return println!("skipped: no IPv6");
         };
-        assert_all_hold(
+        assert_all_set(
             reactor.context().descriptor(port.id()).unwrap(),
             &[SocketOption::OnlyIpv6(true)],
         );
         let number = port.address().port().unwrap();
         match reactor.listen_tcp(("0.0.0.0", number), || Echo) {
             Ok(_) => break,
-            Err(error) => assert!(attempt < 100, "no port is left to IPv4: {error}"),
+            Err(error) => assert!(attempt < 100, "no port is free for IPv4: {error}"),
         }
     }
 
-    // Unless asked for it is the system's default, and then it is not free.
+    // Default: as the system sets it, normally with the IPv4 port taken.
     let port = reactor.listen_tcp("[::]:0", || Echo).unwrap();
     let socket = reactor.context().descriptor(port.id()).unwrap();
     if !SockRef::from(&socket).only_v6().unwrap() {
@@ -159,7 +159,7 @@ fn ipv6_only_listener_leaves_ipv4_port_free() {
     }
 }
 
-/// Connects with these options; the connection, or what its factory heard.
+/// Connects with `options`. Returns the connection, or the error that its factory received.
 fn connect(options: &ConnectOptions) -> (Reactor, Result<Id, String>, SocketAddr) {
     let (mut reactor, address) = up(|| Echo);
     let (log, failures) = (Log::default(), Failures::default());
@@ -175,14 +175,14 @@ fn connect(options: &ConnectOptions) -> (Reactor, Result<Id, String>, SocketAddr
 fn connect_options_apply_to_the_connection() {
     let options = all().into_iter().fold(ConnectOptions::new(), ConnectOptions::option);
     let (mut reactor, id, _) = connect(&options);
-    assert_all_hold(reactor.context().descriptor(id.unwrap()).unwrap(), &all());
+    assert_all_set(reactor.context().descriptor(id.unwrap()).unwrap(), &all());
 }
 
 #[test]
 fn option_set_while_connecting_applies() {
     let (mut reactor, address) = up(|| Echo);
     let (log, failures) = (Log::default(), Failures::default());
-    // The first address refuses, so that the second attempt is made with a new socket.
+    // The first address refuses, so that the second attempt uses a new socket.
     let addresses = [dead(), address];
     let caller = Caller::new(&log, &failures, only_record);
     let context = reactor.context();
@@ -191,7 +191,7 @@ fn option_set_while_connecting_applies() {
         context.set_option(id, option).unwrap();
     }
     turn_until(&mut reactor, "the connection", |_| log.made() == 1);
-    assert_all_hold(reactor.context().descriptor(id).unwrap(), &all());
+    assert_all_set(reactor.context().descriptor(id).unwrap(), &all());
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn options_can_be_set_and_reset() {
     for option in all() {
         reactor.context().set_option(id, option).unwrap();
     }
-    assert_all_hold(reactor.context().descriptor(id).unwrap(), &all());
+    assert_all_set(reactor.context().descriptor(id).unwrap(), &all());
 
     let back = [
         SocketOption::Nodelay(true),
@@ -214,8 +214,8 @@ fn options_can_be_set_and_reset() {
     for option in back.clone() {
         reactor.context().set_option(id, option).unwrap();
     }
-    assert_all_hold(reactor.context().descriptor(id).unwrap(), &back);
-    assert_all_hold(reactor.context().descriptor(id).unwrap(), &all()[4..6]);
+    assert_all_set(reactor.context().descriptor(id).unwrap(), &back);
+    assert_all_set(reactor.context().descriptor(id).unwrap(), &all()[4..6]);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn protocol_may_set_its_own_options() {
     }));
     let _client = client(address);
     turn_until(&mut reactor, "the client", |_| log.made() == 1);
-    assert_all_hold(reactor.context().descriptor(log.ids()[0]).unwrap(), &[SocketOption::Ttl(9)]);
+    assert_all_set(reactor.context().descriptor(log.ids()[0]).unwrap(), &[SocketOption::Ttl(9)]);
     let outcomes = outcomes.borrow();
     assert!(outcomes[0].is_ok());
     let error = outcomes[1].as_ref().unwrap_err();
@@ -258,7 +258,7 @@ fn error_names_an_unusable_local_address() {
     }
 }
 
-/// What listening with an option is answered.
+/// Returns the error of a listener with `option`.
 fn refused(option: SocketOption) -> Error {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().option(option);
@@ -307,14 +307,14 @@ fn fractions_of_a_second_are_rounded_up() {
         SocketOption::KeepAlive(Some(rounded)),
         SocketOption::UserTimeout(Some(Duration::from_millis(1))),
     ];
-    assert_all_hold(context.descriptor(id).unwrap(), &expected);
+    assert_all_set(context.descriptor(id).unwrap(), &expected);
 }
 
 #[test]
 fn creation_only_option_is_refused_later() {
     let mut reactor = Reactor::new().unwrap();
     let Ok(port) = reactor.listen_tcp("[::1]:0", || Echo) else {
-        return println!("left out: there is no IPv6 here");
+        return println!("skipped: no IPv6");
     };
     let error = reactor.context().set_option(port.id(), SocketOption::OnlyIpv6(true)).unwrap_err();
     assert!(

@@ -9,11 +9,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-/// The shortest that the system knows: it gives up after two seconds.
+/// The shortest times that Linux supports: the connection ends after two seconds.
 const KEEP_ALIVE: KeepAlive =
     KeepAlive { idle: Duration::from_secs(1), interval: Duration::from_secs(1), count: 1 };
 
-/// A reactor, and one of its connections, to a client that has said something.
+/// Returns a reactor with one connection, and its client, which has sent data.
 fn connected(options: &ListenOptions, log: &Log, paused: bool) -> (Reactor, TcpStream) {
     let mut reactor = Reactor::new().unwrap();
     let factory = recorders(log, move |transport: &mut Transport<'_>, event: &Event| {
@@ -24,12 +24,12 @@ fn connected(options: &ListenOptions, log: &Log, paused: bool) -> (Reactor, TcpS
     let port = reactor.context().listen_tcp_with("127.0.0.1:0", options, factory).unwrap();
     let mut client = client(SocketAddr::from(([127, 0, 0, 1], port.address().port().unwrap())));
     client.write_all(b"hello").unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data() == b"hello");
+    turn_until(&mut reactor, "received", |_| log.data() == b"hello");
     (reactor, client)
 }
 
-/// From here on nothing reaches it, and so it answers nothing: its system drops what comes, by a filter
-/// (socket(7), SO_ATTACH_FILTER) that returns 0 for every packet.
+/// Drops all packets to `client`, so that it answers nothing: a filter that returns 0 (socket(7),
+/// SO_ATTACH_FILTER).
 fn vanish(client: &TcpStream) {
     const RETURN: u16 = 0x06;
     SockRef::from(client).attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).unwrap();
@@ -42,8 +42,8 @@ fn keep_alive_ends_a_silent_connection() {
         let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
         let (mut reactor, client) = connected(&options, &log, paused);
         vanish(&client);
-        assert!(comes_to_rest(&mut reactor), "it does not spin meanwhile");
-        turn_until(&mut reactor, "given up", |_| log.lost() == 1);
+        assert!(comes_to_rest(&mut reactor), "the reactor spins");
+        turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
         assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
         log.check(true);
     }
@@ -54,11 +54,11 @@ fn keep_alive_keeps_a_responsive_connection() {
     let log = Log::default();
     let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
     let (mut reactor, mut client) = connected(&options, &log, false);
-    // If it did not answer it would be given up after two seconds.
+    // Without answers the connection would end after two seconds.
     turns_for(&mut reactor, Duration::from_millis(2500));
     assert_eq!(log.lost(), 0);
     client.write_all(b" again").unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data() == b"hello again");
+    turn_until(&mut reactor, "received", |_| log.data() == b"hello again");
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn user_timeout_ends_an_unacknowledged_connection() {
         let timeout = SocketOption::UserTimeout(Some(Duration::from_millis(500)));
         let (mut reactor, client) = connected(&ListenOptions::new().option(timeout), &log, paused);
         vanish(&client);
-        reactor.context().write(log.ids()[0], b"are you there?");
-        turn_until(&mut reactor, "given up", |_| log.lost() == 1);
+        reactor.context().write(log.ids()[0], b"unanswered");
+        turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
         assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
         log.check(true);
     }
@@ -85,13 +85,13 @@ fn connection_killed_by_the_system_is_noticed() {
         let log = Log::default();
         let (mut reactor, client) = connected(&ListenOptions::new(), &log, paused);
         let port = client.local_addr().unwrap().port().to_string();
-        // Our end of it, as an administrator would (ss(8)).
+        // Kills the server's end, as an administrator might (ss(8)).
         let mut command = Command::new("ss");
         let Ok(output) = command.args(["-tK", "dport", "=", &port]).output() else {
-            return println!("skipped: there is no ss(8) here");
+            return println!("skipped: ss(8) does not exist here");
         };
         if !String::from_utf8_lossy(&output.stdout).contains(&port) {
-            return println!("skipped: this system does not cut connections off: {output:?}");
+            return println!("skipped: this system does not kill connections: {output:?}");
         }
         turn_until(&mut reactor, "noticed", |_| log.lost() == 1);
         let reasons = log.reasons();

@@ -9,14 +9,14 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A reactor whose grace is long enough for every fail-safe to come first.
-fn up_patiently(
+/// A reactor with a grace period longer than every time limit of a test.
+fn up_with_long_grace(
     log: &Log,
     hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
 ) -> (Reactor, std::net::SocketAddr) {
     let (mut reactor, address) = up(recorders(log, hook));
     reactor.set_grace(3 * PATIENCE);
-    // A run that nobody stops would hang; this makes it fail instead.
+    // A run without a stop would hang. This makes it fail instead.
     reactor.context().call_later(2 * PATIENCE, |_| std::process::abort());
     (reactor, address)
 }
@@ -44,7 +44,7 @@ fn stop_in_any_callback_ends_the_run() {
                 assert!(transport.context().is_stopping());
             }
         };
-        let (mut reactor, address) = up_patiently(&log, hook);
+        let (mut reactor, address) = up_with_long_grace(&log, hook);
         let mut active = client(address);
         active.write_all(b"hello").unwrap();
         active.shutdown(Shutdown::Write).unwrap();
@@ -53,14 +53,14 @@ fn stop_in_any_callback_ends_the_run() {
         log.check(true);
         assert!(log.made() >= 1);
         drop(reactor);
-        drop(idle); // It may have come too late, when nobody listened any more.
+        drop(idle); // The listener may be closed already.
     }
 }
 
 #[test]
 fn idle_connections_end_immediately_with_stopped() {
     let log = Log::default();
-    let (mut reactor, address) = up_patiently(&log, only_record);
+    let (mut reactor, address) = up_with_long_grace(&log, only_record);
     let clients: Vec<TcpStream> = (0..20).map(|_| client(address)).collect();
     turn_until(&mut reactor, "all made", |_| log.made() == 20);
     reactor.context().stop();
@@ -74,11 +74,11 @@ fn idle_connections_end_immediately_with_stopped() {
 #[test]
 fn stop_before_run_ends_it_immediately() {
     let log = Log::default();
-    let (mut reactor, address) = up_patiently(&log, only_record);
+    let (mut reactor, address) = up_with_long_grace(&log, only_record);
     let waiting = client(address);
     reactor.context().stop();
     reactor.run().unwrap();
-    assert_eq!(log.made(), 0, "who waits in the backlog is not taken in");
+    assert_eq!(log.made(), 0, "a client of the backlog was accepted");
     assert!(!reactor.context().is_stopping());
     assert!(TcpStream::connect(address).is_err());
     drop(waiting);
@@ -87,7 +87,7 @@ fn stop_before_run_ends_it_immediately() {
 #[test]
 fn timer_may_stop_the_run() {
     let log = Log::default();
-    let (mut reactor, _) = up_patiently(&log, only_record);
+    let (mut reactor, _) = up_with_long_grace(&log, only_record);
     reactor.context().call_later(Duration::from_millis(5), Context::stop);
     reactor.context().call_later(Duration::from_millis(5), Context::stop);
     reactor.run().unwrap();
@@ -119,7 +119,7 @@ fn queued_data_reaches_slow_reader_during_stop() {
             transport.context().stop();
         }
     };
-    let (mut reactor, address) = up_patiently(&log, hook);
+    let (mut reactor, address) = up_with_long_grace(&log, hook);
     let mut client = client(address);
     let reader = thread::spawn(move || {
         let (mut got, mut buffer) = (Vec::new(), vec![0; 100_000]);
@@ -128,7 +128,7 @@ fn queued_data_reaches_slow_reader_during_stop() {
                 0 => return Ok::<_, std::io::Error>(got),
                 count => got.extend_from_slice(&buffer[..count]),
             }
-            // Slow, which is the point; nothing depends on how slow.
+            // A slow reader. The test does not depend on the exact rate.
             thread::sleep(Duration::from_millis(1));
         }
     });
@@ -147,7 +147,7 @@ fn slow_reader_is_reset_after_grace_period() {
                 transport.context().stop();
             }
         };
-        let (mut reactor, address) = up_patiently(&log, hook);
+        let (mut reactor, address) = up_with_long_grace(&log, hook);
         reactor.set_grace(grace);
         let mut stuck = client(address);
         let begin = Instant::now();
@@ -170,16 +170,16 @@ fn stopping_run_delivers_no_data() {
             transport.context().stop();
         }
     };
-    let (mut reactor, address) = up_patiently(&log, hook);
+    let (mut reactor, address) = up_with_long_grace(&log, hook);
     let client = client(address);
     let talker = {
         let mut client = client.try_clone().unwrap();
         thread::spawn(move || {
-            // Until it is told that nobody listens.
-            while client.write_all(b"and another thing. ").is_ok() {}
+            // Until the connection is closed.
+            while client.write_all(b"more data. ").is_ok() {}
         })
     };
-    turn_until(&mut reactor, "the first data", |_| !log.data().is_empty());
+    turn_until(&mut reactor, "first data", |_| !log.data().is_empty());
     let before = log.data().len();
     let reader = thread::spawn(move || {
         let mut all = Vec::new();
@@ -188,7 +188,7 @@ fn stopping_run_delivers_no_data() {
         outcome.is_ok()
     });
     reactor.run().unwrap();
-    assert!(log.data().len() - before < MUCH, "one turn's worth at most");
+    assert!(log.data().len() - before < MUCH, "more than one turn's data");
     log.check(true);
     assert!(reader.join().unwrap(), "no reset");
     drop(reactor);
@@ -210,7 +210,7 @@ fn requests_in_connection_lost_are_refused_while_stopping() {
             }
         }
     };
-    let (mut reactor, address) = up_patiently(&log, hook);
+    let (mut reactor, address) = up_with_long_grace(&log, hook);
     let client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     reactor.context().stop();
@@ -249,9 +249,9 @@ fn reactor_runs_again_after_a_stop() {
 #[test]
 fn pending_timers_do_not_delay_a_stop() {
     let log = Log::default();
-    let (mut reactor, _) = up_patiently(&log, only_record);
+    let (mut reactor, _) = up_with_long_grace(&log, only_record);
     for _ in 0..10_000 {
-        reactor.context().call_later(Duration::from_secs(3600), |_| panic!("too early"));
+        reactor.context().call_later(Duration::from_secs(3600), |_| panic!("the timer fired"));
     }
     reactor.context().stop();
     reactor.run().unwrap();
@@ -267,7 +267,7 @@ fn closed_connection_keeps_its_reason_at_stop() {
             transport.context().stop();
         }
     };
-    let (mut reactor, address) = up_patiently(&log, hook);
+    let (mut reactor, address) = up_with_long_grace(&log, hook);
     let mut client = client(address);
     client.write_all(b"go").unwrap();
     let reader = thread::spawn(move || read_all(&client).len());
@@ -279,16 +279,16 @@ fn closed_connection_keeps_its_reason_at_stop() {
 #[test]
 fn silent_clients_do_not_delay_a_stop() {
     let log = Log::default();
-    let (mut reactor, address) = up_patiently(&log, only_record);
+    let (mut reactor, address) = up_with_long_grace(&log, only_record);
     let clients: Vec<TcpStream> = (0..20).map(|_| client(address)).collect();
     turn_until(&mut reactor, "all made", |_| log.made() == 20);
-    // Nobody closes. A timer that is due long before any of them is given up must not fire.
+    // No client closes. This timer is due long before any linger timeout.
     let fired = Rc::new(Cell::new(false));
     let noted = Rc::clone(&fired);
     reactor.context().call_later(Duration::from_secs(1), move |_| noted.set(true));
     reactor.context().stop();
     reactor.run().unwrap();
-    assert!(!fired.get(), "the run has waited for somebody");
+    assert!(!fired.get(), "the run waited for a client");
     assert_eq!(log.reasons(), vec!["Stopped"; 20]);
     for client in &clients {
         assert_eq!(read_all(client), b"", "an orderly end, not a reset");
@@ -298,9 +298,9 @@ fn silent_clients_do_not_delay_a_stop() {
 #[test]
 fn sending_client_receives_final_data_at_stop() {
     let log = Log::default();
-    let (mut reactor, address) = up_patiently(&log, |transport, event| {
+    let (mut reactor, address) = up_with_long_grace(&log, |transport, event| {
         if *event == Event::Made {
-            transport.write(b"last words");
+            transport.write(b"final data");
         }
     });
     let mut talker = client(address);
@@ -308,11 +308,11 @@ fn sending_client_receives_final_data_at_stop() {
     talker.write_all(&[0; 1_000_000]).unwrap();
     reactor.context().stop();
     let talking = thread::spawn(move || {
-        // So much that it takes longer than a stop that would not wait for it.
+        // Sending this takes longer than a stop that does not wait.
         talker.write_all(&vec![0; 64 << 20]).unwrap();
         talker.shutdown(Shutdown::Write).unwrap();
         read_all(&talker)
     });
     reactor.run().unwrap();
-    assert_eq!(talking.join().unwrap(), b"last words");
+    assert_eq!(talking.join().unwrap(), b"final data");
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-/// A child that serves, and the lines it prints.
+/// A child process with a server, and its output.
 struct Server {
     child: Child,
     output: BufReader<std::process::ChildStdout>,
@@ -31,7 +31,7 @@ impl Server {
         server
     }
 
-    /// What follows `mark` in the first line that has it.
+    /// Returns the rest of the first line that contains `mark`, after it.
     fn wait_for(&mut self, mark: &str) -> String {
         let mut line = String::new();
         while self.output.read_line(&mut line).unwrap() > 0 {
@@ -40,7 +40,7 @@ impl Server {
             }
             line.clear();
         }
-        panic!("the child never said {mark}");
+        panic!("the child did not print {mark}");
     }
 
     fn signal(&self, name: &str) {
@@ -67,7 +67,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves until a signal comes: `much` is answered with 20 MB, all else is echoed.
+/// Serves until a signal arrives: answers `much` with 20 MB, and echoes other data.
 fn serve() {
     let log = Log::default();
     let hook = |transport: &mut Transport<'_>, event: &Event| match event {
@@ -77,7 +77,7 @@ fn serve() {
     let (mut reactor, address) = up(recorders(&log, hook));
     reactor.set_grace(6 * PATIENCE);
     reactor.stop_on_signals().unwrap();
-    // Something of ours to be interrupted by, which means nothing.
+    // A signal with a handler that has no effect.
     signal_hook::flag::register(signal_hook::consts::SIGUSR1, Arc::new(AtomicBool::new(false)))
         .unwrap();
     println!("\nADDRESS {address}");
@@ -100,7 +100,7 @@ fn sigint_and_sigterm_stop_without_losing_data() {
         let mut first = [0; 1000];
         busy.read_exact(&mut first).unwrap();
         server.signal(signal);
-        assert_eq!(read_all(&idle), b"", "the idle one ends in order");
+        assert_eq!(read_all(&idle), b"", "the idle connection ends with a FIN");
         drop(idle);
         let rest = read_all(&busy);
         assert!([&first[..], &rest].concat() == pattern(20_000_000), "{} bytes", rest.len());
@@ -120,17 +120,18 @@ fn second_signal_ends_the_run_immediately() {
     stuck.write_all(b"much").unwrap();
     stuck.read_exact(&mut [0; 1000]).unwrap();
     server.signal("INT");
-    // It has been heard when nobody listens any more; before that, two would count as one.
+    // The first signal has been handled when the listener is closed. Before that, two signals would
+    // count as one.
     let begin = Instant::now();
     while TcpStream::connect(server.address).is_ok() {
-        assert!(begin.elapsed() < PATIENCE, "the first signal was not heard");
+        assert!(begin.elapsed() < PATIENCE, "the first signal was not handled");
     }
-    assert!(server.child.try_wait().unwrap().is_none(), "it waits for the slow reader");
+    assert!(server.child.try_wait().unwrap().is_none(), "the run did not wait for the slow reader");
     let begin = Instant::now();
     server.signal("INT");
     assert!(server.wait_for("ENDED ").contains("Stopped"));
-    // After a minute it would be given up without a signal.
-    assert!(begin.elapsed() < 2 * PATIENCE, "it waited on");
+    // Without a second signal the run would end after a minute.
+    assert!(begin.elapsed() < 2 * PATIENCE, "the run did not end");
     assert!(server.end().success());
     let error = stuck.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
@@ -166,16 +167,16 @@ fn signal_after_reactor_drop_ends_the_process() {
         reactor.stop_on_signals().unwrap();
         drop(reactor);
         println!("\nADDRESS 127.0.0.1:1");
-        // The fail-safe, should the signal be swallowed: an orderly end, which is the wrong one.
+        // If the signal is lost, the process exits with success, which fails the test.
         std::thread::sleep(Duration::from_secs(5));
         return;
     }
     let mut server = Server::start(this_test!());
     server.signal("TERM");
-    assert!(!server.end().success(), "the signal was swallowed");
+    assert!(!server.end().success(), "the signal was lost");
 }
 
-/// The signal is handled on one thread, while the reactor that has heard of it ends on another.
+/// The signal is handled on one thread, while the notified reactor ends on another.
 #[test]
 fn stopping_signal_does_not_end_the_process() {
     let name = this_test!();
@@ -190,13 +191,13 @@ fn stopping_signal_does_not_end_the_process() {
         return;
     }
     if strace_works() {
-        // The thread in which the signal is caught is held up when it has told the reactor.
-        let held_up = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=300000"];
-        in_child(name, &[&["strace", "-f", "-qq", "-o", "/dev/null"], &held_up[..]].concat());
+        // Delays the thread that catches the signal, after it has notified the reactor.
+        let delay = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=300000"];
+        in_child(name, &[&["strace", "-f", "-qq", "-o", "/dev/null"], &delay[..]].concat());
     }
 }
 
-/// Another member of a group may have begun the stop because of the same signal.
+/// Another member of a group may have started the stop because of the same signal.
 #[test]
 fn one_signal_during_stop_is_the_first() {
     let name = this_test!();
@@ -231,16 +232,16 @@ fn signal_after_run_has_its_default_action() {
         reactor.context().stop();
         reactor.run().unwrap();
         println!("\nADDRESS 127.0.0.1:1");
-        // The fail-safe, should the signal be swallowed: an orderly end, which is the wrong one.
+        // If the signal is lost, the process exits with success, which fails the test.
         std::thread::sleep(Duration::from_secs(5));
         return;
     }
     let mut server = Server::start(name);
     server.signal("TERM");
-    assert!(!server.end().success(), "the signal was swallowed");
+    assert!(!server.end().success(), "the signal was lost");
 }
 
-/// Servers print that they serve, and then run.
+/// Servers print their address before they run.
 #[test]
 fn signal_before_first_run_stops_it_gracefully() {
     let name = this_test!();
@@ -256,7 +257,7 @@ fn signal_before_first_run_stops_it_gracefully() {
     drop(client);
 }
 
-/// As the children of a shell without job control are, and those of nohup(1).
+/// As for children of a shell without job control, and of nohup(1).
 #[test]
 #[cfg(target_os = "linux")]
 fn ignored_signal_stays_ignored() {
@@ -298,9 +299,9 @@ fn forked_child_leaves_parents_sockets_open() {
         }
         fork::Fork::Parent(child) => _ = fork::waitpid(child).unwrap(),
     }
-    assert!(path.exists(), "the child has removed the parent's socket file");
+    assert!(path.exists(), "the child removed the parent's socket file");
     client.write_all(b"ping").unwrap();
-    assert_eq!(read_turning(&mut reactor, &client, 4), b"ping", "the child has ended nothing");
+    assert_eq!(read_turning(&mut reactor, &client, 4), b"ping", "the child ended a connection");
     assert_eq!(log.lost(), 0);
     drop(reactor);
     assert!(!path.exists());

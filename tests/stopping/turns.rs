@@ -10,24 +10,24 @@ use std::time::Duration;
 
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A server with connections: as many as there are wires.
+/// A server with one connection for each wire.
 fn serve(log: &Log, wires: &[Wire]) -> (Script, Reactor) {
     let (script, mut reactor) = Script::new();
     reactor.set_grace(GRACE);
-    welcome(&script, &mut reactor, log, wires);
+    accept_all(&script, &mut reactor, log, wires);
     (script, reactor)
 }
 
-fn welcome(script: &Script, reactor: &mut Reactor, log: &Log, wires: &[Wire]) {
+fn accept_all(script: &Script, reactor: &mut Reactor, log: &Log, wires: &[Wire]) {
     let before = log.made();
     reactor.listen_tcp("10.0.0.1:7000", recorders(log, echo)).unwrap();
     script.accept(wires.iter().cloned().map(Ok));
-    assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "the run goes on");
+    assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "the run ended");
     assert_eq!(log.made() - before, wires.len());
 }
 
-/// Says more than the socket takes.
-fn talk(transport: &mut Transport<'_>, event: &Event) {
+/// Writes more than the socket accepts.
+fn write_much(transport: &mut Transport<'_>, event: &Event) {
     if *event == Event::Made {
         transport.write(&[0; 100_000]);
     }
@@ -42,9 +42,9 @@ fn reactor_serves_again_after_run_turn_ends() {
         while reactor.run_turn(Some(Duration::ZERO)).unwrap() {}
         assert_eq!(log.lost(), round);
         assert!(!reactor.context().is_stopping());
-        assert_eq!(reactor.timeout(), None, "nothing is left to wait for");
-        welcome(&script, &mut reactor, &log, &[Wire::wide()]);
-        assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it does not end of itself");
+        assert_eq!(reactor.timeout(), None, "nothing to wait for");
+        accept_all(&script, &mut reactor, &log, &[Wire::wide()]);
+        assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "the run ended without a stop");
         assert_eq!(log.lost(), round);
     }
 }
@@ -59,13 +59,13 @@ fn stop_before_first_turn_ends_the_run() {
 
     let log = Log::default();
     let wire = Wire::wide();
-    welcome(&script, &mut reactor, &log, slice::from_ref(&wire));
+    accept_all(&script, &mut reactor, &log, slice::from_ref(&wire));
     wire.brings(Ok(b"too late"));
     script.tell(wire.id(), Happening { readable: true, ..Happening::default() });
     reactor.context().stop();
     while reactor.run_turn(None).unwrap() {}
     assert_eq!(log.reasons(), ["Stopped"]);
-    assert_eq!(log.data(), b"", "nothing is delivered after the stop");
+    assert_eq!(log.data(), b"", "data was delivered after the stop");
 }
 
 #[test]
@@ -82,21 +82,21 @@ fn failed_poll_closes_every_socket() {
         log.check(true);
         for wire in &wires {
             let acts = ["registered", "shut down", "deregistered", "closed"];
-            assert_eq!(wire.acts(), acts, "an orderly end, and nothing lingers: way {way}");
+            assert_eq!(wire.acts(), acts, "orderly ends, without lingering: way {way}");
         }
         assert!(!reactor.context().is_stopping());
         script.set_poll_failure(None);
-        welcome(&script, &mut reactor, &log, &[Wire::wide()]);
+        accept_all(&script, &mut reactor, &log, &[Wire::wide()]);
     }
 }
 
 #[test]
 fn failed_poll_while_stopping_resets_connections() {
     let (log, wire) = (Log::default(), Wire::default());
-    let (script, mut reactor) = Script::with_connection(recorders(&log, talk), &wire);
+    let (script, mut reactor) = Script::with_connection(recorders(&log, write_much), &wire);
     assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap());
     reactor.context().stop();
-    assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "it ends, and has not ended");
+    assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "the stop is not complete");
     assert_eq!(log.lost(), 0);
     script.set_poll_failure(Some(ErrorKind::Other));
     assert!(reactor.run_turn(Some(Duration::ZERO)).is_err());
@@ -109,21 +109,21 @@ fn timeout_while_stopping_is_remaining_grace_period() {
     let log = Log::default();
     let (script, mut reactor) = Script::new();
     reactor.set_grace(GRACE);
-    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, talk)).unwrap();
+    reactor.listen_tcp("10.0.0.1:7000", recorders(&log, write_much)).unwrap();
     script.accept([Ok(Wire::default())]);
     assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap());
     assert_eq!(reactor.timeout(), None);
     reactor.context().stop();
     assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap());
-    assert_eq!(reactor.timeout(), Some(Duration::ZERO), "the first look does not wait");
+    assert_eq!(reactor.timeout(), Some(Duration::ZERO), "the first turn does not wait");
     assert!(reactor.run_turn(None).unwrap());
     for left in [5, 3, 1] {
         assert_eq!(reactor.timeout(), Some(Duration::from_secs(left)));
         let begin = reactor.context().now();
-        let goes_on = reactor.run_turn(Some(Duration::from_secs(2))).unwrap();
-        assert_eq!(goes_on, left > 2, "with {left} seconds left");
+        let continues = reactor.run_turn(Some(Duration::from_secs(2))).unwrap();
+        assert_eq!(continues, left > 2, "with {left} seconds left");
         assert_eq!(script.last_wait(), Some(Duration::from_secs(left.min(2))));
         assert!(reactor.context().now() - begin <= Duration::from_secs(2));
     }
-    assert_eq!(log.reasons(), ["Stopped"], "cut off");
+    assert_eq!(log.reasons(), ["Stopped"], "reset");
 }

@@ -7,7 +7,7 @@ use ropewalk::{Reactor, Transport, UnixAddress};
 use std::collections::HashSet;
 use std::rc::Rc;
 
-/// The calls of a child that ran the scenario, with the process ids taken off.
+/// Returns the calls of a child that runs the test `name`, without process ids.
 fn calls(name: &str, only: &str) -> Vec<String> {
     let path = std::env::temp_dir().join(format!("ropewalk-{}-{name}", std::process::id()));
     let text = path.to_str().unwrap();
@@ -34,10 +34,10 @@ fn sockets_register_once_and_deregister_before_close() {
                 registrations += 1;
                 assert!(watched.insert(fd.to_owned()), "{call}");
             }
-            ["epoll_ctl", _, "EPOLL_CTL_MOD", ..] => panic!("a registration is never changed"),
+            ["epoll_ctl", _, "EPOLL_CTL_MOD", ..] => panic!("a registration was changed"),
             ["epoll_ctl", _, "EPOLL_CTL_DEL", fd, ..] => assert!(watched.remove(fd), "{call}"),
             ["close", fd, ..] => {
-                // The waker's descriptor goes with the poll itself.
+                // The waker's descriptor is closed with the poll.
                 assert!(!watched.contains(fd) || watched.len() == 1, "{call}: still watched");
             }
             _ => {}
@@ -51,16 +51,16 @@ fn writes_of_a_turn_take_one_call() {
     const MEMBERS: usize = 5;
     if is_child() {
         let log = Log::default();
-        let everybody = log.clone();
+        let all = log.clone();
         let hook = move |transport: &mut Transport<'_>, event: &Event| {
             if *event == Event::Made {
-                // Ten pieces of one's own.
+                // Ten own writes.
                 (0..10).for_each(|_| transport.write(b"own "));
             } else if matches!(event, Event::Data(_)) {
-                // A hundred lines to everybody else.
+                // A hundred lines to all other connections.
                 let me = transport.id();
                 for _ in 0..100 {
-                    for id in everybody.ids().into_iter().filter(|id| *id != me) {
+                    for id in all.ids().into_iter().filter(|id| *id != me) {
                         transport.context().write(id, b"broadcast\n");
                     }
                 }
@@ -85,8 +85,8 @@ fn writes_of_a_turn_take_one_call() {
     assert_eq!(others.count(), MEMBERS - 1, "one call each: {calls:?}");
 }
 
-/// Though its reads may stop short, one over a Unix socket is a read and a write as well; and
-/// descriptors that go together cost one message.
+/// A read of a Unix socket may stop at descriptors, but an echo takes one read and one write.
+/// Descriptors of one call take one message.
 #[test]
 fn unix_echo_takes_one_read_and_one_write() {
     const ECHOES: usize = 20;
@@ -120,8 +120,8 @@ fn unix_echo_takes_one_read_and_one_write() {
     assert_eq!(written.count(), 2 * ECHOES, "{calls:?}");
     let read = |call: &&String| call.starts_with("recvmsg(") && call.contains("there");
     assert_eq!(calls.iter().filter(read).count(), 2 * ECHOES, "{calls:?}");
-    let dry = calls.iter().filter(|call| call.contains("EAGAIN")).count();
-    assert!(dry <= 3, "only behind descriptors, and at the end: {dry} in {calls:?}");
+    let blocked = calls.iter().filter(|call| call.contains("EAGAIN")).count();
+    assert!(blocked <= 3, "only after descriptors, and at the end: {blocked} in {calls:?}");
     let passed = calls.iter().filter(|call| call.starts_with("sendmsg(")).count();
     assert_eq!(passed, 1, "{calls:?}");
 }

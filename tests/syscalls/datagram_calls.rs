@@ -6,7 +6,8 @@ use crate::support::*;
 use ropewalk::{DatagramOptions, Reactor};
 use std::time::{Duration, Instant};
 
-/// What the children below run: a datagram socket that echoes, and one that sends it ten.
+/// The test that the children below run: a datagram socket that echoes, and one that sends ten
+/// datagrams.
 #[test]
 fn without_faults_datagrams_arrive_in_order() {
     let (mut reactor, served, called) =
@@ -27,7 +28,7 @@ fn without_faults_datagrams_arrive_in_order() {
     assert!(data.is_sorted(), "out of order: {data:?}");
     assert!(is_child() || data.len() == 10);
     let counts = reactor.context().datagram_counts(caller.id()).unwrap();
-    println!("\nHEARD {} DROPPED {} TURNS {turns}", data.len(), counts.dropped);
+    println!("\nRECEIVED {} DROPPED {} TURNS {turns}", data.len(), counts.dropped);
     println!("ERRORS {:?} {:?}", called.errors(), served.errors());
     let pauses = |heard: &Heard| *heard == Heard::Paused;
     let resumes = |heard: &Heard| *heard == Heard::Resumed;
@@ -37,7 +38,7 @@ fn without_faults_datagrams_arrive_in_order() {
     called.check();
 }
 
-/// What the child says when `inject` fails, which has to end well.
+/// Returns the output of a child in which `inject` fails, and asserts that it succeeds.
 fn datagrams_with(inject: &str) -> String {
     let only = format!("trace={}", inject.split(':').next().unwrap());
     let inject = format!("inject={inject}");
@@ -54,13 +55,13 @@ fn blocked_datagrams_are_queued_in_order() {
         return;
     }
     let text = datagrams_with("sendto:error=EAGAIN:when=4..9");
-    assert!(text.contains("HEARD 10 DROPPED 0"), "{text}");
+    assert!(text.contains("RECEIVED 10 DROPPED 0"), "{text}");
     assert!(text.contains("PAUSES 1 RESUMES 1"), "{text}");
     let text = datagrams_with("sendto,recvfrom:error=EINTR:when=1+2");
-    assert!(text.contains("HEARD 10 DROPPED 0"), "{text}");
+    assert!(text.contains("RECEIVED 10 DROPPED 0"), "{text}");
 }
 
-/// None is ever sent, so all but the first few are dropped, of which the protocol is told once.
+/// No datagram can be sent, so that all but the first are dropped, which is reported once.
 #[test]
 fn datagrams_beyond_queue_limit_are_dropped_and_reported() {
     if is_child() {
@@ -86,7 +87,7 @@ fn datagrams_beyond_queue_limit_are_dropped_and_reported() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// There was no room when they were sent, and there is when the socket is closed.
+/// Sending blocks at first, and works when the socket is closed.
 #[test]
 fn queued_datagrams_are_retried_on_close() {
     if is_child() {
@@ -116,12 +117,12 @@ fn unsendable_datagram_affects_no_other() {
         return;
     }
     for error in ["ENOBUFS", "ENOMEM", "EPERM", "ENETUNREACH"] {
-        // A connected socket tries twice, since the first error may be about an earlier datagram.
+        // A connected socket tries twice, since the first error may belong to an earlier datagram.
         let text = datagrams_with(&format!("sendto:error={error}:when=3..4"));
-        assert!(text.contains("HEARD 9 DROPPED 1"), "{error}: {text}");
+        assert!(text.contains("RECEIVED 9 DROPPED 1"), "{error}: {text}");
         assert!(text.contains("cannot send 1 bytes to 127.0.0.1:"), "{error}: {text}");
         let text = datagrams_with(&format!("sendto:error={error}:when=3"));
-        assert!(text.contains("HEARD 10 DROPPED 0"), "{error}: {text}");
+        assert!(text.contains("RECEIVED 10 DROPPED 0"), "{error}: {text}");
         assert!(text.contains("cannot receive on 127.0.0.1:"), "{error}: {text}");
     }
 }
@@ -135,13 +136,13 @@ fn failed_datagram_socket_leaves_nothing() {
         assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:0: "), "{error}");
         assert_eq!(descriptors(), before);
         drop(reactor);
-        assert_eq!(heards.all(), [], "it was never started");
+        assert_eq!(heards.all(), [], "start_protocol was called");
         return;
     }
     if !strace_works() {
         return;
     }
-    // The first that is registered is the waker.
+    // The first registration is the waker's.
     for inject in ["socket:error=EMFILE", "bind:error=ENOBUFS", "epoll_ctl:error=ENOSPC:when=2+"] {
         let only = format!("trace={}", inject.split(':').next().unwrap());
         let name = this_test!();
@@ -157,10 +158,10 @@ fn failed_receive_loses_nothing_and_never_spins() {
     }
     for error in ["ENOMEM", "ENETDOWN", "ECONNREFUSED"] {
         let text = datagrams_with(&format!("recvfrom:error={error}:when=2..3"));
-        assert!(text.contains("HEARD 10"), "{error}: {text}");
+        assert!(text.contains("RECEIVED 10"), "{error}: {text}");
     }
     let text = datagrams_with("recvfrom:error=ENOMEM");
     let turns = text.split_once("TURNS ").unwrap().1.split_whitespace().next().unwrap();
-    assert!(turns.parse::<usize>().unwrap() < 40, "it spins: {text}");
-    assert!(text.contains("HEARD 0") && text.contains("cannot receive on"), "{text}");
+    assert!(turns.parse::<usize>().unwrap() < 40, "the reactor spins: {text}");
+    assert!(text.contains("RECEIVED 0") && text.contains("cannot receive on"), "{text}");
 }

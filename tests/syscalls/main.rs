@@ -12,7 +12,11 @@ mod support;
 use std::process::Output;
 use support::*;
 
+/// Runs the test `name` in a child under strace, and asserts that it ran.
 fn traced(name: &str, options: &[&str]) -> Output {
     let wrapper = [&["timeout", "-k", "1", "20", "strace", "-f", "--quiet=all"], options].concat();
-    child(name, &wrapper).output().unwrap()
+    let output = child(name, &wrapper).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("running 1 test"), "child {name} ran no test:\n{text}");
+    output
 }

@@ -7,31 +7,31 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How many clients the scenario has; each says so many lines.
+/// The clients of the scenario, and the lines that each sends.
 pub(crate) const CLIENTS: usize = 4;
 const LINES: usize = 3;
 
 fn line(client: usize, number: usize) -> Vec<u8> {
-    format!("client {client} says line {number}\n").into_bytes()
+    format!("client {client} sends line {number}\n").into_bytes()
 }
 
-/// What all the scenario's children run: an echo with a few clients, in one reactor, then a stop.
-/// It checks itself, and returns how many clients heard everything.
+/// The scenario that the children run: an echo with a few clients in one reactor, then a stop. It
+/// checks itself, and returns how many clients received everything.
 fn scenario() -> usize {
     let (served, called) = (Log::default(), Log::default());
     let failures = Failures::default();
     match play(&served, &called, &failures) {
-        // What was asked of the system before the run, or the poll itself, may be refused.
+        // A call before the run, or the poll itself, may fail.
         Err(error) => println!("\nREFUSED {error}"),
-        Ok(()) => println!("\nPLAYED"),
+        Ok(()) => println!("\nFINISHED"),
     }
     served.check(true);
     called.check(true);
-    let whole = (0..CLIENTS).filter(|client| {
+    let complete = (0..CLIENTS).filter(|client| {
         let said: Vec<u8> = (0..LINES).flat_map(|number| line(*client, number)).collect();
         called.ids().iter().any(|id| heard(&called, *id) == said)
     });
-    let whole = whole.count();
+    let complete = complete.count();
     for log in [&served, &called] {
         for id in log.ids() {
             let said = |client| (0..LINES).flat_map(move |number| line(client, number));
@@ -41,13 +41,13 @@ fn scenario() -> usize {
         }
     }
     assert!(called.made() + failures.borrow().len() <= CLIENTS);
-    println!("WHOLE {whole} CALLED {} FAILED {}", called.made(), failures.borrow().len());
+    println!("COMPLETE {complete} CALLED {} FAILED {}", called.made(), failures.borrow().len());
     for (id, event) in called.all().iter().chain(&served.all()) {
         if let Event::Lost(reason) = event {
             println!("LOST {id} {reason}");
         }
     }
-    whole
+    complete
 }
 
 fn heard(log: &Log, id: ropewalk::Id) -> Vec<u8> {
@@ -66,7 +66,7 @@ fn play(served: &Log, called: &Log, failures: &Failures) -> Result<(), Error> {
     for client in 0..CLIENTS {
         let so_far = Rc::new(RefCell::new(0));
         let hook = move |transport: &mut Transport<'_>, event: &Event| match event {
-            // Some of it before the peer has answered, and in more than one piece.
+            // Some data before the peer answers, in more than one write.
             Event::Made => transport.write(&line(client, 0)),
             Event::Data(data) => {
                 let mut so_far = so_far.borrow_mut();
@@ -86,32 +86,32 @@ fn play(served: &Log, called: &Log, failures: &Failures) -> Result<(), Error> {
         };
         reactor.connect_tcp(port.address(), Caller::new(called, failures, hook))?;
     }
-    // A fault may leave one waiting for what never comes: that is its own loss.
+    // A fault may leave a client without an answer; the run ends all the same.
     reactor.context().call_later(Duration::from_millis(700), Context::stop);
-    fn look(context: &mut Context, called: Log, served: Log, failures: Failures) {
+    fn poll_end(context: &mut Context, called: Log, served: Log, failures: Failures) {
         let ended = called.lost() + failures.borrow().len() == CLIENTS;
         if ended && served.lost() == served.made() {
             return context.stop();
         }
-        let again = move |context: &mut Context| look(context, called, served, failures);
+        let again = move |context: &mut Context| poll_end(context, called, served, failures);
         context.call_later(Duration::from_millis(1), again);
     }
-    look(reactor.context(), called.clone(), served.clone(), Rc::clone(failures));
+    poll_end(reactor.context(), called.clone(), served.clone(), Rc::clone(failures));
     reactor.set_grace(Duration::from_millis(300));
     reactor.run()
 }
 
-/// What the children below run, and what has to come of it when nothing fails.
+/// The test that the children below run, and the result without faults.
 #[test]
 fn without_faults_everything_arrives() {
-    let whole = scenario();
-    assert!(is_child() || whole == CLIENTS);
+    let complete = scenario();
+    assert!(is_child() || complete == CLIENTS);
 }
 
 pub(crate) const SCENARIO: &str = "streams::without_faults_everything_arrives";
 
-/// The n-th `call` fails with each of `errors`, for each n up to `last`; what has to be whole
-/// nevertheless is all but `cost` of the clients.
+/// Fails the n-th `call` with each of `errors`, for each n up to `last`. Asserts that at most
+/// `cost` clients are affected.
 fn sweep(call: &str, errors: &[&str], last: usize, cost: usize) {
     if !strace_works() {
         return;
@@ -125,10 +125,10 @@ fn sweep(call: &str, errors: &[&str], last: usize, cost: usize) {
             let errors = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{inject}: {}\n{text}\n{errors}", output.status);
             assert!(!errors.contains("panicked"), "{inject}: {errors}");
-            if text.contains("PLAYED") {
-                let whole = text.split_once("WHOLE ").unwrap().1.split(' ').next().unwrap();
-                let whole: usize = whole.parse().unwrap();
-                assert!(whole + cost >= CLIENTS, "{inject} cost more than {cost}: {text}");
+            if text.contains("FINISHED") {
+                let complete = text.split_once("COMPLETE ").unwrap().1.split(' ').next().unwrap();
+                let complete: usize = complete.parse().unwrap();
+                assert!(complete + cost >= CLIENTS, "{inject} affected more than {cost}: {text}");
             } else {
                 assert!(text.contains("REFUSED"), "{inject}: {text}");
             }
@@ -138,7 +138,7 @@ fn sweep(call: &str, errors: &[&str], last: usize, cost: usize) {
 
 #[test]
 fn failed_accept_affects_at_most_its_client() {
-    // An injected failure takes nobody off the backlog, so in fact it costs nothing.
+    // An injected failure leaves the client in the backlog, so that it affects none.
     let errors =
         ["EINTR", "ECONNABORTED", "EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EPROTO", "EPERM"];
     sweep("accept4", &errors, 5, 0);
@@ -186,7 +186,7 @@ fn failed_socket_call_affects_at_most_its_attempt() {
     sweep("epoll_create1,eventfd2,bind,listen", &["EMFILE", "ENOMEM"], 2, 1);
 }
 
-/// Each refusal seemed to be of one client, and the next was asked for at once.
+/// Each error was taken for the error of one client, and accept was called again immediately.
 #[test]
 fn permanently_failing_accept_does_not_spin() {
     if is_child() {
@@ -197,7 +197,7 @@ fn permanently_failing_accept_does_not_spin() {
             reactor.turn(Some(Duration::from_millis(100))).unwrap();
             turns += 1;
         }
-        assert!(turns < 50, "{turns} turns in half a second: it spins");
+        assert!(turns < 50, "{turns} turns in half a second: the reactor spins");
         return;
     }
     if !strace_works() {
@@ -211,7 +211,7 @@ fn permanently_failing_accept_does_not_spin() {
     }
 }
 
-/// The others must not be waited for then, who would run for ever.
+/// The run must not wait for the other reactors, which would run for ever.
 #[test]
 fn failed_poll_of_one_member_ends_group() {
     fn again(context: &mut Context) {
@@ -219,7 +219,7 @@ fn failed_poll_of_one_member_ends_group() {
     }
     if is_child() {
         let mut group = ReactorGroup::new(3).unwrap();
-        // One has many turns, in one of which it fails; the others sleep.
+        // One reactor has many turns, and fails in one of them; the others wait.
         group.each(|member| _ = (member.index() == 1).then(|| again(member.context())));
         let error = group.run().unwrap_err();
         assert!(error.to_string().starts_with("cannot wait for events"), "{error}");

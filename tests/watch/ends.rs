@@ -15,7 +15,7 @@ fn watch_closed_in_callback_receives_only_lost() {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     (&theirs).write_all(b"x").unwrap();
     let mut reactor = Reactor::new().unwrap();
-    // Readable and writable at once; it reads nothing, so it stays both.
+    // Readable and writable, and it reads nothing, so it stays both.
     let watcher = Recorder::new(ours, &heard, |_, context: &mut Context, id, what| {
         if what == "readable" {
             context.close(id);
@@ -29,9 +29,9 @@ fn watch_closed_in_callback_receives_only_lost() {
     assert!(!reactor.context().is_closing(id));
     turns(&mut reactor, 3);
     assert_eq!(words(&heard), ["readable", "lost: Closed"]);
-    // Its end is closed with data unread, and so is our copy.
+    // Both copies of the descriptor are closed with unread data.
     assert_eq!((&theirs).read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-    assert_eq!(Rc::strong_count(&heard), 1, "the watcher was dropped");
+    assert_eq!(Rc::strong_count(&heard), 1, "the watcher was not dropped");
 }
 
 #[test]
@@ -44,14 +44,14 @@ fn panic_ends_only_that_watch() {
     let other = Recorder::new(other, &heard, read_one);
     let other = reactor.context().watch(other, Interest::Readable).unwrap();
     writer.write_all(b"x").unwrap();
-    turn_until(&mut reactor, "the panics", |_| heard.borrow().len() == 2);
+    turn_until(&mut reactor, "the panic and the end", |_| heard.borrow().len() == 2);
     let of_first = [(id, "readable".to_owned()), (id, "lost: Panicked".to_owned())];
     assert_eq!(*heard.borrow(), of_first);
     turns(&mut reactor, 1);
-    assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe, "it is closed");
+    assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe, "the pipe is open");
 
     other_writer.write_all(b"x").unwrap();
-    turn_until(&mut reactor, "the other", |_| heard.borrow().len() == 3);
+    turn_until(&mut reactor, "the other watch", |_| heard.borrow().len() == 3);
     assert_eq!(heard.borrow()[2], (other, "readable".to_owned()));
 }
 
@@ -74,8 +74,8 @@ fn refused(descriptor: impl AsFd + 'static) -> Error {
     let watcher = Recorder::new(descriptor, &heard, |_, _, _, _| {});
     let error = reactor.context().watch(watcher, Interest::Readable).unwrap_err();
     turns(&mut reactor, 2);
-    assert!(heard.borrow().is_empty(), "it hears nothing");
-    assert_eq!(Rc::strong_count(&heard), 1, "it was dropped");
+    assert!(heard.borrow().is_empty(), "a callback");
+    assert_eq!(Rc::strong_count(&heard), 1, "the watcher was not dropped");
     error
 }
 
@@ -100,10 +100,10 @@ fn stopping_reactor_refuses_watches() {
     assert_eq!(error.to_string(), "cannot watch the descriptor: the reactor is stopping");
 }
 
-/// Closes what it watches while it is watched.
-struct Careless(Recorder<Option<PipeReader>>);
+/// A watcher that closes its descriptor while it is watched.
+struct ClosesEarly(Recorder<Option<PipeReader>>);
 
-impl Watcher for Careless {
+impl Watcher for ClosesEarly {
     fn descriptor(&self) -> BorrowedFd<'_> {
         self.0.descriptor.as_ref().unwrap().as_fd()
     }
@@ -119,18 +119,18 @@ fn reused_descriptor_number_is_watched_correctly() {
     let (reader, mut writer) = pipe().unwrap();
     let number = reader.as_raw_fd();
     let mut reactor = Reactor::new().unwrap();
-    // It closes what is watched at the first callback; the number is free then.
+    // The first callback closes the descriptor, which frees its number.
     writer.write_all(b"x").unwrap();
     let watcher = Recorder::new(Some(reader), &heard, |reader, _, _, _| *reader = None);
-    let careless = reactor.context().watch(Careless(watcher), Interest::Readable).unwrap();
-    turn_until(&mut reactor, "it to close", |_| !heard.borrow().is_empty());
-    reactor.context().set_interest(careless, Interest::Nothing);
+    let closes_early = reactor.context().watch(ClosesEarly(watcher), Interest::Readable).unwrap();
+    turn_until(&mut reactor, "the first callback", |_| !heard.borrow().is_empty());
+    reactor.context().set_interest(closes_early, Interest::Nothing);
     heard.borrow_mut().clear();
 
-    // The lowest free number is given out, so one of some is the one that was closed.
+    // The system gives out the lowest free number, so one of these pipes has it.
     let pipes: Vec<_> = (0..8).map(|_| pipe().unwrap()).collect();
     if !pipes.iter().any(|(reader, _)| reader.as_raw_fd() == number) {
-        println!("the number was given to a test that runs beside this one");
+        println!("another test of this process received the number");
     }
     let mut writers = Vec::new();
     for (reader, writer) in pipes {
@@ -138,13 +138,13 @@ fn reused_descriptor_number_is_watched_correctly() {
         reactor.context().watch(watcher, Interest::Readable).unwrap();
         writers.push(writer);
     }
-    reactor.context().close(careless);
+    reactor.context().close(closes_early);
     turns(&mut reactor, 1);
-    assert!(writer.write(b"x").is_err(), "nobody holds the first pipe any more");
+    assert!(writer.write(b"x").is_err(), "the first pipe is still open");
     for writer in &mut writers {
         writer.write_all(b"x").unwrap();
     }
-    turn_until(&mut reactor, "all of them", |_| heard.borrow().len() == 8);
+    turn_until(&mut reactor, "all pipes", |_| heard.borrow().len() == 8);
     assert_eq!(words(&heard), ["readable"; 8]);
 }
 

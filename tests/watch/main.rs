@@ -12,10 +12,10 @@ use std::io::{PipeReader, PipeWriter, Read, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
-/// What watchers have heard, in order.
+/// The callbacks of the watchers, in order.
 type Heard = Rc<RefCell<Vec<(Id, String)>>>;
 
-/// Notes each callback, then does what the scenario wants.
+/// Records each callback, then runs the test's hook.
 struct Recorder<F> {
     descriptor: F,
     heard: Heard,
@@ -57,7 +57,7 @@ impl<F: AsFd + 'static> Watcher for Recorder<F> {
 
 type Hook<F> = Box<dyn FnMut(&mut F, &mut Context, Id, &str)>;
 
-/// Reads one byte, and ends the watch at the end.
+/// Reads one byte, and closes the watch at the end of the data.
 fn read_one(reader: &mut PipeReader, context: &mut Context, id: Id, what: &str) {
     if what == "readable" && reader.read(&mut [0]).unwrap() == 0 {
         context.close(id);
@@ -68,7 +68,7 @@ fn words(heard: &Heard) -> Vec<String> {
     heard.borrow().iter().map(|(_, what)| what.clone()).collect()
 }
 
-/// A pipe of which a reactor watches the reading end.
+/// Returns a reactor that watches the reading end of a pipe, and the writing end.
 fn watched_pipe(
     heard: &Heard,
     hook: impl FnMut(&mut PipeReader, &mut Context, Id, &str) + 'static,

@@ -9,7 +9,7 @@ use rustix::io::ioctl_fionbio;
 use std::io::{ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::time::Duration;
 
-/// A pipe that takes no more, and its reading end.
+/// Returns the ends of a full pipe.
 fn full_pipe() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().unwrap();
     ioctl_fionbio(&writer, true).unwrap();
@@ -21,12 +21,12 @@ fn full_pipe() -> (PipeReader, PipeWriter) {
 fn watcher_is_called_until_all_is_read() {
     let heard = Heard::default();
     let (mut reactor, _, mut writer) = watched_pipe(&heard, read_one);
-    assert!(comes_to_rest(&mut reactor), "there is nothing to read");
+    assert!(comes_to_rest(&mut reactor), "the reactor spins without data");
     assert!(words(&heard).is_empty());
     for round in 1..=3 {
         writer.write_all(b"five!").unwrap();
-        turn_until(&mut reactor, "all to be read", |_| heard.borrow().len() == 5 * round);
-        // The pipe blocks: were it told once too often, this would hang.
+        turn_until(&mut reactor, "all data", |_| heard.borrow().len() == 5 * round);
+        // The pipe is blocking: one callback too many would hang.
         assert!(comes_to_rest(&mut reactor));
         assert_eq!(heard.borrow().len(), 5 * round);
     }
@@ -39,7 +39,7 @@ fn data_before_the_watch_is_reported() {
     let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
     let watcher = Recorder::new(reader, &heard, read_one);
     reactor.context().watch(watcher, Interest::Readable).unwrap();
-    turn_until(&mut reactor, "what was there", |_| words(&heard) == ["readable"]);
+    turn_until(&mut reactor, "readable", |_| words(&heard) == ["readable"]);
 }
 
 #[test]
@@ -47,11 +47,11 @@ fn idle_watcher_is_called_once_a_turn() {
     let heard = Heard::default();
     let (mut reactor, _, mut writer) = watched_pipe(&heard, |_, _, _, _| {});
     writer.write_all(b"x").unwrap();
-    turn_until(&mut reactor, "the first", |_| !heard.borrow().is_empty());
+    turn_until(&mut reactor, "first callback", |_| !heard.borrow().is_empty());
     for _ in 0..20 {
         let before = heard.borrow().len();
         reactor.turn(Some(PATIENCE)).unwrap();
-        assert_eq!(heard.borrow().len(), before + 1, "once, and the turn does not wait");
+        assert_eq!(heard.borrow().len(), before + 1, "not once a turn");
     }
     let address = listen(&mut reactor, || Echo);
     a_small_client_is_answered(&mut reactor, address);
@@ -68,7 +68,7 @@ fn interest_nothing_postpones_readiness() {
     reactor.context().set_interest(id, Interest::Readable);
     turn_until(&mut reactor, "both bytes", |_| words(&heard) == ["readable"; 2]);
 
-    // Nor does the end make it spin.
+    // The end of the data does not spin either.
     reactor.context().set_interest(id, Interest::Nothing);
     drop(writer);
     assert!(comes_to_rest(&mut reactor));
@@ -82,17 +82,17 @@ fn writable_is_called_only_with_buffer_space() {
     let (mut reader, writer) = full_pipe();
     let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
     let watcher = Recorder::new(writer, &heard, |writer: &mut PipeWriter, context, id, _| {
-        writer.write_all(&[1; 4096]).expect("there is room for a page");
+        writer.write_all(&[1; 4096]).expect("space for a page");
         context.set_interest(id, Interest::Nothing);
     });
     let id = reactor.context().watch(watcher, Interest::Writable).unwrap();
     assert!(comes_to_rest(&mut reactor));
     assert!(words(&heard).is_empty());
     reader.read_exact(&mut [0; 8192]).unwrap();
-    turn_until(&mut reactor, "room", |_| words(&heard) == ["writable"]);
-    assert!(comes_to_rest(&mut reactor), "there is room, but it wants none");
+    turn_until(&mut reactor, "buffer space", |_| words(&heard) == ["writable"]);
+    assert!(comes_to_rest(&mut reactor), "the reactor spins without interest");
     reactor.context().set_interest(id, Interest::Both);
-    turn_until(&mut reactor, "the rest of the room", |_| words(&heard) == ["writable"; 2]);
+    turn_until(&mut reactor, "the remaining space", |_| words(&heard) == ["writable"; 2]);
 }
 
 #[test]
@@ -129,10 +129,10 @@ fn writable_is_rechecked_after_readable() {
         });
     reactor.context().watch(watcher, Interest::Both).unwrap();
     assert!(comes_to_rest(&mut reactor));
-    assert_eq!(words(&heard), ["readable"], "there is no room");
+    assert_eq!(words(&heard), ["readable"], "writable without buffer space");
     theirs.set_nonblocking(true).unwrap();
     while (&theirs).read(&mut [0; 4096]).is_ok() {}
-    turn_until(&mut reactor, "room", |_| words(&heard) == ["readable", "writable"]);
+    turn_until(&mut reactor, "buffer space", |_| words(&heard) == ["readable", "writable"]);
     assert!(comes_to_rest(&mut reactor));
 }
 
@@ -141,7 +141,7 @@ fn readiness_is_checked_before_each_callback() {
     let (reader, mut writer) = pipe().unwrap();
     let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
     for reader in [reader.try_clone().unwrap(), reader] {
-        // The pipe blocks: the second would hang, if it were told.
+        // The pipe is blocking: a callback of the second watcher would hang.
         let watcher = Recorder::new(reader, &heard, |reader: &mut PipeReader, _, _, what| {
             if what == "readable" {
                 assert_eq!(reader.read(&mut [0; 8]).unwrap(), 1);
