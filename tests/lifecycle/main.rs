@@ -2,6 +2,11 @@
 
 mod callbacks;
 mod connections;
+mod endings;
+mod ids;
+mod lingering;
 mod reactors;
+#[path = "../support/script.rs"]
+mod script;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,7 +1,9 @@
 //! Sent data: all of it, in order, within limits, and how sending ends.
 
+mod chunks;
 mod closing;
 mod drop_oldest;
+mod gathering;
 mod limits;
 mod marks;
 #[cfg(target_os = "linux")]

@@ -1,21 +1,19 @@
-//! Writes are gathered: how many system calls it takes is counted in the log, where each is a line.
+//! Gathered writes: the log, in which each system call is a line, counts the calls.
 
-mod support;
-
+use crate::support::*;
 use log::{LevelFilter, Metadata, Record};
 use ropewalk::Reactor;
 use std::cell::RefCell;
 use std::io::Write;
 use std::net::TcpStream;
 use std::rc::Rc;
-use support::*;
 
 thread_local! {
     /// The reads and writes of this thread's reactors, as logged.
     static CALLS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Keeps the lines that tell of a system call on a connection.
+/// A logger that keeps the lines about system calls on connections.
 struct Calls;
 
 impl log::Log for Calls {
@@ -24,9 +22,11 @@ impl log::Log for Calls {
     }
 
     fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) {
+            return;
+        }
         let line = record.args().to_string();
-        let of_interest = line.contains(" write: ") || line.contains(" read: ");
-        if self.enabled(record.metadata()) && of_interest {
+        if line.contains(" write: ") || line.contains(" read: ") {
             CALLS.with_borrow_mut(|calls| calls.push(line));
         }
     }
@@ -34,14 +34,14 @@ impl log::Log for Calls {
     fn flush(&self) {}
 }
 
-/// Counts from here on.
+/// Starts to count, from zero.
 fn begin_count() {
-    let _ = log::set_logger(&Calls); // Another scenario of this program may have set it.
+    let _ = log::set_logger(&Calls); // Another test of this program may have set it.
     log::set_max_level(LevelFilter::Trace);
     CALLS.take();
 }
 
-/// How many there were since, of the named kind.
+/// Returns the number of calls since then whose line contains `kind`.
 fn count(kind: &str) -> usize {
     CALLS.with_borrow(|calls| calls.iter().filter(|line| line.contains(kind)).count())
 }
@@ -50,18 +50,18 @@ fn crowd(count: usize) -> (Reactor, Log, Vec<TcpStream>) {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));
     let clients = (0..count).map(|_| client(address)).collect();
-    turn_until(&mut reactor, "all are there", |_| log.made() == count);
-    turns(&mut reactor, 3); // The poll has nothing more to say of them.
+    turn_until(&mut reactor, "all made", |_| log.made() == count);
+    turns(&mut reactor, 3); // The poll has no more events for them.
     (reactor, log, clients)
 }
 
 #[test]
-fn a_broadcast_of_many_lines_costs_one_write_a_connection() {
+fn broadcast_costs_one_write_per_connection() {
     let (mut reactor, log, clients) = crowd(20);
     begin_count();
     for _ in 0..100 {
         for id in log.ids() {
-            reactor.context().write(id, b"a line for everybody\n");
+            reactor.context().write(id, b"a line for everyone.\n");
         }
     }
     turns(&mut reactor, 1);
@@ -72,16 +72,16 @@ fn a_broadcast_of_many_lines_costs_one_write_a_connection() {
 }
 
 #[test]
-fn those_who_speak_at_the_same_moment_are_heard_before_anybody_is_written_to() {
+fn simultaneous_broadcasts_share_one_write() {
     const MEMBERS: usize = 20;
     let log = Log::default();
     let members = log.clone();
     let second: Rc<RefCell<Option<TcpStream>>> = Rc::default();
-    let speaks_too = Rc::clone(&second);
+    let also_speaks = Rc::clone(&second);
     let (mut reactor, address) = up(recorders(&log, move |transport, event| {
         if let Event::Data(data) = event {
-            // While the first one's line is on its way to all, the second one's comes in.
-            if let Some(mut client) = speaks_too.take() {
+            // The second client's line arrives while the first is being broadcast.
+            if let Some(mut client) = also_speaks.take() {
                 client.write_all(b"2").unwrap();
             }
             let speaker = transport.id();
@@ -91,8 +91,8 @@ fn those_who_speak_at_the_same_moment_are_heard_before_anybody_is_written_to() {
         }
     }));
     let mut clients: Vec<TcpStream> = (0..MEMBERS).map(|_| client(address)).collect();
-    turn_until(&mut reactor, "all are there", |_| log.made() == MEMBERS);
-    turns(&mut reactor, 3); // The poll has nothing more to say of them.
+    turn_until(&mut reactor, "all made", |_| log.made() == MEMBERS);
+    turns(&mut reactor, 3); // The poll has no more events for them.
     *second.borrow_mut() = Some(clients[1].try_clone().unwrap());
     begin_count();
     clients[0].write_all(b"1").unwrap();
@@ -103,7 +103,7 @@ fn those_who_speak_at_the_same_moment_are_heard_before_anybody_is_written_to() {
 }
 
 #[test]
-fn what_a_callback_writes_leaves_in_one_write_when_it_returns() {
+fn writes_of_a_callback_are_one_write() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, |transport, event| {
         if let Event::Data(_) = event {
@@ -111,7 +111,7 @@ fn what_a_callback_writes_leaves_in_one_write_when_it_returns() {
                 transport.write(b"an ");
                 write!(transport, "answer ");
             }
-            // Not sent yet: it is gathered.
+            // Gathered, not sent yet.
             assert_eq!(transport.write_buffer_size(), 100);
         }
     }));
@@ -124,7 +124,7 @@ fn what_a_callback_writes_leaves_in_one_write_when_it_returns() {
 }
 
 #[test]
-fn an_echo_costs_one_read_and_one_write() {
+fn echo_costs_one_read_and_one_write() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, echo));
     let mut client = client(address);
@@ -138,24 +138,24 @@ fn an_echo_costs_one_read_and_one_write() {
 }
 
 #[test]
-fn a_message_that_is_shorter_than_the_read_buffer_costs_one_read() {
+fn short_message_costs_one_read() {
     let (mut reactor, log, mut clients) = crowd(1);
     begin_count();
     clients[0].write_all(&pattern(30_000)).unwrap();
-    turn_until(&mut reactor, "heard", |_| log.data().len() == 30_000);
+    turn_until(&mut reactor, "received", |_| log.data().len() == 30_000);
     turns(&mut reactor, 1);
     assert_eq!(count(" read: "), 1);
 }
 
 #[test]
-fn a_long_write_is_not_gathered_and_keeps_its_place() {
+fn long_write_keeps_its_place() {
     let (mut reactor, log, clients) = crowd(1);
     let id = log.ids()[0];
     begin_count();
     let context = reactor.context();
     context.write(id, b"short, ");
     context.write(id, &pattern(100_000));
-    // It has left already, with what waited before it.
+    // It is sent already, with the data queued before it.
     assert_eq!(count(" write: "), 1);
     reactor.context().write(id, b", short");
     let all = read_turning(&mut reactor, &clients[0], 100_014);
@@ -163,7 +163,7 @@ fn a_long_write_is_not_gathered_and_keeps_its_place() {
 }
 
 #[test]
-fn a_long_write_with_nothing_before_it_leaves_at_once() {
+fn long_write_is_sent_at_once() {
     let (mut reactor, log, clients) = crowd(1);
     begin_count();
     reactor.context().write(log.ids()[0], &pattern(20_000));
@@ -172,7 +172,7 @@ fn a_long_write_with_nothing_before_it_leaves_at_once() {
 }
 
 #[test]
-fn a_short_write_is_not_followed_by_one_that_would_only_say_no() {
+fn short_write_is_not_repeated_at_once() {
     let (mut reactor, log, _clients) = crowd(1);
     let id = log.ids()[0];
     begin_count();

@@ -1,32 +1,30 @@
-//! What is dropped for a reader that is too slow is dropped whole, whatever the callback does that
-//! writes it, and before there is a connection as well.
+//! Chunks of a drop-oldest queue: dropped whole, also before there is a connection.
 
-#[path = "support/script.rs"]
-mod script;
-mod support;
-
+use crate::script::{Script, Wire};
+use crate::support::*;
 use ropewalk::{Context, Id, Reactor, SlowReader, Transport};
-use script::{Script, Wire};
 use std::time::Duration;
-use support::*;
 
-/// How many bytes may wait behind what is next.
+/// The limit of the drop-oldest queue.
 const LIMIT: usize = 80_000;
 
 const BODY: usize = 19_996;
 
-/// Sends the head of a message, does something else in between, and sends the body.
+/// What a callback does between the head and the body of a message.
 type Between = fn(&mut Context, Id);
 
-/// What a callback may do between two parts of one message.
+/// Requests that must not split the message, with a name for each.
 const BETWEEN: &[(&str, Between)] = &[
     ("nothing", |_, _| {}),
-    ("looks at the context", |context, _| _ = context.now()),
+    ("uses the context", |context, _| _ = context.now()),
     ("writes by id", |context, id| context.write(id, b"")),
     ("sets a limit", |context, id| context.set_write_limit(id, 10_000_000)),
-    ("chooses anew", |context, id| context.set_slow_reader(id, SlowReader::DropOldest(LIMIT))),
-    ("chooses twice", |context, id| {
+    ("sets the same again", |context, id| {
+        context.set_slow_reader(id, SlowReader::DropOldest(LIMIT))
+    }),
+    ("sets two modes", |context, id| {
         context.set_slow_reader(id, SlowReader::Pause);
+
         context.set_slow_reader(id, SlowReader::DropOldest(LIMIT));
     }),
 ];
@@ -35,7 +33,7 @@ fn turn(reactor: &mut Reactor) {
     reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
-/// The wire takes all that waits, a budget a turn.
+/// Lets the socket take all queued data, a budget in each turn.
 fn take_all(script: &Script, reactor: &mut Reactor, wire: &Wire) {
     script.make_room(wire, usize::MAX / 2);
     (0..10).for_each(|_| turn(reactor));
@@ -45,17 +43,17 @@ fn message(number: u32) -> Vec<u8> {
     number.to_le_bytes().repeat(1 + BODY / 4)
 }
 
-/// The numbers of the messages in `bytes`, each of which has to be whole.
+/// Returns the numbers of the messages in `bytes`. Asserts that each is whole.
 fn numbers(bytes: &[u8], what: &str) -> Vec<u32> {
     let whole = |bytes: &[u8]| {
         let number = u32::from_le_bytes(bytes[..4].try_into().unwrap());
-        assert!(bytes == message(number), "{what}: message {number} is torn");
+        assert!(bytes == message(number), "{what}: message {number} is split");
         number
     };
     bytes.chunks(4 + BODY).map(whole).collect()
 }
 
-/// A server whose one connection drops what is oldest, and sends a message of two parts in each callback.
+/// Returns a server whose one connection drops its oldest data, and sends a message in two writes in each callback.
 fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
     let (log, wire) = (Log::default(), Wire::default());
     let mut number = 0_u32;
@@ -63,7 +61,7 @@ fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
         if matches!(event, Event::Data(_)) {
             let (id, message) = (transport.id(), message(number));
             transport.write(&message[..4]);
-            // Not each time: to choose anew keeps all that waits from being dropped.
+            // Not in each callback, because setting the mode again keeps queued data from being dropped.
             if number.is_multiple_of(10) {
                 between(transport.context(), id);
             }
@@ -84,7 +82,7 @@ fn ask(script: &Script, reactor: &mut Reactor, wire: &Wire) {
 }
 
 #[test]
-fn what_one_callback_writes_is_dropped_whole_whatever_it_does_in_between() {
+fn writes_of_one_callback_are_dropped_whole() {
     for &(what, between) in BETWEEN {
         for room in [0, 2, 7_000, 45_000] {
             let (wire, script, mut reactor) = serve(between, LIMIT);
@@ -96,15 +94,15 @@ fn what_one_callback_writes_is_dropped_whole_whatever_it_does_in_between() {
             take_all(&script, &mut reactor, &wire);
             let got = numbers(&wire.written(), what);
             assert!(got.is_sorted_by(|before, after| before < after), "{what}: {got:?}");
-            assert_eq!(got.last(), Some(&49), "{what}: the newest is there");
+            assert_eq!(got.last(), Some(&49), "{what}: the newest is sent");
             assert_eq!(got.len() as u64 + counts.dropped, 50, "{what}: {got:?}");
-            assert!(counts.dropped > 0, "{what}: each callback writes a piece of its own");
+            assert!(counts.dropped > 0, "{what}: each callback writes its own chunk");
         }
     }
 }
 
 #[test]
-fn a_write_limit_below_a_piece_does_not_tear_it() {
+fn write_limit_below_a_chunk_keeps_it_whole() {
     let (wire, script, mut reactor) = serve(|_, _| {}, 5_000_000);
     reactor.context().set_write_limit(wire.id(), 3_000);
     wire.set_room(18_000);
@@ -116,25 +114,25 @@ fn a_write_limit_below_a_piece_does_not_tear_it() {
 }
 
 #[test]
-fn a_callback_that_writes_nothing_ends_no_piece_of_another() {
+fn callback_without_writes_ends_no_chunk() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = Script::with_connection(recorders(&log, echo), &wire);
     turn(&mut reactor);
     reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(LIMIT));
     wire.set_room(0);
-    // Each is a piece of its own, before callbacks and after them.
+    // Each write is a chunk, whether before or after callbacks.
     for number in 0..100 {
         reactor.context().write(wire.id(), &message(number));
         turn(&mut reactor);
     }
     let waiting = reactor.context().write_buffer_size(wire.id());
-    assert!(waiting <= LIMIT + message(0).len(), "{waiting} bytes wait");
+    assert!(waiting <= LIMIT + message(0).len(), "{waiting} bytes are queued");
     take_all(&script, &mut reactor, &wire);
-    assert_eq!(numbers(&wire.written(), "from elsewhere").last(), Some(&99));
+    assert_eq!(numbers(&wire.written(), "writes by id").last(), Some(&99));
 }
 
 #[test]
-fn what_is_oldest_is_dropped_before_there_is_a_connection_as_well() {
+fn attempt_drops_its_oldest_data() {
     for early in [false, true] {
         let (wire, (script, mut reactor)) = (Wire::wide(), Script::new());
         let (log, failures) = (Log::default(), Failures::default());
@@ -150,7 +148,7 @@ fn what_is_oldest_is_dropped_before_there_is_a_connection_as_well() {
         }
         for number in 0..10_000 {
             reactor.context().write(id, &message(number));
-            reactor.context().write(id, b""); // No piece.
+            reactor.context().write(id, b""); // Not a chunk.
             assert!(reactor.context().write_buffer_size(id) <= LIMIT, "after {number}");
         }
         wire.connected();
@@ -167,7 +165,7 @@ fn what_is_oldest_is_dropped_before_there_is_a_connection_as_well() {
 }
 
 #[test]
-fn an_attempt_that_no_longer_drops_keeps_what_waits() {
+fn attempt_that_stops_dropping_keeps_queued_data() {
     let (wire, (script, mut reactor)) = (Wire::wide(), Script::new());
     let (log, failures) = (Log::default(), Failures::default());
     script.connect(Ok(wire.clone()));
@@ -186,5 +184,5 @@ fn an_attempt_that_no_longer_drops_keeps_what_waits() {
     let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
     script.tell(wire.id(), happening);
     (0..2).for_each(|_| turn(&mut reactor));
-    assert_eq!(numbers(&wire.written(), "chosen anew"), [0, 1, 2, 3]);
+    assert_eq!(numbers(&wire.written(), "changed modes"), [0, 1, 2, 3]);
 }
