@@ -1,7 +1,7 @@
-//! The faults that are in force, and what follows from all of them together.
+//! The faults in force, and their combined effects.
 //!
-//! The state of a node is never changed by a fault and then changed back. It is computed from all faults that are in
-//! force, so the end of one cannot end another, or what a caller has set.
+//! A fault never changes a node's state and then restores it. The state is computed from all faults in force, so
+//! the end of one fault cannot end another, or undo what the caller has set.
 
 use crate::conditions::Conditions;
 use crate::fault::{Fault, FaultKind};
@@ -9,7 +9,7 @@ use crate::node::NodeId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The faults that are in force, by their number in the world.
+/// The faults in force, by their number in the world.
 #[derive(Debug, Default)]
 pub(crate) struct ActiveFaults(BTreeMap<u32, Fault>);
 
@@ -26,12 +26,12 @@ impl ActiveFaults {
         self.0.values().filter(move |fault| fault.node == node)
     }
 
-    /// Whether a node is down.
+    /// Returns true if a node is down.
     pub(crate) fn keep_down(&self, node: NodeId) -> bool {
         self.of(node).any(|fault| fault.kind == FaultKind::Crash)
     }
 
-    /// Whether nothing gets from one node to another.
+    /// Returns true if nothing gets from one node to another.
     pub(crate) fn separate(&self, from: NodeId, to: NodeId) -> bool {
         self.0.values().any(|fault| match fault.kind {
             FaultKind::Cut => (fault.node, fault.other) == (from, to),
@@ -40,13 +40,13 @@ impl ActiveFaults {
         })
     }
 
-    /// How many millionths a node's clock runs fast.
+    /// Returns how many millionths a node's clock runs fast.
     pub(crate) fn drift(&self, node: NodeId) -> i32 {
         let drifts = self.of(node).filter(|fault| fault.kind == FaultKind::Drift);
         drifts.map(|fault| ((fault.severity * 2.0 - 1.0) * 500_000.0) as i32).sum()
     }
 
-    /// The conditions under which a node works. Probabilities and delays add up; the narrowest limit holds.
+    /// Returns a node's conditions. Probabilities and delays add up; the narrowest limit applies.
     pub(crate) fn conditions(&self, node: NodeId) -> Conditions {
         let mut conditions = Conditions::default();
         self.of(node).for_each(|fault| apply(&mut conditions, fault));
@@ -59,7 +59,7 @@ fn apply(conditions: &mut Conditions, fault: &Fault) {
     let narrow = |limit: u64, new: u64| if limit == 0 { new } else { limit.min(new) };
     match fault.kind {
         FaultKind::Bandwidth => {
-            // From ten million bytes a second at the mildest.
+            // The mildest limit is ten million bytes per second.
             let bytes = (1e7 * 1e-4_f64.powf(severity)) as u64;
             conditions.bandwidth = narrow(conditions.bandwidth, bytes.max(1));
         }
@@ -83,7 +83,7 @@ fn apply(conditions: &mut Conditions, fault: &Fault) {
         FaultKind::Refusal => conditions.refuses = true,
         FaultKind::Stall => conditions.stalled = true,
         FaultKind::Unanswered => conditions.unanswering = true,
-        // They are no conditions of work, or happen once, when they begin.
+        // These do not change the conditions, or take effect once, when they begin.
         FaultKind::Crash
         | FaultKind::Cut
         | FaultKind::Drift

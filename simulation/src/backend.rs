@@ -1,4 +1,4 @@
-//! A node, as its reactor sees it: the world in which it lives.
+//! The backend of a simulated node's reactor.
 
 use crate::net::{Shared, SimulatedDatagram, SimulatedListener, SimulatedStream, nanos};
 use crate::node::NodeId;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-/// The nodes whose reactors were woken, be it from another thread.
+/// The nodes whose reactors were woken, possibly by another thread.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeups {
     is_set: AtomicBool,
@@ -21,7 +21,7 @@ pub(crate) struct Wakeups {
 }
 
 impl Wakeups {
-    /// Who was woken since this was asked last.
+    /// Returns the nodes that were woken since the last call.
     pub(crate) fn take(&self) -> Option<Vec<NodeId>> {
         if !self.is_set.swap(false, Ordering::AcqRel) {
             return None;
@@ -45,7 +45,7 @@ impl Wake for NodeWaker {
     }
 }
 
-/// The world of one node's reactor.
+/// The backend of one node's reactor.
 pub(crate) struct NodeBackend {
     pub(crate) net: Shared,
     pub(crate) node: NodeId,
@@ -63,7 +63,7 @@ impl Backend for NodeBackend {
         self.net.borrow().clock(self.node)
     }
 
-    /// It never waits: the world calls the reactor when there is something to do.
+    /// Never waits: the world runs a turn of the reactor when there is work.
     fn wait(&self, _limit: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
         self.net.borrow_mut().take_events(self.node, events);
         Ok(())
@@ -101,7 +101,7 @@ impl Backend for NodeBackend {
                 let text = format!("a simulated node has no interface for {name}");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, text))
             }
-            true => Err(io::Error::new(io::ErrorKind::NotFound, "there is no such name")),
+            true => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
             false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
         }
     }

@@ -1,57 +1,57 @@
-//! What the network and the system do to a node, for as long as it lasts.
+//! Network and system conditions of a node, and the costs of its work.
 
 use std::time::Duration;
 
-/// The conditions under which a node works. Those of the two ends of a way add up.
+/// The conditions of a node, computed from the faults in force. Those of the two ends of a connection add up.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
-    /// So much longer everything takes, and so much longer again at most.
+    /// Additional latency, and the maximum of its random part.
     pub(crate) latency: Duration,
     pub(crate) jitter: Duration,
-    /// How likely a segment or a datagram is lost, a datagram doubled or held up.
+    /// Probabilities that a segment or datagram is lost, and that a datagram is duplicated or delayed.
     pub(crate) loss: f64,
     pub(crate) duplication: f64,
     pub(crate) reordering: f64,
-    /// How many bytes a second leave it; 0 is without limit.
+    /// Bytes per second that leave the node. 0: no limit.
     pub(crate) bandwidth: u64,
-    /// How much its sockets hold in each direction; 0 is what is usual.
+    /// Size of each buffer of its sockets. 0: the default.
     pub(crate) buffer: usize,
-    /// How likely a read or a write is cut short, is told that nothing can be done, or that a socket is
-    /// told to be ready for nothing.
+    /// Probabilities that a read or write is cut short, that it returns `WouldBlock`, and that a socket is
+    /// reported ready although it is not.
     pub(crate) short: f64,
     pub(crate) would_block: f64,
     pub(crate) spurious: f64,
-    /// How likely what arrives is a reset instead.
+    /// Probability that a reset arrives in place of a segment.
     pub(crate) reset: f64,
-    /// Whether those who connect are refused, or not answered.
+    /// Connection attempts are refused, or not answered.
     pub(crate) refuses: bool,
     pub(crate) unanswering: bool,
-    /// Whether it has no descriptors left.
+    /// No file descriptors are left.
     pub(crate) no_descriptors: bool,
-    /// Whether it finds no names.
+    /// Name lookups fail.
     pub(crate) no_names: bool,
-    /// Whether it does nothing.
+    /// The reactor does not run.
     pub(crate) stalled: bool,
 }
 
-/// What lies between two nodes, or between all, when nothing is the matter.
+/// The properties of the network between two nodes, or between all, without faults.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Link {
-    /// How long a byte is on its way at least.
+    /// The minimum latency of a byte.
     pub latency: Duration,
-    /// How much longer at most.
+    /// The maximum of the random latency added to it.
     pub jitter: Duration,
-    /// How likely a segment or a datagram is lost, from 0 to 1. What is lost of a connection is sent again,
-    /// after 200 ms at first.
+    /// The probability that a segment or datagram is lost, from 0 to 1. A lost segment is retransmitted, first
+    /// after 200 ms.
     pub loss: f64,
 }
 
 impl Link {
-    /// A local network: 100 µs, 50 more at most, and nothing is lost.
+    /// A local network: a latency of 100 to 150 µs and no loss.
     pub const LOCAL: Self =
         Self { latency: Duration::from_micros(100), jitter: Duration::from_micros(50), loss: 0.0 };
 
-    /// No time at all, and nothing is lost.
+    /// No latency and no loss.
     pub const INSTANT: Self = Self { latency: Duration::ZERO, jitter: Duration::ZERO, loss: 0.0 };
 }
 
@@ -61,25 +61,25 @@ impl Default for Link {
     }
 }
 
-/// How long the system and the program take for what they do: the time of a node goes on while it works,
-/// and what comes meanwhile has to wait. That is what makes queues.
+/// How long the system and the program take for their work. A node's time advances while it works, and later
+/// events have to wait: this is how queues build up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Costs {
-    /// A turn of the reactor.
+    /// One turn of the reactor.
     pub turn: Duration,
-    /// A system call that writes nothing.
+    /// One system call that writes nothing.
     pub call: Duration,
-    /// A system call that writes or sends. It takes its data through the network's layers, on loopback as far
-    /// as the other socket, and costs more than a read, which finds it there.
+    /// One system call that writes or sends. It passes its data through the layers of the network, on loopback up
+    /// to the receiving socket, and costs more than a read, which finds the data ready.
     pub write: Duration,
-    /// A callback.
+    /// One callback.
     pub callback: Duration,
-    /// 1,024 bytes that are read or written, of a stream or in datagrams. A byte costs its share.
+    /// 1,024 bytes read or written, of a stream or in datagrams. Fewer bytes cost proportionally less.
     pub kibibyte: Duration,
 }
 
 impl Costs {
-    /// Nothing takes any time.
+    /// All work takes no time.
     pub const NONE: Self = Self {
         turn: Duration::ZERO,
         call: Duration::ZERO,
@@ -89,9 +89,9 @@ impl Costs {
     };
 }
 
-/// About what the reactor costs on a virtual machine of 2026 over loopback, with what the kernel does for it: a turn
-/// 1.2 µs, a call 0.8 µs, a write 3.4 µs, a callback 100 ns, a KiB 0.6 µs. The program `planning` measures how far
-/// that is off (`--calibrate`).
+/// Approximately the costs on a virtual machine of 2026 over loopback, including the kernel's work: a turn 1.2 µs,
+/// a call 0.8 µs, a write 3.4 µs, a callback 100 ns, a KiB 0.6 µs. The program `planning` measures the error of
+/// these values (`--calibrate`).
 impl Default for Costs {
     fn default() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The same thing from many seeds.
+//! Runs from many seeds.
 
 use crate::failure::{Failure, Outcome};
 use crate::fault::FaultKind;
@@ -13,16 +13,16 @@ use std::ops::Range;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::{Duration, Instant};
 
-/// The chances with which a seed has a kind of fault at all.
+/// The probabilities that a seed includes a kind of fault.
 const SHARES: [f64; 3] = [0.15, 0.5, 1.0];
 
-/// Plays something from many seeds, each time with other faults, and if it fails once, says from which
-/// seed, with which faults at least, and how to see it again.
+/// Runs a simulation from many seeds, each with other faults. If a run fails, reports the seed, the fewest faults
+/// that fail, and how to reproduce it.
 ///
-/// The faults are those with which it fails in the same way: the texts of two failures are the same but for the
-/// numbers in them. If fewer faults make it fail in another way, the report says so. If it does not fail
-/// again from the same seed with the same faults, or takes another course, it is not deterministic: the report says
-/// so, with the seed, the reason and all faults.
+/// The reported faults cause the same failure: the texts of two failures are the same apart from numbers. If fewer
+/// faults cause a different failure, the report contains it. If the failure does not occur again from the same
+/// seed with the same faults, or with another trace, the run is not deterministic: the report contains this, the
+/// seed, the reason and all faults.
 ///
 /// ```
 /// use ropewalk_simulation::{Exploration, FaultKind};
@@ -43,14 +43,14 @@ const SHARES: [f64; 3] = [0.15, 0.5, 1.0];
 ///     });
 /// ```
 ///
-/// # The environment
+/// # Environment variables
 ///
-/// | Variable | What it does |
+/// | Variable | Effect |
 /// |---|---|
-/// | `ROPEWALK_SEEDS` | other seeds: one, as in `17`, or from one up to another, as in `0..100000` |
-/// | `ROPEWALK_FAULTS` | with one seed, which of its faults are played: their places, as in `0,3`, or `none` |
-/// | `ROPEWALK_LENGTH` | another length, in seconds, as in `2.5`; the faults stay those of the usual length |
-/// | `ROPEWALK_TRACE` | if it is set, everything that happens is printed |
+/// | `ROPEWALK_SEEDS` | other seeds: one, such as `17`, or a range, such as `0..100000` |
+/// | `ROPEWALK_FAULTS` | with one seed, the indices of the faults to use, such as `0,3`, or `none` |
+/// | `ROPEWALK_LENGTH` | another length, in seconds, such as `2.5`; the faults stay those of the original length |
+/// | `ROPEWALK_TRACE` | if set, all records are printed |
 #[derive(Clone, Debug)]
 pub struct Exploration {
     seeds: Range<u64>,
@@ -61,11 +61,11 @@ pub struct Exploration {
 }
 
 impl Exploration {
-    /// From these seeds, unless the environment says otherwise; a minute each time, without faults.
+    /// Runs from these seeds, or those of the environment, for a minute each, without faults.
     ///
     /// # Panics
     ///
-    /// If the environment says what cannot be understood: see [above](Self#the-environment).
+    /// If an environment variable is invalid: see [above](Self#environment-variables).
     pub fn new(seeds: Range<u64>) -> Self {
         Self::of(seeds, Selection::from_environment())
     }
@@ -76,30 +76,29 @@ impl Exploration {
         Self { seeds, kinds: Vec::new(), faults: 0, length, selection }
     }
 
-    /// With up to `most` faults of these kinds. Each seed draws which of the kinds it has at all, and the
-    /// faults from those.
+    /// Adds up to `most` faults of these kinds. Each seed draws which of the kinds it includes, and then the
+    /// faults.
     #[must_use]
     pub fn faults(mut self, kinds: &[FaultKind], most: usize) -> Self {
         (self.kinds, self.faults) = (kinds.to_vec(), most);
         self
     }
 
-    /// How long the faults may last, and what `play` is given as its length.
+    /// Sets the length that `play` receives, which also limits the faults. Default: one minute.
     #[must_use]
     pub fn length(mut self, length: Duration) -> Self {
         self.length = length;
         self
     }
 
-    /// Plays it. `play` is given an empty world and a plan for its first `nodes` nodes; it adds them, adds the
-    /// faults, runs, and looks what has become of it. It must do the same each time.
+    /// Runs `play` for each seed. `play` receives an empty world and a plan of faults for its first `nodes` nodes.
+    /// It adds the nodes and the faults, runs the world, and checks the result. It must be deterministic.
     ///
-    /// Returns how many callbacks there were, all together.
+    /// Returns the number of callbacks in all runs.
     ///
     /// # Panics
     ///
-    /// If it fails from one of the seeds: with an error, or by a panic, also one of a
-    /// [callback](World#a-panic-fails-the-run).
+    /// If a run fails: with an error, or by a panic, including that of a [callback](World#a-panic-fails-the-run).
     pub fn run(
         &self,
         nodes: u32,
@@ -137,29 +136,30 @@ impl Exploration {
         world
     }
 
-    /// The places of the faults that are to be played.
+    /// Returns the indices of the faults to use.
     fn places(&self, plan: &Plan) -> Vec<usize> {
         if let Some(beyond) =
             self.selection.faults.iter().flatten().find(|place| **place >= plan.len())
         {
             panic!(
-                "ROPEWALK_FAULTS has {beyond}, and the seed has {} faults, from 0 on",
+                "ROPEWALK_FAULTS contains {beyond}, but the seed has {} faults, starting at 0",
                 plan.len()
             );
         }
         (0..plan.len()).filter(|place| self.selection.has(*place)).collect()
     }
 
-    /// The faults of a seed: none to the most that [`faults`](Self::faults) allows, of the kinds that the seed draws, for
-    /// the first `nodes` nodes. [`run`](Self::run) plays them; a program that searches in its own way may do so too.
+    /// Returns the faults of a seed: up to the maximum of [`faults`](Self::faults), of the kinds that the seed
+    /// includes, for the first `nodes` nodes. [`run`](Self::run) uses them; a program with a search of its own can
+    /// do the same.
     pub fn plan(&self, seed: u64, nodes: u32) -> Plan {
         let count = seed as usize % (self.faults + 1);
         Plan::draw(seed, &self.swarm(seed), count, self.length, (0..nodes).map(NodeId))
     }
 
-    /// The kinds of faults that a seed has at all: a few, half or all of them. A state that takes several
-    /// faults of two kinds is rarely reached where each of twenty kinds has its share, and some kinds hide
-    /// what others bring about (Groce and others, "Swarm Testing", ISSTA 2012).
+    /// Draws the kinds of faults that a seed includes: few, half or all of them. A state that requires several
+    /// faults of two kinds is rarely reached with equal shares of twenty kinds, and some kinds hide the effects of
+    /// others (Groce and others, "Swarm Testing", ISSTA 2012).
     fn swarm(&self, seed: u64) -> Vec<FaultKind> {
         let mut random = Random::of(seed, u64::MAX, 1);
         let share = *random.choose(&SHARES);
@@ -171,7 +171,7 @@ impl Exploration {
     }
 }
 
-/// A panic is a failure like any other.
+/// Runs `play`. A panic is a failure.
 fn attempt(
     world: &mut World,
     plan: &Plan,
@@ -180,7 +180,7 @@ fn attempt(
 ) -> Outcome {
     let played = panic::catch_unwind(AssertUnwindSafe(|| {
         let outcome = play(world, plan, length);
-        // Callbacks come yet, as connections are lost.
+        // Lost connections cause further callbacks.
         world.close();
         world.propagate_panic();
         outcome
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "loss at node")]
-    fn what_fails_is_told_with_its_seed_and_the_least_that_it_takes() {
+    fn the_report_has_the_seed_and_fewest_faults() {
         let is_loss = |fault: &Fault| fault.kind == FaultKind::Loss;
         let exploration = Exploration::new(0..200).faults(FaultKind::ALL, 9);
         exploration.run(2, |_world, plan, _length| {
@@ -215,20 +215,20 @@ mod tests {
     }
 
     #[test]
-    fn each_seed_has_some_kinds_of_faults_only_and_every_kind_is_had_by_some() {
+    fn seeds_include_different_kinds_of_faults() {
         let exploration = Exploration::new(0..1).faults(FaultKind::ALL, 8);
         let kinds = |seed| -> BTreeSet<FaultKind> {
             exploration.plan(seed, 4).iter().map(|planned| planned.fault.kind).collect()
         };
-        let seeds = || (0..300).filter(|seed| seed % 9 == 8); // those with eight faults
-        assert!(seeds().any(|seed| kinds(seed).len() <= 3), "a few kinds, again and again");
-        assert!(seeds().any(|seed| kinds(seed).len() >= 7), "all sorts at once");
+        let seeds = || (0..300).filter(|seed| seed % 9 == 8); // seeds with eight faults
+        assert!(seeds().any(|seed| kinds(seed).len() <= 3), "few kinds, repeated");
+        assert!(seeds().any(|seed| kinds(seed).len() >= 7), "many kinds");
         assert_eq!((0..300).flat_map(kinds).collect::<BTreeSet<_>>().len(), FaultKind::ALL.len());
         let alone = Exploration::new(0..1).faults(&[FaultKind::Loss], 1);
         assert!((0..300).all(|seed| alone.plan(seed, 1).len() == seed as usize % 2));
     }
 
-    /// The report of the failure of a seed.
+    /// Returns the report of a seed that fails.
     fn told(seed: u64, play: impl Fn(&Plan, Duration) -> Result<(), String>) -> String {
         let exploration = Exploration::of(seed..seed + 1, Selection::default());
         let exploration = exploration.faults(FaultKind::ALL, 40);
@@ -242,25 +242,28 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fail_again_is_told_with_its_seed_and_its_reason() {
+    fn an_unreproducible_failure_is_reported_with_seed_and_reason() {
         let runs = Cell::new(0);
         let text = told(39, |_, _| {
             runs.set(runs.get() + 1);
-            if runs.get() == 1 { Err("the books do not balance".to_owned()) } else { Ok(()) }
+            if runs.get() == 1 { Err("the totals do not balance".to_owned()) } else { Ok(()) }
         });
-        assert!(text.starts_with("from the seed 39") && text.contains("do not balance"), "{text}");
+        assert!(text.starts_with("seed 39 failed") && text.contains("do not balance"), "{text}");
         assert!(text.contains("not deterministic") && text.contains("it did not fail"), "{text}");
         assert!(text.contains("ROPEWALK_SEEDS=39 ") && text.contains(" s: "), "{text}");
 
         let text = told(39, |_, _| {
             runs.set(runs.get() + 1);
-            Err(if runs.get() % 2 == 0 { "this way" } else { "that way" }.to_owned())
+            Err(if runs.get() % 2 == 0 { "one failure" } else { "other failure" }.to_owned())
         });
-        assert!(text.contains("another way: this way") && text.contains(": that way"), "{text}");
+        assert!(
+            text.contains("differently: one failure") && text.contains(": other failure"),
+            "{text}"
+        );
     }
 
     #[test]
-    fn what_fails_again_on_another_trace_is_said_to_be_nondeterministic() {
+    fn a_failure_with_another_trace_is_reported_nondeterministic() {
         let runs = Cell::new(0);
         let exploration = Exploration::of(0..1, Selection::default());
         let run = || {
@@ -271,11 +274,11 @@ mod tests {
             })
         };
         let payload = panic::catch_unwind(AssertUnwindSafe(run)).expect_err("it fails");
-        assert!(message(&*payload).contains("its trace was another"));
+        assert!(message(&*payload).contains("its trace was different"));
     }
 
     #[test]
-    fn another_failure_that_fewer_faults_bring_about_is_told_beside_the_first() {
+    fn a_different_failure_with_fewer_faults_is_reported() {
         let seed = (0..1000).find(|seed| {
             let exploration = Exploration::of(0..1, Selection::default());
             let plan = exploration.faults(FaultKind::ALL, 40).plan(*seed, 2);
@@ -284,15 +287,18 @@ mod tests {
         let text = told(seed.unwrap(), |plan, _| match has(plan, FaultKind::Loss) {
             _ if plan.is_empty() => Ok(()),
             true => Err(format!("{} bytes are missing", plan.len())),
-            false => Err("somebody is waiting".to_owned()),
+            false => Err("a client is waiting".to_owned()),
         });
-        assert!(text.contains("and 1 of ") && text.contains("loss at node"), "{text}");
-        assert!(text.contains("with these it fails so: 1 bytes are missing"), "{text}");
-        assert!(text.contains("in another way: somebody is waiting"), "{text}");
+        assert!(text.contains("with 1 of ") && text.contains("loss at node"), "{text}");
+        assert!(
+            text.contains("with these faults it fails as follows: 1 bytes are missing"),
+            "{text}"
+        );
+        assert!(text.contains("differently: a client is waiting"), "{text}");
     }
 
     #[test]
-    fn what_is_selected_is_what_is_played() {
+    fn the_selection_determines_the_run() {
         let selection =
             |faults| Selection { seeds: Some(8..9), faults, length: Some(Duration::from_secs(3)) };
         let plan = |faults| {
@@ -310,6 +316,6 @@ mod tests {
         assert_eq!(plan(Some(vec![1, 6])), all.only(|place| place == 1 || place == 6));
         assert!(plan(Some(vec![])).is_empty());
         let beyond = panic::catch_unwind(AssertUnwindSafe(|| plan(Some(vec![8]))));
-        assert!(message(&*beyond.unwrap_err()).contains("8 faults, from 0 on"));
+        assert!(message(&*beyond.unwrap_err()).contains("8 faults, starting at 0"));
     }
 }

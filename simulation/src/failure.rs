@@ -1,4 +1,4 @@
-//! A seed from which something has failed: whether it does again, what it takes at least, and how to see it.
+//! Reports of failed runs: reproduction, and the fewest faults that fail.
 
 use crate::plan::Plan;
 use crate::selection::Selection;
@@ -7,54 +7,54 @@ use crate::trace::TraceHash;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// What a run has come to.
+/// The result of a run.
 pub(crate) struct Outcome {
     pub(crate) result: Result<(), String>,
     pub(crate) trace: TraceHash,
 }
 
-/// A run that has failed.
+/// A failed run.
 pub(crate) struct Failure<'a> {
     pub(crate) seed: u64,
-    /// How many seeds were tried, with this one.
+    /// The number of seeds tried, including this one.
     pub(crate) tried: u64,
     pub(crate) why: String,
     pub(crate) trace: TraceHash,
-    /// All faults of the seed, and the places of those that were played.
+    /// All faults of the seed, and the indices of those that were used.
     pub(crate) plan: Plan,
     pub(crate) places: Vec<usize>,
     pub(crate) length: Duration,
-    /// Plays it again, with other faults or another length.
+    /// Repeats the run, with other faults or another length.
     pub(crate) play: &'a dyn Fn(&Plan, Duration) -> Outcome,
 }
 
 impl Failure<'_> {
-    /// What there is to tell of it, in lines.
+    /// Returns the report.
     pub(crate) fn report(&self) -> String {
         let Self { seed, tried, why, length, .. } = self;
-        let begin = format!("from the seed {seed}, the {tried}. that was tried: {why}\n");
+        let begin = format!("seed {seed} failed (number {tried}): {why}\n");
         let again = self.outcome(&self.places, *length);
-        let parted = match again.result {
+        let difference = match again.result {
             Err(other) if is_same(why, &other) => {
-                let note = "it is not deterministic: its trace was another when it was played again; \
-                            `twice` shows where two such runs part\n";
+                let note = "it is not deterministic: its trace was different when it was run again; \
+                            `twice` shows the first difference\n";
                 let note = if again.trace == self.trace { "" } else { note };
                 return begin + note + &self.least();
             }
-            Err(other) => format!("it failed in another way: {other}"),
+            Err(other) => format!("it failed differently: {other}"),
             Ok(()) => "it did not fail".to_owned(),
         };
         let faults = listed(&self.only(&self.places), self.places.len());
         let selection = self.selection(&self.places, *length);
         begin
             + &format!(
-                "it is not deterministic: played again from the same seed with the same faults, {parted}\n\
-                 `twice` shows where two such runs part; it had {length:.3?} and {faults}\
-                 to play it again, run this test alone with {selection} ROPEWALK_TRACE=1"
+                "it is not deterministic: run again from the same seed with the same faults, {difference}\n\
+                 `twice` shows the first difference; the run had {length:.3?} and {faults}\
+                 to repeat the run, run this test alone with {selection} ROPEWALK_TRACE=1"
             )
     }
 
-    /// With what it fails at least.
+    /// Reduces the faults and the length, and reports the result.
     fn least(&self) -> String {
         let mut other = None;
         let mut fails = |places: &[usize], length| match self.outcome(places, length).result {
@@ -69,19 +69,20 @@ impl Failure<'_> {
         let end = self.only(&places).end();
         let length = shortest(self.length, end, |length| fails(&places, length));
         let faults = listed(&self.only(&places), self.places.len());
-        let mut text = format!("it takes {length:.3?} and {faults}");
+        let mut text = format!("it fails within {length:.3?} with {faults}");
         match self.outcome(&places, length).result {
             Err(why) if why == self.why => {}
-            Err(why) => _ = writeln!(text, "with these it fails so: {why}"),
+            Err(why) => _ = writeln!(text, "with these faults it fails as follows: {why}"),
             Ok(()) => {
-                text += "but it is not deterministic: played again with these, it did not fail\n"
+                text +=
+                    "but it is not deterministic: run again with these faults, it did not fail\n"
             }
         }
         if let Some(other) = other {
-            _ = writeln!(text, "with less it may fail in another way: {other}");
+            _ = writeln!(text, "with fewer faults it may fail differently: {other}");
         }
         let selection = self.selection(&places, length);
-        text + &format!("to see it again, run this test alone with {selection} ROPEWALK_TRACE=1")
+        text + &format!("to reproduce it, run this test alone with {selection} ROPEWALK_TRACE=1")
     }
 
     fn only(&self, places: &[usize]) -> Plan {
@@ -98,21 +99,21 @@ impl Failure<'_> {
     }
 }
 
-/// The faults of a plan, of so many, in lines.
+/// Lists the faults of a plan, which has `all` faults in total.
 fn listed(plan: &Plan, all: usize) -> String {
     match plan.len() {
-        0 => "no fault at all\n".to_owned(),
+        0 => "no faults\n".to_owned(),
         count if count == all => format!("these faults:\n{plan}"),
         count => format!("{count} of {all} faults:\n{plan}"),
     }
 }
 
-/// Whether two failures are the same: their texts are, but for the numbers in them.
+/// Returns true if two failure texts are the same apart from numbers.
 fn is_same(one: &str, other: &str) -> bool {
     without_numbers(one) == without_numbers(other)
 }
 
-/// A text with each number, and what is written together with it, a unit say, taken out.
+/// Replaces each number, together with its unit, by `#`.
 fn without_numbers(text: &str) -> String {
     let mut plain = String::new();
     let mut in_number = false;
@@ -135,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_that_differ_in_numbers_only_are_the_same() {
+    fn failures_differing_only_in_numbers_are_the_same() {
         assert!(is_same("node 3: 1.5ms late", "node 12: 2s late"));
         assert!(is_same("index 131072 of 65687", "index 9 of 4"));
         assert!(!is_same("node 3: 1.5ms late", "node 3: 1.5ms early"));

@@ -1,25 +1,25 @@
-//! What can go wrong.
+//! Faults.
 
 use crate::node::NodeId;
 use std::fmt;
 use std::str::FromStr;
 
-/// Something that goes wrong for a while.
+/// A fault that lasts for a limited time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// What.
+    /// The kind.
     pub kind: FaultKind,
-    /// For whom. A fault of what lies between nodes is one of all ways from and to this one.
+    /// The affected node. A fault of the network affects all paths from and to this node.
     pub node: NodeId,
-    /// For [`FaultKind::Cut`], which way is cut: from this one to the other.
+    /// For [`FaultKind::Cut`], the destination: nothing gets from `node` to it.
     pub other: NodeId,
-    /// How bad it is, from 0 to 1. At 1 it is as bad as the kind's description says.
+    /// The severity, from 0 to 1. At 1 the fault has the effect in the description of its kind.
     pub severity: f64,
 }
 
 macro_rules! fault_kinds {
     ($($(#[$doc:meta])* $kind:ident = $name:literal,)*) => {
-        /// What can go wrong. Each has a name, by which it is written in a list: `loss,crash`.
+        /// The kind of a fault. Each kind has a name, by which it is written in a list: `loss,crash`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum FaultKind {
@@ -27,10 +27,10 @@ macro_rules! fault_kinds {
         }
 
         impl FaultKind {
-            /// All there are.
+            /// All kinds.
             pub const ALL: &[Self] = &[$(Self::$kind),*];
 
-            /// Its name.
+            /// Returns the name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$kind => $name,)*
@@ -41,47 +41,47 @@ macro_rules! fault_kinds {
 }
 
 fault_kinds! {
-    /// Bytes leave slowly: 1,000 a second.
+    /// The node sends 1,000 bytes per second.
     Bandwidth = "bandwidth",
-    /// Sockets that are made meanwhile hold little: 1 byte.
+    /// Sockets made during the fault have buffers of 1 byte.
     Buffers = "buffers",
-    /// The node crashes, and starts anew when the fault ends.
+    /// The node crashes, and restarts when the fault ends.
     Crash = "crash",
-    /// Nothing gets from the node to the other.
+    /// Nothing gets from the node to the other node.
     Cut = "cut",
-    /// No descriptors are left.
+    /// No file descriptors are left.
     Descriptors = "descriptors",
-    /// The clock is fast by half, or at less than half the severity slow by half.
+    /// The clock runs fast by half, or, below half the severity, slow by half.
     Drift = "drift",
-    /// Every datagram comes twice.
+    /// Every datagram is duplicated.
     Duplication = "duplication",
-    /// The connections that the node has now are forgotten by what lies between, and nobody is told.
+    /// The network drops all segments of the node's current connections, and no end is notified.
     HalfOpen = "half-open",
     /// The clock jumps ahead by an hour, once.
     Jump = "jump",
-    /// Everything takes a second longer, and up to a second more.
+    /// The latency rises by 1 to 2 seconds.
     Latency = "latency",
     /// Half of all segments and datagrams are lost.
     Loss = "loss",
-    /// No name is found.
+    /// Name lookups fail.
     Names = "names",
     /// Nothing gets to the node or from it.
     Partition = "partition",
-    /// Those who connect are refused.
+    /// Connection attempts are refused.
     Refusal = "refusal",
-    /// Every datagram is held up, by 20 ms at most, and others overtake it.
+    /// Every datagram is delayed by up to 20 ms, so that later ones overtake it.
     Reordering = "reordering",
     /// One of a hundred segments breaks its connection, at any of its bytes.
     Reset = "reset",
     /// All reads and writes are cut short.
     ShortIo = "short-io",
-    /// Every segment has somebody told to be ready who is not.
+    /// Every segment causes an event for a socket that is not ready.
     Spurious = "spurious",
-    /// The node does nothing, as one that is out of memory, or stopped: a slow reader.
+    /// The node does nothing, like a process that is stopped or out of memory: a slow reader.
     Stall = "stall",
-    /// Those who connect get no answer.
+    /// Connection attempts are not answered.
     Unanswered = "unanswered",
-    /// Half of all reads and writes are told that nothing can be done now.
+    /// Half of all reads and writes return `WouldBlock`.
     WouldBlock = "would-block",
 }
 
@@ -98,7 +98,7 @@ impl FromStr for FaultKind {
         let found = Self::ALL.iter().find(|kind| kind.name() == name).copied();
         found.ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|kind| kind.name()).collect();
-            format!("there is no fault `{name}`; there are: {}", names.join(", "))
+            format!("unknown fault `{name}`; known faults: {}", names.join(", "))
         })
     }
 }
@@ -115,8 +115,8 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
-    /// As bad as it can be, at one node; a [cut](FaultKind::Cut) also needs to know
-    /// [towards](Self::towards) whom.
+    /// Returns a fault of full severity at one node. A [cut](FaultKind::Cut) also needs [a
+    /// destination](Self::towards).
     ///
     /// ```
     /// use ropewalk_simulation::{Fault, FaultKind, Plan, World};
@@ -136,14 +136,14 @@ impl Fault {
         Self { kind, node, other: node, severity: 1.0 }
     }
 
-    /// Towards whom nothing gets from the node.
+    /// Sets the destination of a [cut](FaultKind::Cut).
     #[must_use]
     pub fn towards(mut self, other: NodeId) -> Self {
         self.other = other;
         self
     }
 
-    /// How bad it is, from 0 to 1.
+    /// Sets the severity, from 0 to 1.
     #[must_use]
     pub fn severity(mut self, severity: f64) -> Self {
         self.severity = severity.clamp(0.0, 1.0);

@@ -1,47 +1,44 @@
-//! The same protocols in a simulated world.
+//! Deterministic simulation of networks and nodes for [Ropewalk](ropewalk).
 //!
-//! A protocol is a function of what happens to it. Here everything happens that can happen to it, as fast as
-//! the processor goes, and again from the same seed: a [`World`] has any number of nodes, each with a reactor
-//! of its own that runs the code of the real one, a network between them with every [`Fault`] that a network
-//! can commit, and clocks that go as fast as things happen. Protocols, factories and timers run unchanged,
-//! and cannot tell.
+//! A [`World`] has any number of nodes, each with a reactor of its own that runs the same code as on real sockets,
+//! a network between them with every kind of [`Fault`], and simulated clocks. Everything is repeated exactly from
+//! the same seed. Protocols, factories and timers run unchanged.
 //!
-//! # Where to find what
+//! # Where to start
 //!
-//! | You want to | see |
+//! | To | see |
 //! |---|---|
 //! | test one protocol, or a client with a server | the testing [`kit`] |
-//! | play a system, many nodes of it | [`World`] |
-//! | have things go wrong | [`Plan`], [`FaultKind`] |
+//! | simulate a system of many nodes | [`World`] |
+//! | inject faults | [`Plan`], [`FaultKind`] |
 //! | see what happened | [`World::on_record`], [`Record`] |
-//! | play it from many seeds | [`Exploration`] |
-//! | know that two runs went the same way | [`twice()`], [`World::trace`] |
-//! | find what a failure needs | [`shrink()`] |
-//! | learn what is found, and what a check misses | the chapter [`finding_bugs`] |
+//! | run from many seeds | [`Exploration`] |
+//! | check that two runs are identical | [`twice()`], [`World::trace`] |
+//! | find the fewest faults that cause a failure | [`shrink()`] |
+//! | learn what the simulation finds, and what a check misses | the chapter [`finding_bugs`] |
 //!
 //! # How it works
 //!
-//! The reactor reaches the system through one narrow place ([`ropewalk::backend`]); here stands another world
-//! in its stead. One agenda holds all that is going to happen, in the order of its time, and what is due
-//! at the same instant in the order in which it was planned. There are no threads. Each connection, each
-//! datagram socket and each plan of faults draws from a stream of random numbers of its own, so that
-//! taking one fault out leaves the rest as it was.
+//! The reactor reaches the system through one trait ([`ropewalk::backend`]); this crate implements it. One
+//! schedule holds all future events, ordered by time, and events of the same instant in the order in which they
+//! were scheduled. There are no threads. Each connection, each datagram socket and each plan of faults draws from
+//! a random stream of its own, so removing one fault leaves the rest unchanged.
 //!
-//! | File | What |
+//! | File | Contents |
 //! |---|---|
-//! | `world/` | nodes, the loop, outages, faults and panics |
-//! | `schedule.rs` | what is going to happen, in order |
-//! | `backend.rs` | the world, as a reactor sees it |
-//! | `node.rs`, `unix_names.rs`, `conditions.rs` | hosts, their names and clocks, and what the network and the system do to them |
-//! | `net/` | the network: `connection.rs` (what a connection is), `direction.rs`, `transmission.rs`, `arrival.rs` (segments and loss), `probes.rs` (windows, keep-alive), `stream.rs`, `transfer.rs` (sockets of connections), `uplink.rs` (bandwidth), `turns.rs` (costs and turns), `listener.rs`, `datagram/`, `option.rs`, `error.rs` |
-//! | `fault.rs`, `plan.rs` | what can go wrong, and plans of it |
-//! | `active_faults.rs` | what follows from all that are in force |
-//! | `explore.rs`, `selection.rs` | the same from many seeds, and which of it is to be played |
-//! | `failure.rs`, `shrink.rs` | what has failed, and the least that still fails |
-//! | `finding_bugs.rs` | a chapter on what all this finds |
-//! | `trace.rs`, `twice.rs` | what happened, as lines and as a hash, and whether it does again |
-//! | `random.rs` | chance, from a seed |
-//! | `kit/` | the testing kit: `harness.rs` (a world in which nothing takes time), `test_end.rs` (the test's end), `recording.rs` (what the protocols are told), `connection.rs`, `observing.rs`, `server.rs`, `reconnecting.rs`, `pair.rs`, `split.rs` |
+//! | `world/` | nodes, the event loop, outages, faults, panics |
+//! | `schedule.rs` | future events, ordered |
+//! | `backend.rs` | the backend of a node's reactor |
+//! | `node.rs`, `unix_names.rs`, `conditions.rs` | hosts: names, addresses, ports, clocks; network and system conditions |
+//! | `net/` | the network: `connection.rs`, `direction.rs`, `transmission.rs`, `arrival.rs` (connections and segments), `probes.rs` (windows, keep-alive), `stream.rs`, `transfer.rs`, `listener.rs`, `datagram/` (sockets), `uplink.rs` (bandwidth), `turns.rs` (costs and turns), `option.rs`, `error.rs` |
+//! | `fault.rs`, `plan.rs` | faults, and plans of faults |
+//! | `active_faults.rs` | the combined effects of the faults in force |
+//! | `explore.rs`, `selection.rs` | runs from many seeds, and the selection by environment variables |
+//! | `failure.rs`, `shrink.rs` | reports of failures, and their reduction |
+//! | `finding_bugs.rs` | a chapter on what the simulation finds |
+//! | `trace.rs`, `twice.rs` | records, their hash, and the comparison of two runs |
+//! | `random.rs` | random numbers from a seed |
+//! | `kit/` | the testing kit: `harness.rs` (a world without latency), `test_end.rs` (the test's end of a connection), `recording.rs` (recorded callbacks), `connection.rs`, `observing.rs`, `server.rs`, `reconnecting.rs`, `pair.rs`, `split.rs` |
 
 mod active_faults;
 mod backend;

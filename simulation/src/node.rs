@@ -1,4 +1,4 @@
-//! Nodes: what a host is made of, seen from the network.
+//! Hosts of the simulated network: addresses, ports, clocks.
 
 use crate::conditions::{Conditions, Costs};
 use crate::net::{Uplink, system};
@@ -10,18 +10,18 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// The name of a node of a [`World`](crate::World).
+/// Identifies a node of a [`World`](crate::World).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId(pub(crate) u32);
 
 impl NodeId {
-    /// The first node is 0, the next 1, and so on.
+    /// Returns the index: the first node has 0, the next 1, and so on.
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// The name that the node with this number has, or is going to have.
+/// Returns the id that the node with this index has, or will have.
 impl From<u32> for NodeId {
     fn from(index: u32) -> Self {
         Self(index)
@@ -34,18 +34,17 @@ impl fmt::Debug for NodeId {
     }
 }
 
-/// A socket of a host about which there is something to tell.
+/// A source of events of a host's reactor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PendingSource {
     Datagram(Key),
     End(Key, u8),
     Listener(Key),
-    /// Another thread, or another node, has sent something.
+    /// Another thread or another node has called the reactor.
     Woken,
 }
 
-/// The first and the last port that are given out to those who ask for none (Linux's
-/// `ip_local_port_range`).
+/// The range of ports that the system assigns (Linux's `ip_local_port_range`).
 const EPHEMERAL: (u16, u16) = (32_768, 60_999);
 
 /// A machine on the network.
@@ -54,47 +53,48 @@ pub(crate) struct Host {
     pub(crate) name: String,
     pub(crate) ipv4: Ipv4Addr,
     pub(crate) ipv6: Ipv6Addr,
-    /// Whether it is running, or has crashed.
+    /// The machine is on.
     pub(crate) is_up: bool,
-    /// What the network and the system do to it: it follows from the faults in force, and from nothing else.
+    /// Computed from the faults in force only.
     pub(crate) conditions: Conditions,
     pub(crate) clock: HostClock,
-    /// What it costs to work here, if that is not what is usual.
+    /// The costs of work. Default: those of the world.
     pub(crate) costs: Option<Costs>,
 
-    /// Whom its reactor is told of at its next wait.
+    /// The sources that have events for the reactor's next wait.
     pub(crate) pending: Vec<PendingSource>,
-    /// When its reactor's next turn is, if one is on the agenda.
+    /// The time of the reactor's next turn, if one is planned.
     pub(crate) next_turn: Option<Time>,
-    /// The turns of it that stand on the agenda, the next one last. If its next turn is none of them, it is
-    /// entered when one of them has come: else every turn before a far timer would enter that anew.
+    /// The turns in the schedule, the next one last. If the next turn is not among them, it is added when the last
+    /// of them has come. Otherwise each turn before a distant timer would add that timer's turn again.
     pub(crate) turns: Vec<Time>,
-    /// Until when it is busy with its last one.
+    /// The end of the work of its last turn.
     pub(crate) busy_until: Time,
-    /// How long all its turns together have taken.
+    /// The duration of all its work.
     pub(crate) worked: Time,
-    /// What is left to be charged for data: less than a nanosecond, in 1,024ths of one.
+    /// The part of the costs of data that is not yet charged: less than a nanosecond, in 1,024ths of one.
     pub(crate) not_charged: Time,
-    /// It has its turn now; when the next one is, is seen at the end of it.
+    /// The reactor runs a turn. Its next turn is planned at the end of it.
     pub(crate) in_turn: bool,
 
     pub(crate) listeners: BTreeMap<SocketAddr, Key>,
-    /// Datagram sockets by port; several may share one.
+    /// Datagram sockets by port. Several may share a port.
     pub(crate) bound: BTreeMap<u16, Vec<Key>>,
     #[cfg(unix)]
     pub(crate) unix_names: UnixNames,
-    /// Ports of connections that it has made.
+    /// The ports of outgoing connections.
     ports: BTreeSet<u16>,
     last_port: u16,
-    /// How many connections and datagram sockets it has made; each draws from a stream of its own.
+    /// The number of connections and datagram sockets that the host has made. Each draws from a random stream of
+    /// its own.
     pub(crate) sockets_made: u64,
-    /// What it has given to the network and has not left yet.
+    /// Packets that have not left the host.
     pub(crate) uplink: Uplink,
 }
 
 impl Host {
     pub(crate) fn new(index: u32, name: &str) -> Self {
-        // 10.0.0.1 and fd00::1 are the first.
+        // The first addresses are 10.0.0.1 and fd00::1.
         let number = index + 1;
         let [_, a, b, c] = number.to_be_bytes();
         let [high, low] = [(number >> 16) as u16, number as u16];
@@ -124,7 +124,7 @@ impl Host {
         }
     }
 
-    /// Whether an address is its own: to itself it is also localhost.
+    /// Returns true if the host has the address. Loopback addresses are its own.
     pub(crate) fn has(&self, ip: IpAddr) -> bool {
         match ip {
             IpAddr::V4(ip) => ip == self.ipv4 || ip.is_loopback(),
@@ -132,7 +132,7 @@ impl Host {
         }
     }
 
-    /// The address from which it speaks to another.
+    /// Returns the source address for packets to `peer`.
     pub(crate) fn address_towards(&self, peer: IpAddr) -> IpAddr {
         match peer {
             peer if peer.is_loopback() => peer,
@@ -141,7 +141,7 @@ impl Host {
         }
     }
 
-    /// Who listens on an address: on just this one, on all of its family, or on all there are.
+    /// Returns the listener for an address: one bound to this address, to all of its family, or to all addresses.
     pub(crate) fn listener(&self, address: SocketAddr) -> Option<Key> {
         let port = address.port();
         let any = match address {
@@ -152,8 +152,8 @@ impl Host {
         [address, any, all].iter().find_map(|address| self.listeners.get(address).copied())
     }
 
-    /// The port of a socket that is to be bound to `address`: a free one in place of 0. `is_group` tells that
-    /// a multicast group may stand there as well.
+    /// Returns the port of a socket that is bound to `address`: a free port if it is 0. With `is_group`, the
+    /// address may be a multicast group.
     pub(crate) fn own_port(&mut self, address: &SocketAddr, is_group: bool) -> io::Result<u16> {
         let ip = address.ip();
         if !ip.is_unspecified() && !is_group && !self.has(ip) {
@@ -165,7 +165,7 @@ impl Host {
         }
     }
 
-    /// A port that no socket has.
+    /// Returns a port that no socket has.
     pub(crate) fn free_port(&mut self) -> Option<u16> {
         let (first, last) = EPHEMERAL;
         for _ in first..=last {
@@ -181,12 +181,12 @@ impl Host {
         None
     }
 
-    /// Whether a connection that it has made is from this port.
+    /// Returns true if an outgoing connection has this port.
     pub(crate) fn connects_from(&self, port: u16) -> bool {
         self.ports.contains(&port)
     }
 
-    /// A connection that it makes has this port.
+    /// Marks a port as used by an outgoing connection.
     pub(crate) fn take_port(&mut self, port: u16) {
         self.ports.insert(port);
     }
@@ -195,7 +195,7 @@ impl Host {
         self.ports.remove(&port);
     }
 
-    /// What was in memory is lost.
+    /// Discards all state in memory, as a crash does.
     pub(crate) fn clear(&mut self) {
         self.is_up = false;
         self.pending.clear();
@@ -207,25 +207,25 @@ impl Host {
     }
 }
 
-/// A monotonic clock that need not run as fast as the world's.
+/// A monotonic clock that may run faster or slower than the world's.
 #[derive(Debug, Default)]
 pub(crate) struct HostClock {
-    /// What it showed at `since`, and how many millionths it runs fast.
+    /// The time that it showed at `since`, and how many millionths it runs fast.
     shown: Time,
     since: Time,
     drift: i32,
 }
 
 impl HostClock {
-    /// What it shows at a time of the world.
+    /// Returns the time that it shows at a time of the world.
     pub(crate) fn at(&self, time: Time) -> Time {
         let passed = i128::from(time.saturating_sub(self.since));
         let shown = passed + passed * i128::from(self.drift) / 1_000_000;
         self.shown + shown as Time
     }
 
-    /// How long the world takes for what is `span` on this clock. One nanosecond more, so that it is
-    /// over when the time has come.
+    /// Returns how long the world takes for `span` on this clock, plus one nanosecond, so that the time has passed
+    /// on this clock.
     pub(crate) fn world_span(&self, span: Time) -> Time {
         match self.drift {
             0 => span,
@@ -236,7 +236,7 @@ impl HostClock {
         }
     }
 
-    /// From now on it runs so many millionths fast. Whether that is new.
+    /// Changes how many millionths it runs fast. Returns true if that is a change.
     pub(crate) fn set_drift(&mut self, time: Time, drift: i32) -> bool {
         let drift = drift.max(-900_000);
         let is_new = drift != self.drift;
@@ -244,7 +244,7 @@ impl HostClock {
         is_new
     }
 
-    /// It jumps ahead, as after a sleep of the machine.
+    /// Moves the clock ahead, as after a suspend of the machine.
     pub(crate) fn jump(&mut self, by: Time) {
         self.shown += by;
     }
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clock_that_drifts_never_goes_back_and_is_due_when_it_says() {
+    fn a_drifting_clock_is_monotonic_and_never_early() {
         let mut clock = HostClock::default();
         for (time, drift) in [(1_000, 500), (2_000_000, -300_000), (5_000_000, 0)] {
             let before = clock.at(time);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_have_addresses_of_their_own() {
+    fn each_host_has_its_own_addresses() {
         let (first, other) = (Host::new(0, "a"), Host::new(70_000, "b"));
         assert_eq!(first.ipv4, Ipv4Addr::new(10, 0, 0, 1));
         assert_ne!(first.ipv4, other.ipv4);

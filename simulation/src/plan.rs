@@ -1,4 +1,4 @@
-//! Plans of what goes wrong.
+//! Plans of faults.
 
 use crate::fault::{Fault, FaultKind};
 use crate::node::NodeId;
@@ -6,8 +6,7 @@ use crate::random::Random;
 use std::fmt;
 use std::time::Duration;
 
-/// A fault, and when it begins and ends, counted from when it is
-/// [added](crate::World::add_faults) to a world.
+/// A fault with its beginning and end, counted from when it is [added](crate::World::add_faults) to a world.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub struct Planned {
@@ -23,20 +22,20 @@ impl fmt::Display for Planned {
     }
 }
 
-/// What is going to go wrong, and when: drawn from a seed, or written by hand.
+/// A list of faults with their times: drawn from a seed, or written by hand.
 ///
-/// It prints one fault a line.
+/// It prints one line per fault.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan(Vec<Planned>);
 
 impl Plan {
-    /// Nothing.
+    /// Returns an empty plan.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// So many faults of these kinds, drawn from a seed: within `span`, at these nodes. All of them are over
-    /// at its end.
+    /// Draws `count` faults of these kinds from a seed, within `span`, at these nodes. All faults end within
+    /// `span`.
     ///
     /// # Panics
     ///
@@ -70,28 +69,28 @@ impl Plan {
         self.0.push(Planned { from, until, fault });
     }
 
-    /// The faults, in the order in which they were added.
+    /// Returns the faults, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = &Planned> {
         self.0.iter()
     }
 
-    /// How many faults there are.
+    /// Returns the number of faults.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no faults.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// When the last of them ends; zero, if there is none.
+    /// Returns the end of the last fault, or zero if there is none.
     pub fn end(&self) -> Duration {
         let ends = self.0.iter().map(|planned| planned.until.max(planned.from));
         ends.max().unwrap_or_default()
     }
 
-    /// Those for which `keep` says so; it is given the place of each.
+    /// Returns the faults for which `keep` returns true. `keep` receives the index of each fault.
     #[must_use]
     pub fn only(&self, mut keep: impl FnMut(usize) -> bool) -> Self {
         let kept = self.0.iter().enumerate().filter(|(place, _)| keep(*place));
@@ -105,7 +104,7 @@ impl fmt::Display for Plan {
     }
 }
 
-/// The kinds that a word or a list of words stands for: `all`, `none`, or names with commas between.
+/// Parses a list of kinds of faults: `all`, `none`, or names separated by commas.
 ///
 /// ```
 /// use ropewalk_simulation::{FaultKind, kinds};
@@ -117,7 +116,7 @@ impl fmt::Display for Plan {
 ///
 /// # Errors
 ///
-/// If there is no such kind; the text lists those that there are.
+/// If a kind is unknown. The text lists all kinds.
 pub fn kinds(list: &str) -> Result<Vec<FaultKind>, String> {
     match list {
         "all" => Ok(FaultKind::ALL.to_vec()),

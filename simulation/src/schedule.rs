@@ -1,44 +1,45 @@
-//! What is going to happen, in order.
+//! The schedule of future events.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Nanoseconds since the world began: 584 years of them.
+/// Nanoseconds since the world began. They last for 584 years.
 pub(crate) type Time = u64;
 
-/// The name of a connection: its slot, and a serial that tells it from those that had the slot before.
+/// Key of a connection or socket: its slot, and a serial number that distinguishes it from earlier users of the
+/// slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key {
     pub(crate) slot: u32,
     pub(crate) serial: u32,
 }
 
-/// Something that happens at a certain time.
+/// An event that happens at a scheduled time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scheduled {
-    /// The end `side` of a connection may be told anew what is true of it.
+    /// The end `side` of a connection is notified again of its readiness.
     RepeatEvents(Key, u8),
-    /// What `side` has sent first arrives at the other end.
+    /// The first segment that `side` has sent arrives at the other end.
     Arrival(Key, u8),
     /// A datagram arrives.
     Datagram(u32),
-    /// A datagram socket may be told anew what is true of it.
+    /// A datagram socket is notified again of its readiness.
     RepeatDatagramEvents(Key),
-    /// What is first at a node's line has left it.
+    /// The first packet of a node's uplink has left it.
     Departure(u32),
     /// A fault begins, or ends.
     Fault(u32, bool),
-    /// The network's answer to a datagram that nobody was there for.
+    /// The network reports that no socket received a datagram.
     Refusal(Key),
-    /// The silence of the peer is looked at.
+    /// The end checks whether its silent peer is still reachable.
     KeepAlive(Key, u8),
-    /// `side` asks whether the other end has room by now.
+    /// `side` probes whether the other end has free buffer space.
     Probe(Key, u8),
-    /// `side` has room to write again.
+    /// `side` can write again.
     Writable(Key, u8),
     /// A node that could not start tries again.
     Start(u32),
-    /// A node's reactor has something to do.
+    /// A node's reactor has work to do.
     Turn(u32),
     /// `side` learns that the other end has read.
     Window(Key, u8),
@@ -47,12 +48,12 @@ pub(crate) enum Scheduled {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
     at: Time,
-    /// What is entered first happens first.
+    /// Among entries of the same time, the first one added comes first.
     order: u64,
     what: Scheduled,
 }
 
-/// The future.
+/// All future events.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
     entries: BinaryHeap<Reverse<Entry>>,
@@ -65,7 +66,7 @@ impl Schedule {
         self.entries.push(Reverse(Entry { at, order: self.order, what }));
     }
 
-    /// When the next thing happens.
+    /// Returns the time of the next event.
     pub(crate) fn next_at(&self) -> Option<Time> {
         self.entries.peek().map(|Reverse(entry)| entry.at)
     }

@@ -1,15 +1,15 @@
-//! What of an exploration the environment selects: seeds, and for one seed its faults and the length.
+//! Selection of seeds, faults and length by environment variables.
 
 use std::env;
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-/// What is to be played; all there is, where nothing is said.
+/// The selection. Default: everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Selection {
     pub(crate) seeds: Option<Range<u64>>,
-    /// The places of faults in the plan of the seed.
+    /// Indices of faults in the seed's plan.
     pub(crate) faults: Option<Vec<usize>>,
     pub(crate) length: Option<Duration>,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Selection {
 impl Selection {
     /// # Panics
     ///
-    /// If a variable does not have the form that [`Exploration`](crate::Exploration) describes.
+    /// If a variable is not in the form that [`Exploration`](crate::Exploration) describes.
     pub(crate) fn from_environment() -> Self {
         Self::from_variables(|name| env::var(name).ok())
     }
@@ -25,22 +25,27 @@ impl Selection {
     fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let seeds = variable("ROPEWALK_SEEDS").map(|text| read_seeds(&text));
         let faults = variable("ROPEWALK_FAULTS").map(|text| {
-            faults(&text).expect("ROPEWALK_FAULTS is a list of places, `0,3`, or `none`")
+            faults(&text)
+                .expect("ROPEWALK_FAULTS must be a list of indices, such as `0,3`, or `none`")
         });
-        let length = variable("ROPEWALK_LENGTH")
-            .map(|text| length(&text).expect("ROPEWALK_LENGTH is a number of seconds, `2.5`"));
+        let length = variable("ROPEWALK_LENGTH").map(|text| {
+            length(&text).expect("ROPEWALK_LENGTH must be a number of seconds, such as `2.5`")
+        });
         let is_one = seeds.as_ref().is_some_and(|seeds| seeds.end - seeds.start == 1);
-        assert!(faults.is_none() || is_one, "ROPEWALK_FAULTS needs ROPEWALK_SEEDS with one seed");
+        assert!(
+            faults.is_none() || is_one,
+            "ROPEWALK_FAULTS requires ROPEWALK_SEEDS with one seed"
+        );
         Self { seeds, faults, length }
     }
 
-    /// Whether a plan's fault at a place is played.
+    /// Returns true if the fault with this index in the plan is selected.
     pub(crate) fn has(&self, place: usize) -> bool {
         self.faults.as_ref().is_none_or(|places| places.contains(&place))
     }
 }
 
-/// As it has to stand in the environment.
+/// Prints the environment variables.
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Range { start, end }) = &self.seeds {
@@ -64,8 +69,8 @@ impl fmt::Display for Selection {
     }
 }
 
-/// The seeds that the variable `ROPEWALK_SEEDS` selects, for a test that draws from seeds without an
-/// [`Exploration`](crate::Exploration), or `unless_set`.
+/// Returns the seeds of the variable `ROPEWALK_SEEDS`, or `default`, for a test that draws from seeds without
+/// an [`Exploration`](crate::Exploration).
 ///
 /// # Panics
 ///
@@ -78,12 +83,12 @@ impl fmt::Display for Selection {
 ///     println!("seed {seed}");
 /// }
 /// ```
-pub fn seeds(unless_set: Range<u64>) -> Range<u64> {
-    env::var("ROPEWALK_SEEDS").map_or(unless_set, |text| read_seeds(&text))
+pub fn seeds(default: Range<u64>) -> Range<u64> {
+    env::var("ROPEWALK_SEEDS").map_or(default, |text| read_seeds(&text))
 }
 
 fn read_seeds(text: &str) -> Range<u64> {
-    range(text).expect("ROPEWALK_SEEDS is a seed, `17`, or a range of them, `0..1000`")
+    range(text).expect("ROPEWALK_SEEDS must be a seed, such as `17`, or a range, such as `0..1000`")
 }
 
 fn range(text: &str) -> Option<Range<u64>> {
@@ -118,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_are_one_or_a_range() {
+    fn seeds_are_a_number_or_a_range() {
         assert_eq!(selected(&[("ROPEWALK_SEEDS", "17")]).seeds, Some(17..18));
         assert_eq!(selected(&[("ROPEWALK_SEEDS", "3..9")]).seeds, Some(3..9));
         for text in ["", "x", "9..3", "18446744073709551615", "1..2..3"] {
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_selects_the_same() {
+    fn a_printed_selection_parses_to_itself() {
         let length = Some(Duration::new(3, 125_000_001));
         for faults in [None, Some(vec![]), Some(vec![4]), Some(vec![0, 12])] {
             let selection = Selection { seeds: Some(17..18), faults, length };
@@ -140,12 +145,12 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "with one seed")]
-    fn faults_are_those_of_one_seed() {
+    fn selected_faults_require_one_seed() {
         selected(&[("ROPEWALK_SEEDS", "0..9"), ("ROPEWALK_FAULTS", "1")]);
     }
 
     #[test]
-    fn what_is_no_list_of_places_or_no_length_is_refused() {
+    fn invalid_faults_and_lengths_are_refused() {
         assert_eq!(
             (faults("1,x"), faults(""), length("-1"), length("NaN")),
             (None, None, None, None)

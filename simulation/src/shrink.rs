@@ -1,15 +1,15 @@
-//! The fewest faults, and the shortest time, with which something still fails.
+//! Reduction of a failing run to the fewest faults and the shortest time.
 
 use crate::plan::Plan;
 use std::time::Duration;
 
-/// Looks for the fewest faults of a plan, and the shortest time, with which a run still fails. `fails` is asked
-/// whether a run with this plan and of this length does; it has to make the same world each time. To shrink one
-/// failure and not find another, it has to ask for that one.
+/// Finds the fewest faults of a plan, and the shortest time, with which a run still fails. `fails` returns true if
+/// a run with this plan and length fails; it must be deterministic. To reduce one failure and not find another, it
+/// should check for that one.
 ///
-/// It takes out halves, quarters, eighths and so on, as long as that leaves a failing run (Zeller and
-/// Hildebrandt's delta debugging, 2002), then shortens the time by halves, but not below the end of the last
-/// fault that is left. What comes of it fails, and with any one fault less it does not.
+/// Removes halves, quarters, eighths and so on of the faults as long as the run still fails (Zeller and
+/// Hildebrandt's delta debugging, 2002), then bisects the time, but not below the end of the last remaining fault.
+/// The result fails, and does not fail without any one of its faults.
 ///
 /// ```
 /// use ropewalk_simulation::{FaultKind, Plan, World, shrink};
@@ -31,7 +31,7 @@ use std::time::Duration;
 ///
 /// # Panics
 ///
-/// If the run does not fail to begin with.
+/// If the run does not fail with the complete plan.
 pub fn shrink(
     plan: Plan,
     length: Duration,
@@ -45,7 +45,7 @@ pub fn shrink(
     (plan, length)
 }
 
-/// The fewest of these places with which it still fails.
+/// Returns the fewest of these indices with which the run still fails.
 pub(crate) fn fewest(
     mut places: Vec<usize>,
     mut fails: impl FnMut(&[usize]) -> bool,
@@ -70,8 +70,8 @@ pub(crate) fn fewest(
     places
 }
 
-/// The shortest length with which it still fails, to a twentieth: it matters less than the faults. It is not
-/// shorter than `least`, unless `length` is.
+/// Returns the shortest length with which the run still fails, to a twentieth. It is not below `least`, except if
+/// `length` is.
 pub(crate) fn shortest(
     length: Duration,
     least: Duration,
@@ -101,7 +101,7 @@ mod tests {
     use crate::node::NodeId;
 
     #[test]
-    fn two_faults_that_only_fail_together_are_both_kept() {
+    fn two_faults_that_fail_together_are_kept() {
         let minute = Duration::from_secs(60);
         let plan = Plan::draw(5, FaultKind::ALL, 40, minute, [NodeId(0)]);
         let has = |plan: &Plan, kind| plan.iter().any(|planned| planned.fault.kind == kind);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_without_any_fault_has_none_left() {
+    fn a_failure_without_faults_keeps_no_fault() {
         let minute = Duration::from_secs(60);
         let plan = Plan::draw(5, FaultKind::ALL, 40, minute, [NodeId(0)]);
         let (least, length) = shrink(plan, minute, |_, _| true);
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_is_not_shrunk_below_the_times_of_the_faults() {
+    fn the_time_stays_above_the_faults_ends() {
         let minute = Duration::from_secs(60);
         for seed in 0..20 {
             let plan = Plan::draw(seed, &[FaultKind::Loss], 5, minute, [NodeId(0)]);

@@ -1,4 +1,4 @@
-//! What happened, as lines for people and as a hash for comparing.
+//! The trace: records as text, and their hash.
 
 use crate::node::NodeId;
 use crate::schedule::Time;
@@ -10,33 +10,32 @@ use std::io;
 use std::mem;
 use std::time::Duration;
 
-/// One thing that happened in a world.
+/// A record of an event in a world.
 ///
-/// It prints as a line: the time since the world began, in seconds; the node; its socket, as its reactor's
-/// logs name it; and what happened.
+/// It prints as a line: the time since the world began, in seconds; the node; the id of the socket; and the event.
 #[derive(Debug)]
 pub struct Record<'a> {
-    /// When, since the world began.
+    /// The time since the world began.
     pub time: Duration,
-    /// To which node, if it was to one.
+    /// The node, if the event belongs to one.
     pub node: Option<NodeId>,
-    /// What that node is called.
+    /// The name of the node.
     pub name: &'a str,
-    /// To which of the node's sockets, if it was to one that its reactor had taken in.
+    /// The socket, if the event belongs to one that is registered with a reactor.
     pub id: Option<Id>,
-    /// What.
+    /// The event.
     pub what: What<'a>,
 }
 
-/// What happened.
+/// An event.
 #[derive(Clone, Copy, Debug, Hash)]
 #[non_exhaustive]
 pub enum What<'a> {
-    /// A connection was accepted, from this peer.
+    /// A connection from this peer was accepted.
     Accepts(&'a Address),
     /// A datagram socket was bound.
     Binds(&'a Address),
-    /// A user's code was called, and has returned: the type's or function's name, and the callback's.
+    /// A callback was called and has returned: the name of the type or function, and of the callback.
     Called(&'static str, &'static str),
     /// A socket was closed.
     Closes,
@@ -58,19 +57,19 @@ pub enum What<'a> {
     Loses(&'static str),
     /// Listening began.
     Listens(&'a Address),
-    /// A user's code panicked: the type's or function's name, the callback's, or `drop`, and the message.
+    /// A callback panicked: the name of the type or function, of the callback or `drop`, and the message.
     Panics(&'static str, &'static str, &'a str),
-    /// A read brought so many bytes; zero are the end.
+    /// A read returned this many bytes. 0 is the end of stream.
     Reads(usize),
-    /// A datagram of so many bytes was received, from this sender.
+    /// A datagram of this many bytes was received from this sender.
     Receives(usize, &'a Address),
-    /// The system refused something.
+    /// The system refused a request.
     Refuses(io::ErrorKind),
     /// A datagram was sent to this receiver.
     Sends(&'a [u8], &'a Address),
-    /// Our side of a connection ended.
+    /// The node ended its side of a connection.
     ShutsDown,
-    /// The node started, or started anew.
+    /// The node started or restarted.
     Starts,
     /// A write took these bytes.
     Writes(&'a [u8]),
@@ -115,18 +114,18 @@ impl fmt::Display for What<'_> {
     }
 }
 
-/// The name of a type or function without its modules.
+/// Returns the name of a type or function without its modules.
 fn short(name: &str) -> String {
     short_parts(name).collect()
 }
 
-/// The parts of such a name, each with the punctuation behind it.
+/// Returns the parts of such a name, each with its trailing punctuation.
 fn short_parts(name: &str) -> impl Iterator<Item = &str> {
     let punctuation = ['<', '>', ',', ' ', '{', '}', '(', ')', '&', '[', ']'];
     name.split_inclusive(punctuation).map(|part| part.rsplit(':').next().unwrap_or_default())
 }
 
-/// Hashes a record as far as it is printed: a type that moves to another module or crate changes no hash.
+/// Hashes a record as it is printed: moving a type to another module or crate changes no hash.
 fn hash_what(what: &What<'_>, hasher: &mut impl Hasher) {
     let (name, rest) = match what {
         What::Called(name, callback) => (*name, (*callback, "")),
@@ -138,7 +137,7 @@ fn hash_what(what: &What<'_>, hasher: &mut impl Hasher) {
     rest.hash(hasher);
 }
 
-/// How many bytes, and how they begin.
+/// The number of bytes, and the first of them.
 struct Excerpt<'a>(&'a [u8]);
 
 impl fmt::Display for Excerpt<'_> {
@@ -149,7 +148,7 @@ impl fmt::Display for Excerpt<'_> {
     }
 }
 
-/// The hash of everything that has happened, in order: two runs with the same hash went the same way.
+/// The hash of all records in order. Two runs with the same hash are identical.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TraceHash(u128);
 
@@ -159,10 +158,10 @@ impl fmt::Display for TraceHash {
     }
 }
 
-/// Who is told each record.
+/// A callback for each record.
 pub(crate) type Watcher = Box<dyn FnMut(&Record<'_>)>;
 
-/// Takes down what happens.
+/// Records the events of a world.
 pub(crate) struct Trace {
     hasher: SipHasher13,
     records: u64,
@@ -223,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_told_without_their_modules() {
+    fn names_are_printed_without_modules() {
         assert_eq!(short("a::b::Echo"), "Echo");
         assert_eq!(short("a::Lines<b::c::Chatter>"), "Lines<Chatter>");
         assert_eq!(short("a::main::{{closure}}"), "{{closure}}");

@@ -1,4 +1,4 @@
-//! Whether a world goes the same way again.
+//! Comparison of two runs from the same seed.
 
 use crate::trace::Record;
 use crate::world::World;
@@ -6,14 +6,14 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// How many lines are shown of what both runs had in common.
+/// The number of common lines shown before a difference.
 const BEFORE: usize = 8;
 
-/// Plays the same thing twice, and looks whether it went the same way: `play` is given an empty world of
-/// this seed each time, and does in it whatever is to be done. What it returns has to be the same as well:
-/// what a program computes may differ though the network has seen the same. Returns that result.
+/// Runs `play` twice, each time with an empty world of this seed, and compares traces and results. The results
+/// have to be the same as well: a program may compute something else although the network is the same. Returns the
+/// result.
 ///
-/// It keeps every line of the first run, some 100 bytes each.
+/// All lines of both runs are kept, about 100 bytes each.
 ///
 /// ```
 /// use ropewalk_simulation::{World, twice};
@@ -32,7 +32,7 @@ const BEFORE: usize = 8;
 ///
 /// # Errors
 ///
-/// If it did not: the error shows where the runs parted, and says where to look.
+/// If the runs differ. The error shows the first difference, and suggests causes.
 pub fn twice<T>(seed: u64, mut play: impl FnMut(&mut World) -> T) -> Result<T, Divergence>
 where
     T: PartialEq + fmt::Debug,
@@ -50,7 +50,7 @@ where
     let ((first, result), (second, another)) = (run(), run());
     let results = || Box::new([format!("{result:?}"), format!("{another:?}")]);
     let results = (result != another).then(results);
-    // What the lines do not show, long data say, is in the hash.
+    // The hash covers data that the lines do not show.
     if first == second && results.is_none() {
         return Ok(result);
     }
@@ -67,34 +67,37 @@ where
     })
 }
 
-/// Two runs from the same seed went different ways.
+/// Two runs from the same seed were different.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Divergence {
     seed: u64,
-    /// The last that they had in common.
+    /// The last common lines.
     before: Vec<String>,
-    /// What came then; `None` if that was the end.
+    /// The first different lines. `None` if a run had ended.
     first: Option<String>,
     second: Option<String>,
     hashes_differ: bool,
-    /// What was returned, if it differs.
+    /// The results, if they are different.
     results: Option<Box<[String; 2]>>,
 }
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed, before, first, second, hashes_differ, results } = self;
-        writeln!(f, "two runs from the seed {seed} went different ways. Together:")?;
+        writeln!(f, "two runs from seed {seed} were different. The last common lines:")?;
         before.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
         if first != second {
             let end = "(nothing more)";
-            writeln!(f, "then the first:\n  {}", first.as_deref().unwrap_or(end))?;
-            writeln!(f, "and the second:\n  {}", second.as_deref().unwrap_or(end))?;
+            writeln!(f, "The first run continued with:\n  {}", first.as_deref().unwrap_or(end))?;
+            writeln!(f, "The second run continued with:\n  {}", second.as_deref().unwrap_or(end))?;
         } else if *hashes_differ {
-            writeln!(f, "then they differ in data that is not shown.")?;
+            writeln!(f, "They differ in data that is not shown.")?;
         }
         if let Some([first, second]) = results.as_deref() {
-            writeln!(f, "The first returned:\n  {first}\nand the second:\n  {second}")?;
+            writeln!(
+                f,
+                "The first run returned:\n  {first}\nThe second run returned:\n  {second}"
+            )?;
         }
         f.write_str(
             "The usual suspects: the order of a HashMap or HashSet; Instant::now, SystemTime or a random \
@@ -113,7 +116,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_goes_the_same_way_and_returns_something_else_has_parted() {
+    fn equal_traces_with_different_results_are_a_divergence() {
         let runs = Cell::new(0);
         let played = twice(7, |world| {
             world.run_for(Duration::from_secs(1));
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_another_way_has_parted_whatever_it_returns() {
+    fn different_traces_are_a_divergence() {
         let runs = Cell::new(0);
         let played = twice(7, |world| {
             runs.set(runs.get() + 1);

@@ -1,4 +1,4 @@
-//! The names of a node's Unix sockets.
+//! Names of a node's Unix sockets.
 
 use crate::net::{no_socket_at, system, wrong_type};
 use crate::schedule::Key;
@@ -6,7 +6,7 @@ use ropewalk::UnixAddress;
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
 
-/// What a Unix socket is for.
+/// Type of a Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum UnixKind {
     Datagrams,
@@ -22,17 +22,17 @@ impl UnixKind {
     }
 }
 
-/// Whose each name is.
+/// The socket that has each name.
 #[derive(Debug, Default)]
 pub(crate) struct UnixNames {
     sockets: BTreeMap<(UnixKind, UnixAddress), Key>,
-    /// The last that the system has chosen.
+    /// The last name that the system has chosen.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     chosen: u32,
 }
 
 impl UnixNames {
-    /// The name that a socket is to have, if no other has it. Each kind has abstract names of its own.
+    /// Returns the name for a new socket if no other socket has it. Each type has abstract names of its own.
     pub(crate) fn free(&mut self, kind: UnixKind, name: &UnixAddress) -> io::Result<UnixAddress> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         if name.is_unnamed() {
@@ -46,7 +46,7 @@ impl UnixNames {
         }
     }
 
-    /// An abstract name that no socket has (unix(7), "Autobind feature").
+    /// Chooses an abstract name that no socket has (unix(7), "Autobind feature").
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn choose(&mut self) -> UnixAddress {
         loop {
@@ -67,7 +67,7 @@ impl UnixNames {
         self.sockets.remove(&(kind, name.clone()));
     }
 
-    /// The socket of a kind that has a name.
+    /// Returns the socket of a type that has a name.
     pub(crate) fn find(&self, kind: UnixKind, name: &UnixAddress) -> io::Result<Key> {
         let at = |kind| self.sockets.get(&(kind, name.clone()));
         match at(kind) {

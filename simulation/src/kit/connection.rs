@@ -1,4 +1,4 @@
-//! One connection under test, whose other end the test holds.
+//! A connection under test, whose peer is the test.
 
 use crate::kit::TestServer;
 use crate::kit::harness::Harness;
@@ -15,13 +15,13 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-/// Where a client connects to if it does not matter: an address for documentation (RFC 5737).
+/// The default server address of a client: an address for documentation (RFC 5737).
 const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 
-/// A connection under test: a protocol, with the test as its peer.
+/// A connection under test: a protocol whose peer is the test.
 ///
-/// What the test says is [fed](Self::feed), what the protocol wrote is [taken](Self::take); the clock is
-/// [moved](Self::advance).
+/// The test sends data with [`feed`](Self::feed), takes what the protocol wrote with [`take`](Self::take), and
+/// moves the clock with [`advance`](Self::advance).
 ///
 /// ```
 /// use ropewalk::{Protocol, Reason, Transport};
@@ -53,7 +53,7 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 ///
 /// # Panics
 ///
-/// All that lets something happen panics if a callback, a timer or a call does so meanwhile: see the
+/// Methods that process events panic if a callback, a timer or a call panics meanwhile: see the
 /// [module](crate::kit).
 #[derive(Debug)]
 #[doc(alias = "StringTransport")]
@@ -62,22 +62,22 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 pub struct TestConnection {
     pub(super) harness: Rc<RefCell<Harness>>,
     pub(super) node: NodeId,
-    /// Which of the lab's ends is the test's.
+    /// The index of the test's end in the harness.
     end: usize,
     pub(super) record: Rc<RefCell<ProtocolRecord>>,
 }
 
 impl TestConnection {
-    /// The connection of a client with a server: `factory` is asked for its protocol, as by
-    /// [`listen_tcp`](Context::listen_tcp). The test is the client.
+    /// Returns a connection of a client with a server. The protocol is that of the server: `factory` builds it, as
+    /// with [`listen_tcp`](Context::listen_tcp). The test is the client.
     ///
-    /// For several clients of one factory, or a client's address of your choice, there is [`TestServer`].
+    /// For several clients of one factory, or another client address, use [`TestServer`].
     pub fn new(factory: impl Factory) -> Self {
         TestServer::new(factory).connect()
     }
 
-    /// The connection of a client with a server: `factory` is asked for its protocol, as by
-    /// [`connect_tcp`](Context::connect_tcp). The test is the server.
+    /// Returns a connection of a client with a server. The protocol is that of the client: `factory` builds it, as
+    /// with [`connect_tcp`](Context::connect_tcp). The test is the server.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
@@ -104,16 +104,16 @@ impl TestConnection {
     ///
     /// # Panics
     ///
-    /// If it is not an IP address and a port, in digits; or if a callback panics.
+    /// If it is not a numeric IP address with a port, or if a callback panics.
     pub fn connecting_to(address: impl ToAddress, factory: impl Factory) -> Self {
         let address =
             address.to_address(&no_interfaces).ok().and_then(|address| address.socket_addr());
-        let address = address.expect("an IP address and a port, in digits");
+        let address = address.expect("a numeric IP address with a port");
         let mut harness = Harness::new();
         let node = harness.world.add_node("tested", |_| Ok(()));
         let mut host = harness.world.add_node("peer", |_| Ok(()));
         if address.ip().is_loopback() {
-            host = node; // Nobody else has that address.
+            host = node; // No other node has that address.
         } else {
             harness.world.net().borrow_mut().addresses.insert(address.ip(), host);
         }
@@ -123,14 +123,14 @@ impl TestConnection {
         };
         let any = Address::from(SocketAddr::new(any, address.port()));
         let listener = SimulatedListener::listen(harness.world.net(), host, &any, BACKLOG, &[]);
-        let listener = listener.expect("a world that was just made has the port free");
+        let listener = listener.expect("the port is free in a new world");
         let (factory, records) = RecordingFactory::new(factory, &harness.panic, None);
         let begun = harness.call(node, |context| context.connect_tcp(address, factory).map(drop));
-        begun.expect("an address in digits can be tried");
-        let end = harness.add_end(listener.accept_for_test().expect("it has knocked"));
+        begun.expect("a numeric address is valid");
+        let end = harness.add_end(listener.accept_for_test().expect("the client has connected"));
         harness.listener = Some((host, any, listener));
         harness.settle();
-        let record = records.borrow().last().cloned().expect("the factory is asked");
+        let record = records.borrow().last().cloned().expect("the factory has built a protocol");
         Self::of(Rc::new(RefCell::new(harness)), node, end, record)
     }
 
@@ -143,15 +143,15 @@ impl TestConnection {
         Self { harness, node, end, record }
     }
 
-    /// The peer sends `data`: in one piece, up to 64 KiB. If the protocol has paused reading, it waits; if
-    /// the connection is over, it is lost.
+    /// Sends `data` from the peer, in one chunk of up to 64 KiB. If the protocol has paused reading, the data is
+    /// queued. If the connection is over, the data is lost.
     #[doc(alias = "dataReceived")]
     #[doc(alias = "writeInbound")]
     pub fn feed(&mut self, data: impl AsRef<[u8]>) {
         self.do_as_peer(|end| end.outgoing.extend(data.as_ref()));
     }
 
-    /// The peer sends these pieces, one after the other: see [`Split`](crate::kit::Split).
+    /// Sends these chunks from the peer, one after the other: see [`Split`](crate::kit::Split).
     ///
     /// ```
     /// # use ropewalk_protocols::Echo;
@@ -166,24 +166,23 @@ impl TestConnection {
         }
     }
 
-    /// The peer ends its side, and goes on reading.
+    /// Ends the peer's side. The peer still reads.
     pub fn feed_eof(&mut self) {
         self.do_as_peer(|end| end.ends = true);
     }
 
-    /// The peer resets the connection.
+    /// Resets the connection from the peer's side.
     pub fn reset(&mut self) {
         self.do_as_peer(|end| end.close(true));
     }
 
-    /// The peer's program closes the connection: its side ends, and it reads no more. What is written to it
-    /// after that is answered by a reset.
+    /// Closes the connection by the peer's program: its side ends, and it reads no more. Later writes to it are
+    /// answered by a reset.
     pub fn hang_up(&mut self) {
         self.do_as_peer(|end| end.close(false));
     }
 
-    /// The peer reads no more, and all buffers on the way to it are full: what is written from now on
-    /// waits in the reactor.
+    /// Stops reading at the peer, with all buffers on the way full: later writes are queued in the reactor.
     ///
     /// ```
     /// # use ropewalk_protocols::Echo;
@@ -202,25 +201,25 @@ impl TestConnection {
         self.do_as_peer(|end| end.set_reading(false));
     }
 
-    /// The peer reads again, after [`stop_reading`](Self::stop_reading).
+    /// Lets the peer read again, after [`stop_reading`](Self::stop_reading).
     pub fn start_reading(&mut self) {
         self.do_as_peer(|end| end.set_reading(true));
     }
 
-    /// Lets time pass: what is due meanwhile happens at its moment.
+    /// Advances the clock, and processes all events of that time.
     ///
     /// Nothing else moves the clock that the protocol sees, [`Context::now`].
     pub fn advance(&mut self, span: Duration) {
         self.harness.borrow_mut().advance(span);
     }
 
-    /// Lets everything be done that is to be done now. It only needs to be asked for after something that
-    /// did not go through this connection: a [`Handle`](ropewalk::Handle)'s call, say.
+    /// Processes all pending events. This is only needed after a request that did not use this connection, such as
+    /// a call through a [`Handle`](ropewalk::Handle).
     pub fn settle(&mut self) {
         self.harness.borrow_mut().settle();
     }
 
-    /// Asks something of the reactor on which the protocol lives, or has it do something.
+    /// Calls a function with the context of the protocol's reactor.
     ///
     /// ```
     /// # use ropewalk_protocols::Echo;
@@ -233,13 +232,13 @@ impl TestConnection {
     ///
     /// # Panics
     ///
-    /// If the reactor has been [stopped](Context::stop); or if a callback panics.
+    /// If the reactor has [stopped](Context::stop), or if a callback panics.
     pub fn call<R>(&mut self, call: impl FnOnce(&mut Context) -> R) -> R {
         self.harness.borrow_mut().call(self.node, call)
     }
 
-    /// The world in which the connection is, for what else a test may want: other nodes for the protocol to
-    /// connect to, latency, faults, a trace. Its node 0 is the protocol's, node 1 the peer's.
+    /// Calls a function with the world of the connection, for example to add nodes, latency, faults or a trace.
+    /// Node 0 is the protocol's, node 1 is the peer's.
     ///
     /// ```
     /// # use ropewalk_protocols::Echo;
@@ -267,14 +266,14 @@ impl TestConnection {
     }
 }
 
-/// The peer's program [closes](TestConnection::hang_up) the connection, and what follows from that is done.
+/// The peer's program [closes](TestConnection::hang_up) the connection, and the resulting events are processed.
 ///
 /// # Panics
 ///
-/// If a callback does: see the [module](crate::kit).
+/// If a callback panics: see the [module](crate::kit).
 impl Drop for TestConnection {
     fn drop(&mut self) {
-        // It is lent out where a closure that is given the world drops a connection.
+        // It is borrowed if a closure that has the world drops a connection.
         if let Ok(mut harness) = self.harness.try_borrow_mut() {
             harness.ends[self.end].close(false);
             if !thread::panicking() && !harness.never_idle {

@@ -1,4 +1,4 @@
-//! The world of a test: nothing takes time in it, and each thing that is done comes to rest.
+//! A world without latency, in which each request of a test runs until no work is left.
 
 use crate::kit::recording::Panic;
 use crate::kit::test_end::TestEnd;
@@ -9,8 +9,8 @@ use ropewalk::{Address, Context};
 use std::panic::resume_unwind;
 use std::time::Duration;
 
-/// How many things may happen at one moment. An echo of megabytes needs some hundreds; whoever needs a
-/// hundred thousand calls himself again and again.
+/// The maximum number of events in one instant. An echo of megabytes needs some hundreds; only an endless chain of
+/// events reaches this number.
 const MAX_EVENTS_PER_INSTANT: u32 = 100_000;
 
 #[derive(Debug)]
@@ -18,13 +18,13 @@ pub(super) struct Harness {
     pub(super) world: World,
     /// The ends that the test holds.
     pub(super) ends: Vec<TestEnd>,
-    /// Where a client that is under test can connect again: the node, the address, and who listens.
+    /// Where a client under test can connect again: the node, the address, and the listener.
     pub(super) listener: Option<(NodeId, Address, SimulatedListener)>,
-    /// Where it cannot at the moment.
+    /// Where connections are refused.
     pub(super) refused: Option<(NodeId, Address)>,
-    /// It has not come to rest once, and never will.
+    /// The events of one instant have not come to an end.
     pub(super) never_idle: bool,
-    /// What a callback that is watched has panicked with.
+    /// The payload of the first panic of a recorded callback.
     pub(super) panic: Panic,
 }
 
@@ -42,13 +42,13 @@ impl Harness {
         }
     }
 
-    /// The test holds one more end. Its number.
+    /// Adds an end that the test holds. Returns its index.
     pub(super) fn add_end(&mut self, stream: SimulatedStream) -> usize {
         self.ends.push(TestEnd::new(stream));
         self.ends.len() - 1
     }
 
-    /// All that is to be done at this moment is done.
+    /// Processes all events of this instant.
     pub(super) fn settle(&mut self) {
         let now = self.time();
         let mut left = MAX_EVENTS_PER_INSTANT;
@@ -56,7 +56,7 @@ impl Harness {
         while self.is_due(now) {
             while self.is_due(now) {
                 self.never_idle |= left == 0;
-                assert!(left > 0, "it never comes to rest, and the clock stands still meanwhile");
+                assert!(left > 0, "events never end, and the clock does not move");
                 left -= 1;
                 self.world.step_keeping_panic();
             }
@@ -65,7 +65,7 @@ impl Harness {
         self.propagate_panics();
     }
 
-    /// Time passes, and all that is to be done meanwhile is done at its moment.
+    /// Advances the clock, and processes all events of that time.
     pub(super) fn advance(&mut self, span: Duration) {
         let until = self.time().saturating_add(nanos(span));
         self.settle();
@@ -76,9 +76,9 @@ impl Harness {
         self.world.net().borrow_mut().now = until;
     }
 
-    /// Asks something of a node's reactor, or has it do something.
+    /// Calls a function with the context of a node's reactor.
     pub(super) fn call<R>(&mut self, node: NodeId, call: impl FnOnce(&mut Context) -> R) -> R {
-        let reactor = self.world.reactor(node).expect("the reactor has been stopped");
+        let reactor = self.world.reactor(node).expect("the reactor has stopped");
         let result = call(reactor.context());
         self.settle();
         result
@@ -92,10 +92,10 @@ impl Harness {
         self.world.net().borrow().now
     }
 
-    /// A panic that the reactor has caught goes on here.
+    /// Raises a panic again that the reactor has caught.
     fn propagate_panics(&mut self) {
         let message = self.world.take_panic();
-        // With what it was, if that is known, so that the test fails as though it had called the code itself.
+        // The original payload, if it is known, makes the test fail as if it had called the code itself.
         if let Some(panic) = self.panic.borrow_mut().take() {
             resume_unwind(panic);
         }

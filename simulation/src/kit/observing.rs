@@ -6,7 +6,7 @@ use ropewalk::{Id, Reason};
 
 /// # Observing
 impl TestConnection {
-    /// What the protocol wrote and the peer has read, since it was last taken.
+    /// Takes what the protocol has written and the peer has read since the last call.
     #[doc(alias = "value")]
     #[doc(alias = "readOutbound")]
     pub fn take(&mut self) -> Vec<u8> {
@@ -22,7 +22,7 @@ impl TestConnection {
         text(self.take())
     }
 
-    /// What the next [`take`](Self::take) is going to bring, and still does after this.
+    /// Returns what the next [`take`](Self::take) will return.
     pub fn peek(&self) -> Vec<u8> {
         self.test_end().received.clone()
     }
@@ -36,43 +36,43 @@ impl TestConnection {
         text(self.peek())
     }
 
-    /// Whether the protocol has ended its side, by `write_eof` or `close`, and the peer has read all
-    /// that came before.
+    /// Returns true if the protocol has ended its side, by `write_eof` or `close`, and the peer has read all data
+    /// before it.
     pub fn has_ended(&self) -> bool {
         self.test_end().has_ended
     }
 
-    /// Whether the peer was sent a reset: the protocol has aborted, or has closed with something unread.
+    /// Returns true if the peer has received a reset: the protocol has aborted, or has closed with unread data.
     pub fn was_reset(&self) -> bool {
         self.test_end().was_reset
     }
 
-    /// Whether the factory would have no protocol for this peer, and the connection was closed.
+    /// Returns true if the factory refused this peer, and the connection was closed.
     pub fn was_refused(&self) -> bool {
         self.record.borrow().id.is_none()
     }
 
-    /// Why the connection ended, as the protocol was told; `None` as long as it has not been.
+    /// Returns the reason of `connection_lost`, or `None` before that callback.
     #[doc(alias = "disconnecting")]
     pub fn reason(&self) -> Option<Reason> {
         self.record.borrow().reason.as_ref().map(copy_reason)
     }
 
-    /// The names of the callbacks that were made so far, in order, beginning with the factory's `build`.
+    /// Returns the names of the callbacks so far, beginning with the factory's `build`.
     pub fn callbacks(&self) -> Vec<&'static str> {
         self.record.borrow().callbacks.clone()
     }
 
-    /// The name of the connection in the reactor on which the protocol lives.
+    /// Returns the id of the connection in the protocol's reactor.
     ///
     /// # Panics
     ///
-    /// If it [was refused](Self::was_refused), and never had one.
+    /// If it [was refused](Self::was_refused).
     pub fn id(&self) -> Id {
         self.record.borrow().id.expect("a connection that was not refused")
     }
 
-    /// Whether the protocol has [paused](ropewalk::Transport::pause) reading.
+    /// Returns true if the protocol has [paused](ropewalk::Transport::pause) reading.
     ///
     /// # Panics
     ///
@@ -85,6 +85,6 @@ impl TestConnection {
 
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| {
-        panic!("what was written is not UTF-8: \"{}\"", error.as_bytes().escape_ascii())
+        panic!("the written data is not UTF-8: \"{}\"", error.as_bytes().escape_ascii())
     })
 }

@@ -1,4 +1,4 @@
-//! A client and a server, back to back.
+//! A client and a server, connected with each other.
 
 use crate::kit::harness::Harness;
 use crate::kit::recording::{OnData, ProtocolRecord, RecordingFactory, Records, copy_reason};
@@ -9,35 +9,35 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// One of the two of a [`TestPair`].
+/// A side of a [`TestPair`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Side {
-    /// The one that connected.
+    /// The side that connected.
     Client,
-    /// The one that listened.
+    /// The side that listened.
     Server,
 }
 
-/// What one side said, and the other has received.
+/// Data that one side has sent and the other has received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscriptEntry {
-    /// When it was received, since the test began.
+    /// The time at which it was received, since the test began.
     pub at: Duration,
-    /// Who said it.
+    /// The sender.
     pub by: Side,
-    /// What.
+    /// The data.
     pub bytes: Vec<u8>,
 }
 
-/// All that was said between a client and a server, in order.
+/// The data sent between a client and a server, in order.
 ///
-/// What one side says at one moment, while the other one is silent, is one entry, in however many pieces
-/// it came. It prints as a line for each: see [`TestPair`].
+/// Data of one side at one time is one entry, in however many chunks it arrived, as long as the other side sends
+/// nothing. Each entry prints as a line: see [`TestPair`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Transcript(Vec<TranscriptEntry>);
 
-/// A client and a server under test, each with a reactor of its own, connected with each other. Whoever
-/// listens and connects in a program is any [`Factory`] here.
+/// A client and a server under test, each with its own reactor, connected with each other. Both can use any
+/// [`Factory`].
 ///
 /// ```
 /// use ropewalk::{Protocol, Transport};
@@ -64,7 +64,7 @@ pub struct Transcript(Vec<TranscriptEntry>);
 ///
 /// # Panics
 ///
-/// All that lets something happen panics if a callback, a timer or a call does so meanwhile: see the
+/// Methods that process events panic if a callback, a timer or a call panics meanwhile: see the
 /// [module](crate::kit).
 #[derive(Debug)]
 #[doc(alias = "IOPump")]
@@ -82,7 +82,7 @@ struct Tested {
 }
 
 impl TestPair {
-    /// Has the client connect with the server, and lets them talk as long as nobody waits for a timer.
+    /// Connects the client with the server, and processes events until both only wait for timers.
     pub fn new(server: impl Factory, client: impl Factory) -> Self {
         let mut harness = Harness::new();
         let transcript = Rc::default();
@@ -97,44 +97,43 @@ impl TestPair {
         Self { harness, transcript, client, server }
     }
 
-    /// Lets time pass: what is due meanwhile happens at its moment.
+    /// Advances the clock, and processes all events of that time.
     pub fn advance(&mut self, span: Duration) {
         self.harness.advance(span);
     }
 
-    /// How much time has passed.
+    /// Returns the time since the test began.
     pub fn now(&self) -> Duration {
         self.harness.world.now()
     }
 
-    /// Lets everything be done that is to be done now. It only needs to be asked for after something that
-    /// did not go through this pair: a [`Handle`](ropewalk::Handle)'s call, say.
+    /// Processes all pending events. This is only needed after a request that did not use this pair, such as a
+    /// call through a [`Handle`](ropewalk::Handle).
     pub fn settle(&mut self) {
         self.harness.settle();
     }
 
-    /// What was said so far.
+    /// Returns the transcript so far.
     pub fn transcript(&self) -> Transcript {
         self.transcript.borrow().clone()
     }
 
-    /// Why the connection ended, as that side's protocol was told; `None` as long as it has not been.
+    /// Returns the reason of that side's `connection_lost`, or `None` before that callback.
     pub fn reason(&self, side: Side) -> Option<Reason> {
         self.record(side)?.borrow().reason.as_ref().map(copy_reason)
     }
 
-    /// The names of the callbacks that were made on that side so far, in order, beginning with the factory's
-    /// `build`.
+    /// Returns the names of that side's callbacks so far, beginning with the factory's `build`.
     pub fn callbacks(&self, side: Side) -> Vec<&'static str> {
         self.record(side).map(|record| record.borrow().callbacks.clone()).unwrap_or_default()
     }
 
-    /// The name of the connection in that side's reactor; `None` if no connection was made there.
+    /// Returns the id of the connection in that side's reactor, or `None` if no connection was made there.
     pub fn id(&self, side: Side) -> Option<Id> {
         self.record(side)?.borrow().id
     }
 
-    /// Asks something of that side's reactor, or has it do something.
+    /// Calls a function with the context of that side's reactor.
     ///
     /// ```
     /// # use ropewalk_protocols::Echo;
@@ -148,14 +147,14 @@ impl TestPair {
     ///
     /// # Panics
     ///
-    /// If that reactor has been [stopped](Context::stop); or if a callback panics.
+    /// If that reactor has [stopped](Context::stop), or if a callback panics.
     pub fn call<R>(&mut self, side: Side, call: impl FnOnce(&mut Context) -> R) -> R {
         let node = self.tested(side).node;
         self.harness.call(node, call)
     }
 
-    /// The world in which they are: to give them latency, say, or faults. Its nodes are called `server` and
-    /// `client`, and are the nodes 0 and 1.
+    /// Calls a function with the world of the pair, for example to add latency or faults. Its nodes are `server`,
+    /// node 0, and `client`, node 1.
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
         let result = call(&mut self.harness.world);
         self.harness.settle();
@@ -192,18 +191,20 @@ impl Tested {
             transcript.borrow_mut().add(now.duration_since(start), speaker, bytes);
         });
         let (factory, records) = RecordingFactory::new(factory, &harness.panic, Some(on_data));
-        harness.call(node, |context| begin(context, factory)).expect("a world that was just made");
+        harness
+            .call(node, |context| begin(context, factory))
+            .expect("the port is free in a new world");
         Self { node, records }
     }
 }
 
 impl Transcript {
-    /// What was said, and when, and by whom.
+    /// Returns the entries.
     pub fn iter(&self) -> impl Iterator<Item = &TranscriptEntry> {
         self.0.iter()
     }
 
-    /// All that one side said.
+    /// Returns all data that one side sent.
     pub fn bytes_of(&self, side: Side) -> Vec<u8> {
         self.0
             .iter()
@@ -212,7 +213,7 @@ impl Transcript {
             .collect()
     }
 
-    /// All that one side said, as text. What is not UTF-8 is replaced.
+    /// Returns all data that one side sent, as text. Invalid UTF-8 is replaced.
     pub fn text_of(&self, side: Side) -> String {
         String::from_utf8_lossy(&self.bytes_of(side)).into_owned()
     }
@@ -231,7 +232,7 @@ impl fmt::Display for Transcript {
     }
 }
 
-/// `client: hello\r\n`, with what is not to be printed escaped.
+/// Prints `client: hello\r\n`, with unprintable bytes escaped.
 impl fmt::Display for TranscriptEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {

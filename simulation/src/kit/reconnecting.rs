@@ -1,4 +1,4 @@
-//! A client under test that connects again.
+//! Clients under test that connect again.
 
 use crate::kit::TestConnection;
 use crate::kit::recording::ProtocolRecord;
@@ -6,13 +6,13 @@ use crate::net::SimulatedListener;
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// How many connections may wait to be accepted.
+/// The length of the listener's queue.
 pub(super) const BACKLOG: u32 = 128;
 
 /// # Connecting again
 impl TestConnection {
-    /// The next connection that what is under test has made to the address of
-    /// [`connecting`](Self::connecting) since: a client that connects again. `None` if there is none.
+    /// Returns the next connection that the code under test has made to the address of
+    /// [`connecting`](Self::connecting), such as that of a client that connects again. `None` if there is none.
     ///
     /// ```
     /// use ropewalk::{Protocol, Reason, Transport};
@@ -45,12 +45,12 @@ impl TestConnection {
     /// assert_eq!(second.take_text(), "hello\r\n");
     /// ```
     ///
-    /// The kit was given the factory of the first connection only: of the others it does not know the
-    /// [`callbacks`](Self::callbacks), nor the [`reason`](Self::reason).
+    /// The kit has only the factory of the first connection. [`callbacks`](Self::callbacks) and
+    /// [`reason`](Self::reason) of the others are empty.
     ///
     /// # Panics
     ///
-    /// If a callback does: see the [module](crate::kit).
+    /// If a callback panics: see the [module](crate::kit).
     pub fn accept(&mut self) -> Option<Self> {
         let mut harness = self.harness.borrow_mut();
         let stream = harness.listener.as_ref()?.2.accept_for_test().ok()?;
@@ -62,9 +62,8 @@ impl TestConnection {
         Some(Self::of(Rc::clone(&self.harness), self.node, end, record))
     }
 
-    /// From now on attempts to connect to the address of [`connecting`](Self::connecting) are refused, until
-    /// [`start_listening`](Self::start_listening). Connections that were not [accepted](Self::accept) are
-    /// reset.
+    /// Refuses connections to the address of [`connecting`](Self::connecting) until
+    /// [`start_listening`](Self::start_listening). Connections that were not [accepted](Self::accept) are reset.
     pub fn stop_listening(&mut self) {
         let mut harness = self.harness.borrow_mut();
         if let Some((host, any, listener)) = harness.listener.take() {
@@ -74,11 +73,11 @@ impl TestConnection {
         harness.settle();
     }
 
-    /// Attempts to connect succeed again, after [`stop_listening`](Self::stop_listening).
+    /// Accepts connections again, after [`stop_listening`](Self::stop_listening).
     ///
     /// # Panics
     ///
-    /// If a node of the test's own has taken the address meanwhile.
+    /// If another node of the test has taken the address meanwhile.
     pub fn start_listening(&mut self) {
         let harness = &mut *self.harness.borrow_mut();
         if let Some((host, any)) = harness.refused.take() {

@@ -1,4 +1,4 @@
-//! Factories and protocols that are watched: what happens to them is noted, and happens.
+//! Factories and protocols that record their callbacks.
 
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
 use std::any::Any;
@@ -11,13 +11,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 use std::time::Instant;
 
-/// What the first callback that panicked has panicked with, until the test is told.
+/// The payload of the first panic of a callback, until the test receives it.
 pub(super) type Panic = Rc<RefCell<Option<Box<dyn Any + Send>>>>;
 
-/// Who is told the data that a protocol receives.
+/// A function that receives the data of a protocol.
 pub(super) type OnData = Rc<dyn Fn(Instant, &[u8])>;
 
-/// What has happened to a protocol.
+/// The record of a protocol.
 #[derive(Debug, Default)]
 pub(super) struct ProtocolRecord {
     pub(super) id: Option<Id>,
@@ -25,7 +25,7 @@ pub(super) struct ProtocolRecord {
     pub(super) reason: Option<Reason>,
 }
 
-/// The protocols that a factory was asked for, in order.
+/// The records of all protocols that a factory was asked for, in order.
 pub(super) type Records = Rc<RefCell<Vec<Rc<RefCell<ProtocolRecord>>>>>;
 
 pub(super) struct RecordingFactory<F> {
@@ -41,7 +41,7 @@ impl<F: Factory> RecordingFactory<F> {
         (Self { factory, panic: panic.clone(), records: records.clone(), on_data }, records)
     }
 
-    /// The protocol that is asked for last, or what comes in its stead.
+    /// Adds the record of a requested protocol or a failed connection.
     fn note(&self, callback: &'static str) -> Rc<RefCell<ProtocolRecord>> {
         let record = Rc::new(RefCell::new(ProtocolRecord::default()));
         record.borrow_mut().callbacks.push(callback);
@@ -153,15 +153,15 @@ impl fmt::Debug for RecordingProtocol {
     }
 }
 
-/// Keeps what `code` panics with for the test. The panic goes on, into the reactor, which does what it does.
+/// Keeps the payload of a panic for the test, and lets the panic continue into the reactor.
 fn recording_panic<R>(panic: &Panic, code: impl FnOnce() -> R) -> R {
     catch_unwind(AssertUnwindSafe(code)).unwrap_or_else(|payload| {
         panic.borrow_mut().get_or_insert(payload);
-        resume_unwind(Box::new("the test is told"))
+        resume_unwind(Box::new("the test receives the original payload"))
     })
 }
 
-/// A reason cannot be cloned, for an error of the system cannot.
+/// Copies a reason. It has no `Clone`, since errors of the system have none.
 pub(super) fn copy_reason(reason: &Reason) -> Reason {
     match reason {
         Reason::Aborted => Reason::Aborted,

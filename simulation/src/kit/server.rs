@@ -12,16 +12,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Where the factory listens: on a port that examples use.
+/// The port of the server.
 const PORT: u16 = 7000;
 
-/// The address of the first client; the others have the ports behind it. One that belongs to nobody, being
-/// for documentation (RFC 5737).
+/// The address of the first client; others have the following ports. It is an address for documentation (RFC
+/// 5737).
 const CLIENT: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 50_000);
 
-/// A server under test: a factory that listens, and to which the test connects as any number of clients.
+/// A server under test: a factory that listens, and any number of clients that are the test.
 ///
-/// For a protocol that has to do with its own peer only there is [`TestConnection::new`].
+/// For a protocol that only deals with its own peer, use [`TestConnection::new`].
 ///
 /// ```
 /// use ropewalk_chat::Chat;
@@ -44,38 +44,38 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A server whose protocols `factory` makes, in a world of its own.
+    /// Returns a server whose protocols are built by `factory`, in a world of its own.
     pub fn new(factory: impl Factory) -> Self {
         let mut harness = Harness::new();
         let node = harness.world.add_node("tested", |_| Ok(()));
         harness.world.add_node("peer", |_| Ok(()));
         let (factory, records) = RecordingFactory::new(factory, &harness.panic, None);
         let listens = harness.call(node, |context| context.listen_tcp(("::", PORT), factory));
-        listens.expect("a world that was just made has the port free");
+        listens.expect("the port is free in a new world");
         Self { harness: Rc::new(RefCell::new(harness)), node, records, clients: 0 }
     }
 
-    /// Lets time pass: what is due meanwhile happens at its moment. The clients need not do it, and do not
-    /// do it twice: all of a server live in one world.
+    /// Advances the clock, and processes all events of that time. All clients of a server are in the same world,
+    /// so their clock moves as well.
     ///
     /// # Panics
     ///
-    /// If a callback does: see the [module](crate::kit).
+    /// If a callback panics: see the [module](crate::kit).
     pub fn advance(&mut self, span: Duration) {
         self.harness.borrow_mut().advance(span);
     }
 
-    /// Lets everything be done that is to be done now. It only needs to be asked for after something that
-    /// did not go through the kit: a [`Handle`](ropewalk::Handle)'s call, say.
+    /// Processes all pending events. This is only needed after a request that did not use the kit, such as a call
+    /// through a [`Handle`](ropewalk::Handle).
     ///
     /// # Panics
     ///
-    /// If a callback does: see the [module](crate::kit).
+    /// If a callback panics: see the [module](crate::kit).
     pub fn settle(&mut self) {
         self.harness.borrow_mut().settle();
     }
 
-    /// Asks something of the server's reactor, or has it do something.
+    /// Calls a function with the context of the server's reactor.
     ///
     /// ```
     /// use ropewalk_protocols::Echo;
@@ -90,17 +90,17 @@ impl TestServer {
     ///
     /// # Panics
     ///
-    /// If the reactor has been [stopped](Context::stop); or if a callback panics.
+    /// If the reactor has [stopped](Context::stop), or if a callback panics.
     pub fn call<R>(&mut self, call: impl FnOnce(&mut Context) -> R) -> R {
         self.harness.borrow_mut().call(self.node, call)
     }
 
-    /// The world in which the server is, for what else a test may want: see
-    /// [`TestConnection::with_world`]. Its node 0 is the server, node 1 is that of the clients.
+    /// Calls a function with the world of the server: see [`TestConnection::with_world`]. Node 0 is the server,
+    /// node 1 is that of the clients.
     ///
     /// # Panics
     ///
-    /// If a callback does: see the [module](crate::kit).
+    /// If a callback panics: see the [module](crate::kit).
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
         let mut harness = self.harness.borrow_mut();
         let result = call(&mut harness.world);
@@ -108,16 +108,16 @@ impl TestServer {
         result
     }
 
-    /// One more client connects.
+    /// Connects another client.
     ///
     /// # Panics
     ///
-    /// If a callback does: see the [module](crate::kit).
+    /// If a callback panics: see the [module](crate::kit).
     pub fn connect(&mut self) -> TestConnection {
         self.connect_from((CLIENT.0, CLIENT.1.wrapping_add(self.clients)))
     }
 
-    /// One more client connects, from this address: of IPv4, IPv6, or a Unix socket.
+    /// Connects another client from this address: IPv4, IPv6, or a Unix address.
     ///
     /// ```
     /// use ropewalk::{Address, Factory, Protocol};
@@ -139,12 +139,12 @@ impl TestServer {
     ///
     /// # Panics
     ///
-    /// If it is no address in digits, if the server listens no more, or if a callback panics.
+    /// If it is not a numeric address, if the server does not listen any more, or if a callback panics.
     pub fn connect_from(&mut self, address: impl ToAddress) -> TestConnection {
         let peer = address.to_address(&no_interfaces).expect("the address of a client");
         self.clients = self.clients.wrapping_add(1);
         let mut harness = self.harness.borrow_mut();
-        let host = harness.world.nodes().nth(1).expect("the node that was added second");
+        let host = harness.world.nodes().nth(1).expect("the second node");
         let ip = match &peer {
             Address::Inet(SocketAddr::V6(_)) => harness.world.ipv6(self.node),
             _ => harness.world.ipv4(self.node),
@@ -155,7 +155,7 @@ impl TestServer {
         harness.settle();
         drop(harness);
         let record = self.records.borrow().last().cloned();
-        let record = record.expect("the factory is asked for each client");
+        let record = record.expect("the factory is called for each client");
         TestConnection::of(self.harness.clone(), self.node, end, record)
     }
 }

@@ -1,58 +1,58 @@
-//! The pieces in which an input may come.
+//! Splits of an input into chunks.
 
 use crate::random::Random;
 use std::fmt::{self, Debug};
 use std::ops::Range;
 use std::thread;
 
-/// Up to how many bytes every pair of cuts is tried: of 64 there are 1,953, and a connection for each takes
-/// a second, without optimization.
+/// The maximum input length for which every pair of cuts is tried: for 64 bytes there are 1,953 pairs, which take
+/// a second with a connection for each, without optimization.
 const PAIRS_UP_TO: usize = 64;
 
-/// How many are drawn at random beside.
+/// The number of random splits.
 const RANDOM: u64 = 100;
 
-/// An input, and the pieces in which it comes. None of them is empty.
+/// An input and the chunks in which it arrives. No chunk is empty.
 ///
-/// It prints as one would write it down: `"he" | "llo"`.
+/// It prints as `"he" | "llo"`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Split<'a> {
     input: &'a [u8],
-    /// Before which bytes, rising; neither the first nor beyond the last.
+    /// The offsets of the cuts, in ascending order, within the input.
     cuts: Vec<usize>,
 }
 
 impl<'a> Split<'a> {
-    /// The input in one piece.
+    /// Returns the input in one chunk.
     pub fn whole(input: &'a [u8]) -> Self {
         Self { input, cuts: Vec::new() }
     }
 
-    /// Each byte alone.
+    /// Returns each byte alone.
     pub fn bytes(input: &'a [u8]) -> Self {
         Self { input, cuts: (1..input.len()).collect() }
     }
 
-    /// Cut before these bytes, in rising order.
+    /// Returns the input cut before these bytes, in ascending order.
     ///
     /// # Panics
     ///
-    /// If one of them does not lie within the input, or the order is another.
+    /// If a cut is not within the input, or the order is not ascending.
     pub fn at(input: &'a [u8], cuts: impl Into<Vec<usize>>) -> Self {
         let cuts = cuts.into();
         let within = cuts.iter().all(|cut| (1..input.len()).contains(cut));
-        assert!(within && cuts.is_sorted_by(|one, next| one < next), "no cuts: {cuts:?}");
+        assert!(within && cuts.is_sorted_by(|one, next| one < next), "invalid cuts: {cuts:?}");
         Self { input, cuts }
     }
 
-    /// Cut at random, from a seed: anything from rare cuts to many.
+    /// Returns the input cut at random, from a seed, with rare to frequent cuts.
     pub fn random(input: &'a [u8], seed: u64) -> Self {
         let mut random = Random::new(seed);
         let often = random.between(1, 50) as f64 / 100.0;
         Self { input, cuts: (1..input.len()).filter(|_| random.chance(often)).collect() }
     }
 
-    /// The pieces, in order.
+    /// Returns the chunks, in order.
     pub fn pieces(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let ends = self.cuts.clone().into_iter().chain([self.input.len()]);
         let mut start = 0;
@@ -62,7 +62,7 @@ impl<'a> Split<'a> {
     }
 }
 
-/// The pieces, as [`feed_in`](crate::kit::TestConnection::feed_in) takes them.
+/// Iterates over the chunks, as [`feed_in`](crate::kit::TestConnection::feed_in) takes them.
 impl<'a> IntoIterator for &Split<'a> {
     type Item = &'a [u8];
     type IntoIter = std::vec::IntoIter<&'a [u8]>;
@@ -88,8 +88,8 @@ impl Debug for Split<'_> {
     }
 }
 
-/// The splits of an input that are worth trying: the whole, each byte alone, every cut in two, every pair
-/// of cuts (of inputs up to 64 bytes), and 100 drawn at random, always the same ones.
+/// Returns the splits of an input that are worth testing: the whole, each byte alone, every cut in two, every pair
+/// of cuts (for inputs up to 64 bytes), and 100 random splits, which are always the same.
 ///
 /// ```
 /// use ropewalk_simulation::kit::splits;
@@ -108,8 +108,8 @@ pub fn splits(input: &[u8]) -> impl Iterator<Item = Split<'_>> {
     first.into_iter().chain(twos).chain(pairs).chain(random)
 }
 
-/// Asserts that it does not matter in which pieces an input comes: `outcome` is called for each of its
-/// [`splits`], and has to return the same each time. Returns that, so that it can be looked at.
+/// Asserts that the chunks of the input do not matter: `outcome` is called for each of its [`splits`], and has to
+/// return the same value each time. Returns that value.
 ///
 /// ```
 /// use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
@@ -135,7 +135,7 @@ pub fn splits(input: &[u8]) -> impl Iterator<Item = Split<'_>> {
 ///
 /// # Panics
 ///
-/// If two outcomes differ; the message shows the split. If `outcome` panics, the split is printed.
+/// If two outcomes are different; the message contains the split. If `outcome` panics, the split is printed.
 #[track_caller]
 pub fn assert_same_for_every_split<T: PartialEq + Debug>(
     input: &[u8],
@@ -148,20 +148,20 @@ pub fn assert_same_for_every_split<T: PartialEq + Debug>(
         drop(shown);
         assert!(
             other == whole,
-            "it matters in which pieces the input comes\n       split: {split}\n     outcome: {other:?}\n\
-             in one piece: {whole:?}"
+            "the chunks of the input matter\n       split: {split}\n     outcome: {other:?}\n\
+             in one chunk: {whole:?}"
         );
     }
     whole
 }
 
-/// Says at which split it was that a test panicked.
+/// Prints the split if the test panics.
 struct ShownIfPanicking<'a>(&'a Split<'a>);
 
 impl Drop for ShownIfPanicking<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            eprintln!("that was when the input came in these pieces: {}", self.0);
+            eprintln!("the input arrived in these chunks: {}", self.0);
         }
     }
 }

@@ -5,19 +5,19 @@ use ropewalk::backend::{SocketBackend, StreamBackend};
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice};
 
-/// How much is read at once: answers in tests are short.
+/// The size of a read. Answers in tests are short.
 const READ_SIZE: usize = 4096;
 
-/// An end that says what it is told to say, as soon as there is room, and takes in all that comes.
+/// An end that sends queued data as soon as it can, and reads all data that arrives.
 #[derive(Debug)]
 pub(super) struct TestEnd {
-    /// None, once it was closed.
+    /// `None` after it was closed.
     stream: Option<SimulatedStream>,
-    /// What is still to be said: the other one may have paused.
+    /// Data that is not sent yet. The other side may have paused reading.
     pub(super) outgoing: VecDeque<u8>,
-    /// Whether the end of this side is to follow.
+    /// The end of this side follows the queued data.
     pub(super) ends: bool,
-    /// What has come.
+    /// The data received.
     pub(super) received: Vec<u8>,
     /// The other side has ended.
     pub(super) has_ended: bool,
@@ -36,7 +36,7 @@ impl TestEnd {
         }
     }
 
-    /// Says and hears what can be said and heard now.
+    /// Writes and reads as far as possible.
     pub(super) fn exchange(&mut self) {
         self.send();
         self.receive();
@@ -49,11 +49,11 @@ impl TestEnd {
             match stream.write(&[IoSlice::new(front), IoSlice::new(back)]) {
                 Ok(count) => drop(self.outgoing.drain(..count)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) => self.outgoing.clear(), // Nobody is there to hear it.
+                Err(_) => self.outgoing.clear(), // The peer is gone.
             }
         }
         if std::mem::take(&mut self.ends) {
-            // Where the other one is gone there is nothing to end.
+            // If the peer is gone, there is nothing to end.
             let _ = stream.shutdown_write();
         }
     }
@@ -61,7 +61,7 @@ impl TestEnd {
     fn receive(&mut self) {
         let Some(stream) = &mut self.stream else { return };
         if self.has_ended || self.was_reset {
-            // What there is to hear yet is that it was reset after all.
+            // The connection can still be reset.
             self.was_reset |= matches!(stream.take_error(), Ok(Some(_)));
             return;
         }
@@ -80,14 +80,14 @@ impl TestEnd {
         }
     }
 
-    /// From now on it takes in nothing, or all again.
+    /// Stops or resumes reading.
     pub(super) fn set_reading(&self, takes: bool) {
         if let Some(stream) = &self.stream {
             stream.set_reading(takes);
         }
     }
 
-    /// Closes it: with a reset, or as a program does that is done.
+    /// Closes it: with a reset, or as a program does.
     pub(super) fn close(&mut self, resets: bool) {
         self.outgoing.clear();
         if let Some(stream) = self.stream.take()

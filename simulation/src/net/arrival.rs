@@ -1,4 +1,4 @@
-//! What has travelled arrives.
+//! Arrival of segments.
 
 use crate::net::connection::Stage;
 use crate::net::direction::{Fin, Segment};
@@ -19,7 +19,7 @@ impl Net {
         let at = self.now;
         let Some(connection) = self.connection(key) else { return };
         let breaks = connection.random.chance(reset) && !connection.is_unix;
-        // At any byte.
+        // The connection breaks at any byte of the segment.
         let comes = match breaks {
             true => connection.random.below(count as u64 + 1) as usize,
             false => count,
@@ -53,7 +53,7 @@ impl Net {
         self.send_queued(key, side);
     }
 
-    /// An end may get an event although it is not ready.
+    /// Reports an end as ready although it may not be.
     pub(super) fn notify_spuriously(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let (one, other) = (connection.ends[0].node, connection.ends[1].node);
@@ -80,7 +80,7 @@ impl Net {
         let (end, out) =
             (&connection.ends[usize::from(side)], &connection.directions[usize::from(side)]);
         let kind = match end.ended {
-            // Both have ended, and both know it: there is nothing left to be reset.
+            // Both sides have ended, and both know: there is nothing left to reset.
             true if out.fin == Fin::Sent && out.segments.is_empty() => return,
             true if !end.is_shut => ErrorKind::BrokenPipe,
             _ => ErrorKind::ConnectionReset,
@@ -89,7 +89,7 @@ impl Net {
         self.fail_end(key, side, kind);
     }
 
-    /// The first segment of an attempt to connect arrives.
+    /// The first segment of a connection attempt (SYN) arrives at the listening node.
     pub(super) fn arrive_syn(&mut self, key: Key) {
         let to = match self.connection(key) {
             Some(connection) => connection.ends[1].node,
@@ -107,7 +107,7 @@ impl Net {
         }
     }
 
-    /// And was let in.
+    /// The answer to a connection attempt (SYN-ACK) arrives at the connecting node.
     pub(super) fn arrive_syn_ack(&mut self, key: Key) {
         let Some(connection) = self.connection(key) else { return };
         if connection.ends[0].is_closed() {
@@ -121,7 +121,7 @@ impl Net {
         self.notify_state(key, 0);
     }
 
-    /// And has heard of it.
+    /// The last segment of the handshake (ACK) arrives at the listening node.
     pub(super) fn arrive_ack(&mut self, key: Key) {
         let has_crashed =
             self.connection(key).is_some_and(|connection| connection.ends[1].is_broken);
@@ -134,8 +134,8 @@ impl Net {
         }
     }
 
-    /// `side` wants nothing more to do with it, and says so: when it ends so, and each time that something comes
-    /// later (RFC 9293, section 3.10.7.1).
+    /// Ends the connection for `side` with a reset, and again for each segment that arrives later (RFC 9293,
+    /// section 3.10.7.1).
     pub(super) fn reset(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
@@ -147,7 +147,7 @@ impl Net {
         }
     }
 
-    /// There is room to write again.
+    /// Reports an end as writable.
     pub(super) fn notify_writable(&mut self, key: Key, side: u8) {
         let happening = Happening { writable: true, ..Happening::default() };
         self.notify_end(key, side, happening);

@@ -1,5 +1,4 @@
-//! Connections: two ends, and a way in each direction. It imitates what Linux does, as far as a program can
-//! tell.
+//! Connections: two ends, and one direction from each. They behave like Linux's as far as a program can observe.
 
 use crate::net::direction::Direction;
 use crate::net::option::SocketKind;
@@ -14,17 +13,17 @@ use std::net::SocketAddr;
 
 use super::{Net, REPEAT_AFTER, event};
 
-/// How much a socket holds, of what it has not sent, and of what was not read: about what Linux begins with.
+/// Size of a send or receive buffer: close to Linux's initial size.
 pub(super) const BUFFER: usize = 128 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(super) serial: u32,
-    /// The one that connected is the first.
+    /// The end that connected is the first.
     pub(super) ends: [End; 2],
-    /// What each end sends is on the way with its number.
+    /// `directions[side]` holds what `ends[side]` has sent.
     pub(super) directions: [Direction; 2],
-    /// Nothing gets through any more, and nobody is told.
+    /// Nothing gets through any more, and no end is notified.
     pub(super) is_severed: bool,
     pub(super) is_unix: bool,
     pub(super) random: Random,
@@ -35,40 +34,38 @@ pub(super) struct End {
     pub(super) node: NodeId,
     pub(super) address: Address,
     pub(super) stage: Stage,
-    /// Its socket is one of IPv6, to which IPv4 addresses are mapped ones (ipv6(7)).
+    /// Its socket is an IPv6 socket, which sees IPv4 addresses as mapped ones (ipv6(7)).
     pub(super) is_ipv6_socket: bool,
-    /// Under which name its reactor is told.
+    /// The id in its reactor.
     pub(super) id: Option<Id>,
-    /// What it has not been told yet.
+    /// The readiness that its reactor has not received yet.
     pub(super) pending: Happening,
-    /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
-    /// were refused or cut short.
+    /// The schedule has a repetition of its events. One is enough, even after many short reads and writes.
     pub(super) will_repeat: bool,
     pub(super) error: Option<io::ErrorKind>,
-    /// The peer has ended its side, and that has come to be known here.
+    /// The peer has ended its side, and its FIN has arrived.
     pub(super) ended: bool,
-    /// Reset or given up: nothing comes or goes any more.
+    /// Reset or timed out: nothing is sent or received any more.
     pub(super) is_broken: bool,
-    /// Our side has ended.
+    /// This side has ended.
     pub(super) is_shut: bool,
     pub(super) resets_on_close: bool,
     pub(super) keep_alive: Option<KeepAlive>,
-    /// How many looks for the peer had no answer.
+    /// The number of keep-alive probes without an answer.
     pub(super) unanswered: u32,
     pub(super) last_activity: Time,
-    /// For how long what was sent may be without an answer, if not for as long as is usual (tcp(7),
-    /// TCP_USER_TIMEOUT).
+    /// How long sent data may remain unacknowledged. Default: the system's limit (tcp(7), TCP_USER_TIMEOUT).
     pub(super) user_timeout: Option<Time>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     Connecting,
-    /// Somebody connects to it, and has yet to say that he has heard the answer (SYN-RECEIVED, RFC 9293).
+    /// A peer connects to it, and its ACK has not arrived (SYN-RECEIVED, RFC 9293).
     SynReceived,
-    /// Whether it was accepted is known to the listener alone.
+    /// Only the listener knows whether it was accepted.
     Connected,
-    /// The program has closed it, or died.
+    /// The program has closed it, or has ended.
     Closed,
 }
 
@@ -98,12 +95,12 @@ impl End {
         self.stage == Stage::Closed
     }
 
-    /// What options its socket has.
+    /// Returns which options its socket has.
     pub(super) fn kind(&self) -> SocketKind {
         SocketKind::stream(&self.in_own_family(&self.address)).bound()
     }
 
-    /// An address, as its socket tells it.
+    /// Returns an address in the form that its socket reports.
     pub(super) fn in_own_family(&self, address: &Address) -> Address {
         match address {
             Address::Inet(SocketAddr::V4(address)) if self.is_ipv6_socket => {
@@ -115,7 +112,7 @@ impl End {
 }
 
 impl Net {
-    /// A connection in the making.
+    /// Adds a connection.
     pub(super) fn new_connection(
         &mut self,
         (from, local): (NodeId, Address),
@@ -134,7 +131,7 @@ impl Net {
         let (ours, theirs) = (buffer(from), buffer(to));
         let connection = Connection {
             serial,
-            // The other end is there when the first one has arrived.
+            // The other end exists once the first segment has arrived.
             ends: [End::new(from, local, stage, now), End::new(to, peer, Stage::Closed, now)],
             directions: match is_unix {
                 true => [Direction::unix(ours), Direction::unix(theirs)],
@@ -152,12 +149,12 @@ impl Net {
         (connection.serial == key.serial).then_some(connection)
     }
 
-    /// How many connections there are, with those that are not quite over.
+    /// Returns the number of connections, including those that have not finished closing.
     pub(crate) fn connections(&self) -> usize {
         self.connections.len()
     }
 
-    /// All connections of which a node has an end, and which.
+    /// Returns all connections of which a node has an end, and which end.
     fn connections_of(&self, node: NodeId) -> Vec<(Key, u8)> {
         let mut found = Vec::new();
         for (slot, connection) in &self.connections {
@@ -172,7 +169,7 @@ impl Net {
         found
     }
 
-    /// Nothing gets through any more on the connections that a node has, and nobody is told.
+    /// Drops all segments of a node's connections from now on, without notifying any end.
     pub(crate) fn sever(&mut self, node: NodeId) {
         for (key, _) in self.connections_of(node) {
             if let Some(connection) = self.connection(key) {
@@ -181,7 +178,7 @@ impl Net {
         }
     }
 
-    /// The ends at a node that has crashed are gone. What has left it is still on its way.
+    /// Removes the ends of a node that has crashed. Segments that have left it still arrive.
     pub(super) fn crash_connections(&mut self, node: NodeId) {
         for (key, side) in self.connections_of(node) {
             if let Some(connection) = self.connection(key) {
@@ -190,7 +187,7 @@ impl Net {
                 end.id = None;
                 end.is_broken = true;
                 connection.directions[usize::from(side)].drop_unsent();
-                // What had arrived is lost with the memory in which it lay.
+                // Data that had arrived is lost with the node's memory.
                 let incoming = &mut connection.directions[usize::from(1 - side)];
                 incoming.bytes.drain(..incoming.arrived);
                 incoming.arrived = 0;
@@ -199,12 +196,12 @@ impl Net {
         }
     }
 
-    /// One end is told something at its next wait.
+    /// Adds readiness to an end's next event.
     pub(super) fn notify_end(&mut self, key: Key, side: u8, happening: Happening) {
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
         if end.id.is_none() {
-            return; // It will be told what is true when it is registered.
+            return; // Registration reports the readiness.
         }
         let first = end.pending == Happening::default();
         end.pending = merged(end.pending, happening);
@@ -219,7 +216,7 @@ impl Net {
         event(end.id, std::mem::take(&mut end.pending))
     }
 
-    /// What is true of an end now.
+    /// Returns the readiness of an end.
     pub(super) fn readiness(&mut self, key: Key, side: u8) -> Happening {
         let Some(connection) = self.connection(key) else { return Happening::default() };
         let end = &connection.ends[usize::from(side)];
@@ -237,7 +234,7 @@ impl Net {
         }
     }
 
-    /// A read or a write did less than it could: an event soon says what is possible.
+    /// Schedules another event after a read or write that did less than possible.
     pub(super) fn repeat_events_soon(&mut self, key: Key, side: u8) {
         let at = self.at() + REPEAT_AFTER;
         let Some(connection) = self.connection(key) else { return };
@@ -247,7 +244,7 @@ impl Net {
         }
     }
 
-    /// The repetition that the agenda had.
+    /// Handles the scheduled repetition.
     pub(super) fn repeat_events(&mut self, key: Key, side: u8) {
         if let Some(connection) = self.connection(key) {
             connection.ends[usize::from(side)].will_repeat = false;
@@ -255,13 +252,13 @@ impl Net {
         self.notify_state(key, side);
     }
 
-    /// Events say once more what is true of an end.
+    /// Reports the current readiness of an end again.
     pub(super) fn notify_state(&mut self, key: Key, side: u8) {
         let readiness = self.readiness(key, side);
         self.notify_end(key, side, readiness);
     }
 
-    /// A connection has broken for one end: what is left to it is what has arrived.
+    /// Breaks a connection for one end. Only the data that has arrived can still be read.
     pub(super) fn fail_end(&mut self, key: Key, side: u8, kind: io::ErrorKind) {
         let Some(connection) = self.connection(key) else { return };
         connection.directions[usize::from(side)].clear();
@@ -279,7 +276,7 @@ impl Net {
         self.remove_if_finished(key);
     }
 
-    /// A connection of which nothing more can come is forgotten.
+    /// Removes a connection after both ends are closed and no segment is in flight.
     pub(super) fn remove_if_finished(&mut self, key: Key) {
         let Some(connection) = self.connection(key) else { return };
         let is_over = |end: &End| matches!(end.stage, Stage::Closed | Stage::SynReceived);

@@ -1,67 +1,67 @@
-//! One direction of a connection: what lies on it, and what is on its way.
+//! One direction of a connection: buffered bytes and segments in flight.
 
 use crate::schedule::Time;
 use std::collections::VecDeque;
 
-/// One direction. The bytes that are on it lie in one queue: first those that have arrived, then those on
-/// their way, then those that are still to be sent.
+/// One direction. Its bytes are in one queue: first those that have arrived, then those in flight, then the unsent
+/// ones.
 #[derive(Debug)]
 pub(super) struct Direction {
     pub(super) bytes: VecDeque<u8>,
     pub(super) arrived: usize,
     pub(super) in_flight: usize,
     pub(super) segments: VecDeque<InFlight>,
-    /// How many have been in flight.
+    /// The number of segments sent.
     pub(super) sent: u64,
-    /// Whether the arrival of what is first in flight is on the agenda.
+    /// The arrival of the first segment is in the schedule.
     pub(super) is_moving: bool,
-    /// When the last arrives; nothing overtakes.
+    /// The arrival time of the last segment. No segment overtakes another.
     pub(super) last_at: Time,
     pub(super) fin: Fin,
-    /// Whether the writer waits for room.
+    /// The writer waits until it can write again.
     pub(super) writer_waits: bool,
-    /// Whether the sender waits for the reader.
+    /// The sender waits for the window to open.
     pub(super) sender_waits: bool,
-    /// Whether it asks for room from time to time.
+    /// The sender probes the closed window.
     pub(super) is_probing: bool,
-    /// How often what is first has been lost, and since when that counts against the sender's patience.
+    /// How often the first segment was lost, and since when this counts towards the retransmission timeout.
     pub(super) tries: u32,
     pub(super) retransmitting_since: Time,
-    /// Since when the receiver has had no room, as far as that counts.
+    /// Since when the window has been closed, as it counts towards the user timeout.
     pub(super) window_closed_since: Option<Time>,
-    /// How much the sender holds, and how much the receiver.
+    /// Sizes of the sender's and the receiver's buffer.
     pub(super) send_buffer: usize,
     pub(super) receive_buffer: usize,
     is_unix: bool,
 }
 
-/// What is on its way, and where it is.
+/// A segment in flight.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct InFlight {
     pub(super) segment: Segment,
-    /// The line knows it by this.
+    /// Identifies the segment in the uplink.
     pub(super) number: u64,
-    /// When it arrives; that is known when it has left its node.
+    /// The arrival time. It is known once the segment has left its node.
     pub(super) at: Option<Time>,
-    /// Whether chance has it lost this time.
+    /// This transmission is lost at random.
     pub(super) is_lost: bool,
 }
 
-/// What is on its way.
+/// A segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Segment {
-    /// What makes a connection of an attempt.
+    /// The last segment of the handshake.
     Ack,
     Bytes(usize),
     Fin,
-    /// No socket listens there.
+    /// There is no listener.
     Refused,
     Reset,
     Syn,
     SynAck,
 }
 
-/// How far the end of a way has come.
+/// State of the FIN of a direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fin {
     None,
@@ -97,7 +97,7 @@ impl Direction {
         Self { is_unix: true, ..Self::new(send_buffer, usize::MAX) }
     }
 
-    /// Reads the next bytes that have arrived.
+    /// Takes the next bytes that have arrived.
     pub(super) fn take(&mut self, buffer: &mut [u8]) {
         let count = buffer.len();
         let (front, back) = self.bytes.as_slices();
@@ -120,7 +120,7 @@ impl Direction {
         self.send_buffer.saturating_sub(self.bytes.len() - received)
     }
 
-    /// Whether the writer waits for room and has enough of it now.
+    /// Returns true, once, if the writer waits and has enough free space now.
     pub(super) fn take_writable(&mut self) -> bool {
         let takes = self.writer_waits && self.free_space() >= self.send_buffer.div_ceil(3);
         self.writer_waits &= !takes;
@@ -131,13 +131,13 @@ impl Direction {
         self.receive_buffer.saturating_sub(self.arrived + self.in_flight)
     }
 
-    /// What the sender still holds is dropped; what has left goes on.
+    /// Discards the unsent data. Segments in flight still arrive.
     pub(super) fn drop_unsent(&mut self) {
         self.bytes.truncate(self.arrived + self.in_flight);
         self.fin = Fin::None;
     }
 
-    /// What is first in flight is lost, and the sender is gone: nothing is read beyond the gap, but resets arrive.
+    /// Discards everything behind a lost segment whose sender is gone. Resets still arrive.
     pub(super) fn discard_after_gap(&mut self) {
         self.segments.pop_front();
         self.segments.retain(|segment| segment.segment == Segment::Reset);
@@ -146,7 +146,7 @@ impl Direction {
         self.fin = Fin::None;
     }
 
-    /// Nothing more comes of it but what has arrived.
+    /// Discards everything that has not arrived.
     pub(super) fn clear(&mut self) {
         self.bytes.truncate(self.arrived);
         self.in_flight = 0;

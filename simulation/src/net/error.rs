@@ -1,10 +1,10 @@
-//! Errors, as the system has them: with its numbers, and so with its words.
+//! Errors with the numbers, and so the texts, of the system.
 
 #[cfg(unix)]
 use ropewalk::UnixAddress;
 use std::io::{self, ErrorKind};
 
-/// The error of a kind.
+/// Returns the system's error of a kind.
 pub(crate) fn system(kind: ErrorKind) -> io::Error {
     match number(kind) {
         Some(number) if cfg!(target_os = "linux") => io::Error::from_raw_os_error(number),
@@ -12,17 +12,17 @@ pub(crate) fn system(kind: ErrorKind) -> io::Error {
     }
 }
 
-/// As accept(2) and its kin say it when a process has no descriptors left.
+/// Returns the error of accept(2) and others if a process has no descriptors left.
 pub(crate) fn no_descriptors() -> io::Error {
     io::Error::from_raw_os_error(if cfg!(windows) { 10_024 } else { 24 }) // EMFILE
 }
 
-/// As send(2) says it of a datagram that no packet can hold.
+/// Returns the error of send(2) for a datagram that does not fit into a packet.
 pub(super) fn too_long() -> io::Error {
     io::Error::from_raw_os_error(90) // EMSGSIZE
 }
 
-/// As setsockopt(2) says it of an option that the protocol does not know.
+/// Returns the error of setsockopt(2) for an option that the protocol does not have.
 pub(super) fn no_such_option() -> io::Error {
     match cfg!(target_os = "linux") {
         true => io::Error::from_raw_os_error(92), // ENOPROTOOPT
@@ -30,20 +30,20 @@ pub(super) fn no_such_option() -> io::Error {
     }
 }
 
-/// As unix(7) says it of a socket of the other type, for connections or for datagrams.
+/// Returns the error of a Unix socket of the other type (unix(7)).
 #[cfg(unix)]
 pub(crate) fn wrong_type() -> io::Error {
     io::Error::from_raw_os_error(91) // EPROTOTYPE
 }
 
-/// As unix(7) says it of a socket for datagrams that is connected with another.
+/// Returns the error of sending to a Unix datagram socket that is connected with another socket (unix(7)).
 #[cfg(unix)]
 pub(super) fn not_the_peer() -> io::Error {
     io::Error::from_raw_os_error(1) // EPERM
 }
 
-/// As connect(2) says it of a Unix address that nobody has: an abstract name is no file that could be missing.
-/// The reactor itself says it of the address without a name.
+/// Returns the error of connect(2) for a Unix address that no socket has. An abstract name is not a file that
+/// could be missing. For an unnamed address the reactor makes the error.
 #[cfg(unix)]
 pub(crate) fn no_socket_at(address: &UnixAddress) -> io::Error {
     if address.is_unnamed() {
@@ -55,7 +55,7 @@ pub(crate) fn no_socket_at(address: &UnixAddress) -> io::Error {
     })
 }
 
-/// Linux's (errno(3)).
+/// Linux's error numbers (errno(3)).
 fn number(kind: ErrorKind) -> Option<i32> {
     Some(match kind {
         ErrorKind::AddrInUse => 98,
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn each_number_is_of_its_kind() {
+    fn each_error_number_has_its_kind() {
         use ErrorKind::*;
         for kind in [AddrInUse, AddrNotAvailable, BrokenPipe, ConnectionRefused, ConnectionReset] {
             assert_eq!(system(kind).kind(), kind);

@@ -1,4 +1,4 @@
-//! Sockets that listen, and names of Unix sockets.
+//! Simulated listeners.
 
 use crate::net::connection::{Connection, Stage};
 use crate::net::error::system;
@@ -23,25 +23,25 @@ pub(crate) struct Listener {
     pub(super) node: NodeId,
     address: Address,
     backlog: usize,
-    /// Whether it leaves the IPv4 addresses to others (ipv6(7), IPV6_V6ONLY).
+    /// It leaves IPv4 addresses to other sockets (ipv6(7), IPV6_V6ONLY).
     only_ipv6: bool,
-    /// What connections inherit that are made with it.
+    /// The options that accepted connections inherit.
     options: Vec<SocketOption>,
-    /// Those that have not been accepted.
+    /// Connections that were not accepted yet.
     queue: VecDeque<Key>,
     id: Option<Id>,
-    /// Whether its reactor has yet to be told.
+    /// Its reactor has a pending event.
     is_notified: bool,
 }
 
 impl Listener {
-    /// Linux takes one more than it was asked for (listen(2)).
+    /// Returns true if another connection can be queued. Linux queues one more than requested (listen(2)).
     pub(super) fn has_space(&self) -> bool {
         self.queue.len() <= self.backlog
     }
 }
 
-/// A socket that listens.
+/// A listening socket.
 #[derive(Debug)]
 pub(crate) struct SimulatedListener {
     pub(super) net: Shared,
@@ -96,7 +96,7 @@ impl SimulatedListener {
 }
 
 impl Net {
-    /// The address of a listener that is to be bound to `address`.
+    /// Returns the address of a listener that is bound to `address`.
     fn listener_address(
         &mut self,
         node: NodeId,
@@ -121,7 +121,7 @@ impl Net {
         }
     }
 
-    /// Whether a port is somebody's, who listens there or has connected from there.
+    /// Returns true if a listener or an outgoing connection uses the port.
     pub(super) fn is_in_use(&mut self, node: NodeId, address: SocketAddr, only_ipv6: bool) -> bool {
         let (ip, port) = (address.ip(), address.port());
         let host = self.host(node);
@@ -135,7 +135,7 @@ impl Net {
         })
     }
 
-    /// Connects to a Unix socket, which is done at once or not at all.
+    /// Connects to a Unix socket: immediately or not at all.
     #[cfg(unix)]
     pub(super) fn connect_unix(&mut self, node: NodeId, peer: &UnixAddress) -> io::Result<Key> {
         let host = self.host(node);
@@ -158,7 +158,7 @@ impl Net {
         self.listeners.get_mut(key.slot as usize).filter(|listener| listener.key == key)
     }
 
-    /// Who listens where a connection goes.
+    /// Returns the listener that a connection attempt reaches.
     pub(super) fn listener_for(&mut self, key: Key) -> Option<&Listener> {
         let end = &self.connection(key)?.ends[1];
         let (node, address) = (end.node, end.address.socket_addr()?);
@@ -166,7 +166,7 @@ impl Net {
         self.listener(key).map(|listener| &*listener)
     }
 
-    /// Who listens on an address of a node.
+    /// Returns the listener on an address of a node.
     pub(super) fn listener_at(&mut self, node: NodeId, address: SocketAddr) -> Option<Key> {
         let key = self.host(node).listener(address)?;
         let listener = self.listener(key)?;
@@ -174,7 +174,7 @@ impl Net {
         (!leaves_it).then_some(key)
     }
 
-    /// One more waits to be accepted.
+    /// Queues a connection to be accepted.
     pub(super) fn enqueue_connection(&mut self, listener: Key, connection: Key) {
         if let Some(connection) = self.connection(connection) {
             connection.ends[1].stage = Stage::Connected;
@@ -236,7 +236,7 @@ impl Net {
             _ => {}
         }
         self.note(node, id, What::Closes);
-        // Those who were not let in hear that they will not be.
+        // Connections that were not accepted are reset.
         for connection in queue {
             if let Some(connection) = self.connection(connection) {
                 connection.ends[1].resets_on_close = true;
@@ -246,8 +246,8 @@ impl Net {
     }
 }
 
-/// Whether two addresses have something in common. All IPv6 addresses are all IPv4 addresses, too, unless
-/// one has said that they are not.
+/// Returns true if two addresses overlap. The unspecified IPv6 address includes all IPv4 addresses, except with
+/// IPV6_V6ONLY.
 pub(super) fn overlap(
     (one, one_only): (IpAddr, bool),
     (other, other_only): (IpAddr, bool),

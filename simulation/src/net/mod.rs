@@ -1,4 +1,4 @@
-//! The network, and all sockets on it.
+//! The simulated network and its sockets.
 
 mod arrival;
 mod connection;
@@ -42,16 +42,16 @@ pub(crate) use listener::SimulatedListener;
 pub(crate) use stream::SimulatedStream;
 pub(crate) use uplink::Uplink;
 
-/// The network is shared by the world and by all sockets in it.
+/// The network, shared by the world and all sockets.
 pub(crate) type Shared = Rc<RefCell<Net>>;
 
-/// How long it takes to get to oneself.
+/// The latency from a node to itself.
 const LOOPBACK: Time = 10_000;
 
-/// After how long somebody who was told less than the truth is told anew.
+/// The delay after which readiness is reported again after a short read or write.
 const REPEAT_AFTER: Time = 1_000_000;
 
-/// Who cannot be reached from where.
+/// A cut: nothing gets from one set of nodes to another.
 #[derive(Debug)]
 pub(crate) struct Cut {
     pub(crate) from: BTreeSet<NodeId>,
@@ -61,29 +61,29 @@ pub(crate) struct Cut {
 #[derive(Debug)]
 pub(crate) struct Net {
     pub(crate) seed: u64,
-    /// What the clocks of the nodes showed when the world began.
+    /// The time that the nodes' clocks showed when the world began.
     epoch: Instant,
     pub(crate) now: Time,
-    /// The node that works, since when, and how long it has: see `work.rs`.
+    /// The working node, the start of its work, and its duration so far: see `turns.rs`.
     working_node: Option<NodeId>,
     since: Time,
     pub(crate) spent: Time,
     pub(crate) schedule: Schedule,
     pub(crate) trace: Trace,
     pub(crate) panics: Panics,
-    /// What it costs to work: everybody, unless set otherwise, and the node whose turn it is.
+    /// The default costs, and those of the working node.
     pub(crate) usual_costs: Costs,
     pub(crate) costs: Costs,
 
     pub(crate) hosts: Vec<Host>,
-    /// What lies between any two, and between some.
+    /// The default link, and those of certain pairs of nodes.
     pub(crate) link: Link,
     pub(crate) links: BTreeMap<(NodeId, NodeId), Link>,
     /// The cuts that the caller has made.
     pub(crate) cuts: Vec<Cut>,
     pub(crate) faults: ActiveFaults,
     pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
-    /// Addresses that nodes have beside their own.
+    /// Additional addresses of nodes.
     pub(crate) addresses: BTreeMap<IpAddr, NodeId>,
 
     connections: Slab<Connection>,
@@ -122,7 +122,7 @@ impl Net {
         }
     }
 
-    /// What a node's clock shows.
+    /// Returns the time of a node's clock.
     pub(crate) fn clock(&self, node: NodeId) -> Instant {
         self.epoch + Duration::from_nanos(self.host(node).clock.at(self.at()))
     }
@@ -135,7 +135,7 @@ impl Net {
         &mut self.hosts[node.index()]
     }
 
-    /// The node that has an address, seen from another.
+    /// Returns the node that has an address, as seen from `from`.
     pub(crate) fn node_of(&self, from: NodeId, ip: IpAddr) -> Option<NodeId> {
         if self.host(from).has(ip) || ip.is_unspecified() {
             return Some(from);
@@ -171,13 +171,13 @@ impl Net {
         self.trace.note(time, None, None, what);
     }
 
-    /// A node's reactor is to look at a socket, or at what was sent to it.
+    /// Adds an event source for a node's reactor, and plans a turn.
     pub(crate) fn notify(&mut self, node: NodeId, pending: PendingSource) {
         self.hosts[node.index()].pending.push(pending);
         self.schedule_turn(node);
     }
 
-    /// What a node's reactor is told when it waits.
+    /// Moves the pending events of a node's reactor into `events`.
     pub(crate) fn take_events(&mut self, node: NodeId, events: &mut Vec<Event>) {
         let mut pending = std::mem::take(&mut self.host_mut(node).pending);
         for pending in pending.drain(..) {
@@ -189,18 +189,18 @@ impl Net {
             };
             events.extend(event);
         }
-        // The memory is used again.
+        // The memory is reused.
         self.host_mut(node).pending = pending;
     }
 
-    /// Whether anything gets from one node to another now.
+    /// Returns true if segments get from one node to another now.
     pub(crate) fn passes(&self, from: NodeId, to: NodeId) -> bool {
         let cut = |cut: &Cut| cut.from.contains(&from) && cut.to.contains(&to);
         let is_parted = || self.cuts.iter().any(cut) || self.faults.separate(from, to);
         self.host(to).is_up && (from == to || !is_parted())
     }
 
-    /// Brings a node into the state that follows from the faults in force.
+    /// Computes a node's conditions from the faults in force.
     pub(crate) fn update_conditions(&mut self, node: NodeId) {
         let (conditions, drift) = (self.faults.conditions(node), self.faults.drift(node));
         let now = self.now;
@@ -212,11 +212,11 @@ impl Net {
             self.bandwidth_changed(node, before.bandwidth);
         }
         if goes_on || drifts {
-            self.schedule_turn(node); // It plans its next turn again.
+            self.schedule_turn(node); // Its next turn is planned again.
         }
     }
 
-    /// What a fault does once, when it begins.
+    /// Applies the effect that a fault has once, when it begins.
     pub(crate) fn apply_once(&mut self, fault: &Fault) {
         match fault.kind {
             FaultKind::HalfOpen => self.sever(fault.node),
@@ -236,7 +236,7 @@ impl Net {
         self.links.get(&(from, to)).copied().unwrap_or(self.link)
     }
 
-    /// Does what is next on the agenda of the network. Whose turn it is, if it is a node's.
+    /// Processes an event of the network.
     pub(crate) fn process(&mut self, at: Time, what: Scheduled) {
         self.finish_work();
         self.now = at;
@@ -252,12 +252,12 @@ impl Net {
             Scheduled::Writable(key, side) => self.notify_writable(key, side),
             Scheduled::Window(key, side) => self.open_window(key, side),
             Scheduled::Fault(..) | Scheduled::Start(_) | Scheduled::Turn(_) => {
-                unreachable!("the world does these itself")
+                unreachable!("the world processes these events")
             }
         }
     }
 
-    /// A node crashes: its sockets are gone, and nobody is told.
+    /// Crashes a node: its sockets are removed without notifying their peers.
     pub(crate) fn crash(&mut self, node: NodeId) {
         self.note(node, None, What::Crashes);
         self.host_mut(node).clear();
@@ -268,12 +268,12 @@ impl Net {
     }
 }
 
-/// A span of time in nanoseconds, or the longest that there is.
+/// Returns a duration in nanoseconds, saturated.
 pub(crate) fn nanos(span: Duration) -> Time {
     Time::try_from(span.as_nanos()).unwrap_or(Time::MAX / 4)
 }
 
-/// There is nothing that could be told; or this.
+/// Returns an event, if there is any readiness to report.
 fn event(id: Option<Id>, happening: Happening) -> Option<Event> {
     (happening != Happening::default()).then_some(Event::Ready(id?, happening))
 }

@@ -1,11 +1,11 @@
-//! Which options a socket has, and what Linux answers to others.
+//! Socket options: which sockets have them, and the errors of Linux.
 
 use crate::net::error::{no_such_option, system};
 use ropewalk::backend::set_option;
 use ropewalk::{Address, SocketOption};
 use std::io::{self, ErrorKind};
 
-/// A socket, as far as its options depend on it.
+/// The properties of a socket that its options depend on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SocketKind {
     family: Family,
@@ -21,7 +21,7 @@ enum Family {
 }
 
 impl SocketKind {
-    /// A socket for connections that is going to have this address, or this peer.
+    /// Returns the kind of a stream socket with this local or peer address.
     pub(crate) fn stream(address: &Address) -> Self {
         let family = match address.ip() {
             Some(ip) if ip.is_ipv4() => Family::V4,
@@ -31,7 +31,7 @@ impl SocketKind {
         Self { family, is_stream: true, is_bound: false }
     }
 
-    /// The same for datagrams.
+    /// Returns the kind of a datagram socket.
     pub(crate) fn datagrams(address: &Address) -> Self {
         Self { is_stream: false, ..Self::stream(address) }
     }
@@ -40,17 +40,17 @@ impl SocketKind {
         Self { is_bound: true, ..self }
     }
 
-    /// Whether a socket can be made with these.
+    /// Checks the options of a new socket.
     pub(crate) fn check_all(self, options: &[SocketOption]) -> io::Result<()> {
         options.iter().try_for_each(|option| self.check(option))
     }
 
-    /// Whether an option can be set: the socket has it, and its value makes sense.
+    /// Checks that the socket has the option and that the value is valid.
     pub(crate) fn check(self, option: &SocketOption) -> io::Result<()> {
         set_option(option, || self.linux_answer(option))
     }
 
-    /// What the system says of an option.
+    /// Returns the system's answer to an option.
     fn linux_answer(self, option: &SocketOption) -> io::Result<()> {
         let of_tcp = match (self.family, self.is_stream) {
             (Family::Unix, _) => Err(system(ErrorKind::Unsupported)),
@@ -61,7 +61,7 @@ impl SocketKind {
             SocketOption::KeepAlive(Some(_))
             | SocketOption::Nodelay(_)
             | SocketOption::UserTimeout(_) => of_tcp,
-            // The reactor does not even ask.
+            // The reactor refuses these without a system call.
             SocketOption::Ttl(_) | SocketOption::TrafficClass(_) if self.family == Family::Unix => {
                 Err(ErrorKind::Unsupported.into())
             }
@@ -77,7 +77,7 @@ impl SocketKind {
             SocketOption::ReusePort(true) if self.family == Family::Unix => {
                 Err(system(ErrorKind::Unsupported))
             }
-            // There are no interfaces to be tied to.
+            // There are no interfaces to bind to.
             SocketOption::Device(name) if !name.is_empty() => Err(ErrorKind::Unsupported.into()),
             _ => Ok(()),
         }

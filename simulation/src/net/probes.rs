@@ -1,16 +1,16 @@
-//! Ends that wait for room at the other end, or for a sign of life.
+//! Zero-window probes and keep-alive.
 
 use crate::net::transmission::{GIVE_UP, RETRANSMIT};
 use crate::net::{Net, nanos};
 use crate::schedule::{Key, Scheduled, Time};
 use std::io::ErrorKind;
 
-/// How often one that has to wait for room asks for it (RFC 9293, section 3.8.6.1).
+/// The interval of zero-window probes (RFC 9293, section 3.8.6.1).
 const PROBE: Time = 5_000_000_000;
 
 impl Net {
-    /// The other end has read, and `side` learns that there is room; or such news are lost, and it has to ask. If
-    /// `side` has given up meanwhile, it answers with a reset.
+    /// Handles a window update for `side` after the other end has read. If the update is lost, `side` has to
+    /// probe. If `side` is already broken, it answers with a reset.
     pub(super) fn open_window(&mut self, key: Key, side: u8) {
         if !self.is_reachable(key, side) {
             return;
@@ -24,21 +24,21 @@ impl Net {
         }
     }
 
-    /// `side` is going to ask for room, or to give up.
+    /// Schedules a probe of the closed window, or the timeout.
     pub(super) fn schedule_probe(&mut self, key: Key, side: u8) {
         let now = self.now;
         let Some(connection) = self.connection(key) else { return };
         let user_timeout = connection.ends[usize::from(side)].user_timeout;
         let direction = &mut connection.directions[usize::from(side)];
         direction.is_probing = true;
-        // The first question comes as soon as the first repetition of what is lost.
+        // The first probe has the delay of the first retransmission.
         let since = *direction.window_closed_since.get_or_insert(now + RETRANSMIT);
         let give_up_at = user_timeout.map_or(Time::MAX, |timeout| since.saturating_add(timeout));
         let at = (now + PROBE).min(give_up_at).max(now);
         self.schedule.add(at, Scheduled::Probe(key, side));
     }
 
-    /// `side` has something to send, nothing on its way, and has heard of no room for long.
+    /// Handles a probe: `side` has unsent data, nothing in flight, and a closed window.
     pub(super) fn probe(&mut self, key: Key, side: u8) {
         let (now, is_reachable) = (self.now, self.is_reachable(key, side));
         let Some(connection) = self.connection(key) else { return };
@@ -53,7 +53,7 @@ impl Net {
         if is_reachable && is_over {
             return self.fail_end(key, side, ErrorKind::ConnectionReset);
         }
-        // Room has to come in time, whether the peer answers or not.
+        // The window has to open in time, whether or not the peer answers.
         if let (Some(timeout), Some(since)) = (user_timeout, direction.window_closed_since)
             && now >= since.saturating_add(timeout)
         {
@@ -73,7 +73,7 @@ impl Net {
         self.schedule_probe(key, side);
     }
 
-    /// Whether the other end can be heard by `side` now, and can hear it.
+    /// Returns true if segments get from `side` to the other end and back.
     fn is_reachable(&mut self, key: Key, side: u8) -> bool {
         let Some(connection) = self.connection(key) else { return false };
         let is_severed = connection.is_severed;
@@ -82,7 +82,7 @@ impl Net {
         !is_severed && self.passes(there, here) && self.passes(here, there)
     }
 
-    /// Looks whether the peer is still there, if it has been silent for long (tcp(7), SO_KEEPALIVE).
+    /// Checks whether a silent peer still answers (tcp(7), SO_KEEPALIVE).
     pub(super) fn keep_alive(&mut self, key: Key, side: u8) {
         let (now, answers) = (self.now, self.is_reachable(key, side));
         let Some(connection) = self.connection(key) else { return };
@@ -99,7 +99,7 @@ impl Net {
             return self.schedule.add(due, Scheduled::KeepAlive(key, side));
         }
         if is_sending {
-            // Whether that is answered shows as well.
+            // Data in flight detects a lost peer as well.
             return self.schedule.add(now + idle, Scheduled::KeepAlive(key, side));
         }
         if answers && peer_is_dead {

@@ -1,4 +1,4 @@
-//! An end of a connection, as a program has it.
+//! Simulated stream sockets.
 
 use crate::net::connection::Stage;
 use crate::net::direction::Segment;
@@ -13,7 +13,7 @@ use ropewalk::{Address, Id, SocketOption};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
 
-/// A connection, or one in the making.
+/// One end of a connection, possibly still connecting.
 #[derive(Debug)]
 pub(crate) struct SimulatedStream {
     pub(super) net: Shared,
@@ -93,7 +93,7 @@ impl Net {
         Ok(key)
     }
 
-    /// Sets an option that the end has.
+    /// Sets an option of an end.
     pub(super) fn set_end_option(&mut self, key: Key, side: u8, option: &SocketOption) {
         let now = self.at();
         let Some(connection) = self.connection(key) else { return };
@@ -119,12 +119,12 @@ impl Net {
                     self.schedule.add(at, Scheduled::KeepAlive(key, side));
                 }
             }
-            _ => {} // They change nothing that could be told here.
+            _ => {} // Other options have no observable effect here.
         }
     }
 }
 
-/// A local address that cannot be had, told as the reactor tells it.
+/// Returns the error for a local address that cannot be used, with the reactor's wording.
 fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
     io::Error::new(kind, format!("from the local address {local}: {}", system(kind)))
 }
@@ -205,7 +205,7 @@ impl StreamBackend for SimulatedStream {
 
     fn reset_on_close(&self) {
         if let Some(connection) = self.net.borrow_mut().connection(self.key) {
-            // A Unix socket does not linger (unix(7)): it resets when something is unread, and only then.
+            // A Unix socket has no SO_LINGER (unix(7)): it resets only if data is unread.
             connection.ends[usize::from(self.side)].resets_on_close = !connection.is_unix;
         }
     }

@@ -1,4 +1,4 @@
-//! Ends of connections that no reactor has: a test holds them in its hand.
+//! Ends of connections that are held by a test in place of a reactor.
 
 use crate::net::connection::{BUFFER, Stage};
 use crate::net::error::system;
@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
 impl SimulatedStream {
-    /// An end of a new connection, which waits with the other one's listener to be accepted.
+    /// Connects to a listener of the other node, and waits to be accepted.
     pub(crate) fn connect_to_listener(
         net: &Shared,
         from: (NodeId, Address),
@@ -21,21 +21,20 @@ impl SimulatedStream {
         let key = this.new_connection(from, (to.0, to.1.into()), Stage::Connected, false);
         this.enqueue_connection(listener, key);
         if let Some(connection) = this.connection(key) {
-            // The test names the peer, and its words are to be seen.
+            // The test sees the address of the peer as it was given.
             connection.ends[1].is_ipv6_socket = false;
         }
         drop(this);
         Ok(Self::new(net.clone(), key, 0))
     }
 
-    /// The name of the connection in the reactor that has the other end.
+    /// Returns the id of the connection in the reactor that has the other end.
     pub(crate) fn peer_id(&self) -> Option<Id> {
         let side = usize::from(1 - self.side);
         self.net.borrow_mut().connection(self.key)?.ends[side].id
     }
 
-    /// Has the buffers towards this end hold nothing, so that nothing leaves the other one any more; or
-    /// what they held before.
+    /// Sets the buffers towards this end to size 0, so that the other end can send nothing; or restores them.
     pub(crate) fn set_reading(&self, takes: bool) {
         let mut net = self.net.borrow_mut();
         let (key, writer) = (self.key, 1 - self.side);
@@ -52,7 +51,7 @@ impl SimulatedStream {
 }
 
 impl SimulatedListener {
-    /// The connection that has waited longest, for one who is no reactor.
+    /// Accepts the oldest queued connection for a test.
     pub(crate) fn accept_for_test(&self) -> io::Result<SimulatedStream> {
         let (key, _) = self.net.borrow_mut().accept(self.key)?;
         Ok(SimulatedStream::new(self.net.clone(), key, 1))

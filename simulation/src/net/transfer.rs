@@ -69,7 +69,7 @@ impl Net {
         (conditions.short, conditions.would_block)
     }
 
-    /// Nothing has arrived: why.
+    /// Returns the result of a read when no data has arrived.
     fn read_nothing(&mut self, key: Key, side: u8) -> io::Result<usize> {
         let Some(connection) = self.connection(key) else {
             return Err(system(ErrorKind::NotConnected));
@@ -146,7 +146,7 @@ impl Net {
         Ok(())
     }
 
-    /// A program closes its end, or ends itself.
+    /// Closes an end, as close(2) or the end of the program does.
     pub(super) fn close_end(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let unread = connection.directions[usize::from(1 - side)].arrived;
@@ -159,7 +159,7 @@ impl Net {
         end.stage = Stage::Closed;
         let (resets, is_broken) = (end.resets_on_close || unread > 0, end.is_broken);
         let shut = std::mem::replace(&mut end.is_shut, true);
-        // Nobody will read it.
+        // The data cannot be read any more.
         let incoming = &mut connection.directions[usize::from(1 - side)];
         incoming.bytes.drain(..unread);
         incoming.arrived = 0;
@@ -171,7 +171,7 @@ impl Net {
             self.host_mut(node).release_port(port);
         }
         if is_broken || connecting {
-            // Nothing to say; one that is still let in hears of it when it is.
+            // There is nothing to send. A peer that is still connecting is reset when its SYN-ACK arrives.
         } else if resets {
             self.reset(key, side);
         } else if !shut {
@@ -202,7 +202,7 @@ fn check_write(connection: &mut Connection, side: u8) -> io::Result<()> {
     }
 }
 
-/// The first `count` bytes that the slices hold.
+/// Returns the first `count` bytes of the slices.
 fn pieces<'a>(slices: &'a [IoSlice<'_>], count: usize) -> impl Iterator<Item = &'a [u8]> {
     let mut left = count;
     let pieces = slices.iter().map(move |slice| {

@@ -1,4 +1,4 @@
-//! What is written travels: segments, their loss, the windows, the ends and the resets.
+//! Transmission of segments: windows, loss, retransmission.
 
 use crate::net::connection::Stage;
 use crate::net::direction::{Fin, InFlight, Segment};
@@ -9,23 +9,22 @@ use crate::random::Random;
 use crate::schedule::{Key, Scheduled, Time};
 use std::io::ErrorKind;
 
-/// How much travels in one piece at most.
+/// The maximum size of a segment.
 const PIECE: usize = 64 * 1024;
 
-/// After how long what was lost is sent again, at first; it doubles each time (RFC 6298), up to the second.
+/// The initial retransmission timeout, which doubles each time (RFC 6298), and its maximum.
 pub(super) const RETRANSMIT: Time = 200_000_000;
 const RETRANSMIT_MOST: Time = 120_000_000_000;
 
-/// For how long it is sent again before the peer is given up (tcp(7), `tcp_retries2`).
+/// The duration after which retransmission gives up (tcp(7), `tcp_retries2`).
 pub(super) const GIVE_UP: Time = 924_600_000_000;
 
-/// The same for those who have no answer to their attempt to connect, and how long they try (tcp(7),
-/// `tcp_syn_retries`).
+/// The same for connection attempts without an answer (tcp(7), `tcp_syn_retries`).
 const SYN_RETRANSMIT: Time = 1_000_000_000;
 const SYN_GIVE_UP: Time = 127_000_000_000;
 
 impl Net {
-    /// How long it takes from one node to another now, with what chance adds; and whether it is lost.
+    /// Returns how long a segment takes from one node to another, including random jitter, and whether it is lost.
     pub(super) fn travel_time(
         &self,
         from: NodeId,
@@ -46,7 +45,7 @@ impl Net {
         (time, random.chance(loss))
     }
 
-    /// Sends what waits and the receiver has room for, and the end behind it.
+    /// Sends unsent data as far as the window allows, and the FIN after it.
     pub(super) fn send_queued(&mut self, key: Key, side: u8) {
         loop {
             let Some(connection) = self.connection(key) else { return };
@@ -71,7 +70,7 @@ impl Net {
         }
     }
 
-    /// Puts something on its way.
+    /// Sends a segment.
     pub(super) fn send(&mut self, key: Key, side: u8, segment: Segment) {
         let Some(connection) = self.connection(key) else { return };
         let nodes =
@@ -81,8 +80,8 @@ impl Net {
         let number = direction.sent;
         direction.segments.push_back(InFlight { segment, number, at: None, is_lost: false });
         let is_end = matches!(segment, Segment::Fin | Segment::Reset);
-        // The end of a Unix connection takes no time. Data does: otherwise two ends that answer each other
-        // would do so for ever at the same instant.
+        // The FIN of a Unix connection takes no time. Data does: otherwise two ends that answer each other would
+        // do so endlessly in the same instant.
         if connection.is_unix && is_end && direction.segments.len() == 1 {
             return self.arrive(key, side);
         }
@@ -90,7 +89,7 @@ impl Net {
         self.transmit(nodes, bytes, Packet::Segment(key, side, number));
     }
 
-    /// A segment leaves its node, unless it was taken back.
+    /// Schedules the arrival of a segment that has left its node, if it was not discarded.
     pub(super) fn segment_departed(&mut self, key: Key, side: u8, number: u64, departure: Time) {
         let Some(connection) = self.connection(key) else { return };
         let (from, to) =
@@ -100,7 +99,7 @@ impl Net {
         else {
             return;
         };
-        // It is taken out, to be drawn from while the network is looked at.
+        // The random stream is moved out while the network is borrowed.
         let mut random = std::mem::replace(&mut connection.random, Random::new(0));
         let (time, is_lost) = self.travel_time(from, to, &mut random);
         let Some(connection) = self.connection(key) else { return };
@@ -112,7 +111,7 @@ impl Net {
         self.schedule_arrival(key, side);
     }
 
-    /// A segment never leaves its node.
+    /// Discards a segment that never leaves its node.
     pub(super) fn discard_segment(&mut self, key: Key, side: u8, number: u64) {
         let Some(connection) = self.connection(key) else { return };
         let direction = &mut connection.directions[usize::from(side)];
@@ -129,7 +128,7 @@ impl Net {
         self.remove_if_finished(key);
     }
 
-    /// Has the arrival of what is first in flight on the agenda.
+    /// Adds the arrival of the first segment to the schedule.
     fn schedule_arrival(&mut self, key: Key, side: u8) {
         let now = self.now;
         let Some(connection) = self.connection(key) else { return };
@@ -143,7 +142,7 @@ impl Net {
         }
     }
 
-    /// What is first in flight arrives, or does not.
+    /// Handles the first segment: it arrives, or is lost.
     pub(super) fn arrive(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
         let direction = &mut connection.directions[usize::from(side)];
@@ -182,14 +181,14 @@ impl Net {
         self.remove_if_finished(key);
     }
 
-    /// Whether the listener takes another one that connects. It looks twice, as Linux does: when somebody
-    /// knocks, and when he is let in.
+    /// Returns true if the listener's queue has space. It is checked twice, as Linux does: for the SYN and for the
+    /// ACK.
     fn accepts_segment(&mut self, key: Key, segment: Segment) -> bool {
         !matches!(segment, Segment::Ack | Segment::Syn)
             || self.listener_for(key).is_none_or(|listener| listener.has_space())
     }
 
-    /// What was first in flight is lost. It is sent again, unless that has gone on for too long.
+    /// Handles the loss of the first segment: it is retransmitted, up to the timeout.
     fn segment_lost(&mut self, key: Key, side: u8) {
         let now = self.now;
         let Some(connection) = self.connection(key) else { return };
@@ -200,7 +199,7 @@ impl Net {
         else {
             return;
         };
-        // Nobody sends a reset again, nor what was sent by somebody who is gone.
+        // Resets are not retransmitted, nor are segments of an end that is gone.
         if segment == Segment::Reset || is_gone {
             direction.discard_after_gap();
             self.schedule_arrival(key, side);
@@ -212,7 +211,8 @@ impl Net {
             _ => (SYN_RETRANSMIT, SYN_GIVE_UP),
         };
         if direction.tries == 0 {
-            // An attempt to connect counts from its beginning, anything else from its first repetition.
+            // For a connection attempt the timeout counts from the first segment, otherwise from the first
+            // retransmission.
             direction.retransmitting_since =
                 if first == SYN_RETRANSMIT { now } else { now + first };
         }
@@ -222,15 +222,16 @@ impl Net {
         }
         let again = (first << direction.tries.min(20)).min(RETRANSMIT_MOST);
         direction.tries += 1;
-        // What chance has taken was missed when it should have come, though what was before it came later.
+        // The retransmission timer counts from when the segment should have arrived, even if an earlier segment
+        // was later.
         let missed_at = if is_lost { at.unwrap_or(now) } else { now };
-        // It is not before the first repetition that the system looks how long it has been patient.
+        // The timeout is checked at retransmissions only, not before the first one.
         let latest = if direction.tries > 1 { give_up_at } else { Time::MAX };
         let at = (missed_at + again).min(latest).max(now);
         self.schedule_retransmission(key, side, at);
     }
 
-    /// What is first in flight is sent again, to arrive at this time, or to be lost again.
+    /// Schedules the retransmission of the first segment, which may be lost again.
     fn schedule_retransmission(&mut self, key: Key, side: u8, at: Time) {
         let Some(connection) = self.connection(key) else { return };
         let (from, to) =
@@ -245,11 +246,11 @@ impl Net {
         self.schedule_arrival(key, side);
     }
 
-    /// What was sent again and again has had no answer for too long.
+    /// Gives up after the retransmission timeout.
     fn give_up(&mut self, key: Key, side: u8, segment: Segment) {
         let Some(connection) = self.connection(key) else { return };
         match segment {
-            // The side that connects hears nothing, and the other side forgets the attempt.
+            // The connecting side times out, and the other side discards the attempt.
             Segment::SynAck | Segment::Refused => {
                 (connection.ends[1].is_broken, connection.ends[1].stage) = (true, Stage::Closed);
                 connection.directions[1].clear();

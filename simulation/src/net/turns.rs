@@ -1,19 +1,19 @@
-//! The work of nodes: what it costs, and when they have their turns.
+//! Turns of the nodes' reactors, and the time that their work takes.
 
 use crate::net::{Net, nanos};
 use crate::node::NodeId;
 use crate::schedule::{Scheduled, Time};
 
-/// How many bytes the price of data is for.
+/// The unit of the cost of data, in bytes.
 const KIBIBYTE: u64 = 1024;
 
 impl Net {
-    /// Now, for the node that works.
+    /// Returns the current time of the working node.
     pub(crate) fn at(&self) -> Time {
         self.now.max(self.since) + self.spent
     }
 
-    /// A node begins to work: now, or when it has done what it was at before.
+    /// Begins the work of a node: now, or after its previous work.
     pub(crate) fn begin_work(&mut self, node: NodeId) {
         self.finish_work();
         let host = self.host(node);
@@ -23,8 +23,7 @@ impl Net {
         self.costs = costs.unwrap_or(self.usual_costs);
     }
 
-    /// No node works any more. The one that did, in a turn or because the caller asked it something, was busy
-    /// until then.
+    /// Ends the work of the current node, which was busy until then, in a turn or by a request of the caller.
     pub(crate) fn finish_work(&mut self) {
         if let Some(node) = self.working_node.take() {
             let (busy_until, spent) = (self.since + self.spent, self.spent);
@@ -35,18 +34,17 @@ impl Net {
         (self.since, self.spent) = (0, 0);
     }
 
-    /// A system call takes its time.
+    /// Charges a system call.
     pub(crate) fn charge_call(&mut self) {
         self.spent += nanos(self.costs.call);
     }
 
-    /// One that writes takes another.
+    /// Charges a system call that writes.
     pub(crate) fn charge_write(&mut self) {
         self.spent += nanos(self.costs.write);
     }
 
-    /// So many bytes are copied, which takes its time. The fraction of a nanosecond that is left is
-    /// charged with what the node copies next.
+    /// Charges copied bytes. The remaining fraction of a nanosecond is charged with the node's next bytes.
     pub(crate) fn charge_data(&mut self, node: NodeId, bytes: usize) {
         let price = nanos(self.costs.kibibyte);
         let host = self.host_mut(node);
@@ -55,7 +53,7 @@ impl Net {
         self.spent += cost / KIBIBYTE;
     }
 
-    /// Sees to it that a node's reactor has a turn, now or when it has finished its last one.
+    /// Plans a turn of a node's reactor, now or after its previous one.
     pub(crate) fn schedule_turn(&mut self, node: NodeId) {
         self.schedule_turn_at(node, self.now);
     }
@@ -69,7 +67,7 @@ impl Net {
         }
     }
 
-    /// A turn is on the agenda; or one before it, which enters it.
+    /// Adds a turn to the schedule, if an earlier one does not add it later.
     pub(crate) fn add_turn(&mut self, node: NodeId, at: Time) {
         let host = &mut self.hosts[node.index()];
         if host.turns.last().is_none_or(|next| at < *next) {
@@ -78,7 +76,7 @@ impl Net {
         }
     }
 
-    /// The time of a turn has come that is on the agenda. Whether the node has it.
+    /// Handles a scheduled turn. Returns true if the reactor should run it.
     pub(crate) fn take_turn(&mut self, node: NodeId, at: Time) -> bool {
         self.finish_work();
         self.now = at;
@@ -90,8 +88,8 @@ impl Net {
                 self.add_turn(node, later);
                 return false;
             }
-            None => return false, // It has had that turn already, or has crashed since.
+            None => return false, // The turn was already run, or the node has crashed.
         }
-        !host.conditions.stalled // It is called up when that is over.
+        !host.conditions.stalled // A turn is planned when the stall ends.
     }
 }

@@ -1,40 +1,40 @@
-//! The line that joins a node to the network: what the node sends waits there while the line is slow.
+//! The uplink of a node: packets wait there while the bandwidth is limited.
 
 use crate::net::Net;
 use crate::node::NodeId;
 use crate::schedule::{Key, Scheduled, Time};
 use std::collections::VecDeque;
 
-/// What is sent over the line, in its turn.
+/// A packet in the uplink.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Packet {
-    /// A segment that an end of a connection has sent, by its number on its way.
+    /// A segment: the connection, its side, and the segment's number.
     Segment(Key, u8, u64),
-    /// A datagram, which arrives so much after it has left.
+    /// A datagram, and its latency after it has left.
     Datagram(u32, Time),
-    /// A datagram that is lost once it has left.
+    /// A datagram that is lost after it has left.
     Lost,
 }
 
-/// Parcels leave one after the other, as fast as the bandwidth allows at that time.
+/// Sends packets one after the other at the current bandwidth.
 #[derive(Debug, Default)]
 pub(crate) struct Uplink {
     waiting: VecDeque<(usize, Packet)>,
-    /// How many bytes of the first have yet to leave, counted at `since`.
+    /// The bytes of the first packet that have not left at `since`.
     left: u64,
     since: Time,
-    /// When the first has left, at the bandwidth that there is now.
+    /// The departure time of the first packet at the current bandwidth.
     departs_at: Time,
 }
 
 impl Uplink {
-    /// How long so many bytes take at a bandwidth in bytes a second.
+    /// Returns the duration of bytes at a bandwidth in bytes per second.
     fn time_for(bytes: u64, bandwidth: u64) -> Time {
         let time = u128::from(bytes) * 1_000_000_000 / u128::from(bandwidth);
         Time::try_from(time).unwrap_or(Time::MAX / 4)
     }
 
-    /// The first that waits begins to leave.
+    /// Begins to send the first packet.
     fn begin(&mut self, at: Time) {
         self.left = self.waiting.front().map_or(0, |(bytes, _)| *bytes as u64);
         self.since = at;
@@ -42,8 +42,7 @@ impl Uplink {
 }
 
 impl Net {
-    /// Gives something to the network. It leaves now, or when the line is free. What a node sends to itself does
-    /// not take the line.
+    /// Sends a packet now, or when the uplink is free. Packets of a node to itself do not use the uplink.
     pub(super) fn transmit(&mut self, (from, to): (NodeId, NodeId), bytes: usize, packet: Packet) {
         let at = self.at();
         let host = self.host_mut(from);
@@ -75,7 +74,7 @@ impl Net {
         }
     }
 
-    /// What is first at a node's line has left, unless the bandwidth has changed meanwhile.
+    /// Handles the departure of the first packet, except if the bandwidth has changed since it was scheduled.
     pub(super) fn first_departed(&mut self, node: NodeId) {
         let now = self.now;
         let uplink = &mut self.host_mut(node).uplink;
@@ -88,7 +87,7 @@ impl Net {
         self.schedule_departure(node);
     }
 
-    /// The bandwidth of a node's line was another until now.
+    /// Updates the departure time after the bandwidth has changed from `before`.
     pub(super) fn bandwidth_changed(&mut self, node: NodeId, before: u64) {
         let now = self.now;
         let host = self.host_mut(node);
@@ -105,7 +104,7 @@ impl Net {
         self.schedule_departure(node);
     }
 
-    /// A node has crashed: what has not left it never will.
+    /// Discards all packets of a node that has crashed.
     pub(super) fn clear_uplink(&mut self, node: NodeId) {
         for (_, packet) in std::mem::take(&mut self.host_mut(node).uplink.waiting) {
             match packet {

@@ -1,4 +1,4 @@
-//! What the caller of a world has go wrong: cuts that last until they are taken back, and plans of faults.
+//! Faults and cuts of a simulated world.
 
 use crate::net::{Cut, nanos};
 use crate::node::NodeId;
@@ -9,8 +9,8 @@ use crate::world::World;
 
 /// # Faults
 impl World {
-    /// Nothing gets from one of `from` to one of `to` any more, until [`heal`](Self::heal). To part them
-    /// entirely takes a second one, the other way round.
+    /// Cuts the network: nothing gets from a node of `from` to a node of `to` until [`heal`](Self::heal). A second
+    /// cut is needed for the other direction.
     pub fn cut(
         &mut self,
         from: impl IntoIterator<Item = NodeId>,
@@ -20,17 +20,18 @@ impl World {
         self.net().borrow_mut().cuts.push(Cut { from, to });
     }
 
-    /// Takes back every [`cut`](Self::cut). A fault of a [plan](Self::add_faults) lasts until it ends.
+    /// Removes every [`cut`](Self::cut). A fault of a [plan](Self::add_faults) lasts until its end.
     pub fn heal(&mut self) {
         self.net().borrow_mut().cuts.clear();
     }
 
-    /// What is going to go wrong, from now on: the times of the plan count from now.
+    /// Adds planned faults. The times of the plan count from now.
     ///
-    /// Faults may overlap. The end of one ends no other, nor what was set otherwise: probabilities and delays of
-    /// several faults add up, and of several limits the narrowest holds. A fault of a node holds for one that is
-    /// added later under its number, and a [`Partition`](crate::FaultKind::Partition) parts its node from those that
-    /// are added later, too. A fault that ends before it begins ends when it begins.
+    /// Faults may overlap. The end of a fault ends no other fault, and changes nothing that was set otherwise:
+    /// probabilities and delays of several faults add up, and among several limits the narrowest applies. A fault
+    /// also applies to a node that is added later under the fault's number, and a
+    /// [`Partition`](crate::FaultKind::Partition) also separates its node from nodes that are added later. A fault
+    /// whose end is before its beginning ends when it begins.
     pub fn add_faults(&mut self, plan: &Plan) {
         for planned in plan.iter() {
             let number = self.faults.len() as u32;
@@ -43,7 +44,7 @@ impl World {
         }
     }
 
-    /// A fault begins or ends.
+    /// Begins or ends a fault.
     pub(crate) fn change_fault(&mut self, at: Time, number: u32, begins: bool) {
         let fault = self.faults[number as usize].clone();
         let mut net = self.net().borrow_mut();
@@ -58,7 +59,7 @@ impl World {
             net.faults.end(number);
         }
         if fault.node.index() >= self.nodes.len() {
-            return; // It has yet to be added, and follows the faults that are in force then.
+            return; // The node is added later, with the faults in force then.
         }
         net.update_conditions(fault.node);
         if begins {

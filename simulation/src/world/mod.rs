@@ -25,11 +25,10 @@ use std::time::Duration;
 /// What a node does when it starts: it listens, connects, sets timers.
 type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 
-/// A simulated world, made from a seed: nodes that have reactors of their own, a network, and a clock that
-/// goes as fast as things happen.
+/// A simulated world, made from a seed: nodes with their own reactors, a network, and simulated clocks.
 ///
-/// The code of the nodes is the code that runs on real sockets, and cannot tell. All that is left to
-/// chance is drawn from the seed, so a world made from the same seed goes the same way again.
+/// Nodes run the same code as on real sockets. All random choices are drawn from the seed, so a world made from
+/// the same seed repeats the same run exactly.
 ///
 /// ```
 /// use ropewalk::{Protocol, Transport};
@@ -65,65 +64,65 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 /// assert_eq!(heard.get(), 5);
 /// ```
 ///
-/// # What a node is
+/// # Nodes
 ///
-/// It has a name, which is also what the others find it by, an IPv4 and an IPv6 address, and a program: a
-/// function that is given a new reactor when the node starts, and again whenever it starts anew after a
-/// [crash](Self::crash), as of the power, or after it was [killed](Self::kill). What is to survive a crash has to lie outside of it, as on a disk.
+/// A node has a name, by which other nodes find it, an IPv4 and an IPv6 address, and a program: a function that
+/// receives a new reactor when the node starts, and again when it restarts after it [crashed](Self::crash) or was
+/// [killed](Self::kill). State that survives a crash, as on a disk, has to be stored outside of the program.
 ///
-/// A node works for itself: while it does, its time goes on ([`Costs`]), and what comes meanwhile waits.
+/// A node's time advances while it works ([`Costs`]); events that arrive meanwhile wait.
 ///
 /// # A panic fails the run
 ///
-/// A reactor catches the panics of callbacks, so that each costs no more than its connection. Here it does
-/// the same, and then the panic goes on, out of the method of `World` that was running, with the node,
-/// the callback and the message. So a protocol may hold assertions. That holds for timers, calls from other
-/// threads, drops, nodes that have stopped or crashed, and for what happens when the world is dropped.
-/// Panics that are meant to be have to be [allowed](Self::allow_panics).
+/// A reactor catches panics of callbacks, so that a panic ends only its connection. In a world, the panic is then
+/// raised again by the method of `World` that was running, with the node, the callback and the message. So
+/// protocols may contain assertions. The same applies to timers, calls from other threads, drops, nodes that have
+/// stopped or crashed, and the drop of the world. Intended panics have to be [allowed](Self::allow_panics).
 ///
-/// # What is like the system, and what is not
+/// # Differences from the system
 ///
-/// Sockets behave as Linux's do as far as a program can tell: buffers and windows, the ends of either
-/// side, resets, retransmission and its end, keep-alive, full queues of listeners, addresses in use, both
-/// families behind one IPv6 socket, groups, Unix names; and errors have the same kinds, numbers and words.
-/// `tests/conformance` plays the same scenes on real sockets and here, and compares what the protocols
-/// heard. A few things in which the system may surprise:
+/// Sockets behave like Linux's as far as a program can observe: buffers and windows, half-close, resets,
+/// retransmission and its timeout, keep-alive, full listener queues, addresses in use, both families on one IPv6
+/// socket, multicast groups, Unix names. Errors have the same kinds, numbers and texts. `tests/conformance` runs
+/// the same scenes on real sockets and here, and compares the callbacks. Some of the system's behaviour is
+/// surprising:
 ///
-/// - Whoever connects is connected before he is accepted, so he may be told of his connection by a server
-///   that never hears of him: if its queue is full, or its listener is closed.
-/// - Who gives up before there is an answer is not heard of. On loopback there is one at once.
-/// - A reset after the peer's end is met only by those who write.
-/// - An abort over a Unix socket is an end to the peer, and a reset only if something was unread.
-/// - A refusal that a datagram brings about is told to a connected socket alone.
+/// - A client is connected before it is accepted. So it may receive `connection_made` although the server never
+///   sees the connection, because its queue is full or its listener is closed.
+/// - A connection attempt that is closed before the answer is not seen by the server. On loopback the answer is
+///   immediate.
+/// - A reset after the peer's end is noticed by writes only.
+/// - An abort of a Unix connection is an end of stream for the peer, and a reset only if data was unread.
+/// - A refused datagram is reported to a connected socket only.
 ///
-/// What is not like the system: buffers do not grow by themselves, a port is free again as soon as its
-/// connection is over (there is no TIME-WAIT), a Unix socket that listens without a name is given none,
-/// and a host has one interface beside the loopback. Datagrams overtake each other where a [`Link`] has
-/// jitter. There are no descriptors to pass or to watch, and no raw sockets: they are
-/// [`Unsupported`](std::io::ErrorKind::Unsupported) here.
+/// The simulation differs from the system as follows. Buffers do not grow. A port is free as soon as its
+/// connection is over (there is no TIME-WAIT). A Unix listener without a name receives none. A host has one
+/// interface beside the loopback. Datagrams are reordered if a [`Link`] has jitter. Descriptors cannot be passed
+/// or watched, and there are no raw sockets: these operations return
+/// [`Unsupported`](std::io::ErrorKind::Unsupported).
 pub struct World {
     net: Shared,
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) nodes: Vec<Node>,
-    /// Those that have been planned; those in force are the network's.
+    /// All planned faults. The network has those in force.
     pub(crate) faults: Vec<Fault>,
 }
 
-/// A node, with what has been asked of it. Whether its machine is on and its program runs follows from that and
-/// from the faults in force: see [`World::update_node`].
+/// A node, with the state that the caller has requested. Its actual state also depends on the faults in force: see
+/// [`World::update_node`].
 pub(crate) struct Node {
     pub(crate) program: Program,
     pub(crate) reactor: Option<Reactor>,
-    /// Its machine is to be on: it was not crashed by the caller since it was started.
+    /// The machine should be on: it was not crashed by the caller since it was started.
     pub(crate) machine_on: bool,
-    /// Its program is to run: it was neither crashed nor killed since, nor has it ended in order.
+    /// The program should run: it was not crashed or killed since it was started, and has not ended by itself.
     pub(crate) program_on: bool,
-    /// When the program is tried again, which could not start.
+    /// When the program, which could not start, is tried again.
     pub(crate) retry_at: Option<Time>,
 }
 
 impl World {
-    /// An empty world, in which all that is left to chance is drawn from `seed`.
+    /// Returns an empty world whose random choices are drawn from `seed`.
     pub fn new(seed: u64) -> Self {
         Self {
             net: Rc::new(RefCell::new(Net::new(seed))),
@@ -133,34 +132,34 @@ impl World {
         }
     }
 
-    /// Sets what lies between any two nodes: [`Link::LOCAL`] unless set.
+    /// Sets the link between all nodes. Default: [`Link::LOCAL`].
     #[must_use]
     pub fn link(self, link: Link) -> Self {
         self.net.borrow_mut().link = link;
         self
     }
 
-    /// Sets how long everything takes: see [`Costs`]. Those of a node can be [its own](Self::set_costs).
+    /// Sets the costs of all work: see [`Costs`]. A node can have [its own](Self::set_costs).
     #[must_use]
     pub fn costs(self, costs: Costs) -> Self {
         self.net.borrow_mut().usual_costs = costs;
         self
     }
 
-    /// Sets what lies between two nodes, both ways.
+    /// Sets the link between two nodes, in both directions.
     pub fn set_link(&mut self, one: NodeId, other: NodeId, link: Link) {
         let mut net = self.net.borrow_mut();
         net.links.insert((one, other), link);
         net.links.insert((other, one), link);
     }
 
-    /// Sets how long everything takes on one node: a fast one among slow ones, or one that stands for a thousand
-    /// machines, whose work is not to wait for each other's.
+    /// Sets the costs of work on one node, for example on a fast node, or on one that stands for a thousand
+    /// machines that do not wait for each other.
     pub fn set_costs(&mut self, node: NodeId, costs: Costs) {
         self.net.borrow_mut().host_mut(node).costs = Some(costs);
     }
 
-    /// Adds a node, and starts it. Its name becomes known to all.
+    /// Adds a node and starts it. All nodes can look its name up.
     ///
     /// If the program fails, it is tried again after a second, with a new reactor.
     pub fn add_node(
@@ -189,53 +188,53 @@ impl World {
         node
     }
 
-    /// Gives a name to addresses, or takes it away, if there are none.
+    /// Assigns addresses to a name, or removes the name if there are none.
     pub fn set_name(&mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
         let addresses = addresses.into_iter().collect();
         self.net.borrow_mut().names.insert(name.to_owned(), addresses);
     }
 
-    /// The seed from which it was made.
+    /// Returns the seed.
     pub fn seed(&self) -> u64 {
         self.net.borrow().seed
     }
 
-    /// A node's IPv4 address.
+    /// Returns a node's IPv4 address.
     pub fn ipv4(&self, node: NodeId) -> IpAddr {
         self.net.borrow().host(node).ipv4.into()
     }
 
-    /// A node's IPv6 address.
+    /// Returns a node's IPv6 address.
     pub fn ipv6(&self, node: NodeId) -> IpAddr {
         self.net.borrow().host(node).ipv6.into()
     }
 
-    /// A node's name.
+    /// Returns a node's name.
     pub fn name(&self, node: NodeId) -> String {
         self.net.borrow().host(node).name.clone()
     }
 
-    /// All nodes, in the order in which they were added.
+    /// Returns all nodes, in the order in which they were added.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         (0..self.nodes.len() as u32).map(NodeId)
     }
 
-    /// How long a node has worked since it was added, by its [`Costs`]: the rest of the time it was idle.
+    /// Returns how long a node has worked since it was added, by its [`Costs`]. The rest of the time it was idle.
     pub fn worked(&self, node: NodeId) -> Duration {
         let mut net = self.net.borrow_mut();
-        net.finish_work(); // What it was asked outside of its turns counts.
+        net.finish_work(); // Work outside of turns counts as well.
         Duration::from_nanos(net.host(node).worked)
     }
 
-    /// How long the world has been there.
+    /// Returns the time since the world began.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.net.borrow().now)
     }
 
-    /// A node's reactor, to ask it something or have it do something; none, if the node has crashed.
+    /// Returns a node's reactor, or `None` if the node is not running.
     pub fn reactor(&mut self, node: NodeId) -> Option<&mut Reactor> {
         {
-            // What it is asked to do here is done in its next turn.
+            // The reactor handles the caller's requests in its next turn.
             let mut net = self.net.borrow_mut();
             net.begin_work(node);
             net.schedule_turn(node);
@@ -243,7 +242,7 @@ impl World {
         self.nodes[node.index()].reactor.as_mut()
     }
 
-    /// Has everything that happens told to `watcher`, as it happens.
+    /// Calls `watcher` for each record of the trace.
     ///
     /// ```
     /// use ropewalk_simulation::World;
@@ -259,27 +258,27 @@ impl World {
         self.net.borrow_mut().trace.set_watcher(Box::new(watcher));
     }
 
-    /// The hash of all that has happened so far.
+    /// Returns the hash of the trace so far.
     pub fn trace(&self) -> TraceHash {
         self.net.borrow().trace.hash()
     }
 
-    /// How much has happened so far: the records of the trace.
+    /// Returns the number of records in the trace so far.
     pub fn records(&self) -> u64 {
         self.net.borrow().trace.records()
     }
 
-    /// How many callbacks of users' code there have been.
+    /// Returns the number of callbacks so far.
     pub fn callbacks(&self) -> u64 {
         self.net.borrow().trace.callbacks()
     }
 
-    /// How many connections there are in the network, with those of which something is still on its way.
+    /// Returns the number of connections in the network, including those with segments still in flight.
     pub fn connections(&self) -> usize {
         self.net.borrow().connections()
     }
 
-    /// Takes a node's reactor away.
+    /// Removes a node's reactor.
     pub(crate) fn take_reactor(&mut self, node: NodeId) -> Option<Reactor> {
         self.nodes[node.index()].reactor.take()
     }

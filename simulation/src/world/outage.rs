@@ -1,4 +1,4 @@
-//! Whether nodes run: what starts them, and what ends them without a word, a power cut or a signal.
+//! Starts, crashes and kills of nodes.
 
 use crate::backend::NodeBackend;
 use crate::net::nanos;
@@ -10,14 +10,14 @@ use ropewalk::Reactor;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// After how long a node that could not start tries again, as a supervisor has it do.
+/// The delay after which a node that could not start tries again, as under a supervisor.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// # Outages
 ///
-/// A node runs if it was started, and was not crashed or killed since, nor has ended in order, and no
-/// [`Crash`](crate::FaultKind::Crash) of a plan is in force. So one that is started during such a fault starts when
-/// that ends, and the end of the fault starts no node that was not to run.
+/// A node runs if it was started, was not crashed or killed since, has not ended by itself, and no
+/// [`Crash`](crate::FaultKind::Crash) of a plan is in force. So a node that is started during such a fault starts
+/// when the fault ends, and the end of the fault starts only nodes that should run.
 impl World {
     /// Starts a node that is not running.
     pub fn start(&mut self, node: NodeId) {
@@ -26,8 +26,8 @@ impl World {
         self.update_node(node);
     }
 
-    /// A node crashes: what it had in memory is lost, its protocols are told nothing, and nobody else
-    /// hears of it. [`start`](Self::start) has it begin anew.
+    /// Crashes a node, as a power failure does: its memory is lost, its protocols receive no callbacks, and no
+    /// peer is notified. [`start`](Self::start) restarts it.
     pub fn crash(&mut self, node: NodeId) {
         let this = &mut self.nodes[node.index()];
         (this.machine_on, this.program_on) = (false, false);
@@ -36,11 +36,11 @@ impl World {
         self.propagate_panic();
     }
 
-    /// The process of a node is killed, as by SIGKILL. As after a [crash](Self::crash) what it had in memory
-    /// is lost, and its protocols are told nothing. But its system goes on, and closes the sockets, as
-    /// close(2) does: what had been written is sent, and then the end; a connection of which something was
-    /// unread, or that was not accepted yet, is reset, and so is one whose peer writes after that. Who
-    /// connects is refused. [`start`](Self::start) has the program begin anew.
+    /// Kills the process of a node, as by SIGKILL. As after a [crash](Self::crash), its memory is lost and its
+    /// protocols receive no callbacks. But its system still runs, and closes the sockets as close(2) does: written
+    /// data is sent, and then the end of stream; a connection with unread data, or that was not accepted yet, is
+    /// reset, and so is one whose peer writes later. New connections are refused. [`start`](Self::start) restarts
+    /// the program.
     pub fn kill(&mut self, node: NodeId) {
         self.nodes[node.index()].program_on = false;
         let Some(reactor) = self.take_reactor(node) else {
@@ -56,7 +56,7 @@ impl World {
         self.propagate_panic();
     }
 
-    /// Brings a node into the state that follows from what was asked of it, and from the faults in force.
+    /// Updates a node to the state that was requested, as far as the faults in force allow.
     pub(crate) fn update_node(&mut self, node: NodeId) {
         let this = &self.nodes[node.index()];
         let (is_idle, program_on) = (this.reactor.is_none(), this.program_on);
@@ -83,7 +83,7 @@ impl World {
         }
     }
 
-    /// The time has come when a program is tried again; it may have been started meanwhile.
+    /// Tries to start a program again, if it was not started meanwhile.
     pub(crate) fn try_again(&mut self, node: NodeId, at: Time) {
         let this = &mut self.nodes[node.index()];
         if this.retry_at == Some(at) {
@@ -115,7 +115,7 @@ impl World {
                 self.net().borrow_mut().schedule_turn(node);
             }
             Err(error) => {
-                log::debug!("{} cannot start: {error}", self.name(node));
+                log::debug!("{} failed to start: {error}", self.name(node));
                 let mut net = self.net().borrow_mut();
                 let at = net.now + nanos(RETRY_AFTER);
                 net.schedule.add(at, Scheduled::Start(node.0));

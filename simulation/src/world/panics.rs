@@ -1,23 +1,23 @@
-//! Panics of callbacks: the reactor catches them, and the world fails of them.
+//! Panics of callbacks, which fail the run.
 
 use crate::node::NodeId;
 use crate::world::World;
 use std::fmt;
 use std::thread;
 
-/// Whether a message is of a panic that is meant to be.
+/// Returns true if a panic with this message is allowed.
 type Allows = Box<dyn Fn(&str) -> bool>;
 
-/// Which panics there were.
+/// The panics of a world.
 #[derive(Default)]
 pub(crate) struct Panics {
     allowed: Option<Allows>,
-    /// The first of those that are not allowed and have not been passed on.
+    /// The first panic that is not allowed and was not raised again.
     first: Option<String>,
 }
 
 impl Panics {
-    /// A callback, or a drop of something that a user gave, has panicked.
+    /// Records a panic of a callback or a drop.
     pub(crate) fn note(&mut self, node: &str, who: &str, callback: &str, message: &str) {
         let allowed = self.allowed.as_ref().is_some_and(|allows| allows(message));
         if !allowed && self.first.is_none() {
@@ -35,8 +35,8 @@ impl fmt::Debug for Panics {
 
 /// # Panics of callbacks
 impl World {
-    /// Allows panics of callbacks with a message that `allowed` accepts: the run goes on after them, as a
-    /// reactor does. All other panics fail the run: see [above](World#a-panic-fails-the-run).
+    /// Allows panics of callbacks whose message is accepted by `allowed`: the run continues, as a reactor does.
+    /// Other panics fail the run: see [above](World#a-panic-fails-the-run).
     ///
     /// ```
     /// use ropewalk_simulation::World;
@@ -54,12 +54,12 @@ impl World {
         self.net().borrow_mut().panics.allowed = Some(Box::new(allowed));
     }
 
-    /// The first panic that was not allowed, told once.
+    /// Takes the first panic that was not allowed.
     pub(crate) fn take_panic(&mut self) -> Option<String> {
         self.net().borrow_mut().panics.first.take()
     }
 
-    /// Passes a panic on that a reactor has caught.
+    /// Raises a panic again that a reactor has caught.
     #[track_caller]
     pub(crate) fn propagate_panic(&mut self) {
         if !thread::panicking()
@@ -69,7 +69,7 @@ impl World {
         }
     }
 
-    /// Drops the reactors of all nodes, whose protocols lose their connections then.
+    /// Drops the reactors of all nodes. Their protocols lose their connections.
     pub(crate) fn close(&mut self) {
         let nodes: Vec<NodeId> = self.nodes().collect();
         for node in nodes {
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-/// Reactors are dropped while the network is still there. A callback that panics then fails the run.
+/// Drops reactors while the network still exists. A callback that panics meanwhile fails the run.
 impl Drop for World {
     fn drop(&mut self) {
         self.close();

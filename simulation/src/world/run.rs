@@ -1,4 +1,4 @@
-//! The loop of a simulated world.
+//! The event loop of a simulated world.
 
 use crate::net::nanos;
 use crate::node::{NodeId, PendingSource};
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 /// # Running
 impl World {
-    /// Runs for so long.
+    /// Runs for this time.
     pub fn run_for(&mut self, span: Duration) {
         self.run_until(span, |_| false);
     }
 
-    /// Runs until `done` says so, but not for longer than `limit`. Whether it is done. `done` is asked after
-    /// everything that happens.
+    /// Runs until `done` returns true, at most for `limit`. `done` is called after each event. Returns its last
+    /// result.
     pub fn run_until(&mut self, limit: Duration, mut done: impl FnMut(&mut Self) -> bool) -> bool {
         let until = self.net.borrow().now.saturating_add(nanos(limit));
         while !done(self) {
@@ -27,24 +27,23 @@ impl World {
         true
     }
 
-    /// Runs until nothing is going to happen any more by itself, but not for longer than `limit`. Whether
-    /// that has come.
+    /// Runs until no event is scheduled, at most for `limit`. Returns true if no event is left.
     pub fn run_until_quiet(&mut self, limit: Duration) -> bool {
         self.run_until(limit, |world| world.next_at().is_none())
     }
 
-    /// One thing happens. Whether there was anything.
+    /// Processes one event. Returns true if there was one.
     ///
     /// # Panics
     ///
-    /// If a callback does: see [above](Self#a-panic-fails-the-run).
+    /// If a callback panics: see [above](Self#a-panic-fails-the-run).
     pub fn step(&mut self) -> bool {
         let happened = self.step_keeping_panic();
         self.propagate_panic();
         happened
     }
 
-    /// [`step`](Self::step), with a panic left to be [taken](Self::take_panic).
+    /// [`step`](Self::step), but a panic is left to be [taken](Self::take_panic).
     pub(crate) fn step_keeping_panic(&mut self) -> bool {
         let next = self.net.borrow_mut().schedule.pop();
         let Some((at, what)) = next else {
@@ -63,13 +62,13 @@ impl World {
         true
     }
 
-    /// When the next thing happens, with what has come from outside since the last one did.
+    /// Returns the time of the next event, after wakeups from other threads were processed.
     pub(crate) fn next_at(&mut self) -> Option<Time> {
         self.process_wakeups();
         self.net.borrow().schedule.next_at()
     }
 
-    /// A node's reactor has a turn.
+    /// Runs a turn of a node's reactor.
     fn turn(&mut self, node: NodeId, at: u64) {
         if !self.net.borrow_mut().take_turn(node, at) {
             return;
@@ -103,13 +102,13 @@ impl World {
         }
         drop(net);
         if !goes_on {
-            // Its program has asked it to stop, and it has ended in order.
+            // The program has stopped its reactor.
             self.nodes[node.index()].program_on = false;
             drop(self.take_reactor(node));
         }
     }
 
-    /// Somebody has called a reactor through its handle.
+    /// Processes wakeups through reactors' handles.
     fn process_wakeups(&mut self) {
         if let Some(woken) = self.wakeups.take() {
             let mut net = self.net.borrow_mut();
@@ -126,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_before_a_far_timer_leave_nothing_on_the_agenda() {
+    fn turns_before_a_distant_timer_schedule_nothing_else() {
         fn tick(context: &mut ropewalk::Context) {
             context.call_later(Duration::from_millis(1), tick);
         }
@@ -141,7 +140,7 @@ mod tests {
             world.run_for(Duration::from_millis(1));
         }
         assert!(world.net.borrow().schedule.len() <= hour + 2);
-        world.reactor(node).expect("it is up").context().call_later(Duration::ZERO, tick);
+        world.reactor(node).expect("the node is up").context().call_later(Duration::ZERO, tick);
         world.run_for(Duration::from_secs(1));
         assert!(world.callbacks() > 900, "{} callbacks", world.callbacks());
         assert!(world.net.borrow().schedule.len() <= hour + 2);

@@ -1,5 +1,6 @@
-//! The testing kit: clients that go, and clients that connect again.
+//! Clients of a server under test, and clients that connect again.
 
+use crate::support::SECOND;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
 use ropewalk_chat::Chat;
 use ropewalk_protocols::Echo;
@@ -7,12 +8,9 @@ use ropewalk_simulation::kit::{TestConnection, TestServer};
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::rc::Rc;
-use std::time::Duration;
-
-const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn what_follows_when_a_client_is_dropped_has_happened_when_the_drop_returns() {
+fn the_drop_of_a_client_processes_its_events() {
     let mut server = TestServer::new(Chat::new().factory());
     let (mut anna, mut ben) = (server.connect(), server.connect());
     anna.feed("anna\n");
@@ -24,17 +22,17 @@ fn what_follows_when_a_client_is_dropped_has_happened_when_the_drop_returns() {
 }
 
 #[test]
-fn a_client_may_be_dropped_where_the_world_is_lent_out() {
+fn a_client_can_be_dropped_inside_with_world() {
     let mut server = TestServer::new(|| Echo);
-    let (mut stays, goes) = (server.connect(), server.connect());
-    server.with_world(|_| drop(goes));
+    let (mut stays, dropped) = (server.connect(), server.connect());
+    server.with_world(|_| drop(dropped));
     stays.feed("hello");
     assert_eq!(stays.take_text(), "hello");
 }
 
 #[test]
-fn a_server_lets_time_pass_for_all_its_clients() {
-    /// Says so after a second.
+fn a_server_advances_time_for_all_its_clients() {
+    /// Sends "late" after a second.
     struct Late;
 
     impl Protocol for Late {
@@ -61,52 +59,52 @@ fn a_server_lets_time_pass_for_all_its_clients() {
     assert_eq!(clients[0].take_text(), "from elsewhere");
 }
 
-/// A client that connects again, and notes why it could not.
+/// A client that connects again, and records its failures.
 #[derive(Clone)]
-struct Faithful {
+struct Reconnecting {
     server: Address,
     failures: Rc<RefCell<Vec<Error>>>,
 }
 
-impl Faithful {
+impl Reconnecting {
     fn new() -> Self {
         let server = Address::from(SocketAddr::from(([192, 0, 2, 1], 80)));
         Self { server, failures: Rc::default() }
     }
 
-    fn again(&self, context: &mut Context) {
+    fn connect_again(&self, context: &mut Context) {
         let this = self.clone();
         context.call_later(SECOND, move |context| {
             let server = this.server.clone();
-            context.connect_tcp(server, this).expect("an address in digits");
+            context.connect_tcp(server, this).expect("a numeric address");
         });
     }
 }
 
-impl Factory for Faithful {
+impl Factory for Reconnecting {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         Some(Box::new(self.clone()))
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
         self.failures.borrow_mut().push(error);
-        self.again(context);
+        self.connect_again(context);
     }
 }
 
-impl Protocol for Faithful {
+impl Protocol for Reconnecting {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         transport.write(data);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
-        self.again(transport.context());
+        self.connect_again(transport.context());
     }
 }
 
 #[test]
-fn a_client_that_connects_again_is_accepted_each_time() {
-    let mut connection = TestConnection::connecting(Faithful::new());
+fn a_reconnecting_client_is_accepted_each_time() {
+    let mut connection = TestConnection::connecting(Reconnecting::new());
     for round in 1..4 {
         connection.feed("hello");
         assert_eq!(connection.take_text(), "hello", "in round {round}");
@@ -120,10 +118,10 @@ fn a_client_that_connects_again_is_accepted_each_time() {
 }
 
 #[test]
-fn a_client_is_refused_while_the_test_does_not_listen() {
-    let faithful = Faithful::new();
-    let failures = Rc::clone(&faithful.failures);
-    let mut first = TestConnection::connecting(faithful);
+fn clients_are_refused_while_the_test_stops_listening() {
+    let client = Reconnecting::new();
+    let failures = Rc::clone(&client.failures);
+    let mut first = TestConnection::connecting(client);
     first.stop_listening();
     first.stop_listening();
     first.hang_up();
@@ -141,6 +139,67 @@ fn a_client_is_refused_while_the_test_does_not_listen() {
 }
 
 #[test]
-fn nothing_is_accepted_from_a_server_under_test() {
+fn a_server_under_test_makes_no_connections() {
     assert!(TestConnection::new(|| Echo).accept().is_none());
+}
+
+/// Records the peers, and refuses those with port 1.
+struct Selective(Rc<RefCell<Vec<Address>>>);
+
+impl Factory for Selective {
+    fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
+        self.0.borrow_mut().push(peer.clone());
+        (peer.port() != Some(1)).then(|| Box::new(Echo) as Box<dyn Protocol>)
+    }
+
+    fn connection_failed(&mut self, _context: &mut Context, _id: Id, error: Error) {
+        panic!("{error}");
+    }
+}
+
+#[test]
+fn the_peer_has_the_given_address() {
+    let peers = Rc::default();
+    let mut server = TestServer::new(Selective(Rc::clone(&peers)));
+    let given = ["203.0.113.9:50000", "[2001:db8::9]:50000", "127.0.0.1:50000", "10.0.0.1:2"];
+    for address in given {
+        let mut connection = server.connect_from(address);
+        connection.feed("hello");
+        assert_eq!(connection.take(), b"hello");
+        let id = connection.id();
+        let peer = connection.call(|context| context.peer(id));
+        assert_eq!(peer.unwrap().to_string(), address);
+    }
+    assert!(server.connect_from("10.0.0.1:1").was_refused());
+    let heard: Vec<String> = peers.borrow().iter().map(ToString::to_string).collect();
+    assert_eq!(heard[..4], given);
+
+    for address in ["203.0.113.9:80", "[2001:db8::9]:80", "127.0.0.1:80", "[::1]:80"] {
+        let peers = Rc::default();
+        let mut connection = TestConnection::connecting_to(address, Selective(Rc::clone(&peers)));
+        connection.feed("hello");
+        assert_eq!(connection.take(), b"hello");
+        assert_eq!(peers.borrow()[0].to_string(), address);
+    }
+    let mut connection = TestConnection::connecting_to("192.0.2.1:1", Selective(Rc::default()));
+    assert!(connection.was_refused() && connection.has_ended());
+    connection.settle();
+}
+
+#[test]
+fn clients_of_one_server_receive_each_others_lines() {
+    let mut server = TestServer::new(Chat::new().factory());
+    let mut people: Vec<TestConnection> = (0..5).map(|_| server.connect()).collect();
+    for (person, name) in people.iter_mut().zip(["anna", "ben", "cora", "dan", "eve"]) {
+        person.feed(format!("{name}\n"));
+    }
+    people.iter_mut().for_each(|person| drop(person.take()));
+    people[2].feed("hello, all\n");
+    for (number, person) in people.iter_mut().enumerate() {
+        let heard = person.take_text();
+        assert_eq!(heard, if number == 2 { "" } else { "<cora> hello, all\n" });
+    }
+    drop(people.pop());
+    people[0].settle();
+    assert_eq!(people[0].take_text(), "* eve left\n");
 }

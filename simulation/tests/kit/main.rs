@@ -2,3 +2,6 @@
 
 mod clients;
 mod connections;
+mod pairs;
+mod splits;
+mod support;

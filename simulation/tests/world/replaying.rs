@@ -48,7 +48,7 @@ fn the_printed_settings_replay_what_was_shrunk() {
         settings.lines().next().unwrap().to_owned()
     };
     let first = play("");
-    assert!(first.contains("a crash and a loss") && first.contains("and 2 of "), "{first}");
+    assert!(first.contains("a crash and a loss") && first.contains("with 2 of "), "{first}");
     let printed = settings(&first);
     let second = play(&printed);
     let played = second.lines().find(|line| line.starts_with("played")).unwrap();

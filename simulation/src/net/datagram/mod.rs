@@ -1,4 +1,4 @@
-//! Sockets for datagrams, and what flies between them.
+//! Simulated datagram sockets.
 
 mod socket;
 mod transmission;
@@ -24,7 +24,7 @@ use std::rc::Rc;
 pub(crate) use socket::SimulatedDatagram;
 pub(in crate::net) use transmission::DatagramInFlight;
 
-/// How much memory the datagrams take that a socket holds and that were not received (Linux's `rmem_default`).
+/// The default receive buffer: the memory of queued datagrams (Linux's `rmem_default`).
 const BUFFER: usize = 212_992;
 
 #[derive(Debug)]
@@ -33,25 +33,24 @@ pub(super) struct DatagramSocket {
     pub(super) node: NodeId,
     address: Address,
     peer: Option<Address>,
-    /// A Unix socket is connected to a socket, not to the name that it has.
+    /// A Unix socket is connected to a socket, not to its name.
     #[cfg(unix)]
     unix_peer: Option<Key>,
     queue: VecDeque<(Rc<[u8]>, Address)>,
-    /// How much memory those in the queue take, and how much they may.
+    /// The memory of queued datagrams, and its limit.
     queued: usize,
     buffer: usize,
-    /// The sockets that found the queue full.
+    /// Sockets that found the queue full.
     #[cfg(unix)]
     waiting: Vec<Key>,
-    /// How much memory those may take that it has sent and that were not received, if it is a Unix socket.
+    /// For a Unix socket: the limit of the memory of its datagrams that were not received.
     #[cfg(unix)]
     send_buffer: usize,
-    /// An earlier datagram was refused.
+    /// A datagram was refused.
     refused: bool,
-    /// The groups that it has joined, each with the one sender that is received, if there is only one, and whether
-    /// on the loopback.
+    /// Its multicast groups: the group, the only sender that is received, if any, and whether on the loopback.
     groups: BTreeSet<(IpAddr, Option<IpAddr>, bool)>,
-    /// To groups it speaks on the loopback.
+    /// Datagrams to groups leave on the loopback.
     on_loopback: bool,
     may_broadcast: bool,
     sharing: Sharing,
@@ -60,13 +59,12 @@ pub(super) struct DatagramSocket {
     hops: u8,
     id: Option<Id>,
     pending: Happening,
-    /// Whether the agenda has a repetition of its events: one is enough, however many reads and writes
-    /// were refused or cut short.
+    /// The schedule has a repetition of its events. One is enough, even after many refused or short operations.
     will_repeat: bool,
     random: Random,
 }
 
-/// Whether a socket shares its address with others that do so, too (socket(7), SO_REUSEADDR and SO_REUSEPORT).
+/// Whether a socket shares its address with other sharing sockets (socket(7), SO_REUSEADDR and SO_REUSEPORT).
 #[derive(Clone, Copy, Debug, Default)]
 struct Sharing {
     address: bool,
@@ -199,7 +197,7 @@ impl Net {
         event(socket.id, std::mem::take(&mut socket.pending))
     }
 
-    /// A call did less than it could: an event soon says what is possible.
+    /// Schedules another event after an operation that did less than possible.
     fn repeat_datagram_events_soon(&mut self, key: Key) {
         let at = self.at() + REPEAT_AFTER;
         let Some(socket) = self.datagram(key) else { return };
@@ -208,7 +206,7 @@ impl Net {
         }
     }
 
-    /// The repetition that the agenda had.
+    /// Handles the scheduled repetition.
     pub(super) fn repeat_datagram_events(&mut self, key: Key) {
         if let Some(socket) = self.datagram(key) {
             socket.will_repeat = false;
@@ -250,22 +248,22 @@ impl Net {
 }
 
 impl DatagramSocket {
-    /// Sets an option that it has.
+    /// Sets an option.
     fn set_option(&mut self, option: &SocketOption) {
         match option {
             SocketOption::Broadcast(on) => self.may_broadcast = *on,
             SocketOption::ReuseAddress(on) => self.sharing.address = *on,
             SocketOption::ReusePort(on) => self.sharing.port = *on,
             SocketOption::OnlyIpv6(only) => self.only_ipv6 = *only,
-            // Twice what was asked for, as socket(7) has it.
+            // Twice the requested size, as on Linux (socket(7)).
             SocketOption::ReceiveBuffer(bytes) => self.buffer = bytes.saturating_mul(2).max(2304),
             #[cfg(unix)]
             SocketOption::SendBuffer(bytes) => self.send_buffer = bytes.saturating_mul(2).max(4608),
-            _ => {} // They change nothing that could be told here.
+            _ => {} // Other options have no observable effect here.
         }
     }
 
-    /// An address, as a socket of its family tells it.
+    /// Returns an address in the form of the socket's family.
     fn in_own_family(&self, address: &Address) -> Address {
         match (address, self.address.ip()) {
             (Address::Inet(SocketAddr::V4(address)), Some(IpAddr::V6(_))) => {
@@ -275,7 +273,7 @@ impl DatagramSocket {
         }
     }
 
-    /// Whether this is its peer.
+    /// Returns true if `address` is its peer.
     fn is_peer(&self, address: SocketAddr) -> bool {
         let peer = self.peer.as_ref().and_then(|peer| peer.socket_addr());
         peer.is_some_and(|peer| {
@@ -283,18 +281,18 @@ impl DatagramSocket {
         })
     }
 
-    /// Whether another may send to this one, which takes datagrams from its peer only, if it has one.
+    /// Returns true if it accepts datagrams from `sender`: a connected socket accepts those of its peer only.
     #[cfg(unix)]
     fn accepts_from(&self, sender: Key) -> bool {
         self.unix_peer.is_none_or(|peer| peer == sender)
     }
 
-    /// How well a datagram to `to` fits this socket; not at all, if it is not for it.
+    /// Returns how specifically this socket matches a datagram to `to`; `None` if it does not match.
     fn match_rank(&self, to: SocketAddr, sender: &Address) -> Option<u8> {
         let bound = self.address.ip()?;
         let from = sender.ip()?;
         if to.ip().is_multicast() {
-            // By its sender it is known where it came in.
+            // The sender's address tells on which interface it arrived.
             let sources = [None, Some(from)];
             let joined = sources
                 .iter()
@@ -304,7 +302,7 @@ impl DatagramSocket {
         if to.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
             return (bound.is_unspecified() && bound.is_ipv4() || bound == to.ip()).then_some(0);
         }
-        // One for all IPv6 addresses is one for all IPv4 addresses, too.
+        // The unspecified IPv6 address includes all IPv4 addresses.
         let is_peer = bound == to.ip()
             || bound.is_unspecified()
                 && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6() && !self.only_ipv6);

@@ -1,4 +1,4 @@
-//! A socket for datagrams, as a program has it.
+//! The backend of a simulated datagram socket.
 
 use super::Sharing;
 use crate::net::Shared;
@@ -16,7 +16,7 @@ use ropewalk::{Address, Id, Interface, SocketOption};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 
-/// A socket for datagrams.
+/// A datagram socket.
 #[derive(Debug)]
 pub(crate) struct SimulatedDatagram {
     net: Shared,
@@ -42,7 +42,7 @@ impl SimulatedDatagram {
         Self::open(net, node, address, options)
     }
 
-    /// A Unix socket may have no name.
+    /// Opens a socket. A Unix socket may have no name.
     fn open(
         net: &Shared,
         node: NodeId,
@@ -90,7 +90,7 @@ impl SimulatedDatagram {
     }
 }
 
-/// Whether an interface is the loopback; there is one more, which is that of all other names.
+/// Returns true if the interface is the loopback. There is one other interface, which has all other names.
 fn is_loopback(interface: &Interface) -> bool {
     match interface {
         Interface::Any => false,

@@ -1,4 +1,4 @@
-//! Datagrams are sent, fly, and are received.
+//! Sending and receiving of datagrams.
 
 use crate::net::error::{system, too_long};
 use crate::net::uplink::Packet;
@@ -13,16 +13,16 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 
-/// The longest datagrams over IPv4 and IPv6.
+/// The maximum sizes over IPv4 and IPv6.
 const LONGEST_V4: usize = 65_507;
 const LONGEST_V6: usize = 65_527;
 
-/// How much later one comes that is held up.
+/// The maximum delay of a reordered datagram.
 const REORDER_DELAY: Time = 20_000_000;
 
-/// How much memory Linux takes for a datagram that waits, on 64 bits (`skb->truesize`): one allocation for what
-/// describes it, and one for its bytes, the headers and `skb_shared_info`, in sizes that the allocator has. Long
-/// ones have their bytes in pages.
+/// Returns the memory that Linux takes for a queued datagram on 64-bit systems (`skb->truesize`): one allocation
+/// for its descriptor, and one for its bytes, the headers and `skb_shared_info`, in sizes of the allocator. Long
+/// datagrams have their bytes in pages.
 pub(super) fn memory_for(length: usize) -> usize {
     const DESCRIPTION: usize = 256;
     const BESIDE: usize = 379;
@@ -34,7 +34,7 @@ pub(super) fn memory_for(length: usize) -> usize {
     }
 }
 
-/// A datagram on its way.
+/// A datagram in flight.
 #[derive(Debug)]
 pub(in crate::net) struct DatagramInFlight {
     data: Rc<[u8]>,
@@ -87,7 +87,7 @@ impl Net {
 
     fn send_inet(&mut self, key: Key, data: &[u8], to: SocketAddr) -> io::Result<()> {
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
-        // A mapped address is one of IPv4 (ipv6(7)).
+        // A mapped address is an IPv4 address (ipv6(7)).
         let to = SocketAddr::new(to.ip().to_canonical(), to.port());
         let (node, ip) = (socket.node, to.ip());
         let longest = if to.is_ipv4() { LONGEST_V4 } else { LONGEST_V6 };
@@ -98,7 +98,7 @@ impl Net {
         if broadcast && !socket.may_broadcast {
             return Err(system(ErrorKind::PermissionDenied));
         }
-        // What leaves by the loopback comes in there, whether the sender hears itself or not.
+        // A datagram that leaves on the loopback arrives there, even without IP_MULTICAST_LOOP.
         let on_loopback = ip.is_multicast() && socket.on_loopback;
         let (hops, multicast_loopback) = (socket.hops, socket.multicast_loopback || on_loopback);
         let port = socket.address.port().unwrap_or(0);
@@ -144,7 +144,7 @@ impl Net {
         let mut random = std::mem::replace(&mut socket.random, Random::new(0));
         let copies = if random.chance(doubled) && sender.0 != to.0 { 2 } else { 1 };
         for copy in 0..copies {
-            // The network makes the second one, after the first has left.
+            // The network makes the second copy after the first has left.
             let bytes = if copy == 0 { data.len() } else { 0 };
             let (mut time, lost) = self.travel_time(sender.0, to.0, &mut random);
             if random.chance(held_up) && sender.0 != to.0 {
@@ -183,7 +183,7 @@ impl Net {
             }
         }
         if !many {
-            // The one that fits best gets it; of several equal ones, the last.
+            // The most specific socket receives it; among equals, the last one.
             receivers.sort_by_key(|(match_rank, _)| *match_rank);
             receivers.drain(..receivers.len().saturating_sub(1));
             if receivers.is_empty() {
@@ -206,7 +206,7 @@ impl Net {
         let Some(socket) = self.datagram(key) else { return };
         let node = socket.node;
         let memory = memory_for(data.len());
-        // One always fits.
+        // An empty queue accepts any datagram.
         if socket.queued > 0 && socket.queued + memory > socket.buffer {
             return self.note(node, None, What::Loses("the receiver's buffer is full"));
         }
@@ -215,7 +215,7 @@ impl Net {
         self.notify_datagram(key, Happening { readable: true, ..Happening::default() });
     }
 
-    /// Only a connected socket receives it (udp(7)), and only for datagrams to its peer.
+    /// Reports a refused datagram: only to a connected socket (udp(7)), and only for datagrams to its peer.
     pub(in crate::net) fn receive_refusal(&mut self, key: Key) {
         if let Some(socket) = self.datagram(key)
             && socket.peer.is_some()
@@ -256,9 +256,9 @@ impl Net {
 mod tests {
     use super::*;
 
-    /// As counted on Linux 6.18.
+    /// As measured on Linux 6.18.
     #[test]
-    fn memory_grows_in_the_steps_of_the_allocator() {
+    fn datagram_memory_grows_in_allocator_steps() {
         let steps = [(0, 832), (197, 832), (198, 1280), (645, 1280), (646, 2304), (1670, 4352)];
         let longer = [(3718, 8448), (7813, 8448), (7814, 16_640), (20_000, 20_832)];
         for (length, memory) in steps.into_iter().chain(longer) {

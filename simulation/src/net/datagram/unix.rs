@@ -1,4 +1,4 @@
-//! Datagrams between Unix sockets, which do not travel: they are there at once, or not at all.
+//! Unix datagrams, which arrive immediately or not at all.
 
 use crate::net::Net;
 use crate::net::datagram::transmission::memory_for;
@@ -10,11 +10,11 @@ use ropewalk::UnixAddress;
 use ropewalk::backend::Happening;
 use std::io::{self, ErrorKind};
 
-/// How many datagrams wait at a Unix socket before senders have to (unix(7), `max_dgram_qlen`).
+/// The number of datagrams that a Unix socket queues before senders block (unix(7), `max_dgram_qlen`).
 const UNIX_QUEUE: usize = 10;
 
 impl Net {
-    /// There is room at a socket, or it is closed: senders that are connected to it become writable.
+    /// Reports senders that are connected to a socket as writable, after it has received a datagram or was closed.
     pub(super) fn notify_waiting_senders(&mut self, key: Key) {
         let Some(socket) = self.datagram(key) else { return };
         for sender in std::mem::take(&mut socket.waiting) {
@@ -24,7 +24,7 @@ impl Net {
         }
     }
 
-    /// The socket that this one was connected to is gone, which is reported once.
+    /// Disconnects a socket from a peer that is closed. Returns the error, which is reported once.
     pub(super) fn disconnect_unix(&mut self, key: Key) -> io::Error {
         if let Some(socket) = self.datagram(key) {
             (socket.peer, socket.unix_peer) = (None, None);
@@ -32,7 +32,7 @@ impl Net {
         system(ErrorKind::ConnectionRefused)
     }
 
-    /// Where a Unix socket sends to, if it may.
+    /// Returns the socket that receives datagrams to `to`, if the sender is allowed to send to it.
     pub(super) fn unix_receiver(
         &mut self,
         sender: Key,
@@ -53,7 +53,7 @@ impl Net {
         if to.is_unnamed() {
             return Err(no_socket_at(to));
         }
-        // What describes it lies in the sender's buffer, too.
+        // The descriptor of a datagram takes memory of the send buffer, too.
         if data.len() > free_space - 32 {
             return Err(too_long());
         }
@@ -61,7 +61,8 @@ impl Net {
         let Some(socket) = self.datagram(receiver) else {
             return Err(system(ErrorKind::ConnectionRefused));
         };
-        // Two that are connected with each other, and one that sends to itself, have no limit but the buffer.
+        // Two sockets connected with each other, and a socket that sends to itself, are limited by the buffer
+        // only.
         let is_own = receiver == key || socket.unix_peer == Some(key);
         let is_full =
             if is_own { socket.queued >= free_space } else { socket.queue.len() > UNIX_QUEUE };
