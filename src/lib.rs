@@ -86,11 +86,13 @@
 //! that mio knows may work and have not been tried.
 
 mod api;
-pub mod guide;
 mod reactor;
 mod source;
 mod sys;
 mod values;
+
+#[doc = include_str!("../docs/guide.md")]
+pub mod guide {}
 
 pub use api::channel::Sender;
 pub use api::context::Context;
