@@ -400,7 +400,7 @@ impl Watched for StreamSocket {
 
 /// On Linux the two calls of which an echo consists are made without the C library, and everything
 /// from here up to the loop over the events is inlined: for on some machines the first return after
-/// a system call is dearer than all of our own code (ARCHITECTURE.md, "What an echo costs").
+/// a system call is dearer than all of our own code (docs/costs.md).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[inline(always)]
 fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {

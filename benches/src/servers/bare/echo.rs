@@ -59,7 +59,7 @@ impl Connection {
     }
 
     /// Whether there may be more to read. Always inlined, so that nothing returns between the write for one event
-    /// and the read for the next: see "What an echo costs" in ARCHITECTURE.md.
+    /// and the read for the next: see docs/costs.md.
     #[inline(always)]
     fn echo(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Gone> {
         let count = match rustix::io::read(&self.socket, &mut *buffer) {
