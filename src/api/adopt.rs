@@ -6,7 +6,7 @@ use crate::api::listener::Port;
 use crate::api::protocol::{Factory, Protocol};
 use crate::source::detach::{Detached, DetachedSlot};
 use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
-use crate::source::stream::{State, Stream, WriteSide};
+use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
 use crate::sys::{OwnedFd, Watched};
 use crate::values::datagram_options::DatagramOptions;
@@ -229,25 +229,25 @@ impl Context {
             Some(_) if self.descriptors_lost_on == Some(id) => {
                 return refused("data is still to be delivered; detach in `descriptors_received`");
             }
-            Some(stream) if stream.send_buffer.descriptors_waiting() > 0 => {
+            Some(stream) if stream.output.buffer.descriptors_waiting() > 0 => {
                 return refused("descriptors wait to be passed with its bytes");
             }
             Some(stream) if stream.socket.descriptor().is_none() => {
                 return refused("the connection is of another world than the system's");
             }
-            Some(stream) if matches!(stream.state, State::Open) => DetachedSlot::new(stream),
+            Some(stream) if matches!(stream.life, Life::Open) => DetachedSlot::new(stream),
             Some(_) => return refused("the connection is closing"),
             None => return refused("there is no connection, or not yet"),
         };
         let Some(Source::Stream(mut stream)) = self.shut(id) else {
             return refused("there is no connection");
         };
-        stream.commit_drop_oldest(&mut self.spares);
-        let unsent = take_all(&mut stream.send_buffer, &mut self.spares);
+        stream.output.commit_drop_oldest(&mut self.spares);
+        let unsent = take_all(&mut stream.output.buffer, &mut self.spares);
         let peer = departed.peer.clone();
         self.sources.replace(id, Source::DetachedSlot(Box::new(departed)));
         self.pending.push_back(Pending::DetachedSlot(id));
-        let write_eof = stream.write_side != WriteSide::Open;
+        let write_eof = stream.output.write_side != WriteSide::Open;
         let socket = stream.socket.try_into();
         let socket = socket.map_err(|cause| Error::new(Action::Detach, id.to_string(), cause))?;
         Ok(Detached { socket, peer, unsent, write_eof })

@@ -4,7 +4,7 @@ use crate::api::context::{Context, Pending, Stop};
 use crate::api::timer::Job;
 use crate::source::lingering::{LINGER, Lingering};
 use crate::source::retention::give_back_beyond;
-use crate::source::stream::{Producing, State, Stream, WriteSide};
+use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::id::Id;
@@ -26,21 +26,21 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if let (State::Finishing(_), Reason::Stopped) = (&stream.state, &reason) {
-            stream.state = State::Closing(reason);
+        if let (Life::Finishing(_), Reason::Stopped) = (&stream.life, &reason) {
+            stream.life = Life::Closing(reason);
             return self.flush(id);
         }
         if !stream.is_closing() {
-            debug!(target: TCP, "{id} closing, {} bytes wait", stream.waiting());
+            debug!(target: TCP, "{id} closing, {} bytes wait", stream.output.queued());
             if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }
             // A stop does not wait for a producer, which may go on for ever: see `finish`.
-            let produces = stream.producing != Producing::Nothing;
-            stream.state = if produces && !matches!(reason, Reason::Stopped) {
-                State::Finishing(reason)
+            let produces = stream.output.has_producer();
+            stream.life = if produces && !matches!(reason, Reason::Stopped) {
+                Life::Finishing(reason)
             } else {
-                State::Closing(reason)
+                Life::Closing(reason)
             };
             if stream.is_readable() {
                 self.enqueue(id);
@@ -54,7 +54,7 @@ impl Context {
     /// schedules a check of the progress.
     pub(super) fn watch_progress(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_draining()) {
-            self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.sent));
+            self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.traffic.sent));
         }
     }
 
@@ -62,7 +62,7 @@ impl Context {
     /// Bytes that the kernel sends from a file count.
     pub(crate) fn check_progress(&mut self, id: Id, sent: u64) {
         match self.sources.stream(id) {
-            Some(stream) if stream.sent == sent && stream.is_draining() => self.give_up(id),
+            Some(stream) if stream.traffic.sent == sent && stream.is_draining() => self.give_up(id),
             _ => self.watch_progress(id),
         }
     }
@@ -71,7 +71,7 @@ impl Context {
     /// with [`Reason::Stopped`]: its protocol has asked for no end.
     pub(crate) fn give_up(&mut self, id: Id) {
         match self.sources.stream(id) {
-            Some(Stream { state: State::Closing(Reason::Stopped), .. }) => {
+            Some(Stream { life: Life::Closing(Reason::Stopped), .. }) => {
                 self.end(id, Reason::Stopped);
             }
             Some(stream) if stream.is_draining() => self.end(id, Reason::CloseTimeout),
@@ -100,36 +100,40 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        let State::Closing(reason) = &mut stream.state else {
+        let Life::Closing(reason) = &mut stream.life else {
             return;
         };
         let reason = reason.take();
-        if stream.producing != Producing::Nothing {
+        if stream.output.has_producer() {
             return self.end(id, reason);
         }
-        let ended = match stream.write_side {
+        let ended = match stream.output.write_side {
             WriteSide::Ended => Ok(()),
             WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
         };
-        stream.write_side = WriteSide::Ended;
-        stream.lingers = ended.is_ok() && !stream.eof;
+        stream.output.write_side = WriteSide::Ended;
+        let lingers = ended.is_ok() && !stream.input.has_ended();
         let ended = ended.map_err(|error| broken_by_peer(&stream.socket, error));
-        self.end(id, ended.err().unwrap_or(reason));
+        self.end_with(id, ended.err().unwrap_or(reason), lingers);
     }
 
-    /// Ends a connection now, for `reason`. Its protocol is told after the running callback.
+    /// Ends a connection now, for `reason`. Its protocol is notified after the running callback.
     pub(crate) fn end(&mut self, id: Id, reason: Reason) {
+        self.end_with(id, reason, false);
+    }
+
+    fn end_with(&mut self, id: Id, reason: Reason, lingers: bool) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if matches!(stream.state, State::Ended(_)) {
+        if matches!(stream.life, Life::Ended { .. }) {
             return;
         }
-        if reason.is_abrupt() || stream.is_unfinished() {
+        if reason.is_abrupt() || stream.output.is_unfinished() {
             reset_on_close(id, &stream.socket);
         }
-        stream.clear(&mut self.spares);
-        stream.state = State::Ended(reason);
+        stream.output.clear(&mut self.spares);
+        stream.life = Life::Ended { reason, lingers };
         self.pending.push_back(Pending::Lost(id));
     }
 
@@ -141,7 +145,7 @@ impl Context {
         self.end(id, Reason::Panicked);
         // One that the callback has ended has not been notified of it yet.
         if let Some(stream) = self.sources.stream_mut(id)
-            && let State::Ended(reason) = &mut stream.state
+            && let Life::Ended { reason, .. } = &mut stream.life
         {
             *reason = Reason::Panicked;
             reset_on_close(id, &stream.socket);
@@ -153,7 +157,9 @@ impl Context {
     pub(crate) fn free(&mut self, id: Id) {
         self.add_to_totals(id);
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) if stream.lingers => return self.linger(id),
+            Some(Source::Stream(Stream { life: Life::Ended { lingers: true, .. }, .. })) => {
+                return self.linger(id);
+            }
             Some(Source::Lingering(lingering)) => _ = self.timers.cancel(lingering.timer),
             _ => {}
         }
@@ -184,7 +190,8 @@ impl Context {
     fn linger(&mut self, id: Id) {
         let timer = self.schedule(LINGER, Job::LingerEnd(id));
         if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
-            let Stream { socket, readiness, received_after_close, .. } = stream;
+            let Stream { socket, readiness, input, .. } = stream;
+            let received_after_close = input.received_after_close;
             let lingering = Lingering { socket, readiness, received_after_close, timer };
             self.sources.replace(id, Source::Lingering(lingering));
             if readiness.has(Readiness::READABLE) {
@@ -312,7 +319,7 @@ mod tests {
         }
         let context = reactor.context();
         let id = context.connections().next().unwrap();
-        let sent = context.sources.stream(id).unwrap().sent;
+        let sent = context.sources.stream(id).unwrap().traffic.sent;
         context.check_progress(id, sent - 1);
         assert!(context.pending.is_empty(), "it has taken something since");
         context.check_progress(id, sent);

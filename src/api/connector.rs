@@ -5,8 +5,7 @@ use crate::api::context::{Context, Pending};
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::connector::{Connector, share};
-use crate::source::send_buffer::SendBuffer;
-use crate::source::stream::{DropOldest, Limits, Producing, Reading, Stream, WriteSide};
+use crate::source::stream::{Output, Reading, Stream};
 use crate::source::table::Source;
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::address::Address;
@@ -162,13 +161,8 @@ impl Context {
                 options: options.clone(),
                 takes_descriptors,
                 patience: PATIENCE,
-                early: SendBuffer::default(),
-                drop_oldest: DropOldest::default(),
-                write_side: WriteSide::Open,
+                output: Output::default(),
                 paused: false,
-                limits: Limits::default(),
-                producing: Producing::Nothing,
-                registration: 0,
                 readiness: Readiness::default(),
             })))
         });
@@ -246,14 +240,13 @@ impl Context {
         // The system may have made the connection already. To the peer, an orderly end would then look as
         // though nothing had been written.
         if let Some(socket) = &connector.socket
-            && (connector.waiting() > 0 || connector.producing != Producing::Nothing)
+            && connector.output.is_unfinished()
         {
             reset_on_close(id, socket);
         }
         if let Some(Source::Connector(mut connector)) = self.shut(id) {
             self.timers.cancel(connector.timer);
-            connector.early.clear(&mut self.spares);
-            connector.drop_oldest.clear();
+            connector.output.clear(&mut self.spares);
             let error = connector.error(cause);
             info!(target: TCP, "{id} {error}");
             self.pending.push_back(Pending::ConnectFailed(id, error));
@@ -271,14 +264,10 @@ impl Context {
         self.timers.cancel(connector.timer);
         set_nodelay(&socket, connector.options.connection.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
-        stream.send_buffer = std::mem::take(&mut connector.early);
-        stream.write_side = connector.write_side;
+        stream.output = std::mem::take(&mut connector.output);
         if connector.paused {
-            stream.reading = Reading::Paused;
+            stream.input.reading = Reading::Paused;
         }
-        stream.limits = connector.limits;
-        (stream.producing, stream.registration) = (connector.producing, connector.registration);
-        stream.drop_oldest = std::mem::take(&mut connector.drop_oldest);
         stream.check_each_write();
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));

@@ -104,25 +104,27 @@ impl Context {
                 if stream.has_no_room_for(count, &mut self.spares) {
                     return self.refuse(id);
                 }
-                stream.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
-                stream.send_buffer.push_with(data, descriptors, &mut self.spares);
+                stream.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
+                stream.output.buffer.push_with(data, descriptors, &mut self.spares);
                 if self.running == Some(id) {
                     stream.open_piece(false);
                 }
                 stream.note_crossing();
                 self.flush_later(id);
             }
-            Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
+            Some(Source::Connector(connector))
+                if connector.output.write_side == WriteSide::Open =>
+            {
                 if connector.address.unix().is_none() || self.world.is_other() {
                     return Err(not_unix(&connector.address));
                 }
-                if connector.early.descriptors_waiting() + count > WAITING {
+                if connector.output.buffer.descriptors_waiting() + count > WAITING {
                     return self.refuse(id);
                 }
                 self.push(id, &[]); // Which gives the attempt up, if too much waits.
                 if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
-                    connector.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
-                    connector.early.push_with(data, descriptors, &mut self.spares);
+                    connector.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
+                    connector.output.buffer.push_with(data, descriptors, &mut self.spares);
                 }
             }
             _ => {}
@@ -148,8 +150,8 @@ impl Context {
     /// not yet taken by the system.
     pub fn descriptors_waiting(&self, id: Id) -> usize {
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) => stream.send_buffer.descriptors_waiting(),
-            Some(Source::Connector(connector)) => connector.early.descriptors_waiting(),
+            Some(Source::Stream(stream)) => stream.output.buffer.descriptors_waiting(),
+            Some(Source::Connector(connector)) => connector.output.buffer.descriptors_waiting(),
             _ => 0,
         }
     }

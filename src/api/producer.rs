@@ -2,7 +2,7 @@
 
 use crate::api::context::{Context, Pending};
 use crate::api::transport::Transport;
-use crate::source::stream::{Producing, State, Trouble, WriteSide};
+use crate::source::stream::{Life, Output, Producing, Trouble, WriteSide};
 use crate::source::table::Source;
 use crate::values::error::{Action, Error};
 use crate::values::id::Id;
@@ -105,20 +105,20 @@ impl Context {
         producing: Producing,
         producer: Box<dyn Producer>,
     ) -> Result<(), Error> {
-        let Some((current, registration)) = self.production(id) else {
+        let Some(output) = self.production(id) else {
             // Too late: it is stopped at once, before the protocol hears of an end that it may not have
             // heard of yet.
             self.pending.push_front(Pending::StopProducing(id, producer));
             return Ok(());
         };
-        if *current != Producing::Nothing {
+        if output.has_producer() {
             let cause = io::ErrorKind::AlreadyExists.into();
             let error = Error::new(Action::RegisterProducer, id.to_string(), cause);
             return self.or_discard(Err(error), producer).map(|((), _)| ());
         }
-        *current = producing;
-        *registration += 1;
-        let registration = *registration;
+        output.producing = producing;
+        output.registration += 1;
+        let registration = output.registration;
         if let Some(stream) = self.sources.stream_mut(id) {
             stream.check_each_write();
         }
@@ -128,13 +128,11 @@ impl Context {
 
     /// What a connection, or an attempt to make one, knows of its producer; nothing once it takes no
     /// more data.
-    fn production(&mut self, id: Id) -> Option<(&mut Producing, &mut u32)> {
+    fn production(&mut self, id: Id) -> Option<&mut Output> {
         match self.sources.get_mut(id)? {
-            Source::Stream(stream) if stream.takes_writes() => {
-                Some((&mut stream.producing, &mut stream.registration))
-            }
-            Source::Connector(connector) if connector.write_side == WriteSide::Open => {
-                Some((&mut connector.producing, &mut connector.registration))
+            Source::Stream(stream) if stream.takes_writes() => Some(&mut stream.output),
+            Source::Connector(connector) if connector.output.write_side == WriteSide::Open => {
+                Some(&mut connector.output)
             }
             _ => None,
         }
@@ -144,24 +142,22 @@ impl Context {
     /// [`close`](Self::close) or [`write_eof`](Self::write_eof) that waited for it goes on.
     #[doc(alias = "unregisterProducer")]
     pub fn unregister_producer(&mut self, id: Id) {
-        let (current, registration) = match self.sources.get_mut(id) {
-            Some(Source::Stream(stream)) => (&mut stream.producing, &mut stream.registration),
-            Some(Source::Connector(connector)) => {
-                (&mut connector.producing, &mut connector.registration)
-            }
+        let output = match self.sources.get_mut(id) {
+            Some(Source::Stream(stream)) => &mut stream.output,
+            Some(Source::Connector(connector)) => &mut connector.output,
             _ => return,
         };
-        if mem::take(current) == Producing::Nothing {
+        if mem::take(&mut output.producing) == Producing::Nothing {
             return;
         }
-        *registration += 1;
+        output.registration += 1;
         self.pending.push_back(Pending::Produced(id));
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
         stream.check_each_write();
-        if let State::Finishing(reason) = &mut stream.state {
-            stream.state = State::Closing(reason.take());
+        if let Life::Finishing(reason) = &mut stream.life {
+            stream.life = Life::Closing(reason.take());
         }
         self.flush(id);
         self.watch_progress(id);
@@ -180,8 +176,8 @@ impl Context {
     /// was registered under another number is no longer registered.
     pub(crate) fn registration(&self, id: Id) -> Option<u32> {
         match self.sources.get(id)? {
-            Source::Stream(stream) => Some(stream.registration),
-            Source::Connector(connector) => Some(connector.registration),
+            Source::Stream(stream) => Some(stream.output.registration),
+            Source::Connector(connector) => Some(connector.output.registration),
             _ => None,
         }
     }
@@ -206,7 +202,7 @@ impl Context {
         };
         match stream.send_from_file(file, offset, count, &mut self.spares) {
             Ok(None) => {
-                stream.producing = Producing::Pull { asked_at: None };
+                stream.output.producing = Producing::Pull { asked_at: None };
                 Ok(None)
             }
             Err(Trouble::File(error)) => Err(error),

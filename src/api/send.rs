@@ -2,7 +2,7 @@
 
 use crate::api::close::broken_by_peer;
 use crate::api::context::{Context, Pending};
-use crate::source::stream::{Producing, State, WriteSide};
+use crate::source::stream::{Life, WriteSide};
 use crate::source::table::Source;
 use crate::sys::Readiness;
 use crate::values::id::Id;
@@ -20,7 +20,7 @@ impl Context {
     pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
         match self.sources.stream_mut(id) {
             Some(stream) if stream.only_gathers(data.len()) => {
-                stream.send_buffer.push(data, &mut self.spares);
+                stream.output.buffer.push(data, &mut self.spares);
             }
             _ => self.push_with_care(id, data),
         }
@@ -38,8 +38,10 @@ impl Context {
                     self.break_off(id, error.into());
                 }
             }
-            Some(Source::Connector(connector)) if connector.write_side == WriteSide::Open => {
-                if connector.early.len() > connector.limits.most() {
+            Some(Source::Connector(connector))
+                if connector.output.write_side == WriteSide::Open =>
+            {
+                if connector.output.buffer.len() > connector.output.limits.most() {
                     self.fail_connector(id, too_much());
                 } else {
                     connector.push(data, &mut self.spares);
@@ -75,26 +77,26 @@ impl Context {
             return self.break_off(id, error.into());
         }
         let held = self.running == Some(id);
-        match stream.state {
-            State::Broken(_) | State::Ended(_) => {}
-            _ if stream.waiting() > 0 => {
-                trace!(target: TCP, "{id} {} bytes wait", stream.waiting());
+        match stream.life {
+            Life::Broken(_) | Life::Ended { .. } => {}
+            _ if stream.output.queued() > 0 => {
+                trace!(target: TCP, "{id} {} bytes wait", stream.output.queued());
                 if stream.is_writable() {
                     self.enqueue(id);
                 }
                 #[cfg(unix)]
                 self.handle_refusal(id);
             }
-            State::Closing(_) if !held => return self.finish(id),
-            _ if stream.producing != Producing::Nothing => {
+            Life::Closing(_) if !held => return self.finish(id),
+            _ if stream.output.has_producer() => {
                 if stream.wants_more() {
                     self.enqueue(id);
                 }
             }
-            State::Open if stream.write_side == WriteSide::Ending && !held => {
+            Life::Open if stream.output.write_side == WriteSide::Ending && !held => {
                 self.end_write_side(id);
             }
-            State::Closing(_) | State::Finishing(_) | State::Open => {}
+            Life::Closing(_) | Life::Finishing(_) | Life::Open => {}
         }
         self.check_marks(id);
     }
@@ -103,9 +105,9 @@ impl Context {
     #[inline]
     pub(super) fn flush_later(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream_mut(id)
-            && !stream.unflushed
+            && !stream.output.unflushed
         {
-            stream.unflushed = true;
+            stream.output.unflushed = true;
             self.unflushed.push(id);
         }
     }
@@ -121,7 +123,7 @@ impl Context {
         let mut listed = std::mem::take(&mut self.unflushed);
         for id in listed.drain(..) {
             if let Some(stream) = self.sources.stream_mut(id) {
-                stream.unflushed = false;
+                stream.output.unflushed = false;
                 self.flush(id);
             }
         }
@@ -139,8 +141,8 @@ impl Context {
         if stream.reads_disabled() || stream.is_closing() {
             return self.end(id, reason);
         }
-        stream.clear(&mut self.spares);
-        stream.state = State::Broken(reason);
+        stream.output.clear(&mut self.spares);
+        stream.life = Life::Broken(reason);
         stream.readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
         self.enqueue(id);
         self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
@@ -161,9 +163,9 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        stream.write_side = WriteSide::Ended;
+        stream.output.write_side = WriteSide::Ended;
         match stream.socket.shutdown_write() {
-            Ok(()) if stream.eof => self.close(id),
+            Ok(()) if stream.input.has_ended() => self.close(id),
             Ok(()) => debug!(target: TCP, "{id} ended our side"),
             Err(error) => {
                 let reason = broken_by_peer(&stream.socket, error);

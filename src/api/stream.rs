@@ -69,11 +69,11 @@ impl Context {
     pub fn write_eof(&mut self, id: Id) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.is_whole() => {
-                stream.write_side = WriteSide::Ending;
+                stream.output.write_side = WriteSide::Ending;
                 self.flush(id);
                 self.watch_progress(id);
             }
-            Some(Source::Connector(connector)) => connector.write_side = WriteSide::Ending,
+            Some(Source::Connector(connector)) => connector.output.write_side = WriteSide::Ending,
             _ => {}
         }
     }
@@ -94,7 +94,7 @@ impl Context {
     pub fn close(&mut self, id: Id) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                let first = stream.peer_was_first;
+                let first = stream.input.peer_was_first();
                 let reason = if first { Reason::ClosedByPeer } else { Reason::Closed };
                 self.close_because(id, reason);
             }
@@ -148,7 +148,7 @@ impl Context {
     pub fn pause(&mut self, id: Id) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                stream.reading = Reading::Paused;
+                stream.input.reading = Reading::Paused;
                 if stream.has_unnoticed_eof() {
                     self.enqueue(id);
                 }
@@ -165,8 +165,8 @@ impl Context {
     #[doc(alias = "resumeProducing")]
     pub fn resume(&mut self, id: Id) {
         match self.sources.get_mut(id) {
-            Some(Source::Stream(stream)) if stream.reading == Reading::Paused => {
-                stream.reading = Reading::Resumed;
+            Some(Source::Stream(stream)) if stream.input.reading == Reading::Paused => {
+                stream.input.reading = Reading::Resumed;
                 self.enqueue(id);
             }
             Some(Source::Connector(connector)) => connector.paused = false,
@@ -177,7 +177,7 @@ impl Context {
     /// Whether data is being held back by [`pause`](Self::pause).
     pub fn is_paused(&self, id: Id) -> bool {
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) => stream.reading == Reading::Paused,
+            Some(Source::Stream(stream)) => stream.input.reading == Reading::Paused,
             Some(Source::Connector(connector)) => connector.paused,
             _ => false,
         }
@@ -187,8 +187,8 @@ impl Context {
     #[doc(alias = "get_write_buffer_size")]
     pub fn write_buffer_size(&self, id: Id) -> usize {
         match self.sources.get(id) {
-            Some(Source::Stream(stream)) => stream.waiting(),
-            Some(Source::Connector(connector)) => connector.waiting(),
+            Some(Source::Stream(stream)) => stream.output.queued(),
+            Some(Source::Connector(connector)) => connector.output.queued(),
             Some(Source::Datagram(datagram)) => datagram.queued_bytes(),
             _ => 0,
         }
@@ -234,8 +234,8 @@ impl Context {
 
     pub(super) fn limits_mut(&mut self, id: Id) -> Option<&mut Limits> {
         match self.sources.get_mut(id)? {
-            Source::Stream(stream) => Some(&mut stream.limits),
-            Source::Connector(connector) => Some(&mut connector.limits),
+            Source::Stream(stream) => Some(&mut stream.output.limits),
+            Source::Connector(connector) => Some(&mut connector.output.limits),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ use crate::api::transport::Transport;
 use crate::reactor::callback::Callback;
 use crate::reactor::guard::{Panic, Watch, guarded};
 use crate::reactor::owners::{Owner, Owners};
-use crate::source::stream::{Flow, Producing, State};
+use crate::source::stream::{Flow, Life, Producing};
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::{REACTOR, TCP};
@@ -309,10 +309,10 @@ impl Dispatcher {
         if !stream.has_flow_to_notify() {
             return;
         }
-        let paused = stream.flow != Flow::Paused;
-        stream.flow = if paused { Flow::Paused } else { Flow::Even };
+        let paused = stream.output.flow != Flow::Paused;
+        stream.output.flow = if paused { Flow::Paused } else { Flow::Even };
         // A closing protocol receives nothing more; its producer does, until it has finished.
-        let (closing, pushes) = (stream.is_closing(), stream.producing == Producing::Push);
+        let (closing, pushes) = (stream.is_closing(), stream.output.producing == Producing::Push);
         if !closing {
             let flow = if paused { Callback::PauseWriting } else { Callback::ResumeWriting };
             self.call(id, flow);
@@ -331,12 +331,12 @@ impl Dispatcher {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
-        let State::Ended(reason) = &mut stream.state else {
+        let Life::Ended { reason, .. } = &mut stream.life else {
             return;
         };
         let reason = reason.take();
-        let (peer, received, sent) = (&stream.peer, stream.received, stream.sent);
-        let seconds = now.saturating_duration_since(stream.since).as_secs_f64();
+        let (peer, received, sent) = (&stream.peer, stream.traffic.received, stream.traffic.sent);
+        let seconds = now.saturating_duration_since(stream.traffic.since).as_secs_f64();
         info!(
             target: TCP,
             "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"

@@ -21,13 +21,13 @@ impl Dispatcher {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return; // An attempt to connect.
         };
-        match &mut stream.producing {
+        match &mut stream.output.producing {
             Producing::Nothing => {} // The connection has ended: it is stopped with that.
             Producing::Pull { asked_at } => {
                 *asked_at = None; // It may have been asked before it had its place.
                 self.context.enqueue(id);
             }
-            Producing::Push if stream.flow == Flow::Paused => self.pause_producer(id),
+            Producing::Push if stream.output.flow == Flow::Paused => self.pause_producer(id),
             Producing::Push => {}
         }
     }

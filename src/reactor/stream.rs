@@ -4,7 +4,7 @@ use crate::reactor::callback::Callback;
 use crate::reactor::dispatcher::Dispatcher;
 #[cfg(unix)]
 use crate::source::stream::Passed;
-use crate::source::stream::{Filled, READ_BUDGET, Reading, WriteSide};
+use crate::source::stream::{Filled, PeerSide, READ_BUDGET, Reading, WriteSide};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use log::debug;
@@ -135,9 +135,9 @@ impl Dispatcher {
     pub(super) fn notify_resumed(&mut self, id: Id) {
         let stream = self.context.sources.stream_mut(id);
         let resumed = stream.is_some_and(|stream| {
-            let resumed = stream.reading == Reading::Resumed && !stream.is_closing();
+            let resumed = stream.input.reading == Reading::Resumed && !stream.is_closing();
             if resumed {
-                stream.reading = Reading::On;
+                stream.input.reading = Reading::On;
             }
             resumed
         });
@@ -153,7 +153,7 @@ impl Dispatcher {
             return;
         };
         if stream.has_unnoticed_eof() {
-            stream.eof_notified = true;
+            stream.input.peer_side = PeerSide::Noticed;
             debug!(target: TCP, "{id} the peer ended its side; reading is paused");
             self.call(id, Callback::EofNoticed);
             self.run_pending();
@@ -164,7 +164,7 @@ impl Dispatcher {
         debug!(target: TCP, "{id} the peer ended its side");
         self.call(id, Callback::EofReceived);
         let stream = self.context.sources.stream_mut(id);
-        if stream.is_some_and(|stream| stream.write_side == WriteSide::Ended) {
+        if stream.is_some_and(|stream| stream.output.write_side == WriteSide::Ended) {
             // Both sides have ended, so the connection has.
             self.context.close(id);
         }

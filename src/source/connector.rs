@@ -1,7 +1,7 @@
 //! Connections in the making. Floor 1: it knows what has become of the attempt, others make the next.
 
-use crate::source::send_buffer::{SendBuffer, Spares};
-use crate::source::stream::{DropOldest, Limits, Producing, WriteSide};
+use crate::source::send_buffer::Spares;
+use crate::source::stream::Output;
 use crate::source::timer::TimerId;
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::address::Address;
@@ -35,15 +35,9 @@ pub(crate) struct Connector {
     #[cfg_attr(not(unix), allow(dead_code))]
     // Only listeners on Unix sockets have such a queue.
     pub(crate) patience: Duration,
-    /// What was asked of the connection before there was one: the stream takes it over.
-    pub(crate) early: SendBuffer,
-    /// The pieces that follow `early`, if the oldest ones may be dropped.
-    pub(crate) drop_oldest: DropOldest,
-    pub(crate) write_side: WriteSide,
+    /// What was written before there is a connection, and what else was asked: the stream takes it over.
+    pub(crate) output: Output,
     pub(crate) paused: bool,
-    pub(crate) limits: Limits,
-    pub(crate) producing: Producing,
-    pub(crate) registration: u32,
     /// Hints that came with the news of being connected; the stream inherits them.
     pub(crate) readiness: Readiness,
 }
@@ -58,28 +52,19 @@ impl Connector {
         }
     }
 
-    /// Takes what is to be sent once there is a connection.
+    /// Takes data to be sent once there is a connection.
     pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
-        match self.drop_oldest.is_chosen() {
-            true => self.drop_oldest.push(data),
-            false => self.early.push(data, spares),
+        let Output { buffer, drop_oldest, .. } = &mut self.output;
+        match drop_oldest.is_chosen() {
+            true => drop_oldest.push(data),
+            false => buffer.push(data, spares),
         }
     }
 
-    /// How many bytes wait for the connection.
-    pub(crate) fn waiting(&self) -> usize {
-        self.early.len() + self.drop_oldest.bytes()
-    }
-
     pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader, spares: &mut Spares) {
-        self.limits.set_slow_reader(slow_reader);
-        self.drop_oldest.choose(slow_reader, false, &mut self.early, spares);
-    }
-
-    /// Moves all pieces to `early`, where none is dropped any more.
-    #[cfg(unix)]
-    pub(crate) fn commit_drop_oldest(&mut self, spares: &mut Spares) {
-        self.drop_oldest.commit(&mut self.early, spares);
+        let Output { buffer, drop_oldest, limits, .. } = &mut self.output;
+        limits.set_slow_reader(slow_reader);
+        drop_oldest.choose(slow_reader, false, buffer, spares);
     }
 
     /// How long the attempt that has just begun may take.

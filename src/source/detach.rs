@@ -43,6 +43,6 @@ impl DetachedSlot {
     pub(crate) fn new(stream: &Stream) -> Self {
         // What waits goes along.
         let counts = ConnectionCounts { waiting: 0, ..stream.counts() };
-        Self { peer: stream.peer.clone(), since: stream.since, counts }
+        Self { peer: stream.peer.clone(), since: stream.traffic.since, counts }
     }
 }

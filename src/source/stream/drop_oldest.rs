@@ -169,28 +169,24 @@ impl Stream {
         running: bool,
         spares: &mut Spares,
     ) {
-        self.limits.set_slow_reader(slow_reader);
-        self.drop_oldest.choose(slow_reader, running, &mut self.send_buffer, spares);
+        self.output.limits.set_slow_reader(slow_reader);
+        self.output.drop_oldest.choose(slow_reader, running, &mut self.output.buffer, spares);
         self.check_each_write();
     }
 
     /// Whether what is oldest is dropped if the peer reads too slowly.
     pub(crate) fn drops_oldest(&self) -> bool {
-        self.drop_oldest.is_chosen()
-    }
-
-    /// How many bytes wait to be sent.
-    pub(crate) fn waiting(&self) -> usize {
-        self.send_buffer.len() + self.drop_oldest.bytes()
+        self.output.drop_oldest.is_chosen()
     }
 
     /// Whether a piece of so many bytes, or more of the one that is open, has to wait behind the send buffer.
     pub(super) fn feeds(&self, length: usize) -> bool {
-        self.drop_oldest.queue.as_ref().is_some_and(|queue| match queue.open {
+        self.output.drop_oldest.queue.as_ref().is_some_and(|queue| match queue.open {
             OpenPiece::DropOldest => true,
             OpenPiece::SendBuffer => false,
             OpenPiece::Nowhere => {
-                let fits = self.send_buffer.is_empty() || self.send_buffer.len() + length <= GATHER;
+                let fits =
+                    self.output.buffer.is_empty() || self.output.buffer.len() + length <= GATHER;
                 !(queue.pieces.is_empty() && self.is_writable() && fits)
             }
         })
@@ -198,7 +194,7 @@ impl Stream {
 
     /// The running callback has written something of its piece, to the send buffer unless `feeds`.
     pub(crate) fn open_piece(&mut self, feeds: bool) {
-        self.drop_oldest.set_open(if feeds {
+        self.output.drop_oldest.set_open(if feeds {
             OpenPiece::DropOldest
         } else {
             OpenPiece::SendBuffer
@@ -207,15 +203,15 @@ impl Stream {
 
     /// The callback has returned, and its piece is complete.
     pub(crate) fn end_piece(&mut self) {
-        self.drop_oldest.set_open(OpenPiece::Nowhere);
+        self.output.drop_oldest.set_open(OpenPiece::Nowhere);
     }
 
     /// Sends what waits behind the send buffer, piece by piece and within a budget, as long as the send buffer
     /// is empty.
     pub(crate) fn flush_drop_oldest(&mut self, spares: &mut Spares) -> io::Result<()> {
         let mut budget = WRITE_BUDGET;
-        while budget > 0 && self.is_writable() && self.send_buffer.is_empty() {
-            let moved = self.drop_oldest.refill(GATHER, &mut self.send_buffer, spares);
+        while budget > 0 && self.is_writable() && self.output.buffer.is_empty() {
+            let moved = self.output.drop_oldest.refill(GATHER, &mut self.output.buffer, spares);
             if moved == 0 {
                 break;
             }
@@ -223,17 +219,5 @@ impl Stream {
             self.flush(spares)?;
         }
         Ok(())
-    }
-
-    /// Moves all that waits to the send buffer: none of it is dropped any more.
-    #[cfg(unix)]
-    pub(crate) fn commit_drop_oldest(&mut self, spares: &mut Spares) {
-        self.drop_oldest.commit(&mut self.send_buffer, spares);
-    }
-
-    /// Forgets all that waits.
-    pub(crate) fn clear(&mut self, spares: &mut Spares) {
-        self.send_buffer.clear(spares);
-        self.drop_oldest.clear();
     }
 }

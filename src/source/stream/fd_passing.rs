@@ -26,7 +26,7 @@ impl Stream {
     /// Whether so many descriptors more are more than may wait, and the socket does not take those that
     /// wait.
     pub(crate) fn has_no_room_for(&mut self, count: usize, spares: &mut Spares) -> bool {
-        let is_full = |stream: &Self| stream.send_buffer.descriptors_waiting() + count > WAITING;
+        let is_full = |stream: &Self| stream.output.buffer.descriptors_waiting() + count > WAITING;
         if is_full(self) && self.wants_flush() && self.flush(spares).is_err() {
             return false; // They go with the connection, which ends when the error is met again.
         }
@@ -57,7 +57,7 @@ impl Stream {
     /// Whether the system refuses to take descriptors for now, since too many are on their way. It does
     /// not tell when it will take some again.
     pub(super) fn is_too_many(&mut self, error: &io::Error) -> bool {
-        match self.send_buffer.passing() {
+        match self.output.buffer.passing() {
             Some(passing) if StreamSocket::is_too_many(error) && passing.refusals < REFUSALS => {
                 passing.refusals += 1;
                 true
@@ -69,19 +69,19 @@ impl Stream {
     /// Whether descriptors wait that the system has refused, so that it has to be asked again after a
     /// while, which has not been seen to yet.
     pub(crate) fn begins_backoff(&mut self) -> bool {
-        let refused = self.send_buffer.passing().filter(|passing| passing.refusals > 0);
+        let refused = self.output.buffer.passing().filter(|passing| passing.refusals > 0);
         refused.is_some_and(|passing| !mem::replace(&mut passing.backing_off, true))
     }
 
     /// Whether the system is not to be asked yet. The poll says that it may be, after each attempt that
     /// has failed, and is not believed.
     pub(super) fn is_backing_off(&mut self) -> bool {
-        self.send_buffer.passing().is_some_and(|passing| passing.backing_off)
+        self.output.buffer.passing().is_some_and(|passing| passing.backing_off)
     }
 
     /// Has the system asked again.
     pub(crate) fn end_backoff(&mut self) {
-        if let Some(passing) = self.send_buffer.passing() {
+        if let Some(passing) = self.output.buffer.passing() {
             passing.backing_off = false;
             self.readiness |= Readiness::WRITABLE;
         }

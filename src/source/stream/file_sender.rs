@@ -29,7 +29,7 @@ impl Stream {
         count: u64,
         spares: &mut Spares,
     ) -> Result<Option<u64>, Trouble> {
-        if self.waiting() > 0 || !self.is_writable() {
+        if self.output.queued() > 0 || !self.is_writable() {
             return Ok(None);
         }
         let most = count.min(WRITE_BUDGET as u64) as usize; // The budget fits.
@@ -37,8 +37,8 @@ impl Stream {
         trace!(target: TCP, "{} write from a file: {result:?}", self.peer);
         match result {
             Ok(sent) => {
-                self.sent += sent as u64;
-                self.writes += u64::from(sent > 0);
+                self.traffic.sent += sent as u64;
+                self.traffic.writes += u64::from(sent > 0);
                 Ok(Some(sent as u64))
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

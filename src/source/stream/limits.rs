@@ -107,9 +107,10 @@ impl Default for Limits {
 }
 
 /// What the protocol knows of the marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flow {
     /// There is nothing to know: no more waits than the high-water mark.
+    #[default]
     Even,
     /// More waited, though it may have been sent since: a protocol that saw it and stopped of itself
     /// has to hear that it may go on. So it is told to pause, and then to resume.

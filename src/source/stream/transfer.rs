@@ -2,7 +2,7 @@
 
 use crate::source::send_buffer::{SLICES, Spares};
 use crate::source::stream::limits::GATHER;
-use crate::source::stream::{Stream, WriteSide};
+use crate::source::stream::{PeerSide, Stream, WriteSide};
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::logging::TCP;
 use log::trace;
@@ -72,17 +72,17 @@ impl Stream {
     #[inline(always)]
     pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
         if count == 0 {
-            self.eof = true;
-            self.peer_was_first = self.write_side == WriteSide::Open;
+            let first = self.output.write_side == WriteSide::Open;
+            self.input.peer_side = PeerSide::Ended { first };
             return Filled::Eof;
         }
-        self.received += count as u64;
-        self.reads += 1;
+        self.traffic.received += count as u64;
+        self.traffic.reads += 1;
         if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
             self.readiness.clear(Readiness::READABLE);
         }
         if closing {
-            self.received_after_close = true;
+            self.input.received_after_close = true;
             return Filled::Discarded(count);
         }
         Filled::Data(count)
@@ -100,12 +100,12 @@ impl Stream {
     /// Whether a piece of so many bytes has just to be put behind what waits.
     #[inline]
     pub(crate) fn only_gathers(&self, length: usize) -> bool {
-        self.is_whole() && self.send_buffer.len() + length <= self.limits.gather
+        self.is_whole() && self.output.buffer.len() + length <= self.output.limits.gather
     }
 
     /// Whether more waits than may, and the socket does not take it.
     pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
-        let is_beyond = |stream: &Self| stream.send_buffer.len() > stream.limits.most();
+        let is_beyond = |stream: &Self| stream.output.buffer.len() > stream.output.limits.most();
         if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
             return true; // The error will be met again.
         }
@@ -123,7 +123,7 @@ impl Stream {
     ) -> io::Result<()> {
         let (mut data, feeds) = (data, self.feeds(data.len()));
         if feeds {
-            self.drop_oldest.push(data);
+            self.output.drop_oldest.push(data);
         }
         if running && !data.is_empty() {
             self.open_piece(feeds);
@@ -131,12 +131,12 @@ impl Stream {
         if feeds {
             return Ok(());
         }
-        if self.is_writable() && self.send_buffer.len() + data.len() >= GATHER {
-            let waiting = self.send_buffer.len();
+        if self.is_writable() && self.output.buffer.len() + data.len() >= GATHER {
+            let waiting = self.output.buffer.len();
             let sent = self.send(data, spares)?;
             data = &data[sent.saturating_sub(waiting)..];
         }
-        self.send_buffer.push(data, spares);
+        self.output.buffer.push(data, spares);
         self.note_crossing();
         Ok(())
     }
@@ -144,7 +144,7 @@ impl Stream {
     /// Whether so many bytes may go to the socket at once, of one that is at ease.
     #[inline]
     pub(crate) fn takes_at_once(&self, length: usize) -> bool {
-        self.is_writable() && length <= self.limits.gather
+        self.is_writable() && length <= self.output.limits.gather
     }
 
     /// Offers the socket of one that is at ease `data`.
@@ -158,8 +158,8 @@ impl Stream {
         trace!(target: TCP, "{} write: {result:?}", self.peer);
         match result {
             Ok(count) if count == data.len() => {
-                self.sent += count as u64;
-                self.writes += 1;
+                self.traffic.sent += count as u64;
+                self.traffic.writes += 1;
                 Ok(())
             }
             result => Err(self.not_all_written(result)),
@@ -169,12 +169,12 @@ impl Stream {
     /// Sends what waits, within the budget.
     #[inline(always)]
     pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
-        let sent = match self.send_buffer.only_slice() {
+        let sent = match self.output.buffer.only_slice() {
             // Nearly always it is one buffer, and the first call takes all of it.
             Some(bytes) if !self.readiness.has(Readiness::OTHER) => {
                 let (offered, result) = (bytes.len(), self.socket.write(bytes));
                 let sent = self.took(offered, result)?;
-                self.send_buffer.advance(sent, spares);
+                self.output.buffer.advance(sent, spares);
                 sent
             }
             _ => self.send(&[], spares)?,
@@ -204,18 +204,18 @@ impl Stream {
             return Ok(0);
         }
         let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = self.send_buffer.slices(tail, spares, &mut slices);
+        let filled = self.output.buffer.slices(tail, spares, &mut slices);
         let slices = &slices[..filled];
         let offered = slices.iter().map(|slice| slice.len()).sum();
         #[cfg(unix)]
-        let descriptors = self.send_buffer.descriptors_at_front();
+        let descriptors = self.output.buffer.descriptors_at_front();
         let result = match slices {
             #[cfg(unix)]
             slices if !descriptors.is_empty() => self.socket.write_with(slices, descriptors),
             slices => self.socket.write_slices(slices),
         };
         let sent = self.took(offered, result)?;
-        self.send_buffer.advance(sent.min(self.send_buffer.len()), spares);
+        self.output.buffer.advance(sent.min(self.output.buffer.len()), spares);
         Ok(sent)
     }
 
@@ -225,8 +225,8 @@ impl Stream {
         trace!(target: TCP, "{} write: {result:?}", self.peer);
         match result {
             Ok(count) if count == offered => {
-                self.sent += count as u64;
-                self.writes += 1;
+                self.traffic.sent += count as u64;
+                self.traffic.writes += 1;
                 Ok(offered)
             }
             result => self.not_all_written(result),
@@ -246,8 +246,8 @@ impl Stream {
             self.readiness.clear(Readiness::WRITABLE);
         }
         let count = result.unwrap_or(0);
-        self.sent += count as u64;
-        self.writes += u64::from(count > 0);
+        self.traffic.sent += count as u64;
+        self.traffic.writes += u64::from(count > 0);
         Ok(count)
     }
 }

@@ -1,0 +1,112 @@
+//! The states of a connection from open to ended. No I/O.
+
+use crate::source::stream::{Reading, WriteSide};
+use crate::values::reason::Reason;
+
+/// How far a connection has come on the way to its end.
+#[derive(Debug)]
+#[repr(u8)] // It is compared several times a callback: one byte is enough to tell the states apart.
+pub(crate) enum Life {
+    Open,
+    /// A write has failed, for this reason. What can still be read is delivered, then the connection
+    /// ends.
+    Broken(Reason),
+    /// A close for this reason waits for the registered producer, which goes on writing. Received data
+    /// is discarded.
+    Finishing(Reason),
+    /// A close for this reason: queued data is sent, then the connection ends. Received data is
+    /// discarded.
+    Closing(Reason),
+    /// The connection has ended, and only `connection_lost` is left to call. `lingers` says that the peer
+    /// may still be sending after an orderly close: see [`Lingering`](crate::source::lingering::Lingering).
+    Ended {
+        reason: Reason,
+        lingers: bool,
+    },
+}
+
+/// What is done with received data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    Delivered,
+    /// It stays in the socket.
+    Held,
+    Discarded,
+}
+
+impl Life {
+    pub(crate) fn is_closing(&self) -> bool {
+        matches!(self, Self::Finishing(_) | Self::Closing(_) | Self::Ended { .. })
+    }
+
+    /// Returns true if written data will be sent. A connection that is to end accepts it as long as a
+    /// producer is registered.
+    pub(super) fn takes_writes(&self, side: WriteSide, produces: bool) -> bool {
+        match side {
+            WriteSide::Open => {
+                matches!(self, Self::Open) || produces && matches!(self, Self::Finishing(_))
+            }
+            WriteSide::Ending => produces && matches!(self, Self::Open | Self::Finishing(_)),
+            WriteSide::Ended => false,
+        }
+    }
+
+    /// What is done with received data. A connection that is closing reads even when paused: a peer
+    /// that first sends all it has would otherwise never read the last bytes sent to it.
+    pub(super) fn received(&self, reading: Reading) -> Received {
+        match self {
+            Self::Open | Self::Broken(_) if reading == Reading::On => Received::Delivered,
+            Self::Finishing(_) | Self::Closing(_) => Received::Discarded,
+            Self::Open | Self::Broken(_) | Self::Ended { .. } => Received::Held,
+        }
+    }
+
+    /// Returns true if our side, or the whole connection, is to end once all is sent.
+    pub(super) fn waits_for_output(&self, side: WriteSide) -> bool {
+        match self {
+            Self::Open => side == WriteSide::Ending,
+            Self::Finishing(_) | Self::Closing(_) => true,
+            Self::Broken(_) | Self::Ended { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of the table in the documentation of [`Stream`](super::super::Stream).
+    #[test]
+    fn each_legal_state_has_one_row() {
+        use Received::{Delivered, Discarded, Held};
+        use WriteSide::{Ended, Ending, Open};
+        let ended = || Life::Ended { reason: Reason::Closed, lingers: false };
+        // The life, our side, whether writes are accepted without and with a producer, what is done
+        // with received data, whether the end waits for output.
+        let rows: [(Life, WriteSide, [bool; 2], Received, bool); 14] = [
+            (Life::Open, Open, [true, true], Delivered, false),
+            (Life::Open, Ending, [false, true], Delivered, true),
+            (Life::Open, Ended, [false, false], Delivered, false),
+            (Life::Broken(Reason::Reset), Open, [false, false], Delivered, false),
+            (Life::Broken(Reason::Reset), Ending, [false, false], Delivered, false),
+            (Life::Broken(Reason::Reset), Ended, [false, false], Delivered, false),
+            (Life::Finishing(Reason::Closed), Open, [false, true], Discarded, true),
+            (Life::Finishing(Reason::Closed), Ending, [false, true], Discarded, true),
+            (Life::Closing(Reason::Closed), Open, [false, false], Discarded, true),
+            (Life::Closing(Reason::Closed), Ending, [false, false], Discarded, true),
+            (Life::Closing(Reason::Closed), Ended, [false, false], Discarded, true),
+            (ended(), Open, [false, false], Held, false),
+            (ended(), Ending, [false, false], Held, false),
+            (ended(), Ended, [false, false], Held, false),
+        ];
+        for (life, side, writes, received, waits) in rows {
+            let state = format!("{life:?}, our side {side:?}");
+            assert_eq!([false, true].map(|p| life.takes_writes(side, p)), writes, "{state}");
+            assert_eq!(life.received(Reading::On), received, "{state}");
+            let paused = if received == Delivered { Held } else { received };
+            assert_eq!(life.received(Reading::Paused), paused, "{state}");
+            assert_eq!(life.waits_for_output(side), waits, "{state}");
+            assert_eq!(life.is_closing(), received != Delivered, "{state}");
+        }
+    }
+}
