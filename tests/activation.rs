@@ -1,4 +1,4 @@
-//! Sockets that were passed to the program when it began, as systemd passes them.
+//! Inherited sockets, as systemd passes them to a program.
 
 #![cfg(all(any(target_os = "linux", target_os = "android"), feature = "systemd"))]
 
@@ -13,9 +13,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Command, Output, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::{PATIENCE, child, client, dead, is_child};
+use support::{PATIENCE, child, client, dead, is_child, this_test};
 
-/// An echo that stops the reactor when so many clients have gone.
+/// An echo that stops the reactor after a number of clients.
 struct CountedEcho(Rc<Cell<usize>>);
 
 impl Protocol for CountedEcho {
@@ -31,7 +31,7 @@ impl Protocol for CountedEcho {
     }
 }
 
-/// Serves one client on each of these listeners.
+/// Serves one client on each listener.
 fn serve(listeners: Vec<OwnedFd>) {
     let left = Rc::new(Cell::new(listeners.len()));
     let mut reactor = Reactor::new().unwrap();
@@ -42,8 +42,8 @@ fn serve(listeners: Vec<OwnedFd>) {
     reactor.run().unwrap();
 }
 
-/// One client's visit.
-fn visit(address: SocketAddr) {
+/// Connects, and asserts that data is echoed.
+fn use_echo(address: SocketAddr) {
     let mut client = client(address);
     client.write_all(b"hello").unwrap();
     let mut answer = [0; 5];
@@ -51,8 +51,8 @@ fn visit(address: SocketAddr) {
     assert_eq!(&answer, b"hello");
 }
 
-/// The test `name`, as a child with two listeners as its descriptors 3 and 4, and with these
-/// variables. `$$` stands for its process id.
+/// Returns a command that runs the test `name` as a child, with listeners as descriptors 3 and 4 and with
+/// `variables`. `$$` stands for its process id.
 fn activated(name: &str, variables: &str) -> (Command, [SocketAddr; 2]) {
     let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     let addresses = [0, 1].map(|index: usize| listeners[index].local_addr().unwrap());
@@ -67,20 +67,19 @@ fn assert_success(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs the test `name` as such a child, which has to succeed.
+/// Runs the test `name` as such a child, and asserts that it passes.
 fn in_activated(name: &str, variables: &str) {
     assert_success(&activated(name, variables).0.output().unwrap());
 }
 
 #[test]
-fn what_was_passed_is_had_by_its_place_or_its_name_and_serves_when_adopted() {
-    const NAME: &str = "what_was_passed_is_had_by_its_place_or_its_name_and_serves_when_adopted";
+fn inherited_sockets_are_found_by_place_or_name() {
     if !is_child() {
         let variables = "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:admin";
-        let (mut command, addresses) = activated(NAME, variables);
+        let (mut command, addresses) = activated(this_test!(), variables);
         let child = command.spawn().unwrap();
-        drop(command); // It holds copies.
-        addresses.into_iter().for_each(visit);
+        drop(command); // It holds copies of the listeners.
+        addresses.into_iter().for_each(use_echo);
         return assert_success(&child.wait_with_output().unwrap());
     }
     let mut inherited = InheritedSockets::take().unwrap();
@@ -108,11 +107,10 @@ fn what_was_passed_is_had_by_its_place_or_its_name_and_serves_when_adopted() {
 }
 
 #[test]
-fn several_may_have_one_name_and_none_need_have_one() {
-    const NAME: &str = "several_may_have_one_name_and_none_need_have_one";
+fn names_may_repeat_or_be_absent() {
     if !is_child() {
-        in_activated(NAME, "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:web");
-        return in_activated(NAME, "LISTEN_PID=$$ LISTEN_FDS=2");
+        in_activated(this_test!(), "LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=web:web");
+        return in_activated(this_test!(), "LISTEN_PID=$$ LISTEN_FDS=2");
     }
     let mut inherited = InheritedSockets::take().unwrap();
     if std::env::var("LISTEN_FDNAMES").is_ok() {
@@ -125,27 +123,25 @@ fn several_may_have_one_name_and_none_need_have_one() {
 }
 
 #[test]
-fn they_can_be_taken_once() {
-    const NAME: &str = "they_can_be_taken_once";
+fn inherited_sockets_can_be_taken_once() {
     if !is_child() {
-        return in_activated(NAME, "LISTEN_PID=$$ LISTEN_FDS=2");
+        return in_activated(this_test!(), "LISTEN_PID=$$ LISTEN_FDS=2");
     }
     let first = InheritedSockets::take().unwrap();
     let taken = "cannot take an inherited socket over: LISTEN_FDS says that there are 2, but \
                  descriptor 3 was not passed to this process, or is taken already";
     assert_eq!(InheritedSockets::take().unwrap_err().to_string(), taken);
     drop(first);
-    // Even when the numbers are a stranger's by now.
-    let _strangers = [0; 4].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    // Even if the numbers belong to other descriptors by now.
+    let _others = [0; 4].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     assert_eq!(InheritedSockets::take().unwrap_err().to_string(), taken);
 }
 
 #[test]
-fn what_was_passed_to_another_is_left_alone() {
-    const NAME: &str = "what_was_passed_to_another_is_left_alone";
+fn sockets_of_another_process_are_left_open() {
     if !is_child() {
-        in_activated(NAME, "LISTEN_PID=1 LISTEN_FDS=2");
-        return in_activated(NAME, "NOTHING=0");
+        in_activated(this_test!(), "LISTEN_PID=1 LISTEN_FDS=2");
+        return in_activated(this_test!(), "NOTHING=0");
     }
     assert!(InheritedSockets::take().unwrap().is_empty());
     for number in [3, 4] {
@@ -155,13 +151,12 @@ fn what_was_passed_to_another_is_left_alone() {
 }
 
 #[test]
-fn variables_that_make_no_sense_or_promise_too_much_are_refused() {
-    const NAME: &str = "variables_that_make_no_sense_or_promise_too_much_are_refused";
+fn invalid_variables_are_refused() {
     if !is_child() {
         for count in ["two", "-1", "3", "4294967290", "4294967295"] {
-            in_activated(NAME, &format!("LISTEN_PID=$$ LISTEN_FDS={count}"));
+            in_activated(this_test!(), &format!("LISTEN_PID=$$ LISTEN_FDS={count}"));
         }
-        return in_activated(NAME, "LISTEN_PID=me LISTEN_FDS=2");
+        return in_activated(this_test!(), "LISTEN_PID=me LISTEN_FDS=2");
     }
     let error = InheritedSockets::take().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
@@ -174,23 +169,25 @@ fn variables_that_make_no_sense_or_promise_too_much_are_refused() {
 }
 
 #[test]
-fn systemds_own_program_passes_what_we_take() {
-    const NAME: &str = "systemds_own_program_passes_what_we_take";
+fn sockets_of_systemd_socket_activate_are_found() {
     if is_child() {
         return serve(vec![InheritedSockets::take().unwrap().named("web").unwrap()]);
     }
     if Command::new("systemd-socket-activate").arg("--version").output().is_err() {
-        return println!("left out: systemd-socket-activate is not there");
+        return println!("skipped: systemd-socket-activate does not exist here");
     }
     let address = dead(); // systemd binds with SO_REUSEADDR
     let listen = format!("--listen={address}");
     let wrapper =
         ["systemd-socket-activate", &listen, "--fdname=web", "--setenv=ROPEWALK_TEST_CHILD=1"];
-    let child =
-        child(NAME, &wrapper).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let child = child(this_test!(), &wrapper)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let begin = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
-        assert!(begin.elapsed() < PATIENCE, "it does not listen");
+        assert!(begin.elapsed() < PATIENCE, "no listener");
         std::thread::sleep(Duration::from_millis(5)); // Until it listens.
     }
     assert_success(&child.wait_with_output().unwrap());

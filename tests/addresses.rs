@@ -1,4 +1,4 @@
-//! Addresses as they can be written, and what an error says of one that cannot be used.
+//! Addresses: how they are written, and the errors for those that cannot be used.
 
 mod support;
 #[cfg(unix)]
@@ -12,10 +12,10 @@ use ropewalk::{
 use std::io::ErrorKind;
 use support::*;
 
-/// Nothing is ever received.
-struct Deaf;
+/// Ignores what it receives.
+struct Ignore;
 
-impl DatagramProtocol for Deaf {
+impl DatagramProtocol for Ignore {
     fn datagram_received(
         &mut self,
         _transport: &mut DatagramTransport<'_>,
@@ -25,7 +25,7 @@ impl DatagramProtocol for Deaf {
     }
 }
 
-/// Everything that takes an address for connections, with what it answered.
+/// Passes the address to all that take one for connections. Returns their errors.
 fn for_connections(reactor: &mut Reactor, address: impl ToAddresses + Copy) -> [Option<Error>; 3] {
     let (log, failures) = (Log::default(), Failures::default());
     let caller = Caller::new(&log, &failures, only_record);
@@ -37,15 +37,15 @@ fn for_connections(reactor: &mut Reactor, address: impl ToAddresses + Copy) -> [
     ]
 }
 
-/// Everything that takes an address for datagrams, with what it answered.
+/// Passes the address to all that take one for datagrams. Returns their errors.
 fn for_datagrams(reactor: &mut Reactor, address: impl ToAddress + Copy) -> [Option<Error>; 4] {
-    let errors = Heard::default();
+    let errors = Errors::default();
     let context = reactor.context();
     let port = context.listen_udp("[::]:0", Sender(errors.clone())).unwrap();
     context.send_to(port.id(), b"hello", address);
     let answers = [
-        context.connect_udp(address, Deaf).err(),
-        context.listen_udp(address, Deaf).err(),
+        context.connect_udp(address, Ignore).err(),
+        context.listen_udp(address, Ignore).err(),
         context.connect(port.id(), address).err(),
     ];
     turns(reactor, 2);
@@ -53,11 +53,11 @@ fn for_datagrams(reactor: &mut Reactor, address: impl ToAddress + Copy) -> [Opti
     [connect_udp, listen_udp, connect, errors.0.borrow_mut().pop()]
 }
 
-/// What a socket for datagrams has heard of errors.
+/// The errors that a datagram socket was notified of.
 #[derive(Clone, Default)]
-struct Heard(std::rc::Rc<std::cell::RefCell<Vec<Error>>>);
+struct Errors(std::rc::Rc<std::cell::RefCell<Vec<Error>>>);
 
-struct Sender(Heard);
+struct Sender(Errors);
 
 impl DatagramProtocol for Sender {
     fn datagram_received(
@@ -73,7 +73,7 @@ impl DatagramProtocol for Sender {
     }
 }
 
-/// An address of this machine that is of use with its interface only, and that interface's name.
+/// Returns a link-local address of this machine, and the name of its interface.
 #[cfg(target_os = "linux")]
 fn on_link() -> Option<(String, String)> {
     let table = std::fs::read_to_string("/proc/net/if_inet6").unwrap_or_default();
@@ -88,7 +88,7 @@ fn on_link() -> Option<(String, String)> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_name_of_an_interface_stands_for_its_index() {
+fn interface_name_stands_for_its_index() {
     let Some((ip, name)) = on_link() else { return };
     let mut reactor = Reactor::new().unwrap();
     let log = Log::default();
@@ -106,15 +106,15 @@ fn the_name_of_an_interface_stands_for_its_index() {
     reactor.connect_tcp(pair, Caller::new(&log, &failures, ask)).unwrap();
     turn_until(&mut reactor, "two echoes", |_| log.data().len() == 10);
 
-    let listener = reactor.listen_udp(format!("[{ip}%{name}]:0"), Deaf).unwrap();
+    let listener = reactor.listen_udp(format!("[{ip}%{name}]:0"), Ignore).unwrap();
     let text = format!("[{ip}%{name}]:{}", listener.address().port().unwrap());
-    let client = reactor.context().connect_udp(text.as_str(), Deaf).unwrap();
-    let other = reactor.listen_udp("[::]:0", Deaf).unwrap();
+    let client = reactor.context().connect_udp(text.as_str(), Ignore).unwrap();
+    let other = reactor.listen_udp("[::]:0", Ignore).unwrap();
     reactor.context().send_to(other.id(), b"hello", text.as_str());
     reactor.context().connect(other.id(), text.as_str()).unwrap();
     let received = |reactor: &mut Reactor, port: &Port| received(reactor, port.id());
     reactor.context().send(client.id(), b"hello");
-    turn_until(&mut reactor, "both", |reactor| received(reactor, &listener) == 2);
+    turn_until(&mut reactor, "both errors", |reactor| received(reactor, &listener) == 2);
 }
 
 #[cfg(target_os = "linux")]
@@ -124,7 +124,7 @@ fn received(reactor: &mut Reactor, id: Id) -> u64 {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn an_index_stands_for_itself_wherever_an_address_is_taken() {
+fn interface_index_is_not_looked_up() {
     let mut reactor = Reactor::new().unwrap();
     let look_up = |_: &str, _: u16| panic!("an index is not looked up");
     let expected = "[fe80::1%4]:7000";
@@ -140,7 +140,7 @@ fn an_index_stands_for_itself_wherever_an_address_is_taken() {
 }
 
 #[test]
-fn an_unknown_interface_is_an_error_that_names_it() {
+fn unknown_interface_is_named_in_the_error() {
     let mut reactor = Reactor::new().unwrap();
     let check = |error: Option<Error>, name: &str| {
         let error = error.expect("there is no such interface");
@@ -169,7 +169,7 @@ fn an_unknown_interface_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_unknown_host_has_a_kind_of_its_own_and_advice_on_names() {
+fn unknown_host_is_not_found_with_advice() {
     let mut reactor = Reactor::new().unwrap();
     let found = reactor.context().look_up("no such host:7000").err();
     let errors = for_connections(&mut reactor, "no such host:7000").into_iter().chain([found]);
@@ -183,7 +183,7 @@ fn an_unknown_host_has_a_kind_of_its_own_and_advice_on_names() {
 }
 
 #[test]
-fn no_host_is_not_looked_up_as_a_name() {
+fn empty_host_is_not_resolved() {
     let mut reactor = Reactor::new().unwrap();
     let mut errors = Vec::new();
     for address in [":7000", "*:7000"] {
@@ -195,7 +195,7 @@ fn no_host_is_not_looked_up_as_a_name() {
     errors.extend(for_connections(&mut reactor, ("", 7000)));
     errors.extend(for_connections(&mut reactor, ("*", 7000)));
     for error in errors {
-        let error = error.expect("it names no host");
+        let error = error.expect("the address names no host");
         let text = error.to_string();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
         assert!(text.contains("localhost:7000") && text.contains("0.0.0.0:7000"), "{text}");
@@ -203,19 +203,19 @@ fn no_host_is_not_looked_up_as_a_name() {
 }
 
 #[test]
-fn listening_twice_oneself_is_not_said_to_be_another_program() {
+fn port_in_use_may_belong_to_this_program() {
     let (mut reactor, address) = up(|| Echo);
     let text = reactor.listen_tcp(address, || Echo).unwrap_err().to_string();
     assert!(text.contains("of this program or of another"), "{text}");
-    let port = reactor.listen_udp("127.0.0.1:0", Deaf).unwrap();
-    let text = reactor.listen_udp(port.address(), Deaf).unwrap_err().to_string();
+    let port = reactor.listen_udp("127.0.0.1:0", Ignore).unwrap();
+    let text = reactor.listen_udp(port.address(), Ignore).unwrap_err().to_string();
     assert!(text.contains("of this program or of another"), "{text}");
 }
 
 #[test]
-fn an_address_of_the_other_family_is_unsupported_by_the_socket() {
+fn address_of_the_other_family_is_unsupported() {
     let mut reactor = Reactor::new().unwrap();
-    let errors = Heard::default();
+    let errors = Errors::default();
     let port = reactor.listen_udp("127.0.0.1:0", Sender(errors.clone())).unwrap();
     let context = reactor.context();
     context.send_to(port.id(), b"hello", "[::1]:7000");
@@ -230,41 +230,40 @@ fn an_address_of_the_other_family_is_unsupported_by_the_socket() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_link_local_address_without_its_interface_is_said_to_lack_it() {
+fn link_local_address_without_interface_has_advice() {
     let mut reactor = Reactor::new().unwrap();
     let text = reactor.listen_tcp("[fe80::1]:0", || Echo).unwrap_err().to_string();
     assert!(text.contains("takes its interface, as in [fe80::1%eth0]"), "{text}");
-    let text = reactor.listen_udp("[fe80::1%9999]:0", Deaf).unwrap_err().to_string();
+    let text = reactor.listen_udp("[fe80::1%9999]:0", Ignore).unwrap_err().to_string();
     assert!(text.contains("there is no such interface"), "{text}");
 }
 
-/// A socket for datagrams that is connected takes none of others, which the system answers with EPERM.
+/// The system refuses datagrams for a socket that is connected with another peer, with EPERM.
 #[cfg(unix)]
 #[test]
-fn a_connected_unix_socket_is_not_taken_for_a_matter_of_file_permissions() {
+fn connected_unix_peer_is_not_explained_by_permissions() {
     use std::os::unix::net::UnixDatagram;
     let folder = unix::Folder::new();
     let [one, two] = ["one", "two"].map(|name| folder.path(name));
     let sockets = [&one, &two].map(|path| UnixDatagram::bind(path).unwrap());
     sockets[0].connect(&two).unwrap();
     let mut reactor = Reactor::new().unwrap();
-    let error = reactor.context().connect_unix_datagram(&one, Deaf).unwrap_err();
+    let error = reactor.context().connect_unix_datagram(&one, Ignore).unwrap_err();
     let text = error.to_string();
     assert_eq!(error.kind(), ErrorKind::PermissionDenied);
     assert!(text.contains("its own peer only") && !text.contains("allowed to write"), "{text}");
 }
 
-/// A network of its own, with a route that drops what goes there.
+/// Runs in a network of its own, with routes that drop or prohibit.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_blackhole_route_is_not_taken_for_a_slip_of_the_pen() {
-    const NAME: &str = "a_blackhole_route_is_not_taken_for_a_slip_of_the_pen";
+fn blackhole_route_is_named_in_the_error() {
     const NETWORK: &str = "ip link set lo up && ip route add blackhole 192.0.2.0/24 && \
                            ip route add prohibit 198.51.100.0/24 && exec \"$0\" \"$@\"";
     if !is_child() {
         let wrapper = ["unshare", "-rn", "sh", "-c", NETWORK];
         if unix::works(&wrapper) {
-            in_child(NAME, &wrapper);
+            in_child(this_test!(), &wrapper);
         }
         return;
     }
@@ -274,8 +273,8 @@ fn a_blackhole_route_is_not_taken_for_a_slip_of_the_pen() {
         let caller = Caller::new(&log, &failures, only_record);
         reactor.connect_tcp(address, caller).unwrap();
     }
-    turn_until(&mut reactor, "both", |_| failures.borrow().len() == 2);
-    let udp = reactor.context().connect_udp("192.0.2.1:7000", Deaf).unwrap_err();
+    turn_until(&mut reactor, "both errors", |_| failures.borrow().len() == 2);
+    let udp = reactor.context().connect_udp("192.0.2.1:7000", Ignore).unwrap_err();
     let failures = failures.borrow();
     for text in [failures[0].1.to_string(), udp.to_string()] {
         assert!(text.contains("a blackhole route takes what goes there"), "{text}");

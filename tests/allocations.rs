@@ -1,4 +1,4 @@
-//! What a warm reactor allocates for a message: nothing.
+//! Allocations: a warm reactor makes none for a message.
 
 #[path = "support/script.rs"]
 mod script;
@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::*;
 
-/// The same rounds twice: the first time everything gets as large as it has to.
+/// Runs the same rounds twice, and measures the second time, when all buffers have their size.
 fn when_warm(mut round: impl FnMut()) -> AllocationInfo {
     (0..20).for_each(|_| round());
     measure(|| (0..20).for_each(|_| round()))
@@ -22,9 +22,7 @@ fn when_warm(mut round: impl FnMut()) -> AllocationInfo {
 
 fn crowd(reactor: &mut Reactor, address: std::net::SocketAddr, count: usize) -> Vec<TcpStream> {
     let clients: Vec<_> = (0..count).map(|_| client(address)).collect();
-    turn_until(reactor, "all are there", |reactor| {
-        reactor.context().connections().count() == count
-    });
+    turn_until(reactor, "all made", |reactor| reactor.context().connections().count() == count);
     clients
 }
 
@@ -37,7 +35,7 @@ impl Protocol for Echo {
 }
 
 #[test]
-fn an_echo_allocates_nothing_once_warm() {
+fn warm_echo_allocates_nothing() {
     let (mut reactor, address) = up(|| Echo);
     let clients = crowd(&mut reactor, address, 50);
     for size in [64, 4_000, 60_000] {
@@ -63,7 +61,7 @@ fn an_echo_allocates_nothing_once_warm() {
 }
 
 #[test]
-fn a_crowd_that_has_gone_leaves_no_tables_behind() {
+fn ended_connections_leave_no_tables() {
     const CROWD: usize = 50_000;
     let (script, mut reactor) = Script::new();
     reactor.listen_tcp("10.0.0.1:7000", || Echo).unwrap();
@@ -75,7 +73,7 @@ fn a_crowd_that_has_gone_leaves_no_tables_behind() {
             reactor.turn(Some(Duration::ZERO)).unwrap();
             ids.extend(wires.iter().map(Wire::id));
         }
-        // They come into all lists: of those that are written to, that are ready, and that have ended.
+        // Each enters all lists: of connections to flush, ready connections, and ended ones.
         for id in &ids {
             reactor.context().write(*id, b"a line");
             reactor.context().pause(*id);
@@ -87,11 +85,11 @@ fn a_crowd_that_has_gone_leaves_no_tables_behind() {
             reactor.turn(Some(Duration::ZERO)).unwrap();
         }
     });
-    // Each list may keep 64 KiB; with a place for each connection it had 400 KiB at least.
+    // Each list may keep 64 KiB. With an entry for each connection it had 400 KiB at least.
     assert!(left.bytes_current < 500_000, "{left:?}");
 }
 
-/// Says what it hears to everybody else, a line at a time.
+/// Sends each line that it receives to all other members.
 struct Member(Rc<RefCell<Vec<Id>>>);
 
 impl Protocol for Member {
@@ -110,24 +108,24 @@ impl Protocol for Member {
 }
 
 #[test]
-fn a_delivery_allocates_nothing_once_warm() {
+fn warm_delivery_allocates_nothing() {
     let members = Rc::new(RefCell::new(Vec::new()));
     let (mut reactor, address) = up(move || Member(Rc::clone(&members)));
     let clients = crowd(&mut reactor, address, 201);
     let lines = [b'l'; 63].iter().chain(b"\n").copied().cycle().take(16 * 64).collect::<Vec<u8>>();
-    let mut heard = vec![0; lines.len()];
+    let mut received_lines = vec![0; lines.len()];
     let allocated = when_warm(|| {
         (&clients[0]).write_all(&lines).unwrap();
         for mut client in &clients[1..] {
             client.set_nonblocking(true).unwrap();
             let mut got = 0;
             while got < lines.len() {
-                match client.read(&mut heard[got..]) {
+                match client.read(&mut received_lines[got..]) {
                     Ok(count) => got += count,
                     Err(_) => reactor.turn(Some(PATIENCE)).unwrap(),
                 }
             }
-            assert_eq!(heard, lines);
+            assert_eq!(received_lines, lines);
         }
     });
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
@@ -145,7 +143,7 @@ impl DatagramProtocol for Echo {
 }
 
 #[test]
-fn a_datagram_that_comes_back_allocates_nothing() {
+fn warm_datagram_echo_allocates_nothing() {
     let mut reactor = Reactor::new().unwrap();
     let port = reactor.listen_udp("127.0.0.1:0", Echo).unwrap();
     let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -164,7 +162,7 @@ fn a_datagram_that_comes_back_allocates_nothing() {
 }
 
 #[test]
-fn a_burst_of_messages_and_calls_leaves_no_memory_behind() {
+fn burst_of_messages_and_calls_leaves_no_memory() {
     let mut reactor = Reactor::new().unwrap();
     let received = Rc::new(std::cell::Cell::new(0));
     let count = received.clone();
@@ -175,7 +173,7 @@ fn a_burst_of_messages_and_calls_leaves_no_memory_behind() {
             sender.send(message).unwrap();
             handle.call(|_| {}).unwrap();
         }
-        turn_until(&mut reactor, "all are received", |_| received.get() == 300_000);
+        turn_until(&mut reactor, "all received", |_| received.get() == 300_000);
         reactor.turn(Some(Duration::ZERO)).unwrap();
     });
     assert!(left.bytes_max > 4_000_000, "{left:?}");

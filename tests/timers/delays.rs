@@ -1,23 +1,18 @@
-//! Delays count from the call that takes them, whatever the turn has done before, and the poll waits no
-//! longer than to the first timer.
+//! Delays: they count from the call that sets them, however long the turn has taken before.
 
-#[path = "support/script.rs"]
-mod script;
-mod support;
-
+use crate::script::{Script, Wire};
+use crate::support::*;
 use ropewalk::{
     Address, ConnectOptions, Context, Error, Factory, Id, Protocol, Reactor, Transport,
 };
-use script::{Script, Wire};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::*;
 
-/// When something has happened.
+/// The time of an event, once it has happened.
 type When = Rc<Cell<Option<Instant>>>;
 
-/// How much work a callback does.
+/// The time that a callback takes.
 const WORK: Duration = Duration::from_millis(60);
 
 const DELAY: Duration = Duration::from_millis(50);
@@ -29,7 +24,7 @@ fn note(script: &Script, when: &When) -> impl FnOnce(&mut Context) + 'static {
     move |_| when.set(Some(script.time()))
 }
 
-/// Works in a timer's callback and then makes `call`. Returns when that was made and when `when` has come.
+/// Runs `call` in a timer after work. Returns the time of the call, and the time that `when` records.
 fn after_work(
     script: &Script,
     reactor: &mut Reactor,
@@ -43,12 +38,12 @@ fn after_work(
         theirs.set(Some(clock.time()));
         call(context);
     });
-    turn_until(reactor, "it has come", |_| when.get().is_some());
-    (made.get().expect("it was made"), when.take().expect("it has come"))
+    turn_until(reactor, "the event", |_| when.get().is_some());
+    (made.get().expect("the call was made"), when.take().expect("the event"))
 }
 
 #[test]
-fn a_timer_that_is_scheduled_after_work_waits_all_its_delay() {
+fn timer_scheduled_after_work_waits_its_whole_delay() {
     let (script, mut reactor) = Script::new();
     let when = When::default();
     let fired = note(&script, &when);
@@ -59,7 +54,7 @@ fn a_timer_that_is_scheduled_after_work_waits_all_its_delay() {
 }
 
 #[test]
-fn a_timer_that_is_reset_after_work_waits_all_its_delay() {
+fn timer_reset_after_work_waits_its_whole_delay() {
     let (script, mut reactor) = Script::new();
     let when = When::default();
     let timer = reactor.context().call_later(HOUR, note(&script, &when));
@@ -70,7 +65,7 @@ fn a_timer_that_is_reset_after_work_waits_all_its_delay() {
 }
 
 #[test]
-fn call_at_means_the_instant_however_much_work_is_done_before() {
+fn call_at_after_work_fires_at_its_instant() {
     let (script, mut reactor) = Script::new();
     let when = When::default();
     let (fired, begin) = (note(&script, &when), script.time());
@@ -82,7 +77,7 @@ fn call_at_means_the_instant_however_much_work_is_done_before() {
 }
 
 #[test]
-fn an_attempt_to_connect_after_work_has_all_its_time() {
+fn attempt_after_work_has_its_whole_timeout() {
     struct Fails(Script, When);
 
     impl Factory for Fails {
@@ -107,7 +102,7 @@ fn an_attempt_to_connect_after_work_has_all_its_time() {
 }
 
 #[test]
-fn a_close_after_work_has_all_its_time() {
+fn close_after_work_has_its_whole_timeout() {
     for limit in [Some(DELAY), None] {
         let (script, mut reactor) = Script::new();
         let (when, log) = (When::default(), Log::default());
@@ -133,7 +128,7 @@ fn a_close_after_work_has_all_its_time() {
 }
 
 #[test]
-fn a_callback_that_sets_no_delay_reads_no_clock() {
+fn callback_without_delays_reads_no_clock() {
     let (script, mut reactor) = Script::new();
     let readings = Rc::new(RefCell::new(Vec::new()));
     let (theirs, clock) = (Rc::clone(&readings), script.clone());
@@ -152,7 +147,7 @@ fn a_callback_that_sets_no_delay_reads_no_clock() {
     assert_eq!(*readings.borrow(), [0, 1]);
 }
 
-/// Takes its time when it is dropped.
+/// A protocol whose drop takes time.
 struct Slow(Script);
 
 impl Drop for Slow {
@@ -168,7 +163,7 @@ impl Protocol for Slow {
 }
 
 #[test]
-fn a_slow_drop_is_noticed_and_does_not_make_timers_late() {
+fn slow_drop_is_measured_and_delays_no_timer() {
     let (script, mut reactor) = Script::new();
     reactor.set_slow_callback_duration(WORK);
     let (when, theirs) = (When::default(), script.clone());
@@ -187,7 +182,7 @@ fn a_slow_drop_is_noticed_and_does_not_make_timers_late() {
 }
 
 #[test]
-fn work_between_the_turns_of_a_run_that_ends_does_not_make_timers_late() {
+fn work_between_last_turns_delays_no_timer() {
     let (script, mut reactor) = Script::new();
     let (when, log) = (When::default(), Log::default());
     let hook = |transport: &mut Transport<'_>, event: &Event| {

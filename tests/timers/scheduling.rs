@@ -1,16 +1,12 @@
 //! Timers: deadlines, order, and effects on each other.
 
-#[path = "support/script.rs"]
-mod script;
-mod support;
-
+use crate::script::Script;
+use crate::support::*;
 use ropewalk::{Context, Reactor, TimerId};
-use script::Script;
 use std::cell::{Cell, RefCell};
 use std::io::Write;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
-use support::*;
 
 /// The names of the timers that have fired.
 type Fired = Rc<RefCell<Vec<u32>>>;
