@@ -1,4 +1,4 @@
-//! What the command line asks for.
+//! The command line.
 
 use crate::Options;
 use crate::load::{Shape, connect, echo, fan_out};
@@ -10,38 +10,38 @@ use std::error::Error;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
-/// How often each is measured, unless told otherwise: odd, so that the median is one that was measured.
+/// How often each server is measured by default. Odd, so that the median is a measured value.
 const ROUNDS: usize = 5;
-/// The same, when all of it must be over in a minute.
+/// The same with `--quick`, where all rows must take less than a minute.
 const QUICK_ROUNDS: usize = 2;
 
-/// One run of this program.
+/// What a run of this program does.
 #[derive(Debug)]
 pub(crate) enum Order {
-    /// Say how it is used.
+    /// Prints the help text.
     Help,
-    /// Measure these rows, and print their tables.
+    /// Measures these rows, and prints their tables.
     Measure { rows: Vec<&'static Row>, options: Options, markdown: bool },
-    /// Serve until killed.
+    /// Serves until the process is killed.
     Serve(Serve),
-    /// Put this load on a server for so long.
+    /// Puts load on a server for `duration`.
     Load { shape: Shape, address: SocketAddr, duration: Duration },
 }
 
-/// How one server is to serve alone.
+/// Options of `serve`.
 #[derive(Debug)]
 pub(crate) struct Serve {
     pub(crate) server: &'static Server,
     pub(crate) work: Work,
     pub(crate) address: SocketAddr,
-    /// The only processors that it may run on, if any are here.
+    /// The only processors that the server may run on. Empty: all of them.
     pub(crate) processors: Vec<usize>,
-    /// It ends when the program that started it ends.
+    /// The server ends when the process that started it ends.
     pub(crate) attached: bool,
 }
 
 impl Work {
-    /// What the user calls it.
+    /// Returns its name on the command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Echo => "echo",
@@ -53,9 +53,8 @@ impl Work {
     fn from_word(word: &str) -> Result<Self, Box<dyn Error>> {
         let all = [Self::Echo, Self::Broadcast, Self::Digest];
         let found = all.into_iter().find(|work| work.word() == word);
-        found.ok_or_else(|| {
-            format!("nothing can serve {word:?}, only echo, broadcast or digest").into()
-        })
+        found
+            .ok_or_else(|| format!("no work {word:?}; works are echo, broadcast and digest").into())
     }
 }
 
@@ -84,14 +83,14 @@ pub(crate) fn read(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
         }
     }
     let rounds = rounds.unwrap_or(if quick { QUICK_ROUNDS } else { ROUNDS });
-    // Read once and needed until the end.
+    // Leaked, since it is used until the program ends.
     let options = Options { quick, only: Vec::leak(only), rounds };
     let rows =
         ROWS.iter().filter(|row| words.is_empty() || words.iter().any(|it| it.name == row.name));
     Ok(Order::Measure { rows: rows.collect(), options, markdown })
 }
 
-/// `serve WORK HOST:PORT ...`
+/// Reads the arguments of `serve WORK HOST:PORT ...`.
 fn serve(mut parser: Parser) -> Result<Serve, Box<dyn Error>> {
     let mut words = Vec::new();
     let (mut name, mut processors, mut attached) = ("ropewalk".to_owned(), Vec::new(), false);
@@ -109,13 +108,13 @@ fn serve(mut parser: Parser) -> Result<Serve, Box<dyn Error>> {
         }
     }
     let [work, address] = &words[..] else {
-        return Err("say what to serve and where: serve echo|broadcast|digest HOST:PORT".into());
+        return Err("usage: serve echo|broadcast|digest HOST:PORT".into());
     };
     let (work, address) = (Work::from_word(work)?, resolve(address)?);
     Ok(Serve { server: server(&name)?, work, address, processors, attached })
 }
 
-/// `load SHAPE HOST:PORT ...`
+/// Reads the arguments of `load SHAPE HOST:PORT ...`.
 fn load(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
     let mut words = Vec::new();
     let (mut seconds, mut numbers) = (3.0, Vec::new());
@@ -131,9 +130,7 @@ fn load(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
         }
     }
     let [shape, address] = &words[..] else {
-        return Err(
-            "say which load, and on what: load echo|digest|fan-out|connect HOST:PORT".into()
-        );
+        return Err("usage: load echo|digest|fan-out|connect HOST:PORT".into());
     };
     let (mut shape, address) = (shape_of(shape)?, resolve(address)?);
     for (name, number) in numbers {
@@ -142,7 +139,7 @@ fn load(mut parser: Parser) -> Result<Order, Box<dyn Error>> {
     Ok(Order::Load { shape, address, duration: Duration::try_from_secs_f64(seconds)? })
 }
 
-/// The shape that the user calls `name`, as it is unless told otherwise.
+/// Returns the load `name` with its default numbers.
 fn shape_of(name: &str) -> Result<Shape, Box<dyn Error>> {
     match name {
         "echo" => Ok(Shape::Echo(echo::Shape::of_echoes(50, 64, 1))),
@@ -154,13 +151,11 @@ fn shape_of(name: &str) -> Result<Shape, Box<dyn Error>> {
             names: false,
         })),
         "connect" => Ok(Shape::Connect(connect::Shape { connections: 64 })),
-        _ => {
-            Err(format!("there is no load {name:?}, only echo, digest, fan-out and connect").into())
-        }
+        _ => Err(format!("no load {name:?}; loads are echo, digest, fan-out and connect").into()),
     }
 }
 
-/// Sets one of the numbers that a shape consists of.
+/// Sets one of the numbers of a load.
 fn set(shape: &mut Shape, name: &str, number: usize) -> Result<(), Box<dyn Error>> {
     let place = match (shape, name) {
         (Shape::Echo(shape), "connections") => &mut shape.connections,
@@ -176,25 +171,25 @@ fn set(shape: &mut Shape, name: &str, number: usize) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// The server that the user calls `name`.
+/// Returns the server `name`.
 fn server(name: &str) -> Result<&'static Server, Box<dyn Error>> {
     SERVERS.iter().find(|server| server.name == name).ok_or_else(|| {
         let names: Vec<_> = SERVERS.iter().map(|server| server.name).collect();
-        format!("there is no server {name:?}, but: {}", names.join(", ")).into()
+        format!("no server {name:?}; servers are: {}", names.join(", ")).into()
     })
 }
 
-/// The row that the user calls `name`.
+/// Returns the row `name`.
 fn row(name: &str) -> Result<&'static Row, Box<dyn Error>> {
     ROWS.iter().find(|row| row.name == name).ok_or_else(|| {
         let names: Vec<_> = ROWS.iter().map(|row| row.name).collect();
-        format!("there is no command or row {name:?}; rows are: {}", names.join(", ")).into()
+        format!("no command or row {name:?}; rows are: {}", names.join(", ")).into()
     })
 }
 
-/// The first address that `HOST:PORT` stands for.
+/// Returns the first address of `HOST:PORT`.
 fn resolve(text: &str) -> Result<SocketAddr, Box<dyn Error>> {
     let found =
         text.to_socket_addrs().map_err(|error| format!("no address {text:?}: {error}"))?.next();
-    found.ok_or_else(|| format!("{text:?} stands for no address").into())
+    found.ok_or_else(|| format!("{text:?} has no address").into())
 }

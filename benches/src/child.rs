@@ -1,4 +1,4 @@
-//! A server in a process of its own, on a processor of its own.
+//! A server in a child process, on a processor of its own.
 
 use crate::servers::{Server, Work};
 use crate::system::{SERVER_PROCESSOR, processors};
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::process::{self, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-/// A Python that starts from a cold disk takes a second or two.
+/// How long a server may take to start. Python from a cold disk takes a second or two.
 const START_LIMIT: Timespec = Timespec { tv_sec: 30, tv_nsec: 0 };
 
 /// A server that runs until this is dropped.
@@ -19,7 +19,7 @@ pub(crate) struct Child {
     address: SocketAddr,
     process: process::Child,
     clock: ClockId,
-    /// Kept open: a server that says more must not be killed by the broken pipe.
+    /// Kept open, since a server that prints more must not be killed by a broken pipe.
     _stdout: BufReader<ChildStdout>,
 }
 
@@ -30,8 +30,8 @@ impl Child {
         Self::start_on(server, work, alone)
     }
 
-    /// Starts `server` on these processors, or where we are if none are named, and waits until it
-    /// listens.
+    /// Starts `server` on these processors, or without pinning if there are none, and waits until
+    /// it listens.
     pub(crate) fn start_on(server: &Server, work: Work, processors: &[usize]) -> io::Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["serve", work.word(), "127.0.0.1:0", "--with", server.name, "--attached"]);
@@ -49,25 +49,25 @@ impl Child {
         }
     }
 
-    /// Where it listens.
+    /// Returns the address that it listens on.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The processor time that all of its threads have taken so far, to the nanosecond.
+    /// Returns the processor time of all its threads so far, in nanoseconds.
     ///
-    /// It is the process's own clock. What `/proc/PID/schedstat` says of a thread that is running is
-    /// as old as the last tick, 4 ms, which is too much where a measurement lasts 100.
+    /// It reads the process's CPU clock. `/proc/PID/schedstat` is up to a tick of 4 ms old while a
+    /// thread runs, which is too much for a measurement of 100 ms.
     pub(crate) fn processor_time(&self) -> io::Result<Duration> {
         Ok(Duration::from(self.clock.now()?))
     }
 
-    /// Its resident memory, in bytes, to the page.
+    /// Returns its resident memory in bytes, in whole pages.
     pub(crate) fn resident(&self) -> io::Result<u64> {
         resident(&self.process.id().to_string())
     }
 
-    /// How many descriptors it has open.
+    /// Returns the number of its open descriptors.
     pub(crate) fn descriptors(&self) -> io::Result<usize> {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.process.id()))?.count())
     }
@@ -79,38 +79,42 @@ impl Drop for Child {
     }
 }
 
-/// Kills and buries it; it is ours, so neither can fail but when it is dead.
+/// Kills the process and waits for it. Both fail only if it has ended already.
 fn end(process: &mut process::Child) {
     let _ = process.kill();
     let _ = process.wait();
 }
 
-/// Reads the line in which a server says where it listens.
+/// Reads the line in which a server prints its address.
 fn await_address(process: &mut process::Child) -> io::Result<(SocketAddr, BufReader<ChildStdout>)> {
-    let stdout = process.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
+    let stdout =
+        process.stdout.take().ok_or_else(|| io::Error::other("the server has no stdout"))?;
     let mut watched = [PollFd::new(&stdout, PollFlags::IN)];
     if poll(&mut watched, Some(&START_LIMIT))? == 0 {
-        return Err(io::Error::new(io::ErrorKind::TimedOut, "it does not listen after 30 seconds"));
+        return Err(io::Error::new(
+            io::ErrorKind::TimedOut,
+            "the server does not listen after 30 seconds",
+        ));
     }
     let mut stdout = BufReader::new(stdout);
     let mut line = String::new();
     if stdout.read_line(&mut line)? == 0 {
-        return Err(io::Error::other("it ended before it listened"));
+        return Err(io::Error::other("the server ended before it listened"));
     }
     let address = line.trim_end().strip_prefix("listening on ").and_then(|text| text.parse().ok());
     match address {
         Some(address) => Ok((address, stdout)),
-        None => Err(io::Error::other(format!("it does not say where it listens, but: {line}"))),
+        None => Err(io::Error::other(format!("the server printed no address, but: {line}"))),
     }
 }
 
-/// The clock of the processor time that a process takes.
+/// Returns the CPU clock of a process.
 fn clock_of(process: &process::Child) -> io::Result<ClockId> {
     let id = i32::try_from(process.id()).map_err(io::Error::other)?;
     Ok(clock_getcpuclockid(nix::unistd::Pid::from_raw(id))?)
 }
 
-/// The bytes of memory that a process really has; `self` is this one.
+/// Returns the resident bytes of a process; `self` is this process.
 pub(crate) fn resident(process: &str) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
     let kilobytes = text

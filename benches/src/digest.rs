@@ -1,16 +1,15 @@
-//! A work that costs a server more than it costs the load: each message is answered with a digest
-//! of it.
+//! A work that costs the server more than the load: each message is answered with a digest of it.
 
 /// Bytes of a message, and of its digest.
 pub(crate) const SIZE: usize = 64;
 
-/// How often a message is stirred: so often that it takes a processor of 2020 about 20
-/// microseconds.
+/// The rounds of a digest. A processor of 2020 takes about 20 microseconds for so many.
 const TURNS: usize = 1_850;
 
-/// Stirs a message. It is the same code for all servers, and for the load, which checks it.
+/// Returns the digest of a message. All servers use this code, and so does the load, which checks
+/// it.
 ///
-/// Each step needs the one before, so no compiler makes it shorter for one of them.
+/// Each step depends on the step before, so no compiler can shorten it for one of the servers.
 #[inline(never)]
 pub(crate) fn digest(message: &[u8; SIZE]) -> [u8; SIZE] {
     let mut lanes = [0; SIZE / 8];
@@ -20,7 +19,7 @@ pub(crate) fn digest(message: &[u8; SIZE]) -> [u8; SIZE] {
     let mut carry = 0_u64;
     for _ in 0..TURNS {
         for lane in &mut lanes {
-            // The multiplier of Knuth's MMIX generator, which scatters well.
+            // The multiplier of Knuth's MMIX generator, which mixes well.
             carry = (carry ^ *lane).wrapping_mul(6_364_136_223_846_793_005).rotate_left(29);
             *lane = carry;
         }
@@ -32,10 +31,10 @@ pub(crate) fn digest(message: &[u8; SIZE]) -> [u8; SIZE] {
     answer
 }
 
-/// Cuts what a connection brings into messages.
+/// Splits the input of a connection into messages.
 #[derive(Debug, Default)]
 pub(crate) struct Digester {
-    /// The beginning of a message whose end has not come.
+    /// The received part of an incomplete message.
     unfinished: Vec<u8>,
 }
 
@@ -62,14 +61,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_of_any_size_make_the_same_answers() {
+    fn chunks_of_any_size_give_equal_digests() {
         let messages: Vec<u8> = (0..SIZE * 5).map(|place| (place * 31 / 7) as u8).collect();
         let (whole, _) = messages.as_chunks();
         let expected: Vec<u8> = whole.iter().flat_map(digest).collect();
         for size in 1..=messages.len() {
             let (mut digester, mut answers) = (Digester::default(), Vec::new());
-            messages.chunks(size).for_each(|piece| digester.answer(piece, &mut answers));
-            assert_eq!(answers, expected, "in pieces of {size}");
+            messages.chunks(size).for_each(|chunk| digester.answer(chunk, &mut answers));
+            assert_eq!(answers, expected, "in chunks of {size}");
         }
     }
 }

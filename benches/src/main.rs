@@ -27,53 +27,53 @@ use table::grouped;
 /// How long and how often to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// All of it in under a minute.
+    /// All rows in less than a minute.
     pub(crate) quick: bool,
-    /// Only servers whose names are here, and the bare loop; all of them when empty.
+    /// Only these servers, and the bare loop. Empty: all of them.
     pub(crate) only: &'static [String],
-    /// How often each is measured, in turns with the others.
+    /// How often each server is measured, in turn with the others.
     pub(crate) rounds: usize,
 }
 
 impl Options {
-    /// Whether the user has named this server.
+    /// Returns true if the user named this server.
     pub(crate) fn names(&self, server: &Server) -> bool {
         self.only.iter().any(|name| name == server.name)
     }
 }
 
-/// `--help`; the rows and the servers are listed behind it.
+/// The text of `--help`. The rows and the servers follow it.
 const HELP: &str = "\
 Measures Ropewalk against its peers: each server on one processor, the load on the other.
 
-    ropewalk-bench [ROW...]                       measure, all rows unless some are named
+    ropewalk-bench [ROW...]                       measure these rows (default: all)
     ropewalk-bench serve WORK HOST:PORT           serve until killed
     ropewalk-bench load SHAPE HOST:PORT           put a load on any server
 
-When it measures, progress goes to stderr and tables to stdout. Options:
+Measuring prints progress on stderr and tables on stdout. Options:
 
-    --quick             all rows in less than a minute, and less exact
-    --rounds N          how often each server is measured, in turns (5; 2 if quick)
+    --quick             all rows in less than a minute, less precisely
+    --rounds N          how often each server is measured, in turn (default: 5; with --quick: 2)
     --only NAME,NAME    only these servers, and the bare loop
-    --markdown          tables in Markdown
+    --markdown          print the tables in Markdown
 
-`serve echo` sends back what comes. `serve broadcast` sends each line to every other connection, as it
-is. `serve digest` answers each 64 bytes with a digest of them, which takes it about 20 microseconds.
-All print `listening on HOST:PORT`; port 0 is a free one. Options:
+`serve echo` sends its input back. `serve broadcast` sends each line to every other connection,
+unchanged. `serve digest` answers each 64 bytes with a digest, which takes about 20 microseconds. All
+print `listening on HOST:PORT`; with port 0 the system chooses a free port. Options:
 
-    --with NAME         the server (ropewalk)
+    --with NAME         the server (default: ropewalk)
     --on N,N            run on these processors only
 
-`load echo`, `load digest`, `load fan-out` and `load connect` measure such a server and check what it
-sends. Options:
+`load echo`, `load digest`, `load fan-out` and `load connect` measure such a server, and check its
+output. Options:
 
-    --seconds S         for so long, after a fifth of it to warm up (3)
-    --connections N     echo, digest: how many clients (50); connect: how many at a time (64)
-    --size BYTES        echo: of a message (64)
-    --deep N            echo, digest: messages of a client under way (1)
-    --receivers N       fan-out: those that only listen (200)
-    --senders N         fan-out: those that send, and hear each other (10)
-    --lines N           fan-out: of 64 bytes, that each sends at once (16)
+    --seconds S         duration, after a warm-up of a fifth of it (default: 3)
+    --connections N     echo, digest: clients (default: 50); connect: clients at a time (default: 64)
+    --size BYTES        echo: bytes of a message (default: 64)
+    --deep N            echo, digest: messages of a client in flight (default: 1)
+    --receivers N       fan-out: clients that only receive (default: 200)
+    --senders N         fan-out: clients that send, and receive each other's lines (default: 10)
+    --lines N           fan-out: lines of 64 bytes that each sends at once (default: 16)
 
 ";
 
@@ -106,22 +106,22 @@ fn help() -> io::Result<()> {
     show(format_args!("{HELP}Rows:\n\n{rows}\nServers:\n\n{servers}"))
 }
 
-/// Prints each table when it is there: a run takes minutes.
+/// Prints each table as soon as it is complete, since a run takes minutes.
 fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     if !is_measured_profile() {
         complain(format_args!(
-            "not the profile `measured`: figures of this build are not those that are published\n"
+            "not the profile `measured`: do not compare these figures with the published ones\n"
         ));
     }
     let wanted = |server: &Server| options.only.is_empty() || options.names(server);
     if SERVERS.iter().any(|server| server.python && wanted(server)) {
         complain(format_args!(
-            "looking for Python, Twisted and uvloop; the first time it fetches them\n"
+            "looking for Python, Twisted and uvloop; the first time they are downloaded\n"
         ));
-        // Each server that cannot run for the want of it says so in its place.
+        // Each server that cannot run for this reason is named in its table.
         if let Err(error) = servers::python::environment() {
-            complain(format_args!("without them: {error}\n"));
+            complain(format_args!("not available: {error}\n"));
         }
     }
     for (place, row) in rows.iter().enumerate() {
@@ -134,11 +134,12 @@ fn measure(rows: &[&Row], options: &Options, markdown: bool) -> Result<(), Box<d
             }
         }
     }
-    complain(format_args!("done in {} s\n", start.elapsed().as_secs()));
+    complain(format_args!("finished in {} s\n", start.elapsed().as_secs()));
     Ok(())
 }
 
-/// Whether this was built with the profile for figures. Cargo names the directory of a build after it.
+/// Returns true if this was built with the profile for published figures. Cargo names the build
+/// directory after it.
 fn is_measured_profile() -> bool {
     let program = std::env::current_exe().unwrap_or_default();
     program.parent().is_some_and(|directory| directory.ends_with("measured"))
@@ -154,7 +155,7 @@ fn serve(order: &Serve) -> Result<(), Box<dyn Error>> {
     match servers::serve(order.server, order.work, order.address)? {}
 }
 
-/// A fifth of the time goes to warming up.
+/// Puts load on a server. A fifth of the time is the warm-up.
 fn load(shape: load::Shape, address: SocketAddr, duration: Duration) -> Result<(), Box<dyn Error>> {
     let _pinned = OnLoadProcessor::enter()?;
     let mut load = load::connect(shape, address).map_err(|error| format!("{address}: {error}"))?;
@@ -172,9 +173,9 @@ fn load(shape: load::Shape, address: SocketAddr, duration: Duration) -> Result<(
     let [p50, p99, p999] = [0.5, 0.99, 0.999].map(|share| stretch.latency(share));
     let busy = stretch.busy() * 100.0;
     show(format_args!(
-        "{count} {what} in {seconds:.2} s, all as they should be\n\
+        "{count} {what} in {seconds:.2} s, all of them correct\n\
          {rate} {what}/s, {bytes} MB/s\n\
-         half of them within {p50:.1?}, 99 % within {p99:.1?}, 99.9 % within {p999:.1?}\n\
+         50 % within {p50:.1?}, 99 % within {p99:.1?}, 99.9 % within {p999:.1?}\n\
          the load was busy {busy:.0} % of the time\n"
     ))?;
     Ok(())

@@ -1,10 +1,10 @@
-//! What is printed: results on stdout, and how far it is on stderr.
+//! Output: results on stdout, progress on stderr.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write, stderr, stdout};
 
-/// Stdout takes no more.
+/// A failed write to stdout.
 #[derive(Debug)]
 struct Failed(io::Error);
 
@@ -23,12 +23,12 @@ pub(crate) fn show(text: fmt::Arguments<'_>) -> io::Result<()> {
     shown.map_err(|error| io::Error::new(error.kind(), Failed(error)))
 }
 
-/// Prints on stderr. An error is ignored: progress is not worth stopping for.
+/// Prints on stderr. Errors are ignored, since progress is not worth a failure.
 pub(crate) fn complain(text: fmt::Arguments<'_>) {
     let _ = stderr().write_fmt(text);
 }
 
-/// Whether the reader of stdout has seen enough (`| head -1`).
+/// Returns true if the reader of stdout has closed it (`| head -1`).
 pub(crate) fn is_closed(error: &(dyn Error + 'static)) -> bool {
     let Some(error) = error.downcast_ref::<io::Error>() else {
         return false;

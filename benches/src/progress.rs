@@ -1,22 +1,22 @@
-//! How far it is, for those who wait: a line on stderr.
+//! The progress line on stderr.
 
 use crate::output::complain;
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
 
-/// Steps towards the end of something.
+/// The steps of a row.
 #[derive(Debug)]
 pub(crate) struct Progress {
     title: String,
     start: Instant,
     done: usize,
     steps: usize,
-    /// The line can be written over.
+    /// The line can be overwritten.
     terminal: bool,
 }
 
 impl Progress {
-    /// Nothing is done yet.
+    /// Starts with no step finished.
     pub(crate) fn begin(title: &str, steps: usize) -> Self {
         let terminal = stderr().is_terminal();
         if !terminal {
@@ -25,7 +25,7 @@ impl Progress {
         Self { title: title.to_owned(), start: Instant::now(), done: 0, steps, terminal }
     }
 
-    /// Says what is being done now, and how long it will take until all is.
+    /// Shows the current step, and the estimated time left.
     pub(crate) fn show(&self, step: &str) {
         let left = match self.done {
             0 => String::new(),
@@ -36,12 +36,12 @@ impl Progress {
         }
     }
 
-    /// One step is done.
+    /// Counts a finished step.
     pub(crate) fn advance(&mut self) {
         self.done += 1;
     }
 
-    /// Leaves the line to what comes next.
+    /// Clears the line.
     pub(crate) fn end(self) {
         if self.terminal {
             complain(format_args!("\r\x1b[K"));
@@ -49,7 +49,7 @@ impl Progress {
     }
 }
 
-/// How long so many more steps take, when `done` have taken `elapsed`.
+/// Estimates the seconds for `left` more steps, when `done` have taken `elapsed`.
 fn seconds(elapsed: Duration, left: usize, done: usize) -> u64 {
     (elapsed * left as u32 / done as u32).as_secs() + 1
 }

@@ -1,4 +1,4 @@
-//! What a measurement comes to: a table for people, or for Markdown.
+//! Tables of results, as plain text or as Markdown.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -8,12 +8,12 @@ pub(crate) struct Table {
     pub(crate) title: String,
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
-    /// What the reader must know in order to read it right.
+    /// Notes that the reader needs to interpret the figures.
     pub(crate) notes: Vec<String>,
 }
 
 impl Table {
-    /// A table that has no rows yet.
+    /// Returns a table without rows.
     pub(crate) fn new(title: impl Into<String>, columns: &[&str]) -> Self {
         Self {
             title: title.into(),
@@ -23,17 +23,17 @@ impl Table {
         }
     }
 
-    /// For people: aligned, the first column to the left and figures to the right.
+    /// Returns it as aligned text, with the first column left-aligned and figures right-aligned.
     pub(crate) fn plain(&self) -> Plain<'_> {
         Plain(self)
     }
 
-    /// For a README.
+    /// Returns it as Markdown, for a README.
     pub(crate) fn markdown(&self) -> Markdown<'_> {
         Markdown(self)
     }
 
-    /// How wide each column must be.
+    /// Returns the width of each column.
     fn widths(&self) -> Vec<usize> {
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// A [`Table`] that prints itself for people.
+/// A [`Table`] that displays as aligned text.
 #[derive(Debug)]
 pub(crate) struct Plain<'a>(&'a Table);
 
@@ -68,7 +68,7 @@ impl Display for Plain<'_> {
     }
 }
 
-/// A [`Table`] that prints itself in Markdown.
+/// A [`Table`] that displays as Markdown.
 #[derive(Debug)]
 pub(crate) struct Markdown<'a>(&'a Table);
 
@@ -90,7 +90,7 @@ impl Display for Markdown<'_> {
     }
 }
 
-/// `1234567.8` as `1,234,568`.
+/// Formats `1234567.8` as `1,234,568`.
 pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();

@@ -1,9 +1,9 @@
-//! What becomes of the program when nothing takes what it prints.
+//! The program when its output cannot be written.
 
 use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
-/// Each way in which it prints something at once.
+/// The ways to print something immediately.
 const PRINTING: [&[&str]; 3] =
     [&["--help"], &["serve", "echo", "127.0.0.1:0"], &["timers", "--quick", "--only", "ropewalk"]];
 
@@ -13,12 +13,12 @@ fn run_with(arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Output {
     program.spawn().unwrap().wait_with_output().unwrap()
 }
 
-/// A pipe without a reader.
+/// Returns a pipe without a reader.
 fn closed() -> Stdio {
     std::io::pipe().unwrap().1.into()
 }
 
-/// A disk without room (full(4)).
+/// Returns a full disk (full(4)).
 fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
 }

@@ -1,4 +1,4 @@
-//! Connect: clients that come, have one message echoed, and go.
+//! The `connect` load: clients that connect, receive one echo, and close.
 
 use super::pace::Pace;
 use super::pattern::Pattern;
@@ -10,42 +10,42 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant, SystemTime};
 
-/// How many clients are there at a time.
+/// The number of clients at a time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) connections: usize,
 }
 
-/// Bytes of the one message.
+/// Bytes of the message.
 const MESSAGE: usize = 64;
 
-/// Ports that a client may come from: below those that Linux gives to clients by itself (ip(7),
-/// `ip_local_port_range`). For a port that somebody has asked for by number it gives to nobody, as
-/// long as a trace of that is left, and soon no other program could connect.
+/// Ports that clients bind to: below the ephemeral ports of Linux (ip(7), `ip_local_port_range`).
+/// Linux does not assign a port that was bound explicitly while a connection of it is in TIME_WAIT,
+/// so ephemeral ports would soon run out for other programs.
 const PORTS: Range<u16> = 20_000..32_000;
 
-/// Clients of an echo server, of whom none stays.
+/// Short-lived clients of an echo server.
 #[derive(Debug)]
 pub(crate) struct Connect {
     address: SocketAddr,
     pattern: Pattern,
     clients: Vec<Client>,
     origins: Origins,
-    /// How many have come so far.
+    /// How many clients have connected so far.
     come: usize,
 }
 
 #[derive(Debug)]
 struct Client {
     socket: OwnedFd,
-    /// The how manieth it is, which decides what it sends.
+    /// The client's number, which determines its message.
     number: usize,
     received: usize,
     since: Instant,
 }
 
 impl Connect {
-    /// Connects the first of them.
+    /// Connects the first clients.
     pub(crate) fn new(shape: Shape, address: SocketAddr) -> io::Result<Self> {
         let mut new = Self {
             address,
@@ -61,7 +61,7 @@ impl Connect {
         Ok(new)
     }
 
-    /// A client comes and sends its message.
+    /// Connects a client, and sends its message.
     fn come(&mut self, now: Instant) -> io::Result<Client> {
         let number = self.come;
         self.come += 1;
@@ -73,26 +73,26 @@ impl Connect {
         }
         connect(&socket, &self.address)?;
         if self.pattern.send(&socket, number, 0, MESSAGE)? < MESSAGE {
-            return Err(io::Error::other("a message does not fit into an empty socket"));
+            return Err(io::Error::other("an empty socket does not accept a message"));
         }
         Ok(Client { socket, number, received: 0, since: now })
     }
 
-    /// Reads what has come back to one of them; says whether it is all.
+    /// Reads the echo of one client. Returns true if it is complete.
     fn receive(&mut self, place: usize) -> io::Result<bool> {
         let client = &mut self.clients[place];
-        // It has room for one byte too many, which would be noticed.
+        // One byte longer than the echo, so that an extra byte is noticed.
         let mut buffer = [0; MESSAGE + 1];
         let room = &mut buffer[client.received..];
         let count = socket::receive(&client.socket, room)?;
         if room[..count] != *self.pattern.part(client.number, client.received as u64, count) {
-            return Err(socket::wrong("other bytes come back than were sent"));
+            return Err(socket::wrong("the answer differs from what was sent"));
         }
         client.received += count;
         match client.received {
             0..MESSAGE => Ok(false),
             MESSAGE => Ok(true),
-            _ => Err(socket::wrong("more bytes come back than were sent")),
+            _ => Err(socket::wrong("the answer is longer than what was sent")),
         }
     }
 }
@@ -110,7 +110,7 @@ impl Load for Connect {
                     let now = Instant::now();
                     let took = now - self.clients[place].since;
                     latencies.saturating_record(took.as_nanos() as u64);
-                    // The one whose place is taken goes.
+                    // Drops the client whose place is taken.
                     self.clients[place] = self.come(now)?;
                 }
             }
@@ -131,18 +131,18 @@ impl Load for Connect {
                 }
             }
             if !pace.turn(before - self.clients.len(), before)? {
-                return Err(socket::wrong("something that was sent does not come back"));
+                return Err(socket::wrong("an answer is missing"));
             }
         }
         Ok(())
     }
 }
 
-/// Addresses that clients come from, one after the other.
+/// Local addresses of the clients, in sequence.
 ///
-/// A connection that ends in order leaves a trace for a minute on the side that ended it, which is
-/// ours, and keeps its port from being used again. The ports of one address would last a second; so
-/// the clients come from all over the loopback network, 127.0.0.0/8.
+/// An orderly close leaves the side that closed first, here the client, in TIME_WAIT for a minute,
+/// which keeps its port in use. The ports of one address would last a second, so the clients use
+/// all of 127.0.0.0/8.
 #[derive(Debug)]
 struct Origins {
     ip: Ipv4Addr,
@@ -150,20 +150,20 @@ struct Origins {
 }
 
 impl Origins {
-    /// Begins somewhere, so that two runs in the same minute do not meet.
+    /// Begins at a random address, so that two runs within a minute do not collide.
     fn somewhere() -> Self {
         let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         let [.., second, third] = now.subsec_micros().to_be_bytes();
         Self { ip: Ipv4Addr::new(127, second.max(1), third, 1), ports: PORTS }
     }
 
-    /// Gives `socket` the next address.
+    /// Binds `socket` to the next address.
     fn bind(&mut self, socket: &OwnedFd) -> io::Result<()> {
         let port = match self.ports.next() {
             Some(port) => port,
             None => {
                 self.ip = Ipv4Addr::from(u32::from(self.ip).wrapping_add(1));
-                // The first one is given here, so the rest is left.
+                // The first octet is fixed, so the others remain.
                 self.ports = PORTS.start + 1..PORTS.end;
                 PORTS.start
             }

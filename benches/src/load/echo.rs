@@ -1,4 +1,5 @@
-//! Echo: each client sends messages, and the next one when one has come back, or a digest of it.
+//! The `echo` load: each client sends messages, and the next one when an echo or a digest has
+//! arrived.
 
 use super::pace::Pace;
 use super::pattern::Pattern;
@@ -11,50 +12,50 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-/// How many clients, and what each of them does.
+/// The number of clients, and what each client does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
     pub(crate) connections: usize,
     /// Bytes of a message.
     pub(crate) size: usize,
-    /// How many messages of each client are under way.
+    /// How many messages of each client are in flight.
     pub(crate) deep: usize,
-    /// What comes back.
+    /// What the server answers.
     pub(crate) answer: Answer,
 }
 
 impl Shape {
-    /// Each message comes back as it is.
+    /// A load in which each message is echoed.
     pub(crate) const fn of_echoes(connections: usize, size: usize, deep: usize) -> Self {
         Self { connections, size, deep, answer: Answer::Itself }
     }
 
-    /// A digest comes back of each message, and one message of each client is under way.
+    /// A load in which each message is answered with its digest, with one message of each client in
+    /// flight.
     pub(crate) const fn of_digests(connections: usize) -> Self {
         Self { connections, size: digest::SIZE, deep: 1, answer: Answer::Digest }
     }
 }
 
-/// What comes back of a message.
+/// The answer to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Itself,
-    /// Its digest; so its size is that of digests.
+    /// Its digest, which has a fixed size.
     Digest,
 }
 
-/// The time is taken of one message in so many. It is prime, so that it is not always the same
-/// clients' whose number it divides.
+/// One message in this many is timed. Prime, so that the timed messages vary between the clients.
 const TIMED: usize = 7;
 
-/// What comes back is compared once in so many readings; the others are counted.
+/// One read in this many is compared; the others are only counted.
 const COMPARED: usize = 60;
 
-/// To see that something has come is enough to send the next message, and costs a quarter of what it
-/// costs to read it. So it is read when that has happened so often; then all of it at once.
+/// Noticing an echo (FIONREAD) is enough to send the next message, and costs a quarter of a read.
+/// After this many notices all of it is read at once.
 const LOOKS: usize = 7;
 
-/// More than this is read when it comes, so that the window does not close.
+/// Longer answers are read as they arrive, so that the receive window stays open.
 const SHORT: usize = 4 * 1024;
 
 /// The clients of an echo server.
@@ -64,32 +65,32 @@ pub(crate) struct Echo {
     pattern: Pattern,
     buffer: Vec<u8>,
     clients: Vec<Client>,
-    /// Readings until the next that is compared.
+    /// Reads until the next comparison.
     until_compared: usize,
-    /// How often it is enough to look.
+    /// How many notices precede a read.
     looks: usize,
-    /// Sendings until the next that is timed.
+    /// Writes until the next timed message.
     until_timed: usize,
 }
 
 #[derive(Debug)]
 struct Client {
     socket: OwnedFd,
-    /// Bytes since the beginning, both ways.
+    /// Bytes since the start, in both directions.
     sent: u64,
     received: u64,
-    /// How many bytes have come back and lie in the system still, as far as we know.
+    /// Bytes that have arrived and not been read, as far as noticed.
     lying: u64,
-    /// How often something had come, since it was read last.
+    /// Notices since the last read.
     looks: usize,
-    /// How many whole messages have come back.
+    /// How many whole messages have arrived.
     messages: u64,
-    /// When that many bytes have come back, the message that was sent then is there.
+    /// The number of bytes after which the timed message has arrived, and when it was sent.
     timed: Option<(u64, Instant)>,
 }
 
 impl Echo {
-    /// Connects them all.
+    /// Connects all clients.
     pub(crate) fn connect(shape: Shape, address: SocketAddr) -> io::Result<Self> {
         let at_once = shape.size * shape.deep;
         let looks = if at_once > SHORT { 0 } else { LOOKS };
@@ -117,7 +118,7 @@ impl Echo {
         })
     }
 
-    /// Finds out what has come back to a client. How many bytes it was.
+    /// Checks what has arrived for a client. Returns the number of new bytes.
     fn receive(&mut self, number: usize) -> io::Result<u64> {
         let client = &mut self.clients[number];
         let new = if client.looks < self.looks {
@@ -133,12 +134,12 @@ impl Echo {
         client.received += new;
         client.messages = client.received / self.shape.size as u64;
         if client.received > client.sent {
-            return Err(socket::wrong("more bytes come back than were sent"));
+            return Err(socket::wrong("the answer is longer than what was sent"));
         }
         Ok(new)
     }
 
-    /// Takes what lies there for a client, and compares it now and then. How many bytes are new.
+    /// Reads what has arrived for a client, and compares a sample. Returns the number of new bytes.
     fn read(&mut self, number: usize) -> io::Result<u64> {
         let client = &self.clients[number];
         let count = if self.until_compared == 0 {
@@ -149,7 +150,7 @@ impl Echo {
                 Answer::Digest => self.are_digests(number, offset, count),
             };
             if !right {
-                return Err(socket::wrong("other bytes come back than were sent"));
+                return Err(socket::wrong("the answer differs from what was sent"));
             }
             self.until_compared = COMPARED;
             count as u64
@@ -164,8 +165,8 @@ impl Echo {
         Ok(new)
     }
 
-    /// Whether the first `count` bytes of the buffer are those that begin at `offset` of a client's
-    /// digests.
+    /// Returns true if the first `count` bytes of the buffer are the client's digests from
+    /// `offset`.
     fn are_digests(&self, number: usize, offset: u64, count: usize) -> bool {
         let size = digest::SIZE as u64;
         let before = (offset % size) as usize;
@@ -194,7 +195,7 @@ impl Echo {
         Ok(())
     }
 
-    /// Notes how long a client's message took, if it is one whose time is taken.
+    /// Records the latency of a client's message, if it is a timed message.
     fn note_time(&mut self, number: usize, latencies: &mut Histogram<u64>) {
         let client = &mut self.clients[number];
         if let Some((end, start)) = client.timed
@@ -225,7 +226,7 @@ impl Load for Echo {
                 self.send(number)?;
             }
             if had == 0 {
-                // Who only looks would not notice that the server has gone.
+                // FIONREAD does not show that the server has closed, so read.
                 let looks = self.looks;
                 self.clients.iter_mut().for_each(|client| client.looks = looks);
             }
@@ -235,7 +236,7 @@ impl Load for Echo {
         }
     }
 
-    /// Compares the last bytes of every client, too.
+    /// Compares the last bytes of every client as well.
     fn finish(&mut self) -> io::Result<()> {
         let mut pace = Pace::start(FINISH);
         let mut waiting = true;
@@ -243,7 +244,7 @@ impl Load for Echo {
             waiting = false;
             let mut had = 0;
             for number in 0..self.clients.len() {
-                // Read it, and compare it.
+                // Reads and compares the rest.
                 self.clients[number].looks = self.looks;
                 self.until_compared = 0;
                 had += usize::from(self.receive(number)? > 0);
@@ -251,7 +252,7 @@ impl Load for Echo {
                 waiting |= client.received < client.sent || client.lying > 0;
             }
             if waiting && !pace.turn(had, self.clients.len())? {
-                return Err(socket::wrong("something that was sent does not come back"));
+                return Err(socket::wrong("an answer is missing"));
             }
         }
         Ok(())

@@ -1,19 +1,19 @@
-//! The load: clients of our own, cheaper than any server that they are let loose on.
+//! The load: clients that cost less than any of the servers.
 //!
-//! How it is kept cheap, so that the server is what is measured:
+//! The load stays cheap, so that the server is what is measured:
 //!
-//! - It has no event loop. It asks its sockets in turns, and since a server answers more or less in
-//!   the order in which it was asked, most of them have something. They are in no poll, and nobody
-//!   has to be woken, which the server's processor would pay for.
-//! - When a quarter had nothing, it spins for a while, so that the next turn finds more. That time it
-//!   counts: it is the load's idleness.
-//! - The echo of a short message is seen (FIONREAD), which is enough to send the next one, and read
-//!   with the seven that follow.
-//! - What is read is counted by the system and thrown away there (MSG_TRUNC); a sample of it is taken
-//!   in and compared. A long message is sent from a file in memory, without a copy.
-//! - Where it has no processor of its own, it sleeps instead of spinning, until about half have
-//!   something.
-//! - The clock is read once a turn and for a sample of the messages, not for each.
+//! - It has no event loop. It checks its sockets in a fixed order, and since a server answers in
+//!   about the same order, most of them have data. It is in no poll and is never woken, which would
+//!   cost the server's processor.
+//! - When a quarter of the sockets had no data, it spins for a while, so that the next pass finds
+//!   more. It counts that time as idle.
+//! - The echo of a short message is noticed (FIONREAD), which is enough to send the next message,
+//!   and read together with the following seven.
+//! - Data is counted and discarded by the system (MSG_TRUNC); a sample is read and compared. A long
+//!   message is sent from a file in memory, without a copy.
+//! - Without a processor of its own, it sleeps instead of spinning, until about half of the sockets
+//!   have data.
+//! - The clock is read once a pass and for a sample of the messages, not for each message.
 
 pub(crate) mod connect;
 pub(crate) mod echo;
@@ -27,10 +27,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long a server has to send the last of it.
+/// How long a server has to send the rest.
 const FINISH: Duration = Duration::from_secs(5);
 
-/// What is done to a server.
+/// The kind of load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
     Echo(echo::Shape),
@@ -38,51 +38,51 @@ pub(crate) enum Shape {
     Connect(connect::Shape),
 }
 
-/// Clients of a server, as many as their shape says.
+/// The clients of a server.
 pub(crate) trait Load {
-    /// Puts load on the server for about so long. What is under way at the end goes on in the next
-    /// stretch, so that a stretch to warm up runs into the one that is measured.
+    /// Puts load on the server for about `duration`. Messages in flight at the end continue in the
+    /// next stretch, so that the warm-up passes into the measurement.
     fn run(&mut self, duration: Duration) -> io::Result<Stretch>;
 
-    /// Ends the work in order: sees that all that has been sent arrives, and compares the last of it,
-    /// of every client.
+    /// Finishes the work: waits until everything that was sent has arrived, and compares the last
+    /// answers of every client.
     fn finish(&mut self) -> io::Result<()>;
 }
 
-/// What a stretch of load came to.
+/// The result of a stretch of load.
 #[derive(Debug)]
 pub(crate) struct Stretch {
     /// Messages, deliveries or connections, all of them checked.
     pub(crate) count: u64,
-    /// Bytes that came back.
+    /// Bytes received.
     pub(crate) bytes: u64,
     pub(crate) elapsed: Duration,
-    /// For how long of it the load had nothing to do.
+    /// How long the load had nothing to do.
     pub(crate) idle: Duration,
-    /// The load's processor time in it.
+    /// The load's processor time.
     pub(crate) processor_time: Duration,
-    /// How long a sample of them took, in nanoseconds.
+    /// Latencies of a sample, in nanoseconds.
     pub(crate) latencies: Histogram<u64>,
 }
 
 impl Stretch {
-    /// Messages, deliveries or connections a second.
+    /// Returns messages, deliveries or connections a second.
     pub(crate) fn rate(&self) -> f64 {
         self.count as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// How much of its time the load was busy, from 0 to 1.
+    /// Returns the share of time in which the load was busy, from 0 to 1.
     pub(crate) fn busy(&self) -> f64 {
         1.0 - self.idle.as_secs_f64() / self.elapsed.as_secs_f64()
     }
 
-    /// How long they took, but for the slowest of them: `latency(0.99)` is what 99 % stay within.
+    /// Returns a quantile of the latencies: 99 % are within `latency(0.99)`.
     pub(crate) fn latency(&self, share: f64) -> Duration {
         Duration::from_nanos(self.latencies.value_at_quantile(share))
     }
 }
 
-/// Connects clients of this shape to a server.
+/// Connects the clients of `shape` to a server.
 pub(crate) fn connect(shape: Shape, address: SocketAddr) -> io::Result<Box<dyn Load>> {
     Ok(match shape {
         Shape::Echo(shape) => Box::new(echo::Echo::connect(shape, address)?),
@@ -91,7 +91,7 @@ pub(crate) fn connect(shape: Shape, address: SocketAddr) -> io::Result<Box<dyn L
     })
 }
 
-/// No latencies yet. One of a minute is as good as none.
+/// Returns an empty histogram. Longer latencies than a minute count as a minute.
 fn no_latencies() -> io::Result<Histogram<u64>> {
     Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)
 }

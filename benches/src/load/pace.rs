@@ -1,4 +1,4 @@
-//! When the load works and when it waits, and for how long it has done so.
+//! Pacing of the load: when it works, when it waits, and for how long.
 
 use super::Stretch;
 use crate::system::{has_one_processor, processors};
@@ -9,28 +9,28 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long to wait, for each client, when a quarter of them had nothing.
+/// How long to wait for each client after a pass in which a quarter had no data.
 ///
-/// That quarter is being served then, and all others are in line behind it; to serve one takes the bare
-/// loop ten times as long as this. So the load is back long before the server runs out of work.
+/// That quarter is being served then, and all others are queued after it. The bare loop takes ten
+/// times as long to serve a client, so the load returns long before the server has no work left.
 const WAIT: Duration = Duration::from_nanos(250);
 
-/// Who sleeps waits for this long at most, so that the server does not run out of work.
+/// The longest sleep, so that the server does not run out of work.
 const NAP: Duration = Duration::from_millis(1);
 
-/// A server that says nothing for so long is not going to.
+/// How long a server may be silent before the measurement fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The time of a stretch, spent between working and waiting.
+/// The time of a stretch, divided into work and waiting.
 #[derive(Debug)]
 pub(super) struct Pace {
     start: Instant,
     end: Instant,
     now: Instant,
-    /// When somebody was heard last.
-    heard: Instant,
+    /// When data last arrived.
+    last_data: Instant,
     idle: Duration,
-    /// This thread's processor time when it started.
+    /// This thread's processor time at the start.
     own: Duration,
     waiting: Waiting,
 }
@@ -38,25 +38,26 @@ pub(super) struct Pace {
 /// How to wait.
 #[derive(Debug)]
 enum Waiting {
-    /// The processor is ours.
+    /// Spins: the load has its own processor.
     Spin,
-    /// Server and load share the only processor: to spin would take it from the server.
+    /// Yields: the server and the load share the only processor, and spinning would take it from
+    /// the server.
     Yield,
-    /// Server and load share several. Whoever yields is soon there again, so sleep, and for so long
-    /// that half of the clients have something then: to look more often costs the server's time,
-    /// and to look less often may leave it without work.
+    /// Sleeps: the server and the load share several processors. A thread that yields runs again
+    /// soon. The sleep is as long as half of the clients take: shorter sleeps cost the server time,
+    /// and longer ones may leave it without work.
     Sleep(Duration),
 }
 
 impl Pace {
-    /// A stretch that begins now and takes about so long.
+    /// Starts a stretch of about `duration`.
     pub(super) fn start(duration: Duration) -> Self {
         let now = Instant::now();
         Self {
             start: now,
             end: now + duration,
             now,
-            heard: now,
+            last_data: now,
             idle: Duration::ZERO,
             own: own_processor_time(),
             waiting: match (processors(), has_one_processor()) {
@@ -67,17 +68,17 @@ impl Pace {
         }
     }
 
-    /// All of `clients` have been asked, and so many `had` something: waits if it is worth it.
-    /// Says whether the stretch goes on.
+    /// Ends a pass over `clients`, of which `had` had data, and waits if that is worthwhile.
+    /// Returns true if the stretch continues.
     pub(super) fn turn(&mut self, had: usize, clients: usize) -> io::Result<bool> {
         let began = std::mem::replace(&mut self.now, Instant::now());
         if had > 0 {
-            self.heard = self.now;
-        } else if self.now - self.heard > PATIENCE {
+            self.last_data = self.now;
+        } else if self.now - self.last_data > PATIENCE {
             let message = "the server has not answered for 10 seconds";
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         } else {
-            // To ask in vain is to wait, too.
+            // A pass without data counts as waiting.
             self.idle += self.now - began;
         }
         if let Waiting::Sleep(nap) = &mut self.waiting {
@@ -89,12 +90,12 @@ impl Pace {
         Ok(self.now < self.end)
     }
 
-    /// When the present turn began.
+    /// Returns when the current pass began.
     pub(super) fn now(&self) -> Instant {
         self.now
     }
 
-    /// Says how long the stretch has been, and what became of that time.
+    /// Ends the stretch, and returns how long it took and how the time was spent.
     pub(super) fn end(self, count: u64, bytes: u64, latencies: Histogram<u64>) -> Stretch {
         let elapsed = self.now - self.start;
         let processor_time = own_processor_time() - self.own;
@@ -115,7 +116,7 @@ impl Pace {
     }
 }
 
-/// The processor time of this thread.
+/// Returns the processor time of this thread.
 fn own_processor_time() -> Duration {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     // It is never negative.

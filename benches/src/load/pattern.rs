@@ -1,4 +1,4 @@
-//! What is sent, and so what must come back.
+//! The bytes that are sent and compared.
 
 use rustix::fs::{MemfdFlags, memfd_create, sendfile};
 use rustix::io::Errno;
@@ -7,27 +7,26 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
-/// After how many bytes the pattern begins anew. It is prime, so that a piece which is lost or doubled
-/// by some buffer, whose size is a power of two, does not go unnoticed; and as many as the fastest
-/// cache of a processor keeps.
+/// The period of the pattern. Prime, so that a lost or doubled buffer, whose size is a power of
+/// two, is noticed; and small enough for the first-level cache.
 const PERIOD: usize = 4_093;
 
-/// From so many bytes on it is cheaper to send the file than a copy of it.
+/// From this length on, sending the file is cheaper than sending a copy.
 const FILE_FROM: usize = 16 * 1024;
 
-/// Bytes without end, of which each client sends its own part.
+/// An endless pattern, of which each client sends its own part.
 #[derive(Debug)]
 pub(super) struct Pattern {
-    /// A period, and behind it as much as is ever sent at once.
+    /// One period, followed by the longest part that is sent at once.
     bytes: Vec<u8>,
-    /// The same, so that it can be sent without a copy.
+    /// The same as a file, to be sent without a copy.
     file: Option<File>,
 }
 
 impl Pattern {
-    /// A pattern of which up to `longest` bytes are sent or compared at once.
+    /// Returns a pattern of which up to `longest` bytes are sent or compared at once.
     pub(super) fn new(longest: usize) -> io::Result<Self> {
-        // Knuth's multiplier scatters the numbers, so that no place looks like its neighbours.
+        // Knuth's multiplier scatters the numbers, so that no two positions look alike.
         let byte = |place: usize| ((place % PERIOD) as u32).wrapping_mul(2_654_435_761) >> 24;
         let bytes: Vec<u8> = (0..PERIOD + longest).map(|place| byte(place) as u8).collect();
         let file = if longest >= FILE_FROM {
@@ -40,13 +39,13 @@ impl Pattern {
         Ok(Self { bytes, file })
     }
 
-    /// The bytes that a client sends from `offset` of its stream on.
+    /// Returns the bytes that a client sends from `offset` of its stream.
     pub(super) fn part(&self, client: usize, offset: u64, length: usize) -> &[u8] {
         let start = self.start(client, offset);
         &self.bytes[start..start + length]
     }
 
-    /// Sends as much of that part as the socket takes. How many bytes it was.
+    /// Sends as much of that part as the socket accepts. Returns the number of bytes.
     pub(super) fn send(
         &self,
         socket: &OwnedFd,
@@ -67,7 +66,7 @@ impl Pattern {
         }
     }
 
-    /// Clients begin in different places, so that one that gets another's bytes notices.
+    /// Clients begin at different positions, so that bytes of another client are noticed.
     fn start(&self, client: usize, offset: u64) -> usize {
         ((client as u64 * 61 + offset) % PERIOD as u64) as usize
     }

@@ -1,4 +1,4 @@
-//! What the clients do with their sockets.
+//! Sockets of the clients.
 
 use rustix::io::Errno;
 use rustix::net::{
@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// How a client that stays connects. It does not block afterwards, and ends with a reset: so
-/// thousands of them leave nothing behind in the system that the next measurement could stumble on.
+/// Connects a long-lived client. Its socket is nonblocking, and closes with a reset, so that
+/// thousands of them leave no state that could affect the next measurement.
 pub(super) fn connected(address: SocketAddr) -> io::Result<OwnedFd> {
     let socket = new(address)?;
     connect(&socket, &address)?;
@@ -20,10 +20,10 @@ pub(super) fn connected(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// A socket that can be connected to `address`.
+/// Returns a socket for a connection to `address`.
 ///
-/// It uses the congestion control that thinks least, for there is no congestion within a machine. BBR,
-/// the default of some systems, paces what it sends with a timer for each socket.
+/// It uses the cheapest congestion control, since there is no congestion within a machine. BBR, the
+/// default of some systems, paces each socket with a timer.
 pub(super) fn new(address: SocketAddr) -> io::Result<OwnedFd> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -31,12 +31,12 @@ pub(super) fn new(address: SocketAddr) -> io::Result<OwnedFd> {
     Ok(socket)
 }
 
-/// Reads what is there into `buffer`. How many bytes it was; none if there is nothing yet.
+/// Reads into `buffer`. Returns the number of bytes, 0 if there are none yet.
 pub(super) fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
     receive_with(socket, buffer, RecvFlags::DONTWAIT)
 }
 
-/// The same, but throws away what is there: as many bytes as `buffer` is long, which stays as it is.
+/// Discards up to as many bytes as `buffer` is long. The buffer is unchanged.
 pub(super) fn discard(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
     receive_with(socket, buffer, RecvFlags::DONTWAIT | RecvFlags::TRUNC)
 }
@@ -50,7 +50,7 @@ fn receive_with(socket: &OwnedFd, buffer: &mut [u8], flags: RecvFlags) -> io::Re
     }
 }
 
-/// What comes back is not what was sent.
+/// Returns the error of an unexpected answer.
 pub(super) fn wrong(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, format!("the server does not do its work: {what}"))
+    io::Error::new(io::ErrorKind::InvalidData, format!("wrong answer: {what}"))
 }

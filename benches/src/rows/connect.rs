@@ -1,4 +1,4 @@
-//! Connect: a client comes, has one message echoed, and goes.
+//! The `connect` row: a client connects, receives one echo, and closes.
 
 use super::sample::{self, BARE, Sample, Samples};
 use super::{busy, microseconds, troubles};
@@ -32,7 +32,7 @@ pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
         let measured = all.iter().filter(|samples| !samples.rounds.is_empty());
         table.rows.extend(measured.map(|samples| row(samples, bare)));
     }
-    table.notes.push("left behind: descriptors still open when all clients have gone".into());
+    table.notes.push("left behind: descriptors still open after all clients have closed".into());
     table.notes.extend(troubles(&all));
     Ok(vec![table])
 }

@@ -1,4 +1,4 @@
-//! Echo: what comes back is what was sent, in seven shapes.
+//! The `echo` row: messages are echoed, in seven shapes.
 
 use super::sample::{self, BARE, Sample, Samples};
 use super::{busy, microseconds, troubles};
@@ -8,7 +8,7 @@ use crate::servers::Work;
 use crate::table::{Table, grouped};
 use std::error::Error;
 
-/// What is sent, and how the report calls it.
+/// A shape, and its title in the report.
 struct Kind {
     title: &'static str,
     shape: echo::Shape,
@@ -34,7 +34,7 @@ const KINDS: &[Kind] = &[
     Kind {
         title: "Echo: 50 connections, 64 bytes, 16 deep",
         shape: echo::Shape::of_echoes(50, 64, 16),
-        note: "each connection has 16 messages under way",
+        note: "each connection has 16 messages in flight",
     },
     Kind {
         title: "Echo: 50 connections, 64 KiB, ping-pong",
@@ -44,7 +44,7 @@ const KINDS: &[Kind] = &[
     Kind {
         title: "Echo: 8 connections, 64 KiB, 8 deep",
         shape: echo::Shape::of_echoes(8, 64 * 1024, 8),
-        note: "each connection has half a megabyte under way",
+        note: "each connection has half a megabyte in flight",
     },
     Kind {
         title: "Echo: 9,000 connections, 64 bytes, ping-pong",
@@ -67,9 +67,9 @@ const COLUMNS: &[&str] = &[
     "load busy",
 ];
 
-/// Measures all shapes, a table each; if it is to be quick, without the one of 9,000 connections.
+/// Measures all shapes, one table each. `--quick` leaves 9,000 connections out.
 pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
-    // To connect so many takes as long as much of the rest.
+    // Connecting so many takes as long as most of the other shapes.
     let soon = |kind: &&Kind| kind.shape.connections <= 1_000;
     KINDS
         .iter()

@@ -1,4 +1,4 @@
-//! Fan-out: each line goes to every other connection.
+//! The `fan-out` row: each line is sent to every other connection.
 
 use super::sample::{self, BARE, Sample, Samples};
 use super::{busy, microseconds, troubles};
@@ -8,7 +8,7 @@ use crate::servers::Work;
 use crate::table::{Table, grouped};
 use std::error::Error;
 
-/// What is sent, and how the report calls it.
+/// A shape, and its title in the report.
 struct Kind {
     title: &'static str,
     shape: fan_out::Shape,
@@ -34,25 +34,25 @@ const KINDS: &[Kind] = &[
     },
 ];
 
-/// Those that broadcast by lines; all others do by pieces.
+/// Servers that broadcast by lines; all others broadcast by chunks.
 const BY_LINES: [&str; 4] = ["ropewalk-lines", "ropewalk-chat", "tokio", "twisted"];
 
-const BY_PIECES_NOTE: &str =
-    "all lines that a reading completes are forwarded at once; each peer's faster way";
-const BY_LINES_NOTE: &str = "each line is cut by the library's tool and sent by itself; the chat \
-                             puts the speaker's name, 8 bytes, before it";
+const BY_CHUNKS_NOTE: &str =
+    "all lines that one read completes are forwarded at once; each peer's faster way";
+const BY_LINES_NOTE: &str = "each line is split by the library's tool and sent by itself; the chat \
+                             adds the sender's name, 8 bytes, before it";
 
-/// Measures all shapes, two tables each: by pieces and by lines.
+/// Measures all shapes, two tables each: by chunks and by lines.
 pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
     let mut tables = Vec::new();
     for kind in KINDS {
         let shape = load::Shape::FanOut(kind.shape);
         let all = sample::compare(kind.title, Work::Broadcast, shape, options)?;
-        let (lines, pieces): (Vec<_>, Vec<_>) =
+        let (lines, chunks): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|samples| BY_LINES.contains(&samples.server.name));
-        let bare = pieces.iter().find(|samples| samples.server.name == BARE);
-        let to = ["tokio-pieces", "twisted-pieces"];
-        tables.push(table(kind, "by pieces", &pieces, bare, to, BY_PIECES_NOTE));
+        let bare = chunks.iter().find(|samples| samples.server.name == BARE);
+        let to = ["tokio-chunks", "twisted-chunks"];
+        tables.push(table(kind, "by chunks", &chunks, bare, to, BY_CHUNKS_NOTE));
         if !lines.is_empty() {
             tables.push(table(kind, "by lines", &lines, bare, ["tokio", "twisted"], BY_LINES_NOTE));
         }
@@ -88,13 +88,13 @@ fn table(
     let measured = all.iter().filter(|samples| !samples.rounds.is_empty());
     table.rows.extend(measured.map(|samples| row(samples, others)));
     table.notes.push(note.to_owned());
-    table.notes.push("p50 and p99: until everyone has all lines that were sent at once".into());
+    table.notes.push("p50 and p99: until every client has all lines that were sent at once".into());
     table.notes.extend((!kind.note.is_empty()).then(|| kind.note.to_owned()));
     table.notes.extend(troubles(all));
     table
 }
 
-/// One server's figures, and how they compare to the bare loop's and to those of two others.
+/// One server's figures, and their ratios to the bare loop and to two other servers.
 fn row(samples: &Samples, others: [Option<&Samples>; 3]) -> Vec<String> {
     let rate = |sample: &Sample| sample.stretch.rate();
     let [bare, first, second] = others.map(|other| other.filter(|it| !it.rounds.is_empty()));

@@ -1,4 +1,4 @@
-//! Memory: what a connection costs the server's process, idle and after traffic.
+//! The `memory` row: the server's memory for a connection, idle and after traffic.
 
 use super::sample::wanted;
 use crate::Options;
@@ -11,22 +11,22 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// Connections that are there, and have been used, before anything is counted: what a server needs
-/// once is no part of what a connection costs.
+/// Connections that exist before the first reading, so that one-time allocations of the server do
+/// not count.
 const WARM: usize = 100;
 
-/// After so many connections the server must have taken them all in, so that no queue of clients
-/// who wait to be accepted overflows.
+/// After this many connections the server must have accepted all of them, so that its backlog never
+/// overflows.
 const BATCH: usize = 32;
 
-/// What every connection echoes in the end.
+/// The length of the final echo of every connection.
 const SHORT: usize = 64;
 const LONG: usize = 64 * 1024;
 
-/// A server that takes longer over anything here has lost something.
+/// A server that takes longer has lost something.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server is left alone before its memory is read: some give it back a little later.
+/// How long a server is idle before its memory is read, since some release it a little later.
 const REST: Duration = Duration::from_millis(100);
 
 /// Resident bytes a connection.
@@ -68,7 +68,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
     Ok(vec![table])
 }
 
-/// One figure of each is enough: memory does not vary as time does.
+/// Measures each figure once, since memory varies less than time.
 fn costs(server: &Server, count: usize) -> io::Result<Costs> {
     let child = Child::start(server, Work::Echo)?;
     let mut clients = Vec::with_capacity(count);
@@ -93,7 +93,8 @@ fn grow(clients: &mut Vec<TcpStream>, server: SocketAddr, count: usize) -> io::R
         for _ in 0..BATCH.min(count - clients.len()) {
             clients.push(connect(server)?);
         }
-        // Servers accept in the order of arrival; so once this one is served, those are accepted.
+        // Servers accept in the order of arrival, so once this client is served, the earlier ones
+        // are accepted.
         echo(&mut connect(server)?, 1)?;
     }
     Ok(())
@@ -115,8 +116,8 @@ fn use_all(clients: &mut [TcpStream]) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends so many bytes and reads them back. The sockets' buffers hold the long message, so the server
-/// need not be read from while it is written to.
+/// Sends `size` bytes and reads them back. The socket buffers hold the long message, so the client
+/// may write all of it before it reads.
 fn echo(client: &mut TcpStream, size: usize) -> io::Result<()> {
     let message = vec![b'x'; size];
     client.write_all(&message)?;
@@ -124,6 +125,6 @@ fn echo(client: &mut TcpStream, size: usize) -> io::Result<()> {
     client.read_exact(&mut answer)?;
     match answer == message {
         true => Ok(()),
-        false => Err(io::Error::other("what came back is not what was sent")),
+        false => Err(io::Error::other("the answer differs from what was sent")),
     }
 }

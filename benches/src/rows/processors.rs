@@ -1,4 +1,4 @@
-//! Processors: what a second one is worth to a server, to those on one thread and to those on two.
+//! The `processors` row: what a second processor adds for a server, with one thread and with two.
 
 use super::busy;
 use super::sample::{self, Sample, Samples};
@@ -13,7 +13,7 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-/// What is sent, and how the report calls it.
+/// A shape, and its title in the report.
 struct Kind {
     title: &'static str,
     work: Work,
@@ -21,7 +21,7 @@ struct Kind {
     note: &'static str,
 }
 
-/// So many that the work which waits lasts until the load, asleep, is given a processor again.
+/// Enough connections that the queued work lasts until the sleeping load runs again.
 const CONNECTIONS: usize = 200;
 
 const KINDS: &[Kind] = &[
@@ -52,21 +52,21 @@ const COLUMNS: &[&str] = &[
     "load took",
 ];
 
-/// One thread and several, of each framework that is asked.
+/// One thread and several, for each framework.
 const NAMES: [&str; 4] = ["ropewalk", "ropewalk-threads", "tokio", "tokio-threads"];
 
-/// What a server on several threads is called, behind the name of the one on one thread.
+/// The suffix of servers with several threads.
 const THREADS: &str = "-threads";
 
-/// How much of a processor others may take before the report says so. Of a quick stretch a tick is
-/// a sixth, so less would be chance.
+/// How much of a processor other programs may take before the report notes it. In a quick stretch a
+/// tick is a sixth, so a lower limit would report chance.
 const NOISE: f64 = 0.2;
 const NOISE_IF_QUICK: f64 = 0.4;
 
-/// Measures both, a table each.
+/// Measures both shapes, one table each.
 pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
     if processors() < 2 {
-        complain(format_args!("skipped: there is one processor only\n"));
+        complain(format_args!("skipped: only one processor\n"));
         return Ok(Vec::new());
     }
     KINDS.iter().map(|kind| table(kind, options)).collect()
@@ -89,18 +89,16 @@ fn table(kind: &Kind, options: &Options) -> Result<Table, Box<dyn Error>> {
     table.notes.push(kind.note.into());
     if kind.work == Work::Digest {
         let time = time_of_a_digest().as_secs_f64() * 1_000_000.0;
-        table.notes.push(format!("A digest takes {time:.1} µs here, of whatever server."));
+        table.notes.push(format!("A digest takes {time:.1} µs here, for every server."));
     }
     let others = all.iter().map(|samples| samples.median(Sample::others_took)).fold(0.0, f64::max);
     let noise = if options.quick { NOISE_IF_QUICK } else { NOISE };
-    table.notes.extend(
-        (others > noise).then(|| {
-            format!("do not trust this: others took up to {} of a processor", busy(others))
-        }),
-    );
+    table.notes.extend((others > noise).then(|| {
+        format!("not reliable: other programs took up to {} of a processor", busy(others))
+    }));
     table.notes.extend(all.iter().filter_map(|samples| {
         let failure = samples.failure.as_ref()?;
-        Some(format!("{} is left out: {failure}", samples.server.name))
+        Some(format!("{} is excluded: {failure}", samples.server.name))
     }));
     Ok(table)
 }
@@ -125,7 +123,7 @@ fn row(samples: &Samples, all: &[Samples]) -> Vec<String> {
     ]
 }
 
-/// The shortest of many: nothing interrupted that one.
+/// Returns the shortest time of many, since an interruption only adds time.
 fn time_of_a_digest() -> Duration {
     let time = |place: u8| {
         let start = Instant::now();

@@ -1,8 +1,7 @@
-//! How servers are compared: each is started afresh, loaded and measured, one after the other, and so
-//! again for several rounds.
+//! Comparison of servers: each is started, loaded and measured in turn, for several rounds.
 //!
-//! A machine's speed drifts. What two servers did within one round was done within seconds, so they
-//! are compared round by round, and the median of that is the ratio that the report shows.
+//! A machine's speed drifts. Two servers are measured within seconds in one round, so they are
+//! compared round by round, and the report shows the median ratio.
 
 use crate::Options;
 use crate::child::Child;
@@ -17,24 +16,24 @@ use std::time::{Duration, Instant};
 /// The server that all others are compared to.
 pub(super) const BARE: &str = "bare";
 
-/// How much of the load's processor others may take before the report says so. The system itself
-/// takes some.
+/// How much of the load's processor other programs may take before the report notes it. The system
+/// itself takes some.
 const NOISE: f64 = 0.02;
 
-/// How much of one processor other programs may take, on both together. It is counted in ticks (proc(5)), so it
-/// says nothing of a sample that is shorter than [`TICKS_ENOUGH`].
+/// How much of one processor other programs may take on both processors together. It is counted in
+/// ticks (proc(5)), so it says nothing about a sample that is shorter than [`TICKS_ENOUGH`].
 const NOISE_OF_ALL: f64 = 0.1;
 const TICKS_ENOUGH: Duration = Duration::from_millis(500);
 
-/// What one server did in one round.
+/// The measurement of one server in one round.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) stretch: Stretch,
     /// The server's processor time in that stretch.
     pub(super) processor_time: Duration,
-    /// All programs' processor time in it.
+    /// The processor time of all programs in that stretch.
     time_of_all: Duration,
-    /// Descriptors that the server has open when all clients are gone, and had not before.
+    /// Descriptors that the server has open after all clients have closed, and did not have before.
     pub(super) left_behind: usize,
 }
 
@@ -61,19 +60,20 @@ impl Sample {
         Ok(Self { stretch, processor_time, time_of_all, left_behind })
     }
 
-    /// The server's processor time for each message, delivery or connection, in nanoseconds.
+    /// Returns the server's processor time for each message, delivery or connection, in
+    /// nanoseconds.
     pub(super) fn cost(&self) -> f64 {
         self.processor_time.as_nanos() as f64 / self.stretch.count as f64
     }
 
-    /// How much of its processor the load did not get, from 0 to 1. There it never sleeps, so it was
-    /// somebody else who got it.
+    /// Returns the share of its processor that the load did not get, from 0 to 1. The load never
+    /// sleeps there, so another program got it.
     pub(super) fn robbed(&self) -> f64 {
         (1.0 - self.load_took()).max(0.0)
     }
 
-    /// How much of one processor other programs took of the load or the server, if so much that the
-    /// figures are not to be trusted; else 0.
+    /// Returns the share of one processor that other programs took from the load or the server, if
+    /// the figures are not reliable because of it; otherwise 0.
     pub(super) fn disturbance(&self) -> f64 {
         let others = match self.stretch.elapsed >= TICKS_ENOUGH {
             true => self.others_took(),
@@ -83,26 +83,27 @@ impl Sample {
         if others > NOISE_OF_ALL { others.max(robbed) } else { robbed }
     }
 
-    /// How much of one processor the load took, from 0 to 1.
+    /// Returns the share of one processor that the load took, from 0 to 1.
     pub(super) fn load_took(&self) -> f64 {
         self.stretch.processor_time.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
     }
 
-    /// How much of one processor all others took, from 0 up. The system tells it to the tick, so of a
-    /// short stretch it is not exact.
+    /// Returns the share of one processor that all other programs took. It is counted in ticks, so
+    /// it is inexact for a short stretch.
     pub(super) fn others_took(&self) -> f64 {
         let ours = self.processor_time + self.stretch.processor_time;
         self.time_of_all.saturating_sub(ours).as_secs_f64() / self.stretch.elapsed.as_secs_f64()
     }
 
-    /// How much of one processor the server took: of one that has several, this may be above 1.
+    /// Returns the share of one processor that the server took. With several processors it may
+    /// exceed 1.
     pub(super) fn server_busy(&self) -> f64 {
         self.processor_time.as_secs_f64() / self.stretch.elapsed.as_secs_f64()
     }
 }
 
-/// How many descriptors a server has when it has nobody to serve. Some open what they need for
-/// themselves only after they have said that they listen; so it serves somebody first.
+/// Returns the number of descriptors of a server without clients. Some servers open descriptors for
+/// themselves only after they listen, so it serves one client first.
 fn descriptors_of_one_that_has_served(child: &Child) -> io::Result<usize> {
     let one = Shape::Connect(load::connect::Shape { connections: 1 });
     load::connect(one, child.address())?.run(Duration::from_millis(10))?;
@@ -110,7 +111,8 @@ fn descriptors_of_one_that_has_served(child: &Child) -> io::Result<usize> {
     child.descriptors()
 }
 
-/// How many more than `before` descriptors a server keeps, though it has had the time to close them.
+/// Returns how many descriptors more than `before` a server keeps after it has had time to close
+/// them.
 fn left_behind(child: &Child, before: usize) -> io::Result<usize> {
     let start = Instant::now();
     loop {
@@ -122,7 +124,7 @@ fn left_behind(child: &Child, before: usize) -> io::Result<usize> {
     }
 }
 
-/// One server's samples, a round's after the other's; and why there are none, or no more.
+/// One server's samples, one for each round; and its failure, if any.
 #[derive(Debug)]
 pub(super) struct Samples {
     pub(super) server: &'static Server,
@@ -131,12 +133,12 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    /// The median of a figure.
+    /// Returns the median of a figure.
     pub(super) fn median(&self, figure: impl Fn(&Sample) -> f64) -> f64 {
         median(self.rounds.iter().map(figure).collect())
     }
 
-    /// The median of the ratios of a figure to another server's in the same round.
+    /// Returns the median of the ratios of a figure to another server's in the same round.
     pub(super) fn ratio(&self, to: &Self, figure: impl Fn(&Sample) -> f64) -> f64 {
         let pairs = self.rounds.iter().zip(&to.rounds);
         median(pairs.map(|(ours, theirs)| figure(ours) / figure(theirs)).collect())
@@ -152,7 +154,7 @@ pub(super) fn median(mut figures: Vec<f64>) -> f64 {
     }
 }
 
-/// Measures all servers that the user wants, in turns. Who fails once is not tried again.
+/// Measures all requested servers in turn. A server that fails is not tried again.
 pub(super) fn compare(
     title: &str,
     work: Work,
@@ -170,7 +172,8 @@ pub(super) fn compare(
     })
 }
 
-/// Takes a sample again when other programs have run beside it. The last attempt stands, and a note says so.
+/// Repeats a sample when other programs disturbed it. The last attempt counts, and a note reports
+/// it.
 fn take_undisturbed(
     take: impl Fn() -> Result<Sample, Box<dyn Error>>,
 ) -> Result<Sample, Box<dyn Error>> {
@@ -225,8 +228,8 @@ fn in_turns(
     Ok(all)
 }
 
-/// Whether a server is measured at a work. The bare loop always is, since it is what all are compared
-/// to; threads are no use on the one processor.
+/// Returns true if a server is measured at a work. The bare loop always is, since all are compared
+/// to it; servers with threads are not useful on one processor.
 pub(super) fn wanted(server: &Server, work: Work, options: &Options) -> bool {
     let by_default = options.only.is_empty() && !server.threads;
     server.can(work) && (by_default || server.name == BARE || options.names(server))

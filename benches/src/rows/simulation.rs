@@ -1,4 +1,5 @@
-//! The simulated world: how many callbacks a second, and how many nodes and connections fit in memory.
+//! The `simulation` row: simulated callbacks a second, and the nodes and connections that fit in
+//! memory.
 
 use super::sample::median;
 use crate::Options;
@@ -10,7 +11,7 @@ use ropewalk_simulation::World;
 use std::error::Error as StdError;
 use std::time::{Duration, Instant};
 
-/// How large a world has to fit.
+/// The size of the simulation that must fit.
 const NODES: usize = 10_000;
 const CONNECTIONS: usize = 100_000;
 
@@ -22,7 +23,7 @@ impl Protocol for Echo {
     }
 }
 
-/// Begins the ping-pong.
+/// Starts the ping-pong.
 struct Ping;
 
 impl Protocol for Ping {
@@ -35,7 +36,7 @@ impl Protocol for Ping {
     }
 }
 
-/// Says nothing.
+/// A silent protocol.
 struct Quiet;
 
 impl Protocol for Quiet {
@@ -53,7 +54,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn StdError>
 
 fn speed(options: &Options) -> Table {
     let columns = ["connections", "callbacks/s", "simulated s a second"];
-    let mut table = Table::new("Simulation: an echo of 64 bytes, to and fro", &columns);
+    let mut table = Table::new("Simulation: ping-pong of 64 bytes", &columns);
     let callbacks = if options.quick { 300_000 } else { 3_000_000 };
     for connections in [1, 50, 1000] {
         let rounds: Vec<_> =
@@ -70,7 +71,7 @@ fn speed(options: &Options) -> Table {
     table
 }
 
-/// Callbacks a second, and seconds of the world's a second of ours.
+/// Returns callbacks a second, and simulated seconds for each real second.
 fn ping_pong(connections: usize, callbacks: u64) -> (f64, f64) {
     let mut world = World::new(1);
     world.add_node("server", serve);
@@ -89,7 +90,7 @@ fn memory(options: &Options) -> Result<Table, Box<dyn StdError>> {
         false => (NODES, CONNECTIONS),
     };
     let columns = ["nodes", "connections", "resident MB", "bytes a connection", "made in s"];
-    let mut table = Table::new("Simulation: how much fits in memory", &columns);
+    let mut table = Table::new("Simulation: nodes and connections in memory", &columns);
     let before = resident("self")?;
     let begin = Instant::now();
     let mut world = World::new(1);
@@ -107,7 +108,7 @@ fn memory(options: &Options) -> Result<Table, Box<dyn StdError>> {
     }
     world.run_for(Duration::from_secs(1));
     let (all, took) = (resident("self")? - before, begin.elapsed().as_secs_f64());
-    assert_eq!(world.connections(), each * nodes, "all are connected");
+    assert_eq!(world.connections(), each * nodes, "all connected");
     table.rows.push(vec![
         grouped(nodes as f64),
         grouped((each * nodes) as f64),
@@ -115,6 +116,8 @@ fn memory(options: &Options) -> Result<Table, Box<dyn StdError>> {
         grouped((all - of_nodes) as f64 / (each * nodes) as f64),
         format!("{took:.1}"),
     ]);
-    table.notes.push("Both ends of each connection are in it, with their protocols.".into());
+    table
+        .notes
+        .push("The memory includes both ends of each connection, with their protocols.".into());
     Ok(table)
 }

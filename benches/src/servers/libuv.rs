@@ -1,5 +1,5 @@
-//! An echo on libuv: a C program, which the system's compiler builds once, beside our own build. It needs
-//! libuv's header and library (Debian: `libuv1-dev`).
+//! An echo on libuv: a C program that the system's compiler builds once, beside this build. It
+//! needs libuv's header and library (Debian: `libuv1-dev`).
 
 use super::python::{run, target_directory};
 use super::{Served, Work};
@@ -12,13 +12,13 @@ use std::process::Command;
 
 const SOURCE: &str = include_str!("libuv/echo.c");
 
-/// The program takes the place of this process.
+/// Replaces this process by the program.
 pub(super) fn serve(_echo: Work, address: SocketAddr) -> Served {
     let (host, port) = (address.ip().to_string(), address.port().to_string());
     Err(Command::new(program()?).args([host, port]).exec().into())
 }
 
-/// The program, which is compiled if it has not been from this source.
+/// Returns the program, compiled unless this source was compiled before.
 fn program() -> Result<PathBuf, String> {
     let failed = |error: std::io::Error| format!("libuv: {error}");
     let directory = target_directory()?.join("libuv");
@@ -35,7 +35,7 @@ fn program() -> Result<PathBuf, String> {
         compile.args(["-O2", "-o"]).arg(&program).arg(&source).arg("-luv");
         if let Err(reason) = run("cc", &mut compile) {
             let _ = fs::remove_file(&source); // The next attempt compiles again.
-            return Err(format!("no libuv; install libuv1-dev and a C compiler ({reason})"));
+            return Err(format!("no libuv: install libuv1-dev and a C compiler ({reason})"));
         }
     }
     Ok(program)

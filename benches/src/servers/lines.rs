@@ -1,14 +1,14 @@
-//! Lines, for the servers whose library brings bytes only.
+//! Line splitting, for servers whose library delivers bytes only.
 
-/// What a connection has said of a line that has not ended yet.
+/// The received part of an incomplete line.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     unfinished: Vec<u8>,
 }
 
 impl Lines {
-    /// Calls `forward` once with all the lines that `data` completes, as they are, if it completes
-    /// any. What comes after them is kept.
+    /// Calls `forward` once with all lines that `data` completes, unchanged, if there are any. The
+    /// rest is kept.
     pub(super) fn cut(&mut self, data: &[u8], forward: impl FnOnce(&[u8])) {
         let Some(last) = data.iter().rposition(|&byte| byte == b'\n') else {
             self.unfinished.extend_from_slice(data);
@@ -25,7 +25,7 @@ impl Lines {
         self.unfinished.extend_from_slice(rest);
     }
 
-    /// Whether no line has begun.
+    /// Returns true if no line has begun.
     pub(super) fn is_empty(&self) -> bool {
         self.unfinished.is_empty()
     }

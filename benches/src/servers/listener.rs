@@ -1,4 +1,4 @@
-//! Listeners, with what all servers are to have: SO_REUSEADDR, a long backlog, TCP_NODELAY.
+//! Listeners with the options of all servers: SO_REUSEADDR, a long backlog, TCP_NODELAY.
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
@@ -6,12 +6,12 @@ use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-/// How many connections may wait to be accepted: what Linux allows unless told otherwise
-/// (net.core.somaxconn), for a thousand clients begin at once.
+/// The length of the accept queue: Linux's default limit (net.core.somaxconn), since a thousand
+/// clients connect at once.
 pub(super) const BACKLOG: i32 = 4096;
 
-/// A listener for those who take one that is made. It does not block; and Linux hands TCP_NODELAY
-/// on to what it accepts, so it is set once.
+/// Returns a nonblocking listener, for libraries that take one. Linux lets accepted connections
+/// inherit TCP_NODELAY, so it is set once.
 pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
@@ -23,14 +23,13 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// The same for the listener of a library that makes its own, has set SO_REUSEADDR on it, and has
-/// no way to set the others. Its descriptor is one of ours, so we have ourselves given a copy of
-/// it.
+/// Sets the same options on the listener of a library that makes its own with SO_REUSEADDR, and
+/// cannot set the others. Its descriptor belongs to this process, so this process duplicates it.
 pub(super) fn improve(address: SocketAddr) -> io::Result<()> {
     let ourselves = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
     for entry in fs::read_dir("/proc/self/fd")? {
         let number = entry?.file_name().to_string_lossy().parse().map_err(io::Error::other)?;
-        // What is none of ours any more, or no socket, is not looked for.
+        // Skips closed descriptors and descriptors of other kinds.
         if let Ok(socket) =
             rustix::process::pidfd_getfd(&ourselves, number, PidfdGetfdFlags::empty())
             && rustix::net::getsockname(&socket).is_ok_and(|name| name == address.into())

@@ -1,9 +1,8 @@
-//! May: its own `examples/echo.rs`, a coroutine for each connection, on a worker for each processor
-//! that we may use, which is its default.
+//! May: its own `examples/echo.rs`, a coroutine for each connection, with a worker for each
+//! available processor, which is its default.
 //!
 //! In the broadcast a connection has two coroutines, one for each half of its stream, and an
-//! unbounded channel to the one that writes. All that waits in the channel is written at once,
-//! since whoever has been woken finds there what was said meanwhile.
+//! unbounded channel to the writing one. All data in the channel is written at once.
 //!
 //! Found: it sets SO_REUSEPORT on every listener, so a second server on the same port gets a part
 //! of the clients instead of an error.
@@ -34,12 +33,12 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
         }
         Work::Digest => return Err(refusal("may", work)),
     };
-    accepting.join().map_err(|_| "may's coroutine that accepts has panicked")?;
-    Err("may accepts no more".into())
+    accepting.join().map_err(|_| "may's accepting coroutine panicked")?;
+    Err("may stopped accepting".into())
 }
 
 fn accept(listener: &TcpListener, begin: impl Fn(TcpStream)) {
-    // What fails is one client's attempt.
+    // A failure affects one client's attempt.
     listener.incoming().flatten().for_each(begin);
 }
 
@@ -53,7 +52,7 @@ fn echo(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// All who are there, by the descriptors of their reading halves, and what brings them lines.
+/// All members, by the descriptors of their reading halves, with their channels.
 type Members = Arc<Mutex<Vec<(RawFd, mpsc::Sender<Arc<[u8]>>)>>>;
 
 fn broadcast(stream: TcpStream, members: &Members) -> io::Result<()> {
@@ -67,9 +66,9 @@ fn broadcast(stream: TcpStream, members: &Members) -> io::Result<()> {
     outcome
 }
 
-/// Until the peer ends its side.
+/// Reads until the peer ends its side.
 fn read_lines(reader: &mut SplitReader<TcpStream>, members: &Members) -> io::Result<()> {
-    let speaker = reader.as_raw_fd();
+    let from = reader.as_raw_fd();
     let mut lines = Lines::default();
     let mut buffer = vec![0; READ_SIZE];
     loop {
@@ -79,15 +78,15 @@ fn read_lines(reader: &mut SplitReader<TcpStream>, members: &Members) -> io::Res
         }
         lines.cut(&buffer[..count], |whole| {
             let whole = Arc::<[u8]>::from(whole);
-            for (_, sender) in lock(members).iter().filter(|&&(member, _)| member != speaker) {
-                // Who has just gone does not hear it.
+            for (_, sender) in lock(members).iter().filter(|&&(member, _)| member != from) {
+                // A member that has just closed does not receive it.
                 let _ = sender.send(whole.clone());
             }
         });
     }
 }
 
-/// Until the peer breaks off, or is no member any more.
+/// Writes until the peer breaks off, or is no longer a member.
 fn write_lines(
     mut writer: SplitWriter<TcpStream>,
     receiver: &mpsc::Receiver<Arc<[u8]>>,

@@ -1,13 +1,13 @@
-//! message-io: the echo of its README, on the raw TCP transport (its framed one has a format of its
-//! own, which no other server speaks).
+//! message-io: the echo of its README, on the raw TCP transport (its framed transport has its own
+//! format, which no other server speaks).
 //!
-//! All is done in the callback of `for_each`, which its documentation calls the faster way: data is
-//! lent from the read buffer, and `send` writes to the socket at once. So all that is
-//! delivered at once costs a system call, however much waits.
+//! All work is done in the callback of `for_each`, which its documentation calls the faster way:
+//! data is borrowed from the read buffer, and `send` writes to the socket immediately. So each
+//! delivery costs a system call, however much is queued.
 //!
-//! Found: a `send` that the socket does not take tries again until it does, in a busy loop, and
-//! nobody else is served meanwhile. One reader who stops, stops everyone; no byte is lost. It
-//! has no way to set TCP_NODELAY: see [`listener::improve`].
+//! Found: a `send` that the socket does not accept retries in a busy loop until it does, and no
+//! other connection is served meanwhile. One reader that stops blocks all others; no byte is lost.
+//! It cannot set TCP_NODELAY: see [`listener::improve`].
 
 use super::{Lines, Served, Work, announce, listener, refusal};
 use message_io::network::{Endpoint, NetEvent, NetworkController, Transport};
@@ -45,15 +45,15 @@ fn broadcast(
         NetEvent::Accepted(endpoint, _) => {
             members.insert(endpoint, Lines::default());
         }
-        NetEvent::Message(speaker, data) => {
-            // It is taken out while the others are told.
-            let Some(mut lines) = members.remove(&speaker) else { return };
+        NetEvent::Message(from, data) => {
+            // It is taken out while the lines are sent to the others.
+            let Some(mut lines) = members.remove(&from) else { return };
             lines.cut(data, |whole| {
                 for &endpoint in members.keys() {
                     network.send(endpoint, whole);
                 }
             });
-            members.insert(speaker, lines);
+            members.insert(from, lines);
         }
         NetEvent::Disconnected(endpoint) => {
             members.remove(&endpoint);

@@ -1,16 +1,16 @@
 //! mill-net: its own `examples/tcp_echo_server.rs`, on the event loop that it has for "I/O-bound
-//! workloads with fast handlers", which calls them on its own thread. (The default hands each
-//! event to a pool of threads.)
+//! workloads with fast handlers", which calls them on its own thread. (The default passes each
+//! event to a thread pool.)
 //!
 //! Above a mark its `send` refuses a frame, so an echo keeps that one frame and pauses reading
-//! until `on_drained`; the broadcast sets the mark out of reach, as an unbounded channel would.
-//! It has `broadcast`, which sends to the speaker too, and so cannot serve here. Its layers could
-//! cut lines, but copy every frame twice; [`Lines`] does not.
+//! until `on_drained`; the broadcast sets an unreachable mark, like an unbounded channel. It has
+//! `broadcast`, which sends to the sender as well, so it is not used here. Its layers could split
+//! lines, but copy every frame twice; [`Lines`] does not.
 //!
-//! Found: when a peer ends its side, what waits to be sent to it is thrown away. So a client that
-//! ends its side before it has read its echo loses the rest of it. Its backlog is 128, and a
-//! burst of clients loses a second to that: see [`listener::improve`]. A signal ends its loop
-//! with an error, even one that stops the process and lets it go on.
+//! Found: when a peer ends its side, data queued for it is discarded. So a client that ends its
+//! side before it has read its echo loses the rest. Its backlog is 128, which costs a burst of
+//! clients a second: see [`listener::improve`]. A signal ends its loop with an error, even a signal
+//! that stops and continues the process.
 
 use super::{Lines, READ_SIZE, Served, Work, announce, listener, refusal};
 use mill_io::EventLoop;
@@ -23,8 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many events one wait may bring, and for how long it may last, in milliseconds: its
-/// default's.
+/// How many events one wait may return, and how long it may last, in milliseconds: its default.
 const EVENTS: usize = 1024;
 const WAIT: u64 = 150;
 
@@ -69,7 +68,7 @@ fn is_interruption(error: &(dyn Error + 'static)) -> bool {
 
 #[derive(Default)]
 struct Echo {
-    /// The frames that were refused.
+    /// The refused frames.
     refused: Mutex<HashMap<ConnectionId, Vec<u8>>>,
 }
 
@@ -101,12 +100,11 @@ impl NetworkHandler for Echo {
     }
 }
 
-/// No lock is held while something is sent: a send that fails calls `on_disconnect` before it
-/// returns.
+/// No lock is held during a send: a failed send calls `on_disconnect` before it returns.
 #[derive(Default)]
 struct Broadcast {
     members: Mutex<Arc<Vec<ConnSender>>>,
-    /// The lines that have begun.
+    /// The incomplete lines.
     lines: Mutex<HashMap<ConnectionId, Lines>>,
 }
 
@@ -121,7 +119,7 @@ impl NetworkHandler for Broadcast {
         let mut lines = lock(&self.lines).remove(&id).unwrap_or_default();
         lines.cut(data, |whole| {
             for sender in members.iter().filter(|sender| sender.id() != id) {
-                // Who has just gone does not hear it.
+                // A member that has just closed does not receive it.
                 let _ = sender.send(whole);
             }
         });

@@ -1,22 +1,20 @@
-//! The servers that are compared, ours and the peers', each doing the same work.
+//! The compared servers, each doing the same work.
 //!
-//! What makes it fair:
+//! The comparison is fair in these respects:
 //!
-//! - Each is written as its own documentation would have it, and where that leaves a choice the
-//!   faster way is taken. Its file says which.
-//! - A broadcast goes by lines or by pieces. By lines, they are cut and sent one by one, with the
-//!   tools that a library brings for it: so do tokio's chat example (`tokio`), Twisted's (`twisted`),
-//!   our guide's (`ropewalk-lines`) and our chat (`ropewalk-chat`), which puts a name before each line.
-//!   By pieces, lines are cut by hand ([`Lines`]), and all that one read completes are forwarded at
-//!   once, which is cheaper: so do all others, most of which bring bytes only.
-//! - All have a backlog of 4,096, send without delay (TCP_NODELAY), and read up to 64 KiB at
-//!   once, as far as they let us choose; the bare echo, libuv and asyncio read up to 256 KiB, as
-//!   ropewalk does once reads have filled its buffer.
-//! - All run on as many processors as they are given; the benchmark gives them one, unless a row
-//!   says otherwise. `ropewalk-threads`, `tokio-threads` and `may` start one
-//!   worker for each.
-//! - None loses a byte to a slow reader: an echo takes no more from who does not read, and a
-//!   broadcast keeps what waits.
+//! - Each server is written as its own documentation recommends, and in the faster way where that
+//!   leaves a choice. Its file says which.
+//! - A broadcast is by lines or by chunks. By lines, they are split and sent one by one, with the
+//!   library's own tools: tokio's chat example (`tokio`), Twisted's (`twisted`), the chat of
+//!   Ropewalk's guide (`ropewalk-lines`), and the chat crate (`ropewalk-chat`), which adds a name
+//!   to each line. By chunks, lines are split by hand ([`Lines`]), and all lines of one read are
+//!   forwarded at once, which is cheaper: all others, most of which deliver bytes only.
+//! - All have a backlog of 4,096, set TCP_NODELAY, and read up to 64 KiB at once where they can;
+//!   the bare echo, libuv and asyncio read up to 256 KiB, as does ropewalk once reads have filled
+//!   its buffer.
+//! - All run on the given processors. Default: one; some rows use more. `ropewalk-threads`,
+//!   `tokio-threads` and `may` start one worker for each.
+//! - None loses data to a slow reader: an echo stops reading, and a broadcast queues data.
 
 mod bare;
 mod libuv;
@@ -37,31 +35,32 @@ use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 
-/// What a server does.
+/// The work of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// Each byte goes back to whom it came from.
+    /// Each byte is sent back to its sender.
     Echo,
-    /// Each line goes to every other connection, as it is.
+    /// Each line is sent unchanged to every other connection.
     Broadcast,
     /// Each message is answered with a [digest](crate::digest) of it.
     Digest,
 }
 
-/// One of those that are compared.
+/// A compared server.
 #[derive(Debug)]
 pub(crate) struct Server {
-    /// What the user calls it: `--with NAME`.
+    /// Its name on the command line: `--with NAME`.
     pub(crate) name: &'static str,
-    /// What it is, in a few words, for the report.
+    /// A short description for the report.
     pub(crate) what: &'static str,
-    /// Whether it is a Python program of `servers/python/`, which runs in the virtual environment.
+    /// It is a Python program of `servers/python/`, which runs in the virtual environment.
     pub(crate) python: bool,
-    /// Whether it is for several processors, and so measured on one only if the user names it.
+    /// It uses several processors, and is measured on one only if the user names it.
     pub(crate) threads: bool,
-    /// Whether its clients say their names first, and each line comes behind its speaker's. So does a chat.
+    /// Its clients send their names first, and each line arrives with its sender's name, as in a
+    /// chat.
     pub(crate) names: bool,
-    /// What it can do.
+    /// The works that it supports.
     works: &'static [Work],
     serve: fn(Work, SocketAddr) -> Served,
 }
@@ -72,15 +71,15 @@ impl Server {
     }
 }
 
-/// A server serves for good, or says why it cannot.
+/// A server runs until it is killed, or returns an error.
 type Served = Result<Infallible, Box<dyn Error>>;
 
-/// What most can.
+/// The works of most servers.
 const ECHO_AND_BROADCAST: &[Work] = &[Work::Echo, Work::Broadcast];
-/// What those can who are measured on two processors, too.
+/// The works of servers that are measured on two processors as well.
 const ALL: &[Work] = &[Work::Echo, Work::Broadcast, Work::Digest];
 
-/// All of them, in the report's order.
+/// All servers, in the report's order.
 pub(crate) const SERVERS: &[Server] = &[
     Server {
         name: "bare",
@@ -93,7 +92,7 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     Server {
         name: "limit",
-        what: "the same, but it never sleeps, and gathers what all say before it writes",
+        what: "the same, but it never sleeps, and gathers before it writes",
         python: false,
         threads: false,
         names: false,
@@ -102,7 +101,7 @@ pub(crate) const SERVERS: &[Server] = &[
     },
     Server {
         name: "ropewalk",
-        what: "this reactor, one thread; broadcasts by pieces",
+        what: "Ropewalk, one thread; broadcasts by chunks",
         python: false,
         threads: false,
         names: false,
@@ -146,13 +145,13 @@ pub(crate) const SERVERS: &[Server] = &[
         serve: tokio::serve,
     },
     Server {
-        name: "tokio-pieces",
-        what: "the same, broadcasting by pieces",
+        name: "tokio-chunks",
+        what: "the same, broadcasting by chunks",
         python: false,
         threads: false,
         names: false,
         works: &[Work::Broadcast],
-        serve: tokio::serve_pieces,
+        serve: tokio::serve_chunks,
     },
     Server {
         name: "tokio-threads",
@@ -227,20 +226,20 @@ pub(crate) const SERVERS: &[Server] = &[
         serve: python::serve_twisted,
     },
     Server {
-        name: "twisted-pieces",
-        what: "the same, broadcasting by pieces",
+        name: "twisted-chunks",
+        what: "the same, broadcasting by chunks",
         python: true,
         threads: false,
         names: false,
         works: &[Work::Broadcast],
-        serve: python::serve_twisted_pieces,
+        serve: python::serve_twisted_chunks,
     },
 ];
 
-/// How many bytes one read may bring, for those who can choose: a bulk message in one piece.
+/// How many bytes one read may return, where that can be chosen: a bulk message in one read.
 const READ_SIZE: usize = 64 * 1024;
 
-/// Serves for good, in this process; prints `listening on HOST:PORT` once it listens.
+/// Serves in this process until it is killed. Prints `listening on HOST:PORT` once it listens.
 pub(crate) fn serve(server: &Server, work: Work, address: SocketAddr) -> Served {
     match server.can(work) {
         true => (server.serve)(work, address),
@@ -248,12 +247,12 @@ pub(crate) fn serve(server: &Server, work: Work, address: SocketAddr) -> Served 
     }
 }
 
-/// Why a server does not serve.
+/// Returns the error of a server that does not support `work`.
 fn refusal(name: &str, work: Work) -> Box<dyn Error> {
     format!("{name} does not serve {}", work.word()).into()
 }
 
-/// Tells whoever started us where we listen.
+/// Prints the address that the server listens on.
 fn announce(address: impl Display) -> io::Result<()> {
     show(format_args!("listening on {address}\n"))
 }

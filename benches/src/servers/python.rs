@@ -1,9 +1,9 @@
-//! The servers in Python, and where they run: in a virtual environment beside the build, made once.
+//! The Python servers, in a virtual environment beside the build, which is made once.
 //!
 //! | Program | What |
 //! |---|---|
 //! | `asyncio_server.py` | asyncio's protocols, on its own loop and on uvloop |
-//! | `twisted_server.py` | what Ropewalk is named after, on its epoll reactor |
+//! | `twisted_server.py` | Twisted, the model of Ropewalk, on its epoll reactor |
 
 use super::{Served, Work};
 use rustix::fs::FlockOperation;
@@ -21,11 +21,11 @@ pub(super) fn serve_twisted(work: Work, address: SocketAddr) -> Served {
     serve(environment()?, TWISTED, &["lines"], work, address)
 }
 
-pub(super) fn serve_twisted_pieces(work: Work, address: SocketAddr) -> Served {
-    serve(environment()?, TWISTED, &["pieces"], work, address)
+pub(super) fn serve_twisted_chunks(work: Work, address: SocketAddr) -> Served {
+    serve(environment()?, TWISTED, &["chunks"], work, address)
 }
 
-/// It needs no package, so it runs where there is Python and nothing else.
+/// Needs no package, so it runs wherever Python is installed.
 pub(super) fn serve_asyncio(work: Work, address: SocketAddr) -> Served {
     let python = environment().unwrap_or_else(|_| PathBuf::from("python3"));
     serve(python, ASYNCIO, &["asyncio"], work, address)
@@ -35,8 +35,7 @@ pub(super) fn serve_uvloop(work: Work, address: SocketAddr) -> Served {
     serve(environment()?, ASYNCIO, &["uvloop"], work, address)
 }
 
-/// The interpreter takes our place in this process, so whoever watches or stops it needs to know
-/// one number only.
+/// Replaces this process by the interpreter, so that the process id stays the same.
 fn serve(
     python: PathBuf,
     program: &str,
@@ -50,13 +49,13 @@ fn serve(
     Err(interpreter.exec().into())
 }
 
-/// The interpreter of an environment that has Twisted and uvloop. The first time it is made, which
-/// takes some seconds and the network; the error says in a few words why there is none.
+/// Returns the interpreter of an environment that has Twisted and uvloop. Making it the first time
+/// takes some seconds and the network; the error says in a few words what is missing.
 pub(crate) fn environment() -> Result<PathBuf, String> {
     let target = target_directory()?;
     let environment = target.join("python");
     let interpreter = environment.join("bin/python");
-    // Whoever comes while another makes it, waits.
+    // Waits while another process makes it.
     let lock = File::create(target.join("python.lock")).map_err(|error| error.to_string())?;
     rustix::fs::flock(&lock, FlockOperation::LockExclusive).map_err(|error| error.to_string())?;
     let ready = environment.join("ready");
@@ -76,14 +75,14 @@ fn make(environment: &Path, interpreter: &Path) -> Result<(), String> {
     run("no packages", install.args(pip).args(patience).args(packages))
 }
 
-/// Cargo's directory for this build: we are its `measured/ropewalk-bench`.
+/// Returns Cargo's directory for this build, in which this program is `measured/ropewalk-bench`.
 pub(super) fn target_directory() -> Result<PathBuf, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
-    let target = program.ancestors().nth(2).ok_or("no directory to make it in")?;
+    let target = program.ancestors().nth(2).ok_or("no directory for the environment")?;
     Ok(target.to_owned())
 }
 
-/// Runs `command`; when that fails, its last word is the reason.
+/// Runs `command`. If it fails, the last word of its output is the reason.
 pub(super) fn run(failure: &str, command: &mut Command) -> Result<(), String> {
     let output = command
         .output()

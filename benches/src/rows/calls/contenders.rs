@@ -1,4 +1,4 @@
-//! Those whose calls from other threads are compared.
+//! Implementations of calls from other threads, compared in this row.
 
 use super::{Caller, Loop};
 use ropewalk::{Handle, Reactor};
@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc as tokio_mpsc};
 
 type Call = Box<dyn FnOnce() + Send>;
 
-/// Ours: `Handle::call`.
+/// Ropewalk's: `Handle::call`.
 pub(super) struct Ropewalk;
 
 impl Loop for Ropewalk {
@@ -29,7 +29,7 @@ impl Loop for Ropewalk {
 
 impl Caller for Handle {
     fn call(&self, call: impl FnOnce() + Send + 'static) {
-        // Refused only when the loop has ended, and then those who wait for the call will say so.
+        // Refused only after the loop has ended, which the waiting caller notices.
         let _ = Self::call(self, |_| call());
     }
 
@@ -38,8 +38,8 @@ impl Caller for Handle {
     }
 }
 
-/// The fair peer: a task that makes the calls which come through a channel. As ours, it makes those
-/// of a thread in their order, and never holds up who sends them.
+/// The comparable peer: a task that makes the calls which arrive through a channel. As with
+/// ropewalk, calls of one thread keep their order, and sending never blocks.
 pub(super) struct TokioChannel;
 
 impl Loop for TokioChannel {
@@ -63,11 +63,11 @@ impl Caller for tokio_mpsc::UnboundedSender<Call> {
         let _ = self.send(Box::new(call));
     }
 
-    /// The task ends when the last sender is gone.
+    /// The task ends when the last sender is dropped.
     fn stop(self) {}
 }
 
-/// A task for each call.
+/// One task for each call.
 pub(super) struct TokioSpawn;
 
 pub(super) struct Spawner {
@@ -97,8 +97,8 @@ impl Caller for Spawner {
     }
 }
 
-/// What one would write by hand: std's channel, and an eventfd to wait on, which is written to by
-/// who finds the loop not yet woken. The loop waits in the read itself, without an epoll.
+/// A hand-written loop: std's channel, and an eventfd, written by the first sender that finds the
+/// loop not yet woken. The loop waits in the read itself, without an epoll.
 pub(super) struct Bare;
 
 pub(super) struct BareCaller {
@@ -121,7 +121,8 @@ impl Loop for Bare {
         ready(BareCaller { calls: sender, bell: bell.clone() });
         loop {
             read(&bell.event, &mut [0; 8])?;
-            // First this, then the calls: what is sent after the last look rings again.
+            // First the flag, then the calls: a call that is sent after the last check wakes the
+            // loop again.
             bell.rung.swap(false, Ordering::AcqRel);
             loop {
                 match calls.try_recv() {
@@ -151,7 +152,7 @@ impl Caller for BareCaller {
 
     fn stop(self) {
         let Self { calls, bell } = self;
-        // The loop must find the last sender gone when it wakes.
+        // The loop must find the last sender dropped when it wakes.
         drop(calls);
         Self::ring(&bell);
     }

@@ -1,5 +1,5 @@
-//! Calls from other threads: how many a second, what one costs, and how long a loop that waits takes
-//! to make one.
+//! The `calls` row: calls from other threads. How many a second, what one costs, and how soon a
+//! waiting loop makes one.
 
 mod contenders;
 
@@ -23,11 +23,11 @@ use std::time::{Duration, Instant};
 trait Loop {
     type Caller: Caller;
 
-    /// Runs in this thread until it is stopped; `ready` is given what calls it.
+    /// Runs in this thread until it is stopped. `ready` receives its caller.
     fn run(ready: impl FnOnce(Self::Caller)) -> Result<(), Box<dyn Error>>;
 }
 
-/// What other threads have of a loop.
+/// The sending side of a loop, for other threads.
 trait Caller: Send + Sync + 'static {
     fn call(&self, call: impl FnOnce() + Send + 'static);
 
@@ -35,33 +35,32 @@ trait Caller: Send + Sync + 'static {
     fn stop(self);
 }
 
-/// A loop that idles for so long has gone to wait.
+/// After this time without work a loop waits in its poll.
 const IDLE: Duration = Duration::from_micros(200);
 
-/// More than this is recorded as this.
+/// Longer latencies are recorded as this.
 const SLOWEST: Duration = Duration::from_secs(10);
 
-/// From how many threads calls are sent.
+/// The numbers of sending threads.
 const THREADS: [usize; 2] = [1, 4];
 
-/// What the calls count. Not a part of what they capture, whose sharing would cost more than the
-/// call.
+/// The counter of the calls. A static, since a captured counter would cost more than the call.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
-/// How much is done in a round.
+/// The amount of work of a round.
 #[derive(Clone, Copy)]
 struct Plan {
-    /// Sent as fast as can be, from all threads together.
+    /// Calls sent as fast as possible, by all threads together.
     calls: usize,
-    /// Sent to a loop that waits, one at a time.
+    /// Calls sent to a waiting loop, one at a time.
     wake_ups: usize,
 }
 
-/// What one round of one contender comes to.
+/// The result of one round of one contender.
 #[derive(Default)]
 struct Figures {
     throughput: [Throughput; THREADS.len()],
-    /// From the call to its execution, in microseconds: the median, and what 1 % exceed.
+    /// From sending a call to its execution, in microseconds: the median, and the 99th percentile.
     latency: [f64; 2],
 }
 
@@ -83,7 +82,7 @@ const CONTENDERS: [(&str, Round); 4] = [
     ("tokio, spawn", round::<TokioSpawn>),
 ];
 
-/// The one among the contenders that is divided by.
+/// The index of the contender that the ratios refer to.
 const PEER: usize = 2;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
@@ -102,8 +101,8 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
 
 fn throughput_table(figures: &[Vec<Figures>], plan: Plan) -> Table {
     let columns =
-        ["whose", "threads", "calls/s", "÷ tokio", "loop, ns/call", "÷ tokio", "all, ns/call"];
-    let mut table = Table::new("Calls from other threads, sent as fast as can be", &columns);
+        ["timers", "threads", "calls/s", "÷ tokio", "loop, ns/call", "÷ tokio", "all, ns/call"];
+    let mut table = Table::new("Calls from other threads, sent as fast as possible", &columns);
     for (place, threads) in THREADS.into_iter().enumerate() {
         let of = |contender: usize, figure: fn(&Throughput) -> f64| {
             median_of(&figures[contender], |round| figure(&round.throughput[place]))
@@ -138,9 +137,8 @@ fn throughput_table(figures: &[Vec<Figures>], plan: Plan) -> Table {
 }
 
 fn latency_table(figures: &[Vec<Figures>], plan: Plan) -> Table {
-    let columns = ["whose", "p50, µs", "÷ tokio", "p99, µs", "÷ tokio"];
-    let mut table =
-        Table::new("Waking a loop that waits: from the call to its execution", &columns);
+    let columns = ["timers", "p50, µs", "÷ tokio", "p99, µs", "÷ tokio"];
+    let mut table = Table::new("Waking a waiting loop: from the call to its execution", &columns);
     for (contender, (name, _)) in CONTENDERS.iter().enumerate() {
         let mut row = vec![(*name).to_owned()];
         for place in 0..2 {
@@ -163,7 +161,7 @@ fn median_of(figures: &[Figures], figure: impl Fn(&Figures) -> f64) -> f64 {
     median(figures.iter().map(figure).collect())
 }
 
-/// Starts the loop on the server's processor, and calls it from threads on the others.
+/// Starts the loop on the server's processor, and calls it from threads on other processors.
 fn round<L: Loop>(plan: Plan) -> Result<Figures, Box<dyn Error>> {
     let (ready, callers) = mpsc::channel();
     let looping = thread::spawn(move || {
@@ -171,13 +169,13 @@ fn round<L: Loop>(plan: Plan) -> Result<Figures, Box<dyn Error>> {
             if processors() > 1 {
                 run_on(&[SERVER_PROCESSOR])?;
             }
-            // Whoever waits for it is gone only with this whole measurement.
+            // The receiver is dropped only if the whole measurement has failed.
             L::run(|caller| drop(ready.send(caller)))
         };
         run().map_err(|error| error.to_string())
     });
     let mut figures = Figures::default();
-    // If nobody is ready, the loop has failed, and says why below.
+    // If the loop is not ready, it has failed; its error is returned below.
     if let Ok(caller) = callers.recv() {
         for (threads, throughput) in THREADS.into_iter().zip(&mut figures.throughput) {
             *throughput = flood(&caller, threads, plan.calls)?;
@@ -207,13 +205,13 @@ fn flood(caller: &impl Caller, threads: usize, calls: usize) -> Result<Throughpu
                             MADE.fetch_add(count, Ordering::Relaxed);
                         });
                     }
-                    // The last of this thread's calls: all before it have been made.
+                    // The last call of this thread, so all calls before it have been made.
                     on_loop(caller, || ())?;
                     placed
                 })
             })
             .collect();
-        // They are all there; the clocks are read before they go on.
+        // All threads have arrived; the clocks are read before they continue.
         begin.wait();
         let (clock, processor_time) = (Instant::now(), time_of(ClockId::ProcessCPUTime));
         begin.wait();
@@ -250,7 +248,7 @@ fn wake(caller: &impl Caller, wake_ups: usize) -> Result<[f64; 2], Box<dyn Error
     Ok([0.5, 0.99].map(|quantile| latencies.value_at_quantile(quantile) as f64 / 1000.0))
 }
 
-/// Calls, and waits for the answer.
+/// Runs a call on the loop, and waits for its result.
 fn on_loop<T: Send + 'static>(
     caller: &impl Caller,
     call: impl FnOnce() -> T + Send + 'static,
@@ -260,7 +258,7 @@ fn on_loop<T: Send + 'static>(
     answers.recv().map_err(|_| io::Error::other("the loop has ended"))
 }
 
-/// To wherever else there is room; where there is no second processor, stays.
+/// Moves this thread to another processor, if there is one.
 fn leave_server_processor() -> io::Result<()> {
     let count = processors();
     if count < 2 {

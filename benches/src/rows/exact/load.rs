@@ -1,4 +1,4 @@
-//! A load that is the same in every run, to the order of what it does.
+//! A deterministic load: the same in every run, including the order of operations.
 
 use crate::servers::Work;
 use std::io::{self, Read, Write};
@@ -6,19 +6,19 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-/// What is asked of a server, again and again.
+/// The work of a server in each round.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Task {
     /// Every connection sends a message, then every answer is read.
     Echo { connections: u64 },
-    /// Every sender sends its lines at once, then everybody reads what the others have sent.
+    /// Every sender sends its lines at once, then every connection reads the lines of the others.
     Broadcast { receivers: u64, senders: u64, lines: u64 },
 }
 
 /// Bytes of a message, and of a line with its end.
 const SIZE: usize = 64;
 
-/// Nothing takes so long, not even under valgrind.
+/// The limit for any step, long enough even for valgrind.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Task {
@@ -29,7 +29,7 @@ impl Task {
         }
     }
 
-    /// How many echoes or deliveries a round has.
+    /// Returns the echoes or deliveries of a round.
     pub(super) fn units(self) -> u64 {
         match self {
             Self::Broadcast { receivers, senders, lines } => {
@@ -46,7 +46,7 @@ impl Task {
         }
     }
 
-    /// So many rounds of it. The connections are returned, still open; the server waits by then.
+    /// Runs `rounds` rounds. Returns the connections, still open, once the server waits.
     pub(super) fn run(
         self,
         rounds: u64,
@@ -92,8 +92,8 @@ impl Task {
     }
 }
 
-/// Returns when the server has accepted it and waits for more: if the next one to connect found it
-/// in the middle of that, then how often it waits and whom it asks in vain would be chance.
+/// Connects, and returns when the server has accepted the connection and waits. Otherwise the
+/// number of waits and of reads without data would depend on timing.
 fn connect(address: SocketAddr, server: &Watched) -> io::Result<TcpStream> {
     let before = server.descriptors()?;
     let client = TcpStream::connect(address)?;
@@ -113,8 +113,8 @@ impl Watched {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
     }
 
-    /// Returns when the server waits, and so has done all that it was asked. (One that is stopped for
-    /// strace to look at it is in another state.)
+    /// Returns when the server waits, and so has finished its work. (A server that is stopped by
+    /// strace is in another state.)
     fn settle(self) -> io::Result<()> {
         until(|| {
             let text = fs::read_to_string(format!("/proc/{}/stat", self.0))?;
@@ -128,7 +128,7 @@ fn until(condition: impl Fn() -> io::Result<bool>) -> io::Result<()> {
     let begin = Instant::now();
     while !condition()? {
         if begin.elapsed() > PATIENCE {
-            return Err(io::Error::other("the server is not done with what it was asked"));
+            return Err(io::Error::other("the server has not finished its work"));
         }
         thread::sleep(Duration::from_micros(50));
     }

@@ -1,7 +1,7 @@
-//! Exact counts: instructions and system calls of the server, the same on any machine.
+//! The `exact` row: instructions and system calls of the server, equal on every machine.
 //!
-//! Each figure is the difference of two runs that differ in their number of rounds alone, so what a
-//! server does to begin and to end is not in it.
+//! Each figure is the difference of two runs that differ only in their number of rounds, which
+//! removes the start and the end of the server.
 
 mod load;
 mod tools;
@@ -18,27 +18,27 @@ use std::io;
 use std::thread;
 use tools::{Calls, Tool, instructions, system_calls};
 
-/// Whose counts: those of no framework, ours, and those of the usual one, by pieces and by lines.
-const NAMES: [&str; 5] = [BARE, "ropewalk", "ropewalk-lines", "tokio", "tokio-pieces"];
+/// The servers that are counted: no framework, ropewalk, and tokio, by chunks and by lines.
+const NAMES: [&str; 5] = [BARE, "ropewalk", "ropewalk-lines", "tokio", "tokio-chunks"];
 
-/// Said of all tables, under the last.
-const METHOD: &str = "All that a round sends is there before the server looks, so one epoll_wait \
-                      brings a whole round. Under valgrind to read the clock is a system call; its \
+/// The note under the last table.
+const METHOD: &str = "All data of a round is sent before the server polls, so one epoll_wait \
+                      returns a whole round. Under valgrind, reading the clock is a system call; its \
                       instructions outside of it, a few dozen, are not counted.";
 
-/// Said when the load cannot be kept from being interrupted.
-const CHANCE: &str = "Where the load may not go first (chrt --fifo, which is for root), another \
-                      program that takes the processor in the middle of a round makes the server \
-                      wait or send more often; so do not count while the machine is busy.";
+/// The note that is added if the load cannot run without interruption.
+const CHANCE: &str = "Where the load may not run with SCHED_FIFO (only root may), another \
+                      program that interrupts a round makes the server \
+                      wait or send more often, so count on an idle machine.";
 
-/// One table. The first needs a second for each server, the others up to ten; they are not for a
-/// quick look.
+/// One table. The first takes a second for each server, the others up to ten, so `--quick` leaves
+/// them out.
 struct Subject {
     task: Task,
     title: &'static str,
-    /// What is counted, in the table's columns.
+    /// The counted quantity, in the table's columns.
     unit: &'static str,
-    /// How many rounds the shorter and the longer run have.
+    /// The numbers of rounds of the shorter and the longer run.
     under_callgrind: [u64; 2],
     under_strace: [u64; 2],
 }
@@ -75,14 +75,14 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
         .collect();
     if !missing.is_empty() {
         complain(format_args!(
-            "skipped: it needs {}, which your system's package manager has (apt install {})\n",
+            "skipped: it needs {} (apt install {})\n",
             missing.join(" and "),
             missing.join(" ")
         ));
         return Ok(Vec::new());
     }
     let subjects = if options.quick { &SUBJECTS[..1] } else { &SUBJECTS };
-    // In a thread of its own, which takes the privilege with it when it ends.
+    // In a thread of its own, which drops the privilege when it ends.
     let tables: io::Result<_> = thread::scope(|scope| {
         let counting = scope.spawn(|| {
             let _here = OnLoadProcessor::enter()?;

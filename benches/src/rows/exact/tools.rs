@@ -1,5 +1,4 @@
-//! Servers that are watched: by callgrind, which counts instructions, or by strace, which counts
-//! system calls.
+//! Servers under callgrind, which counts instructions, or under strace, which counts system calls.
 
 use super::load::{Task, Watched};
 use crate::servers::Server;
@@ -13,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, process, thread};
 
-/// What watches a server.
+/// The tool that watches a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tool {
     Callgrind,
@@ -29,11 +28,11 @@ pub(super) struct Calls {
     pub(super) other: u64,
 }
 
-/// How long strace may take to write down what it has counted when the server has ended.
+/// How long strace may take to write its counts after the server has ended.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Tool {
-    /// The program, as it is called and as a package manager knows it.
+    /// Returns the tool's program name, which is also its package's name.
     pub(super) fn program(self) -> &'static str {
         match self {
             Self::Callgrind => "valgrind",
@@ -45,8 +44,8 @@ impl Tool {
         is_there(self.program())
     }
 
-    /// Where it writes what it has counted. Callgrind's is worth keeping: one can look where the
-    /// instructions went.
+    /// Returns the path for the tool's counts. Callgrind's file is kept, since it shows where the
+    /// instructions were spent.
     pub(super) fn output(self, server: &Server, task: Task) -> PathBuf {
         let work = task.work().word();
         let unique = match self {
@@ -61,15 +60,16 @@ impl Tool {
     fn arguments(self, output: &Path) -> Vec<OsString> {
         let mut arguments: Vec<OsString> = match self {
             Self::Callgrind => vec!["--tool=callgrind".into(), "--callgrind-out-file=".into()],
-            // As a grandchild, so that the process that we start is the server and not strace.
+            // As a grandchild, so that the started process is the server and not strace.
             Self::Strace => ["-D", "-f", "-c", "-o", ""].map(OsString::from).to_vec(),
         };
-        arguments.last_mut().expect("there are some").push(output);
+        arguments.last_mut().expect("some calls").push(output);
         arguments
     }
 }
 
-/// User-space instructions that `server` takes for so many rounds, with its beginning and its end.
+/// Returns the user-space instructions of `server` for `rounds` rounds, including its start and
+/// end.
 pub(super) fn instructions(server: &Server, task: Task, rounds: u64) -> io::Result<u64> {
     let output = watched(Tool::Callgrind, server, task, rounds)?;
     let text = fs::read_to_string(&output)?;
@@ -78,7 +78,7 @@ pub(super) fn instructions(server: &Server, task: Task, rounds: u64) -> io::Resu
     total.ok_or_else(|| io::Error::other(format!("{} has no summary", output.display())))
 }
 
-/// System calls that `server` makes for so many rounds, with its beginning and its end.
+/// Returns the system calls of `server` for `rounds` rounds, including its start and end.
 pub(super) fn system_calls(server: &Server, task: Task, rounds: u64) -> io::Result<Calls> {
     let output = watched(Tool::Strace, server, task, rounds)?;
     let begin = Instant::now();
@@ -89,14 +89,16 @@ pub(super) fn system_calls(server: &Server, task: Task, rounds: u64) -> io::Resu
             return Ok(calls);
         }
         if begin.elapsed() > PATIENCE {
-            return Err(io::Error::other("strace has written no summary; may it trace here?"));
+            return Err(io::Error::other(
+                "strace has written no summary; it may not be permitted to trace",
+            ));
         }
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Reads what `strace -c` prints, once all of it is there: `% time, seconds, usecs/call, calls,
-/// errors (or nothing), syscall`, a line for each, and the total.
+/// Parses the complete output of `strace -c`: `% time, seconds, usecs/call, calls, errors (or
+/// nothing), syscall`, one line for each call, and the total.
 fn parsed(text: &str) -> Option<Calls> {
     let mut calls = Calls::default();
     for line in text.lines() {
@@ -114,8 +116,7 @@ fn parsed(text: &str) -> Option<Calls> {
     None
 }
 
-/// From now on nobody takes the processor from this thread while it works (SCHED_FIFO). Whether that
-/// is allowed.
+/// Lets this thread run before all others (SCHED_FIFO). Returns true if that is permitted.
 pub(super) fn go_first() -> bool {
     let this = gettid().as_raw_nonzero().to_string();
     let mut command = Command::new("chrt");
@@ -123,11 +124,11 @@ pub(super) fn go_first() -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Runs the server under the tool, puts the load on it, and ends it. Returns where the counts are.
+/// Runs the server under the tool, puts the load on it, and ends it. Returns the path of the
+/// counts.
 ///
-/// Both run on one processor, and the server as one that never interrupts another (SCHED_BATCH). So
-/// the load has sent a whole round before the server sees any of it, and what is counted does not
-/// hang on chance.
+/// Both run on one processor, and the server never preempts another process (SCHED_BATCH). So the
+/// load has sent a whole round before the server runs, and the counts do not depend on timing.
 fn watched(tool: Tool, server: &Server, task: Task, rounds: u64) -> io::Result<PathBuf> {
     let output = tool.output(server, task);
     let mut command = match is_there("chrt") {
@@ -147,10 +148,10 @@ fn watched(tool: Tool, server: &Server, task: Task, rounds: u64) -> io::Result<P
         let _ = process.kill();
     }
     let end = process.wait_with_output()?;
-    // What it said helps only if something went wrong.
+    // Its output matters only after a failure.
     outcome.map_err(|error| {
         let said = String::from_utf8_lossy(&end.stderr);
-        io::Error::other(format!("{error}; {} said: {}", tool.program(), said.trim_end()))
+        io::Error::other(format!("{error}; output of {}: {}", tool.program(), said.trim_end()))
     })?;
     Ok(output)
 }
@@ -158,7 +159,7 @@ fn watched(tool: Tool, server: &Server, task: Task, rounds: u64) -> io::Result<P
 fn put_load_on(process: &mut Child, task: Task, rounds: u64) -> io::Result<()> {
     let id = process.id();
     let clients = task.run(rounds, address(process)?, &Watched(id))?;
-    // The default action ends the process, and both tools write down what they have counted.
+    // The signal's default action ends the process, and both tools write their counts.
     let pid = Pid::from_raw(id.cast_signed()).ok_or_else(|| io::Error::other("no such process"))?;
     kill_process(pid, Signal::TERM)?;
     process.wait()?;
@@ -166,13 +167,14 @@ fn put_load_on(process: &mut Child, task: Task, rounds: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads the line in which a server says where it listens.
+/// Reads the line in which a server prints its address.
 fn address(process: &mut Child) -> io::Result<SocketAddr> {
-    let stdout = process.stdout.take().ok_or_else(|| io::Error::other("it has no stdout"))?;
+    let stdout =
+        process.stdout.take().ok_or_else(|| io::Error::other("the server has no stdout"))?;
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line)?;
     let address = line.trim_end().strip_prefix("listening on ").and_then(|text| text.parse().ok());
-    address.ok_or_else(|| io::Error::other("it does not listen"))
+    address.ok_or_else(|| io::Error::other("the server does not listen"))
 }
 
 fn is_there(program: &str) -> bool {
@@ -192,7 +194,7 @@ mod tests {
                     5.00    0.000010           5         2           epoll_wait\n  \
                     5.00    0.000010          10         1           socket\n\
                     ------ ----------- ----------- --------- --------- ----------------\n";
-        assert!(parsed(text).is_none(), "a part of it was taken for all");
+        assert!(parsed(text).is_none(), "a part was parsed as the whole");
         let calls =
             parsed(&format!("{text}100.00    0.000170           0       201         2 total\n"));
         let Calls { receive, send, wait, other } = calls.unwrap();

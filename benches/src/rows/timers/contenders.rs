@@ -1,4 +1,4 @@
-//! Those whose timers are compared.
+//! Implementations of timers, compared in this row.
 
 use super::{Pair, Timers};
 use ropewalk::{Error, Reactor, TimerId};
@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Sleep, sleep};
 
-/// Ours: a callback for each timer.
+/// Ropewalk's: a callback for each timer.
 pub(super) struct Ropewalk {
     reactor: Reactor,
     outstanding: Vec<TimerId>,
@@ -40,7 +40,7 @@ impl Ropewalk {
     }
 
     fn turn(&mut self, limit: Option<Duration>) {
-        self.reactor.turn(limit).expect("a poll that has worked goes on to");
+        self.reactor.turn(limit).expect("the result of a successful poll");
     }
 }
 
@@ -74,7 +74,7 @@ impl Timers for Ropewalk {
 }
 
 /// Tokio's at its leanest: a boxed `Sleep`, polled once, which registers it, and dropped, which
-/// cancels it. Nothing is called when it fires; one task looks at all of them.
+/// cancels it. No callback runs when it fires; one task checks all of them.
 pub(super) struct TokioSleeps {
     outstanding: Vec<Pin<Box<Sleep>>>,
     runtime: Runtime,
@@ -124,12 +124,12 @@ impl Timers for TokioSleeps {
 
 fn registered(delay: Duration, context: &mut Context<'_>) -> Pin<Box<Sleep>> {
     let mut sleep = Box::pin(sleep(delay));
-    // One that is due already is met again when it is awaited.
+    // A timer that is already due is found again when it is awaited.
     let _ = sleep.as_mut().poll(context);
     sleep
 }
 
-/// Tokio's as a user has them who wants something done later: a task that sleeps first.
+/// Tokio's as a user writes a delayed call: a task that sleeps first.
 pub(super) struct TokioTasks {
     outstanding: Vec<JoinHandle<()>>,
     fired: Arc<AtomicUsize>,
@@ -167,7 +167,7 @@ impl Timers for TokioTasks {
                     self.outstanding.swap_remove(index).abort();
                 }
             }
-            // The last that were aborted are dropped.
+            // The last aborted tasks are dropped.
             yield_now().await;
         });
     }
@@ -204,8 +204,8 @@ fn runtime() -> std::io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }
 
-/// A heap as one writes it in an afternoon. To cancel takes the call out and leaves the entry, which
-/// is skipped when it is due, and takes its place and its memory until then.
+/// A simple heap. Cancelling takes the call out and leaves the entry, which is skipped when it is
+/// due, and occupies memory until then.
 #[derive(Default)]
 pub(super) struct Heap {
     heap: BinaryHeap<Reverse<(Instant, u64, Entry)>>,
@@ -216,7 +216,7 @@ pub(super) struct Heap {
 
 type Call = Box<dyn FnOnce()>;
 
-/// The deadline and the order of scheduling decide; no two entries ever come to compare these.
+/// The deadline and the scheduling order decide, so these are never compared.
 #[derive(Clone, Default)]
 struct Entry(Rc<Cell<Option<Call>>>);
 
@@ -262,7 +262,7 @@ impl Timers for Heap {
                     call();
                 }
             }
-            // The others' polls wait for whole milliseconds.
+            // The polls of the others wait for whole milliseconds.
             thread::sleep(Duration::from_millis(1));
         }
         self.fired.get()

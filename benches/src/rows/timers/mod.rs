@@ -1,5 +1,5 @@
-//! Timers: what it costs to schedule one and cancel it, and to schedule one and have it fire, and how
-//! that grows with how many are outstanding.
+//! The `timers` row: the cost of scheduling and cancelling a timer, and of scheduling and firing
+//! it, by the number of outstanding timers.
 
 mod contenders;
 
@@ -11,61 +11,62 @@ use rustix::time::{ClockId, clock_gettime};
 use std::error::Error;
 use std::time::Duration;
 
-/// Timers, each contender's own way.
+/// The timers of one contender.
 trait Timers {
-    /// Schedules so many, which stay.
+    /// Schedules timers with these delays, which stay outstanding.
     fn fill(&mut self, delays: &[Duration]);
 
-    /// Schedules a chunk of timers, lets its loop turn once without waiting, if it has one, cancels
-    /// as many, and so on.
+    /// Schedules a chunk of timers, turns its loop once without waiting, if it has one, cancels as
+    /// many, and so on.
     ///
-    /// Without the turn tokio would not note the first deadline, and wake its own loop for each
-    /// timer that it finds to be the first.
+    /// Without the turn, tokio would not note the first deadline, and would wake its own loop for
+    /// each timer that is the first.
     fn schedule_and_cancel(&mut self, chunks: &[Vec<Pair>]);
 
-    /// Schedules them all and returns when they have fired; how many did.
+    /// Schedules timers with these delays, and returns when they have fired. Returns how many
+    /// fired.
     fn fire(&mut self, delays: &[Duration]) -> usize;
 }
 
-/// One timer is scheduled, and one cancelled.
+/// One timer to schedule, and one to cancel.
 struct Pair {
     delay: Duration,
-    /// Which of the outstanding ones is cancelled; the last one if there are not so many.
+    /// Which outstanding timer is cancelled; the last one if there are fewer.
     victim: usize,
 }
 
 impl Pair {
-    /// Which one is cancelled of so many outstanding ones.
+    /// Returns the index of the timer to cancel, out of `outstanding`.
     fn victim_of(&self, outstanding: usize) -> usize {
         self.victim.min(outstanding - 1)
     }
 }
 
-/// How many are scheduled before as many are cancelled. A tokio task registers its timer when it is
-/// first polled, and that happens to at most 61 between two polls of the one that spawns them.
+/// How many timers are scheduled before as many are cancelled. A tokio task registers its timer at
+/// its first poll, and at most 61 tasks are polled between two polls of the task that spawns them.
 const CHUNK: usize = 32;
 
-/// Pairs, and fires, in a round. So many fires take some milliseconds of waiting.
+/// Pairs, and fired timers, in a round. Firing so many takes some milliseconds of waiting.
 const PAIRS: usize = 32_000;
 const FIRES: usize = 10_000;
 
-/// To have a million of each takes a few seconds, too long for a quick look.
+/// A million of each takes a few seconds, too long for `--quick`.
 const OUTSTANDING: [usize; 4] = [0, 1_000, 100_000, 1_000_000];
 
-/// The outstanding ones are due after so long, and within as long again: after the measurement.
+/// The outstanding timers are due between this and twice this, after the measurement.
 const FAR: Duration = Duration::from_secs(1200);
 
-/// Those that are to fire are due within this.
+/// The timers that fire are due within this.
 const NEAR: Duration = Duration::from_millis(10);
 
-/// The row's figures of one contender, in nanoseconds a timer.
+/// The figures of one contender, in nanoseconds a timer.
 #[derive(Clone, Copy)]
 struct Costs([f64; 3]);
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
     let rounds = options.rounds;
     let columns = [
-        "whose",
+        "timers",
         "outstanding",
         "timeout: schedule, cancel",
         "÷ tokio",
@@ -75,25 +76,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
         "÷ tokio",
     ];
     let mut table = Table::new("Timers: processor time a timer, in nanoseconds", &columns);
-    table.notes = vec![
-        format!(
-            "Processor time of the thread, medians of {rounds} interleaved rounds of {} pairs and \
-             {} fires.",
-            grouped(PAIRS as f64),
-            grouped(FIRES as f64)
-        ),
-        "timeout: each is the last to be due and is cancelled soon, as of a request that is \
-         answered. any: random deadlines, and random ones of the outstanding are cancelled. fire: \
-         due within 10 ms, among the outstanding ones."
-            .into(),
-        "tokio, sleeps: a boxed Sleep, polled once, and dropped; no code of its own runs when it \
-         fires. This is the one that is divided by. tokio, tasks: a task that sleeps and then does \
-         what our callback does; aborted. Both on a current-thread runtime."
-            .into(),
-        "heap: std's BinaryHeap. What is cancelled stays in it until it is due; so it keeps the \
-         memory, and pays for a cancelled one later, outside of this."
-            .into(),
-    ];
+    table.notes = notes(rounds);
     let all = if options.quick { &OUTSTANDING[..3] } else { &OUTSTANDING };
     for &outstanding in all {
         let costs = compare(outstanding, rounds)?;
@@ -109,7 +92,30 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
     Ok(vec![table])
 }
 
-/// The median costs of all contenders with so many outstanding.
+/// Returns the notes under the table.
+fn notes(rounds: usize) -> Vec<String> {
+    vec![
+        format!(
+            "Processor time of the thread, medians of {rounds} interleaved rounds of {} pairs and \
+             {} fires.",
+            grouped(PAIRS as f64),
+            grouped(FIRES as f64)
+        ),
+        "timeout: each is the last to be due and is cancelled soon, as for a request that is \
+         answered. any: random deadlines, and random outstanding timers are cancelled. fire: \
+         due within 10 ms, among the outstanding ones."
+            .into(),
+        "tokio, sleeps: a boxed Sleep, polled once, and dropped; no code of its own runs when it \
+         fires. The ratios refer to this. tokio, tasks: a task that sleeps and then does \
+         what the callback does; aborted. Both on a current-thread runtime."
+            .into(),
+        "heap: std's BinaryHeap. A cancelled timer stays in it until it is due; so it keeps the \
+         memory, and pays for a cancelled timer later, outside of this measurement."
+            .into(),
+    ]
+}
+
+/// Returns the median costs of all contenders with `outstanding` timers.
 fn compare(
     outstanding: usize,
     rounds: usize,
@@ -126,7 +132,7 @@ fn compare(
         timers.fill(&delays);
     }
     let mut figures = [const { [const { Vec::new() }; 3] }; 4];
-    // The first round warms up.
+    // The first round is the warm-up.
     for round in 0..=rounds {
         let timeouts = pairs(|| Pair { delay: 2 * FAR, victim: usize::MAX });
         let any = pairs(|| Pair {
@@ -147,7 +153,7 @@ fn compare(
     }
     let mut figures = figures.into_iter();
     Ok(contenders.map(|(name, _)| {
-        let figures = figures.next().expect("there are as many as contenders");
+        let figures = figures.next().expect("one for each contender");
         (name, Costs(figures.map(median)))
     }))
 }
@@ -156,7 +162,7 @@ fn pairs(mut pair: impl FnMut() -> Pair) -> Vec<Vec<Pair>> {
     (0..PAIRS / CHUNK).map(|_| (0..CHUNK).map(|_| pair()).collect()).collect()
 }
 
-/// How much of this thread's processor time it takes, in nanoseconds.
+/// Returns this thread's processor time for `work`, in nanoseconds.
 fn processor_time(work: impl FnOnce()) -> f64 {
     let now = || Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default();
     let before = now();

@@ -1,8 +1,8 @@
-//! The bare echo: each answer is written at once. While a socket is full the loop goes on reading from it,
-//! so that one write sends all that was read meanwhile.
+//! The bare echo: each answer is written immediately. While a socket is full the loop keeps reading
+//! from it, so that one write sends all that was read meanwhile.
 
 use super::super::Served;
-use super::{ENDS, Gone, Idle, READS, accept, call_again, end, no_events, sent, wait};
+use super::{Closed, ENDS, Idle, READS, accept, end, no_events, rearm, sent, wait};
 use rustix::event::epoll::EventFlags;
 use rustix::io::Errno;
 use std::io::IoSlice;
@@ -10,15 +10,16 @@ use std::mem;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 
-/// The size of the read buffer, in bytes: that of libuv's and asyncio's, and ours once it has grown.
+/// The size of the read buffer in bytes: that of libuv and asyncio, and of ropewalk's once it has
+/// grown.
 const READ_SIZE: usize = 256 * 1024;
 
-/// With so many bytes queued nothing more is read.
+/// With this many bytes queued, reading stops.
 const QUEUE_LIMIT: usize = 512 * 1024;
 
 struct Connection {
     socket: OwnedFd,
-    /// What the socket has not taken yet, from `taken` on.
+    /// Data that the socket has not accepted, from `taken` on.
     queue: Vec<u8>,
     taken: usize,
 }
@@ -47,26 +48,32 @@ impl Connection {
         Self { socket, queue: Vec::new(), taken: 0 }
     }
 
-    /// The short path, which nearly every event takes: one read, one write. What is rare is kept
-    /// out of it, in functions marked cold: that took an echo from 70 instructions to 55,
-    /// its share of the wait included.
+    /// The short path, which nearly every event takes: one read, one write. Rare cases are in
+    /// functions marked cold, which reduced an echo from 70 instructions to 55, including its share
+    /// of the wait.
     #[inline]
-    fn serve(&mut self, poll: &OwnedFd, flags: EventFlags, buffer: &mut [u8]) -> Result<(), Gone> {
+    fn serve(
+        &mut self,
+        poll: &OwnedFd,
+        flags: EventFlags,
+        buffer: &mut [u8],
+    ) -> Result<(), Closed> {
         if !self.queue.is_empty() {
-            return self.go_on(poll, flags, buffer);
+            return self.continue_reading(poll, flags, buffer);
         }
-        if self.echo(flags, buffer)? { self.go_on(poll, flags, buffer) } else { Ok(()) }
+        if self.echo(flags, buffer)? { self.continue_reading(poll, flags, buffer) } else { Ok(()) }
     }
 
-    /// Whether there may be more to read. Always inlined, so that nothing returns between the write for one event
-    /// and the read for the next: see docs/costs.md.
+    /// Returns true if there may be more to read. Always inlined, so that nothing returns between
+    /// the write of one event and the read of the next: see
+    /// docs/costs.md.
     #[inline(always)]
-    fn echo(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Gone> {
+    fn echo(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Closed> {
         let count = match rustix::io::read(&self.socket, &mut *buffer) {
-            Ok(0) => return Err(Gone),
+            Ok(0) => return Err(Closed),
             Ok(count) => count,
             Err(Errno::AGAIN) => return Ok(false),
-            Err(_) => return Err(Gone),
+            Err(_) => return Err(Closed),
         };
         match rustix::io::write(&self.socket, &buffer[..count]) {
             Ok(sent) if sent == count => {}
@@ -75,9 +82,14 @@ impl Connection {
         Ok(count == buffer.len() || flags.intersects(ENDS))
     }
 
-    /// Reads on, as often as one may before the others are served.
+    /// Continues reading, up to the limit before other connections are served.
     #[cold]
-    fn go_on(&mut self, poll: &OwnedFd, flags: EventFlags, buffer: &mut [u8]) -> Result<(), Gone> {
+    fn continue_reading(
+        &mut self,
+        poll: &OwnedFd,
+        flags: EventFlags,
+        buffer: &mut [u8],
+    ) -> Result<(), Closed> {
         for _ in 0..READS {
             let more = match self.queue.is_empty() {
                 true => self.echo(flags, buffer)?,
@@ -87,19 +99,19 @@ impl Connection {
                 return Ok(());
             }
         }
-        call_again(poll, &self.socket)
+        rearm(poll, &self.socket)
     }
 
-    /// Reads, if the queue has room, and sends the queue and what was read in one write. Whether there may
-    /// be more to read, and room for it. If there is no room, the event that announces that the socket is
-    /// writable goes on from there.
-    fn echo_behind_queue(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Gone> {
+    /// Reads, if the queue has space, and sends the queue and the data in one write. Returns true
+    /// if there may be more to read, and the queue has space for it. Otherwise the event that
+    /// reports the socket as writable continues.
+    fn echo_behind_queue(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Closed> {
         let room = QUEUE_LIMIT.saturating_sub(self.queue.len() - self.taken).min(buffer.len());
         let count = match rustix::io::read(&self.socket, &mut buffer[..room]) {
-            Ok(0) if room > 0 => return Err(Gone),
+            Ok(0) if room > 0 => return Err(Closed),
             Ok(count) => count,
             Err(Errno::AGAIN) => 0,
-            Err(_) => return Err(Gone),
+            Err(_) => return Err(Closed),
         };
         let (queued, new) = (&self.queue[self.taken..], &buffer[..count]);
         let slices = [IoSlice::new(queued), IoSlice::new(new)];

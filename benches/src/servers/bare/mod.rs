@@ -1,13 +1,15 @@
-//! No framework: a plain loop on epoll in one thread, which sleeps when there is nothing to do, and writes
-//! each answer at once. All others are compared to it. A framework may do better: one that is slower to
-//! fall asleep need not be woken, and one that looks again before it writes sends more with one call.
+//! No framework: a plain loop on epoll in one thread, which sleeps when there is nothing to do, and
+//! writes each answer immediately. All others are compared to it. A framework may be faster: one
+//! that falls asleep later need not be woken, and one that polls again before it writes sends more
+//! in one call.
 //!
-//! The limit is the same loop with both: it never sleeps, and before it broadcasts it looks until nothing
-//! more has come. It takes all of its processor, so its processor time says nothing when the load is slower.
+//! The limit is the same loop with both: it never sleeps, and before a broadcast it polls until
+//! nothing more has arrived. It occupies its processor, so its processor time says nothing when the
+//! load is slower.
 //!
-//! Each socket is registered once, edge-triggered, for reading and for writing. An event brings one
-//! read and one write, since a short read says that nothing is left. One buffer serves all reads.
-//! What a socket does not take waits, and goes when epoll says that there is room again.
+//! Each socket is registered once, edge-triggered, for reading and for writing. An event causes one
+//! read and one write, since a short read shows that nothing is left. One buffer serves all reads.
+//! Data that a socket does not accept is queued, and sent when epoll reports space.
 
 mod broadcast;
 mod echo;
@@ -22,31 +24,31 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// How many events one wait may bring.
+/// How many events one wait may return.
 const EVENTS: usize = 1024;
 
-/// How many full reads one connection may have before the others are served.
+/// How many full reads one connection may have before other connections are served.
 const READS: usize = 16;
 
-/// What is to be told of a connection.
+/// The events that are reported of a connection.
 const CONNECTION: EventFlags = EventFlags::IN.union(EventFlags::OUT).union(EventFlags::RDHUP);
 
-/// What says that more may follow a short read: the peer's end, or an error.
+/// Events after which more may follow a short read: the peer's end, or an error.
 const ENDS: EventFlags = EventFlags::RDHUP.union(EventFlags::HUP).union(EventFlags::ERR);
 
-/// Its other side has ended, or it is broken.
-struct Gone;
+/// The peer has closed, or the connection is broken.
+struct Closed;
 
 /// What a loop does when nothing has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Idle {
     Sleep,
-    /// Asks again at once.
+    /// Polls again immediately.
     Spin,
 }
 
 impl Idle {
-    /// For how long a wait may last.
+    /// Returns how long a wait may last.
     #[inline]
     fn limit(self) -> Option<&'static Timespec> {
         match self {
@@ -60,7 +62,7 @@ pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
     run(work, address, Idle::Sleep)
 }
 
-/// The limit: it never sleeps, and gathers.
+/// Serves as the limit: it never sleeps, and gathers.
 pub(super) fn serve_limit(work: Work, address: SocketAddr) -> Served {
     run(work, address, Idle::Spin)
 }
@@ -77,12 +79,12 @@ fn run(work: Work, address: SocketAddr, idle: Idle) -> Served {
     }
 }
 
-/// A place for the events of a wait.
+/// Returns an empty buffer of events.
 fn no_events() -> [Event; EVENTS] {
     [Event { flags: EventFlags::empty(), data: EventData::new_u64(0) }; EVENTS]
 }
 
-/// Waits until something happens, or looks whether something has. How many events it was.
+/// Waits for events, or polls. Returns the number of events.
 fn wait(poll: &OwnedFd, events: &mut [Event], idle: Idle) -> io::Result<usize> {
     match epoll::wait(poll, events, idle.limit()) {
         Err(Errno::INTR) => Ok(0),
@@ -90,18 +92,18 @@ fn wait(poll: &OwnedFd, events: &mut [Event], idle: Idle) -> io::Result<usize> {
     }
 }
 
-/// The token is the descriptor's number. The system gives each number once, and small ones first;
-/// so a vector of connections by number needs no list of free places.
+/// The token is the descriptor's number. The system uses each number once, and small ones first, so
+/// a vector of connections by number needs no free list.
 fn register(poll: &OwnedFd, socket: &impl AsFd, flags: EventFlags) -> io::Result<()> {
     let socket = socket.as_fd();
     Ok(epoll::add(poll, socket, token(socket), flags | EventFlags::ET)?)
 }
 
-/// To register anew brings an event at once if there is still something to read: so a connection
-/// that has had its share goes behind all others.
-fn call_again(poll: &OwnedFd, socket: &OwnedFd) -> Result<(), Gone> {
+/// Registering again causes an event immediately if there is data: so a connection that has used
+/// its budget is queued after all others.
+fn rearm(poll: &OwnedFd, socket: &OwnedFd) -> Result<(), Closed> {
     let flags = CONNECTION | EventFlags::ET;
-    epoll::modify(poll, socket, token(socket.as_fd()), flags).map_err(|_| Gone)
+    epoll::modify(poll, socket, token(socket.as_fd()), flags).map_err(|_| Closed)
 }
 
 fn token(socket: BorrowedFd<'_>) -> EventData {
@@ -114,7 +116,7 @@ fn end<C>(connections: &mut [Option<C>], number: usize) {
     connections[number] = None;
 }
 
-/// Puts all who wait into `connections`, by their numbers.
+/// Accepts all waiting clients into `connections`, by their numbers.
 #[inline(never)]
 fn accept<C>(
     poll: &OwnedFd,
@@ -127,8 +129,7 @@ fn accept<C>(
         let socket = match rustix::net::accept_with(listener, flags) {
             Ok(socket) => socket,
             Err(Errno::CONNABORTED | Errno::INTR) => continue,
-            // None is left, or there are no descriptors for them: then the next client brings the
-            // next attempt.
+            // No client is left, or no descriptor: then the next client causes the next attempt.
             Err(_) => return Ok(()),
         };
         register(poll, &socket, CONNECTION)?;
@@ -140,21 +141,21 @@ fn accept<C>(
     }
 }
 
-/// How many bytes a write has sent, if the connection is there still.
-fn sent(outcome: Result<usize, Errno>) -> Result<usize, Gone> {
+/// Returns how many bytes a write has sent, if the connection is open.
+fn sent(outcome: Result<usize, Errno>) -> Result<usize, Closed> {
     match outcome {
         Ok(sent) => Ok(sent),
         Err(Errno::AGAIN) => Ok(0),
-        Err(_) => Err(Gone),
+        Err(_) => Err(Closed),
     }
 }
 
-/// Sends what the socket takes of what waits.
-fn flush(socket: &OwnedFd, waiting: &mut Vec<u8>) -> Result<(), Gone> {
+/// Sends as much queued data as the socket accepts.
+fn flush(socket: &OwnedFd, waiting: &mut Vec<u8>) -> Result<(), Closed> {
     let sent = sent(rustix::io::write(socket, waiting))?;
     waiting.drain(..sent);
     if waiting.is_empty() {
-        *waiting = Vec::new(); // Who waits for nothing holds no memory.
+        *waiting = Vec::new(); // An empty queue holds no memory.
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 /* An echo on libuv: echo HOST PORT
  *
- * One read buffer of 256 KiB serves all connections. What was read is written at once (uv_try_write);
- * only what the socket does not take is copied and queued, and nothing is read until it is sent. */
+ * One read buffer of 256 KiB serves all connections. Data is written immediately (uv_try_write). Only
+ * data that the socket does not accept is copied and queued, and reading stops until it is sent. */
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 """asyncio's protocols, on its own loop or on uvloop: the echo of uvloop's examples/bench/echoserver.py.
 
-Both loops set TCP_NODELAY and read up to 256 KiB at once. uvloop gathers what is written within one turn.
+Both loops set TCP_NODELAY and read up to 256 KiB at once. uvloop gathers the writes of one turn.
 
     asyncio_server.py asyncio|uvloop echo|broadcast HOST PORT
 """
@@ -13,7 +13,7 @@ BACKLOG = 4096
 
 
 class Echo(asyncio.Protocol):
-    """Takes no more from a peer that does not read."""
+    """Stops reading from a peer that does not read."""
 
     def connection_made(self, transport):
         self.transport = transport
@@ -29,7 +29,7 @@ class Echo(asyncio.Protocol):
 
 
 class Member(asyncio.Protocol):
-    """Forwards all lines that ended in one piece at once."""
+    """Forwards all lines that one read completes at once."""
 
     transports = set()
 
@@ -63,7 +63,7 @@ async def main(work, host, port):
     await server.serve_forever()
 
 
-# Ctrl-C ends it at once, and without a traceback.
+# Ctrl-C ends it immediately, without a traceback.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 loop, work, host, port = sys.argv[1:]
 if loop == "uvloop":

@@ -1,9 +1,9 @@
 """Twisted: the echo of its own docs/core/examples/simpleserv.py, the broadcast as its guide's chat.
 
-By lines they come through LineOnlyReceiver, which its documentation calls the faster of the two receivers. By pieces
-all lines that ended in one reading are forwarded at once.
+By lines, it uses LineOnlyReceiver, which its documentation calls the faster of the two receivers. By chunks,
+all lines that one read completes are forwarded at once.
 
-    twisted_server.py lines|pieces echo|broadcast HOST PORT
+    twisted_server.py lines|chunks echo|broadcast HOST PORT
 """
 
 import sys
@@ -23,7 +23,7 @@ BACKLOG = 4096
 
 @implementer(IHalfCloseableProtocol)
 class Echo(Protocol):
-    """Takes no more from a peer that does not read: the transport is its own producer."""
+    """Stops reading from a peer that does not read: the transport is its own producer."""
 
     def connectionMade(self):
         self.transport.setTcpNoDelay(True)
@@ -33,7 +33,7 @@ class Echo(Protocol):
         self.transport.write(data)
 
     def readConnectionLost(self):
-        # Without this, what waits would be thrown away when the peer ends its side.
+        # Without this, queued data would be discarded when the peer ends its side.
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -60,7 +60,7 @@ class Member(LineOnlyReceiver):
         self.transports.discard(self.transport)
 
 
-class Pieces(Protocol):
+class Chunks(Protocol):
     transports = set()
 
     def connectionMade(self):
@@ -73,18 +73,18 @@ class Pieces(Protocol):
         if not end:
             self.unfinished += rest
             return
-        piece = self.unfinished + whole + end
+        chunk = self.unfinished + whole + end
         self.unfinished = rest
         for transport in self.transports:
             if transport is not self.transport:
-                transport.write(piece)
+                transport.write(chunk)
 
     def connectionLost(self, reason):
         self.transports.discard(self.transport)
 
 
 by, work, host, port = sys.argv[1:]
-factory = Factory.forProtocol({"echo": Echo, "broadcast": {"lines": Member, "pieces": Pieces}[by]}[work])
+factory = Factory.forProtocol({"echo": Echo, "broadcast": {"lines": Member, "chunks": Chunks}[by]}[work])
 factory.noisy = False
 address = reactor.listenTCP(int(port), factory, backlog=BACKLOG, interface=host).getHost()
 host = f"[{address.host}]" if ":" in address.host else address.host

@@ -1,4 +1,4 @@
-//! Digests for messages.
+//! Digests of messages.
 
 use crate::digest::Digester;
 use ropewalk::{Protocol, Transport};

@@ -1,12 +1,12 @@
-//! The broadcast by lines, as the chat of our guide, on its `LineReceiver`: the peers who go line by
-//! line, tokio and Twisted, are to be compared with this one.
+//! The broadcast by lines, as the chat of the guide, on its `LineReceiver`: to be compared with
+//! tokio and Twisted, which broadcast by lines.
 
 use ropewalk::{Factory, Id, Reason};
 use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Those of one room.
+/// Returns a factory of the members of one room.
 pub(super) fn members() -> impl Factory {
     let room = Rc::new(RefCell::new(Room::default()));
     move || {
@@ -15,7 +15,7 @@ pub(super) fn members() -> impl Factory {
     }
 }
 
-/// Everyone who is there, and the line that is on its way to them.
+/// All members, and the line that is being sent to them.
 #[derive(Default)]
 struct Room {
     members: Vec<Id>,
@@ -36,8 +36,8 @@ impl LineHandler for Member {
         room.line.clear();
         room.line.extend_from_slice(line);
         room.line.push(b'\n');
-        let speaker = lines.id();
-        for &id in room.members.iter().filter(|&&id| id != speaker) {
+        let from = lines.id();
+        for &id in room.members.iter().filter(|&&id| id != from) {
             lines.context().write(id, &room.line);
         }
     }

@@ -1,12 +1,12 @@
 //! The broadcast by lines, as tokio's own `examples/chat.rs`.
 //!
-//! Each connection has a channel, whose senders stand in a map under a lock, and lines come and go
-//! through the codec, each sent as it comes out of the channel. The differences are to its
-//! advantage: the lock is the standard library's, as tokio's documentation advises for one that is
-//! not held across an `await`; and a line is shared by all channels instead of copied for each.
+//! Each connection has a channel, whose senders are in a map under a lock, and lines pass through
+//! the codec, each sent as it leaves the channel. The differences are to its advantage: the lock is
+//! the standard library's, as tokio's documentation recommends for a lock that is not held across
+//! an `await`; and a line is shared by all channels instead of copied for each.
 //!
-//! The codec takes a CR before the end of a line away, and ends a connection that sends what is not
-//! UTF-8. The benchmark sends neither.
+//! The codec removes a CR before the end of a line, and ends a connection that sends invalid UTF-8.
+//! The benchmark sends neither.
 
 use futures_util::SinkExt;
 use std::collections::HashMap;
@@ -17,12 +17,12 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_util::codec::{Framed, LinesCodec, LinesCodecError};
 
-/// All who are there, by their address, and what brings them a line.
+/// All members, by address, with their channels.
 pub(super) type Members = Arc<Mutex<HashMap<SocketAddr, Sender>>>;
 
 pub(super) type Sender = mpsc::UnboundedSender<Arc<str>>;
 
-/// One member, until it goes.
+/// Serves one member until it closes.
 pub(super) async fn broadcast(
     stream: TcpStream,
     peer: SocketAddr,
@@ -39,7 +39,7 @@ pub(super) async fn broadcast(
                 }
             }
             said = lines.next() => match said {
-                Some(Ok(line)) => tell_others(&members, peer, &line.into()),
+                Some(Ok(line)) => send_to_others(&members, peer, &line.into()),
                 Some(Err(error)) => break Err(error),
                 None => break Ok(()),
             },
@@ -49,9 +49,9 @@ pub(super) async fn broadcast(
     outcome
 }
 
-fn tell_others(members: &Members, speaker: SocketAddr, line: &Arc<str>) {
-    for (_, sender) in lock(members).iter().filter(|&(&peer, _)| peer != speaker) {
-        // Who has just gone does not hear it.
+fn send_to_others(members: &Members, from: SocketAddr, line: &Arc<str>) {
+    for (_, sender) in lock(members).iter().filter(|&(&peer, _)| peer != from) {
+        // A member that has just closed does not receive it.
         let _ = sender.send(line.clone());
     }
 }

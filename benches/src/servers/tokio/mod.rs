@@ -1,15 +1,15 @@
 //! Tokio: the echo as its own `examples/echo-tcp.rs`, the broadcast by [lines], as its own
-//! `examples/chat.rs`, or by [pieces].
+//! `examples/chat.rs`, or by chunks ([chunks]).
 //!
-//! A task for each connection. The echo differs from the example to its advantage: it reads up to
-//! 64 KiB, into memory that is not cleared before.
+//! It uses a task for each connection. The echo differs from the example to its advantage: it reads
+//! up to 64 KiB, into memory that is not cleared before.
 //!
-//! What makes the broadcast of the example slow is that every line is sent by itself: 725
-//! instructions a delivery, with 10 speakers of 16 lines, and a system call; by pieces it is 26. So
-//! the two of them together tell how much of a difference is the runtime.
+//! The broadcast of the example is slow because every line is sent by itself: 725 instructions a
+//! delivery, with 10 senders of 16 lines, and a system call; by chunks it takes 26. So both
+//! together show how much of a difference the runtime causes.
 
+mod chunks;
 mod lines;
-mod pieces;
 
 use super::listener::listen;
 use super::{READ_SIZE, Served, Work, announce};
@@ -21,12 +21,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 
-/// What a connection is for.
+/// What a task does with its connection.
 #[derive(Clone)]
 enum Task {
     Echo,
     Lines(lines::Members),
-    Pieces(pieces::Members),
+    Chunks(chunks::Members),
     Digest,
 }
 
@@ -40,18 +40,18 @@ impl From<Work> for Task {
     }
 }
 
-/// All in one thread.
+/// Serves in one thread.
 pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
     run(&Builder::new_current_thread().enable_io().build()?, work.into(), address)
 }
 
-/// The broadcast by pieces, in one thread.
-pub(super) fn serve_pieces(_broadcast: Work, address: SocketAddr) -> Served {
-    let task = Task::Pieces(pieces::Members::default());
+/// Serves the broadcast by chunks, in one thread.
+pub(super) fn serve_chunks(_broadcast: Work, address: SocketAddr) -> Served {
+    let task = Task::Chunks(chunks::Members::default());
     run(&Builder::new_current_thread().enable_io().build()?, task, address)
 }
 
-/// A worker for each processor that we may use: that is its default.
+/// Serves with a worker for each available processor, which is its default.
 pub(super) fn serve_on_threads(work: Work, address: SocketAddr) -> Served {
     run(&Builder::new_multi_thread().enable_io().build()?, work.into(), address)
 }
@@ -68,16 +68,16 @@ fn run(runtime: &Runtime, task: Task, address: SocketAddr) -> Served {
 
 async fn accept(listener: TcpListener, task: Task) -> Infallible {
     loop {
-        // What fails is one client's attempt.
+        // A failure affects one client's attempt.
         if let Ok((stream, peer)) = listener.accept().await {
             match task.clone() {
                 Task::Echo => tokio::spawn(async { drop(echo(stream).await) }),
                 Task::Lines(members) => {
                     tokio::spawn(async move { drop(lines::broadcast(stream, peer, members).await) })
                 }
-                Task::Pieces(members) => {
+                Task::Chunks(members) => {
                     tokio::spawn(
-                        async move { drop(pieces::broadcast(stream, peer, members).await) },
+                        async move { drop(chunks::broadcast(stream, peer, members).await) },
                     )
                 }
                 Task::Digest => tokio::spawn(async { drop(digest(stream).await) }),

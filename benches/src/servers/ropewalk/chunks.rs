@@ -1,18 +1,18 @@
-//! The broadcast by pieces: all lines that a reading completes are forwarded at once.
+//! The broadcast by chunks: all lines that a read completes are forwarded at once.
 
 use super::super::Lines;
 use ropewalk::{Factory, Id, Protocol, Reason, Transport};
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// Those of one room.
+/// Returns a factory of the members of one room.
 pub(super) fn members() -> impl Factory {
     let room = Rc::new(RefCell::new(Vec::new()));
     move || Member { room: room.clone(), lines: Lines::default() }
 }
 
 struct Member {
-    /// Everyone who is there.
+    /// All members.
     room: Rc<RefCell<Vec<Id>>>,
     lines: Lines,
 }
@@ -24,9 +24,9 @@ impl Protocol for Member {
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         let room = self.room.borrow();
-        let speaker = transport.id();
+        let from = transport.id();
         self.lines.cut(data, |lines| {
-            for &id in room.iter().filter(|&&id| id != speaker) {
+            for &id in room.iter().filter(|&&id| id != from) {
                 transport.context().write(id, lines);
             }
         });

@@ -1,8 +1,8 @@
-//! The broadcast by pieces: all lines that a reading completes go into the channels as one, and all
-//! that a channel holds is sent at once.
+//! The broadcast by chunks: all lines that a read completes are one message in the channels, and
+//! all messages of a channel are sent at once.
 //!
-//! It is no longer what an example has: the gathering, which a reactor does for everyone, is done by
-//! hand.
+//! This goes beyond the example: the gathering, which a reactor does for every connection, is done
+//! by hand.
 
 use super::super::{Lines, READ_SIZE};
 use std::collections::HashMap;
@@ -13,15 +13,15 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-/// All who are there, by their address, and what brings them lines.
+/// All members, by address, with their channels.
 pub(super) type Members = Arc<Mutex<HashMap<SocketAddr, Sender>>>;
 
 pub(super) type Sender = mpsc::UnboundedSender<Arc<[u8]>>;
 
-/// How many pieces are gathered at most.
+/// How many chunks are gathered at most.
 const GATHERED: usize = 256;
 
-/// One member, until it goes.
+/// Serves one member until it closes.
 pub(super) async fn broadcast(
     stream: TcpStream,
     peer: SocketAddr,
@@ -31,12 +31,12 @@ pub(super) async fn broadcast(
     lock(&members).insert(peer, sender);
     let (mut reader, mut writer) = stream.into_split();
     let mut lines = Lines::default();
-    let (mut read, mut pieces, mut gathered) =
+    let (mut read, mut chunks, mut gathered) =
         (Vec::with_capacity(READ_SIZE), Vec::new(), Vec::new());
     let outcome = loop {
         tokio::select! {
-            _ = receiver.recv_many(&mut pieces, GATHERED) => {
-                pieces.drain(..).for_each(|piece: Arc<[u8]>| gathered.extend_from_slice(&piece));
+            _ = receiver.recv_many(&mut chunks, GATHERED) => {
+                chunks.drain(..).for_each(|chunk: Arc<[u8]>| gathered.extend_from_slice(&chunk));
                 if let Err(error) = writer.write_all(&gathered).await {
                     break Err(error);
                 }
@@ -45,7 +45,7 @@ pub(super) async fn broadcast(
             count = reader.read_buf(&mut read) => match count {
                 Ok(0) => break Ok(()),
                 Ok(_) => {
-                    lines.cut(&read, |whole| tell_others(&members, peer, &whole.into()));
+                    lines.cut(&read, |whole| send_to_others(&members, peer, &whole.into()));
                     read.clear();
                 }
                 Err(error) => break Err(error),
@@ -56,10 +56,10 @@ pub(super) async fn broadcast(
     outcome
 }
 
-fn tell_others(members: &Members, speaker: SocketAddr, piece: &Arc<[u8]>) {
-    for (_, sender) in lock(members).iter().filter(|&(&peer, _)| peer != speaker) {
-        // Who has just gone does not hear it.
-        let _ = sender.send(piece.clone());
+fn send_to_others(members: &Members, from: SocketAddr, chunk: &Arc<[u8]>) {
+    for (_, sender) in lock(members).iter().filter(|&(&peer, _)| peer != from) {
+        // A member that has just closed does not receive it.
+        let _ = sender.send(chunk.clone());
     }
 }
 
