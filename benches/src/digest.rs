@@ -3,7 +3,7 @@
 /// Bytes of a message, and of its digest.
 pub(crate) const SIZE: usize = 64;
 
-/// The rounds of a digest. A processor of 2020 takes about 20 microseconds for so many.
+/// The rounds of a digest. A processor of 2020 takes about 20 microseconds for them.
 const TURNS: usize = 1_850;
 
 /// Returns the digest of a message. All servers use this code, and so does the load, which checks

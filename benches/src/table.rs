@@ -116,14 +116,14 @@ mod tests {
     }
 
     #[test]
-    fn people_see_aligned_columns() {
+    fn plain_columns_are_aligned() {
         let expected = "Echo\n  server   messages/s\n  ours      1,234,568\n  another         999\n  \
                         * both on one processor\n";
         assert_eq!(table().plain().to_string(), expected);
     }
 
     #[test]
-    fn markdown_has_its_rules() {
+    fn markdown_has_a_separator_row() {
         let expected = "**Echo**\n\n| server | messages/s |\n|---|---:|\n| ours | 1,234,568 |\n\
                         | another | 999 |\n\n- both on one processor\n";
         assert_eq!(table().markdown().to_string(), expected);

@@ -24,7 +24,7 @@ fn full() -> Stdio {
 }
 
 #[test]
-fn it_ends_quietly_when_stdout_is_closed() {
+fn ends_quietly_when_stdout_is_closed() {
     for arguments in PRINTING {
         let end = run_with(arguments, closed(), Stdio::piped());
         let errors = String::from_utf8_lossy(&end.stderr);
@@ -36,7 +36,7 @@ fn it_ends_quietly_when_stdout_is_closed() {
 }
 
 #[test]
-fn it_fails_when_the_disk_is_full() {
+fn fails_when_the_disk_is_full() {
     for arguments in PRINTING {
         let end = run_with(arguments, full(), Stdio::piped());
         let errors = String::from_utf8_lossy(&end.stderr);

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// How many descriptors may be queued.
 const LIMIT: usize = 1024;
 
-/// A reactor with one connection, whose client does not read.
+/// A reactor with one connection, and a client that does not read.
 struct Scene {
     reactor: Reactor,
     id: Id,

@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::rc::Rc;
 
-/// Returns a reactor with a listener whose protocols keep the descriptors that they receive.
+/// Returns a reactor, a listener, and the descriptors that its protocols receive and keep.
 fn keeping_receiver(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<Vec<OwnedFd>>>) {
     let kept = Rc::new(RefCell::new(Vec::new()));
     let (theirs, keep) = (Rc::clone(heards), Rc::clone(&kept));

@@ -38,7 +38,7 @@ fn chunks(heard: &Heard, chunk: &'static [u8]) -> Chunks {
     Chunks { heard: Rc::clone(heard), chunk, panics: false }
 }
 
-/// A server with one connection for each wire, whose protocols echo.
+/// A server that echoes, with one connection for each wire.
 fn serve(log: &Log, wires: &[Wire]) -> (Script, Reactor) {
     let (script, mut reactor) = Script::new();
     reactor.listen_tcp("10.0.0.1:7000", recorders(log, echo)).unwrap();

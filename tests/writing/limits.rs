@@ -5,7 +5,7 @@ use crate::support::*;
 use ropewalk::{Reactor, SlowReader};
 use std::time::Duration;
 
-/// A server with one connection, whose socket accepts no bytes.
+/// A server with one connection. Its socket accepts no bytes.
 fn serve() -> (Log, Wire, Script, Reactor) {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = Script::with_connection(recorders(&log, only_record), &wire);

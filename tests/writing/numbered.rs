@@ -25,8 +25,7 @@ pub(crate) fn numbers(bytes: &[u8]) -> Vec<u32> {
     bytes.chunks(CHUNK).map(whole).collect()
 }
 
-/// Returns a reactor whose listener uses `slow_reader`, the id of its one connection, and the
-/// client.
+/// Returns a reactor with one connection under `slow_reader`, its id, and the client.
 pub(crate) fn one_connection(log: &Log, slow_reader: SlowReader) -> (Reactor, Id, TcpStream) {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().slow_reader(slow_reader);

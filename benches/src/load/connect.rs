@@ -110,7 +110,7 @@ impl Load for Connect {
                     let now = Instant::now();
                     let took = now - self.clients[place].since;
                     latencies.saturating_record(took.as_nanos() as u64);
-                    // Drops the client whose place is taken.
+                    // Drops the client that is replaced.
                     self.clients[place] = self.come(now)?;
                 }
             }

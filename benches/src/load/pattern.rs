@@ -7,8 +7,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 
-/// The period of the pattern. Prime, so that a lost or doubled buffer, whose size is a power of
-/// two, is noticed; and small enough for the first-level cache.
+/// The period of the pattern. Prime, while buffers have a power of two as their size, so that a
+/// lost or doubled buffer is noticed; and small enough for the first-level cache.
 const PERIOD: usize = 4_093;
 
 /// From this length on, sending the file is cheaper than sending a copy.

@@ -69,7 +69,7 @@ const COLUMNS: &[&str] = &[
 
 /// Measures all shapes, one table each. `--quick` leaves 9,000 connections out.
 pub(super) fn measure(options: &Options) -> Result<Vec<Table>, Box<dyn Error>> {
-    // Connecting so many takes as long as most of the other shapes.
+    // Connecting them takes as long as most of the other shapes.
     let soon = |kind: &&Kind| kind.shape.connections <= 1_000;
     KINDS
         .iter()

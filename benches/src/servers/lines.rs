@@ -1,4 +1,4 @@
-//! Line splitting, for servers whose library delivers bytes only.
+//! Line splitting, for servers with a library that delivers bytes only.
 
 /// The received part of an incomplete line.
 #[derive(Debug, Default)]

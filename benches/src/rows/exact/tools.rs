@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_summary_of_strace_is_read_by_kind() {
+    fn strace_summary_is_parsed_by_kind() {
         let text = "% time     seconds  usecs/call     calls    errors syscall\n\
                     ------ ----------- ----------- --------- --------- ----------------\n \
                     60.00    0.000100           1       100         2 recvfrom\n \

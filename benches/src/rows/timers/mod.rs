@@ -46,7 +46,7 @@ impl Pair {
 /// its first poll, and at most 61 tasks are polled between two polls of the task that spawns them.
 const CHUNK: usize = 32;
 
-/// Pairs, and fired timers, in a round. Firing so many takes some milliseconds of waiting.
+/// Pairs, and fired timers, in a round. Firing them takes some milliseconds of waiting.
 const PAIRS: usize = 32_000;
 const FIRES: usize = 10_000;
 

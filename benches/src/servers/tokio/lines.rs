@@ -1,6 +1,6 @@
 //! The broadcast by lines, as tokio's own `examples/chat.rs`.
 //!
-//! Each connection has a channel, whose senders are in a map under a lock, and lines pass through
+//! Each connection has a channel. The senders are in a map under a lock, and lines pass through
 //! the codec, each sent as it leaves the channel. The differences are to its advantage: the lock is
 //! the standard library's, as tokio's documentation recommends for a lock that is not held across
 //! an `await`; and a line is shared by all channels instead of copied for each.
