@@ -1,25 +1,25 @@
-//! The commands, from their text.
+//! The parser of commands.
 
-/// What someone wants.
+/// A parsed line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Command<'l> {
-    /// Words for the room.
+    /// A line for the room.
     Say(&'l str),
     Help,
     Join(&'l str),
     Me(&'l str),
-    /// To whom, and what.
+    /// A recipient, and a text.
     Msg(&'l str, &'l str),
     Nick(&'l str),
     Quit,
     Who,
-    /// A command without what it needs: how to write it.
+    /// A command without its argument, with the usage.
     Incomplete(&'static str),
-    /// A command that there is not.
+    /// An unknown command.
     Unknown(&'l str),
 }
 
-/// What `/help` says.
+/// The answer to `/help`.
 pub(super) const HELP: [&str; 8] = [
     "what you type is said to your room, and these are commands:",
     JOIN,
@@ -37,7 +37,7 @@ const ME: &str = "/me ACTION - tell the room what you do";
 const MSG: &str = "/msg NAME TEXT - say something to one person only";
 
 impl<'l> Command<'l> {
-    /// What a line means.
+    /// Parses a line.
     pub(super) fn parse(line: &'l str) -> Self {
         if !line.starts_with('/') {
             return Self::Say(line);
@@ -62,7 +62,7 @@ impl<'l> Command<'l> {
     }
 }
 
-/// The first word, and the rest without the space around it.
+/// Returns the first word, and the trimmed rest.
 fn split(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     (word, rest.trim())
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_said_unless_it_begins_with_a_slash() {
+    fn a_line_without_slash_is_no_command() {
         assert_eq!(Command::parse("hello /who"), Command::Say("hello /who"));
         assert_eq!(Command::parse(" /who"), Command::Say(" /who"));
         assert_eq!(Command::parse("/who"), Command::Who);
@@ -82,14 +82,14 @@ mod tests {
     }
 
     #[test]
-    fn arguments_stand_behind_any_amount_of_space() {
+    fn arguments_follow_any_amount_of_space() {
         assert_eq!(Command::parse("/join \t den "), Command::Join("den"));
         assert_eq!(Command::parse("/msg  bob  a  b "), Command::Msg("bob", "a  b"));
         assert_eq!(Command::parse("/me waves  twice"), Command::Me("waves  twice"));
     }
 
     #[test]
-    fn a_command_without_its_argument_says_how_it_is_written() {
+    fn a_command_without_its_argument_returns_the_usage() {
         for (line, usage) in [("/join", JOIN), ("/nick ", NICK), ("/me", ME), ("/msg bob", MSG)] {
             assert_eq!(Command::parse(line), Command::Incomplete(usage));
         }

@@ -1,88 +1,84 @@
-//! A chat server: rooms, names, and whoever comes.
+//! A chat server with rooms, names and commands, for [Ropewalk](ropewalk).
 //!
-//! It speaks lines of text, so that any program which can send lines is a client. The first line is
-//! one's name; after that a line is said to the room one is in, and a line that begins with `/` is
-//! a command:
+//! Its protocol is lines of text, so any program that sends lines can be a client. The first line is the client's
+//! name. Later lines are sent to the client's room, except for commands, which begin with `/`:
 //!
-//! | Command | What it does |
+//! | Command | Effect |
 //! |---|---|
-//! | `/join ROOM` | goes to another room; `lobby` is where everyone begins |
-//! | `/who` | says who is in this room |
-//! | `/nick NAME` | changes one's name |
-//! | `/me ACTION` | tells the room what one does |
-//! | `/msg NAME TEXT` | says something to one person only, in whatever room |
-//! | `/help` | lists these |
-//! | `/quit` | leaves |
+//! | `/join ROOM` | joins another room; clients begin in `lobby` |
+//! | `/who` | lists the members of the room |
+//! | `/nick NAME` | changes the name |
+//! | `/me ACTION` | sends an action to the room |
+//! | `/msg NAME TEXT` | sends a private message, to any room |
+//! | `/help` | lists the commands |
+//! | `/quit` | leaves the chat |
 //!
-//! What alice says reaches everyone else in her room as `<alice> text`, what she does as
-//! `* alice text`, what she says to bob alone as `[alice] text`. A line of the server's own begins
-//! with `* `. All that is sent ends in LF.
+//! A line of alice reaches the other members of the room as `<alice> text`, an action as `* alice text`, and a
+//! private message to bob as `[alice] text`. Lines of the server begin with `* `. All lines end in LF.
 //!
-//! Nobody can make another one pay:
+//! No client can harm other clients:
 //!
-//! - Control characters, those that change the direction of writing, and those that have no width come as
-//!   U+FFFD: see [`Harmless`].
-//! - Names that a reader could confuse are the same name, and so taken: those that differ in case only, or in
-//!   letters that look alike. A name is of one script. Words that lines of the server's own begin with are no names.
-//! - One address can take so much and no more: see [`Chat::address_limits`].
-//! - Who sends too fast is slowed, and loses nothing: see [`Chat::flood_limit`].
-//! - Who reads too slowly is dropped: see [`Chat::write_limit`].
-//! - Arrivals, departures and changes of name are announced together: those of one turn, or of a tenth of
-//!   a second in a room of more than 1,000 people. The first 50 have a line each, and the others
-//!   are counted (`* 3 more joined, 6283 more left`). What somebody says comes after all that was
-//!   announced before it.
+//! - Control characters, characters that change the direction of text, and characters without width are replaced
+//!   by U+FFFD: see [`Harmless`].
+//! - Names that a reader could confuse count as the same name: those that differ in case only, or in similar
+//!   letters. The letters of a name are of one script. Words with which the server's lines begin cannot be names.
+//! - Addresses have limits: see [`Chat::address_limits`].
+//! - A client that sends too fast is read more slowly, and loses nothing: see [`Chat::flood_limit`].
+//! - A client that reads too slowly is disconnected: see [`Chat::write_limit`].
+//! - Arrivals, departures and changes of name are announced together: those of one turn, or of a tenth of a second
+//!   in a room of more than 1,000 members. The first 50 have a line each, and the others are counted (`* 3 more
+//!   joined, 6283 more left`). A member's line is sent after the announcements before it.
 //!
-//! # On several reactors
+//! # Several reactors
 //!
-//! A chat is on one reactor. Those of several are [linked](Chat::linked) to one, a [`Network`]:
-//! names are unique in all of it, and who is in a room hears and sees all others in it, wherever
-//! they are connected. What one may count on:
+//! A chat is on one reactor. The chats of several reactors can be [linked](Chat::linked) to a [`Network`]: names
+//! are unique in the network, and all members of a room receive each other's lines, on whichever reactor they are
+//! connected. The network guarantees the following:
 //!
-//! - What one person says, and that he comes and goes, is heard by everybody in that order.
-//! - What two say who are on different reactors may be heard in one order by some and in the other
-//!   by others; there is no order that holds everywhere.
-//! - News take a moment. In it, two who join an empty room on two reactors may both be told that
-//!   they are alone; each then sees the other join.
-//! - What is said while a stop has begun may not be heard on another reactor, which is stopping,
-//!   too.
-//! - A reactor whose run has ended has no people in it. The others send it nothing more, and wait for it no
-//!   longer, whether it is dropped or kept.
+//! - The lines, the arrival and the departure of one member are received in order.
+//! - Lines of members on different reactors may be received in different orders. There is no global order.
+//! - Updates are not immediate. Two clients that join an empty room on two reactors may both receive the answer
+//!   that they are alone; each then receives the other's arrival.
+//! - A line sent during a stop may not reach another reactor that is also stopping.
+//! - A reactor whose run has ended has no members. The other reactors send it nothing more, and do not wait for
+//!   it, whether it is dropped or kept.
 //!
-//! All that happens on one reactor in a turn goes to each of the others in one message. Everyone
-//! who talks is read more slowly while another reactor cannot keep up, so what waits between them
-//! is bounded.
+//! All updates of one reactor in a turn are sent to each other reactor in one message. Clients are read more
+//! slowly while another reactor cannot keep up, so the queues between reactors are bounded.
 //!
 //! # Logs and files
 //!
-//! Who joins and who leaves, and why, is logged under `ropewalk_chat`, at level info.
+//! Joins and departures, with their reasons, are logged under `ropewalk_chat` at level info.
 //!
-//! | File | What |
+//! | File | Contents |
 //! |---|---|
-//! | `chatter.rs` | one connection: from its lines to what they mean |
-//! | `commands.rs` | the commands, from their text |
-//! | `guests.rs` | what one address may take |
-//! | `hall.rs` | who is there, in which room, and telling them |
-//! | `linking.rs` | a hall and those on other reactors, and what they tell each other |
-//! | `network.rs` | several reactors as one chat: who has which name, and what they tell each other |
-//! | `name.rs` | which names are acceptable, and which are the same |
-//! | `room.rs` | one room: its people, and what is announced to them |
-//! | `pace.rs` | how fast one may talk |
-//! | `text.rs` | what others may be shown |
+//! | `chatter.rs` | one connection: its callbacks, limits and end |
+//! | `actions.rs` | handling of lines and commands |
+//! | `commands.rs` | the parser of commands |
+//! | `address_limits.rs` | limits of one address |
+//! | `members.rs` | the members of all rooms, and delivery to them |
+//! | `room.rs` | one room: its members and announcements |
+//! | `linking.rs` | exchange of updates with other reactors |
+//! | `network.rs` | what the chats of several reactors share, and the links between them |
+//! | `name.rs` | valid names, and which names are the same |
+//! | `rate_limit.rs` | a token bucket |
+//! | `text.rs` | removal of harmful characters |
 
+mod actions;
+mod address_limits;
 mod chatter;
 mod commands;
-mod guests;
-mod hall;
 mod linking;
+mod members;
 mod name;
 mod network;
-mod pace;
+mod rate_limit;
 mod room;
 mod text;
 
-use guests::AddressLimits;
-use hall::Hall;
-use pace::Limit;
+use address_limits::AddressLimits;
+use members::Members;
+use rate_limit::RateLimit;
 use ropewalk::Context;
 use ropewalk_protocols::LineReceiver;
 use std::cell::RefCell;
@@ -94,13 +90,13 @@ pub use chatter::Chatter;
 pub use network::Network;
 pub use text::Harmless;
 
-/// The chat's log target. It is part of the public interface.
+/// The log target of the chat. It is part of the public interface.
 const LOG: &str = "ropewalk_chat";
 
-/// How long a line may be, in bytes, unless set: a screenful.
+/// The default maximum length of a line in bytes: about a screenful.
 const MAX_LENGTH: usize = 1024;
 
-/// How many bytes may wait for one person, unless set: a long evening's talk.
+/// The default write limit in bytes: the text of several hours.
 const WRITE_LIMIT: usize = 1024 * 1024;
 
 /// A chat server. Clones are the same chat.
@@ -124,31 +120,30 @@ const WRITE_LIMIT: usize = 1024 * 1024;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// Everybody in it is on one reactor, so a chat cannot be sent to another thread. To have everybody
-/// on several, [link](Self::linked) the chats of those.
+/// All its members are on one reactor, so a chat cannot be sent to another thread. For members on several
+/// reactors, [link](Self::linked) their chats.
 #[derive(Clone)]
 pub struct Chat {
-    hall: Rc<RefCell<Hall>>,
+    members: Rc<RefCell<Members>>,
     max_length: usize,
     write_limit: usize,
-    flood_limit: Option<Limit>,
+    flood_limit: Option<RateLimit>,
     address_limits: AddressLimits,
 }
 
 impl Chat {
-    /// A chat with nobody in it.
+    /// Returns an empty chat.
     pub fn new() -> Self {
         Self {
-            hall: Hall::shared(),
+            members: Members::shared(),
             max_length: MAX_LENGTH,
             write_limit: WRITE_LIMIT,
-            flood_limit: Some(Limit::default()),
+            flood_limit: Some(RateLimit::default()),
             address_limits: AddressLimits::default(),
         }
     }
 
-    /// A chat with nobody in it, on the reactor of `context`, that is one with all others of
-    /// `network`.
+    /// Returns an empty chat on the reactor of `context`, linked to the other chats of `network`.
     ///
     /// ```
     /// use ropewalk::{Error, ReactorGroup};
@@ -164,56 +159,56 @@ impl Chat {
     /// # Ok::<(), Error>(())
     /// ```
     ///
-    /// Reactors that are no group can be linked as well, at any time. When the run of one ends, or it is
-    /// dropped, the other reactors announce that its people have left, and do not wait for it any more. If it
-    /// is run again, it is part of the same chat again.
+    /// Reactors outside of a group can be linked as well, at any time. When the run of a reactor ends, or it is
+    /// dropped, the other reactors announce that its members have left, and do not wait for it any more. If it
+    /// runs again, it rejoins the network.
     pub fn linked(network: &Network, context: &mut Context) -> Self {
         let chat = Self::new();
-        chat.hall.borrow_mut().link(network, context);
+        chat.members.borrow_mut().link(network, context);
         chat
     }
 
-    /// How long a line may be, in bytes: 1,024 unless set. Who sends a longer one is told so, and
-    /// the line is dropped.
+    /// Sets the maximum length of a line in bytes. Default: 1,024. A longer line is dropped, and the client
+    /// receives a notice.
     #[must_use]
     pub fn max_length(self, bytes: usize) -> Self {
         Self { max_length: bytes, ..self }
     }
 
-    /// How many bytes may wait for someone who does not read them: 1 MiB unless set. Who has more
-    /// to read than that is dropped, with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and
-    /// the others are told that he was too slow.
+    /// Sets the limit of unsent bytes for one client. Default: 1 MiB. A client that exceeds it is disconnected
+    /// with [`Reason::WriteLimit`](ropewalk::Reason::WriteLimit), and the others receive the announcement that it
+    /// was too slow.
     ///
-    /// The system's send buffer counts: it gets 64 KiB of the limit, or half of it if that is less (SO_SNDBUF,
-    /// socket(7)), where it would grow to megabytes by itself. What the client's system has received is no
-    /// longer the server's, and does not count.
+    /// The system's send buffer is included: it has 64 KiB of the limit, or half of it if that is less (SO_SNDBUF,
+    /// socket(7)). Otherwise it would grow to megabytes. Data received by the client's system is not included.
     #[must_use]
     pub fn write_limit(self, bytes: usize) -> Self {
         Self { write_limit: bytes, ..self }
     }
 
-    /// How many lines someone may send at once, and how many a second after that: 1,000 and 100
-    /// unless set. Who sends more is read from no faster than that; nothing is lost.
+    /// Sets how many lines a client may send at once, and how many per second after that. Default: 1,000 and 100.
+    /// A client that sends more is read no faster than that, and loses nothing.
     ///
     /// # Panics
     ///
-    /// If one of them is 0: then nobody could say anything.
+    /// If one of them is 0.
     #[must_use]
     pub fn flood_limit(self, burst: u32, lines_per_second: u32) -> Self {
-        Self { flood_limit: Some(Limit::new(burst, lines_per_second)), ..self }
+        Self { flood_limit: Some(RateLimit::new(burst, lines_per_second)), ..self }
     }
 
-    /// Lets everyone talk as fast as they can: for measuring.
+    /// Removes the limit on the speed of clients, for measurements.
     #[must_use]
     pub fn without_flood_limit(self) -> Self {
         Self { flood_limit: None, ..self }
     }
 
-    /// What one address may take, on all reactors of a network: how many connections at the same time, and
-    /// how many first names a minute. Default: 50 and 60. Zero is no limit. A network of 64 bits counts as one IPv6 address.
+    /// Sets the limits of one address, on all reactors of a network: simultaneous connections, and first names per
+    /// minute. Default: 50 and 60. 0: no limit. A network of 64 bits counts as one IPv6 address.
     ///
-    /// Together, the connections of one address may send twice the lines of [`flood_limit`](Self::flood_limit).
-    /// Loopback addresses are not limited, but see [`limit_loopback`](Self::limit_loopback); nor are Unix sockets.
+    /// All connections of an address together may send twice the lines of [`flood_limit`](Self::flood_limit).
+    /// Loopback addresses are not limited, except with [`limit_loopback`](Self::limit_loopback); Unix sockets are
+    /// not limited.
     #[must_use]
     pub fn address_limits(mut self, connections: u32, joins_per_minute: u32) -> Self {
         let limits = &mut self.address_limits;
@@ -221,27 +216,26 @@ impl Chat {
         self
     }
 
-    /// How long a connection may go on without saying a name, if its address is limited. Default: 60 seconds.
-    /// Zero is for ever.
+    /// Sets how long a connection of a limited address may be without a name. Default: 60 seconds. 0: no limit.
     #[must_use]
     pub fn name_timeout(mut self, timeout: Duration) -> Self {
         self.address_limits.name_timeout = timeout;
         self
     }
 
-    /// Has the limits of addresses apply to loopback addresses as well.
+    /// Applies the limits of addresses to loopback addresses as well.
     #[must_use]
     pub fn limit_loopback(mut self) -> Self {
         self.address_limits.loopback = true;
         self
     }
 
-    /// The protocol of one connection.
+    /// Returns the protocol of one connection.
     pub fn protocol(&self) -> LineReceiver<Chatter> {
         LineReceiver::new(Chatter::new(self.clone())).max_length(self.max_length)
     }
 
-    /// What makes the protocols, to listen with.
+    /// Returns a factory of protocols, to listen with.
     pub fn factory(&self) -> impl FnMut() -> LineReceiver<Chatter> + use<> {
         let chat = self.clone();
         move || chat.protocol()

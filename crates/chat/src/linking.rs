@@ -1,132 +1,136 @@
-//! A hall and those on other reactors: how they find each other, and what they tell each other.
+//! Exchange of updates between the members on several reactors.
 
-use crate::hall::Hall;
+use crate::members::Members;
 use crate::name::keys;
-use crate::network::{Batch, Network, News, Place, Server};
+use crate::network::{Batch, MemberId, Network, Server, Update};
 use crate::room::Change;
 use ropewalk::Context;
 use std::time::Duration;
 
-impl Hall {
-    /// Makes this a server of a network.
+impl Members {
+    /// Links this server to a network.
     pub(super) fn link(&mut self, network: &Network, context: &mut Context) {
-        let (here, hall) = (network.number(), self.me.clone());
+        let (here, members) = (network.number(), self.me.clone());
         let sender = context.channel(move |context, batch| {
-            if let Some(hall) = hall.upgrade() {
-                hall.borrow_mut().heed(context, here, batch);
+            if let Some(members) = members.upgrade() {
+                members.borrow_mut().receive_updates(context, here, batch);
             }
         });
         self.network = network.clone();
         self.links = network.link(here, sender);
     }
 
-    /// If the others have given this server up while it did not run, it becomes another server. The people
-    /// that have joined here since are its own.
+    /// Links this server again, under a new number, if the others have unlinked it while it did not run. Members
+    /// that have joined here since then are kept.
     pub(super) fn link_again(&mut self, context: &mut Context) {
-        if !self.links.are_cut() {
+        if !self.links.is_unlinked() {
             return;
         }
         let (network, before) = (self.network.clone(), self.links.here);
         self.link(&network, context);
         let here = self.links.here;
-        for (Place { server, id }, (room, seat)) in std::mem::take(&mut self.seats) {
-            let Some(people) = self.rooms.get_mut(&room) else { continue };
-            let name = people.unseat(seat);
+        for (MemberId { server, id }, (room, number)) in std::mem::take(&mut self.memberships) {
+            let Some(members) = self.rooms.get_mut(&room) else { continue };
+            let name = members.remove(number);
             if let Some(name) = name.filter(|_| server == before) {
-                let place = Place { server: here, id };
+                let member_id = MemberId { server: here, id };
                 for key in keys(&name) {
-                    network.names().entry(key).or_insert(place);
+                    network.names().entry(key).or_insert(member_id);
                 }
-                self.seat(&room, place, name.clone());
+                self.add_member(&room, member_id, name.clone());
                 let (room, name, line) = (room.to_string(), name.to_string(), String::new());
-                let first = self.links.tell_all(&News::Entered { room, id, name, line });
-                self.pass_on(context, first);
+                let first = self.links.send_to_all(&Update::Entered { room, id, name, line });
+                self.schedule_flush(context, first);
             }
         }
         self.rooms.retain(|_, room| !room.is_empty());
         let mut names = network.names();
-        names.values_mut().filter(|place| place.server == before).for_each(|p| p.server = here);
+        names
+            .values_mut()
+            .filter(|member_id| member_id.server == before)
+            .for_each(|p| p.server = here);
     }
 
-    /// Sees to it that what was gathered is sent when the turn is over, after the `first` of it.
-    pub(super) fn pass_on(&mut self, context: &mut Context, first: bool) {
+    /// Schedules the flush of queued updates at the end of the turn, if they are the `first` of the turn.
+    pub(super) fn schedule_flush(&mut self, context: &mut Context, first: bool) {
         if context.is_stopping() {
             self.links.flush(); // There may be no next turn.
         } else if first {
-            let hall = self.me.clone();
+            let members = self.me.clone();
             context.call_later(Duration::ZERO, move |context| {
-                if let Some(hall) = hall.upgrade() {
-                    let mut hall = hall.borrow_mut();
-                    hall.links.flush();
-                    hall.forget_gone(context);
+                if let Some(members) = members.upgrade() {
+                    let mut members = members.borrow_mut();
+                    members.links.flush();
+                    members.remove_departed(context);
                 }
             });
         }
     }
 
-    /// The people of servers that have gone have left.
-    fn forget_gone(&mut self, context: &mut Context) {
-        for gone in self.links.take_gone() {
-            let of_it = |place: &&Place| place.server == gone;
-            let places: Vec<Place> = self.seats.keys().filter(of_it).copied().collect();
-            for place in places {
-                if let Some((room, name)) = self.unseat(place) {
+    /// Removes the members of servers that have departed.
+    fn remove_departed(&mut self, context: &mut Context) {
+        for departed in self.links.take_removed() {
+            let of_it = |member_id: &&MemberId| member_id.server == departed;
+            let member_ids: Vec<MemberId> =
+                self.memberships.keys().filter(of_it).copied().collect();
+            for member_id in member_ids {
+                if let Some((room, name)) = self.remove_member(member_id) {
                     self.announce(context, &room, Change::Left, &format!("* {name} left\n"));
                 }
             }
         }
     }
 
-    /// What another server has told this one, when it was server `here`.
-    fn heed(&mut self, context: &mut Context, here: usize, batch: Batch) {
+    /// Handles the updates that another server has sent when this server had the number `here`.
+    fn receive_updates(&mut self, context: &mut Context, here: usize, batch: Batch) {
         self.link_again(context);
         if here != self.links.here {
-            return; // It has received the list of people again since then.
+            return; // It has received the list of members again since then.
         }
         let server = batch.from;
-        for news in batch.news {
-            match news {
-                // Its people have gone with it.
-                News::Entered { .. } if !self.links.lead_to(server) => {}
-                News::Entered { room, id, name, line } => {
+        for update in batch.updates {
+            match update {
+                // Its members have already been removed.
+                Update::Entered { .. } if !self.links.has_link_to(server) => {}
+                Update::Entered { room, id, name, line } => {
                     self.announce(context, &room, Change::Joined, &line);
-                    self.seat(&room.into(), Place { server, id }, name.into());
+                    self.add_member(&room.into(), MemberId { server, id }, name.into());
                 }
-                News::Left { room, id, line } => {
-                    if self.unseat(Place { server, id }).is_some() {
+                Update::Left { room, id, line } => {
+                    if self.remove_member(MemberId { server, id }).is_some() {
                         self.announce(context, &room, Change::Left, &line);
                     }
                 }
-                News::Linked(way) => self.greet(server, way),
-                News::Renamed { room, id, name, line } => {
-                    self.call(Place { server, id }, &name.into());
+                Update::Linked(other) => self.send_members(server, other),
+                Update::Renamed { room, id, name, line } => {
+                    self.rename_member(MemberId { server, id }, &name.into());
                     self.announce(context, &room, Change::Renamed, &line);
                 }
-                News::Said { room, lines } => {
+                Update::Lines { room, lines } => {
                     self.send_announcements(context, &room);
-                    self.tell_those_here(context, &room, None, &lines);
+                    self.send_to_local(context, &room, None, &lines);
                 }
-                News::Told { id, line } => {
+                Update::Message { id, line } => {
                     self.catch_up(context, id);
                     context.write(id, line.as_bytes());
                 }
             }
         }
-        self.forget_gone(context);
+        self.remove_departed(context);
     }
 
-    /// Sends a new server the names of the people here.
-    fn greet(&mut self, server: usize, way: Server) {
-        let mut news = Vec::new();
+    /// Sends the members of this server to a new server.
+    fn send_members(&mut self, number: usize, server: Server) {
+        let mut updates = Vec::new();
         for (name, room) in &self.rooms {
-            for (place, person) in
-                room.people().filter(|(place, _)| place.server == self.links.here)
+            for (member_id, member) in
+                room.members().filter(|(member_id, _)| member_id.server == self.links.here)
             {
-                let (room, name) = (name.to_string(), person.to_string());
-                let line = String::new(); // It is no news that they are here.
-                news.push(News::Entered { room, id: place.id, name, line });
+                let (room, name) = (name.to_string(), member.to_string());
+                let line = String::new(); // Their arrival is not announced.
+                updates.push(Update::Entered { room, id: member_id.id, name, line });
             }
         }
-        self.links.add(server, way, news);
+        self.links.add(number, server, updates);
     }
 }

@@ -1,8 +1,8 @@
-//! Names, of people and of rooms: which are acceptable, and which are the same.
+//! Names of members and rooms: validity and equality.
 //!
-//! Two names are the same if a reader could take one for the other: if they differ in case only
-//! ([Unicode, 3.13](https://www.unicode.org/versions/latest/core-spec/chapter-3/), case folding), or in characters
-//! that look alike ([UTS 39](https://www.unicode.org/reports/tr39/), 4).
+//! Two names are the same if a reader could confuse them: if they differ in case only ([Unicode,
+//! 3.13](https://www.unicode.org/versions/latest/core-spec/chapter-3/), case folding), or in similar characters
+//! ([UTS 39](https://www.unicode.org/reports/tr39/), 4).
 
 use caseless::default_case_fold_str as fold_case;
 use std::fmt;
@@ -10,25 +10,25 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use unicode_security::{GeneralSecurityProfile, MixedScript, skeleton};
 
-/// How many characters a name may have: it stands before every line.
+/// The maximum number of characters of a name. It stands before every line.
 const MAX_LENGTH: usize = 20;
 
-/// How many combining marks may follow a letter. Vietnamese and Devanagari need two.
+/// The maximum number of combining marks after a letter. Vietnamese and Devanagari need two.
 const MAX_MARKS: usize = 2;
 
-/// The words that lines of the server's own begin with, or name a person by. `* you are alone in lobby`
-/// could otherwise be a person's `/me are alone in lobby`.
+/// Words with which the server's lines begin, or by which they name a client. Otherwise `* you are alone in lobby`
+/// could be a member's `/me are alone in lobby`.
 const RESERVED: [&str; 13] = [
     "goodbye", "in", "me", "nobody", "server", "system", "that", "there", "usage", "welcome",
     "what", "you", "your",
 ];
 
-/// Why something is no name.
+/// Why a name is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It has other characters than letters and digits, or too many of them.
+    /// It has characters other than letters and digits, or too many.
     Characters,
-    /// Letters of several scripts could pass for those of another name.
+    /// Letters of several scripts could be confused with those of another name.
     Scripts,
     /// The server uses it.
     Reserved,
@@ -44,8 +44,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Checks a [normalised] name. It has letters and digits that UTS 39 allows in identifiers
-/// (3.1), of one script (5.1).
+/// Checks a [normalised] name: letters and digits that UTS 39 allows in identifiers (3.1), of one script (5.1).
 pub(super) fn check(name: &str) -> Result<(), Fault> {
     let length = name.chars().take(MAX_LENGTH + 1).count();
     if !(1..=MAX_LENGTH).contains(&length) || !has_letters_and_digits_only(name) {
@@ -61,7 +60,7 @@ pub(super) fn check(name: &str) -> Result<(), Fault> {
 }
 
 fn has_letters_and_digits_only(name: &str) -> bool {
-    let mut marks = MAX_MARKS; // No mark stands first.
+    let mut marks = MAX_MARKS; // A mark cannot be the first character.
     name.chars().all(|character| {
         let category = character.general_category_group();
         marks = if category == GeneralCategoryGroup::Mark { marks + 1 } else { 0 };
@@ -76,38 +75,38 @@ fn has_letters_and_digits_only(name: &str) -> bool {
     })
 }
 
-/// The name as it is shown: compatibility forms, such as wide letters, as the usual ones (NFKC).
+/// Returns the displayed form of a name, with compatibility characters, such as wide letters, replaced (NFKC).
 pub(super) fn normalised(name: &str) -> String {
     name.nfkc().collect()
 }
 
-/// The same for names that differ in case only.
+/// Returns the same text for names that differ in case only.
 pub(super) fn folded(name: &str) -> String {
     normalised(&fold_case(&normalised(name)))
 }
 
-/// Names that have one of these in common are the same. Case is folded before similar characters are
-/// compared, and after it: `ALICE` is `alice`, and so is `aIice` with a capital I.
+/// Returns the keys of a name. Names with a common key are the same. Case is folded before and after the
+/// comparison of similar characters: `ALICE` is the same as `alice`, and so is `aIice` with a capital I.
 pub(super) fn keys(name: &str) -> [String; 2] {
     let similar = |text: &str| skeleton(text).collect::<String>();
     let folded = folded(name);
     [fold_case(&similar(&folded)), fold_case(&similar(&normalised(name)))]
 }
 
-/// Returns true if a reader could take one name for the other.
+/// Returns true if a reader could confuse the names.
 fn are_same(one: &str, other: &str) -> bool {
     let others = keys(other);
     keys(one).iter().any(|key| others.contains(key))
 }
 
-/// Returns true if an action would read like a line of the server's about the person: `* alice left`.
+/// Returns true if an action would read like a line of the server about the member: `* alice left`.
 pub(super) fn imitates_the_server(action: &str) -> bool {
     let words: Vec<String> = action.split_whitespace().map(folded).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
         ["left"] | ["left", "for", _] | ["joined", _] | ["is", "now", "known", "as", _] => true,
         ["was", "told"] | ["is", "taken"] => true,
-        // Of a person whose name is a number: `* 3 more joined, 6283 more left`.
+        // The member's name may be a number: `* 3 more joined, 6283 more left`.
         ["more", change, ..] => {
             ["joined", "left", "renamed"].iter().any(|it| change.starts_with(it))
         }
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_short_and_of_letters_digits_and_two_marks() {
+    fn valid_names_are_short_letters_digits_and_marks() {
         for good in [
             "a",
             "Zoë_2-x",
@@ -158,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn invisible_and_foreign_marks_make_no_name() {
+    fn invisible_and_foreign_marks_are_invalid() {
         for mark in ['\u{345}', '\u{5bf}', '\u{64b}', '\u{eb1}', '\u{34f}', '\u{fe0f}', '\u{e0041}']
         {
             assert!(!is_good(&format!("victim{mark}")), "{:?}", mark.escape_unicode());
@@ -169,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_a_reader_could_confuse_are_the_same() {
+    fn confusable_names_are_the_same() {
         for (one, other) in [
             ("ZOË", "zoë"),
             ("ΝΙΚΟΣ", "νικος"),
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_words_are_nobodys_names() {
+    fn the_servers_words_are_invalid_names() {
         for name in ["you", "YOU", "y0u", "ｙｏｕ", "Welcome", "usage"] {
             assert!(!is_good(name), "{name}");
         }
@@ -196,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn actions_that_read_like_announcements_are_found() {
+    fn actions_that_imitate_announcements_are_detected() {
         for action in
             ["left", "Left  for lobby", "joined lobby", "left (too slow)", "was told", "more left"]
         {

@@ -1,6 +1,6 @@
-//! Several chats, each on a reactor of its own, that are one to those who are in it.
+//! Chats of several reactors, linked to one network.
 
-use crate::guests::Guests;
+use crate::address_limits::AddressUsage;
 use ropewalk::{Id, Sender};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,72 +9,71 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How many turns' news may wait with another server before those who make news here are read more
-/// slowly. One that keeps up has taken them all by its next turn.
-const BEHIND: usize = 8;
+/// The maximum number of batches queued for another server before clients here are read more slowly. A server that
+/// keeps up has received all of them by its next turn.
+const MAX_QUEUED: usize = 8;
 
-/// What the chats of several reactors have in common: cloned freely, and sent to each thread, where
-/// a chat is [linked](crate::Chat::linked) to it.
+/// The shared state of the chats of several reactors. Clone it and send it to each thread, where a chat is
+/// [linked](crate::Chat::linked) to it.
 ///
-/// The word is IRC's ([RFC 1459](https://www.rfc-editor.org/rfc/rfc1459), 1): each server has users
-/// of its own, knows of those of the others, and passes on what is said. So does each chat here.
-/// Names are unique in all of it, and a room is one wherever its people are connected.
+/// The term is IRC's ([RFC 1459](https://www.rfc-editor.org/rfc/rfc1459), 1): each server has its own users, knows
+/// those of the other servers, and forwards lines. Each chat is such a server. Names are unique in the network,
+/// and a room includes members on all servers.
 #[derive(Clone, Default)]
 pub struct Network {
     shared: Arc<Shared>,
 }
 
-/// For a line that is said no lock is taken, unless its speaker's address is limited.
+/// A line of a client takes no lock, except if its address is limited.
 #[derive(Default)]
 struct Shared {
-    /// By each of its [keys](crate::name::keys). That nobody has a name twice cannot be left to news,
-    /// which come too late.
-    names: Mutex<BTreeMap<String, Place>>,
-    /// What limited addresses have taken, on all servers together.
-    guests: Mutex<Guests>,
-    /// The servers that there are.
+    /// By each of the [keys](crate::name::keys). Uniqueness of names cannot depend on updates, which are delayed.
+    names: Mutex<BTreeMap<String, MemberId>>,
+    /// The usage of limited addresses, on all servers together.
+    address_usage: Mutex<AddressUsage>,
+    /// The linked servers.
     servers: Mutex<Servers>,
 }
 
 #[derive(Default)]
 struct Servers {
-    /// Each that is linked has a number of its own, which is never used again.
+    /// The number of the next server. Numbers are not reused.
     next: usize,
     linked: BTreeMap<usize, Server>,
 }
 
-/// A server, as far as the others reach it.
+/// A handle to a server, for the other servers.
 #[derive(Clone)]
 pub(super) struct Server {
     sender: Sender<Batch>,
-    /// One of the others has found out that it takes no news any more.
+    /// Another server has detected that it receives no updates any more.
     unlinked: Arc<AtomicBool>,
 }
 
 impl Server {
-    /// Whether it takes no news any more. One whose run has ended has ended its connections, and may
-    /// never run again.
+    /// Returns true if it receives no updates any more. A server whose run has ended has closed its connections,
+    /// and may never run again.
     fn is_gone(&self) -> bool {
         self.unlinked.load(Ordering::Acquire) || self.sender.is_between_runs()
     }
 }
 
-/// Where someone is connected.
+/// Identifies a member: its server and its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct MemberId {
     pub(super) server: usize,
     pub(super) id: Id,
 }
 
-/// What a server has to tell another: the news of a turn, in their order.
+/// The updates of a turn, in order, for another server.
 pub(super) struct Batch {
     pub(super) from: usize,
-    pub(super) news: Vec<News>,
+    pub(super) updates: Vec<Update>,
 }
 
-/// What has happened, and the line for those in the room, which may be empty.
+/// An update, with the line for the members of the room, which may be empty.
 #[derive(Clone)]
-pub(super) enum News {
+pub(super) enum Update {
     Entered {
         room: String,
         id: Id,
@@ -86,7 +85,7 @@ pub(super) enum News {
         id: Id,
         line: String,
     },
-    /// There is another server, and this is the way to it.
+    /// Another server was linked.
     Linked(Server),
     Renamed {
         room: String,
@@ -94,44 +93,45 @@ pub(super) enum News {
         name: String,
         line: String,
     },
-    /// One or more lines for everybody in a room.
-    Said {
+    /// One or more lines for a room.
+    Lines {
         room: String,
         lines: String,
     },
-    /// A line for one person.
-    Told {
+    /// A line for one member.
+    Message {
         id: Id,
         line: String,
     },
 }
 
 impl Network {
-    /// A network without servers.
+    /// Returns a network without servers.
     pub fn new() -> Self {
         Self::default()
     }
 
-    pub(super) fn names(&self) -> MutexGuard<'_, BTreeMap<String, Place>> {
+    pub(super) fn names(&self) -> MutexGuard<'_, BTreeMap<String, MemberId>> {
         self.shared.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.shared.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn address_usage(&self) -> MutexGuard<'_, AddressUsage> {
+        self.shared.address_usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
         self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A number for a server that is about to be linked.
+    /// Returns the number of a new server.
     pub(super) fn number(&self) -> usize {
         let mut servers = self.servers();
         servers.next += 1;
         servers.next - 1
     }
 
-    /// Adds server `here`, which `sender` leads to, and tells the others. Returns the ways to those.
+    /// Links the server `here`, which receives updates through `sender`, and notifies the others. Returns the
+    /// links to them.
     pub(super) fn link(&self, here: usize, sender: Sender<Batch>) -> Links {
         let server = Server { sender, unlinked: Arc::default() };
         let others = {
@@ -144,21 +144,21 @@ impl Network {
             here,
             unlinked: server.unlinked.clone(),
             network: self.clone(),
-            ways: Rc::default(),
+            table: Rc::default(),
         };
         for (number, other) in others {
-            links.add(number, other, vec![News::Linked(server.clone())]);
+            links.add(number, other, vec![Update::Linked(server.clone())]);
         }
         links
     }
 
-    /// A server takes no news any more: it and the names of its people are forgotten. All others learn
-    /// of it, and it does as well, should it go on.
+    /// Unlinks a server that receives no updates any more, and releases the names of its members. Other servers
+    /// detect it by themselves, and so does the server if it runs again.
     fn unlink(&self, number: usize) {
         let server = self.servers().linked.remove(&number);
         if let Some(server) = server {
             server.unlinked.store(true, Ordering::Release);
-            self.names().retain(|_, place| place.server != number);
+            self.names().retain(|_, member_id| member_id.server != number);
         }
     }
 }
@@ -169,115 +169,115 @@ impl fmt::Debug for Network {
     }
 }
 
-/// A server's ways to the others. A chat that is alone has none.
+/// The links of a server to the others. A chat outside of a network has none.
 #[derive(Clone, Default)]
 pub(super) struct Links {
-    /// Which server this is.
+    /// The number of this server.
     pub(super) here: usize,
-    /// The others have given this one up.
+    /// The others have unlinked this server.
     unlinked: Arc<AtomicBool>,
     network: Network,
-    /// They are shared with the timer that sends what is gathered.
-    ways: Rc<RefCell<Ways>>,
+    /// Shared with the timer that flushes queued updates.
+    table: Rc<RefCell<LinkTable>>,
 }
 
 #[derive(Default)]
-struct Ways {
+struct LinkTable {
     /// In no particular order.
     links: Vec<Link>,
-    /// The servers that have gone, and whose people are still here.
-    gone: Vec<usize>,
+    /// Servers that have been unlinked, and whose members are not removed yet.
+    removed: Vec<usize>,
 }
 
-/// The way to one other server.
+/// The link to one other server.
 struct Link {
     number: usize,
     server: Server,
-    /// What it is to be told when the turn is over.
-    news: Vec<News>,
-    /// It has been slow to take what it was told.
+    /// Updates to send at the end of the turn.
+    updates: Vec<Update>,
+    /// It has been slow to receive updates.
     behind: bool,
 }
 
 impl Links {
-    /// Adds the way to another server, which is told `news` before anything else.
-    pub(super) fn add(&self, number: usize, server: Server, news: Vec<News>) {
-        self.ways.borrow_mut().links.push(Link { number, server, news, behind: false });
+    /// Adds a link to another server, and sends it `updates` first.
+    pub(super) fn add(&self, number: usize, server: Server, updates: Vec<Update>) {
+        self.table.borrow_mut().links.push(Link { number, server, updates, behind: false });
         self.flush();
     }
 
-    /// Whether the others have given this server up, which did not run for a while.
-    pub(super) fn are_cut(&self) -> bool {
+    /// Returns true if the others have unlinked this server while it did not run.
+    pub(super) fn is_unlinked(&self) -> bool {
         self.unlinked.load(Ordering::Acquire)
     }
 
-    /// Whether there is a way to this server.
-    pub(super) fn lead_to(&self, number: usize) -> bool {
-        self.ways.borrow().links.iter().any(|link| link.number == number)
+    /// Returns true if there is a link to this server.
+    pub(super) fn has_link_to(&self, number: usize) -> bool {
+        self.table.borrow().links.iter().any(|link| link.number == number)
     }
 
-    /// The servers that have gone since this was last asked.
-    pub(super) fn take_gone(&self) -> Vec<usize> {
-        std::mem::take(&mut self.ways.borrow_mut().gone)
+    /// Returns the servers that were unlinked since the last call.
+    pub(super) fn take_removed(&self) -> Vec<usize> {
+        std::mem::take(&mut self.table.borrow_mut().removed)
     }
 
-    /// Adds something for all servers. Whether it is the first that this turn brings.
-    pub(super) fn tell_all(&self, news: &News) -> bool {
-        self.gather(|link| link.news.push(news.clone()))
+    /// Queues an update for all servers. Returns true if it is the first of this turn.
+    pub(super) fn send_to_all(&self, updates: &Update) -> bool {
+        self.queue_updates(|link| link.updates.push(updates.clone()))
     }
 
-    /// Adds something for one server.
-    pub(super) fn tell(&self, number: usize, news: News) -> bool {
-        let mut news = Some(news);
-        self.gather(|link| {
+    /// Queues an update for one server. Returns true if it is the first of this turn.
+    pub(super) fn send_to(&self, number: usize, updates: Update) -> bool {
+        let mut updates = Some(updates);
+        self.queue_updates(|link| {
             if link.number == number {
-                link.news.extend(news.take());
+                link.updates.extend(updates.take());
             }
         })
     }
 
-    /// Passes on a line for a room. It goes to all servers, be anyone in that room there or not: of
-    /// one who has just come in, nobody here may know yet, and he is not to miss it.
+    /// Queues a line for a room, for all servers: one of them may have a new member in the room that is not known
+    /// here yet.
     pub(super) fn say(&self, room: &str, line: &str) -> bool {
-        self.gather(|link| match link.news.last_mut() {
-            // What follows in the same room joins it: there it will be one write for each person.
-            Some(News::Said { room: last, lines }) if last == room => lines.push_str(line),
-            _ => link.news.push(News::Said { room: room.to_owned(), lines: line.to_owned() }),
+        self.queue_updates(|link| match link.updates.last_mut() {
+            // Successive lines for the same room are joined, so that they are one write for each member.
+            Some(Update::Lines { room: last, lines }) if last == room => lines.push_str(line),
+            _ => link.updates.push(Update::Lines { room: room.to_owned(), lines: line.to_owned() }),
         })
     }
 
-    /// Whether another server cannot keep up with what it is told.
-    pub(super) fn are_behind(&self) -> bool {
+    /// Returns true if another server cannot keep up with the updates.
+    pub(super) fn is_behind(&self) -> bool {
         let is_behind = |link: &Link| {
-            link.behind && link.server.sender.waiting() > BEHIND && !link.server.is_gone()
+            link.behind && link.server.sender.waiting() > MAX_QUEUED && !link.server.is_gone()
         };
-        self.ways.borrow().links.iter().any(is_behind)
+        self.table.borrow().links.iter().any(is_behind)
     }
 
-    /// Gathers what the turn brings; when it is over all goes in one message.
-    fn gather(&self, add: impl FnMut(&mut Link)) -> bool {
-        let links = &mut self.ways.borrow_mut().links;
-        let first = links.iter().all(|link| link.news.is_empty());
+    /// Queues updates until the end of the turn. Returns true if they are the first of this turn.
+    fn queue_updates(&self, add: impl FnMut(&mut Link)) -> bool {
+        let links = &mut self.table.borrow_mut().links;
+        let first = links.iter().all(|link| link.updates.is_empty());
         links.iter_mut().for_each(add);
-        first && links.iter().any(|link| !link.news.is_empty())
+        first && links.iter().any(|link| !link.updates.is_empty())
     }
 
-    /// Sends what was gathered. Servers that take nothing any more are given up, since the queue for
-    /// them would grow without end.
+    /// Sends the queued updates. Servers that receive nothing any more are unlinked, since their queues would grow
+    /// without limit.
     pub(super) fn flush(&self) {
-        let ways = &mut *self.ways.borrow_mut();
-        ways.links.retain_mut(|link| {
-            let mut gone = link.server.is_gone();
-            if !gone && !link.news.is_empty() {
-                let news = std::mem::take(&mut link.news);
-                gone = link.server.sender.send(Batch { from: self.here, news }).is_err();
-                link.behind = link.server.sender.waiting() > BEHIND;
+        let table = &mut *self.table.borrow_mut();
+        table.links.retain_mut(|link| {
+            let mut removed = link.server.is_gone();
+            if !removed && !link.updates.is_empty() {
+                let updates = std::mem::take(&mut link.updates);
+                removed = link.server.sender.send(Batch { from: self.here, updates }).is_err();
+                link.behind = link.server.sender.waiting() > MAX_QUEUED;
             }
-            if gone {
+            if removed {
                 self.network.unlink(link.number);
-                ways.gone.push(link.number);
+                table.removed.push(link.number);
             }
-            !gone
+            !removed
         });
     }
 }
@@ -288,7 +288,7 @@ mod tests {
     use ropewalk::Reactor;
 
     #[test]
-    fn nothing_is_sent_to_a_server_whose_run_has_ended_and_it_is_unlinked() {
+    fn a_server_whose_run_has_ended_is_unlinked() {
         let (network, mut other, mut reactor) =
             (Network::new(), Reactor::new().unwrap(), Reactor::new().unwrap());
         let [stopped, here] = [network.number(), network.number()];
@@ -297,7 +297,7 @@ mod tests {
         let links = network.link(here, reactor.context().channel(|_, _: Batch| {}));
         links.say("lobby", "hello\n");
         links.flush();
-        assert_eq!(sender.waiting(), 2, "it has not run yet");
+        assert_eq!(sender.waiting(), 2, "the other server has not run yet");
         other.context().stop();
         other.run().unwrap();
         let waiting = sender.waiting();
@@ -306,9 +306,9 @@ mod tests {
             links.flush();
         }
         assert_eq!(sender.waiting(), waiting);
-        assert!(!links.are_behind() && !links.lead_to(stopped));
-        assert_eq!(links.take_gone(), [stopped]);
+        assert!(!links.is_behind() && !links.has_link_to(stopped));
+        assert_eq!(links.take_removed(), [stopped]);
         assert!(network.servers().linked.keys().eq([&here]));
-        assert!(to_those.are_cut(), "it learns of it when it runs again");
+        assert!(to_those.is_unlinked(), "the server detects it when it runs again");
     }
 }

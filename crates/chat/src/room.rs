@@ -1,38 +1,37 @@
-//! One room: its people, and the announcements that are due to them.
+//! A room: its members and pending announcements.
 //!
-//! An arrival, a departure or a change of name is not sent to everybody at once. When thousands leave
-//! together, each of those departures would be a write to each of the others: quadratic work. They
-//! are gathered instead, and each person receives, in one write, what happened since they came in.
+//! Arrivals, departures and changes of name are not sent immediately. When thousands of members leave together,
+//! each departure would be a write to each remaining member: quadratic work. They are gathered, and each member
+//! receives, in one write, the announcements since it arrived.
 
-use crate::network::Place;
+use crate::network::MemberId;
 use ropewalk::{Context, Id};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::rc::Rc;
 
-/// How many names a list of people has before it says how many more there are, and how many
-/// announcements that are made together have a line of their own. Without an end to either a crowd
-/// would cost quadratic traffic.
-pub(super) const LISTED: usize = 50;
+/// The maximum number of names in a list of members, and of lines in gathered announcements; the others are
+/// counted. Without a limit, a crowd would cause quadratic traffic.
+pub(super) const MAX_LISTED: usize = 50;
 
-/// The people in a room, in the order in which they came.
+/// The members of a room, in order of arrival.
 #[derive(Default)]
 pub(super) struct Room {
-    /// By the number of their seat. Numbers are given out in ascending order.
-    people: BTreeMap<u64, Person>,
-    next_seat: u64,
+    /// By number, in ascending order of arrival.
+    members: BTreeMap<u64, Member>,
+    next_number: u64,
     announcements: Announcements,
 }
 
-/// Someone in a room.
-struct Person {
-    place: Place,
+/// A member of the room.
+struct Member {
+    member_id: MemberId,
     name: Rc<str>,
-    /// What had been announced when they came, or when they last received announcements.
-    knows: Mark,
+    /// The announcements that it has received, or that were made before it arrived.
+    seen: Position,
 }
 
-/// What an announcement is about.
+/// The kind of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Joined,
@@ -40,113 +39,118 @@ pub(super) enum Change {
     Renamed,
 }
 
-/// What has been announced and not been sent.
+/// Announcements that are not sent yet.
 #[derive(Default)]
 struct Announcements {
-    /// The first of them, a line each.
+    /// The first announcements, one line each.
     lines: String,
-    end: Mark,
+    end: Position,
 }
 
-/// A place among announcements.
+/// A position in the announcements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Mark {
-    /// How many have a line, and how many bytes those have.
+struct Position {
+    /// The number of lines, and their bytes.
     lines: usize,
     bytes: usize,
-    /// How many more there are, by [`Change`].
+    /// The number of further announcements, by [`Change`].
     more: [usize; 3],
 }
 
 impl Room {
     pub(super) fn is_empty(&self) -> bool {
-        self.people.is_empty()
+        self.members.is_empty()
     }
 
-    /// How many people there are.
+    /// Returns the number of members.
     pub(super) fn len(&self) -> usize {
-        self.people.len()
+        self.members.len()
     }
 
-    /// Everybody's place and name, in the order in which they came.
-    pub(super) fn people(&self) -> impl Iterator<Item = (Place, &Rc<str>)> {
-        self.people.values().map(|person| (person.place, &person.name))
+    /// Returns the members, in order of arrival.
+    pub(super) fn members(&self) -> impl Iterator<Item = (MemberId, &Rc<str>)> {
+        self.members.values().map(|member| (member.member_id, &member.name))
     }
 
-    /// Seats someone, who will not receive what has been announced before. Returns the number of the
-    /// seat.
-    pub(super) fn seat(&mut self, place: Place, name: Rc<str>) -> u64 {
-        let person = Person { place, name, knows: self.announcements.end };
-        self.people.insert(self.next_seat, person);
-        self.next_seat += 1;
-        self.next_seat - 1
+    /// Adds a member, which will not receive earlier announcements. Returns its number.
+    pub(super) fn add(&mut self, member_id: MemberId, name: Rc<str>) -> u64 {
+        let member = Member { member_id, name, seen: self.announcements.end };
+        self.members.insert(self.next_number, member);
+        self.next_number += 1;
+        self.next_number - 1
     }
 
-    /// Takes someone from their seat. Returns their name.
-    pub(super) fn unseat(&mut self, seat: u64) -> Option<Rc<str>> {
-        self.people.remove(&seat).map(|person| person.name)
+    /// Removes a member. Returns its name.
+    pub(super) fn remove(&mut self, number: u64) -> Option<Rc<str>> {
+        self.members.remove(&number).map(|member| member.name)
     }
 
-    pub(super) fn call(&mut self, seat: u64, name: &Rc<str>) {
-        if let Some(person) = self.people.get_mut(&seat) {
-            person.name = name.clone();
+    pub(super) fn rename(&mut self, number: u64, name: &Rc<str>) {
+        if let Some(member) = self.members.get_mut(&number) {
+            member.name = name.clone();
         }
     }
 
-    /// Announces something to everybody who is here now. Returns whether it is the first
-    /// announcement since the last were sent. An empty line announces nothing.
+    /// Announces a line to the current members. Returns true if it is the first announcement since the last ones
+    /// were sent. An empty line is not announced.
     pub(super) fn announce(&mut self, change: Change, line: &str) -> bool {
-        let is_first = self.announcements.end == Mark::default();
+        let is_first = self.announcements.end == Position::default();
         if !line.is_empty() {
             self.announcements.add(change, line);
         }
         is_first && !line.is_empty()
     }
 
-    /// Sends the people of server `here` what has been announced.
+    /// Sends the announcements to the members of server `here`.
     pub(super) fn send_announcements(&mut self, context: &mut Context, here: usize) {
         let announced = std::mem::take(&mut self.announcements);
-        if announced.end == Mark::default() {
+        if announced.end == Position::default() {
             return;
         }
-        let all = announced.since(Mark::default());
-        for person in self.people.values_mut() {
-            let knows = std::mem::take(&mut person.knows);
-            if person.place.server != here || knows == announced.end {
+        let all = announced.since(Position::default());
+        for member in self.members.values_mut() {
+            let seen = std::mem::take(&mut member.seen);
+            if member.member_id.server != here || seen == announced.end {
                 continue;
             }
-            // Nearly everybody was here before the first of them.
-            match knows == Mark::default() {
-                true => context.write(person.place.id, all.as_bytes()),
-                false => context.write(person.place.id, announced.since(knows).as_bytes()),
+            // Most members arrived before the first of them.
+            match seen == Position::default() {
+                true => context.write(member.member_id.id, all.as_bytes()),
+                false => context.write(member.member_id.id, announced.since(seen).as_bytes()),
             }
         }
     }
 
-    /// Sends one person what has been announced and not been sent to them.
-    pub(super) fn catch_up(&mut self, context: &mut Context, seat: u64) {
+    /// Sends one member the announcements that it has not received.
+    pub(super) fn catch_up(&mut self, context: &mut Context, number: u64) {
         let announced = &self.announcements;
-        if let Some(person) = self.people.get_mut(&seat)
-            && person.knows != announced.end
+        if let Some(member) = self.members.get_mut(&number)
+            && member.seen != announced.end
         {
-            let knows = std::mem::replace(&mut person.knows, announced.end);
-            context.write(person.place.id, announced.since(knows).as_bytes());
+            let seen = std::mem::replace(&mut member.seen, announced.end);
+            context.write(member.member_id.id, announced.since(seen).as_bytes());
         }
     }
 
-    /// Sends lines to the people of server `here` without `except`.
-    pub(super) fn tell(&self, context: &mut Context, here: usize, except: Option<Id>, lines: &str) {
-        for Person { place: Place { server, id }, .. } in self.people.values() {
+    /// Sends lines to the members of server `here` other than `except`.
+    pub(super) fn send_to(
+        &self,
+        context: &mut Context,
+        here: usize,
+        except: Option<Id>,
+        lines: &str,
+    ) {
+        for Member { member_id: MemberId { server, id }, .. } in self.members.values() {
             if *server == here && Some(*id) != except {
                 context.write(*id, lines.as_bytes());
             }
         }
     }
 
-    /// Who is here, in the order in which they came, for a sentence.
+    /// Returns the names of the members, in order of arrival, as a list for a sentence.
     pub(super) fn list(&self) -> String {
-        let listed: Vec<&str> = self.people().take(LISTED).map(|(_, name)| &**name).collect();
-        match self.people.len() - listed.len() {
+        let listed: Vec<&str> = self.members().take(MAX_LISTED).map(|(_, name)| &**name).collect();
+        match self.members.len() - listed.len() {
             0 => listed.join(", "),
             more => format!("{} and {more} more", listed.join(", ")),
         }
@@ -155,7 +159,7 @@ impl Room {
 
 impl Announcements {
     fn add(&mut self, change: Change, line: &str) {
-        if self.end.lines == LISTED {
+        if self.end.lines == MAX_LISTED {
             self.end.more[change as usize] += 1;
         } else {
             self.lines.push_str(line);
@@ -164,17 +168,18 @@ impl Announcements {
         }
     }
 
-    /// What was announced after `mark`, as lines.
-    fn since(&self, mark: Mark) -> String {
-        let mut text = self.lines[mark.bytes..].to_owned();
-        let more = self.end.more.iter().zip(mark.more).map(|(end, before)| end - before);
+    /// Returns the announcements after `position`, as lines.
+    fn since(&self, position: Position) -> String {
+        let mut text = self.lines[position.bytes..].to_owned();
+        let more = self.end.more.iter().zip(position.more).map(|(end, before)| end - before);
         let parts: Vec<String> = more
             .zip(["joined", "left", "changed their names"])
             .filter(|(count, _)| *count > 0)
             .map(|(count, what)| format!("{count} more {what}"))
             .collect();
         if !parts.is_empty() {
-            writeln!(text, "* {}", parts.join(", ")).expect("a string takes everything");
+            writeln!(text, "* {}", parts.join(", "))
+                .expect("formatting into a string does not fail");
         }
         text
     }
@@ -182,41 +187,43 @@ impl Announcements {
 
 #[cfg(test)]
 mod tests {
-    use super::{Announcements, Change, LISTED, Mark};
+    use super::{Announcements, Change, MAX_LISTED, Position};
 
     #[test]
     fn a_few_announcements_have_a_line_each() {
         let mut announcements = Announcements::default();
         announcements.add(Change::Joined, "* ann joined lobby\n");
         announcements.add(Change::Left, "* bob left\n");
-        assert_eq!(announcements.since(Mark::default()), "* ann joined lobby\n* bob left\n");
+        assert_eq!(announcements.since(Position::default()), "* ann joined lobby\n* bob left\n");
     }
 
     #[test]
     fn many_announcements_are_counted_and_take_bounded_memory() {
         let mut announcements = Announcements::default();
-        for number in 0..LISTED {
-            announcements.add(Change::Left, &format!("* guest{number} left\n"));
+        for number in 0..MAX_LISTED {
+            announcements.add(Change::Left, &format!("* user{number} left\n"));
         }
-        let (mark, bytes) = (announcements.end, announcements.lines.len());
+        let (position, bytes) = (announcements.end, announcements.lines.len());
         for _ in 0..6_000 {
-            announcements.add(Change::Left, "* one more left\n");
+            announcements.add(Change::Left, "* another left\n");
         }
         announcements.add(Change::Joined, "* ann joined lobby\n");
         assert_eq!(announcements.lines.len(), bytes);
-        assert_eq!(announcements.since(mark), "* 1 more joined, 6000 more left\n");
+        assert_eq!(announcements.since(position), "* 1 more joined, 6000 more left\n");
         assert!(
-            announcements.since(Mark::default()).ends_with("\n* 1 more joined, 6000 more left\n")
+            announcements
+                .since(Position::default())
+                .ends_with("\n* 1 more joined, 6000 more left\n")
         );
     }
 
     #[test]
-    fn what_was_announced_before_a_mark_is_left_out() {
+    fn announcements_before_a_position_are_omitted() {
         let mut announcements = Announcements::default();
         announcements.add(Change::Left, "* bob left\n");
-        let mark = announcements.end;
-        assert_eq!(announcements.since(mark), "");
+        let position = announcements.end;
+        assert_eq!(announcements.since(position), "");
         announcements.add(Change::Renamed, "* ann is now known as Anna\n");
-        assert_eq!(announcements.since(mark), "* ann is now known as Anna\n");
+        assert_eq!(announcements.since(position), "* ann is now known as Anna\n");
     }
 }

@@ -1,14 +1,15 @@
-//! What others may be shown.
+//! Removal of harmful characters from displayed text.
 
 use std::fmt::{self, Write};
 use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
 
-/// Text that is only shown: a character that could move a cursor, ring a bell, turn the line around or
-/// hide in it is printed as U+FFFD.
+/// Text to display: characters that could move the cursor, ring the bell, change the direction of text or hide in
+/// it are printed as U+FFFD.
 ///
-/// Those are control characters but for the tab; line and paragraph separators; format characters, among
-/// them those that change the direction of writing ([UAX 9](https://www.unicode.org/reports/tr9/), 2), tags
-/// and what has no width; variation selectors and fillers. A joiner between two emoji and the selector after one are kept.
+/// Those are control characters other than the tab; line and paragraph separators; format characters, including
+/// those that change the direction of text ([UAX 9](https://www.unicode.org/reports/tr9/), 2), tags and characters
+/// without width; variation selectors and fillers. A joiner between two emoji and the selector after an emoji are
+/// kept.
 ///
 /// ```
 /// use ropewalk_chat::Harmless;
@@ -20,7 +21,7 @@ pub struct Harmless<'t>(pub &'t str);
 
 impl fmt::Display for Harmless<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Most text is all ASCII.
+        // Most text is ASCII only.
         if self.0.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
             return f.write_str(self.0);
         }
@@ -43,7 +44,7 @@ impl fmt::Display for Harmless<'_> {
 fn is_harmful(character: char) -> bool {
     match character {
         '\t' => false,
-        // Fillers, which are letters, and variation selectors and the joiner of graphemes, which are marks.
+        // Fillers are letters. Variation selectors and the grapheme joiner are marks.
         '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' => true,
         '\u{34F}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}' => true,
         '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' => true,
@@ -57,7 +58,7 @@ fn is_harmful(character: char) -> bool {
     }
 }
 
-/// Returns true if a character makes one emoji of its neighbours, as in families, or asks for the coloured form.
+/// Returns true if a character joins two emoji, as in families, or selects the coloured form of an emoji.
 fn joins_emoji(before: Option<char>, character: char, after: Option<char>) -> bool {
     let is_emoji = |character: Option<char>| character.is_some_and(UnicodeEmoji::is_emoji_char);
     let is_part = |character: Option<char>| is_emoji(character) || character == Some('\u{FE0F}');
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_plays_with_a_terminal_is_replaced_and_all_else_kept() {
+    fn control_characters_are_replaced_and_others_kept() {
         for kept in ["", "a\tb, 日本 é 👍", "👨‍👩‍👧 ❤️ 👩‍❤️‍👨 🇩🇪", "नमस्ते"]
         {
             assert_eq!(clean(kept), kept);
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_width_is_replaced() {
+    fn characters_without_width_are_replaced() {
         for hidden in
             ['\u{200B}', '\u{200D}', '\u{2060}', '\u{FEFF}', '\u{AD}', '\u{E0041}', '\u{FE0F}']
         {

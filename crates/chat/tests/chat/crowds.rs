@@ -1,17 +1,17 @@
-//! What a crowd costs the chat: work that grows as the crowd does, not as its square. What is counted are bytes
-//! and turns, which are the same on any machine.
+//! The costs of a crowd, which are linear and not quadratic. Bytes and turns are counted, which are the same on
+//! any machine.
 
 use crate::support::{Client, listening, turn_until};
 use ropewalk::Reactor;
 use ropewalk_chat::Chat;
 use std::time::Duration;
 
-/// How many bytes one member may leave unread, half of them here and half with the system.
+/// The write limit of a member, half of it in the reactor and half in the system.
 const LIMIT: usize = 100_000;
 
 const LINE: usize = 1_000;
 
-/// A room in which every third has stopped reading, with much that waits for each of them.
+/// A room in which every third member has stopped reading, with much queued data for each of them.
 struct Crowd {
     reactor: Reactor,
     speaker: Client,
@@ -38,26 +38,26 @@ impl Crowd {
         sleepers.iter_mut().for_each(Client::take_little);
         let mut crowd = Self { reactor, speaker, readers: members, sleepers };
         while crowd.reactor.context().statistics().waiting < crowd.sleepers.len() * LIMIT / 4 {
-            crowd.say(10);
+            crowd.send(10);
         }
         crowd
     }
 
-    /// Has the speaker say so many lines at once, and waits until every reader has received them.
-    fn say(&mut self, lines: usize) {
+    /// Sends lines of the speaker, and runs turns until every reader has received them.
+    fn send(&mut self, lines: usize) {
         let line = format!("{}\n", "x".repeat(LINE));
-        let said = format!("<n000> {line}").len() * lines;
+        let sent = format!("<n000> {line}").len() * lines;
         self.forget();
         self.speaker.send(&mut self.reactor, line.repeat(lines));
         for reader in &mut self.readers {
             turn_until(&mut self.reactor, || {
                 reader.read();
-                reader.received.len() >= said
+                reader.received.len() >= sent
             });
         }
     }
 
-    /// Every reader reads what was sent by now, and forgets it.
+    /// Reads and removes the data sent to every reader so far.
     fn forget(&mut self) {
         for _ in 0..3 {
             self.reactor.turn(Some(Duration::ZERO)).unwrap();
@@ -68,7 +68,8 @@ impl Crowd {
         }
     }
 
-    /// Turns until there are so many connections, and those have been told. Returns how many turns that took.
+    /// Runs turns until this many connections are left and their departures are announced. Returns the number of
+    /// turns.
     fn until_left(&mut self, count: usize) -> u64 {
         let before = self.reactor.context().statistics().turns;
         while self.reactor.context().connections().count() > count {
@@ -83,17 +84,17 @@ impl Crowd {
     }
 }
 
-/// Looks whether four times the crowd costs about four times as much, and not sixteen times. More than fifty
-/// leave each time, and no more than one turn tells of.
+/// Asserts that a crowd four times as large costs about four times as much, and not sixteen times. More than fifty
+/// members leave each time, so some announcements are only counted.
 #[track_caller]
-fn grows_as_the_crowd(cost: impl Fn(usize) -> u64) {
+fn assert_linear(cost: impl Fn(usize) -> u64) {
     let (few, many) = (cost(90), cost(360));
     assert!(many <= 8 * few, "{few} for 90, and {many} for 360");
 }
 
 #[test]
-fn those_who_leave_together_with_much_unread_cost_those_who_stay_a_few_lines() {
-    grows_as_the_crowd(|count| {
+fn simultaneous_departures_cost_linear_work() {
+    assert_linear(|count| {
         let mut crowd = Crowd::new(count);
         crowd.forget();
         let before = crowd.sent();
@@ -107,7 +108,7 @@ fn those_who_leave_together_with_much_unread_cost_those_who_stay_a_few_lines() {
 }
 
 #[test]
-fn a_stop_tells_nobody_who_leaves_and_sends_what_waits_to_those_who_read() {
+fn a_stop_announces_no_departures() {
     for count in [90, 360] {
         let mut crowd = Crowd::new(count);
         crowd.forget();
@@ -119,7 +120,7 @@ fn a_stop_tells_nobody_who_leaves_and_sends_what_waits_to_those_who_read() {
         assert!(after.turns - before.turns < 10, "{} turns", after.turns - before.turns);
         assert_eq!(after.sent, before.sent, "nobody has read anything");
         let next = crowd.reactor.timeout();
-        assert!(next > Some(Duration::from_secs(1)), "something is to be announced in {next:?}");
+        assert!(next > Some(Duration::from_secs(1)), "an announcement is pending in {next:?}");
         for reader in &mut crowd.readers {
             assert!(reader.has_ended());
             assert_eq!(reader.text(), "");
@@ -128,13 +129,13 @@ fn a_stop_tells_nobody_who_leaves_and_sends_what_waits_to_those_who_read() {
 }
 
 #[test]
-fn those_who_are_dropped_together_hold_up_nobody() {
-    grows_as_the_crowd(|count| {
+fn simultaneous_disconnections_delay_no_other_client() {
+    assert_linear(|count| {
         let mut crowd = Crowd::new(count);
         crowd.forget();
         let (before, turns) = (crowd.sent(), crowd.reactor.context().statistics().turns);
-        // So much is too much for each of the sleepers, in one turn.
-        crowd.say(49);
+        // This exceeds the write limit of each sleeping member, in one turn.
+        crowd.send(49);
         let turns = crowd.reactor.context().statistics().turns - turns;
         assert!(turns < 30, "a line took {turns} turns to {count}");
         crowd.until_left(1 + crowd.readers.len());

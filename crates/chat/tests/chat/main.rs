@@ -1,10 +1,13 @@
 //! The chat, with many clients, on one reactor and on several.
 
-mod chat;
 mod crowds;
+mod departed_reactors;
+mod departures;
+mod flow;
 mod limits;
+mod linked_chats;
 mod network;
-mod network_ends;
-mod street;
+mod rooms;
 #[path = "../../../../protocols/tests/support/mod.rs"]
 mod support;
+mod test_chat;
