@@ -177,7 +177,7 @@ impl Context {
 
 /// Why an attempt to connect is given up for which too much was written.
 pub(super) fn too_much() -> io::Error {
-    io::Error::other("too much waited to be sent")
+    io::Error::other("too much queued data")
 }
 
 #[cfg(test)]

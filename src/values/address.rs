@@ -1,4 +1,4 @@
-//! Where a socket is bound or connected to.
+//! Addresses of sockets.
 
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
@@ -9,9 +9,8 @@ use std::option;
 
 /// The address of one end of a connection, or of a listener.
 ///
-/// It prints as one writes it, `127.0.0.1:7000` or `[::1]:7000`, and can be given back to whatever
-/// takes an address: [`Context::connect_tcp`](crate::Context::connect_tcp),
-/// `std::net::TcpStream::connect`.
+/// It prints in the usual form, `127.0.0.1:7000` or `[::1]:7000`. Functions that take an address accept
+/// it: [`Context::connect_tcp`](crate::Context::connect_tcp), `std::net::TcpStream::connect`.
 ///
 /// ```
 /// use ropewalk::Address;
@@ -31,7 +30,7 @@ pub enum Address {
 }
 
 impl Address {
-    /// The IP address and port, where there is one.
+    /// Returns the IP address and port, if there is one.
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(address) => Some(*address),
@@ -40,7 +39,7 @@ impl Address {
         }
     }
 
-    /// The name of a Unix socket, where it is one.
+    /// Returns the name of a Unix socket, if it is one.
     #[cfg(unix)]
     pub fn unix(&self) -> Option<&UnixAddress> {
         match self {
@@ -49,12 +48,12 @@ impl Address {
         }
     }
 
-    /// The IP address, where there is one.
+    /// Returns the IP address, if there is one.
     pub fn ip(&self) -> Option<IpAddr> {
         self.socket_addr().map(|address| address.ip())
     }
 
-    /// The port, where there is one.
+    /// Returns the port, if there is one.
     pub fn port(&self) -> Option<u16> {
         self.socket_addr().map(|address| address.port())
     }

@@ -1,13 +1,13 @@
-//! Who is at the other end of a Unix socket. Floor 0.
+//! Credentials of the peer of a Unix socket.
 
-/// Who the peer of a Unix socket was when it connected, or when it began to listen, as the system has
-/// noted it (SO_PEERCRED, unix(7)). Nobody can forge it, and it does not change when the
-/// process does.
+/// The process, user and group of the peer of a Unix socket, recorded by the system when the peer connected or
+/// began to listen (SO_PEERCRED, unix(7)). They cannot be forged, and they stay the same when the
+/// process changes its own.
 ///
 /// ```
 /// use ropewalk::{Protocol, Transport};
 ///
-/// /// For the user whom it runs for, and nobody else.
+/// /// Serves one user only.
 /// struct Private {
 ///     owner: u32,
 /// }
@@ -26,9 +26,8 @@
 #[doc(alias = "ucred")]
 #[non_exhaustive]
 pub struct Credentials {
-    /// The process; `None` where it has no number that means anything to us, being in another
-    /// namespace (pid_namespaces(7)). A process that has ended gives its number to others: to act on
-    /// this is a race.
+    /// The process; `None` if it is in another namespace and has no number in ours (pid_namespaces(7)). The
+    /// number of an ended process is reused, so acting on it is a race.
     pub pid: Option<i32>,
     /// Its effective user.
     pub uid: u32,

@@ -1,19 +1,19 @@
-//! The names of sockets. Floor 0: this file knows nothing but numbers.
+//! Ids: the names of sockets.
 
 use std::fmt;
 
-/// How many low bits of an [`Id`] name the slot: room for 16,777,215 sockets at a time.
+/// The number of low bits of an [`Id`] that hold the slot: enough for 16,777,215 sockets at a time.
 const SLOT_BITS: u32 = 24;
 
-/// The name of one socket of one reactor: a connection, a connection in the making, a listener, or a
-/// socket for datagrams.
+/// The name of one socket of one reactor: a connection, a connection attempt, a listener, or a
+/// datagram socket.
 ///
-/// An `Id` is a slot in the reactor's table together with a serial that is given out once and never
-/// again. So an `Id` may be kept anywhere, for as long as you like: when its connection is gone it
-/// names nothing, and every request made with it does nothing. It never comes to mean the stranger
-/// who was given the same slot.
+/// An `Id` is a slot in the reactor's table and a serial that is never reused. It
+/// can be kept for any time: after its connection has closed it
+/// names nothing, and every request made with it does nothing. It never names the next socket
+/// in the same slot.
 ///
-/// Ids are told apart within one reactor; two reactors may give out equal ones.
+/// Ids are unique within one reactor; two reactors may use equal ones.
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -26,7 +26,7 @@ const SLOT_BITS: u32 = 24;
 /// let mut reactor = Reactor::new()?;
 /// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
 /// reactor.context().close(port.id());
-/// // The listener is gone, and its id reaches nobody.
+/// // The listener is closed, and its id names nothing.
 /// assert_eq!(reactor.context().local_address(port.id()), None);
 /// # Ok::<(), Error>(())
 /// ```
@@ -51,7 +51,7 @@ impl Id {
         slot(self.0)
     }
 
-    /// The token under which the socket is registered with the poll. Where a pointer has 32 bits, the upper
+    /// Returns the token under which the socket is registered with the poll. Where a pointer has 32 bits, the upper
     /// bits of the serial are lost here, which does no harm: an event is only a hint.
     pub(crate) fn token(self) -> usize {
         self.0 as usize
@@ -62,7 +62,7 @@ impl Id {
     }
 }
 
-/// The slot of the socket that is registered under a token.
+/// Returns the slot of the socket that is registered under a token.
 pub(crate) fn slot_of(token: usize) -> usize {
     slot(token as u64)
 }
@@ -77,7 +77,7 @@ impl fmt::Debug for Id {
     }
 }
 
-/// As the logs write it: `#slot.serial`.
+/// Formats the id as in the logs: `#slot.serial`.
 impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{}.{}", self.slot(), self.serial())

@@ -1,4 +1,4 @@
-//! Which of the machine's network interfaces.
+//! Network interfaces of the machine.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -15,14 +15,14 @@ use std::net::Ipv4Addr;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Interface {
-    /// Whichever the system chooses: that of the route to the group.
+    /// The system chooses: the interface of the route to the group.
     #[default]
     Any,
-    /// The one that has this address. For IPv4 only.
+    /// The interface with this address. IPv4 only.
     Address(Ipv4Addr),
-    /// The one with this index (`ip link` shows them). For IPv4 on Linux only.
+    /// The interface with this index (`ip link` lists them). For IPv4 on Linux only.
     Index(u32),
-    /// The one with this name, such as `eth0`. On Linux only.
+    /// The interface with this name, for example `eth0`. Linux only.
     Name(String),
 }
 
@@ -38,7 +38,7 @@ impl From<u32> for Interface {
     }
 }
 
-/// An address, an index, or else a name.
+/// Parses an address or an index; any other text is a name.
 impl From<&str> for Interface {
     fn from(text: &str) -> Self {
         if let Ok(address) = text.parse() {

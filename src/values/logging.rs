@@ -1,6 +1,5 @@
-//! The targets under which the reactor logs, one for each subsystem.
-//!
-//! They are part of the public interface: `RUST_LOG=ropewalk::timer=trace` goes on working.
+//! Log targets, one for each subsystem. They are part of the public interface: users write
+//! `RUST_LOG=ropewalk::timer=trace`.
 
 /// Turns, stops, panics, slow callbacks.
 pub(crate) const REACTOR: &str = "ropewalk::reactor";

@@ -1,14 +1,14 @@
-//! Why a connection ended.
+//! Reasons for the end of a connection.
 
 use std::fmt;
 use std::io;
 
-/// Why a connection ended, as told to
+/// Why a connection ended: an argument of
 /// [`Protocol::connection_lost`](crate::Protocol::connection_lost).
 ///
-/// Only [`Closed`](Self::Closed) and [`ClosedByPeer`](Self::ClosedByPeer) promise that every byte
-/// which was written has been handed to the system, but for what was
-/// [dropped on purpose](crate::SlowReader::DropOldest).
+/// Only after [`Closed`](Self::Closed) and [`ClosedByPeer`](Self::ClosedByPeer) the system has taken every
+/// written byte, except those that were
+/// [dropped on request](crate::SlowReader::DropOldest).
 ///
 /// ```
 /// use ropewalk::Reason;
@@ -26,47 +26,47 @@ use std::io;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// We aborted it: what waited to be sent was dropped, and the peer was sent a reset.
+    /// The connection was aborted: queued data was dropped, and a reset was sent.
     Aborted,
-    /// We closed it, and all that was written before has been handed to the system.
+    /// The connection was closed, and the system has taken all data that was written before.
     Closed,
-    /// We closed it, or ended our side, and there was no progress in the time that is given for it (see
-    /// [`Transport::close`](crate::Transport::close)): the peer took nothing of the queued data, or the
-    /// producer brought nothing. The rest was dropped.
+    /// The connection or our side of it was closed, and made no progress within the deadline (see
+    /// [`Transport::close`](crate::Transport::close)): the peer took no queued data, or the
+    /// producer wrote none. The rest was dropped.
     CloseTimeout,
-    /// The peer ended its side first; what we had written before has been handed to the system.
+    /// The peer ended its side first; the system has taken all data that was written before.
     ClosedByPeer,
-    /// It was [let go](crate::Context::detach): it goes on, in other hands, and so does what had been
-    /// written and not sent.
+    /// The socket was [detached](crate::Context::detach) and stays open. The caller received the unsent
+    /// data as well.
     Detached,
-    /// The system reported an error that has no reason of its own here.
+    /// The system reported another error.
     Failed(io::Error),
-    /// A callback of its protocol or of its producer panicked. What waited to be sent was dropped, and the
-    /// peer was sent a reset, whatever the callback asked for before. Only a
+    /// A callback of its protocol or of its producer panicked. Queued data was dropped and a reset was
+    /// sent, whatever the callback requested before. Only a
     /// [detached](crate::Context::detach) socket has left the reactor by then: that stays `Detached`.
     Panicked,
     /// The peer reset it: its program died, or closed with our data unread.
     Reset,
-    /// The reactor stopped. What was written was sent if the peer took it within the
-    /// [grace](crate::Reactor::set_grace); the rest was dropped.
+    /// The reactor stopped. Queued data was sent if the peer took it within the
+    /// [grace period](crate::Reactor::set_grace); the rest was dropped.
     Stopped,
-    /// The peer stopped answering, and the system gave up.
+    /// The peer stopped answering, and the system closed the connection.
     TimedOut,
-    /// More waited to be sent than the
+    /// More data was queued than the
     /// [limit](crate::Transport::set_write_limit) allows: the peer reads too slowly, or not at all.
     WriteLimit,
 }
 
 impl Reason {
-    /// Whether bytes that were written may have been dropped, so that the peer must be told by a
-    /// reset that what it got is not the whole.
+    /// Returns true if written bytes may have been dropped. A reset then tells the peer that
+    /// the data is incomplete.
     pub(crate) fn is_abrupt(&self) -> bool {
         !matches!(self, Self::Closed | Self::ClosedByPeer | Self::Detached | Self::Stopped)
     }
 
     pub(crate) const COUNT: usize = Self::NAMES.len();
 
-    /// The kinds of reasons, as `Debug` prints them, in the order of [`index`](Self::index).
+    /// The kinds of reasons, named as in `Debug`, in the order of [`index`](Self::index).
     pub(crate) const NAMES: [&'static str; 11] = [
         "Aborted",
         "Closed",
@@ -81,7 +81,7 @@ impl Reason {
         "WriteLimit",
     ];
 
-    /// The place of this kind among all.
+    /// Returns the position of this kind in `NAMES`.
     pub(crate) fn index(&self) -> usize {
         match self {
             Self::Aborted => 0,
@@ -98,7 +98,7 @@ impl Reason {
         }
     }
 
-    /// Gives the reason away. Something has to stay behind, and this costs nothing.
+    /// Takes the reason and leaves `Closed`, which allocates nothing.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Closed)
     }
@@ -107,7 +107,7 @@ impl Reason {
 impl From<io::Error> for Reason {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            // A write after the peer's reset has been reported says EPIPE: it is still the reset.
+            // A write after the reset of the peer was reported fails with EPIPE: the reason is still the reset.
             io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Self::Reset,
             io::ErrorKind::TimedOut => Self::TimedOut,
             _ => Self::Failed(error),
@@ -121,16 +121,16 @@ impl fmt::Display for Reason {
             Self::Aborted => f.write_str("aborted by us"),
             Self::Closed => f.write_str("closed by us"),
             Self::CloseTimeout => {
-                f.write_str("closed by us, and the peer did not take what waited in time")
+                f.write_str("closed by us, and the peer did not take the queued data in time")
             }
             Self::ClosedByPeer => f.write_str("closed by the peer"),
-            Self::Detached => f.write_str("let go"),
+            Self::Detached => f.write_str("detached"),
             Self::Failed(error) => write!(f, "failed: {error}"),
             Self::Panicked => f.write_str("a callback panicked"),
             Self::Reset => f.write_str("reset by the peer"),
             Self::Stopped => f.write_str("the reactor stopped"),
             Self::TimedOut => f.write_str("timed out"),
-            Self::WriteLimit => f.write_str("too much waited to be sent"),
+            Self::WriteLimit => f.write_str("too much queued data"),
         }
     }
 }

@@ -1,31 +1,31 @@
-//! What has been counted. Floor 0.
+//! Statistics of connections, sockets and reactors.
 
 use crate::values::reason::Reason;
 use std::time::Duration;
 
-/// What became of the bytes of one connection: see
+/// The counts of one connection: see
 /// [`Context::connection_counts`](crate::Context::connection_counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionCounts {
-    /// Bytes that have come.
+    /// Bytes received.
     pub received: u64,
-    /// Bytes that were handed to the system.
+    /// Bytes that the system has taken.
     pub sent: u64,
-    /// Reads that brought something: system calls.
+    /// System calls that read data.
     pub reads: u64,
-    /// Writes that took something: system calls.
+    /// System calls that wrote data.
     pub writes: u64,
-    /// Bytes that wait to be sent.
+    /// Bytes queued.
     pub waiting: usize,
-    /// Pieces that were dropped, since newer ones came:
+    /// Chunks dropped to make room for newer ones:
     /// see [`SlowReader::DropOldest`](crate::SlowReader::DropOldest).
     pub dropped: u64,
-    /// The bytes of those pieces.
+    /// The bytes of those chunks.
     pub dropped_bytes: u64,
 }
 
-/// What a reactor has done since it began: see [`Context::statistics`](crate::Context::statistics).
+/// The counts of a reactor since it was made: see [`Context::statistics`](crate::Context::statistics).
 ///
 /// ```
 /// # use ropewalk::{Error, Protocol, Reactor, Reason, Transport};
@@ -57,48 +57,47 @@ pub struct Statistics {
     pub turns: u64,
     /// Connections that were made: [`connection_made`](crate::Protocol::connection_made) was called.
     pub made: u64,
-    /// Those that were lost, by [`Reason::index`].
+    /// Connections lost, by [`Reason::index`].
     pub(crate) lost: [u64; Reason::COUNT],
-    /// Bytes that have come, over all connections: those that are there and those that were.
+    /// Bytes received, over all open and closed connections.
     pub received: u64,
-    /// Bytes that were handed to the system, over all connections.
+    /// Bytes that the system has taken, over all connections.
     pub sent: u64,
-    /// Pieces that were dropped for [slow readers](crate::SlowReader::DropOldest), over all connections.
+    /// Chunks dropped for [slow readers](crate::SlowReader::DropOldest), over all connections.
     pub dropped: u64,
-    /// Bytes that wait to be sent now, over all connections.
+    /// Bytes queued now, over all connections.
     pub waiting: usize,
-    /// Datagrams that have come, over all sockets.
+    /// Datagrams received, over all sockets.
     pub datagrams_received: u64,
-    /// Datagrams that were handed to the system, over all sockets.
+    /// Datagrams that the system has taken, over all sockets.
     pub datagrams_sent: u64,
-    /// Datagrams that were to be sent and dropped, over all sockets.
+    /// Outgoing datagrams that were dropped, over all sockets.
     pub datagrams_dropped: u64,
-    /// Callbacks that have panicked, timers and calls from other threads among them, and drops of what
-    /// users gave.
+    /// Panics in callbacks, including timers, calls from other threads, and drops of users' values.
     pub panics: u64,
-    /// The longest that a callback has kept everybody waiting. Callbacks are timed in stretches of up
-    /// to 32 as long as they are quick, so what is told here may be what several took together; no
-    /// single one took longer.
+    /// The longest duration of a callback. While callbacks are quick they are timed in groups of up
+    /// to 32, so the value may be the duration of a group; no
+    /// single callback took longer.
     pub longest_callback: Duration,
 }
 
 impl Statistics {
-    /// How many connections were lost, for whatever reason.
+    /// Returns the number of lost connections.
     pub fn lost(&self) -> u64 {
         self.lost.iter().sum()
     }
 
-    /// How many were lost for a reason of this kind.
+    /// Returns the number of connections lost for a reason of this kind.
     pub fn lost_by(&self, reason: &Reason) -> u64 {
         self.lost[reason.index()]
     }
 
-    /// All reasons for which some were lost, by their names, and how many that were.
+    /// Returns the reasons that occurred, by name, with the number of lost connections.
     pub fn reasons(&self) -> impl Iterator<Item = (&'static str, u64)> {
         Reason::NAMES.into_iter().zip(self.lost).filter(|(_, count)| *count > 0)
     }
 
-    /// Adds what a connection has done.
+    /// Adds the counts of a connection.
     pub(crate) fn add(&mut self, counts: &ConnectionCounts) {
         self.received += counts.received;
         self.sent += counts.sent;
@@ -106,7 +105,7 @@ impl Statistics {
         self.waiting += counts.waiting;
     }
 
-    /// Adds what a socket for datagrams has done.
+    /// Adds the counts of a datagram socket.
     pub(crate) fn add_datagrams(&mut self, counts: &DatagramCounts) {
         self.datagrams_received += counts.received;
         self.datagrams_sent += counts.sent;
@@ -114,21 +113,21 @@ impl Statistics {
     }
 }
 
-/// What became of the datagrams of one socket: see [`Context::datagram_counts`](crate::Context::datagram_counts).
+/// The counts of one datagram socket: see [`Context::datagram_counts`](crate::Context::datagram_counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatagramCounts {
-    /// Received, those that were truncated among them. What the system has lost, since nobody read
-    /// it in time, is not: it does not tell.
+    /// Datagrams received, including truncated ones. Datagrams that the system dropped because its buffer was full
+    /// are not counted: it does not report them.
     pub received: u64,
-    /// Received, and longer than
+    /// Datagrams received that were longer than
     /// [`max_datagram_size`](crate::DatagramOptions::max_datagram_size).
     pub truncated: u64,
-    /// Handed to the system.
+    /// Datagrams that the system has taken.
     pub sent: u64,
-    /// Sent, and dropped here: too long, refused by the system, beyond what may
-    /// [wait](crate::DatagramOptions::queue_limits), or still waiting at the end.
+    /// Outgoing datagrams that were dropped: too long, refused by the system, beyond the
+    /// [queue limits](crate::DatagramOptions::queue_limits), or still queued at the end.
     pub dropped: u64,
-    /// Waiting to be sent.
+    /// Datagrams queued.
     pub waiting: usize,
 }

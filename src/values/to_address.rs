@@ -1,4 +1,4 @@
-//! What can be written where an address is wanted that must not be looked up.
+//! Numeric addresses, for datagrams.
 
 use crate::values::address::Address;
 use crate::values::error::Explained;
@@ -10,18 +10,18 @@ use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Where datagrams come from and go to: an address in digits. A name is refused, for to look it up
-/// would block the reactor at each datagram.
+/// An address of a datagram socket or its peer, in digits. A host name is refused, since a look-up
+/// for each datagram would block the reactor.
 ///
-/// It is what [`ToAddresses`](crate::ToAddresses) is for connections, except that it takes no names of
-/// hosts. An IPv6 address may be followed by the name or the index of the interface on which it is. The
-/// name is looked up where the reactor lives, which does not wait for anybody; an index saves that. An
-/// IP address alone stands for port 0, which is what raw sockets take.
+/// For connections there is [`ToAddresses`](crate::ToAddresses), which accepts host names as well.
+/// The name or the index of an interface may follow an IPv6 address. The
+/// backend looks up the name of an interface, which does not block; an index needs no look-up. An
+/// IP address without a port has port 0, as raw sockets need.
 ///
 /// ```
 /// use ropewalk::ToAddress;
 ///
-/// // What finds the index of an interface.
+/// // Finds the index of an interface.
 /// let look_up = |name: &str, port| match name {
 ///     "fe80::1%eth0" => Ok(vec![format!("[fe80::1%2]:{port}").parse().unwrap()]),
 ///     _ => Err(std::io::ErrorKind::NotFound.into()),
@@ -34,12 +34,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV
 /// assert!(error.to_string().starts_with("not an address in digits"), "{error}");
 /// ```
 pub trait ToAddress: Debug {
-    /// The address. `look_up` is for addresses with the name of an interface.
+    /// Returns the address. `look_up` is called for addresses with the name of an interface.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is the name of a host, or no address at all;
-    /// what `look_up` answers.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is a host name or no address;
+    /// the errors of `look_up`.
     fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address>;
 }
 
@@ -94,7 +94,7 @@ impl ToAddress for (&str, u16) {
     }
 }
 
-/// For all that std makes an address of.
+/// Implements the trait for the types that std converts into an address.
 macro_rules! to_address {
     ($($source:ty),*) => {$(
         impl ToAddress for $source {
@@ -108,7 +108,7 @@ macro_rules! to_address {
 to_address!(SocketAddr, SocketAddrV4, SocketAddrV6);
 to_address!((IpAddr, u16), (Ipv4Addr, u16), (Ipv6Addr, u16), ([u8; 4], u16));
 
-/// For IP addresses alone.
+/// Implements the trait for IP addresses.
 macro_rules! ip_to_address {
     ($($ip:ty),*) => {$(
         impl ToAddress for $ip {
@@ -122,7 +122,7 @@ macro_rules! ip_to_address {
 ip_to_address!(IpAddr, Ipv4Addr, Ipv6Addr);
 
 fn no_digits() -> io::Error {
-    let text = "not an address in digits, such as 127.0.0.1:7000 or [::1]:7000, and names are not looked up \
+    let text = "not an address in digits, such as 127.0.0.1:7000 or [::1]:7000; host names are not looked up \
                 for datagrams";
     Explained::error(io::ErrorKind::InvalidInput, text)
 }

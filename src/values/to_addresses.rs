@@ -1,4 +1,4 @@
-//! What can be written where a connection goes, or a listener stands. Floor 0.
+//! Addresses and host names, for connections and listeners.
 
 use crate::values::address::Address;
 use crate::values::error::Explained;
@@ -7,17 +7,16 @@ use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// What finds the addresses of a name, or the one of an IPv6 address with the name of an interface,
-/// such as `fe80::1%eth0`.
+/// Finds the addresses of a host name, or the address of an IPv6 address with the name of an interface,
+/// for example `fe80::1%eth0`.
 pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 
-/// Where a connection goes, or a listener stands: an address in digits, a name with a port, or a list
+/// The address of a listener or of a peer: an address in digits, a host name with a port, or a list
 /// of addresses.
 ///
-/// It is std's `ToSocketAddrs`, but that the names are looked up where the reactor lives: by the system
-/// (which blocks for as long as that takes), or in the [world](crate::backend::Backend) that it has
-/// instead. An IPv6 address may be followed by the name or the index of the interface on which it is:
-/// `[fe80::1%eth0]:7000` (RFC 4007, section 11).
+/// It is like std's `ToSocketAddrs`, except that the reactor's [backend](crate::backend::Backend) looks up the
+/// names. The system blocks for the duration of the look-up. The name or the index of an interface may follow
+/// an IPv6 address: `[fe80::1%eth0]:7000` (RFC 4007, section 11).
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -33,7 +32,7 @@ pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait ToAddresses: Debug {
-    /// The addresses, in the order in which they are to be tried.
+    /// Returns the addresses, in the order in which to try them.
     ///
     /// # Errors
     ///
@@ -71,8 +70,8 @@ impl ToAddresses for str {
     }
 }
 
-/// An empty host does not stand for all addresses of the machine: a program would listen on every network
-/// although its user did not ask for that.
+/// Refuses an empty host. It does not mean all addresses of the machine: a program would listen on every network
+/// although its user did not request that.
 fn check_host(host: &str, port: u16) -> io::Result<()> {
     if host.is_empty() || host == "*" {
         let text = format!(
@@ -118,14 +117,14 @@ impl ToAddresses for [SocketAddr] {
     }
 }
 
-/// None, if it is no IP address.
+/// Returns no address if it is not an IP address.
 impl ToAddresses for Address {
     fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
         Ok(self.socket_addr().into_iter().collect())
     }
 }
 
-/// For all that std makes an address of.
+/// Implements the trait for the types that std converts into an address.
 macro_rules! to_addresses {
     ($($source:ty),*) => {$(
         impl ToAddresses for $source {

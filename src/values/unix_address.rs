@@ -1,13 +1,13 @@
-//! The names of Unix sockets. Floor 0.
+//! Names of Unix sockets.
 
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// The name of a Unix socket (unix(7)): a path, an abstract name, or none at all, which is what
-/// clients have as a rule.
+/// The name of a Unix socket (unix(7)): a path, an abstract name, or no name, as most
+/// clients have.
 ///
-/// It prints as a path does, an abstract name with an `@` before it; what a terminal could not show is
-/// escaped. Two are equal when they are the same name, though a socket may have several paths.
+/// It prints as a path; an abstract name has an `@` before it. Characters that a terminal cannot show are
+/// escaped. Two addresses are equal if the names are, although a socket may have several paths.
 ///
 /// ```
 /// use ropewalk::{Address, UnixAddress};
@@ -27,32 +27,32 @@ pub struct UnixAddress(Name);
 enum Name {
     Unnamed,
     Path(Box<Path>),
-    /// Without the zero that the system puts before it.
+    /// The name without the leading zero byte of the system.
     #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code))]
     Abstract(Box<[u8]>),
 }
 
 impl UnixAddress {
-    /// No name: a socket that is bound to none. To listen on this has the system make an abstract
-    /// name up (Linux: unix(7), "Autobind feature").
+    /// Returns the address of a socket without a name. For a listener on this address the system chooses an abstract
+    /// name (Linux: unix(7), "Autobind feature").
     pub fn unnamed() -> Self {
         Self(Name::Unnamed)
     }
 
-    /// A name without a file (Linux: unix(7), "abstract"). Every process of the same network namespace
-    /// can connect to it, whoever its user is; when the last who holds the socket is gone, so is the
-    /// name. It may hold any bytes, zeros among them.
+    /// Returns an abstract name, which has no file (Linux: unix(7), "abstract"). Every process of the same network namespace
+    /// can connect to it, whatever its user. The name exists until the last copy of the socket is
+    /// closed. It may contain any bytes, including zeros.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
         Self(Name::Abstract(name.as_ref().into()))
     }
 
-    /// Whether it has no name.
+    /// Returns true if it has no name.
     pub fn is_unnamed(&self) -> bool {
         self.0 == Name::Unnamed
     }
 
-    /// The path, if it is one.
+    /// Returns the path, if it is one.
     pub fn path(&self) -> Option<&Path> {
         match &self.0 {
             Name::Path(path) => Some(path),
@@ -60,7 +60,7 @@ impl UnixAddress {
         }
     }
 
-    /// The abstract name, if it is one.
+    /// Returns the abstract name, if it is one.
     pub fn as_abstract_name(&self) -> Option<&[u8]> {
         match &self.0 {
             Name::Abstract(name) => Some(name),
@@ -87,14 +87,14 @@ impl From<&PathBuf> for UnixAddress {
     }
 }
 
-/// As a path, whatever it begins with.
+/// Makes a path, whatever the text begins with.
 impl From<&str> for UnixAddress {
     fn from(path: &str) -> Self {
         Self::from(Path::new(path))
     }
 }
 
-/// As a path, whatever it begins with.
+/// Makes a path, whatever the text begins with.
 impl From<String> for UnixAddress {
     fn from(path: String) -> Self {
         Self::from(PathBuf::from(path))
@@ -120,7 +120,7 @@ impl fmt::Display for UnixAddress {
     }
 }
 
-/// Text as it is, and what a terminal would act on, or could not show, escaped.
+/// Writes text, and escapes control characters and invalid bytes.
 fn escaped(bytes: &[u8], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for chunk in bytes.utf8_chunks() {
         for character in chunk.valid().chars() {

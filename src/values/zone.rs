@@ -1,18 +1,17 @@
-//! Addresses with the interface on which they are to be found: `fe80::1%eth0` (RFC 4007, section 11).
-//! Floor 0.
+//! Zones of IPv6 addresses: `fe80::1%eth0` (RFC 4007, section 11).
 
 use crate::values::error::Explained;
 use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 
-/// The address in digits, and the name of its interface, if `text` has both. An index in the place of
-/// the name is none: std understands it.
+/// Splits a numeric address with the name of an interface. Returns `None` for an index in place of
+/// the name, which std parses.
 pub(crate) fn zoned(text: &str) -> Option<(Ipv6Addr, &str)> {
     let (ip, zone) = text.split_once('%')?;
     Some((ip.parse().ok()?, zone))
 }
 
-/// An address in digits and a port, with the index of its interface if it has one.
+/// Parses a numeric address, with the index of its interface if it has one, and adds a port.
 pub(crate) fn in_digits(ip: &str, port: u16) -> Option<SocketAddr> {
     match ip.parse() {
         Ok(ip) => Some(SocketAddr::new(ip, port)),
@@ -21,13 +20,13 @@ pub(crate) fn in_digits(ip: &str, port: u16) -> Option<SocketAddr> {
     }
 }
 
-/// No interface has the name that stands behind an address.
+/// Makes the error for an unknown interface.
 pub(crate) fn no_interface(name: &str) -> io::Error {
     let what = match name.is_empty() {
         true => "there is no interface behind the `%`".to_owned(),
         false => format!("there is no network interface `{name}`"),
     };
-    let text = format!("{what} (`ip link` lists those that are there; an index will do as well)");
+    let text = format!("{what} (`ip link` lists the interfaces; an index works as well)");
     Explained::error(io::ErrorKind::InvalidInput, text)
 }
 

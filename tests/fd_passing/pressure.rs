@@ -242,6 +242,6 @@ fn connecting_attempt_limits_queued_descriptors() {
     turn_until(&mut reactor, "made", |_| log.made() == 1 && failures.borrow().len() == 1);
     assert_eq!((log.ids()[0], failures.borrow()[0].0), (patient, impatient));
     let text = failures.borrow()[0].1.to_string();
-    assert!(text.contains("too much waited to be sent"), "{text}");
+    assert!(text.contains("too much queued data"), "{text}");
     assert_eq!(reactor.context().descriptors_waiting(patient), 0);
 }

@@ -76,7 +76,7 @@ fn each_burst_has_its_pause_and_its_resumption() {
 fn beyond_the_write_limit_the_connection_ends() {
     let expected = &[
         "client: made, eof noticed, lost: reset by the peer",
-        "server: made, pause writing, lost: too much waited to be sent",
+        "server: made, pause writing, lost: too much queued data",
     ];
     everywhere(expected, |ground| {
         fill(ground, |transport| transport.set_write_limit(100_000));
