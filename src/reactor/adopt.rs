@@ -1,7 +1,6 @@
-//! Connections that come from elsewhere, and those that go there.
+//! Adopted and detached connections.
 
 use crate::api::protocol::Protocol;
-use crate::reactor::callback::Callback;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::guard::name_of;
 use crate::source::table::Source;
@@ -11,7 +10,7 @@ use crate::values::reason::Reason;
 use log::info;
 
 impl Dispatcher {
-    /// Gives a connection that was adopted its protocol.
+    /// Sets the protocol of an adopted connection.
     pub(super) fn make_adopted_connection(&mut self, id: Id, protocol: Box<dyn Protocol>) {
         match self.context.peer(id) {
             Some(peer) => self.make_connection(id, protocol, &peer),
@@ -22,7 +21,7 @@ impl Dispatcher {
         }
     }
 
-    /// Tells the protocol of a connection that was let go.
+    /// Notifies the protocol of a detached connection.
     pub(super) fn notify_detached(&mut self, id: Id) {
         let now = self.context.now();
         let Some(Source::DetachedSlot(departed)) = self.context.sources.get(id) else {
@@ -31,10 +30,8 @@ impl Dispatcher {
         let (peer, received) = (&departed.peer, departed.counts.received);
         let sent = departed.counts.sent;
         let seconds = now.saturating_duration_since(departed.since).as_secs_f64();
-        info!(target: TCP, "{id} {peer} let go ({received} bytes in, {sent} out, {seconds:.3} s)");
-        self.context.totals.lost[Reason::Detached.index()] += 1;
+        info!(target: TCP, "{id} {peer} detached ({received} bytes in, {sent} out, {seconds:.3} s)");
         self.end_producing(id);
-        self.call(id, Callback::ConnectionLost(Reason::Detached));
-        self.free(id);
+        self.end_connection(id, Reason::Detached);
     }
 }

@@ -1,22 +1,47 @@
-//! Handing receivers what other threads have sent them.
+//! Channels: delivery of messages from other threads.
 
-use crate::api::channel::{ChannelId, Left};
+use crate::api::channel::{ChannelId, Left, Receiver};
+use crate::api::context::Context;
+use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::guarded;
+use crate::reactor::owners::Owners;
+use crate::values::id::Id;
+
+/// The receiver of a channel.
+struct ReceiverOf(ChannelId);
+
+impl Callee for ReceiverOf {
+    type Object = dyn Receiver;
+    type Face<'a> = &'a mut Context;
+
+    fn id(&self) -> Option<Id> {
+        None
+    }
+
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        Some(owners.channels.get_mut(&self.0)?.as_mut())
+    }
+
+    fn type_name(&self, receiver: &dyn Receiver) -> &'static str {
+        receiver.name()
+    }
+
+    fn lend<'a>(&self, context: &'a mut Context) -> &'a mut Context {
+        context
+    }
+}
 
 impl Dispatcher {
-    /// Gives a receiver what was sent to it, but no more than `most` messages. Who is not done then
-    /// goes to the back of the queue. Returns how many messages it were.
+    /// Delivers at most `most` messages of a channel. A channel with more is put at the back of the queue.
+    /// Returns how many messages were delivered.
     pub(super) fn receive(&mut self, channel: ChannelId, most: usize) -> usize {
-        let Some(receiver) = self.channels.get_mut(&channel) else {
+        let Some(receiver) = self.owners.channels.get_mut(&channel) else {
             return 0;
         };
         let taken = receiver.take(most);
         for _ in 0..taken.count {
-            let Some(receiver) = self.channels.get_mut(&channel) else { break };
-            let who = receiver.name();
-            let returned = guarded(|| receiver.receive(&mut self.context));
-            self.outcome(None, |_| who, "channel", returned);
+            let next = ReceiverOf(channel);
+            self.call(next, "channel", |receiver, context| receiver.receive(context));
             self.run_pending();
         }
         match taken.left {

@@ -1,15 +1,16 @@
-//! Outcomes of connection attempts.
+//! Connection attempts: their outcomes, and callbacks of their factories.
 
 use crate::api::close::reset_on_close;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::listener::Built;
+use crate::reactor::listener::{Built, FactoryOf};
 use crate::source::table::Source;
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use log::debug;
 
 impl Dispatcher {
-    /// Looks what has become of an attempt to connect.
+    /// Handles the outcome of a connection attempt, if there is one.
     pub(super) fn serve_connector(&mut self, id: Id) {
         let Some(Source::Connector(connector)) = self.context.sources.get_mut(id) else {
             return;
@@ -34,5 +35,14 @@ impl Dispatcher {
                 self.context.free(id);
             }
         }
+    }
+
+    /// Notifies a factory that its connection attempt has failed, then frees the slot.
+    pub(super) fn notify_failed(&mut self, id: Id, error: Error) {
+        self.end_producing(id);
+        self.call(FactoryOf(id), "connection_failed", |factory, context| {
+            factory.connection_failed(context, id, error);
+        });
+        self.free(id);
     }
 }

@@ -1,75 +1,60 @@
-//! Datagram sockets: who is given what has come, and told what there is to tell.
+//! Datagram sockets: receiving within a budget, and callbacks of datagram protocols.
 
+use crate::api::context::Context;
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::datagram_transport::DatagramTransport;
+use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::guarded;
-use crate::reactor::owners::Owner;
+use crate::reactor::owners::{Owner, Owners};
 use crate::source::datagram::{DATAGRAMS, DatagramEvent, Received};
 use crate::source::stream::LONGEST_READ;
 use crate::values::address::Address;
-use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::DATAGRAM;
 use crate::values::statistics::DatagramCounts;
 use log::{debug, info};
 use std::mem;
 
-/// A callback that a datagram protocol is due.
-enum Callback<'a> {
-    StartProtocol,
-    DatagramReceived(&'a [u8], &'a Address),
-    DatagramTruncated(&'a [u8], &'a Address),
-    ConnectionRefused,
-    ErrorReceived(Error),
-    PauseWriting,
-    ResumeWriting,
-    StopProtocol,
-}
+/// The protocol of a datagram socket.
+struct DatagramProtocolOf(Id);
 
-impl Callback<'_> {
-    /// What the logs call it: the method's name.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::StartProtocol => "start_protocol",
-            Self::DatagramReceived(..) => "datagram_received",
-            Self::DatagramTruncated(..) => "datagram_truncated",
-            Self::ConnectionRefused => "connection_refused",
-            Self::ErrorReceived(_) => "error_received",
-            Self::PauseWriting => "pause_writing",
-            Self::ResumeWriting => "resume_writing",
-            Self::StopProtocol => "stop_protocol",
+impl Callee for DatagramProtocolOf {
+    type Object = dyn DatagramProtocol;
+    type Face<'a> = DatagramTransport<'a>;
+
+    fn id(&self) -> Option<Id> {
+        Some(self.0)
+    }
+
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        match owners.get_mut(self.0)? {
+            Owner::Datagram(protocol) => Some(protocol.as_mut()),
+            _ => None,
         }
     }
 
-    fn make(self, protocol: &mut dyn DatagramProtocol, transport: &mut DatagramTransport<'_>) {
-        match self {
-            Self::StartProtocol => protocol.start_protocol(transport),
-            Self::DatagramReceived(data, sender) => {
-                protocol.datagram_received(transport, data, sender);
-            }
-            Self::DatagramTruncated(data, sender) => {
-                protocol.datagram_truncated(transport, data, sender);
-            }
-            Self::ConnectionRefused => protocol.connection_refused(transport),
-            Self::ErrorReceived(error) => protocol.error_received(transport, error),
-            Self::PauseWriting => protocol.pause_writing(transport),
-            Self::ResumeWriting => protocol.resume_writing(transport),
-            Self::StopProtocol => protocol.stop_protocol(transport),
-        }
+    fn type_name(&self, protocol: &dyn DatagramProtocol) -> &'static str {
+        protocol.type_name()
+    }
+
+    fn lend<'a>(&self, context: &'a mut Context) -> DatagramTransport<'a> {
+        DatagramTransport::new(context, self.0)
     }
 }
 
 impl Dispatcher {
-    /// Gives a new socket its protocol. One that cannot even start is of no use.
+    /// Sets the protocol of a new socket, and starts it. A socket whose protocol cannot start is closed.
     pub(super) fn start(&mut self, id: Id, protocol: Box<dyn DatagramProtocol>) {
-        self.set_owner(id, Owner::Datagram(protocol));
-        if self.call_datagram(id, Callback::StartProtocol).is_none() {
+        self.owners.insert(id, Owner::Datagram(protocol));
+        let started = self.call(DatagramProtocolOf(id), "start_protocol", |protocol, transport| {
+            protocol.start_protocol(transport);
+        });
+        if started.is_none() {
             self.context.close_datagram(id);
         }
     }
 
-    /// Sends what waits, then receives until the socket is dry or the budget spent.
+    /// Sends the queued datagrams, then receives until the socket would block or the budget is spent.
     pub(super) fn serve_datagrams(&mut self, id: Id, buffer: &mut [u8]) {
         self.context.flush_datagrams(id);
         self.run_pending();
@@ -99,13 +84,7 @@ impl Dispatcher {
                 Received::Datagram(arrived) => {
                     let (data, sender) = (&buffer[..arrived.length], &arrived.sender);
                     bytes = bytes.saturating_sub(data.len());
-                    self.call_datagram(id, match arrived.truncated {
-                        None => Callback::DatagramReceived(data, sender),
-                        Some(length) => {
-                            debug!(target: DATAGRAM, "{id} {length} bytes or more from {sender}");
-                            Callback::DatagramTruncated(data, sender)
-                        }
-                    });
+                    self.deliver_datagram(id, data, sender, arrived.truncated);
                 }
                 Received::Foreign => {
                     debug!(target: DATAGRAM, "{id} dropped what came before its peer")
@@ -126,23 +105,60 @@ impl Dispatcher {
         self.context.enqueue(id);
     }
 
-    /// Tells a protocol the first of what has happened to its socket; the rest follows by another notice.
+    /// Delivers a datagram. `truncated` is its length if the buffer was too small for it.
+    fn deliver_datagram(
+        &mut self,
+        id: Id,
+        data: &[u8],
+        sender: &Address,
+        truncated: Option<usize>,
+    ) {
+        let of = DatagramProtocolOf(id);
+        if let Some(length) = truncated {
+            debug!(target: DATAGRAM, "{id} {length} bytes or more from {sender}");
+            self.call(of, "datagram_truncated", |protocol, transport| {
+                protocol.datagram_truncated(transport, data, sender);
+            });
+        } else {
+            self.call(of, "datagram_received", |protocol, transport| {
+                protocol.datagram_received(transport, data, sender);
+            });
+        }
+    }
+
+    /// Notifies a protocol of the first event of its socket. The others stay pending.
     pub(super) fn notify_datagram(&mut self, id: Id) {
         let Some(datagram) = self.context.sources.datagram_mut(id) else {
             return;
         };
         datagram.noticed = false;
-        let Some(events) = datagram.next_event() else {
+        let Some(event) = datagram.next_event() else {
             return;
         };
-        let callback = match events {
-            DatagramEvent::Refused => Callback::ConnectionRefused,
-            DatagramEvent::Failed(error) => Callback::ErrorReceived(error),
-            DatagramEvent::Paused => Callback::PauseWriting,
-            DatagramEvent::Resumed => Callback::ResumeWriting,
+        let of = DatagramProtocolOf(id);
+        match event {
+            DatagramEvent::Refused => {
+                self.call(of, "connection_refused", |protocol, transport| {
+                    protocol.connection_refused(transport);
+                });
+            }
+            DatagramEvent::Failed(error) => {
+                self.call(of, "error_received", |protocol, transport| {
+                    protocol.error_received(transport, error);
+                });
+            }
+            DatagramEvent::Paused => {
+                self.call(of, "pause_writing", |protocol, transport| {
+                    protocol.pause_writing(transport);
+                });
+            }
+            DatagramEvent::Resumed => {
+                self.call(of, "resume_writing", |protocol, transport| {
+                    protocol.resume_writing(transport);
+                });
+            }
             DatagramEvent::Closed => return self.stop_datagram(id),
-        };
-        self.call_datagram(id, callback);
+        }
         self.context.handle_datagram(id);
     }
 
@@ -155,18 +171,9 @@ impl Dispatcher {
                 datagram.address
             );
         }
-        self.call_datagram(id, Callback::StopProtocol);
+        self.call(DatagramProtocolOf(id), "stop_protocol", |protocol, transport| {
+            protocol.stop_protocol(transport);
+        });
         self.free(id);
-    }
-
-    /// Calls a datagram protocol, under guard and watched. `None` if it has panicked.
-    fn call_datagram(&mut self, id: Id, callback: Callback<'_>) -> Option<()> {
-        let Some(Owner::Datagram(protocol)) = self.owners.get_mut(id) else {
-            return Some(());
-        };
-        let name = callback.name();
-        let mut transport = DatagramTransport::new(&mut self.context, id);
-        let returned = guarded(|| callback.make(protocol.as_mut(), &mut transport));
-        self.outcome(Some(id), |dispatcher| dispatcher.name_of(id), name, returned)
     }
 }

@@ -1,38 +1,28 @@
-//! Dropping what is a user's, whose own code may run then: under guard, one at a time, and timed.
+//! Drops of users' values. A user's code may run in each: it is guarded and timed like a callback.
 
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::context::Pending;
 use crate::api::discard::Discarded;
 use crate::api::producer::Producer;
 use crate::api::timer::Job;
+use crate::reactor::call::Once;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::{Panic, guarded, name_of};
+use crate::reactor::guard::name_of;
 use crate::reactor::owners::Owner;
 use crate::values::id::Id;
 use std::collections::btree_map::Entry;
 use std::mem;
 
-/// How many places of the list of what is to be dropped are kept for the next time.
+/// How much capacity the list of values to drop keeps: enough for the drops of an ordinary turn.
 const KEPT: usize = 1024;
 
 impl Dispatcher {
     /// Drops a value that is a user's, or holds one.
-    pub(super) fn drop_guarded(&mut self, value: impl Sized, who: &'static str) {
-        let dropped = guarded(|| drop(value));
-        self.dropped(dropped, who);
+    pub(super) fn drop_guarded(&mut self, value: impl Sized, type_name: &'static str) {
+        self.call(Once::dropping(type_name), "drop", |_, _| drop(value));
     }
 
-    /// Something of a user's has been dropped, and may have panicked then.
-    fn dropped(&mut self, returned: Result<(), Panic>, who: &'static str) {
-        if self.watch.returned() {
-            self.look(Some((who, "drop")));
-        }
-        if let Err(panic) = returned {
-            self.report(None, who, "drop", panic);
-        }
-    }
-
-    /// Drops what methods of the context had to drop, which never do so themselves.
+    /// Drops the values that methods of the context were to drop: these never run a user's code.
     pub(super) fn drop_discarded(&mut self) {
         let mut discarded = mem::take(&mut self.context.discarded);
         for value in discarded.drain(..) {
@@ -57,14 +47,14 @@ impl Dispatcher {
     }
 
     fn drop_owner(&mut self, owner: Owner) {
-        let who = owner.name();
-        self.drop_guarded(owner, who);
+        let type_name = owner.type_name();
+        self.drop_guarded(owner, type_name);
     }
 
-    /// A producer was unregistered: it is dropped, unless it was so before it had its place.
+    /// Drops a producer that was unregistered. It may have been dropped already, before it was set.
     pub(super) fn drop_producer(&mut self, id: Id) {
         let registration = self.context.registration(id);
-        if let Entry::Occupied(entry) = self.producers.entry(id)
+        if let Entry::Occupied(entry) = self.owners.producers.entry(id)
             && registration != Some(entry.get().0)
         {
             let (_, producer) = entry.remove();
@@ -79,32 +69,29 @@ impl Dispatcher {
 
     /// Drops a receiver.
     pub(super) fn close_channel(&mut self, channel: ChannelId) {
-        if let Some(receiver) = self.channels.remove(&channel) {
+        if let Some(receiver) = self.owners.channels.remove(&channel) {
             self.drop_receiver(receiver);
         }
     }
 
     fn drop_receiver(&mut self, mut receiver: Box<dyn Receiver>) {
-        let who = receiver.name();
+        let type_name = receiver.name();
         receiver.take_backoff();
-        loop {
-            match guarded(|| receiver.drop_next()) {
-                Ok(false) => break,
-                Ok(true) => self.dropped(Ok(()), who),
-                Err(panic) => self.dropped(Err(panic), who),
-            }
-        }
-        self.drop_guarded(receiver, who);
+        // `None` is a message that has panicked.
+        while self.call(Once::dropping(type_name), "drop", |_, _| receiver.drop_next())
+            != Some(false)
+        {}
+        self.drop_guarded(receiver, type_name);
     }
 
-    /// The end of the reactor: all receivers are dropped.
+    /// Drops all receivers.
     fn close_channels(&mut self) {
-        while let Some((&channel, _)) = self.channels.first_key_value() {
+        while let Some((&channel, _)) = self.owners.channels.first_key_value() {
             self.close_channel(channel);
         }
     }
 
-    /// The end of the reactor: all timers are dropped.
+    /// Drops all timers.
     fn drop_timers(&mut self) {
         while let Some(job) = self.context.take_timer() {
             if let Job::Call(call) = job {
@@ -114,14 +101,14 @@ impl Dispatcher {
         }
     }
 
-    /// The end of the reactor itself: calls and messages that were sent are attended to, later ones
-    /// refused, and everyone is told.
+    /// Ends the reactor: calls and messages that were sent are handled, later ones are refused, and all
+    /// protocols are notified.
     pub(crate) fn shut(&mut self) {
         self.set_clock();
         self.context.stop();
         self.run_pending();
         for sent in self.calls.close() {
-            self.attend(sent, usize::MAX);
+            self.handle_sent(sent, usize::MAX);
         }
         self.abort_all();
         self.close_channels();
@@ -129,24 +116,24 @@ impl Dispatcher {
         self.run_pending();
     }
 
-    /// The end of the reactor as in a crash: no callback is made, and nothing is sent.
+    /// Ends the reactor as a crash would: no callback is made, and nothing is sent.
     pub(crate) fn abandon(&mut self) {
         self.set_clock();
         for sent in self.calls.close() {
             self.drop_guarded(sent, "a call");
         }
         self.allow_pending(usize::MAX);
-        while let Some(notice) = self.context.pending.pop_front() {
-            match notice {
+        while let Some(pending) = self.context.pending.pop_front() {
+            match pending {
                 Pending::Open(_, receiver) => self.drop_receiver(receiver),
-                notice => self.drop_guarded(notice, "a new owner"),
+                pending => self.drop_guarded(pending, "a new owner"),
             }
         }
         self.drop_discarded();
-        for owner in mem::take(&mut self.owners).into_all() {
+        for owner in self.owners.take_sockets() {
             self.drop_owner(owner);
         }
-        while let Some((_, (_, producer))) = self.producers.pop_first() {
+        while let Some((_, (_, producer))) = self.owners.producers.pop_first() {
             self.drop_unregistered(producer);
         }
         self.close_channels();

@@ -1,11 +1,13 @@
-//! Accepted connections.
+//! Listeners: accepting within a budget, and callbacks of factories.
 
 use crate::api::close::reset_on_close;
-use crate::api::protocol::Protocol;
-use crate::reactor::callback::Callback;
+use crate::api::context::Context;
+use crate::api::protocol::{Factory, Protocol};
+use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::{guarded, name_of};
-use crate::reactor::owners::Owner;
+use crate::reactor::guard::name_of;
+use crate::reactor::owners::{Owner, Owners};
+use crate::reactor::stream::ProtocolOf;
 use crate::source::listener::{ACCEPTS, Accepted};
 use crate::source::stream::Stream;
 use crate::source::table::Source;
@@ -16,7 +18,34 @@ use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
 use log::{debug, info, warn};
 
-/// What a factory has made of a connection.
+/// The factory of a listener or of a connection attempt.
+pub(super) struct FactoryOf(pub(super) Id);
+
+impl Callee for FactoryOf {
+    type Object = dyn Factory;
+    type Face<'a> = &'a mut Context;
+
+    fn id(&self) -> Option<Id> {
+        Some(self.0)
+    }
+
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        match owners.get_mut(self.0)? {
+            Owner::Factory(factory) => Some(factory.as_mut()),
+            _ => None,
+        }
+    }
+
+    fn type_name(&self, factory: &dyn Factory) -> &'static str {
+        factory.type_name()
+    }
+
+    fn lend<'a>(&self, context: &'a mut Context) -> &'a mut Context {
+        context
+    }
+}
+
+/// Result of a factory's `build`.
 pub(super) enum Built {
     Panicked,
     Protocol(Box<dyn Protocol>),
@@ -24,7 +53,7 @@ pub(super) enum Built {
 }
 
 impl Dispatcher {
-    /// Accepts until nobody waits or the budget is spent.
+    /// Accepts until no client is waiting or the budget is spent.
     pub(super) fn serve_listener(&mut self, id: Id) {
         let mut aborted = None;
         for _ in 0..ACCEPTS {
@@ -47,13 +76,13 @@ impl Dispatcher {
             }
         }
         match aborted {
-            // Not one that was gone, but one that is refused before it is taken off the queue.
+            // Not a client that was gone, but one that the system refuses before it leaves the queue.
             Some(error) => self.context.begin_backoff(id, &error),
             None => self.context.enqueue(id),
         }
     }
 
-    /// Has a protocol built for a connection that was accepted.
+    /// Builds the protocol of an accepted connection, and makes the connection.
     pub(super) fn make_accepted_connection(
         &mut self,
         listener: Id,
@@ -69,7 +98,7 @@ impl Dispatcher {
         match self.context.adopt(socket, peer.clone(), options) {
             Ok(id) => self.make_connection(id, protocol, &peer),
             Err(error) => {
-                warn!(target: TCP, "{listener} cannot take {peer} in: {error}");
+                warn!(target: TCP, "{listener} cannot register {peer}: {error}");
                 let who = name_of(|| protocol.type_name());
                 self.drop_guarded(protocol, who);
             }
@@ -77,12 +106,7 @@ impl Dispatcher {
     }
 
     pub(super) fn build(&mut self, owner: Id, peer: &Address) -> Built {
-        let Some(Owner::Factory(factory)) = self.owners.get_mut(owner) else {
-            return Built::Refused;
-        };
-        let built = guarded(|| factory.build(peer));
-        let who = |dispatcher: &Self| dispatcher.name_of(owner);
-        match self.outcome(Some(owner), who, "build", built) {
+        match self.call(FactoryOf(owner), "build", |factory, _| factory.build(peer)) {
             Some(Some(protocol)) => Built::Protocol(protocol),
             Some(None) => Built::Refused,
             None => Built::Panicked,
@@ -92,8 +116,10 @@ impl Dispatcher {
     pub(super) fn make_connection(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
         self.context.totals.made += 1;
-        self.set_owner(id, Owner::Protocol(protocol));
-        self.call(id, Callback::ConnectionMade);
+        self.owners.insert(id, Owner::Protocol(protocol));
+        self.call(ProtocolOf::new(id), "connection_made", |protocol, transport| {
+            protocol.connection_made(transport);
+        });
         // A producer may have been registered before there was a connection.
         let wants_service = |stream: &Stream| stream.wants_read() || stream.wants_more();
         if self.context.sources.stream(id).is_some_and(wants_service) {

@@ -1,7 +1,7 @@
-//! The reactor: a poll, a dispatcher, and the turn. Floor 4, and the place to begin to read.
+//! The reactor: a poll, a dispatcher, and the turn. The place to begin to read.
 
 mod adopt;
-mod callback;
+mod call;
 mod channel;
 mod connector;
 mod datagram;
@@ -10,31 +10,28 @@ mod dispatcher;
 pub(crate) mod group;
 mod guard;
 mod listener;
+mod open;
 mod owners;
+mod pending;
 mod producer;
 mod serve;
+#[cfg(feature = "signals")]
+mod signals;
 mod stop;
+mod stopwatch;
 mod stream;
 mod turn;
 #[cfg(unix)]
 mod watch;
 
 use crate::api::context::Context;
-use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::handle::Handle;
-use crate::api::listener::Port;
-use crate::api::protocol::Factory;
 #[cfg(all(unix, feature = "signals"))]
 use crate::api::signals::Signals;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::stop::Ending;
 use crate::sys::{Backend, Poller};
 use crate::values::error::{Action, Error};
-use crate::values::id::Id;
-use crate::values::to_address::ToAddress;
-use crate::values::to_addresses::ToAddresses;
-#[cfg(unix)]
-use crate::values::unix_address::UnixAddress;
 use std::process;
 use std::time::Duration;
 
@@ -265,73 +262,6 @@ impl Reactor {
         }
     }
 
-    /// [`Context::listen_tcp`], before a run.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn listen_tcp(
-        &mut self,
-        address: impl ToAddresses,
-        factory: impl Factory,
-    ) -> Result<Port, Error> {
-        self.context().listen_tcp(address, factory)
-    }
-
-    /// [`Context::connect_tcp`], before a run.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn connect_tcp(
-        &mut self,
-        address: impl ToAddresses,
-        factory: impl Factory,
-    ) -> Result<Id, Error> {
-        self.context().connect_tcp(address, factory)
-    }
-
-    /// [`Context::listen_udp`], before a run.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn listen_udp(
-        &mut self,
-        address: impl ToAddress,
-        protocol: impl DatagramProtocol,
-    ) -> Result<Port, Error> {
-        self.context().listen_udp(address, protocol)
-    }
-
-    /// [`Context::listen_unix`], before a run.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[cfg(unix)]
-    pub fn listen_unix(
-        &mut self,
-        address: impl Into<UnixAddress>,
-        factory: impl Factory,
-    ) -> Result<Port, Error> {
-        self.context().listen_unix(address, factory)
-    }
-
-    /// [`Context::connect_unix`], before a run.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[cfg(unix)]
-    pub fn connect_unix(
-        &mut self,
-        address: impl Into<UnixAddress>,
-        factory: impl Factory,
-    ) -> Result<Id, Error> {
-        self.context().connect_unix(address, factory)
-    }
-
     /// All else that can be asked of a reactor: timers, other options, connections by their ids.
     pub fn context(&mut self) -> &mut Context {
         self.dispatcher.context.refresh();
@@ -353,56 +283,6 @@ impl Reactor {
     #[doc(alias = "slow_callback_duration")]
     pub fn set_slow_callback_duration(&mut self, duration: Duration) {
         self.dispatcher.set_slow_callback_duration(duration);
-    }
-
-    /// SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) a run in order; a second one in the same run
-    /// ends it without waiting for any peer.
-    ///
-    /// They are caught from now on: a signal that comes before the first run ends that run as soon as it
-    /// has begun. Between a run's end and the first turn of the next one, and after the reactor is dropped, they
-    /// take their default action, which ends the process. A signal that comes while the run is ending for
-    /// another reason counts as the first.
-    ///
-    /// A signal that the process was started to ignore stays ignored, as nohup(1) and a shell's `&` rely
-    /// on (found out on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: a
-    /// signal sent to the child reaches the parent's reactor as well. Start programs by
-    /// [`Command`](std::process::Command), or set the default action in the child.
-    ///
-    /// Where there are no such signals this does nothing: there, Ctrl-C ends the process.
-    ///
-    /// ```
-    /// # use ropewalk::{Error, Reactor};
-    /// # use std::time::Duration;
-    /// let mut reactor = Reactor::new()?;
-    /// reactor.stop_on_signals()?;
-    /// reactor.set_grace(Duration::from_secs(3));
-    /// # reactor.context().stop();
-    /// reactor.run()?; // until Ctrl-C
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the system has no descriptors left for it.
-    #[cfg(feature = "signals")]
-    pub fn stop_on_signals(&mut self) -> Result<(), Error> {
-        self.stop_on_signals_with(&[])
-    }
-
-    /// [`stop_on_signals`](Self::stop_on_signals), as a member of a group.
-    #[cfg(feature = "signals")]
-    #[cfg_attr(not(unix), allow(unused_variables))]
-    pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
-        #[cfg(unix)]
-        {
-            if self.poller.is_simulated() {
-                return Ok(());
-            }
-            let signals = Signals::catch(&self.dispatcher.context.world, group)
-                .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
-            self.signals = Some(signals);
-        }
-        Ok(())
     }
 }
 

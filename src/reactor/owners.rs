@@ -1,12 +1,16 @@
-//! The callback objects of sockets, by slot.
+//! The callback objects. The reactor owns them; the sockets, timers and channels that they belong to are in
+//! the context.
 
+use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::producer::Producer;
 use crate::api::protocol::{Factory, Protocol};
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::reactor::guard::name_of;
 use crate::source::retention::give_back;
 use crate::values::id::Id;
+use std::collections::BTreeMap;
 
 /// The callback object of a socket.
 pub(super) enum Owner {
@@ -18,7 +22,7 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    pub(super) fn name(&self) -> &'static str {
+    pub(super) fn type_name(&self) -> &'static str {
         name_of(|| match self {
             Self::Datagram(protocol) => protocol.type_name(),
             Self::Factory(factory) => factory.type_name(),
@@ -29,79 +33,55 @@ impl Owner {
     }
 }
 
-/// All owners.
-///
-/// They are found by the slot of an id alone; the serial is not compared. That is safe for two reasons:
-///
-/// 1. A slot is freed after its owner has been removed, in `Dispatcher::free`, and never by a callback.
-///    So an owner belongs to the socket that has its slot in [`Sources`](crate::source::table::Sources).
-/// 2. Whoever asks for an owner has looked the id up there before, in the same step, or holds a notice
-///    of that socket, which comes before the notice that frees its slot.
-///
-/// The comparison would be made for each callback, and it can only fail if one of the two is broken. So
-/// builds with debug assertions make it, and with them all tests.
-///
-/// The last seat is never empty.
+/// All callback objects that outlive a call.
 #[derive(Default)]
-pub(super) struct Owners(Vec<Option<Seat>>);
-
-struct Seat {
-    owner: Owner,
-    #[cfg(debug_assertions)]
-    id: Id,
-}
-
-impl Seat {
-    #[inline(always)]
-    fn check(&self, id: Id) {
-        #[cfg(debug_assertions)]
-        assert_eq!(self.id, id, "an owner is asked for by the id of another socket");
-        let _ = id;
-    }
+pub(super) struct Owners {
+    /// Those of sockets, by slot, each with the whole id of its socket. The last place is never empty.
+    sockets: Vec<Option<(Id, Owner)>>,
+    /// The producers, each with the number of its registration.
+    pub(super) producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
+    /// The receivers of what other threads send through channels.
+    pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
 }
 
 impl Owners {
     pub(super) fn insert(&mut self, id: Id, owner: Owner) {
-        if self.0.len() <= id.slot() {
-            self.0.resize_with(id.slot() + 1, || None);
+        if self.sockets.len() <= id.slot() {
+            self.sockets.resize_with(id.slot() + 1, || None);
         }
-        self.0[id.slot()] = Some(Seat {
-            owner,
-            #[cfg(debug_assertions)]
-            id,
-        });
+        self.sockets[id.slot()] = Some((id, owner));
     }
 
-    pub(super) fn get(&self, id: Id) -> Option<&Owner> {
-        let set_owner = self.0.get(id.slot())?.as_ref()?;
-        set_owner.check(id);
-        Some(&set_owner.owner)
+    /// Returns true if the socket has its owner.
+    pub(super) fn contains(&self, id: Id) -> bool {
+        matches!(self.sockets.get(id.slot()), Some(Some((of, _))) if *of == id)
     }
 
     #[inline(always)]
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Owner> {
-        let set_owner = self.0.get_mut(id.slot())?.as_mut()?;
-        set_owner.check(id);
-        Some(&mut set_owner.owner)
+        match self.sockets.get_mut(id.slot()) {
+            Some(Some((of, owner))) if *of == id => Some(owner),
+            _ => None,
+        }
     }
 
     pub(super) fn remove(&mut self, id: Id) -> Option<Owner> {
-        let set_owner = self.0.get_mut(id.slot())?.take()?;
-        set_owner.check(id);
-        while let Some(None) = self.0.last() {
-            self.0.pop();
+        let place = self.sockets.get_mut(id.slot())?;
+        let (_, owner) = place.take_if(|(of, _)| *of == id)?;
+        while let Some(None) = self.sockets.last() {
+            self.sockets.pop();
         }
-        give_back(&mut self.0);
-        Some(set_owner.owner)
+        give_back(&mut self.sockets);
+        Some(owner)
     }
 
-    /// All of them, when the reactor ends.
-    pub(super) fn into_all(self) -> impl Iterator<Item = Owner> {
-        self.0.into_iter().flatten().map(|set_owner| set_owner.owner)
+    /// Removes the owners of all sockets.
+    pub(super) fn take_sockets(&mut self) -> impl Iterator<Item = Owner> + use<> {
+        std::mem::take(&mut self.sockets).into_iter().flatten().map(|(_, owner)| owner)
     }
 }
 
-#[cfg(all(test, debug_assertions))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::api::transport::Transport;
@@ -113,11 +93,13 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "by the id of another socket")]
-    fn an_owner_that_is_asked_for_by_an_old_id_of_its_slot_ends_a_test() {
+    fn old_id_of_a_slot_finds_no_owner() {
+        let (old, id) = (Id::new(3, 7), Id::new(3, 8));
         let mut owners = Owners::default();
-        owners.insert(Id::new(3, 8), Owner::Protocol(Box::new(Quiet)));
-        assert!(owners.get_mut(Id::new(3, 8)).is_some() && owners.get(Id::new(4, 8)).is_none());
-        owners.get_mut(Id::new(3, 7));
+        owners.insert(id, Owner::Protocol(Box::new(Quiet)));
+        assert!(!owners.contains(old) && owners.get_mut(old).is_none());
+        assert!(owners.remove(old).is_none());
+        assert!(owners.contains(id) && owners.get_mut(id).is_some());
+        assert!(owners.remove(id).is_some() && !owners.contains(id));
     }
 }

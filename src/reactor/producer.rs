@@ -1,30 +1,66 @@
-//! Telling producers when to produce.
+//! Producers: callbacks that pause, resume and stop them.
 
+use crate::api::context::Context;
 use crate::api::producer::Producer;
 use crate::api::transport::Transport;
+use crate::reactor::call::{Callee, Once};
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::{Panic, guarded, name_of};
+use crate::reactor::guard::name_of;
+use crate::reactor::owners::Owners;
 use crate::source::stream::{Flow, Producing};
 use crate::values::id::Id;
 
+/// The producer of a connection.
+struct ProducerOf(Id);
+
+impl Callee for ProducerOf {
+    type Object = dyn Producer;
+    type Face<'a> = Transport<'a>;
+
+    fn id(&self) -> Option<Id> {
+        Some(self.0)
+    }
+
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        Some(owners.producers.get_mut(&self.0)?.1.as_mut())
+    }
+
+    fn type_name(&self, producer: &dyn Producer) -> &'static str {
+        producer.type_name()
+    }
+
+    fn lend<'a>(&self, context: &'a mut Context) -> Transport<'a> {
+        context.begin_callback(self.0);
+        Transport::new(context, self.0)
+    }
+
+    fn returned(&self, context: &mut Context) {
+        context.send_gathered(self.0);
+    }
+
+    fn panicked(&self, context: &mut Context) {
+        context.end_of_panic(self.0);
+    }
+}
+
 impl Dispatcher {
-    /// Seats a producer. A pull producer is asked in its own turn; a push producer that comes when the
-    /// connection is above its high-water mark is paused. One that comes before the connection is made
-    /// is asked, or paused, after `connection_made`.
+    /// Sets the producer of a connection. A pull producer is resumed in its own turn; a push producer is
+    /// paused at once if the connection is above its high-water mark. If the connection is not made yet,
+    /// that happens after `connection_made`.
     pub(super) fn set_producer(&mut self, id: Id, number: u32, producer: Box<dyn Producer>) {
         match self.context.registration(id) {
             Some(registration) if registration == number => {}
             Some(_) => return self.drop_unregistered(producer),
             None => return self.stop_producer(id, producer),
         }
-        self.producers.insert(id, (number, producer));
+        self.owners.producers.insert(id, (number, producer));
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return; // An attempt to connect.
         };
         match &mut stream.output.producing {
             Producing::Nothing => {} // The connection has ended: it is stopped with that.
             Producing::Pull { asked_at } => {
-                *asked_at = None; // It may have been asked before it had its place.
+                *asked_at = None; // It may have been resumed before it was set here.
                 self.context.enqueue(id);
             }
             Producing::Push if stream.output.flow == Flow::Paused => self.pause_producer(id),
@@ -32,7 +68,7 @@ impl Dispatcher {
         }
     }
 
-    /// Asks a pull producer for more, if there is room.
+    /// Resumes a pull producer if the socket takes more data.
     pub(super) fn ask_producer(&mut self, id: Id) {
         if self.context.asks_producer(id) {
             self.resume_producer(id);
@@ -41,40 +77,31 @@ impl Dispatcher {
     }
 
     pub(super) fn resume_producer(&mut self, id: Id) {
-        self.call_producer(id, "resume_producing", |producer, transport| {
-            producer.resume_producing(transport);
-        });
+        if self.is_registered(id) {
+            self.call(ProducerOf(id), "resume_producing", |producer, transport| {
+                producer.resume_producing(transport);
+            });
+        }
     }
 
     pub(super) fn pause_producer(&mut self, id: Id) {
-        self.call_producer(id, "pause_producing", |producer, transport| {
-            producer.pause_producing(transport);
-        });
+        if self.is_registered(id) {
+            self.call(ProducerOf(id), "pause_producing", |producer, transport| {
+                producer.pause_producing(transport);
+            });
+        }
     }
 
-    fn call_producer(
-        &mut self,
-        id: Id,
-        name: &'static str,
-        call: impl FnOnce(&mut dyn Producer, &mut Transport<'_>),
-    ) {
-        let registration = self.context.registration(id);
-        let Some((number, producer)) = self.producers.get_mut(&id) else {
-            return;
-        };
-        if registration != Some(*number) {
-            return; // It was unregistered, and is about to be dropped.
-        }
-        let who = name_of(|| producer.type_name());
-        self.context.begin_callback(id);
-        let mut transport = Transport::new(&mut self.context, id);
-        let returned = guarded(|| call(producer.as_mut(), &mut transport));
-        self.handle_writes(id, who, name, returned);
+    /// Returns true if the producer that is kept here is still registered. One that is not is about to be
+    /// dropped.
+    fn is_registered(&self, id: Id) -> bool {
+        let kept = self.owners.producers.get(&id).map(|(number, _)| *number);
+        kept.is_some() && kept == self.context.registration(id)
     }
 
     /// The connection, or the attempt to make it, has ended: its producer is stopped, and dropped.
     pub(super) fn end_producing(&mut self, id: Id) {
-        if let Some((number, producer)) = self.producers.remove(&id) {
+        if let Some((number, producer)) = self.owners.producers.remove(&id) {
             match self.context.registration(id) {
                 Some(registration) if registration != number => self.drop_unregistered(producer),
                 _ => self.stop_producer(id, producer),
@@ -83,25 +110,11 @@ impl Dispatcher {
     }
 
     pub(super) fn stop_producer(&mut self, id: Id, mut producer: Box<dyn Producer>) {
-        let who = name_of(|| producer.type_name());
-        let returned = guarded(|| producer.stop_producing(&mut self.context));
-        if self.outcome(None, |_| who, "stop_producing", returned).is_none() {
+        let once = Once::new(name_of(|| producer.type_name()));
+        let code = |_: &mut _, context: &mut &mut Context| producer.stop_producing(context);
+        if self.call(once, "stop_producing", code).is_none() {
             self.context.end_of_panic(id);
         }
-        self.drop_guarded(producer, who);
-    }
-
-    /// Sends what a callback that is not the protocol's own has written to the connection.
-    fn handle_writes(
-        &mut self,
-        id: Id,
-        who: &'static str,
-        name: &'static str,
-        returned: Result<(), Panic>,
-    ) {
-        match self.outcome(Some(id), |_| who, name, returned) {
-            Some(()) => self.context.send_gathered(id),
-            None => self.context.end_of_panic(id),
-        }
+        self.drop_guarded(producer, once.type_name);
     }
 }

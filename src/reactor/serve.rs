@@ -1,28 +1,20 @@
-//! Serving those that are ready, each within its budget.
+//! Serving of sockets, each within its budget.
 
 use crate::reactor::dispatcher::Dispatcher;
 use crate::source::stream::{Filled, READ_BUDGET};
 use crate::source::table::Source;
 use crate::sys::Readiness;
 use crate::values::id::Id;
-use std::mem;
 
 impl Dispatcher {
-    /// How many were not done in the last turn.
-    pub(crate) fn left_over(&self) -> usize {
+    /// Returns how many sockets had work left after the last turn.
+    pub(super) fn left_over(&self) -> usize {
         self.context.ready.len()
     }
 
-    /// Whether a read has filled the read buffer since this was last asked.
-    #[inline]
-    pub(crate) fn has_filled_buffer(&mut self) -> bool {
-        mem::take(&mut self.filled_buffer)
-    }
-
-    /// Serves those that were not done in the last turn, `count` of them. Who is not done even then,
-    /// or was listed meanwhile, is served in the next turn. It comes after the events, which pass
-    /// over those that wait here; so each is served once a turn, whatever else happens to it.
-    pub(crate) fn serve_left_over(&mut self, count: usize, buffer: &mut [u8]) {
+    /// Serves the first `count` sockets of the ready queue. Those that have work left even then are served in
+    /// the next turn.
+    pub(super) fn serve_left_over(&mut self, count: usize, buffer: &mut [u8]) {
         for _ in 0..count {
             let Some(id) = self.context.ready.pop_front() else { break };
             self.context.sources.end_queued(id);
@@ -34,25 +26,24 @@ impl Dispatcher {
         }
     }
 
-    /// Whether its protocol has its place: not while the notice of that is held.
+    /// Returns true if the socket's protocol is set: not while its first callback is held.
     fn is_made(&self, id: Id) -> bool {
         match self.context.sources.get(id) {
-            Some(Source::Datagram(_) | Source::Stream(_)) => self.owners.get(id).is_some(),
+            Some(Source::Datagram(_) | Source::Stream(_)) => self.owners.contains(id),
             _ => true,
         }
     }
 
-    /// Notes what the poll says of a socket, and serves the socket, unless it waits in the ready
-    /// queue for its turn.
+    /// Records an event on its socket, and serves the socket unless it is in the ready queue.
     #[inline(always)]
-    pub(crate) fn serve_event(&mut self, token: usize, readiness: Readiness, buffer: &mut [u8]) {
+    pub(super) fn serve_event(&mut self, token: usize, readiness: Readiness, buffer: &mut [u8]) {
         let Some(entry) = self.context.sources.find(token) else {
-            return; // It has gone since the poll.
+            return; // The socket was closed since the poll.
         };
         let id = entry.id;
         if let Source::Stream(stream) = &mut entry.source {
             stream.readiness |= readiness;
-            // So it is most of the time.
+            // The common case.
             if stream.wants_only_read() && !entry.queued {
                 if stream.is_simulated() {
                     return self.serve_reading(id, buffer, READ_BUDGET);

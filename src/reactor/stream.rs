@@ -1,20 +1,79 @@
-//! Reads from connections, within their budgets.
+//! Connections: reads within a budget, and callbacks of protocols.
 
-use crate::reactor::callback::Callback;
+use crate::api::context::Context;
+use crate::api::protocol::Protocol;
+use crate::api::transport::Transport;
+use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::owners::{Owner, Owners};
 #[cfg(unix)]
 use crate::source::stream::Passed;
-use crate::source::stream::{Filled, PeerSide, READ_BUDGET, Reading, WriteSide};
+use crate::source::stream::{Filled, Flow, Life, PeerSide, Producing};
+use crate::source::stream::{READ_BUDGET, Reading, WriteSide};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
-use log::debug;
+use crate::values::reason::Reason;
+use log::{debug, info};
 
-/// As how many bytes of the budget a read counts at least. Each message with descriptors is read by itself,
-/// and one byte is enough to pass them.
+/// The least that a read takes from the budget. Each message with descriptors is read by itself, and one byte
+/// is enough to pass them; 256 such reads spend the budget.
 const LEAST: usize = READ_BUDGET / 256;
 
+/// The protocol of a connection.
+pub(super) struct ProtocolOf {
+    id: Id,
+    /// The callback is `connection_lost`.
+    is_last: bool,
+}
+
+impl ProtocolOf {
+    #[inline(always)]
+    pub(super) fn new(id: Id) -> Self {
+        Self { id, is_last: false }
+    }
+}
+
+impl Callee for ProtocolOf {
+    type Object = dyn Protocol;
+    type Face<'a> = Transport<'a>;
+
+    fn id(&self) -> Option<Id> {
+        Some(self.id)
+    }
+
+    #[inline(always)]
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        match owners.get_mut(self.id)? {
+            Owner::Protocol(protocol) => Some(protocol.as_mut()),
+            _ => None,
+        }
+    }
+
+    fn type_name(&self, protocol: &dyn Protocol) -> &'static str {
+        protocol.type_name()
+    }
+
+    #[inline(always)]
+    fn lend<'a>(&self, context: &'a mut Context) -> Transport<'a> {
+        context.begin_callback(self.id);
+        Transport::new(context, self.id)
+    }
+
+    #[inline(always)]
+    fn returned(&self, context: &mut Context) {
+        context.send_gathered(self.id);
+    }
+
+    fn panicked(&self, context: &mut Context) {
+        match self.is_last {
+            true => context.drop_gathered(), // How the connection ended is decided.
+            false => context.end_of_panic(self.id),
+        }
+    }
+}
+
 impl Dispatcher {
-    /// Sees to what a read has brought, and reads on.
+    /// Handles the result of a read, and reads on.
     #[inline(never)]
     pub(super) fn read_on(&mut self, id: Id, filled: Filled, buffer: &mut [u8]) {
         self.note_filling(&filled, buffer);
@@ -27,8 +86,8 @@ impl Dispatcher {
         self.filled_buffer |= matches!(filled, Filled::Data(count) if *count == buffer.len());
     }
 
-    /// Reads and delivers until the socket is dry or the budget spent. No read returns more than what is
-    /// left of the budget.
+    /// Reads and delivers until the socket would block or the budget is spent. No read returns more than what
+    /// is left of the budget.
     pub(super) fn serve_reading(&mut self, id: Id, buffer: &mut [u8], mut budget: usize) {
         while let Some(stream) = self.context.sources.stream_mut(id)
             && stream.wants_read()
@@ -53,12 +112,13 @@ impl Dispatcher {
 
     #[inline(always)]
     pub(super) fn deliver(&mut self, id: Id, data: &[u8]) {
-        self.call(id, Callback::DataReceived(data));
+        self.call(ProtocolOf::new(id), "data_received", |protocol, transport| {
+            protocol.data_received(transport, data);
+        });
         self.run_pending();
     }
 
-    /// Delivers what a read has brought, or sees to its having brought nothing. Returns how many
-    /// bytes it were.
+    /// Delivers the data of a read, or handles a read that returned none. Returns the number of bytes.
     #[inline(always)]
     pub(super) fn handle_read(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
         match filled {
@@ -74,7 +134,7 @@ impl Dispatcher {
         }
     }
 
-    /// Reads once from a Unix socket, and delivers what that brought. Returns how many bytes it were.
+    /// Reads once from a Unix socket, and delivers the data. Returns the number of bytes.
     #[cfg(unix)]
     #[inline(never)]
     pub(super) fn read_unix(&mut self, id: Id, buffer: &mut [u8]) -> usize {
@@ -93,26 +153,30 @@ impl Dispatcher {
         }
     }
 
-    /// Delivers data together with descriptors. Nothing of it is kept back: whoever does not want to
-    /// hear of it any more closes what came.
+    /// Delivers data together with descriptors, even while reading is paused. Descriptors that are not
+    /// delivered are closed.
     #[cfg(unix)]
     #[cold]
     pub(super) fn deliver_passed(&mut self, id: Id, data: &[u8], passed: Passed) {
-        let Passed { mut descriptors, lost } = passed;
+        let Passed { descriptors, lost } = passed;
         if lost {
             log::warn!(target: TCP, "{id} descriptors were lost: this process may have no more of them");
             self.context.descriptors_lost_on = Some(id);
-            self.call(id, Callback::DescriptorsLost);
+            self.call(ProtocolOf::new(id), "descriptors_lost", |protocol, transport| {
+                protocol.descriptors_lost(transport);
+            });
             self.run_pending();
             self.context.descriptors_lost_on = None;
         }
         if self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing()) {
-            self.call(id, Callback::DescriptorsReceived(data, &mut descriptors));
+            self.call(ProtocolOf::new(id), "descriptors_received", |protocol, transport| {
+                protocol.descriptors_received(transport, data, descriptors);
+            });
             self.run_pending();
         }
     }
 
-    /// A read brought no data: the socket is dry, or nothing more will come.
+    /// Handles a read without data: the socket would block, has ended or has failed.
     #[cold]
     pub(super) fn end_reading(&mut self, id: Id, filled: Filled) {
         let Some(stream) = self.context.sources.stream_mut(id) else {
@@ -131,7 +195,8 @@ impl Dispatcher {
         self.run_pending();
     }
 
-    /// In its own turn, not within the `resume`: two who resume each other would never end.
+    /// Notifies a protocol that reading was resumed. This happens in its own turn, not within the `resume`:
+    /// two connections that resume each other would never end.
     pub(super) fn notify_resumed(&mut self, id: Id) {
         let stream = self.context.sources.stream_mut(id);
         let resumed = stream.is_some_and(|stream| {
@@ -142,12 +207,14 @@ impl Dispatcher {
             resumed
         });
         if resumed {
-            self.call(id, Callback::ReadingResumed);
+            self.call(ProtocolOf::new(id), "reading_resumed", |protocol, transport| {
+                protocol.reading_resumed(transport);
+            });
         }
     }
 
-    /// The peer may have ended its side while reading is paused. The end itself is held back, as data
-    /// is, since the protocol may have some of its own to deliver before it.
+    /// Notifies a protocol whose reading is paused that the peer has ended its side. The end itself is held
+    /// back, as data is, since the protocol may have data of its own to deliver before it.
     pub(super) fn notify_early_eof(&mut self, id: Id) {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
@@ -155,14 +222,18 @@ impl Dispatcher {
         if stream.has_unnoticed_eof() {
             stream.input.peer_side = PeerSide::Noticed;
             debug!(target: TCP, "{id} the peer ended its side; reading is paused");
-            self.call(id, Callback::EofNoticed);
+            self.call(ProtocolOf::new(id), "eof_noticed", |protocol, transport| {
+                protocol.eof_noticed(transport);
+            });
             self.run_pending();
         }
     }
 
     pub(super) fn notify_eof(&mut self, id: Id) {
         debug!(target: TCP, "{id} the peer ended its side");
-        self.call(id, Callback::EofReceived);
+        self.call(ProtocolOf::new(id), "eof_received", |protocol, transport| {
+            protocol.eof_received(transport);
+        });
         let stream = self.context.sources.stream_mut(id);
         if stream.is_some_and(|stream| stream.output.write_side == WriteSide::Ended) {
             // Both sides have ended, so the connection has.
@@ -170,9 +241,69 @@ impl Dispatcher {
         }
         self.context.end_if_broken(id);
     }
+
+    /// Notifies a protocol that its queue has crossed a mark, and a push producer likewise.
+    pub(super) fn notify_flow(&mut self, id: Id) {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        // Checked again, since the queue may have changed while this callback was pending.
+        if !stream.has_flow_to_notify() {
+            return;
+        }
+        let paused = stream.output.flow != Flow::Paused;
+        stream.output.flow = if paused { Flow::Paused } else { Flow::Even };
+        // A closing protocol receives nothing more; its producer does, until it has finished.
+        let (closing, pushes) = (stream.is_closing(), stream.output.producing == Producing::Push);
+        if !closing && paused {
+            self.call(ProtocolOf::new(id), "pause_writing", |protocol, transport| {
+                protocol.pause_writing(transport);
+            });
+        } else if !closing {
+            self.call(ProtocolOf::new(id), "resume_writing", |protocol, transport| {
+                protocol.resume_writing(transport);
+            });
+        }
+        if pushes && paused {
+            self.pause_producer(id);
+        } else if pushes {
+            self.resume_producer(id);
+        }
+    }
+
+    /// Notifies the protocol of a connection that has ended, then frees the slot.
+    pub(super) fn notify_lost(&mut self, id: Id) {
+        let now = self.context.now();
+        // First, since a panic in it changes the reason.
+        self.end_producing(id);
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        let Life::Ended { reason, .. } = &mut stream.life else {
+            return;
+        };
+        let reason = reason.take();
+        let (peer, received, sent) = (&stream.peer, stream.traffic.received, stream.traffic.sent);
+        let seconds = now.saturating_duration_since(stream.traffic.since).as_secs_f64();
+        info!(
+            target: TCP,
+            "{id} {peer} lost: {reason} ({received} bytes in, {sent} out, {seconds:.3} s)"
+        );
+        self.end_connection(id, reason);
+    }
+
+    /// Makes the last callback of a connection, and frees its slot.
+    pub(super) fn end_connection(&mut self, id: Id, reason: Reason) {
+        self.context.totals.lost[reason.index()] += 1;
+        let last = ProtocolOf { id, is_last: true };
+        self.call(last, "connection_lost", |protocol, transport| {
+            protocol.connection_lost(transport, reason);
+        });
+        self.free(id);
+    }
 }
 
-/// What a read of so many bytes leaves of the budget.
+/// Returns what a read of `count` bytes leaves of the budget.
 fn left(budget: usize, count: usize) -> usize {
     budget.saturating_sub(count.max(LEAST))
 }

@@ -1,44 +1,78 @@
-//! The turn: one pass of the loop.
+//! The turn: one pass of the loop, and its steps.
 
+use crate::api::handle::{CALLS, Sent};
+use crate::api::timer::{Call, Job};
 use crate::reactor::Reactor;
+use crate::reactor::call::Once;
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::pending::PENDING;
 use crate::source::stream::LONGEST_READ;
 use crate::sys::Event;
 use crate::values::error::{Action, Error};
+use std::mem;
 use std::time::Duration;
 
 /// The size up to which the read buffer grows while reads fill it. A read and a write of this size cost
 /// less than four of 64 KiB, and both stay within the second-level cache.
 const MAX_READ_SIZE: usize = LONGEST_READ;
 
+/// How many timers fire in a turn before the sockets are served. The rest fire in the next turn, which bounds
+/// the delay that a storm of timers causes.
+const TIMERS: usize = 4096;
+
 impl Reactor {
-    /// The loop's body: what stands here is what happens, in this order.
+    /// The loop's body. The steps happen in this order, each within a budget.
+    ///
+    /// After every callback the bytes that it wrote to its own connection are sent, and after every step the
+    /// callbacks that result from it are made: see [`Dispatcher::call`] and [`Dispatcher::run_pending`].
     pub(super) fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        // Wait for events. If work is left from the last turn, the poll only looks and does not wait;
+        // otherwise it waits until the first timer is due.
         let limit = self.dispatcher.wait_limit(limit);
         self.wait(limit)?;
+
+        // Read the clock, once: all that happens in this turn happens at this instant.
         self.dispatcher.begin_turn();
+
+        // Fire the timers that are due. A timer that a callback schedules from here on fires in a later turn,
+        // so a timer of no delay that schedules itself again does not starve the sockets.
         self.dispatcher.fire_timers();
+
+        // Serve the sockets that the events name. A socket that is in the ready queue only records its event.
         let left_over = self.dispatcher.left_over();
         self.serve_events();
+
+        // Serve the sockets that had work left after the last turn: the first `left_over` of the ready queue.
+        // What was added since is served in the next turn, so each socket is served once a turn.
         self.dispatcher.serve_left_over(left_over, &mut self.buffer);
+
+        // If many sockets were written to by others, as in a broadcast, poll once more before they are flushed:
+        // senders that wrote at the same moment are read first, so that one write to each receiver carries
+        // the data of all of them.
         if self.dispatcher.context.has_many_to_flush() {
-            // Who spoke at the same moment is heard first, so that one write to each carries it all.
             self.wait(Some(Duration::ZERO))?;
             self.serve_events();
         }
+
+        // Make the calls and deliver the messages that other threads have sent.
         self.dispatcher.run_calls();
+
+        // Flush the connections that were written to by others, with one gathered write each.
         self.dispatcher.end_turn();
+
+        // A read that filled the buffer could have returned more in a larger one.
         if self.dispatcher.has_filled_buffer() {
             self.grow_buffer();
         }
         Ok(())
     }
 
-    pub(super) fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+    fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
         self.poller.wait(limit).map_err(|cause| Error::new(Action::Poll, "", cause))
     }
 
-    /// What the last wait brought.
-    pub(super) fn serve_events(&mut self) {
+    /// Serves the events of the last wait.
+    fn serve_events(&mut self) {
         for event in self.poller.events() {
             match event {
                 Event::Ready(token, readiness) => {
@@ -58,9 +92,9 @@ impl Reactor {
         }
     }
 
-    /// What it brought in another world than the system's.
+    /// Serves the events of the last wait in a simulated backend.
     #[cold]
-    pub(super) fn serve_others(&mut self) {
+    fn serve_others(&mut self) {
         for event in self.poller.others() {
             match event {
                 Event::Ready(token, readiness) => {
@@ -73,8 +107,119 @@ impl Reactor {
 
     /// Doubles the read buffer, up to its limit. It is not made smaller again: a reactor has only one.
     #[cold]
-    pub(super) fn grow_buffer(&mut self) {
+    fn grow_buffer(&mut self) {
         let size = (2 * self.buffer.len()).min(MAX_READ_SIZE);
         self.buffer.resize(size, 0);
+    }
+}
+
+impl Dispatcher {
+    /// Returns how long the poll may wait: not at all if work is left, and no longer than to the first
+    /// timer.
+    pub(super) fn wait_limit(&mut self, limit: Option<Duration>) -> Option<Duration> {
+        if self.context.is_busy() || self.calls.are_waiting() {
+            return Some(Duration::ZERO);
+        }
+        if limit == Some(Duration::ZERO) {
+            return limit;
+        }
+        let next = self.context.until_next_timer();
+        match (limit, next) {
+            (Some(limit), Some(next)) => Some(limit.min(next)),
+            (limit, next) => limit.or(next),
+        }
+    }
+
+    fn begin_turn(&mut self) {
+        self.context.totals.turns += 1;
+        // All that the last turn has left, so that what is held cannot pile up.
+        self.allow_pending(PENDING.max(self.context.held.len()));
+        self.set_clock();
+    }
+
+    /// Reads the clock.
+    pub(super) fn set_clock(&mut self) {
+        let now = self.context.refresh();
+        self.stopwatch.start(now);
+        self.mark = self.context.timer_mark();
+    }
+
+    /// Fires the timers that are due. A timer that one of them cancels does not fire.
+    fn fire_timers(&mut self) {
+        for _ in 0..TIMERS {
+            let Some(job) = self.context.pop_due(self.mark) else { break };
+            match job {
+                Job::Call(call) => self.make(call, "timer"),
+                Job::CloseDeadline(id) => self.context.give_up(id),
+                Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
+                #[cfg(unix)]
+                Job::ConnectAgain(id) => self.context.connect_again(id),
+                Job::ConnectTimeout(id) => self.context.time_out(id),
+                Job::LingerEnd(id) => self.context.free(id),
+                Job::RestEnd(id) => self.context.end_backoff(id),
+            }
+            self.run_pending();
+        }
+    }
+
+    /// Takes over what other threads have sent.
+    fn take_calls(&mut self) {
+        self.calls.take();
+    }
+
+    fn run_calls(&mut self) {
+        let mut budget = CALLS;
+        // A channel that is put back during this is served in the next turn.
+        for _ in 0..self.calls.len() {
+            let Some(sent) = self.calls.next() else { break };
+            budget = budget.saturating_sub(self.handle_sent(sent, budget).max(1));
+            if budget == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Makes a call, or delivers at most `most` messages. Returns how many it were.
+    pub(super) fn handle_sent(&mut self, sent: Sent, most: usize) -> usize {
+        match sent {
+            Sent::Call(call) => {
+                self.make(call, "call");
+                self.run_pending();
+                1
+            }
+            Sent::Messages(channel) => self.receive(channel, most),
+            Sent::Stop => {
+                self.context.stop();
+                1
+            }
+        }
+    }
+
+    /// Makes a timer's or another thread's call.
+    fn make(&mut self, call: Box<impl Call + ?Sized>, callback: &'static str) {
+        let once = Once::new(call.name());
+        self.call(once, callback, |_, context| call.make(context));
+    }
+
+    /// Sends what was written, and makes the callbacks that result.
+    pub(super) fn end_turn(&mut self) {
+        self.run_pending();
+        self.context.flush_others();
+        self.run_pending();
+        self.look(None);
+    }
+
+    /// Does the work that was requested between two turns. Returns true if there was any.
+    pub(super) fn catch_up(&mut self) -> bool {
+        let busy = self.context.is_busy();
+        self.set_clock();
+        self.end_turn();
+        busy
+    }
+
+    /// Returns true if a read has filled the read buffer since the last call.
+    #[inline]
+    fn has_filled_buffer(&mut self) -> bool {
+        mem::take(&mut self.filled_buffer)
     }
 }

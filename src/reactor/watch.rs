@@ -1,56 +1,71 @@
-//! Calling those who watch descriptors.
+//! Watched descriptors: callbacks of watchers.
 
 use crate::api::context::Context;
 use crate::api::watch::Watcher;
+use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::guarded;
-use crate::reactor::owners::Owner;
+use crate::reactor::owners::{Owner, Owners};
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;
 use crate::values::reason::Reason;
 use log::debug;
 
+/// The watcher of a descriptor.
+struct WatcherOf(Id);
+
+impl Callee for WatcherOf {
+    type Object = dyn Watcher;
+    type Face<'a> = &'a mut Context;
+
+    fn id(&self) -> Option<Id> {
+        Some(self.0)
+    }
+
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        match owners.get_mut(self.0)? {
+            Owner::Watcher(watcher) => Some(watcher.as_mut()),
+            _ => None,
+        }
+    }
+
+    fn type_name(&self, watcher: &dyn Watcher) -> &'static str {
+        watcher.type_name()
+    }
+
+    fn lend<'a>(&self, context: &'a mut Context) -> &'a mut Context {
+        context
+    }
+
+    fn panicked(&self, context: &mut Context) {
+        context.end_watch_of_panic(self.0);
+    }
+}
+
 impl Dispatcher {
-    /// Tells a watcher for what its descriptor is ready, each at most once a turn. The descriptor is
-    /// asked anew after each, for a callback may have emptied or filled it.
+    /// Notifies a watcher of what its descriptor is ready for, each at most once a turn. The descriptor is
+    /// checked again after each callback, since that may have emptied or filled it.
     pub(super) fn serve_watch(&mut self, id: Id) {
         let mut ready = self.context.ready_of(id);
         if ready.readable {
-            self.call_watcher(id, "readable", |watcher, context| watcher.readable(context, id));
+            self.call(WatcherOf(id), "readable", |watcher, context| watcher.readable(context, id));
             self.run_pending();
             ready = self.context.ready_of(id);
         }
         if ready.writable {
-            self.call_watcher(id, "writable", |watcher, context| watcher.writable(context, id));
+            self.call(WatcherOf(id), "writable", |watcher, context| watcher.writable(context, id));
             self.run_pending();
             ready = self.context.ready_of(id);
         }
-        // The poll will not tell again of what has not changed.
+        // The poll reports only what has changed.
         if ready.readable || ready.writable {
             self.context.enqueue(id);
         }
     }
 
-    /// Tells a watcher that its watch has ended.
+    /// Notifies a watcher that its watch has ended.
     pub(super) fn notify_unwatched(&mut self, id: Id, reason: Reason) {
         debug!(target: REACTOR, "{id} no longer watched: {reason}");
-        self.call_watcher(id, "lost", |watcher, context| watcher.lost(context, id, reason));
+        self.call(WatcherOf(id), "lost", |watcher, context| watcher.lost(context, id, reason));
         self.free(id);
-    }
-
-    fn call_watcher(
-        &mut self,
-        id: Id,
-        name: &'static str,
-        callback: impl FnOnce(&mut dyn Watcher, &mut Context),
-    ) {
-        let Some(Owner::Watcher(watcher)) = self.owners.get_mut(id) else {
-            return;
-        };
-        let returned = guarded(|| callback(watcher.as_mut(), &mut self.context));
-        let who = |dispatcher: &Self| dispatcher.name_of(id);
-        if self.outcome(Some(id), who, name, returned).is_none() {
-            self.context.end_watch_of_panic(id);
-        }
     }
 }

@@ -15,7 +15,7 @@ use slab::Slab;
 
 /// Every kind of thing that the poll watches. It is a closed enum on purpose: all kinds are listed here.
 /// The compiler finds the matches that name each of them (`note` and `watched` below, `begin_stop` in
-/// `context/ending.rs`, `serve` in `dispatch/serve.rs`); most others look for one kind and end in `_`.
+/// `api/close.rs`, `serve` in `reactor/serve.rs`); most others look for one kind and end in `_`.
 #[derive(Debug)]
 #[repr(u8)] // As for `State`: the kind is one byte.
 pub(crate) enum Source {
@@ -82,8 +82,7 @@ pub(crate) struct Entry {
 ///
 /// A slot is used again; a serial never is. Every look-up goes through [`get`](Self::get),
 /// [`entry_mut`](Self::entry_mut) or [`find`](Self::find), which compare the whole id or token: what was
-/// meant for a socket that is gone reaches no other. The owners of sockets are found by slot alone; why
-/// that is safe is said in `dispatch/owners.rs`.
+/// meant for a closed socket reaches no other.
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     entries: Slab<Entry>,

@@ -1,0 +1,154 @@
+//! Calls of users' code.
+//!
+//! [`Dispatcher::call`] makes every callback. What differs between the kinds of callback objects stands in
+//! their implementations of [`Callee`], beside the code that calls them. A new callback is a method of the
+//! users' trait and one `call`; a new kind of callback object is one more implementation.
+
+use crate::api::context::Context;
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::guard::{Panic, guarded, name_of};
+use crate::reactor::owners::Owners;
+use crate::values::id::Id;
+use crate::values::logging::REACTOR;
+use log::error;
+
+/// A kind of callback object. The value is the key of one such object: the id of its socket, for example.
+pub(super) trait Callee {
+    /// The trait that users implement.
+    type Object: ?Sized;
+
+    /// What each callback is lent: the context, or a transport of the object's socket.
+    type Face<'a>;
+
+    /// Returns the socket that the object belongs to, for the backend.
+    fn id(&self) -> Option<Id>;
+
+    /// Finds the object.
+    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object>;
+
+    /// Returns the name of the object's type, for the logs and the backend. It may be a user's code.
+    fn type_name(&self, object: &Self::Object) -> &'static str;
+
+    /// Begins a callback.
+    fn lend<'a>(&self, context: &'a mut Context) -> Self::Face<'a>;
+
+    /// Ends a callback that has returned.
+    #[inline(always)]
+    fn returned(&self, _context: &mut Context) {}
+
+    /// Ends a callback that has panicked.
+    fn panicked(&self, _context: &mut Context) {}
+
+    /// Returns true if the backend is notified of the call.
+    fn is_reported(&self) -> bool {
+        true
+    }
+}
+
+impl Dispatcher {
+    /// Calls a user's object: under a guard, timed, and with what it wrote to its own connection sent when it
+    /// returns. `callback` is the method's name, for the logs and the backend. Returns `None` if there is no
+    /// such object, or if it has panicked.
+    ///
+    /// Callbacks that result from this one stay pending: a step of the turn may consist of several calls, and
+    /// ends with [`run_pending`](Self::run_pending).
+    ///
+    /// Inlined, as is what sends: see `sys/stream.rs` on returning after a system call.
+    #[inline(always)]
+    pub(super) fn call<C: Callee, T>(
+        &mut self,
+        callee: C,
+        callback: &'static str,
+        code: impl FnOnce(&mut C::Object, &mut C::Face<'_>) -> T,
+    ) -> Option<T> {
+        let object = callee.find(&mut self.owners)?;
+        let returned = guarded(|| code(object, &mut callee.lend(&mut self.context)));
+        if self.stopwatch.returned() {
+            let who = name_of(|| callee.type_name(object));
+            if callee.is_reported() {
+                self.context.world.note_called(callee.id(), who, callback);
+            }
+            self.look(Some((who, callback)));
+        }
+        match returned {
+            Ok(value) => {
+                callee.returned(&mut self.context);
+                Some(value)
+            }
+            Err(panic) => {
+                let object = callee.find(&mut self.owners)?;
+                let who = name_of(|| callee.type_name(object));
+                self.report_panic(callee.id(), who, callback, &panic);
+                callee.panicked(&mut self.context);
+                None
+            }
+        }
+    }
+
+    #[cold]
+    fn report_panic(
+        &mut self,
+        id: Option<Id>,
+        who: &'static str,
+        callback: &'static str,
+        panic: &Panic,
+    ) {
+        self.context.totals.panics += 1;
+        error!(target: REACTOR, "{who}: panic in {callback}: {}", panic.message());
+        self.context.world.note_panicked(id, who, callback, panic.message());
+    }
+
+    /// Compares the time since the last look with the threshold of slow callbacks. `last` is the type and the
+    /// name of the callback that has just returned.
+    #[cold]
+    pub(super) fn look(&mut self, last: Option<(&str, &str)>) {
+        if let Some(slow) = self.stopwatch.look() {
+            slow.report(last);
+        }
+        self.context.totals.longest_callback = self.stopwatch.longest();
+    }
+}
+
+/// A value that is called or dropped once: a timer's call, another thread's, a value that a user gave.
+#[derive(Clone, Copy)]
+pub(super) struct Once {
+    pub(super) type_name: &'static str,
+    is_reported: bool,
+}
+
+impl Once {
+    pub(super) fn new(type_name: &'static str) -> Self {
+        Self { type_name, is_reported: true }
+    }
+
+    /// A drop. The backend is notified only if it panics.
+    pub(super) fn dropping(type_name: &'static str) -> Self {
+        Self { type_name, is_reported: false }
+    }
+}
+
+impl Callee for Once {
+    /// There is nothing to find: the value moves into the code that is run.
+    type Object = [(); 0];
+    type Face<'a> = &'a mut Context;
+
+    fn id(&self) -> Option<Id> {
+        None
+    }
+
+    fn find<'a>(&self, _owners: &'a mut Owners) -> Option<&'a mut [(); 0]> {
+        Some(&mut [])
+    }
+
+    fn type_name(&self, _object: &[(); 0]) -> &'static str {
+        self.type_name
+    }
+
+    fn lend<'a>(&self, context: &'a mut Context) -> &'a mut Context {
+        context
+    }
+
+    fn is_reported(&self) -> bool {
+        self.is_reported
+    }
+}

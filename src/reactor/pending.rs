@@ -1,0 +1,87 @@
+//! Pending callbacks: what a callback, or a call of the context, has caused.
+//!
+//! The context cannot call users, so it lists what is to be called. The list is worked off after each step
+//! of a turn, within a budget; the rest is held for the next turn.
+
+use crate::api::context::{Context, Pending};
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::owners::Owner;
+use std::mem;
+
+/// How many pending callbacks are made in a turn before timers and sockets are served. A callback may cause
+/// the next one at once, without end: in a protocol that writes in `resume_writing`, sends again in
+/// `error_received`, or opens another socket in `connection_lost`.
+pub(super) const PENDING: usize = 256;
+
+impl Dispatcher {
+    /// Makes the callbacks that are pending, and those that they cause, until none is left or the
+    /// budget is spent.
+    #[inline]
+    pub(super) fn run_pending(&mut self) {
+        if !self.context.pending.is_empty() {
+            self.run_all_pending();
+        }
+    }
+
+    fn run_all_pending(&mut self) {
+        while let Some(pending) = self.context.pending.pop_front() {
+            if pending.calls() {
+                if self.pending == 0 {
+                    self.hold(pending);
+                    continue;
+                }
+                self.pending -= 1;
+            }
+            self.handle(pending);
+        }
+    }
+
+    /// Sets how many pending callbacks may be made from now on. Held callbacks come first.
+    pub(super) fn allow_pending(&mut self, count: usize) {
+        self.pending = count;
+        let Context { pending, held, .. } = &mut self.context;
+        if !held.is_empty() {
+            held.append(pending);
+            mem::swap(held, pending);
+        }
+    }
+
+    /// Keeps a callback for the next turn. A socket whose first callback is held stays in the ready queue
+    /// until then, so that the poll's events do not serve it.
+    #[cold]
+    fn hold(&mut self, pending: Pending) {
+        if let Pending::Made(id, _) | Pending::Start(id, _) = &pending {
+            self.context.enqueue(*id);
+        }
+        match pending {
+            // It comes before an end that may be held already.
+            Pending::StopProducing(..) => self.context.held.push_front(pending),
+            pending => self.context.held.push_back(pending),
+        }
+    }
+
+    fn handle(&mut self, pending: Pending) {
+        match pending {
+            Pending::ConnectFailed(id, error) => self.notify_failed(id, error),
+            Pending::Datagram(id) => self.notify_datagram(id),
+            Pending::DetachedSlot(id) => self.notify_detached(id),
+            Pending::Discard => self.drop_discarded(),
+            Pending::Flow(id) => self.notify_flow(id),
+            Pending::Free(id) => self.free(id),
+            Pending::Made(id, protocol) => self.make_adopted_connection(id, protocol),
+            Pending::Lost(id) => self.notify_lost(id),
+            Pending::Open(channel, receiver) => {
+                self.owners.channels.insert(channel, receiver);
+            }
+            Pending::Produce(id, number, producer) => self.set_producer(id, number, producer),
+            Pending::Produced(id) => self.drop_producer(id),
+            Pending::StopProducing(id, producer) => self.stop_producer(id, producer),
+            Pending::Seat(id, factory) => self.owners.insert(id, Owner::Factory(factory)),
+            Pending::Start(id, protocol) => self.start(id, protocol),
+            #[cfg(unix)]
+            Pending::Unwatched(id, reason) => self.notify_unwatched(id, reason),
+            #[cfg(unix)]
+            Pending::Watch(id, watcher) => self.owners.insert(id, Owner::Watcher(watcher)),
+        }
+    }
+}

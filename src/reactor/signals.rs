@@ -1,0 +1,59 @@
+//! Signals that end a run.
+
+use crate::api::handle::Handle;
+#[cfg(unix)]
+use crate::api::signals::Signals;
+use crate::reactor::Reactor;
+#[cfg(unix)]
+use crate::values::error::Action;
+use crate::values::error::Error;
+
+impl Reactor {
+    /// SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) a run in order; a second one in the same run
+    /// ends it without waiting for any peer.
+    ///
+    /// They are caught from now on: a signal that comes before the first run ends that run as soon as it
+    /// has begun. Between a run's end and the first turn of the next one, and after the reactor is dropped, they
+    /// take their default action, which ends the process. A signal that comes while the run is ending for
+    /// another reason counts as the first.
+    ///
+    /// A signal that the process was started to ignore stays ignored, as nohup(1) and a shell's `&` rely
+    /// on (found out on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: a
+    /// signal sent to the child reaches the parent's reactor as well. Start programs by
+    /// [`Command`](std::process::Command), or set the default action in the child.
+    ///
+    /// Where there are no such signals this does nothing: there, Ctrl-C ends the process.
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Reactor};
+    /// # use std::time::Duration;
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.stop_on_signals()?;
+    /// reactor.set_grace(Duration::from_secs(3));
+    /// # reactor.context().stop();
+    /// reactor.run()?; // until Ctrl-C
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left for it.
+    pub fn stop_on_signals(&mut self) -> Result<(), Error> {
+        self.stop_on_signals_with(&[])
+    }
+
+    /// [`stop_on_signals`](Self::stop_on_signals), as a member of a group.
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
+        #[cfg(unix)]
+        {
+            if self.poller.is_simulated() {
+                return Ok(());
+            }
+            let signals = Signals::catch(&self.dispatcher.context.world, group)
+                .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
+            self.signals = Some(signals);
+        }
+        Ok(())
+    }
+}

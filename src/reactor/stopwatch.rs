@@ -1,0 +1,120 @@
+//! Detection of slow callbacks.
+
+use crate::sys::Clock;
+use crate::values::logging::REACTOR;
+use log::warn;
+use std::time::{Duration, Instant};
+
+/// The default threshold: that of asyncio's `slow_callback_duration`.
+const SLOW: Duration = Duration::from_millis(100);
+
+/// How many callbacks are timed together: so many that the clock's cost no longer shows.
+const STRETCH: u32 = 32;
+
+/// How many callbacks are timed one by one after a slow stretch.
+const CLOSELY: u32 = 100_000;
+
+/// A stopwatch for callbacks.
+///
+/// To read the clock costs as much as all else that surrounds a callback. So the first callback of a
+/// turn is timed by itself, and the others in stretches: if a stretch took less than the threshold,
+/// each of its callbacks did. After a stretch that took longer, each callback is timed by itself for a
+/// while, since a callback that was slow once will be slow again.
+#[derive(Debug)]
+pub(super) struct Stopwatch {
+    clock: Clock,
+    threshold: Duration,
+    last_look: Instant,
+    /// How many callbacks are timed together now.
+    stretch: u32,
+    /// How many of them have not returned yet.
+    left: u32,
+    /// How many more callbacks are timed one by one.
+    closely: u32,
+    /// The longest stretch so far.
+    longest: Duration,
+}
+
+impl Stopwatch {
+    pub(super) fn new(clock: Clock) -> Self {
+        let last_look = clock.now();
+        Self {
+            clock,
+            threshold: SLOW,
+            last_look,
+            stretch: 1,
+            left: 1,
+            closely: 0,
+            longest: Duration::ZERO,
+        }
+    }
+
+    pub(super) fn set_threshold(&mut self, threshold: Duration) {
+        self.threshold = threshold;
+    }
+
+    pub(super) fn start(&mut self, now: Instant) {
+        self.last_look = now;
+        (self.stretch, self.left) = (1, 1);
+    }
+
+    /// Returns the longest time that callbacks which were timed together have taken.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Counts a callback that has returned. Returns true if it is time to look at the clock.
+    #[inline(always)]
+    pub(super) fn returned(&mut self) -> bool {
+        self.left -= 1;
+        self.left == 0
+    }
+
+    /// Looks at the clock. Returns the callbacks since the last look if they took too long.
+    pub(super) fn look(&mut self) -> Option<Slow> {
+        let callbacks = self.stretch - self.left;
+        if callbacks == 0 {
+            return None;
+        }
+        let now = self.clock.now();
+        let took = now.saturating_duration_since(self.last_look);
+        self.longest = self.longest.max(took);
+        let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
+        self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
+        let one_by_one = self.closely > 0 || self.clock.is_simulated();
+        self.stretch = if one_by_one { 1 } else { STRETCH };
+        (self.last_look, self.left) = (now, self.stretch);
+        slow
+    }
+}
+
+/// Callbacks that took too long, all together.
+#[derive(Debug)]
+pub(super) struct Slow {
+    took: Duration,
+    callbacks: u32,
+}
+
+impl Slow {
+    /// Logs a warning. `last` is the type and the name of the callback that returned last.
+    pub(super) fn report(&self, last: Option<(&str, &str)>) {
+        let Self { took, callbacks } = self;
+        let what = match last {
+            Some((who, callback)) if *callbacks == 1 => {
+                return warn!(
+                    target: REACTOR,
+                    "slow: {who} took {took:.1?} in {callback}; everything else was delayed"
+                );
+            }
+            Some((who, callback)) => {
+                format!("{callbacks} callbacks, the last of them {who} in {callback},")
+            }
+            None => format!("the end of a turn, {callbacks} of its callbacks,"),
+        };
+        warn!(
+            target: REACTOR,
+            "slow: {what} took {took:.1?}, and everything else was delayed; from now on each \
+             callback is timed by itself"
+        );
+    }
+}
