@@ -7,5 +7,13 @@ mod datagrams;
 mod detached;
 mod foreign;
 mod moving;
+#[cfg(target_os = "linux")]
+#[path = "../support/producers.rs"]
+mod producers;
+#[cfg(target_os = "linux")]
+#[path = "../support/datagrams.rs"]
+mod recorder;
+#[cfg(target_os = "linux")]
+mod shared;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,16 +1,10 @@
 //! Shared sockets: other holders may change O_NONBLOCK, and options come with a socket.
-#![cfg(target_os = "linux")]
 
-#[path = "support/datagrams.rs"]
-mod datagrams;
-#[path = "support/producers.rs"]
-mod producers;
-mod support;
-
-use datagrams::{Heards, Witness};
+use crate::producers::{Outcome, file, noting_outcome, pull};
+use crate::recorder::{self, Heards, Witness};
+use crate::support::*;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, UdpGroSegment, UdpGsoSegment};
 use nix::sys::socket::{getsockopt, setsockopt};
-use producers::{Outcome, file, noting_outcome, pull};
 use ropewalk::{DatagramOptions, FileSender, Id, Reactor};
 use socket2::SockRef;
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -19,7 +13,6 @@ use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use support::*;
 
 /// Runs `scenario` in another thread, and fails if a call in it blocks.
 fn assert_never_blocks(scenario: impl FnOnce() + Send + 'static) {
@@ -145,7 +138,7 @@ fn shared_socket_sends_files_without_sendfile() {
 #[test]
 fn datagram_calls_never_block() {
     assert_never_blocks(|| {
-        let (ours, peer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), datagrams::peer());
+        let (ours, peer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), recorder::peer());
         let copy = ours.try_clone().unwrap();
         let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
         let options = DatagramOptions::new();
@@ -153,7 +146,7 @@ fn datagram_calls_never_block() {
         clear_nonblock(&copy);
         peer.send_to(b"hello", copy.local_addr().unwrap()).unwrap();
         turn_until(&mut reactor, "received", |_| heards.data().len() == 1);
-        assert_eq!(datagrams::received(&peer), b"hello");
+        assert_eq!(recorder::received(&peer), b"hello");
     });
     assert_never_blocks(|| {
         let (ours, peer) = UnixDatagram::pair().unwrap();
@@ -161,7 +154,7 @@ fn datagram_calls_never_block() {
         let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
         let options = DatagramOptions::new();
         let witness = Witness::new(&heards, |transport, heard, _| {
-            if matches!(heard, datagrams::Heard::Data(_)) {
+            if matches!(heard, recorder::Heard::Data(_)) {
                 (0..1000).for_each(|_| transport.send(b"more than the receiver's queue holds"));
             }
         });
