@@ -2,8 +2,8 @@
 
 use ropewalk::{Protocol, Transport};
 
-/// Throws away all that comes, and says nothing: the Discard protocol,
-/// [RFC 863](https://www.rfc-editor.org/rfc/rfc863).
+/// Discards all received data and sends nothing: the Discard protocol, [RFC
+/// 863](https://www.rfc-editor.org/rfc/rfc863).
 ///
 /// When the peer ends its side, the connection is closed.
 ///

@@ -2,12 +2,10 @@
 
 use ropewalk::{Protocol, Transport};
 
-/// Sends back all that comes: the Echo protocol,
-/// [RFC 862](https://www.rfc-editor.org/rfc/rfc862).
+/// Sends all received data back: the Echo protocol, [RFC 862](https://www.rfc-editor.org/rfc/rfc862).
 ///
-/// While a peer does not read what it is sent, no more is taken from it. So one that writes and
-/// never reads costs at most some 400 KB, and no more however long it goes on. When the peer ends its side,
-/// it gets the rest of its echo, and the connection is closed.
+/// Reading is paused while the peer does not read its echo. A peer that only writes costs at most about 400 KB.
+/// When the peer ends its side, the rest of its echo is sent, and the connection is closed.
 ///
 /// ```
 /// use ropewalk::{Error, Reactor};

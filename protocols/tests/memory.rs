@@ -1,16 +1,16 @@
-//! What a line costs in memory. Alone in its program, since it looks at the whole of it.
+//! The memory of a line. It is alone in its program, since it measures the whole process.
 #![cfg(target_os = "linux")]
 
 #[path = "support/recorder.rs"]
 mod recorder;
 mod support;
 
-use recorder::{Heard, Record, Recorder};
+use recorder::{Event, Record, Recorder};
 use ropewalk::Protocol;
 use ropewalk_protocols::LineReceiver;
 use support::with_transport;
 
-/// The most memory that this process has had, in bytes.
+/// Returns the peak memory of this process, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
@@ -18,8 +18,8 @@ fn peak() -> usize {
 }
 
 #[test]
-fn a_line_without_end_costs_no_more_memory_than_a_line() {
-    let (grown, heard) = with_transport(|transport| {
+fn an_endless_line_costs_bounded_memory() {
+    let (grown, events) = with_transport(|transport| {
         let record = Record::default();
         let recorder = Recorder { survives_eof: true, ..Recorder::new(&record) };
         let mut receiver = LineReceiver::new(recorder).max_length(3);
@@ -31,6 +31,6 @@ fn a_line_without_end_costs_no_more_memory_than_a_line() {
         receiver.data_received(transport, b"\nok\n");
         (peak() - before, record.take())
     });
-    assert_eq!(heard, [Heard::TooLong("xxx".into()), Heard::Line("ok".into())]);
+    assert_eq!(events, [Event::TooLong("xxx".into()), Event::Line("ok".into())]);
     assert!(grown < 4 << 20, "{grown} bytes");
 }

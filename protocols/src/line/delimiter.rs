@@ -1,9 +1,9 @@
-//! What stands between two lines.
+//! Delimiters of lines.
 
 use memchr::{memchr, memchr_iter};
 use std::borrow::Cow;
 
-/// What ends a line.
+/// The delimiter at the end of a line.
 ///
 /// ```
 /// use ropewalk_protocols::Delimiter;
@@ -17,43 +17,41 @@ use std::borrow::Cow;
 pub struct Delimiter {
     /// Never empty.
     bytes: Cow<'static, [u8]>,
-    /// A CR before it belongs to it, if there is one.
+    /// A preceding CR belongs to the delimiter.
     takes_cr: bool,
 }
 
 impl Delimiter {
-    /// CR LF, as most Internet protocols have it, and nothing else: a CR or an LF alone is part of
-    /// the line. It is Twisted's default.
+    /// CR LF, as in most Internet protocols: a CR or an LF alone is part of the line. It is Twisted's default.
     pub const CRLF: Self = Self { bytes: Cow::Borrowed(b"\r\n"), takes_cr: false };
 
-    /// LF, or CR LF: what people and programs send who did not read the specification. An LF is
-    /// sent. It is the default, so that a first server understands whatever client is at hand.
+    /// LF or CR LF; an LF is sent. It is the default, since many clients send either.
     ///
-    /// Where two programs must agree to the byte what a line is, a mail relay and the next one say,
-    /// do not be lenient: take [`CRLF`](Self::CRLF).
+    /// Where two programs must agree exactly on the end of a line, for example two mail relays, use
+    /// [`CRLF`](Self::CRLF).
     pub const NEWLINE: Self = Self { bytes: Cow::Borrowed(b"\n"), takes_cr: true };
 
-    /// Exactly these bytes.
+    /// Returns a delimiter of exactly these bytes.
     ///
     /// # Panics
     ///
-    /// If there are none: lines without end have no end.
+    /// If it is empty.
     pub fn new(bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref().to_vec();
-        assert!(!bytes.is_empty(), "a delimiter has at least one byte");
+        assert!(!bytes.is_empty(), "a delimiter must have at least one byte");
         Self { bytes: Cow::Owned(bytes), takes_cr: false }
     }
 
-    /// What is sent after a line.
+    /// Returns the bytes that are sent after a line.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Where the line at the beginning of `data` ends, and where the next one begins. None ends in
-    /// the first `searched` bytes: that was looked for before.
+    /// Returns the end of the first line in `data`, and the beginning of the next line. No line ends in the first
+    /// `searched` bytes, which were searched before.
     pub(super) fn find(&self, data: &[u8], searched: usize) -> Option<(usize, usize)> {
-        // Its last byte is looked for, and only then the others before it: so nothing of what was
-        // searched is searched again, wherever the pieces in which it came had cut it.
+        // Searches for the last byte of the delimiter, and then compares the bytes before it. So no byte is
+        // searched twice, wherever the chunks were cut.
         let next = memchr_iter(self.last(), &data[searched..])
             .map(|index| searched + index + 1)
             .find(|&next| data[..next].ends_with(&self.bytes))?;
@@ -62,13 +60,13 @@ impl Delimiter {
         Some((end - usize::from(cr), next))
     }
 
-    /// How much of `data` can be taken without going beyond the end of a line.
+    /// Returns how much of `data` can be taken without going beyond the end of a line.
     pub(super) fn first_possible_end(&self, data: &[u8]) -> usize {
         memchr(self.last(), data).map_or(data.len(), |index| index + 1)
     }
 
-    /// Whether `unfinished`, in which no line ends, may still become a line of at most `max` bytes:
-    /// what is beyond them may be the beginning of the delimiter.
+    /// Returns true if `unfinished`, in which no line ends, may still become a line of at most `max` bytes: the
+    /// bytes beyond may be the beginning of the delimiter.
     pub(super) fn may_end_within(&self, max: usize, unfinished: &[u8]) -> bool {
         let whole: &[u8] = if self.takes_cr { b"\r\n" } else { &self.bytes };
         let first = unfinished.len().saturating_sub(whole.len() - 1);
@@ -76,13 +74,13 @@ impl Delimiter {
             || (first..=max).any(|begin| whole.starts_with(&unfinished[begin..]))
     }
 
-    /// How many bytes at the end of what is skipped may belong to a delimiter that is not complete.
+    /// Returns how many bytes at the end of skipped data may belong to an incomplete delimiter.
     pub(super) fn longest_beginning(&self) -> usize {
         self.bytes.len() - 1
     }
 
     fn last(&self) -> u8 {
-        *self.bytes.last().expect("`new` takes none that is empty")
+        *self.bytes.last().expect("a delimiter is not empty")
     }
 }
 

@@ -1,16 +1,16 @@
-//! Where lines begin and end. It knows bytes only; others deliver them.
+//! Framing of lines: where they begin and end. It does no I/O.
 
 use crate::line::Delimiter;
 
-/// What a connection's lines look like, and where in them it stands.
+/// The framing of a connection's data, and its state.
 #[derive(Debug)]
 pub(super) struct Framing {
     pub(super) delimiter: Delimiter,
     /// In bytes, without the delimiter.
     pub(super) max_length: usize,
     mode: Mode,
-    /// How many bytes of the line that has begun were searched for its end. Without it a line that
-    /// comes byte by byte would be searched from its beginning for every one of them.
+    /// How many bytes of the unfinished line were searched. Without it, a line that arrives byte by byte would be
+    /// searched again for each byte.
     searched: usize,
 }
 
@@ -22,16 +22,16 @@ enum Mode {
     Skipping,
 }
 
-/// What stands at the beginning of some bytes.
+/// The first frame of some data.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Piece<'d> {
-    /// A line, and how many bytes it takes up with its delimiter.
+pub(super) enum Frame<'d> {
+    /// A line, and its length with the delimiter.
     Line(&'d [u8], usize),
-    /// All of it, as it is.
+    /// All data, in raw mode.
     Raw(&'d [u8]),
-    /// So many bytes of a line that was too long.
+    /// Bytes of a line that was too long.
     Skipped(usize),
-    /// The first bytes, as many as allowed, of a line that is too long.
+    /// The beginning of a line that is too long, as many bytes as the limit.
     TooLong(&'d [u8]),
     /// A line that has not ended yet.
     Unfinished,
@@ -44,7 +44,7 @@ impl Framing {
 
     pub(super) fn set_delimiter(&mut self, delimiter: Delimiter) {
         self.delimiter = delimiter;
-        // What was searched was searched for another one.
+        // The search was for another delimiter.
         self.searched = 0;
     }
 
@@ -53,28 +53,28 @@ impl Framing {
     }
 
     pub(super) fn set_line_mode(&mut self) {
-        // The end of a line that is being skipped is still to be found.
+        // The end of a skipped line has not been found yet.
         if self.mode == Mode::Raw {
             self.enter(Mode::Lines);
         }
     }
 
-    /// Whether what is unfinished is a line that could have been delivered.
+    /// Returns true if the unfinished data is a line that could be delivered.
     pub(super) fn is_in_line(&self) -> bool {
         self.mode == Mode::Lines
     }
 
-    /// What stands at the beginning of `data`. `data` goes on where the last piece ended: if that was
-    /// unfinished, with the same bytes, and more behind them.
-    pub(super) fn next<'d>(&mut self, data: &'d [u8]) -> Piece<'d> {
+    /// Returns the first frame of `data`. `data` begins after the last frame; after `Unfinished`, it begins with
+    /// the same bytes, followed by new ones.
+    pub(super) fn next<'d>(&mut self, data: &'d [u8]) -> Frame<'d> {
         match self.mode {
             Mode::Lines => self.next_line(data),
-            Mode::Raw => Piece::Raw(data),
+            Mode::Raw => Frame::Raw(data),
             Mode::Skipping => self.skip(data),
         }
     }
 
-    /// How much of `data`, which comes behind something unfinished, may belong to it.
+    /// Returns how much of `data`, which follows unfinished data, may belong to the same line.
     pub(super) fn first_possible_end(&self, data: &[u8]) -> usize {
         match self.mode {
             Mode::Lines | Mode::Skipping => self.delimiter.first_possible_end(data),
@@ -82,33 +82,33 @@ impl Framing {
         }
     }
 
-    fn next_line<'d>(&mut self, data: &'d [u8]) -> Piece<'d> {
+    fn next_line<'d>(&mut self, data: &'d [u8]) -> Frame<'d> {
         match self.delimiter.find(data, self.searched) {
             Some((end, next)) if end <= self.max_length => {
                 self.searched = 0;
-                Piece::Line(&data[..end], next)
+                Frame::Line(&data[..end], next)
             }
             None if self.delimiter.may_end_within(self.max_length, data) => {
                 self.searched = data.len();
-                Piece::Unfinished
+                Frame::Unfinished
             }
             _ => {
                 self.enter(Mode::Skipping);
-                Piece::TooLong(&data[..self.max_length])
+                Frame::TooLong(&data[..self.max_length])
             }
         }
     }
 
-    fn skip<'d>(&mut self, data: &'d [u8]) -> Piece<'d> {
+    fn skip<'d>(&mut self, data: &'d [u8]) -> Frame<'d> {
         if let Some((_, next)) = self.delimiter.find(data, self.searched) {
             self.enter(Mode::Lines);
-            return Piece::Skipped(next);
+            return Frame::Skipped(next);
         }
         // The delimiter may have begun.
         self.searched = data.len().min(self.delimiter.longest_beginning());
         match data.len() - self.searched {
-            0 => Piece::Unfinished,
-            skipped => Piece::Skipped(skipped),
+            0 => Frame::Unfinished,
+            skipped => Frame::Skipped(skipped),
         }
     }
 

@@ -1,22 +1,20 @@
-//! What users of lines implement.
+//! The traits that users of lines implement.
 
 use crate::line::LineTransport;
 use ropewalk::Reason;
 use std::borrow::Cow;
 
-/// One connection's behaviour, in lines: what [`Protocol`](ropewalk::Protocol) is in bytes.
+/// The behaviour of a connection in lines, as [`Protocol`](ropewalk::Protocol) is in bytes.
 ///
-/// [`LineReceiver`](crate::LineReceiver) makes a protocol of it, and says what it does with the
-/// bytes. The order of callbacks is that of a protocol. After each the next line is delivered only
-/// if the connection is neither closing nor paused: a handler that closes hears of no line that came
-/// in the same piece, and one that pauses hears of the next when somebody has called
-/// [`resume`](ropewalk::Transport::resume).
+/// [`LineReceiver`](crate::LineReceiver) makes a protocol of it. The order of callbacks is that of a protocol.
+/// After each callback, the next line is delivered only if the connection is neither closing nor paused: after a
+/// close, further lines of the same chunk are not delivered; after a pause, they are delivered when
+/// [`resume`](ropewalk::Transport::resume) is called.
 ///
 /// # Text or bytes
 ///
-/// With `type Line = str` lines come as text. UTF-8 is handed through without a copy; what is not
-/// UTF-8 comes as U+FFFD, the replacement character, one for each wrong sequence, as
-/// [`String::from_utf8_lossy`] has it. With `type Line = [u8]` lines come as they are.
+/// With `type Line = str`, lines are text. UTF-8 is delivered without a copy; each invalid sequence is replaced by
+/// U+FFFD, as in [`String::from_utf8_lossy`]. With `type Line = [u8]`, lines are bytes.
 ///
 /// ```
 /// use ropewalk_protocols::{LineHandler, LineTransport};
@@ -33,70 +31,69 @@ use std::borrow::Cow;
 /// ```
 #[allow(unused_variables)] // The names are the documentation.
 pub trait LineHandler: 'static {
-    /// What a line is: `str` or `[u8]`.
+    /// The type of a line: `str` or `[u8]`.
     type Line: Line + ?Sized;
 
-    /// The connection is there: it can be written to.
+    /// The connection is made and can be written to.
     #[doc(alias = "connectionMade")]
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {}
 
-    /// A line has come: without its delimiter, and maybe empty. It is lent for this call.
+    /// A line was received, without its delimiter. It may be empty. It is borrowed for this call.
     #[doc(alias = "lineReceived")]
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &Self::Line);
 
-    /// A line is longer than the [limit](LineTransport::set_max_length), of which this is the
-    /// `beginning`: as many bytes as the limit allows. (As text it may end in half a character,
-    /// which comes as U+FFFD.)
+    /// A line exceeds the [limit](LineTransport::set_max_length). `beginning` has as many of its bytes as the
+    /// limit. (As text it may end within a character, which is replaced by U+FFFD.)
     ///
-    /// Unless overridden this closes the connection. If it does not close, the rest of that line is
-    /// skipped, however long it is, and the next line is delivered; it is told of once.
+    /// Default: closes the connection. Otherwise, the rest of that line is skipped, and the next line is
+    /// delivered.
     #[doc(alias = "lineLengthExceeded")]
     fn line_length_exceeded(&mut self, lines: &mut LineTransport<'_>, beginning: &Self::Line) {
         lines.close();
     }
 
-    /// In [raw mode](LineTransport::set_raw_mode): `data` has come, at least one byte. It is lent
-    /// for this call.
+    /// Data was received in [raw mode](LineTransport::set_raw_mode): at least one byte. It is borrowed for this
+    /// call.
     ///
     /// # Panics
     ///
-    /// Unless overridden: nobody sets raw mode in order to lose what comes.
+    /// By default, since raw mode without this method would lose data.
     #[doc(alias = "rawDataReceived")]
     fn raw_data_received(&mut self, lines: &mut LineTransport<'_>, data: &[u8]) {
         unimplemented!("raw mode was set, but there is no `raw_data_received`");
     }
 
-    /// The peer has ended its side, in the middle of a line if `unfinished` is not empty. That is
-    /// not delivered as a line, for nobody knows whether it is a whole one.
+    /// The peer has ended its side, within a line if `unfinished` is not empty. That line is not delivered, since
+    /// it may be incomplete.
     ///
-    /// Unless overridden this closes the connection, after what was written has been sent.
+    /// Default: closes the connection after the queued data.
     #[doc(alias = "readConnectionLost")]
     fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &Self::Line) {
         lines.close();
     }
 
     /// The peer has ended its side while reading is paused: see
-    /// [`Protocol::eof_noticed`](ropewalk::Protocol::eof_noticed). Lines that came before are still to be
-    /// delivered, and then [`eof_received`](Self::eof_received) comes, once reading is resumed.
+    /// [`Protocol::eof_noticed`](ropewalk::Protocol::eof_noticed). Lines received before, and then
+    /// [`eof_received`](Self::eof_received), are delivered after reading is resumed.
     fn eof_noticed(&mut self, lines: &mut LineTransport<'_>) {}
 
-    /// The peer reads more slowly than you write: see
+    /// The peer reads more slowly than the handler writes: see
     /// [`Protocol::pause_writing`](ropewalk::Protocol::pause_writing).
     #[doc(alias = "pauseProducing")]
     fn pause_writing(&mut self, lines: &mut LineTransport<'_>) {}
 
-    /// After [`pause_writing`](Self::pause_writing): the peer has caught up.
+    /// The peer has caught up after [`pause_writing`](Self::pause_writing).
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, lines: &mut LineTransport<'_>) {}
 
-    /// The connection has ended. Lines that were held back by a pause are not delivered any more.
+    /// The connection has ended. Lines held back by a pause are not delivered any more.
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {}
 }
 
-/// What a line can be taken for: `str` or `[u8]`. See [`LineHandler`].
+/// The type of a line: `str` or `[u8]`. See [`LineHandler`].
 pub trait Line: ToOwned + sealed::Sealed {
-    /// The line that these bytes are.
+    /// Converts the bytes of a line.
     ///
     /// ```
     /// use ropewalk_protocols::Line;

@@ -1,19 +1,20 @@
-//! Lines: a protocol that cuts what comes into lines, for a handler that is told of each.
+//! The line protocol: splits received data into lines, for a handler.
 //!
-//! | File | What |
+//! | File | Contents |
 //! |---|---|
-//! | `receiver.rs` | the protocol: from the reactor's pieces to the handler's callbacks |
-//! | `handler.rs` | what users implement |
+//! | `receiver.rs` | the protocol: from chunks of data to the handler's callbacks |
+//! | `handler.rs` | the traits that users implement |
 //! | `transport.rs` | the connection, as a handler sees it |
-//! | `framing.rs` | where lines begin and end: no I/O |
-//! | `delimiter.rs` | what stands between two lines |
-//! | `rest.rs` | what has come and not been delivered |
+//! | `framing.rs` | where lines begin and end; no I/O |
+//! | `delimiter.rs` | delimiters of lines |
+//! | `buffer.rs` | received data that is not delivered yet |
 
+mod buffer;
 mod delimiter;
 mod framing;
 mod handler;
 mod receiver;
-mod rest;
+
 mod transport;
 
 pub use delimiter::Delimiter;

@@ -1,24 +1,24 @@
-//! From the reactor's pieces to the handler's callbacks.
+//! The line protocol: from chunks of data to the handler's callbacks.
 
-use crate::line::framing::{Framing, Piece};
-use crate::line::rest::Rest;
+use crate::line::buffer::Buffer;
+use crate::line::framing::{Frame, Framing};
 use crate::line::{Delimiter, Line, LineHandler, LineTransport};
 use ropewalk::{Protocol, Reason, Transport};
 use std::mem;
 
-/// How long a line may be, unless set, in bytes: Twisted's default.
+/// The default maximum length of a line in bytes, as in Twisted.
 const MAX_LENGTH: usize = 16 * 1024;
 
-/// Cuts what comes into lines, and gives them to a [`LineHandler`].
+/// Splits received data into lines, for a [`LineHandler`].
 ///
-/// - Lines end in LF or CR LF, unless [set](Self::delimiter); they may be 16,384 bytes long, unless
-///   [set](Self::max_length). The handler can change both as it goes.
-/// - Between lines the handler can turn to [raw mode](LineTransport::set_raw_mode) and back, in the
-///   middle of what has come; no byte is lost or comes twice.
-/// - A line that is all there is delivered where it lies, without a copy. What is unfinished is kept,
-///   at most as many bytes as the longest line may have; what a pause holds back is kept too, at
-///   most one read, 256 KiB, more. With nothing to keep no memory is held.
-/// - A line that is too long costs no more memory than a good one, however long it is.
+/// - The default delimiter is LF or CR LF ([`delimiter`](Self::delimiter)), the default maximum length 16,384
+///   bytes ([`max_length`](Self::max_length)). The handler can change both.
+/// - The handler can switch to [raw mode](LineTransport::set_raw_mode) and back between lines, in the middle of
+///   received data. No byte is lost or delivered twice.
+/// - A complete line is delivered without a copy. Unfinished data is kept, up to the maximum length of a line.
+///   Data held back by a pause is kept as well, up to one read of 256 KiB. With no data to keep, no memory is
+///   held.
+/// - A line that is too long costs no more memory than one within the limit.
 ///
 /// ```
 /// use ropewalk::{Error, Reactor};
@@ -55,25 +55,25 @@ const MAX_LENGTH: usize = 16 * 1024;
 pub struct LineReceiver<H> {
     handler: H,
     framing: Framing,
-    rest: Rest,
+    buffer: Buffer,
 }
 
 impl<H: LineHandler> LineReceiver<H> {
-    /// A protocol that gives its lines to `handler`.
+    /// Returns a protocol that delivers lines to `handler`.
     pub fn new(handler: H) -> Self {
         let framing = Framing::new(Delimiter::default(), MAX_LENGTH);
-        Self { handler, framing, rest: Rest::default() }
+        Self { handler, framing, buffer: Buffer::default() }
     }
 
-    /// What ends a line: [`Delimiter::NEWLINE`] unless set.
+    /// Sets the delimiter. Default: [`Delimiter::NEWLINE`].
     #[must_use]
     pub fn delimiter(mut self, delimiter: Delimiter) -> Self {
         self.framing.set_delimiter(delimiter);
         self
     }
 
-    /// How long a line may be, in bytes, without its delimiter: 16,384 unless set. One that is
-    /// longer is told to [`line_length_exceeded`](LineHandler::line_length_exceeded).
+    /// Sets the maximum length of a line in bytes, without its delimiter. Default: 16,384. For a longer line,
+    /// [`line_length_exceeded`](LineHandler::line_length_exceeded) is called.
     #[must_use]
     #[doc(alias = "MAX_LENGTH")]
     pub fn max_length(mut self, bytes: usize) -> Self {
@@ -81,47 +81,48 @@ impl<H: LineHandler> LineReceiver<H> {
         self
     }
 
-    /// Delivers what stands in `data`, until nothing is left, something is unfinished, or the
-    /// handler wants no more. Returns how many bytes are done with.
+    /// Delivers `data` until nothing is left, a line is unfinished, or the handler has paused or closed. Returns
+    /// the number of bytes delivered.
     fn deliver(&mut self, transport: &mut Transport<'_>, data: &[u8]) -> usize {
-        let mut done = 0;
-        while done < data.len() && wants_more(transport) {
-            let piece = self.framing.next(&data[done..]);
-            let raw = if let Piece::Raw(raw) = piece { raw } else { &[] };
+        let mut delivered = 0;
+        while delivered < data.len() && can_deliver(transport) {
+            let frame = self.framing.next(&data[delivered..]);
+            let raw = if let Frame::Raw(raw) = frame { raw } else { &[] };
             let lines = &mut LineTransport::new(transport.reborrow(), &mut self.framing, raw);
-            match piece {
-                Piece::Line(line, length) => {
-                    done += length;
+            match frame {
+                Frame::Line(line, length) => {
+                    delivered += length;
                     self.handler.line_received(lines, &H::Line::from_bytes(line));
                 }
-                Piece::Raw(raw) => {
+                Frame::Raw(raw) => {
                     self.handler.raw_data_received(lines, raw);
-                    done += raw.len() - lines.given_back();
+                    delivered += raw.len() - lines.returned();
                 }
-                Piece::Skipped(length) => done += length,
-                Piece::TooLong(beginning) => {
-                    done += beginning.len();
+                Frame::Skipped(length) => delivered += length,
+                Frame::TooLong(beginning) => {
+                    delivered += beginning.len();
                     self.handler.line_length_exceeded(lines, &H::Line::from_bytes(beginning));
                 }
-                Piece::Unfinished => break,
+                Frame::Unfinished => break,
             }
         }
-        done
+        delivered
     }
 
-    /// Delivers what was kept, as far as it can be.
-    fn deliver_rest(&mut self, transport: &mut Transport<'_>) {
-        // Taken out, since the handler is lent lines of it. A panic loses it, and the connection.
-        let mut rest = mem::take(&mut self.rest);
-        let done = self.deliver(transport, rest.as_slice());
-        rest.take(done);
-        self.rest = rest;
-        self.forget_if_closing(transport);
+    /// Delivers buffered data, as far as possible.
+    fn deliver_buffered(&mut self, transport: &mut Transport<'_>) {
+        // The buffer is moved out, since the handler borrows lines of it. A panic loses it together with the
+        // connection.
+        let mut buffer = mem::take(&mut self.buffer);
+        let delivered = self.deliver(transport, buffer.as_slice());
+        buffer.take(delivered);
+        self.buffer = buffer;
+        self.clear_if_closing(transport);
     }
 
-    fn forget_if_closing(&mut self, transport: &Transport<'_>) {
+    fn clear_if_closing(&mut self, transport: &Transport<'_>) {
         if transport.is_closing() {
-            self.rest.clear();
+            self.buffer.clear();
         }
     }
 
@@ -138,26 +139,26 @@ impl<H: LineHandler> Protocol for LineReceiver<H> {
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, mut data: &[u8]) {
-        while !self.rest.is_empty() && !data.is_empty() && wants_more(transport) {
-            // Only the rest of the line that has begun joins its beginning; what follows can be
-            // delivered where it lies.
+        while !self.buffer.is_empty() && !data.is_empty() && can_deliver(transport) {
+            // Only the rest of the unfinished line is appended to its beginning. Later data is delivered without a
+            // copy.
             let (joining, later) = data.split_at(self.framing.first_possible_end(data));
-            self.rest.push(joining);
+            self.buffer.push(joining);
             data = later;
-            self.deliver_rest(transport);
+            self.deliver_buffered(transport);
         }
-        if self.rest.is_empty() {
+        if self.buffer.is_empty() {
             data = &data[self.deliver(transport, data)..];
         }
         if !data.is_empty() {
-            self.rest.push(data);
+            self.buffer.push(data);
         }
-        self.forget_if_closing(transport);
+        self.clear_if_closing(transport);
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
-        let rest = mem::take(&mut self.rest);
-        let unfinished = if self.framing.is_in_line() { rest.as_slice() } else { &[] };
+        let buffer = mem::take(&mut self.buffer);
+        let unfinished = if self.framing.is_in_line() { buffer.as_slice() } else { &[] };
         let (handler, mut lines) = self.lines(transport);
         handler.eof_received(&mut lines, &H::Line::from_bytes(unfinished));
     }
@@ -165,34 +166,34 @@ impl<H: LineHandler> Protocol for LineReceiver<H> {
     fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
         let (handler, mut lines) = self.lines(transport);
         handler.eof_noticed(&mut lines);
-        self.forget_if_closing(transport);
+        self.clear_if_closing(transport);
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
         let (handler, mut lines) = self.lines(transport);
         handler.pause_writing(&mut lines);
-        // It may have changed what a line is.
-        self.deliver_rest(transport);
+        // The handler may have changed the framing.
+        self.deliver_buffered(transport);
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
         let (handler, mut lines) = self.lines(transport);
         handler.resume_writing(&mut lines);
-        self.deliver_rest(transport);
+        self.deliver_buffered(transport);
     }
 
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
-        self.deliver_rest(transport);
+        self.deliver_buffered(transport);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        self.rest.clear();
+        self.buffer.clear();
         let (handler, mut lines) = self.lines(transport);
         handler.connection_lost(&mut lines, reason);
     }
 }
 
-/// Looked at before every delivery: a handler that has closed or paused hears no more for now.
-fn wants_more(transport: &Transport<'_>) -> bool {
+/// Returns true if the connection is neither closing nor paused. Checked before each delivery.
+fn can_deliver(transport: &Transport<'_>) -> bool {
     !transport.is_closing() && !transport.is_paused()
 }

@@ -5,8 +5,8 @@ use crate::line::framing::Framing;
 use ropewalk::Transport;
 use std::ops::{Deref, DerefMut};
 
-/// A connection, as its own [`LineHandler`](crate::LineHandler) sees it during a callback: a
-/// [`Transport`] that knows lines.
+/// The connection of a [`LineHandler`](crate::LineHandler) during a callback: a [`Transport`] with methods for
+/// lines.
 ///
 /// ```
 /// use ropewalk_protocols::{LineHandler, LineTransport};
@@ -31,32 +31,31 @@ use std::ops::{Deref, DerefMut};
 pub struct LineTransport<'a> {
     transport: Transport<'a>,
     framing: &'a mut Framing,
-    /// What is being delivered in raw mode.
+    /// The data that is delivered in raw mode.
     raw: &'a [u8],
-    /// How many bytes at its end have been given back.
-    given_back: usize,
+    /// The number of bytes at its end that were returned.
+    returned: usize,
 }
 
 impl<'a> LineTransport<'a> {
     pub(super) fn new(transport: Transport<'a>, framing: &'a mut Framing, raw: &'a [u8]) -> Self {
-        Self { transport, framing, raw, given_back: 0 }
+        Self { transport, framing, raw, returned: 0 }
     }
 
-    pub(super) fn given_back(&self) -> usize {
-        self.given_back
+    pub(super) fn returned(&self) -> usize {
+        self.returned
     }
 
-    /// Sends `line` and the delimiter. It is not looked whether the line contains the delimiter; if
-    /// it does, the peer gets two lines.
+    /// Sends `line` and the delimiter. A delimiter within the line is sent as well, so the peer receives two
+    /// lines.
     #[doc(alias = "sendLine")]
     pub fn send_line(&mut self, line: impl AsRef<[u8]>) {
         self.transport.write(line.as_ref());
         self.transport.write(self.framing.delimiter.as_bytes());
     }
 
-    /// From here on data is delivered as it comes, to
-    /// [`raw_data_received`](crate::LineHandler::raw_data_received): all that follows the line that
-    /// is being delivered, be it here already or not.
+    /// Switches to raw mode: all data after the current line, already received or not, is delivered as it arrives
+    /// to [`raw_data_received`](crate::LineHandler::raw_data_received).
     ///
     /// ```
     /// use ropewalk_protocols::{LineHandler, LineTransport};
@@ -97,31 +96,31 @@ impl<'a> LineTransport<'a> {
         self.framing.set_raw_mode();
     }
 
-    /// From here on data is delivered in lines again, beginning with `rest`: the end of the raw data
-    /// that was not taken. Outside of `raw_data_received` there is no such data, and `rest` is empty.
+    /// Switches to line mode, beginning with `rest`: the end of the raw data that was not used. Outside of
+    /// `raw_data_received`, `rest` must be empty.
     ///
     /// # Panics
     ///
-    /// If `rest` is not the end of the data that is being delivered.
+    /// If `rest` is not the end of the data that is delivered.
     #[doc(alias = "setLineMode")]
     pub fn set_line_mode(&mut self, rest: &[u8]) {
-        // The usual `rest` is a part of the data itself; to compare it whole, each time, would make
-        // many short pieces in one long read cost quadratic time.
+        // Usually `rest` is a part of the data itself. Comparing all of it each time would take quadratic time for
+        // many short frames in one long read.
         let is_part = rest.as_ptr_range().end == self.raw.as_ptr_range().end;
         assert!(
             is_part || self.raw.ends_with(rest),
-            "what is given back must be the end of the data that is being delivered"
+            "the rest must be the end of the delivered data"
         );
-        self.given_back = rest.len();
+        self.returned = rest.len();
         self.framing.set_line_mode();
     }
 
-    /// Sets what ends a line from here on, and what [`send_line`](Self::send_line) appends.
+    /// Sets the delimiter of received lines, and of [`send_line`](Self::send_line).
     pub fn set_delimiter(&mut self, delimiter: Delimiter) {
         self.framing.set_delimiter(delimiter);
     }
 
-    /// Sets how long a line may be from here on: in bytes, without its delimiter.
+    /// Sets the maximum length of a line in bytes, without its delimiter.
     #[doc(alias = "MAX_LENGTH")]
     pub fn set_max_length(&mut self, bytes: usize) {
         self.framing.max_length = bytes;

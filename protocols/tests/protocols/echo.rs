@@ -5,7 +5,7 @@ use ropewalk_protocols::{Discard, Echo};
 use std::net::Shutdown;
 
 #[test]
-fn echo_sends_back_every_byte_and_closes_after_the_last() {
+fn echo_sends_every_byte_back_and_closes() {
     let (mut reactor, address) = listening(|| Echo);
     let mut client = Client::connect(&address);
     let data: Vec<u8> = (0..8_000_000_u32).map(|n| (n % 251) as u8).collect();
@@ -24,12 +24,12 @@ fn echo_sends_back_every_byte_and_closes_after_the_last() {
 }
 
 #[test]
-fn a_peer_that_writes_and_never_reads_costs_echo_bounded_memory() {
+fn a_peer_that_only_writes_costs_bounded_memory() {
     let (mut reactor, address) = listening(|| Echo);
     let mut client = Client::connect(&address);
     let data = vec![7; 1 << 20];
     let (mut sent, mut most, mut stuck) = (0, 0, 0);
-    // Nothing moves any more when many turns in a row took nothing in.
+    // The transfer has stopped after many turns without progress.
     while stuck < 50 {
         let count = client.send_some(&data);
         sent += count;
@@ -39,10 +39,10 @@ fn a_peer_that_writes_and_never_reads_costs_echo_bounded_memory() {
         let waiting = context.connections().map(|id| context.write_buffer_size(id)).sum();
         most = most.max(waiting);
     }
-    // The high mark, and what one read brings when it is reached.
-    assert!(most <= (64 + 256) * 1024, "{most} bytes waited");
+    // The high mark, and the data of one read.
+    assert!(most <= (64 + 256) * 1024, "{most} bytes were queued");
 
-    // And none of it is lost when he begins to read.
+    // No data is lost when the peer begins to read.
     turn_until(&mut reactor, || {
         client.read();
         client.received.len() == sent
@@ -50,7 +50,7 @@ fn a_peer_that_writes_and_never_reads_costs_echo_bounded_memory() {
 }
 
 #[test]
-fn discard_takes_everything_and_says_nothing() {
+fn discard_reads_everything_and_sends_nothing() {
     let (mut reactor, address) = listening(|| Discard);
     let mut client = Client::connect(&address);
     client.send(&mut reactor, vec![1; 5_000_000]);

@@ -1,15 +1,13 @@
-//! Lines on real connections: pauses, closes, ends.
+//! Lines on real connections: closes and ends.
 
-use crate::recorder::{Heard, Record, Recorder, lines_of};
+use crate::recorder::{Event, Record, Recorder, lines_of};
 use crate::support::{Client, listening, turn_until, with_transport};
 use ropewalk::{Factory, Id, Protocol, Reactor};
 use ropewalk_protocols::{Delimiter, LineHandler, LineReceiver, LineTransport};
-use std::cell::RefCell;
 use std::net::Shutdown;
-use std::rc::Rc;
 
-/// A reactor and a client, and what is heard of him.
-fn recorded(
+/// A reactor with a client, and the record of its handler.
+pub(crate) fn recorded(
     make: impl Fn(Recorder) -> LineReceiver<Recorder> + 'static,
 ) -> (Reactor, Client, Record) {
     let record = Record::default();
@@ -20,63 +18,26 @@ fn recorded(
     (reactor, client, record)
 }
 
-fn id_of(record: &Record) -> Id {
+pub(crate) fn id_of(record: &Record) -> Id {
     match record.borrow()[0] {
-        Heard::Made(id) => id,
+        Event::Made(id) => id,
         ref other => panic!("{other:?} came first"),
     }
 }
 
-fn last_of(record: &Record) -> Heard {
+fn last_of(record: &Record) -> Event {
     record.borrow().last().unwrap().clone()
 }
 
-/// A few turns more, in which nothing is to happen.
-fn settle(reactor: &mut Reactor) {
+/// Runs a few turns in which nothing should happen.
+pub(crate) fn run_idle_turns(reactor: &mut Reactor) {
     for _ in 0..5 {
         reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
     }
 }
 
 #[test]
-fn the_end_of_the_peer_is_noticed_while_reading_is_paused() {
-    #[derive(Clone, Default)]
-    struct Paused(Rc<RefCell<Vec<String>>>);
-
-    impl LineHandler for Paused {
-        type Line = str;
-
-        fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
-            self.0.borrow_mut().push(line.to_owned());
-            if line == "one" {
-                lines.pause();
-            }
-        }
-
-        fn eof_noticed(&mut self, lines: &mut LineTransport<'_>) {
-            self.0.borrow_mut().push("the end is noticed".to_owned());
-            lines.resume();
-        }
-
-        fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &str) {
-            self.0.borrow_mut().push(format!("the end, after {unfinished:?}"));
-            lines.close();
-        }
-    }
-
-    let handler = Paused::default();
-    let theirs = handler.clone();
-    let (mut reactor, address) = listening(move || LineReceiver::new(theirs.clone()));
-    let mut client = Client::connect(&address);
-    assert_eq!(client.send_some(b"one\ntwo\nthr"), 11);
-    client.stream().shutdown(Shutdown::Write).unwrap();
-    let heard = handler.0;
-    turn_until(&mut reactor, || heard.borrow().len() == 4);
-    assert_eq!(*heard.borrow(), ["one", "the end is noticed", "two", "the end, after \"thr\""]);
-}
-
-#[test]
-fn a_line_is_sent_with_the_delimiter_that_is_set() {
+fn a_line_is_sent_with_the_current_delimiter() {
     struct Answer;
 
     impl LineHandler for Answer {
@@ -102,30 +63,30 @@ fn a_line_is_sent_with_the_delimiter_that_is_set() {
 }
 
 #[test]
-fn lines_that_come_byte_by_byte_are_put_together() {
+fn lines_received_byte_by_byte_are_joined() {
     let (mut reactor, mut client, record) = recorded(LineReceiver::new);
     for byte in b"hello\r\nworld\n".chunks(1) {
         client.send(&mut reactor, byte);
-        settle(&mut reactor);
+        run_idle_turns(&mut reactor);
     }
     turn_until(&mut reactor, || lines_of(&record).len() == 2);
     assert_eq!(lines_of(&record), ["hello", "world"]);
 }
 
 #[test]
-fn after_a_close_no_line_of_the_same_piece_is_delivered() {
+fn a_close_discards_later_lines_of_the_chunk() {
     for (word, reason) in [("close", "closed by us"), ("abort", "aborted by us")] {
         let (mut reactor, mut client, record) = recorded(LineReceiver::new);
         client.send(&mut reactor, format!("one\n{word}\ntwo\nraw 1\nthree\n"));
         turn_until(&mut reactor, || client.has_ended());
         assert_eq!(lines_of(&record), ["one", word]);
-        assert_eq!(last_of(&record), Heard::Lost(reason.into()));
+        assert_eq!(last_of(&record), Event::Lost(reason.into()));
     }
 }
 
 /// twisted#3353.
 #[test]
-fn a_line_too_long_that_closes_is_told_once_and_is_the_last() {
+fn a_close_after_a_too_long_line_is_final() {
     let make = |recorder| {
         let closes = Recorder { closes_if_too_long: true, ..recorder };
         LineReceiver::new(closes).max_length(5)
@@ -133,13 +94,13 @@ fn a_line_too_long_that_closes_is_told_once_and_is_the_last() {
     let (mut reactor, mut client, record) = recorded(make);
     client.send(&mut reactor, "one\n123456\ntwo\n123456789\nthree\n");
     turn_until(&mut reactor, || client.has_ended());
-    let heard = record.borrow()[1..].to_vec();
-    let lost = Heard::Lost("closed by us".into());
-    assert_eq!(heard, [Heard::Line("one".into()), Heard::TooLong("12345".into()), lost]);
+    let events = record.borrow()[1..].to_vec();
+    let lost = Event::Lost("closed by us".into());
+    assert_eq!(events, [Event::Line("one".into()), Event::TooLong("12345".into()), lost]);
 }
 
 #[test]
-fn a_line_too_long_closes_unless_the_handler_says_otherwise() {
+fn a_too_long_line_closes_by_default() {
     struct Plain;
 
     impl LineHandler for Plain {
@@ -159,113 +120,21 @@ fn a_line_too_long_closes_unless_the_handler_says_otherwise() {
 }
 
 #[test]
-fn a_pause_in_the_middle_of_a_piece_holds_the_rest_until_someone_resumes() {
-    let (mut reactor, mut client, record) = recorded(LineReceiver::new);
-    let id = id_of(&record);
-    client.send(&mut reactor, "one\npause\ntwo\npause\nthree\nhal");
-    turn_until(&mut reactor, || lines_of(&record).len() == 2);
-    settle(&mut reactor);
-    assert_eq!(lines_of(&record), ["one", "pause"]);
-
-    // More may come meanwhile, and the end: it all waits its turn.
-    client.send(&mut reactor, "f\n");
-    client.stream().shutdown(Shutdown::Write).unwrap();
-    settle(&mut reactor);
-    assert_eq!(lines_of(&record).len(), 2);
-
-    reactor.context().resume(id);
-    turn_until(&mut reactor, || lines_of(&record).len() == 4);
-    settle(&mut reactor);
-    assert_eq!(lines_of(&record), ["one", "pause", "two", "pause"]);
-
-    reactor.context().resume(id);
-    turn_until(&mut reactor, || client.has_ended());
-    assert_eq!(lines_of(&record)[4..], ["three", "half"]);
-    let heard = record.borrow().clone();
-    let lost = Heard::Lost("closed by the peer".into());
-    assert_eq!(heard[heard.len() - 2..], [Heard::Eof("".into()), lost]);
-}
-
-#[test]
-fn the_callback_of_another_connection_can_resume() {
-    struct Resumer(Id);
-
-    impl Protocol for Resumer {
-        fn data_received(&mut self, transport: &mut ropewalk::Transport<'_>, _data: &[u8]) {
-            transport.context().resume(self.0);
-        }
-    }
-
-    let (mut reactor, mut client, record) = recorded(LineReceiver::new);
-    let id = id_of(&record);
-    client.send(&mut reactor, "pause\nnext\n");
-    turn_until(&mut reactor, || lines_of(&record).len() == 1);
-
-    let port = reactor.listen_tcp("127.0.0.1:0", move || Resumer(id)).unwrap();
-    let mut other = Client::connect(port.address());
-    settle(&mut reactor);
-    assert_eq!(lines_of(&record), ["pause"]);
-    other.send(&mut reactor, "x");
-    turn_until(&mut reactor, || lines_of(&record).len() == 2);
-    assert_eq!(lines_of(&record), ["pause", "next"]);
-}
-
-#[test]
-fn a_pause_that_is_resumed_in_the_same_callback_loses_nothing() {
-    let (mut reactor, mut client, record) = recorded(LineReceiver::new);
-    client.send(&mut reactor, "blink\none\nblink\ntwo\nhal");
-    turn_until(&mut reactor, || lines_of(&record).len() == 4);
-    client.send(&mut reactor, "f\nblink\n");
-    turn_until(&mut reactor, || lines_of(&record).len() == 6);
-    assert_eq!(lines_of(&record), ["blink", "one", "blink", "two", "half", "blink"]);
-}
-
-#[test]
-fn a_close_while_paused_in_the_middle_delivers_nothing_more() {
-    let (mut reactor, mut client, record) = recorded(LineReceiver::new);
-    let id = id_of(&record);
-    client.send(&mut reactor, "pause\ntwo\n");
-    turn_until(&mut reactor, || lines_of(&record).len() == 1);
-    reactor.context().resume(id);
-    reactor.context().close(id);
-    turn_until(&mut reactor, || client.has_ended());
-    assert_eq!(lines_of(&record), ["pause"]);
-}
-
-#[test]
-fn a_pause_just_before_raw_data_holds_it_back() {
-    let (mut reactor, mut client, record) =
-        recorded(|recorder| LineReceiver::new(Recorder { pauses_always: true, ..recorder }));
-    let id = id_of(&record);
-    client.send(&mut reactor, "one\nraw 4\na\nb\ntwo\n");
-    turn_until(&mut reactor, || lines_of(&record).len() == 1);
-    reactor.context().resume(id);
-    turn_until(&mut reactor, || lines_of(&record).len() == 3);
-    let expected = [
-        Heard::Line("one".into()),
-        Heard::Line("raw 4".into()),
-        Heard::Raw("a\nb\n".into()),
-        Heard::Line("two".into()),
-    ];
-    assert_eq!(record.borrow()[1..], expected);
-}
-
-#[test]
-fn an_unfinished_last_line_is_told_with_the_end_and_not_as_a_line() {
+fn an_unfinished_last_line_is_passed_to_eof() {
     let (mut reactor, mut client, record) = recorded(LineReceiver::new);
     client.send(&mut reactor, "whole\nhalf");
     client.stream().shutdown(Shutdown::Write).unwrap();
     turn_until(&mut reactor, || client.has_ended());
     let expected = [
-        Heard::Line("whole".into()),
-        Heard::Eof("half".into()),
-        Heard::Lost("closed by the peer".into()),
+        Event::Line("whole".into()),
+        Event::Eof("half".into()),
+        Event::Lost("closed by the peer".into()),
     ];
     assert_eq!(record.borrow()[1..], expected);
 }
 
 #[test]
-fn a_handler_that_does_not_close_at_the_end_can_still_write() {
+fn a_handler_can_write_after_the_peers_end() {
     struct Late;
 
     impl LineHandler for Late {
@@ -291,10 +160,10 @@ fn a_handler_that_does_not_close_at_the_end_can_still_write() {
 }
 
 #[test]
-fn raw_mode_without_a_receiver_for_it_costs_the_connection_and_nothing_else() {
-    struct Forgetful;
+fn raw_mode_without_method_ends_only_its_connection() {
+    struct WithoutRawMethod;
 
-    impl LineHandler for Forgetful {
+    impl LineHandler for WithoutRawMethod {
         type Line = str;
 
         fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
@@ -305,7 +174,7 @@ fn raw_mode_without_a_receiver_for_it_costs_the_connection_and_nothing_else() {
         }
     }
 
-    let (mut reactor, address) = listening(|| LineReceiver::new(Forgetful));
+    let (mut reactor, address) = listening(|| LineReceiver::new(WithoutRawMethod));
     let (mut one, mut two) = (Client::connect(&address), Client::connect(&address));
     one.send(&mut reactor, "raw\nx");
     turn_until(&mut reactor, || one.has_ended());
@@ -314,19 +183,19 @@ fn raw_mode_without_a_receiver_for_it_costs_the_connection_and_nothing_else() {
 }
 
 #[test]
-fn flow_control_reaches_the_handler_and_may_change_the_mode() {
-    /// Fills the connection; when told to pause takes what has come so far as it is.
-    struct Filler(Record);
+fn flow_control_callbacks_can_change_the_mode() {
+    /// Fills the connection. In `pause_writing`, switches to raw mode.
+    struct Filling(Record);
 
-    impl LineHandler for Filler {
+    impl LineHandler for Filling {
         type Line = [u8];
 
         fn line_received(&mut self, _lines: &mut LineTransport<'_>, line: &[u8]) {
-            self.0.borrow_mut().push(Heard::Line(crate::recorder::text(line)));
+            self.0.borrow_mut().push(Event::Line(crate::recorder::text(line)));
         }
 
         fn raw_data_received(&mut self, lines: &mut LineTransport<'_>, data: &[u8]) {
-            self.0.borrow_mut().push(Heard::Raw(crate::recorder::text(data)));
+            self.0.borrow_mut().push(Event::Raw(crate::recorder::text(data)));
             lines.set_line_mode(b"");
         }
 
@@ -339,20 +208,20 @@ fn flow_control_reaches_the_handler_and_may_change_the_mode() {
         }
     }
 
-    let heard = with_transport(|transport| {
+    let events = with_transport(|transport| {
         let record = Record::default();
-        let mut receiver = LineReceiver::new(Filler(record.clone()));
+        let mut receiver = LineReceiver::new(Filling(record.clone()));
         receiver.data_received(transport, b"line\nhalf");
         receiver.pause_writing(transport);
         receiver.data_received(transport, b"a;b");
         receiver.resume_writing(transport);
         record.take()
     });
-    let expected = [Heard::Line("line".into()), Heard::Raw("half".into()), Heard::Line("a".into())];
-    assert_eq!(heard, expected);
+    let expected = [Event::Line("line".into()), Event::Raw("half".into()), Event::Line("a".into())];
+    assert_eq!(events, expected);
 }
 
-/// The factory is an ordinary one, and the protocol an ordinary protocol.
+/// The factory and the protocol have no special types.
 #[test]
 fn a_line_receiver_can_be_boxed() {
     let record = Record::default();

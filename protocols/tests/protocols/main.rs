@@ -1,8 +1,10 @@
-//! The protocols, on real connections and fed by hand.
+//! The protocols, on real connections and driven by hand.
 
+mod costs;
 mod echo;
 mod framing;
 mod lines;
+mod pauses;
 #[path = "../support/recorder.rs"]
 mod recorder;
 #[path = "../support/mod.rs"]

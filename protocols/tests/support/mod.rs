@@ -1,4 +1,4 @@
-//! A reactor whose turns are driven by hand, and clients in the same thread. Nobody sleeps.
+//! A reactor whose turns are run by hand, and clients in the same thread. No test sleeps.
 
 #![allow(dead_code)] // Each test program uses a part of it.
 
@@ -9,20 +9,20 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Far more than any test takes, so that a broken one ends.
+/// Much longer than any test takes, so that a broken test ends.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Turns until `condition` holds.
+/// Runs turns until `condition` is true.
 #[track_caller]
 pub(crate) fn turn_until(reactor: &mut Reactor, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < DEADLINE, "it did not come to that");
+        assert!(start.elapsed() < DEADLINE, "the condition was not met in time");
         reactor.turn(Some(Duration::from_millis(1))).unwrap();
     }
 }
 
-/// A reactor that listens, and where.
+/// Returns a reactor that listens, and its address.
 pub(crate) fn listening(factory: impl Factory) -> (Reactor, ropewalk::Address) {
     let mut reactor = Reactor::new().unwrap();
     let port = reactor.listen_tcp("127.0.0.1:0", factory).unwrap();
@@ -30,11 +30,11 @@ pub(crate) fn listening(factory: impl Factory) -> (Reactor, ropewalk::Address) {
     (reactor, address)
 }
 
-/// A client that neither waits nor forgets.
+/// A non-blocking client that keeps all received data.
 pub(crate) struct Client {
     stream: Option<TcpStream>,
     pub(crate) received: Vec<u8>,
-    /// Why no more will come: `None` as long as it may.
+    /// Why no more data can arrive: `None` while it can.
     pub(crate) ended: Option<ErrorKind>,
 }
 
@@ -46,7 +46,7 @@ impl Client {
         Self { stream: Some(stream), received: Vec::new(), ended: None }
     }
 
-    /// Bounds what its system takes without being read, which would grow to megabytes.
+    /// Limits the client's receive buffer, which would grow to megabytes.
     pub(crate) fn take_little(&mut self) {
         socket2::SockRef::from(&*self.stream()).set_recv_buffer_size(16 * 1024).unwrap();
     }
@@ -59,7 +59,7 @@ impl Client {
         self.stream = None;
     }
 
-    /// Sends all of `data`, turning while there is no room for it.
+    /// Sends all of `data`, running turns while it would block.
     #[track_caller]
     pub(crate) fn send(&mut self, reactor: &mut Reactor, data: impl AsRef<[u8]>) {
         let mut data = data.as_ref();
@@ -69,7 +69,7 @@ impl Client {
         });
     }
 
-    /// Sends as much as there is room for.
+    /// Sends as much as possible without blocking. Returns the number of bytes.
     pub(crate) fn send_some(&mut self, data: &[u8]) -> usize {
         match self.stream().write(data) {
             Ok(count) => count,
@@ -78,7 +78,7 @@ impl Client {
         }
     }
 
-    /// Takes what is there.
+    /// Reads all available data.
     pub(crate) fn read(&mut self) {
         let Some(stream) = self.stream.as_mut().filter(|_| self.ended.is_none()) else {
             return;
@@ -101,7 +101,7 @@ impl Client {
     }
 }
 
-/// Calls `body` with a real transport, so that it can feed protocols by hand.
+/// Calls `body` with a real transport, so that it can drive protocols by hand.
 #[track_caller]
 pub(crate) fn with_transport<T: 'static>(
     body: impl FnOnce(&mut Transport<'_>) -> T + 'static,
@@ -126,7 +126,7 @@ pub(crate) fn with_transport<T: 'static>(
     let (mut body, slot) = (Some(body), result.clone());
     let (mut reactor, address) = listening(move || Lend(body.take(), slot.clone()));
     reactor.set_slow_callback_duration(DEADLINE * 6);
-    // The client stays until the end, and is not waited for.
+    // The client stays connected until the end, and the stop does not wait for it.
     reactor.set_grace(Duration::ZERO);
     let _client = TcpStream::connect(address).unwrap();
     reactor.run().unwrap();

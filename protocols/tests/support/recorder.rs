@@ -1,4 +1,4 @@
-//! A line handler that writes down what it hears, and does what lines tell it to.
+//! A line handler that records its callbacks, and executes commands in lines.
 
 #![allow(dead_code)] // Each test program uses a part of it.
 
@@ -8,24 +8,24 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum Event {
     Made(Id),
     Line(String),
-    /// Raw data, however many pieces it came in.
+    /// Raw data, in one or more chunks.
     Raw(String),
     TooLong(String),
     Eof(String),
     Lost(String),
 }
 
-/// What was heard, by all recorders that share it.
-pub(crate) type Record = Rc<RefCell<Vec<Heard>>>;
+/// The record, shared by recorders.
+pub(crate) type Record = Rc<RefCell<Vec<Event>>>;
 
-/// Lines that are commands: `close`, `abort`, `pause`, `blink` (pause and resume at once), `raw N`
-/// (as many bytes raw), `raw` (raw until a `!`), `until X` (another delimiter), `max N`.
+/// Lines that are commands: `close`, `abort`, `pause`, `blink` (pause and resume immediately), `raw N` (N raw
+/// bytes), `raw` (raw until a `!`), `until X` (another delimiter), `max N`.
 pub(crate) struct Recorder {
     pub(crate) record: Record,
-    /// How many raw bytes are still to come; `None`: until a `!`.
+    /// The number of raw bytes left. `None`: until a `!`.
     pub(crate) missing: Option<usize>,
     pub(crate) pauses_always: bool,
     pub(crate) closes_if_too_long: bool,
@@ -47,8 +47,8 @@ impl Recorder {
         LineReceiver::new(Self::new(record))
     }
 
-    fn hear(&self, heard: Heard) {
-        self.record.borrow_mut().push(heard);
+    fn record_event(&self, events: Event) {
+        self.record.borrow_mut().push(events);
     }
 }
 
@@ -56,7 +56,7 @@ impl LineHandler for Recorder {
     type Line = [u8];
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
-        self.hear(Heard::Made(lines.id()));
+        self.record_event(Event::Made(lines.id()));
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &[u8]) {
@@ -79,11 +79,11 @@ impl LineHandler for Recorder {
             _ if self.pauses_always => lines.pause(),
             _ => {}
         }
-        self.hear(Heard::Line(line));
+        self.record_event(Event::Line(line));
     }
 
     fn raw_data_received(&mut self, lines: &mut LineTransport<'_>, data: &[u8]) {
-        assert!(!data.is_empty(), "a piece is never empty");
+        assert!(!data.is_empty(), "a chunk is never empty");
         let end = match self.missing {
             Some(missing) => missing,
             None => data.iter().position(|&byte| byte == b'!').map_or(usize::MAX, |at| at + 1),
@@ -97,27 +97,27 @@ impl LineHandler for Recorder {
         }
         let mut record = self.record.borrow_mut();
         match record.last_mut() {
-            Some(Heard::Raw(before)) => before.push_str(&text(ours)),
-            _ => record.push(Heard::Raw(text(ours))),
+            Some(Event::Raw(before)) => before.push_str(&text(ours)),
+            _ => record.push(Event::Raw(text(ours))),
         }
     }
 
     fn line_length_exceeded(&mut self, lines: &mut LineTransport<'_>, beginning: &[u8]) {
-        self.hear(Heard::TooLong(text(beginning)));
+        self.record_event(Event::TooLong(text(beginning)));
         if self.closes_if_too_long {
             lines.close();
         }
     }
 
     fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &[u8]) {
-        self.hear(Heard::Eof(text(unfinished)));
+        self.record_event(Event::Eof(text(unfinished)));
         if !self.survives_eof {
             lines.close();
         }
     }
 
     fn connection_lost(&mut self, _lines: &mut LineTransport<'_>, reason: Reason) {
-        self.hear(Heard::Lost(reason.to_string()));
+        self.record_event(Event::Lost(reason.to_string()));
     }
 }
 
@@ -125,10 +125,10 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// The lines among what was heard.
+/// Returns the recorded lines.
 pub(crate) fn lines_of(record: &Record) -> Vec<String> {
-    let lines = |heard: &Heard| match heard {
-        Heard::Line(line) => Some(line.clone()),
+    let lines = |events: &Event| match events {
+        Event::Line(line) => Some(line.clone()),
         _ => None,
     };
     record.borrow().iter().filter_map(lines).collect()
