@@ -1,28 +1,27 @@
-//! Memory for queued data: blocks of one size, in slabs that return to the system. Floor 0.
+//! Blocks: memory for queued data, in blocks of one size, in slabs that return to the system.
 //!
-//! Buffers that grow in the allocator's heap fragment it: one small allocation above them, made while
-//! thousands of peers were slow, keeps hundreds of megabytes resident when all of them are gone. A
-//! slab is larger than what any allocator keeps in its heap, so it is mapped and unmapped by itself;
-//! its pages become resident when they are written to, and go with the slab.
+//! Buffers that grow in the allocator's heap fragment it: one small allocation above them, made while thousands
+//! of peers were slow, keeps hundreds of megabytes resident after the peers have left. A slab is larger than
+//! any allocation in an allocator's heap, so it is mapped and unmapped on its own. Its pages become resident
+//! when they are written to, and are released with the slab.
 
 use std::collections::BTreeSet;
 
-/// How many bytes a block has.
+/// The size of a block, in bytes.
 pub(crate) const BLOCK: usize = 16 * 1024;
 
-/// How many blocks a slab has: 34 MiB. From 32 MiB on glibc maps each allocation by itself, whatever
-/// was freed before (M_MMAP_THRESHOLD, mallopt(3)).
+/// The number of blocks in a slab: 34 MiB. From 32 MiB on glibc maps each allocation on its own, whatever was
+/// freed before (M_MMAP_THRESHOLD, mallopt(3)).
 const BLOCKS: usize = 2_176;
 
-/// The first slab is kept for the next burst when it is empty, if no more blocks than this were in use in
-/// it: 4 MiB.
+/// An empty first slab is kept for the next burst if at most this number of its blocks was in use: 4 MiB.
 const KEPT: usize = 256;
 
-/// All slabs. Blocks come from the first with room, so that the last become empty.
+/// All slabs. Blocks come from the first slab with a free block, so that the last slabs become empty.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks {
     slabs: Vec<Slab>,
-    /// Those that have room.
+    /// The slabs with free blocks.
     open: BTreeSet<usize>,
 }
 
@@ -30,14 +29,14 @@ pub(crate) struct Blocks {
 struct Slab {
     /// Empty if no block is in use.
     memory: Vec<u8>,
-    /// Blocks that were in use.
+    /// Free blocks that were in use before.
     free: Vec<usize>,
-    /// From here on blocks have never been in use, and no page of theirs is resident.
+    /// The first block that has never been in use. No page from here on is resident.
     fresh: usize,
     in_use: usize,
 }
 
-/// A block in use, and how many bytes are in it. It goes back by [`Blocks::give`].
+/// A block in use, and the number of bytes in it. [`Blocks::give`] returns it.
 #[derive(Debug)]
 pub(crate) struct Block {
     slab: u32,
@@ -50,7 +49,7 @@ impl Block {
         self.len as usize
     }
 
-    /// How many more bytes it can take.
+    /// Returns the number of free bytes.
     #[inline(always)]
     pub(crate) fn room(&self) -> usize {
         BLOCK - self.len()
@@ -58,7 +57,7 @@ impl Block {
 }
 
 impl Blocks {
-    /// An empty block.
+    /// Returns an empty block.
     pub(crate) fn take(&mut self) -> Block {
         let index = self.open.first().copied().unwrap_or_else(|| {
             self.slabs.push(Slab::default());
@@ -73,7 +72,7 @@ impl Blocks {
         Block { slab: index as u32, number: number as u32, len: 0 }
     }
 
-    /// Takes back a block, which may be of any length.
+    /// Takes a block back, of any length.
     pub(crate) fn give(&mut self, block: Block) {
         let index = block.slab as usize;
         let slab = &mut self.slabs[index];
@@ -84,7 +83,7 @@ impl Blocks {
         self.keep_at_most(index, if index == 0 { KEPT } else { 0 });
     }
 
-    /// Adds `data` to a block, which has to have room for it.
+    /// Appends `data` to a block, which must have room for it.
     #[inline(always)]
     pub(crate) fn add(&mut self, block: &mut Block, data: &[u8]) {
         let (start, len) = (block.number as usize * BLOCK, block.len());
@@ -93,13 +92,13 @@ impl Blocks {
         block.len = (len + data.len()) as u32;
     }
 
-    /// What is in a block.
+    /// Returns the contents of a block.
     pub(crate) fn bytes(&self, block: &Block) -> &[u8] {
         let start = block.number as usize * BLOCK;
         &self.slabs[block.slab as usize].memory[start..start + block.len()]
     }
 
-    /// Gives back the memory that is kept for the next burst, if it is more than so many blocks.
+    /// Releases the memory kept for the next burst, if it is more than `most` blocks.
     pub(crate) fn shrink_to(&mut self, kept: usize) {
         self.keep_at_most(0, kept);
     }
@@ -113,13 +112,13 @@ impl Blocks {
         }
     }
 
-    /// How many blocks are in use.
+    /// Returns the number of blocks in use.
     #[cfg(test)]
     pub(crate) fn in_use(&self) -> usize {
         self.slabs.iter().map(|slab| slab.in_use).sum()
     }
 
-    /// How many bytes may be resident.
+    /// Returns the largest number of bytes that may be resident.
     #[cfg(test)]
     pub(crate) fn resident(&self) -> usize {
         self.slabs.iter().map(|slab| slab.fresh * BLOCK).sum()
@@ -129,7 +128,7 @@ impl Blocks {
 impl Slab {
     fn take(&mut self) -> usize {
         if self.memory.is_empty() {
-            // Zeroed memory of this size is mapped, and costs nothing until it is written to.
+            // Zeroed memory of this size is mapped, and costs nothing before it is written to.
             self.memory = vec![0; BLOCKS * BLOCK];
         }
         self.in_use += 1;

@@ -1,4 +1,4 @@
-//! Connections in the making. Floor 1: it knows what has become of the attempt, others make the next.
+//! State of an outgoing connection attempt.
 
 use crate::source::send_buffer::Spares;
 use crate::source::stream::Output;
@@ -12,39 +12,39 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// A connection in the making: one address of a name after the other, until one answers.
+/// A connection attempt: it tries the addresses of a name one after the other.
 #[derive(Debug)]
 pub(crate) struct Connector {
-    /// The attempt that is under way.
+    /// The socket that is connecting.
     pub(crate) socket: Option<StreamSocket>,
-    /// The system has refused even to begin the first attempt, for this reason.
+    /// The error with which the system refused to begin the first attempt.
     pub(crate) refused: Option<io::Error>,
-    /// Where the attempt under way, or the last one, goes.
+    /// The address of the present or last attempt.
     pub(crate) address: Address,
     /// The addresses not tried yet.
     pub(crate) remaining: VecDeque<Address>,
-    /// Ends the attempt under way when it fires, and the whole with the last.
+    /// The timer that ends the present attempt, and with the last address the whole.
     pub(crate) timer: TimerId,
-    /// When the whole ends; `None` is beyond all time.
+    /// The deadline of the whole; `None` is no deadline.
     pub(crate) deadline: Option<Instant>,
-    /// How to connect.
+    /// The options of the caller.
     pub(crate) options: ConnectOptions,
-    /// Whether the connection takes descriptors.
+    /// True if the connection accepts descriptors.
     pub(crate) takes_descriptors: bool,
-    /// How long to wait for room in the queue of a listener that was full.
+    /// The pause before the next attempt if the queue of a listener was full.
     #[cfg_attr(not(unix), allow(dead_code))]
     // Only listeners on Unix sockets have such a queue.
     pub(crate) patience: Duration,
-    /// What was written before there is a connection, and what else was asked: the stream takes it over.
+    /// Data written before the connection exists, and other requests; the stream takes them over.
     pub(crate) output: Output,
     pub(crate) paused: bool,
-    /// Hints that came with the news of being connected; the stream inherits them.
+    /// Hints that arrived with the success of the attempt; the stream takes them over.
     pub(crate) readiness: Readiness,
 }
 
 impl Connector {
-    /// What has become of the attempt under way: the peer's address if it has succeeded, and
-    /// `Ok(None)` as long as nothing has.
+    /// Returns the outcome of the present attempt: the peer's address after a success, `Ok(None)` while it is
+    /// undecided.
     pub(crate) fn outcome(&mut self) -> io::Result<Option<Address>> {
         match self.refused.take() {
             Some(error) => Err(error),
@@ -52,7 +52,7 @@ impl Connector {
         }
     }
 
-    /// Takes data to be sent once there is a connection.
+    /// Queues data to send after the connection is established.
     pub(crate) fn push(&mut self, data: &[u8], spares: &mut Spares) {
         let Output { buffer, drop_oldest, .. } = &mut self.output;
         match drop_oldest.is_chosen() {
@@ -67,7 +67,7 @@ impl Connector {
         drop_oldest.choose(slow_reader, false, buffer, spares);
     }
 
-    /// How long the attempt that has just begun may take.
+    /// Returns the time limit of the attempt that has just begun.
     pub(crate) fn share(&self, now: Instant) -> Duration {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
         share(left.unwrap_or(self.options.timeout), self.remaining.len() + 1)
@@ -82,8 +82,8 @@ impl Connector {
     }
 }
 
-/// How long the first of so many attempts may take: its part of what is left of the time, so that an address
-/// that does not answer leaves time for those behind it.
+/// Returns the time limit of the next of `count` attempts: an equal share of the remaining time, so that a
+/// silent address leaves time for the later ones.
 pub(crate) fn share(left: Duration, attempts: usize) -> Duration {
     left / attempts as u32
 }

@@ -1,4 +1,4 @@
-//! Connections that were let go. Floor 1.
+//! Detached connections.
 
 #[cfg(unix)]
 use crate::source::stream::Stream;
@@ -8,28 +8,28 @@ use crate::values::address::Address;
 use crate::values::statistics::ConnectionCounts;
 use std::time::Instant;
 
-/// A connection that was let go, by [`Context::detach`](crate::Context::detach): all that whoever
-/// goes on with it needs.
+/// A connection that left the reactor by [`Context::detach`](crate::Context::detach), with everything that is
+/// needed to continue it.
 ///
-/// What had been read has been delivered, so the rest of a message that is not complete is with the
-/// protocol that was given it.
+/// Data that was read has been delivered, so the beginning of an incomplete message is with the protocol that
+/// received it.
 #[cfg(unix)]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Detached {
-    /// The socket, connected and not watched by anybody. It does not block (O_NONBLOCK, fcntl(2)),
-    /// and closes when a program is executed (FD_CLOEXEC).
+    /// The socket, connected and no longer polled. It is non-blocking (O_NONBLOCK, fcntl(2)) and is closed when
+    /// a program is executed (FD_CLOEXEC).
     pub socket: OwnedFd,
-    /// The address of the peer's end.
+    /// The address of the peer.
     pub peer: Address,
-    /// What was written and the system has not taken: it comes before all else that is to be sent.
+    /// Written data that the system has not taken. Send it first.
     pub unsent: Vec<u8>,
-    /// Whether our side was ended, by [`write_eof`](crate::Transport::write_eof): once `unsent` has
-    /// been sent, that is to be done, if it has not been done yet. To do it again is no harm.
+    /// True if our side was ended by [`write_eof`](crate::Transport::write_eof). After `unsent` has been sent,
+    /// end it; if it has ended already, that does no harm.
     pub write_eof: bool,
 }
 
-/// What is left of it here, until its protocol has been told.
+/// The rest of a detached connection, until its protocol has received `connection_lost`.
 #[derive(Debug)]
 #[cfg_attr(not(unix), allow(dead_code))]
 pub(crate) struct DetachedSlot {
@@ -41,7 +41,7 @@ pub(crate) struct DetachedSlot {
 impl DetachedSlot {
     #[cfg(unix)]
     pub(crate) fn new(stream: &Stream) -> Self {
-        // What waits goes along.
+        // Queued data moves as well.
         let counts = ConnectionCounts { waiting: 0, ..stream.counts() };
         Self { peer: stream.peer.clone(), since: stream.traffic.since, counts }
     }

@@ -1,52 +1,52 @@
-//! Descriptors that wait to be sent, and between which bytes. Floor 0: no I/O.
+//! Queued descriptors, and the bytes that carry them.
 
 use std::collections::VecDeque;
 
 pub(crate) use crate::sys::OwnedFd;
 pub(crate) use crate::sys::fd_passing::MOST;
 
-/// How many may wait on one connection. Each of them is one that the process has less.
+/// The most descriptors queued on one connection. Each of them counts against the process's limit.
 pub(crate) const WAITING: usize = 1024;
 
-/// The descriptors that one connection has been given to pass and the system has not taken yet.
+/// The descriptors of one connection that the system has not taken yet.
 #[derive(Debug, Default)]
 pub(crate) struct Passing {
     /// In order.
     messages: VecDeque<Message>,
-    /// How many descriptors wait, all messages together.
+    /// The number of queued descriptors in all messages.
     waiting: usize,
-    /// How many bytes the system has taken since there were any.
+    /// The number of bytes that the system has taken since the queue was empty.
     taken: u64,
-    /// How often in a row the system has had too many of them on their way.
+    /// The number of consecutive refusals because too many descriptors are in flight.
     pub(crate) refusals: u32,
-    /// It is asked again after a while.
+    /// True until the next attempt after a refusal.
     pub(crate) backing_off: bool,
 }
 
-/// Descriptors, and the bytes that go with them.
+/// Descriptors, and the bytes that carry them.
 #[derive(Debug)]
 struct Message {
-    /// The first of these bytes, counted as `taken` is.
+    /// The position of the first of these bytes, counted as `taken`.
     at: u64,
-    /// How many they are. Whoever receives them should not get what follows with them.
+    /// The number of these bytes. Later bytes must not be received together with them.
     length: usize,
     descriptors: Vec<OwnedFd>,
 }
 
 impl Passing {
-    /// How many descriptors wait.
+    /// Returns the number of queued descriptors.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Puts descriptors behind so many bytes, with the `length` that come next.
+    /// Queues descriptors behind `before` queued bytes, with the next `length` bytes.
     pub(crate) fn push(&mut self, before: usize, length: usize, descriptors: Vec<OwnedFd>) {
         self.waiting += descriptors.len();
         let at = self.taken + before as u64;
         self.messages.push_back(Message { at, length, descriptors });
     }
 
-    /// What goes with the first byte that waits.
+    /// Returns the descriptors that go with the first queued byte.
     pub(crate) fn at_front(&self) -> &[OwnedFd] {
         match self.messages.front() {
             Some(message) if message.at == self.taken => &message.descriptors,
@@ -54,7 +54,7 @@ impl Passing {
         }
     }
 
-    /// How many bytes may be sent at once: those of one message, or those before it.
+    /// Returns the number of bytes that one write may send: those of one message, or those before it.
     pub(crate) fn reach(&self) -> usize {
         match self.messages.front() {
             None => usize::MAX,
@@ -63,8 +63,8 @@ impl Passing {
         }
     }
 
-    /// So many bytes have been sent, and what went with the first of them. No more than
-    /// [`reach`](Self::reach).
+    /// Notes that the system has taken `count` bytes, at most [`reach`](Self::reach), and the descriptors of
+    /// the first of them.
     pub(crate) fn advance(&mut self, count: usize) {
         debug_assert!(count <= self.reach());
         if count == 0 {

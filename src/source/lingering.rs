@@ -1,4 +1,4 @@
-//! Sockets that outlive their connections. Floor 1.
+//! Lingering sockets: they stay open after their connections.
 
 use crate::source::stream::LONGEST_READ;
 use crate::source::timer::TimerId;
@@ -6,20 +6,20 @@ use crate::sys::{Readiness, StreamSocket};
 use std::io;
 use std::time::Duration;
 
-/// How long a closed socket lingers for the peer to end its side. nginx grants 5 seconds between
-/// two reads; this is for all of it, since what lingers only throws away.
+/// How long a closed socket lingers for the peer to end its side. nginx allows 5 seconds between two reads;
+/// this is the limit for all reads, since received data is only discarded.
 pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
-/// The socket of a connection that has ended for us while the peer may still be sending.
+/// The socket of a closed connection with a peer that may still be sending.
 ///
-/// To close a socket on which data arrives makes the system send a reset, and a reset destroys what
-/// the peer has not read yet: our last words. So our side is ended, and what comes in is thrown
-/// away until the peer ends its own, or until [`LINGER`] is over.
+/// Closing a socket while data arrives makes the system send a reset, and a reset destroys data that the peer
+/// has not read yet. So only our side is ended. Received data is discarded until the peer ends its side, or
+/// until [`LINGER`] has passed.
 #[derive(Debug)]
 pub(crate) struct Lingering {
     pub(crate) socket: StreamSocket,
     pub(crate) readiness: Readiness,
-    /// Something has come in: the peer is still sending, and a close now would be a reset.
+    /// Data was received after the close: the peer is still sending, and closing now would cause a reset.
     pub(crate) received_after_close: bool,
     pub(crate) timer: TimerId,
 }
@@ -29,7 +29,7 @@ impl Lingering {
         self.readiness.has(Readiness::READABLE)
     }
 
-    /// Throws away what has come in, within the budget. Whether the peer has ended its side.
+    /// Discards received data, within the budget. Returns true if the peer has ended its side.
     pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
         let mut budget = LONGEST_READ;
         while budget > 0 {

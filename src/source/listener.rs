@@ -1,4 +1,4 @@
-//! Listeners: what accepting can bring. Floor 1: it reports, others act.
+//! Listeners: the outcomes of accept.
 
 use crate::sys::{ListenerSocket, StreamSocket};
 use crate::values::address::Address;
@@ -8,38 +8,38 @@ use log::trace;
 use std::io;
 use std::time::Duration;
 
-/// How many connections a listener accepts in one turn. More waiting ones have to let those have
-/// their turn who are connected already.
+/// The number of connections that a listener accepts in one turn. More waiting clients must not delay the
+/// connected ones.
 pub(crate) const ACCEPTS: usize = 64;
 
-/// How long a listener rests when the system has no more to give. Edge triggering tells of a
-/// waiting client once, and asking again at once would spin; ten times a second costs nothing, and
-/// the clients wait in the backlog meanwhile.
+/// How long a listener backs off when the system has run out of resources. The edge-triggered poll reports a
+/// waiting client once, and another attempt at once would spin. Ten attempts a second cost nothing, and clients
+/// wait in the backlog meanwhile.
 pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
 
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: ListenerSocket,
-    /// Kept, so that it can be told when descriptors have run out.
+    /// The address, kept for the log when descriptors have run out.
     pub(crate) address: Address,
-    /// What holds for accepted connections.
+    /// Options of accepted connections.
     pub(crate) connections: ConnectionOptions,
-    /// It waits for its rest to end.
+    /// True while it backs off.
     pub(crate) backing_off: bool,
-    /// The trouble has been told, and clients have waited ever since: it is not told again.
+    /// True if the failure has been logged and clients have waited since then: it is not logged again.
     pub(crate) complained: bool,
 }
 
-/// What one attempt to accept brought.
+/// The outcome of one accept.
 #[derive(Debug)]
 pub(crate) enum Accepted {
     Connection(StreamSocket, Address),
-    /// The client at the front has gone wrong; the one behind it may be well.
+    /// The connection at the front of the queue has failed; the next one may be valid.
     Aborted(io::Error),
-    /// No client waits.
+    /// The queue is empty.
     WouldBlock,
-    /// The system has run out of something. Clients may wait, but asking again at once is useless.
+    /// The system has run out of a resource. Clients may be waiting, but another attempt at once is useless.
     Exhausted(io::Error),
 }
 
@@ -63,13 +63,12 @@ impl Listener {
                     self.complained = false;
                     Accepted::WouldBlock
                 }
-                // What accept(2) passes on from a connection that failed while it waited.
+                // accept(2) returns the error of a connection that failed in the queue.
                 ConnectionAborted | ConnectionReset | HostUnreachable | Interrupted
                 | NetworkDown | NetworkUnreachable | PermissionDenied | TimedOut => {
                     Accepted::Aborted(error)
                 }
-                // EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else: it must neither spin nor
-                // cost the listener.
+                // EMFILE, ENFILE, ENOBUFS, ENOMEM and others: they must neither spin nor end the listener.
                 _ => Accepted::Exhausted(error),
             },
         }

@@ -1,21 +1,19 @@
-//! How much memory queues and tables keep once a burst is over. Floor 0.
+//! Retention: the memory that queues and tables keep after a burst.
 
 use std::collections::VecDeque;
 
-/// How many bytes of room a queue keeps, however little is in it. Ordinary bursts fit, and cost no
-/// allocation.
+/// The capacity that a queue keeps, in bytes. It holds an ordinary burst, which then needs no allocation.
 const KEPT: usize = 64 * 1024;
 
-/// Gives back the room that a burst has left. Called when something was taken from the list. The
-/// room shrinks by half at least, and after it at most a quarter was in use, so each element costs
-/// a constant.
+/// Releases unused capacity. Called after an element was removed. The capacity at least halves, and at most a
+/// quarter of it was in use, so the cost for each element is constant.
 #[inline]
 pub(crate) fn give_back<T>(list: &mut impl List<T>) {
     give_back_beyond(list, 0);
 }
 
-/// As [`give_back`], for a list that is emptied and filled again with up to `most` elements: room for so
-/// many is kept. Called when `most` has decreased.
+/// Releases unused capacity of a list that is emptied and filled again with up to `most` elements, for which
+/// capacity is kept. Called when `most` has decreased.
 #[inline]
 pub(crate) fn give_back_beyond<T>(list: &mut impl List<T>, most: usize) {
     let kept = KEPT / size_of::<T>().max(1);
@@ -25,7 +23,7 @@ pub(crate) fn give_back_beyond<T>(list: &mut impl List<T>, most: usize) {
     }
 }
 
-/// What can give back the room that it does not need.
+/// A collection that can release unused capacity.
 pub(crate) trait List<T> {
     fn len(&self) -> usize;
     fn capacity(&self) -> usize;
@@ -56,26 +54,26 @@ macro_rules! list {
 list!(Vec);
 list!(VecDeque);
 
-/// When a table whose entries keep their slots is to give back the slots behind the last entry: when
-/// three quarters are gone, and again when half of the rest are. So it costs little even if an entry in
-/// a high slot stays, and with it the slots below.
+/// Decides when a table with fixed slots releases the slots behind the last entry: when three quarters of the
+/// entries were removed, and again when half of the rest were. So the cost stays low even if an entry in a high
+/// slot keeps the slots below it.
 #[derive(Debug, Default)]
 pub(crate) struct Shrinking {
-    /// With so few entries left it is worth a try.
+    /// The number of entries at which the next attempt is made.
     at: usize,
 }
 
-/// A table that has had room for more entries than this gives the room back once it is not needed.
+/// A table that had more slots than this releases them when they are not needed.
 pub(crate) const KEPT_SLOTS: usize = 1024;
 
 impl Shrinking {
-    /// An entry was added.
+    /// Notes that an entry was added.
     #[inline]
     pub(crate) fn note(&mut self, len: usize) {
         self.at = self.at.max(len / 4);
     }
 
-    /// Whether it is to be tried, now that an entry was removed.
+    /// Returns true if an attempt is due after the removal of an entry.
     #[inline]
     pub(crate) fn is_due(&mut self, len: usize, capacity: usize) -> bool {
         let is_due = len <= self.at && capacity > KEPT_SLOTS;

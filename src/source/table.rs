@@ -1,4 +1,4 @@
-//! The table of all sockets: every kind there is, and the look-ups that check an [`Id`].
+//! The table of sockets, and the look-ups that check an [`Id`].
 
 use crate::source::connector::Connector;
 use crate::source::datagram::Datagram;
@@ -13,34 +13,34 @@ use crate::sys::{Readiness, Watched};
 use crate::values::id::{self, Id};
 use slab::Slab;
 
-/// Every kind of thing that the poll watches. It is a closed enum on purpose: all kinds are listed here.
-/// The compiler finds the matches that name each of them (`note` and `watched` below, `begin_stop` in
-/// `api/close.rs`, `serve` in `reactor/serve.rs`); most others look for one kind and end in `_`.
+/// Every kind of source. The enum is closed on purpose: all kinds are listed here. The compiler finds the
+/// matches that name each kind (`note` and `watched` below, `begin_stop` in `api/close.rs`, `serve` in
+/// `reactor/serve.rs`); most others look for one kind and end in `_`.
 #[derive(Debug)]
 #[repr(u8)] // As for `State`: the kind is one byte.
 pub(crate) enum Source {
-    /// A connection in the making.
+    /// A connection attempt.
     Connector(Box<Connector>),
-    /// A socket that sends and receives datagrams.
+    /// A datagram socket.
     Datagram(Box<Datagram>),
-    /// A connection that was let go; its protocol has yet to be told.
+    /// A detached connection; its protocol has not received `connection_lost` yet.
     #[cfg_attr(not(unix), allow(dead_code))]
     DetachedSlot(Box<DetachedSlot>),
-    /// Its socket is closed already; the slot is kept until its owner has been dropped.
+    /// A closed socket; the slot is kept until its owner has been dropped.
     Gone,
-    /// The socket of a connection that has ended for us and not yet for the peer.
+    /// The socket of a closed connection that the peer has not ended yet.
     Lingering(Lingering),
     /// A socket that accepts connections.
     Listener(Listener),
     /// A connection.
     Stream(Stream),
-    /// A descriptor that others read and write.
+    /// A descriptor that the user reads and writes.
     #[cfg(unix)]
     Watch(Watch),
 }
 
 impl Source {
-    /// Takes in what the poll says of it.
+    /// Notes the readiness that the poll reports.
     #[inline]
     pub(crate) fn note(&mut self, readiness: Readiness) {
         match self {
@@ -54,7 +54,7 @@ impl Source {
         }
     }
 
-    /// What the poll watches for it.
+    /// Returns the socket that the poll watches, if there is one.
     pub(crate) fn watched(&mut self) -> Option<&mut dyn Watched> {
         match self {
             Self::Connector(connector) => Some(connector.socket.as_mut()?),
@@ -73,16 +73,17 @@ impl Source {
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) id: Id,
-    /// Whether it stands in the ready queue, so that it stands there once.
+    /// True if it is in the ready queue, where it is listed once.
     pub(crate) queued: bool,
     pub(crate) source: Source,
 }
 
 /// The sockets of one reactor.
 ///
-/// A slot is used again; a serial never is. Every look-up goes through [`get`](Self::get),
-/// [`entry_mut`](Self::entry_mut) or [`find`](Self::find), which compare the whole id or token: what was
-/// meant for a closed socket reaches no other.
+/// A slot is reused; a serial never is. Every look-up goes through [`get`](Self::get),
+/// [`entry_mut`](Self::entry_mut) or [`find`](Self::find), which compare the whole id or token: an event or
+/// request for a closed socket reaches no other. The owners of sockets are in a table of their own
+/// (`reactor/owners.rs`).
 #[derive(Debug, Default)]
 pub(crate) struct Sources {
     entries: Slab<Entry>,
@@ -91,7 +92,7 @@ pub(crate) struct Sources {
 }
 
 impl Sources {
-    /// `None` when all slots are taken, all serials are used up, or `build` declines.
+    /// Returns `None` if all slots are in use, all serials are used up, or `build` declines.
     pub(crate) fn insert(&mut self, build: impl FnOnce(Id) -> Option<Source>) -> Option<Id> {
         let vacant = self.entries.vacant_entry();
         if vacant.key() >= Id::SLOTS || self.next_serial >= Id::SERIALS {
@@ -135,7 +136,7 @@ impl Sources {
         }
     }
 
-    /// Puts another source in place of one, under the same id.
+    /// Replaces a source by another, under the same id.
     pub(crate) fn replace(&mut self, id: Id, source: Source) -> Option<Source> {
         Some(std::mem::replace(self.get_mut(id)?, source))
     }
@@ -149,17 +150,17 @@ impl Sources {
         Some(removed.source)
     }
 
-    /// How many slots are taken.
+    /// Returns the number of slots in use.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Who an event is for: nobody, if its socket has gone since the poll.
+    /// Returns the entry for which an event is, or `None` if its socket was closed after the poll.
     pub(crate) fn find(&mut self, token: usize) -> Option<&mut Entry> {
         self.entries.get_mut(id::slot_of(token)).filter(|entry| entry.id.token() == token)
     }
 
-    /// One that has been taken from the ready queue may be listed again.
+    /// Notes that a socket was taken from the ready queue and may be listed again.
     pub(crate) fn end_queued(&mut self, id: Id) {
         if let Some(entry) = self.entry_mut(id) {
             entry.queued = false;

@@ -1,14 +1,14 @@
-//! Watches: descriptors that are read and written by others. Floor 1.
+//! Watches: descriptors that the user reads and writes.
 
 use crate::sys::watch::Interest;
 use crate::sys::{Descriptor, Ready};
 use std::io;
 
-/// A descriptor that is watched.
+/// A watched descriptor.
 ///
-/// The poll tells of changes only (it is edge-triggered). Those who watch a descriptor expect to hear
-/// of it as long as it is ready, and read as much as they like. So what the poll tells is a hint to
-/// ask the descriptor, before each callback and once after; it is listed again as long as it is ready.
+/// The poll reports changes only (it is edge-triggered). Users of a watch expect callbacks as long as the
+/// descriptor is ready, and read as much as they like. So an event is a hint: the descriptor is polled before
+/// each callback and once after, and is queued again as long as it is ready.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) descriptor: Descriptor,

@@ -1,4 +1,4 @@
-//! What waits to be sent. Floor 0: bytes in, slices out, no I/O.
+//! Send buffers: data queued for a connection, without I/O.
 
 use crate::source::blocks::{BLOCK, Block, Blocks};
 #[cfg(unix)]
@@ -11,40 +11,38 @@ mod spares;
 
 pub(crate) use spares::Spares;
 
-/// How many bytes lie in an send buffer's own buffer at most, which grows as a `Vec` does. If more wait, all of
-/// them lie in blocks, so that no byte is copied more than a few times however much waits, and the
-/// memory of many slow readers, or of a long line to a crowd, returns to the system. A few lines to a few
-/// hundred fit, and the memory for them is kept.
+/// The most bytes in a send buffer's own vector. Above it all queued bytes lie in blocks, so that each byte is
+/// copied only a few times and the memory of many slow readers, or of a long line to many clients, returns to
+/// the system. The memory for a few lines to a few hundred connections is kept.
 const FIRST: usize = 2 * 1024;
 
-/// How many slices one vectored write may carry: a block that was sent in part, full blocks for a
-/// connection's budget of 256 KiB, and a tail.
+/// The most slices of one vectored write: a block that was sent in part, full blocks for a connection's budget
+/// of 256 KiB, and a tail.
 pub(crate) const SLICES: usize = 256 * 1024 / BLOCK + 2;
 
-/// The bytes that one connection has been given to send and the system has not taken yet, and the
-/// descriptors that go with them.
+/// The bytes of one connection that the system has not taken yet, and the descriptors that go with them.
 ///
-/// An empty send buffer holds no memory: its buffers come from [`Spares`] and go back there. It has to be
+/// An empty send buffer holds no memory: its buffers come from [`Spares`] and return there. It must be
 /// [cleared](Self::clear) before it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct SendBuffer {
-    /// `None` when nothing waits.
+    /// `None` when empty.
     buffers: Option<Box<Buffers>>,
 }
 
-/// The buffers of an send buffer in which something waits.
+/// The buffers of a send buffer that is not empty.
 #[derive(Debug, Default)]
 struct Buffers {
-    /// All bytes that wait, unless there are blocks.
+    /// All queued bytes, unless there are blocks.
     first: Vec<u8>,
-    /// All bytes that wait, if they are more than [`FIRST`].
+    /// All queued bytes, if they are more than [`FIRST`].
     blocks: VecDeque<Block>,
-    /// Descriptors that have been waiting since the send buffer was empty last.
+    /// Descriptors queued since the send buffer was last empty.
     #[cfg(unix)]
     passing: Option<Box<Passing>>,
-    /// How many bytes of `first`, or of the first block, the system has taken.
+    /// The number of bytes of `first`, or of the first block, that the system has taken.
     sent: usize,
-    /// How many bytes wait.
+    /// The number of queued bytes.
     waiting: usize,
 }
 
@@ -65,7 +63,7 @@ impl SendBuffer {
         }
     }
 
-    /// Takes descriptors to be sent with the first byte of `data`, of which there is one at least.
+    /// Queues descriptors to send with the first byte of `data`, which must not be empty.
     #[cfg(unix)]
     pub(crate) fn push_with(
         &mut self,
@@ -80,14 +78,14 @@ impl SendBuffer {
         buffers.push(data, &mut spares.blocks);
     }
 
-    /// The descriptors that wait to be sent, if there are any.
+    /// Returns the queued descriptors, if there are any.
     #[cfg(unix)]
     pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
         let passing = self.buffers.as_mut()?.passing.as_mut()?;
         (passing.waiting() > 0).then_some(passing)
     }
 
-    /// How many descriptors wait to be sent.
+    /// Returns the number of queued descriptors.
     pub(crate) fn descriptors_waiting(&self) -> usize {
         #[cfg(unix)]
         if let Some(passing) = self.all_passing() {
@@ -96,13 +94,13 @@ impl SendBuffer {
         0
     }
 
-    /// Those that go with the first byte that waits.
+    /// Returns the descriptors that go with the first queued byte.
     #[cfg(unix)]
     pub(crate) fn descriptors_at_front(&self) -> &[OwnedFd] {
         self.all_passing().map_or(&[], Passing::at_front)
     }
 
-    /// The bytes at the front, when they are all that waits.
+    /// Returns the bytes at the front, if they are all queued bytes.
     #[inline(always)]
     pub(crate) fn only_slice(&self) -> Option<&[u8]> {
         match &self.buffers {
@@ -112,9 +110,9 @@ impl SendBuffer {
         }
     }
 
-    /// Fills `slices` with the bytes at the front, in order, then `tail`; returns how many slices
-    /// were filled. `tail` is left out when the slices before it do not reach the end. They end where
-    /// a message with descriptors begins, or ends.
+    /// Fills `slices` with the bytes at the front, in order, then `tail`. Returns the number of filled slices.
+    /// `tail` is omitted when the slices before it do not reach the end. The slices end where a message with
+    /// descriptors begins or ends.
     pub(crate) fn slices<'a>(
         &'a self,
         tail: &'a [u8],
@@ -137,7 +135,7 @@ impl SendBuffer {
         filled
     }
 
-    /// How many bytes one write may send.
+    /// Returns the number of bytes that one write may send.
     fn reach(&self) -> usize {
         #[cfg(unix)]
         if let Some(passing) = self.all_passing() {
@@ -151,7 +149,7 @@ impl SendBuffer {
         self.buffers.as_ref()?.passing.as_deref()
     }
 
-    /// Forgets the first `count` bytes, which the system has taken.
+    /// Removes the first `count` bytes, which the system has taken.
     #[inline(always)]
     pub(crate) fn advance(&mut self, count: usize, spares: &mut Spares) {
         let Some(buffers) = &mut self.buffers else {
@@ -165,7 +163,7 @@ impl SendBuffer {
         }
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     #[inline(always)]
     pub(crate) fn clear(&mut self, spares: &mut Spares) {
         if let Some(buffers) = self.buffers.take() {
@@ -185,9 +183,9 @@ impl Buffers {
         }
     }
 
-    /// Adds to the blocks, or begins them.
+    /// Appends to the blocks, or begins them.
     ///
-    /// Marked as cold, which keeps `push` short: most outboxes hold little.
+    /// Marked as cold, which keeps `push` short: most send buffers hold little.
     #[cold]
     fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
         if let Some(last) = self.blocks.back_mut()
@@ -196,14 +194,14 @@ impl Buffers {
             return blocks.add(last, data); // The usual case for short lines.
         }
         if !self.first.is_empty() {
-            // Not kept: thousands of buffers of that size would be left behind in the heap.
+            // Not kept: thousands of buffers of that size would stay in the heap.
             let first = mem::take(&mut self.first);
             append(&mut self.blocks, &first[mem::take(&mut self.sent)..], blocks);
         }
         append(&mut self.blocks, data, blocks);
     }
 
-    /// All bytes that wait, in order.
+    /// Returns all queued bytes, in order.
     fn slices<'a>(&'a self, blocks: &'a Blocks) -> impl Iterator<Item = &'a [u8]> {
         let (mut sent, all) = (self.sent, self.blocks.iter().map(|block| blocks.bytes(block)));
         std::iter::once(&*self.first).chain(all).map(move |bytes| {
@@ -213,7 +211,7 @@ impl Buffers {
         })
     }
 
-    /// Whether there are neither blocks nor descriptors.
+    /// Returns true if there are neither blocks nor descriptors.
     #[inline(always)]
     fn are_plain(&self) -> bool {
         #[cfg(unix)]
@@ -223,13 +221,13 @@ impl Buffers {
         self.blocks.is_empty()
     }
 
-    /// The bytes that wait, if none are in blocks.
+    /// Returns the queued bytes, if none are in blocks.
     #[inline(always)]
     fn front(&self) -> &[u8] {
         &self.first[self.sent..]
     }
 
-    /// Forgets the first `count` bytes; more wait.
+    /// Removes the first `count` bytes, of more.
     #[cold]
     fn advance(&mut self, count: usize, blocks: &mut Blocks) {
         self.waiting -= count;

@@ -1,14 +1,14 @@
-//! Memory for outboxes, used again.
+//! Spare buffers: memory of emptied send buffers, for reuse.
 
 use super::Buffers;
 use crate::source::blocks::{Block, Blocks};
 use crate::source::retention::give_back_beyond;
 use std::collections::VecDeque;
 
-/// Empty buffers that wait to be used again, so that a warm reactor sends without allocating.
+/// Empty buffers for reuse, so that a warm reactor sends without allocating.
 #[derive(Debug, Default)]
 pub(crate) struct Spares {
-    // Boxed, since they are handed over as they are.
+    // Boxed, since they are handed over boxed.
     #[expect(clippy::vec_box)]
     buffers: Vec<Box<Buffers>>,
     /// The memory of all of them together, in bytes.
@@ -16,11 +16,12 @@ pub(crate) struct Spares {
     pub(super) blocks: Blocks,
 }
 
-/// How much the spares may hold, in bytes. Enough for a broadcast of 4 KiB to each of a thousand
-/// connections; what is beyond it goes back to the allocator, so that a burst leaves no mark.
+/// The most memory that the spares hold, in bytes. It is enough for a broadcast of 4 KiB to each of a thousand
+/// connections; more returns to the allocator, so that a burst leaves no memory behind.
 const SPARES_LIMIT: usize = 4 * 1024 * 1024;
 
-/// For how many blocks buffers keep places. A turn sends up to 17, and a queue grows to powers of two.
+/// The capacity of a buffer's block list that is kept. A turn sends up to 17 blocks, and a list grows to powers
+/// of two.
 const PLACES: usize = 32;
 
 impl Spares {
@@ -50,8 +51,8 @@ impl Spares {
         }
     }
 
-    /// Keeps no more than so many connections could use. What a crowd that is gone has used lies all over
-    /// the heap, and would keep that from the system.
+    /// Keeps at most as many buffers as there are connections. The buffers of closed connections are spread
+    /// over the heap and would keep it from the system.
     pub(crate) fn shrink_to(&mut self, connections: usize) {
         while self.buffers.len() > connections {
             drop(self.take());
@@ -62,13 +63,13 @@ impl Spares {
 }
 
 impl Buffers {
-    /// How much memory they take, once they are empty.
+    /// Returns the memory of the buffers, once they are empty.
     #[inline(always)]
     fn size(&self) -> usize {
         size_of::<Self>() + self.first.capacity() + self.blocks.capacity() * size_of::<Block>()
     }
 
-    /// Forgets blocks and descriptors.
+    /// Removes blocks and descriptors.
     #[cold]
     #[inline(never)]
     fn clear_backoff(&mut self, blocks: &mut Blocks) {
@@ -113,12 +114,12 @@ mod tests {
     #[test]
     fn the_spares_are_bounded() {
         let mut spares = Spares::default();
-        let mut outboxes: Vec<_> = (0..2_000).map(|_| SendBuffer::default()).collect();
-        for send_buffer in &mut outboxes {
+        let mut buffers: Vec<_> = (0..2_000).map(|_| SendBuffer::default()).collect();
+        for send_buffer in &mut buffers {
             (0..40).for_each(|_| send_buffer.push(&[0; 1_000], &mut spares));
         }
         assert!(spares.blocks.resident() > 10 * SPARES_LIMIT);
-        outboxes.iter_mut().for_each(|send_buffer| send_buffer.clear(&mut spares));
+        buffers.iter_mut().for_each(|send_buffer| send_buffer.clear(&mut spares));
         assert!(spares.held <= SPARES_LIMIT);
         assert!(spares.blocks.resident() <= SPARES_LIMIT, "{}", spares.blocks.resident());
     }
