@@ -68,7 +68,7 @@ fn ended_connections_leave_no_tables() {
     let left = measure(|| {
         let mut ids = Vec::new();
         while ids.len() < CROWD {
-            let wires: Vec<_> = (0..50).map(|_| Wire::wide()).collect();
+            let wires: Vec<_> = (0..50).map(|_| Wire::unlimited()).collect();
             script.accept(wires.iter().cloned().map(Ok));
             reactor.turn(Some(Duration::ZERO)).unwrap();
             ids.extend(wires.iter().map(Wire::id));

@@ -195,7 +195,7 @@ fn each_descriptor_exhaustion_is_logged_once() {
         script.accept((0..5).map(|_| Err(ErrorKind::Other)));
         (0..5).for_each(|_| reactor.turn(Some(PATIENCE)).unwrap());
         assert_eq!(complaints(), time, "the same exhaustion was logged again");
-        script.accept([Ok(Wire::wide())]);
+        script.accept([Ok(Wire::unlimited())]);
         (0..2).for_each(|_| reactor.turn(Some(PATIENCE)).unwrap());
         assert_eq!(
             reactor.context().connections().count(),
@@ -227,7 +227,7 @@ fn stop_logs_its_connections_and_bytes() {
 #[test]
 fn stop_without_queued_data_logs_nothing() {
     capture();
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let (script, mut reactor) = Script::new();
     reactor.set_grace(Duration::ZERO);
     reactor.listen_tcp("10.0.0.1:7000", recorders(&log, only_record)).unwrap();

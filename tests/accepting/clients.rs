@@ -123,7 +123,7 @@ fn listener_in_backoff_ignores_new_clients() {
     script.accept([Err(ErrorKind::Other)]);
     reactor.turn(Some(Duration::ZERO)).unwrap();
     for _ in 0..5 {
-        script.accept([Ok(Wire::wide())]); // A new client causes a new event.
+        script.accept([Ok(Wire::unlimited())]); // A new client causes a new event.
         reactor.turn(Some(Duration::from_millis(10))).unwrap();
     }
     assert_eq!((log.made(), reactor.timeout()), (0, Some(Duration::from_millis(100))));

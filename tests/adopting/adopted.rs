@@ -3,7 +3,7 @@
 use crate::foreign::*;
 use crate::support;
 use crate::support::{
-    Echo, Event, Log, Recorder, a_small_client_is_answered, client, echo, is_refused, read_turning,
+    Echo, Event, Log, Recorder, assert_client_is_echoed, client, echo, is_refused, read_turning,
     turn_until, turns,
 };
 use ropewalk::Reactor;
@@ -25,7 +25,7 @@ fn adopted_listener_serves_earlier_and_later_clients() {
     let port = reactor.context().adopt_listener(listener, || Echo).unwrap();
     assert_eq!(port.address().socket_addr(), Some(address));
     assert_eq!(read_turning(&mut reactor, &early, 5), b"early");
-    a_small_client_is_answered(&mut reactor, address);
+    assert_client_is_echoed(&mut reactor, address);
 
     reactor.context().close(port.id());
     turns(&mut reactor, 1);
@@ -38,7 +38,7 @@ fn closing_adopted_listener_spares_its_other_descriptors() {
     let ours = listener.try_clone().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let port = reactor.context().adopt_listener(ours, || Echo).unwrap();
-    a_small_client_is_answered(&mut reactor, address);
+    assert_client_is_echoed(&mut reactor, address);
     reactor.context().close(port.id());
     turns(&mut reactor, 1);
 
@@ -63,7 +63,7 @@ fn adopted_sockets_are_nonblocking_and_close_on_exec() {
         assert!(SockRef::from(&descriptor).nonblocking().unwrap(), "{id}");
         assert!(fcntl_getfd(descriptor).unwrap().contains(FdFlags::CLOEXEC), "{id}");
     }
-    a_small_client_is_answered(&mut reactor, address);
+    assert_client_is_echoed(&mut reactor, address);
 }
 
 #[test]

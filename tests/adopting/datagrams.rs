@@ -1,7 +1,7 @@
 //! Datagram sockets that are adopted.
 
 use crate::foreign::*;
-use crate::support::{comes_to_rest, turn_until, turns};
+use crate::support::{becomes_idle, turn_until, turns};
 #[cfg(target_os = "linux")]
 use nix::sys::socket::sockopt::Ipv4RecvErr;
 use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Reactor};
@@ -76,7 +76,7 @@ fn queued_errors_neither_spin_nor_block_receiving() {
         reactor.context().send_to(id, b"a question", dead);
         turns(&mut reactor, 1);
     }
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     theirs.send_to(b"another question", address).unwrap();
     expect(&mut reactor, b"ANOTHER QUESTION");
 }

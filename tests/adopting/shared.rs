@@ -1,7 +1,7 @@
 //! Shared sockets: other holders may change O_NONBLOCK, and options come with a socket.
 
 use crate::producers::{Outcome, file, noting_outcome, pull};
-use crate::recorder::{self, Heards, Witness};
+use crate::recorder::{self, DatagramLog, DatagramRecorder};
 use crate::support::*;
 use nix::sys::socket::sockopt::{Ipv4RecvErr, UdpGroSegment, UdpGsoSegment};
 use nix::sys::socket::{getsockopt, setsockopt};
@@ -46,7 +46,7 @@ fn accept_never_blocks_when_o_nonblock_is_cleared() {
         let mut reactor = Reactor::new().unwrap();
         reactor.context().adopt_listener(listener, || Echo).unwrap();
         clear_nonblock(&copy);
-        a_small_client_is_answered(&mut reactor, address);
+        assert_client_is_echoed(&mut reactor, address);
         assert!(SockRef::from(&copy).nonblocking().unwrap(), "O_NONBLOCK was not set again");
     });
 }
@@ -64,7 +64,7 @@ fn unix_accept_never_blocks() {
         let _client = UnixStream::connect(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         turn_until(&mut reactor, "made", |_| log.made() == 1);
-        assert!(comes_to_rest(&mut reactor));
+        assert!(becomes_idle(&mut reactor));
     });
 }
 
@@ -76,7 +76,7 @@ fn accept_never_blocks_after_descriptor_was_lent() {
         let lent = reactor.context().descriptor(port.id()).unwrap();
         let copy = lent.try_clone_to_owned().unwrap();
         clear_nonblock(&copy);
-        a_small_client_is_answered(&mut reactor, port.address().socket_addr().unwrap());
+        assert_client_is_echoed(&mut reactor, port.address().socket_addr().unwrap());
     });
 }
 
@@ -140,28 +140,28 @@ fn datagram_calls_never_block() {
     assert_never_blocks(|| {
         let (ours, peer) = (UdpSocket::bind("127.0.0.1:0").unwrap(), recorder::peer());
         let copy = ours.try_clone().unwrap();
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new();
-        reactor.context().adopt_datagram(ours, &options, Witness::echo(&heards)).unwrap();
+        reactor.context().adopt_datagram(ours, &options, DatagramRecorder::echo(&events)).unwrap();
         clear_nonblock(&copy);
         peer.send_to(b"hello", copy.local_addr().unwrap()).unwrap();
-        turn_until(&mut reactor, "received", |_| heards.data().len() == 1);
+        turn_until(&mut reactor, "received", |_| events.data().len() == 1);
         assert_eq!(recorder::received(&peer), b"hello");
     });
     assert_never_blocks(|| {
         let (ours, peer) = UnixDatagram::pair().unwrap();
         let copy = ours.try_clone().unwrap();
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new();
-        let witness = Witness::new(&heards, |transport, heard, _| {
-            if matches!(heard, recorder::Heard::Data(_)) {
+        let recorder = DatagramRecorder::new(&events, |transport, event, _| {
+            if matches!(event, recorder::DatagramEvent::Data(_)) {
                 (0..1000).for_each(|_| transport.send(b"more than the receiver's queue holds"));
             }
         });
-        reactor.context().adopt_datagram(ours, &options, witness).unwrap();
+        reactor.context().adopt_datagram(ours, &options, recorder).unwrap();
         clear_nonblock(&copy);
         peer.send(b"hello").unwrap();
-        turn_until(&mut reactor, "received", |_| heards.data().len() == 1);
+        turn_until(&mut reactor, "received", |_| events.data().len() == 1);
         turns(&mut reactor, 3);
     });
 }
@@ -223,8 +223,8 @@ fn options_that_change_reads_are_disabled() {
     setsockopt(&ours, UdpGroSegment, &true).unwrap();
     setsockopt(&ours, UdpGsoSegment, &1000).unwrap();
     let options = DatagramOptions::new();
-    let witness = Witness::quiet(&Heards::default());
-    reactor.context().adopt_datagram(ours, &options, witness).unwrap();
+    let recorder = DatagramRecorder::quiet(&DatagramLog::default());
+    reactor.context().adopt_datagram(ours, &options, recorder).unwrap();
     assert!(!getsockopt(&copy, UdpGroSegment).unwrap());
     assert_eq!(getsockopt(&copy, UdpGsoSegment).unwrap(), 0);
 }

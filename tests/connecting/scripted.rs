@@ -29,7 +29,7 @@ fn connect(
 
 /// Reports an event for the attempt, which then reads its outcome.
 fn report_outcome(script: &Script, reactor: &mut Reactor, wire: &Wire) {
-    script.tell(wire.id(), Happening { writable: true, ..Happening::default() });
+    script.report(wire.id(), Happening { writable: true, ..Happening::default() });
     turn(reactor);
 }
 
@@ -39,7 +39,7 @@ fn turn(reactor: &mut Reactor) {
 
 #[test]
 fn attempt_leaves_no_timer() {
-    let wire = Wire::wide();
+    let wire = Wire::unlimited();
     let (script, mut reactor, log, _failures, _id) = connect([Ok(wire.clone())]);
     turn(&mut reactor);
     assert_eq!(reactor.timeout(), Some(TIMEOUT));
@@ -47,14 +47,14 @@ fn attempt_leaves_no_timer() {
     report_outcome(&script, &mut reactor, &wire);
     assert_eq!((log.made(), reactor.timeout()), (1, None));
 
-    let wire = Wire::wide();
+    let wire = Wire::unlimited();
     let (script, mut reactor, _log, failures, _id) = connect([Ok(wire.clone())]);
     turn(&mut reactor);
     wire.has_error(ErrorKind::ConnectionRefused);
     report_outcome(&script, &mut reactor, &wire);
     assert_eq!((failures.borrow().len(), reactor.timeout()), (1, None));
 
-    let (_script, mut reactor, _log, failures, id) = connect([Ok(Wire::wide())]);
+    let (_script, mut reactor, _log, failures, id) = connect([Ok(Wire::unlimited())]);
     reactor.context().abort(id);
     turn(&mut reactor);
     assert_eq!((failures.borrow().len(), reactor.timeout()), (1, None));
@@ -78,7 +78,7 @@ fn timed_out_attempt_reports_the_socket_error() {
         (None, ErrorKind::TimedOut),
         (Some(ErrorKind::ConnectionRefused), ErrorKind::ConnectionRefused),
     ] {
-        let wire = Wire::wide();
+        let wire = Wire::unlimited();
         let (script, mut reactor, _log, failures, _id) = connect([Ok(wire.clone())]);
         turn(&mut reactor);
         error.into_iter().for_each(|kind| wire.has_error(kind));
@@ -91,7 +91,7 @@ fn timed_out_attempt_reports_the_socket_error() {
 
 #[test]
 fn early_data_is_limited() {
-    let wire = Wire::wide();
+    let wire = Wire::unlimited();
     let (_script, mut reactor, log, failures, id) = connect([Ok(wire.clone())]);
     reactor.context().set_write_limit(id, 1000);
     (0..101).for_each(|_| reactor.context().write(id, &[0; 10]));

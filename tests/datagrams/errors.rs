@@ -9,15 +9,15 @@ use std::time::Duration;
 
 #[test]
 fn too_long_datagram_is_reported_with_its_size() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     let peer = peer();
     let to = peer.local_addr().unwrap();
     let context = reactor.context();
     context.send_to(port.id(), &pattern(65_508), to);
     context.send_to(port.id(), b"short enough", to);
     turns(&mut reactor, 2);
-    let error = heards.errors().pop().expect("an error");
+    let error = events.errors().pop().expect("an error");
     let expected = format!("cannot send 65508 bytes to {to}: message too long");
     assert!(error.starts_with(&expected) && error.contains("65,507"), "{error}");
     assert_eq!(received(&peer), b"short enough");
@@ -27,42 +27,43 @@ fn too_long_datagram_is_reported_with_its_size() {
 
 #[test]
 fn every_error_is_counted_and_few_are_reported() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     for _ in 0..10_000 {
         reactor.context().send_to(port.id(), b"lost", "nowhere.example:9");
     }
     turns(&mut reactor, 2);
-    assert!((1..=100).contains(&heards.errors().len()), "{}", heards.errors().len());
+    assert!((1..=100).contains(&events.errors().len()), "{}", events.errors().len());
     assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().dropped, 10_000);
 }
 
 #[test]
 fn host_names_are_refused() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let name = "localhost:9";
     let why = "localhost:9: not an address in digits, such as";
-    let error = reactor.listen_udp(name, Witness::quiet(&heards)).unwrap_err().to_string();
+    let error = reactor.listen_udp(name, DatagramRecorder::quiet(&events)).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot listen on {why}")), "{error}");
     let context = reactor.context();
-    let error = context.connect_udp(name, Witness::quiet(&heards)).unwrap_err().to_string();
+    let error =
+        context.connect_udp(name, DatagramRecorder::quiet(&events)).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot connect to {why}")), "{error}");
-    let port = context.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
+    let port = context.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     assert!(context.connect(port.id(), name).is_err());
     context.send_to(port.id(), b"hello", name);
     turns(&mut reactor, 1);
-    let error = heards.errors().pop().expect("an error");
+    let error = events.errors().pop().expect("an error");
     assert!(error.starts_with(&format!("cannot send 5 bytes to {why}")), "{error}");
 }
 
 #[test]
 fn sending_without_a_peer_is_reported() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     reactor.context().send(port.id(), b"hello");
     reactor.context().send_to(port.id(), b"hello", "[::1]:9");
     turns(&mut reactor, 1);
-    let errors = heards.errors();
+    let errors = events.errors();
     assert!(errors[0].starts_with("cannot send 5 bytes to nobody"), "{errors:?}");
     assert!(errors[0].contains("`send_to`"), "{errors:?}");
     assert!(errors[1].starts_with("cannot send 5 bytes to [::1]:9"), "{errors:?}");
@@ -70,9 +71,9 @@ fn sending_without_a_peer_is_reported() {
 
 #[test]
 fn separate_errors_cause_no_backoff() {
-    let heards = Heards::default();
+    let events = DatagramLog::default();
     let (script, mut reactor) = Script::new();
-    reactor.listen_udp("10.0.0.1:7000", Witness::quiet(&heards)).unwrap();
+    reactor.listen_udp("10.0.0.1:7000", DatagramRecorder::quiet(&events)).unwrap();
     let (data, error) = (|| Ok(b"data".to_vec()), Err(ErrorKind::Other));
     // One error, one after a datagram, then one in each of two turns.
     script.receive([error.clone(), data(), error.clone(), data()]);
@@ -83,23 +84,23 @@ fn separate_errors_cause_no_backoff() {
     }
     script.receive([data()]);
     reactor.turn(Some(Duration::ZERO)).unwrap();
-    assert_eq!(heards.data().len(), 3, "each arrived in the turn of its event");
+    assert_eq!(events.data().len(), 3, "each arrived in the turn of its event");
     assert_eq!(reactor.timeout(), None, "no backoff");
     // Two errors in succession start a backoff, because another try at once would fail too.
     script.receive([error.clone(), error, data()]);
     reactor.turn(Some(Duration::ZERO)).unwrap();
-    assert_eq!((heards.data().len(), reactor.timeout()), (3, Some(Duration::from_millis(100))));
+    assert_eq!((events.data().len(), reactor.timeout()), (3, Some(Duration::from_millis(100))));
     reactor.turn(None).unwrap();
-    assert_eq!(heards.data().len(), 4);
+    assert_eq!(events.data().len(), 4);
 }
 
 #[cfg(unix)]
 #[test]
 fn unix_backoff_restarts_after_a_success() {
-    let heards = Heards::default();
+    let events = DatagramLog::default();
     let (script, mut reactor) = Script::new();
     let context = reactor.context();
-    let port = context.listen_unix_datagram("/run/one", Witness::quiet(&heards)).unwrap();
+    let port = context.listen_unix_datagram("/run/one", DatagramRecorder::quiet(&events)).unwrap();
     let to = ropewalk::UnixAddress::from(std::path::Path::new("/run/other"));
     let delays = |reactor: &mut Reactor, script: &Script| {
         script.take_datagrams(0);
@@ -123,20 +124,20 @@ fn unix_backoff_restarts_after_a_success() {
 /// Each error causes the next one.
 #[test]
 fn sending_in_error_received_leaves_other_turns() {
-    let heards = Heards::default();
+    let events = DatagramLog::default();
     let mut reactor = Reactor::new().unwrap();
-    let protocol = Witness::new(&heards, |transport, heard, _| match heard {
-        Heard::Started => transport.send_to(&[0; 70_000], "127.0.0.1:9"),
-        Heard::Failed(_) if transport.counts().dropped < 10_000 => {
+    let protocol = DatagramRecorder::new(&events, |transport, event, _| match event {
+        DatagramEvent::Started => transport.send_to(&[0; 70_000], "127.0.0.1:9"),
+        DatagramEvent::Failed(_) if transport.counts().dropped < 10_000 => {
             transport.send_to(&[0; 70_000], "127.0.0.1:9");
         }
         _ => {}
     });
     let port = reactor.listen_udp("127.0.0.1:0", protocol).unwrap();
     let before = reactor.context().statistics().turns;
-    turn_until(&mut reactor, "all errors", |_| heards.errors().len() == 10_000);
+    turn_until(&mut reactor, "all errors", |_| events.errors().len() == 10_000);
     let turns = reactor.context().statistics().turns - before;
     assert!(turns >= 10_000 / 256, "all errors within {turns} turns");
     reactor.context().close(port.id());
-    turn_until(&mut reactor, "stopped", |_| heards.all().last() == Some(&Heard::Stopped));
+    turn_until(&mut reactor, "stopped", |_| events.all().last() == Some(&DatagramEvent::Stopped));
 }

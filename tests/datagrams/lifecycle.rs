@@ -10,20 +10,23 @@ use std::time::Duration;
 
 #[test]
 fn port_in_use_is_refused_unless_shared() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let address = receive_on(&mut reactor, "127.0.0.1:0", Witness::quiet(&heards));
-    let error = reactor.listen_udp(address, Witness::quiet(&heards)).unwrap_err();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let address = receive_on(&mut reactor, "127.0.0.1:0", DatagramRecorder::quiet(&events));
+    let error = reactor.listen_udp(address, DatagramRecorder::quiet(&events)).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     let share = DatagramOptions::new().reuse_port(true);
     let context = reactor.context();
-    let first = context.listen_udp_with("127.0.0.1:0", &share, Witness::quiet(&heards)).unwrap();
-    assert!(context.listen_udp_with(first.address(), &share, Witness::quiet(&heards)).is_ok());
+    let first =
+        context.listen_udp_with("127.0.0.1:0", &share, DatagramRecorder::quiet(&events)).unwrap();
+    assert!(
+        context.listen_udp_with(first.address(), &share, DatagramRecorder::quiet(&events)).is_ok()
+    );
 }
 
 #[test]
 fn closed_port_is_free_at_once() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     let peer = peer();
     peer.send_to(b"too late", port.address()).unwrap();
     let context = reactor.context();
@@ -32,33 +35,34 @@ fn closed_port_is_free_at_once() {
     context.send_to(port.id(), b"too late", peer.local_addr().unwrap());
     once_free(|| UdpSocket::bind(port.address()));
     turns(&mut reactor, 2);
-    assert_eq!(heards.all(), [Heard::Started, Heard::Stopped]);
+    assert_eq!(events.all(), [DatagramEvent::Started, DatagramEvent::Stopped]);
     assert_eq!(reactor.context().local_address(port.id()), None);
 }
 
 #[test]
 fn close_in_any_callback_leaves_only_stop() {
-    let all: [fn(&Heard) -> bool; 5] = [
-        |heard| *heard == Heard::Started,
-        |heard| matches!(heard, Heard::Data(_)),
-        |heard| matches!(heard, Heard::Truncated(_)),
-        |heard| matches!(heard, Heard::Failed(_)),
-        |heard| *heard == Heard::Stopped,
+    let all: [fn(&DatagramEvent) -> bool; 5] = [
+        |event| *event == DatagramEvent::Started,
+        |event| matches!(event, DatagramEvent::Data(_)),
+        |event| matches!(event, DatagramEvent::Truncated(_)),
+        |event| matches!(event, DatagramEvent::Failed(_)),
+        |event| *event == DatagramEvent::Stopped,
     ];
     for is in all {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-        let hook =
-            move |transport: &mut DatagramTransport<'_>, heard: &Heard, _: Option<&Address>| {
-                if is(heard) {
-                    transport.close();
-                    transport.close();
-                    assert!(transport.is_closing());
-                    transport.send_to(b"too late", "127.0.0.1:9");
-                    assert!(transport.local_address().port().is_some());
-                }
-            };
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+        let hook = move |transport: &mut DatagramTransport<'_>,
+                         event: &DatagramEvent,
+                         _: Option<&Address>| {
+            if is(event) {
+                transport.close();
+                transport.close();
+                assert!(transport.is_closing());
+                transport.send_to(b"too late", "127.0.0.1:9");
+                assert!(transport.local_address().port().is_some());
+            }
+        };
         let options = DatagramOptions::new().max_datagram_size(100);
-        let protocol = Witness::new(&heards, hook);
+        let protocol = DatagramRecorder::new(&events, hook);
         let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
         let peer = peer();
         for length in [1, 200, 1] {
@@ -69,8 +73,8 @@ fn close_in_any_callback_leaves_only_stop() {
         turns(&mut reactor, 2);
         reactor.context().close(port.id());
         turns(&mut reactor, 2);
-        heards.check();
-        let all = heards.all();
+        events.check();
+        let all = events.all();
         let closed = all.iter().position(is).expect("the callback in which it closes");
         assert!(all.len() - closed <= 2, "{all:?}");
         once_free(|| UdpSocket::bind(port.address()));
@@ -79,22 +83,25 @@ fn close_in_any_callback_leaves_only_stop() {
 
 #[test]
 fn panic_costs_the_datagram_not_the_socket() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let hook = |transport: &mut DatagramTransport<'_>, heard: &Heard, sender: Option<&Address>| {
-        match heard {
-            Heard::Data(data) if data == b"ping" => transport.send_to(b"pong", sender.unwrap()),
-            Heard::Started => {}
-            heard => panic!("a panic on purpose, in {heard:?}"),
-        }
-    };
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let hook =
+        |transport: &mut DatagramTransport<'_>, event: &DatagramEvent, sender: Option<&Address>| {
+            match event {
+                DatagramEvent::Data(data) if data == b"ping" => {
+                    transport.send_to(b"pong", sender.unwrap())
+                }
+                DatagramEvent::Started => {}
+                event => panic!("a panic on purpose, in {event:?}"),
+            }
+        };
     let options = DatagramOptions::new().max_datagram_size(100);
-    let protocol = Witness::new(&heards, hook);
+    let protocol = DatagramRecorder::new(&events, hook);
     let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
     let peer = peer();
     let alive = |reactor: &mut Reactor, count: usize| {
-        turn_until(reactor, "a callback", |_| heards.all().len() == count);
+        turn_until(reactor, "a callback", |_| events.all().len() == count);
         peer.send_to(b"ping", port.address()).unwrap();
-        turn_until(reactor, "ping", |_| heards.all().len() == count + 1);
+        turn_until(reactor, "ping", |_| events.all().len() == count + 1);
         assert_eq!(received(&peer), b"pong");
     };
     peer.send_to(b"poison", port.address()).unwrap();
@@ -105,47 +112,47 @@ fn panic_costs_the_datagram_not_the_socket() {
     alive(&mut reactor, 6);
     reactor.context().close(port.id());
     turns(&mut reactor, 2);
-    heards.check();
+    events.check();
     assert_eq!(reactor.context().local_address(port.id()), None);
 }
 
 #[test]
 fn panic_in_start_protocol_closes_the_socket() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let hook = |_: &mut DatagramTransport<'_>, heard: &Heard, _: Option<&Address>| {
-        assert_ne!(*heard, Heard::Started, "a panic on purpose");
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let hook = |_: &mut DatagramTransport<'_>, event: &DatagramEvent, _: Option<&Address>| {
+        assert_ne!(*event, DatagramEvent::Started, "a panic on purpose");
     };
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::new(&heards, hook)).unwrap();
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::new(&events, hook)).unwrap();
     turns(&mut reactor, 2);
-    assert_eq!(heards.all(), [Heard::Started, Heard::Stopped]);
+    assert_eq!(events.all(), [DatagramEvent::Started, DatagramEvent::Stopped]);
     once_free(|| UdpSocket::bind(port.address()));
 }
 
 #[test]
 fn stop_or_dropped_reactor_calls_stop_protocol() {
     for stop in [true, false] {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-        let address = receive_on(&mut reactor, "127.0.0.1:0", Witness::quiet(&heards));
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+        let address = receive_on(&mut reactor, "127.0.0.1:0", DatagramRecorder::quiet(&events));
         if stop {
             reactor.context().call_later(Duration::ZERO, |context| context.stop());
             reactor.run().unwrap();
-            heards.check();
+            events.check();
         }
         drop(reactor);
-        heards.check();
+        events.check();
         once_free(|| UdpSocket::bind(address));
     }
 }
 
 #[test]
 fn stopping_reactor_opens_no_socket() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let context = reactor.context();
     context.stop();
-    assert!(context.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).is_err());
-    assert!(context.connect_udp("127.0.0.1:9", Witness::quiet(&heards)).is_err());
+    assert!(context.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).is_err());
+    assert!(context.connect_udp("127.0.0.1:9", DatagramRecorder::quiet(&events)).is_err());
     drop(reactor);
-    assert_eq!(heards.all(), []);
+    assert_eq!(events.all(), []);
 }
 
 #[test]
@@ -160,11 +167,12 @@ fn thousand_sockets_leave_no_descriptor() {
     turns(&mut reactor, 1);
     let before = descriptors();
     for round in 0..1_000 {
-        let (heards, stopped) = (Heards::default(), stopped.clone());
-        let hook = move |_: &mut DatagramTransport<'_>, heard: &Heard, _: Option<&Address>| {
-            stopped.set(stopped.get() + usize::from(*heard == Heard::Stopped));
-        };
-        let port = reactor.listen_udp("127.0.0.1:0", Witness::new(&heards, hook)).unwrap();
+        let (events, stopped) = (DatagramLog::default(), stopped.clone());
+        let hook =
+            move |_: &mut DatagramTransport<'_>, event: &DatagramEvent, _: Option<&Address>| {
+                stopped.set(stopped.get() + usize::from(*event == DatagramEvent::Stopped));
+            };
+        let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::new(&events, hook)).unwrap();
         if round % 2 == 0 {
             reactor.turn(Some(Duration::ZERO)).unwrap();
         }
@@ -178,24 +186,27 @@ fn thousand_sockets_leave_no_descriptor() {
 #[test]
 fn callback_may_open_and_close_sockets() {
     let mut reactor = Reactor::new().unwrap();
-    let (heards, others) = (Heards::default(), Heards::default());
+    let (events, others) = (DatagramLog::default(), DatagramLog::default());
     let opened = Rc::new(RefCell::new(None));
     let (theirs, port) = (others.clone(), opened.clone());
-    let hook = move |transport: &mut DatagramTransport<'_>, heard: &Heard, _: Option<&Address>| {
-        let context = transport.context();
-        if let Heard::Data(_) = heard {
-            let witness = Witness::quiet(&theirs);
-            *port.borrow_mut() = Some(context.listen_udp("127.0.0.1:0", witness).unwrap());
-            assert_eq!(theirs.all(), [], "no callback runs within another");
-            let id = transport.id();
-            transport.context().close(id);
-        }
-    };
-    let address = receive_on(&mut reactor, "127.0.0.1:0", Witness::new(&heards, hook));
+    let hook =
+        move |transport: &mut DatagramTransport<'_>, event: &DatagramEvent, _: Option<&Address>| {
+            let context = transport.context();
+            if let DatagramEvent::Data(_) = event {
+                let recorder = DatagramRecorder::quiet(&theirs);
+                *port.borrow_mut() = Some(context.listen_udp("127.0.0.1:0", recorder).unwrap());
+                assert_eq!(theirs.all(), [], "no callback runs within another");
+                let id = transport.id();
+                transport.context().close(id);
+            }
+        };
+    let address = receive_on(&mut reactor, "127.0.0.1:0", DatagramRecorder::new(&events, hook));
     let peer = peer();
     peer.send_to(b"go", address).unwrap();
-    turn_until(&mut reactor, "the second socket has started", |_| others.all() == [Heard::Started]);
-    heards.check();
+    turn_until(&mut reactor, "the second socket has started", |_| {
+        others.all() == [DatagramEvent::Started]
+    });
+    events.check();
     let port = opened.take().unwrap();
     peer.send_to(b"hello", port.address()).unwrap();
     turn_until(&mut reactor, "the second socket receives", |_| others.data().len() == 1);

@@ -12,9 +12,9 @@ const OTHER: Ipv4Addr = Ipv4Addr::new(239, 255, 77, 2);
 const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
 
 /// Returns a socket that shares `port` with others, and its port. With port 0 the system chooses.
-fn listener(reactor: &mut Reactor, port: u16, heards: &Heards) -> (Id, u16) {
+fn listener(reactor: &mut Reactor, port: u16, events: &DatagramLog) -> (Id, u16) {
     let options = DatagramOptions::new().reuse_address(true);
-    let (address, protocol) = ((Ipv4Addr::UNSPECIFIED, port), Witness::quiet(heards));
+    let (address, protocol) = ((Ipv4Addr::UNSPECIFIED, port), DatagramRecorder::quiet(events));
     let port = reactor.context().listen_udp_with(address, &options, protocol).unwrap();
     (port.id(), port.address().port().unwrap())
 }
@@ -29,11 +29,11 @@ fn sender() -> UdpSocket {
 #[test]
 fn sockets_receive_only_their_joined_groups() {
     let mut reactor = Reactor::new().unwrap();
-    let heards = [0; 4].map(|_| Heards::default());
-    let (first, port) = listener(&mut reactor, 0, &heards[0]);
+    let events = [0; 4].map(|_| DatagramLog::default());
+    let (first, port) = listener(&mut reactor, 0, &events[0]);
     let ids = [first].into_iter();
     let ids: Vec<Id> = ids
-        .chain(heards[1..].iter().map(|heards| listener(&mut reactor, port, heards).0))
+        .chain(events[1..].iter().map(|events| listener(&mut reactor, port, events).0))
         .collect();
     let context = reactor.context();
     context.join_group(ids[0], GROUP, LO).unwrap();
@@ -43,19 +43,19 @@ fn sockets_receive_only_their_joined_groups() {
     let sender = sender();
     sender.send_to(b"one", (GROUP, port)).unwrap();
     sender.send_to(b"other", (OTHER, port)).unwrap();
-    turn_until(&mut reactor, "all received", |_| heards[1].data().len() == 2);
+    turn_until(&mut reactor, "all received", |_| events[1].data().len() == 2);
     turns(&mut reactor, 3);
-    let heard = |index: usize| heards[index].data().concat();
+    let event = |index: usize| events[index].data().concat();
     assert_eq!(
-        [heard(0), heard(1), heard(2)].map(|data| String::from_utf8(data).unwrap()),
+        [event(0), event(1), event(2)].map(|data| String::from_utf8(data).unwrap()),
         ["one", "oneother", "other"]
     );
-    assert_eq!(heard(3), b"", "received without a group");
+    assert_eq!(event(3), b"", "received without a group");
     reactor.context().leave_group(ids[1], GROUP, LO).unwrap();
     sender.send_to(b"!", (GROUP, port)).unwrap();
-    turn_until(&mut reactor, "received", |_| heards[0].data().len() == 2);
+    turn_until(&mut reactor, "received", |_| events[0].data().len() == 2);
     turns(&mut reactor, 3);
-    assert_eq!(heards[1].data().len(), 2, "received after leaving");
+    assert_eq!(events[1].data().len(), 2, "received after leaving");
 }
 
 /// Python's socket reports the TTL of a datagram; ours does not.
@@ -80,8 +80,8 @@ for _ in range(4):
     let mut line = String::new();
     BufReader::new(python.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let to = (GROUP, line.trim().parse::<u16>().unwrap());
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let (id, _) = listener(&mut reactor, 0, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let (id, _) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
     context.set_multicast_interface(id, LO).unwrap();
     context.send_to(id, &[1], to);
@@ -97,13 +97,13 @@ for _ in range(4):
 fn interface_may_be_address_index_or_name() {
     let mut reactor = Reactor::new().unwrap();
     for interface in [LO.into(), Interface::Index(1), Interface::from("lo")] {
-        let heards = Heards::default();
-        let (id, port) = listener(&mut reactor, 0, &heards);
+        let events = DatagramLog::default();
+        let (id, port) = listener(&mut reactor, 0, &events);
         let context = reactor.context();
         context.join_group(id, GROUP, interface.clone()).unwrap();
         context.set_multicast_interface(id, interface.clone()).unwrap();
         context.send_to(id, b"hello", (GROUP, port));
-        turn_until(&mut reactor, "received", |_| heards.data() == [b"hello"]);
+        turn_until(&mut reactor, "received", |_| events.data() == [b"hello"]);
         reactor.context().leave_group(id, GROUP, interface.clone()).unwrap();
         assert!(reactor.context().leave_group(id, GROUP, interface).is_err());
     }
@@ -112,8 +112,8 @@ fn interface_may_be_address_index_or_name() {
 #[cfg(target_os = "linux")]
 #[test]
 fn join_source_excludes_other_sources() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let (id, port) = listener(&mut reactor, 0, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let (id, port) = listener(&mut reactor, 0, &events);
     let senders = ["127.0.0.1:0", "127.0.0.2:0"].map(peer_on);
     let sources = [0, 1].map(|index: usize| senders[index].local_addr().unwrap().ip());
     let send_all = |text: &str| {
@@ -124,19 +124,19 @@ fn join_source_excludes_other_sources() {
     };
     reactor.context().join_source(id, GROUP, sources[1], LO).unwrap();
     send_all("one");
-    turn_until(&mut reactor, "received", |_| !heards.data().is_empty());
+    turn_until(&mut reactor, "received", |_| !events.data().is_empty());
     turns(&mut reactor, 3);
     assert_eq!(
-        heards.senders().iter().map(|sender| sender.ip()).collect::<Vec<_>>(),
+        events.senders().iter().map(|sender| sender.ip()).collect::<Vec<_>>(),
         [Some(sources[1])]
     );
     reactor.context().join_source(id, GROUP, sources[0], LO).unwrap();
     reactor.context().leave_source(id, GROUP, sources[1], LO).unwrap();
     send_all("two");
-    turn_until(&mut reactor, "received", |_| heards.data().len() > 1);
+    turn_until(&mut reactor, "received", |_| events.data().len() > 1);
     turns(&mut reactor, 3);
     assert_eq!(
-        heards.senders()[1..].iter().map(|s| s.ip()).collect::<Vec<_>>(),
+        events.senders()[1..].iter().map(|s| s.ip()).collect::<Vec<_>>(),
         [Some(sources[0])]
     );
     let context = reactor.context();
@@ -146,8 +146,8 @@ fn join_source_excludes_other_sources() {
 
 #[test]
 fn failed_joins_explain_what_to_do() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let (id, _) = listener(&mut reactor, 0, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let (id, _) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
     let check = |error: ropewalk::Error, what: &str, advice: &str| {
         let error = error.to_string();
@@ -187,10 +187,11 @@ fn loopback_of_own_datagrams_can_be_disabled() {
     }
     let group: Ipv6Addr = "ff02::4d:1".parse().unwrap();
     for (local, group) in [("0.0.0.0:0", IpAddr::V4(GROUP)), ("[::]:0", IpAddr::V6(group))] {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new().reuse_address(true);
         let context = reactor.context();
-        let port = context.listen_udp_with(local, &options, Witness::quiet(&heards)).unwrap();
+        let port =
+            context.listen_udp_with(local, &options, DatagramRecorder::quiet(&events)).unwrap();
         let (id, to) = (port.id(), SocketAddr::new(group, port.address().port().unwrap()));
         context.set_multicast_interface(id, "cable").unwrap();
         context.set_multicast_ttl(id, 3).unwrap();
@@ -203,12 +204,12 @@ fn loopback_of_own_datagrams_can_be_disabled() {
         context.send_to(id, b"to others", to);
         context.set_multicast_loopback(id, true).unwrap();
         context.send_to(id, b"again", to);
-        turn_until(&mut reactor, "received", |_| heards.data().len() > 1);
+        turn_until(&mut reactor, "received", |_| events.data().len() > 1);
         reactor.context().leave_group(id, group, "cable").unwrap();
         reactor.context().send_to(id, b"has left", to);
         turns(&mut reactor, 3);
-        assert_eq!(heards.data(), [b"hello", b"again"]);
-        assert_eq!(heards.errors(), [] as [&str; 0]);
+        assert_eq!(events.data(), [b"hello", b"again"]);
+        assert_eq!(events.errors(), [] as [&str; 0]);
     }
 }
 
@@ -225,8 +226,8 @@ s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group
 s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, lo)
 s.sendto(b'joined', (group, port))
 while s.recv(100) != b'welcome': pass";
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let (id, port) = listener(&mut reactor, 0, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let (id, port) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
     context.join_group(id, GROUP, LO).unwrap();
     context.set_multicast_interface(id, LO).unwrap();
@@ -234,7 +235,7 @@ while s.recv(100) != b'welcome': pass";
     let Ok(mut python) = Command::new("python3").args(arguments).spawn() else {
         return println!("skipped: python3 does not exist here");
     };
-    turn_until(&mut reactor, "received", |_| heards.data().contains(&b"joined".to_vec()));
+    turn_until(&mut reactor, "received", |_| events.data().contains(&b"joined".to_vec()));
     reactor.context().send_to(id, b"welcome", (GROUP, port));
     turn_until(&mut reactor, "its exit", |_| python.try_wait().unwrap().is_some());
     assert!(python.wait().unwrap().success());
@@ -244,8 +245,8 @@ while s.recv(100) != b'welcome': pass";
 #[cfg(target_os = "linux")]
 #[test]
 fn dual_stack_options_apply_to_both_families() {
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let quiet = || Witness::quiet(&Heards::default());
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let quiet = || DatagramRecorder::quiet(&DatagramLog::default());
     let port = reactor.listen_udp("[::]:0", quiet()).unwrap();
     let only = DatagramOptions::new().only_ipv6(true);
     let other = reactor.context().listen_udp_with("[::]:0", &only, quiet()).unwrap();
@@ -267,11 +268,11 @@ fn dual_stack_options_apply_to_both_families() {
     assert_eq!(of(&mut reactor, other.id()), ((1, 7), (true, false)), "one family only");
 
     // Datagrams to an IPv4 group leave on the chosen interface.
-    let (member, number) = listener(&mut reactor, 0, &heards);
+    let (member, number) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
     context.join_group(member, GROUP, LO).unwrap();
     context.set_multicast_loopback(port.id(), true).unwrap();
     let group = Ipv4Addr::to_ipv6_mapped(&GROUP);
     context.send_to(port.id(), b"hello", (group, number));
-    turn_until(&mut reactor, "received on lo", |_| heards.data() == [b"hello"]);
+    turn_until(&mut reactor, "received on lo", |_| events.data() == [b"hello"]);
 }

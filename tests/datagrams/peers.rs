@@ -21,13 +21,13 @@ fn numbers(socket: &UnixDatagram) -> Vec<u32> {
 
 #[test]
 fn queued_datagrams_keep_the_peer_they_had() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let [a, b] = ["a", "b"].map(|name| folder.path(name));
     let sockets = [&a, &b].map(|path| UnixDatagram::bind(path).unwrap());
     sockets.iter().for_each(|socket| socket.set_nonblocking(true).unwrap());
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
-    let id = context.connect_unix_datagram(&a, Witness::quiet(&heards)).unwrap().id();
+    let id = context.connect_unix_datagram(&a, DatagramRecorder::quiet(&events)).unwrap().id();
     let send = |reactor: &mut Reactor, numbers: std::ops::Range<u32>| {
         for number in numbers {
             reactor.context().send(id, &number.to_be_bytes());
@@ -54,14 +54,14 @@ fn queued_datagrams_keep_the_peer_they_had() {
     });
     assert!(at_a.into_iter().eq(0..=MANY), "the first peer's datagrams, in order");
     assert!(at_b.into_iter().eq(MANY + 1..2 * MANY), "the second peer's datagrams, in order");
-    assert!(heards.errors().is_empty(), "{:?}", heards.errors());
+    assert!(events.errors().is_empty(), "{:?}", events.errors());
 }
 
 #[test]
 fn datagrams_of_others_before_connect_are_discarded() {
-    let heards = Heards::default();
+    let events = DatagramLog::default();
     let mut reactor = Reactor::new().unwrap();
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap();
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     let socket = || {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(port.address()).unwrap();
@@ -72,19 +72,19 @@ fn datagrams_of_others_before_connect_are_discarded() {
     peer.send(b"early, too").unwrap();
     other.send(b"early again").unwrap();
     reactor.context().connect(port.id(), peer.local_addr().unwrap()).unwrap();
-    turn_until(&mut reactor, "a datagram", |_| !heards.data().is_empty());
+    turn_until(&mut reactor, "a datagram", |_| !events.data().is_empty());
     peer.send(b"late").unwrap();
-    turn_until(&mut reactor, "all", |_| heards.data().len() >= 2);
+    turn_until(&mut reactor, "all", |_| events.data().len() >= 2);
     turns(&mut reactor, 2);
-    assert_eq!(heards.data(), [b"early, too".as_slice(), b"late"]);
+    assert_eq!(events.data(), [b"early, too".as_slice(), b"late"]);
     assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().received, 2);
 }
 
 #[test]
 fn connecting_to_the_first_sender_excludes_others() {
-    let heards = Heards::default();
+    let events = DatagramLog::default();
     let mut reactor = Reactor::new().unwrap();
-    let protocol = Witness::new(&heards, |transport, _, sender| {
+    let protocol = DatagramRecorder::new(&events, |transport, _, sender| {
         if let Some(sender) = sender {
             transport.connect(sender).unwrap();
         }
@@ -94,23 +94,24 @@ fn connecting_to_the_first_sender_excludes_others() {
     for number in 0..10 {
         clients[number % 2].send_to(&[number as u8], port.address()).unwrap();
     }
-    turn_until(&mut reactor, "all", |_| heards.data().len() >= 5);
+    turn_until(&mut reactor, "all", |_| events.data().len() >= 5);
     turns(&mut reactor, 2);
-    assert_eq!(heards.data().concat(), [0, 2, 4, 6, 8]);
+    assert_eq!(events.data().concat(), [0, 2, 4, 6, 8]);
 }
 
 #[test]
 fn peer_has_the_address_the_system_assigned() {
     for (own, peer) in [("127.0.0.1", "0.0.0.0"), ("[::]", "127.0.0.1"), ("[::1]", "[::]")] {
-        let heards = Heards::default();
+        let events = DatagramLog::default();
         let mut reactor = Reactor::new().unwrap();
-        let port = reactor.listen_udp(format!("{own}:0"), Witness::quiet(&heards)).unwrap();
+        let port =
+            reactor.listen_udp(format!("{own}:0"), DatagramRecorder::quiet(&events)).unwrap();
         let socket = UdpSocket::bind(format!("{peer}:0")).unwrap();
         let ours = port.address().port().unwrap();
         let host = if peer.starts_with('[') { "[::1]" } else { "127.0.0.1" };
         socket.send_to(b"hello", format!("{host}:{ours}")).unwrap();
         let number = socket.local_addr().unwrap().port();
         reactor.context().connect(port.id(), format!("{peer}:{number}")).unwrap();
-        turn_until(&mut reactor, "the datagram", |_| heards.data().len() == 1);
+        turn_until(&mut reactor, "the datagram", |_| events.data().len() == 1);
     }
 }

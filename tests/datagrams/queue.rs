@@ -23,10 +23,10 @@ fn full_socket(
     reactor: &mut Reactor,
     options: DatagramOptions,
     to: &UdpSocket,
-    heards: &Heards,
+    events: &DatagramLog,
 ) -> ropewalk::Id {
     let options = options.option(SocketOption::SendBuffer(4096));
-    let (to, protocol) = (to.local_addr().unwrap(), Witness::quiet(heards));
+    let (to, protocol) = (to.local_addr().unwrap(), DatagramRecorder::quiet(events));
     reactor.context().connect_udp_with(to, &options, protocol).unwrap().id()
 }
 
@@ -40,8 +40,8 @@ fn full_socket_queues_and_sends_in_order() {
     if !is_child() {
         return on_a_slow_network(this_test!());
     }
-    let (mut reactor, heards, peer) = (Reactor::new().unwrap(), Heards::default(), peer());
-    let id = full_socket(&mut reactor, DatagramOptions::new(), &peer, &heards);
+    let (mut reactor, events, peer) = (Reactor::new().unwrap(), DatagramLog::default(), peer());
+    let id = full_socket(&mut reactor, DatagramOptions::new(), &peer, &events);
     for round in 1..=2 {
         let context = reactor.context();
         for number in 0..300 {
@@ -60,10 +60,10 @@ fn full_socket_queues_and_sends_in_order() {
             }
             next == 300
         });
-        turn_until(&mut reactor, "no queued work", comes_to_rest);
-        assert_eq!(heards.count(|heard| *heard == Heard::Paused), round);
-        assert_eq!(heards.count(|heard| *heard == Heard::Resumed), round);
-        assert_eq!(heards.all().last(), Some(&Heard::Resumed));
+        turn_until(&mut reactor, "no queued work", becomes_idle);
+        assert_eq!(events.count(|event| *event == DatagramEvent::Paused), round);
+        assert_eq!(events.count(|event| *event == DatagramEvent::Resumed), round);
+        assert_eq!(events.all().last(), Some(&DatagramEvent::Resumed));
     }
     assert_eq!(reactor.context().datagram_counts(id).unwrap().sent, 600);
 }
@@ -77,16 +77,16 @@ fn datagrams_beyond_the_queue_limit_are_dropped() {
     let few = DatagramOptions::new().queue_limits(10, usize::MAX);
     let little = DatagramOptions::new().queue_limits(usize::MAX, 10_500);
     for options in [few, little] {
-        let heards = Heards::default();
-        let id = full_socket(&mut reactor, options, &peer, &heards);
+        let events = DatagramLog::default();
+        let id = full_socket(&mut reactor, options, &peer, &events);
         for round in 1..=2 {
             for number in 0..100 {
                 reactor.context().send(id, &numbered(number));
             }
             assert_eq!(reactor.context().datagram_counts(id).unwrap().waiting, 10);
-            let resumed = |heard: &Heard| *heard == Heard::Resumed;
-            turn_until(&mut reactor, "room", |_| heards.count(resumed) == round);
-            let errors = heards.errors();
+            let resumed = |event: &DatagramEvent| *event == DatagramEvent::Resumed;
+            turn_until(&mut reactor, "room", |_| events.count(resumed) == round);
+            let errors = events.errors();
             assert_eq!(errors.len(), round, "{errors:?}");
             assert!(errors[0].contains("too much waits to be sent"), "{errors:?}");
         }
@@ -102,17 +102,18 @@ fn close_or_stop_drops_and_counts_the_queue() {
         return on_a_slow_network(this_test!());
     }
     for stop in [false, true] {
-        let (mut reactor, heards, peer) = (Reactor::new().unwrap(), Heards::default(), peer());
+        let (mut reactor, events, peer) = (Reactor::new().unwrap(), DatagramLog::default(), peer());
         let counts = Rc::new(Cell::new(None));
         let last = counts.clone();
-        let hook =
-            move |transport: &mut DatagramTransport<'_>, heard: &Heard, _: Option<&Address>| {
-                if *heard == Heard::Stopped {
-                    last.set(Some(transport.counts()));
-                }
-            };
+        let hook = move |transport: &mut DatagramTransport<'_>,
+                         event: &DatagramEvent,
+                         _: Option<&Address>| {
+            if *event == DatagramEvent::Stopped {
+                last.set(Some(transport.counts()));
+            }
+        };
         let options = DatagramOptions::new().option(SocketOption::SendBuffer(4096));
-        let (to, protocol) = (peer.local_addr().unwrap(), Witness::new(&heards, hook));
+        let (to, protocol) = (peer.local_addr().unwrap(), DatagramRecorder::new(&events, hook));
         let context = reactor.context();
         let id = context.connect_udp_with(to, &options, protocol).unwrap().id();
         for number in 0..100 {
@@ -128,6 +129,6 @@ fn close_or_stop_drops_and_counts_the_queue() {
         let counts = counts.take().expect("stop_protocol");
         assert!(counts.dropped > 50, "{counts:?}");
         assert_eq!((counts.sent + counts.dropped, counts.waiting), (100, 0));
-        heards.check();
+        events.check();
     }
 }

@@ -20,8 +20,13 @@ fn privileged(name: &str) -> bool {
     is_child()
 }
 
-fn raw(reactor: &mut Reactor, local: impl Into<IpAddr>, number: IpProtocol, h: &Heards) -> Port {
-    reactor.context().open_raw(local, number, Witness::quiet(h)).unwrap()
+fn raw(
+    reactor: &mut Reactor,
+    local: impl Into<IpAddr>,
+    number: IpProtocol,
+    h: &DatagramLog,
+) -> Port {
+    reactor.context().open_raw(local, number, DatagramRecorder::quiet(h)).unwrap()
 }
 
 /// Returns an echo request, with the checksum for IPv4.
@@ -39,17 +44,17 @@ fn ipv4_echo_arrives_with_its_header() {
     if !privileged(this_test!()) {
         return;
     }
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = raw(&mut reactor, Ipv4Addr::UNSPECIFIED, IpProtocol::ICMP, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = raw(&mut reactor, Ipv4Addr::UNSPECIFIED, IpProtocol::ICMP, &events);
     reactor.context().send_to(port.id(), &echo_request(8), LO);
     // The system delivers a copy of the request, and then the answer.
-    turn_until(&mut reactor, "the answer", |_| heards.data().len() == 2);
-    for (packet, kind) in heards.data().iter().zip([8, 0]) {
+    turn_until(&mut reactor, "the answer", |_| events.data().len() == 2);
+    for (packet, kind) in events.data().iter().zip([8, 0]) {
         assert_eq!(packet[0], 0x45, "IPv4, five words of header");
         assert_eq!((packet[9], packet[20]), (IpProtocol::ICMP.0, kind));
         assert!(packet.ends_with(b"are you there?"));
     }
-    assert!(heards.senders().iter().all(|sender| *sender == (LO, 0).into_address()));
+    assert!(events.senders().iter().all(|sender| *sender == (LO, 0).into_address()));
 }
 
 #[test]
@@ -57,12 +62,12 @@ fn ipv6_echo_has_no_header_but_a_checksum() {
     if !privileged(this_test!()) {
         return;
     }
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = raw(&mut reactor, Ipv6Addr::UNSPECIFIED, IpProtocol::ICMPV6, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = raw(&mut reactor, Ipv6Addr::UNSPECIFIED, IpProtocol::ICMPV6, &events);
     let mut request = echo_request(128);
     request[2..4].copy_from_slice(&[0, 0]);
     reactor.context().send_to(port.id(), &request, Ipv6Addr::LOCALHOST);
-    let answers = || heards.data().into_iter().filter(|data| data[0] == 129);
+    let answers = || events.data().into_iter().filter(|data| data[0] == 129);
     turn_until(&mut reactor, "the answer", |_| answers().count() == 1);
     assert!(answers().all(|answer| answer[4..] == request[4..]));
 }
@@ -73,19 +78,20 @@ fn raw_packets_carry_ttl_and_tos() {
         return;
     }
     for number in [IpProtocol::IGMP, EXPERIMENT] {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new()
             .option(SocketOption::Ttl(7))
             .option(SocketOption::TrafficClass(0x10));
         let context = reactor.context();
-        let port = context.open_raw_with(LO, number, &options, Witness::quiet(&heards)).unwrap();
+        let port =
+            context.open_raw_with(LO, number, &options, DatagramRecorder::quiet(&events)).unwrap();
         context.send_to(port.id(), b"one", LO);
         context.set_option(port.id(), SocketOption::Ttl(9)).unwrap();
         context.set_option(port.id(), SocketOption::TrafficClass(0x20)).unwrap();
         context.send_to(port.id(), b"two", LO);
-        turn_until(&mut reactor, "both", |_| heards.data().len() == 2);
+        turn_until(&mut reactor, "both", |_| events.data().len() == 2);
         for (packet, (ttl, tos, data)) in
-            heards.data().iter().zip([(7, 0x10, b"one"), (9, 0x20, b"two")])
+            events.data().iter().zip([(7, 0x10, b"one"), (9, 0x20, b"two")])
         {
             assert_eq!((packet[8], packet[1], packet[9]), (ttl, tos, number.0));
             assert_eq!(packet[20..], *data);
@@ -93,14 +99,14 @@ fn raw_packets_carry_ttl_and_tos() {
         assert!(reactor.context().set_option(port.id(), SocketOption::Ttl(0)).is_err());
     }
     // IPv6 has the same options under other names.
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let options = DatagramOptions::new()
         .option(SocketOption::Ttl(7))
         .option(SocketOption::TrafficClass(0x10));
-    let (lo, protocol) = (Ipv6Addr::LOCALHOST, Witness::quiet(&heards));
+    let (lo, protocol) = (Ipv6Addr::LOCALHOST, DatagramRecorder::quiet(&events));
     let port = reactor.context().open_raw_with(lo, EXPERIMENT, &options, protocol).unwrap();
     reactor.context().send_to(port.id(), b"one", lo);
-    turn_until(&mut reactor, "received", |_| heards.data() == [b"one"]);
+    turn_until(&mut reactor, "received", |_| events.data() == [b"one"]);
 }
 
 /// Returns a packet from 127.0.0.9. The system fills in its length and checksum.
@@ -114,16 +120,16 @@ fn packets_may_include_their_own_header() {
     if !privileged(this_test!()) {
         return;
     }
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    raw(&mut reactor, LO, EXPERIMENT, &heards);
-    let sending = Heards::default();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    raw(&mut reactor, LO, EXPERIMENT, &events);
+    let sending = DatagramLog::default();
     let included = DatagramOptions::new().header_included(true);
     let any = Ipv4Addr::UNSPECIFIED;
     let context = reactor.context();
     let senders: [Id; 2] = [
-        context.open_raw(any, IpProtocol::RAW, Witness::quiet(&sending)).unwrap().id(),
+        context.open_raw(any, IpProtocol::RAW, DatagramRecorder::quiet(&sending)).unwrap().id(),
         context
-            .open_raw_with(any, IpProtocol(254), &included, Witness::quiet(&sending))
+            .open_raw_with(any, IpProtocol(254), &included, DatagramRecorder::quiet(&sending))
             .unwrap()
             .id(),
     ];
@@ -131,11 +137,11 @@ fn packets_may_include_their_own_header() {
         reactor.context().send_to(id, &whole_packet(b"own header"), LO);
         reactor.context().send_to(id, b"no header", LO);
     }
-    turn_until(&mut reactor, "both", |_| heards.data().len() == 2);
-    for packet in heards.data() {
+    turn_until(&mut reactor, "both", |_| events.data().len() == 2);
+    for packet in events.data() {
         assert_eq!((packet[8], &packet[20..]), (33, &b"own header"[..]));
     }
-    assert!(heards.senders().iter().all(|s| s.ip() == Some(Ipv4Addr::new(127, 0, 0, 9).into())));
+    assert!(events.senders().iter().all(|s| s.ip() == Some(Ipv4Addr::new(127, 0, 0, 9).into())));
     let errors = sending.errors();
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(errors[0].starts_with("cannot send 9 bytes to 127.0.0.1:0: "), "{errors:?}");
@@ -144,9 +150,9 @@ fn packets_may_include_their_own_header() {
 #[test]
 fn error_names_the_missing_privilege() {
     let name = this_test!();
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let witness = Witness::quiet(&heards);
-    match reactor.context().open_raw(LO, IpProtocol::ICMP, witness) {
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let recorder = DatagramRecorder::quiet(&events);
+    match reactor.context().open_raw(LO, IpProtocol::ICMP, recorder) {
         Ok(_) if is_child() => panic!("the child has the privilege"),
         Ok(_) => {
             let wrapper = ["setpriv", "--bounding-set=-net_raw", "--inh-caps=-net_raw"];
@@ -166,7 +172,7 @@ fn error_names_the_missing_privilege() {
             );
             assert!(text.contains("CAP_NET_RAW") && text.contains("setcap"), "{text}");
             drop(reactor);
-            assert_eq!(heards.all(), [], "start_protocol was called");
+            assert_eq!(events.all(), [], "start_protocol was called");
         }
     }
 }
@@ -177,8 +183,8 @@ fn error_explains_how_to_allow_ping() {
     if !is_child() {
         return in_network(name, "ip link set lo up"); // where no group may use ping at first
     }
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let error = reactor.context().open_ping(LO, Witness::quiet(&heards)).unwrap_err();
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let error = reactor.context().open_ping(LO, DatagramRecorder::quiet(&events)).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("cannot open a ping socket on 127.0.0.1: "), "{text}");
     assert!(text.contains("net.ipv4.ping_group_range"), "{text}");
@@ -193,17 +199,17 @@ fn ping_answers_have_own_identifier_without_header() {
     }
     let families: [(IpAddr, u8); 2] = [(LO.into(), 8), (Ipv6Addr::LOCALHOST.into(), 128)];
     for (lo, kind) in families {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-        let port = reactor.context().open_ping(lo, Witness::quiet(&heards)).unwrap();
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+        let port = reactor.context().open_ping(lo, DatagramRecorder::quiet(&events)).unwrap();
         let request = echo_request(kind);
         reactor.context().send_to(port.id(), &request, lo);
-        turn_until(&mut reactor, "the answer", |_| heards.data().len() == 1);
-        let answer = &heards.data()[0];
+        turn_until(&mut reactor, "the answer", |_| events.data().len() == 1);
+        let answer = &events.data()[0];
         assert_eq!(answer[0], if kind == 8 { 0 } else { 129 });
         let identifier = u16::from_be_bytes([answer[4], answer[5]]);
         assert_eq!(Some(identifier), port.address().port());
         assert_eq!(answer[6..], request[6..]);
-        assert_eq!(heards.senders()[0].ip(), Some(lo));
+        assert_eq!(events.senders()[0].ip(), Some(lo));
     }
 }
 
@@ -212,13 +218,13 @@ fn raw_sockets_call_start_and_stop() {
     if !privileged(this_test!()) {
         return;
     }
-    let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
-    let port = raw(&mut reactor, LO, EXPERIMENT, &heards);
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = raw(&mut reactor, LO, EXPERIMENT, &events);
     turns(&mut reactor, 2);
     reactor.context().close(port.id());
     turns(&mut reactor, 2);
-    heards.check();
-    let other = Heards::default();
+    events.check();
+    let other = DatagramLog::default();
     raw(&mut reactor, LO, EXPERIMENT, &other);
     drop(reactor);
     other.check();

@@ -31,10 +31,10 @@ fn lengths(log: &Log, before: usize) -> Vec<usize> {
 
 #[test]
 fn turn_reads_one_mebibyte_in_growing_reads() {
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let (script, mut reactor) = serve(&log, &wire);
-    wire.brings(Ok(&vec![0; 5 * 1024 * KIB]));
-    script.tell_readable(&wire);
+    wire.push_read(Ok(&vec![0; 5 * 1024 * KIB]));
+    script.report_readable(&wire);
     let mut before = 0;
     for read in [64, 128, 256, 256, 256] {
         turn(&mut reactor);
@@ -47,16 +47,16 @@ fn turn_reads_one_mebibyte_in_growing_reads() {
 
 #[test]
 fn short_read_is_last_until_next_event() {
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let (script, mut reactor) = serve(&log, &wire);
-    wire.brings(Ok(&[0; 64 * KIB])); // It fills the buffer, so more may follow.
-    wire.brings(Ok(b"short"));
-    wire.brings(Ok(b"later"));
-    script.tell_readable(&wire);
+    wire.push_read(Ok(&[0; 64 * KIB])); // It fills the buffer, so more may follow.
+    wire.push_read(Ok(b"short"));
+    wire.push_read(Ok(b"later"));
+    script.report_readable(&wire);
     turn(&mut reactor);
     turn(&mut reactor);
     assert_eq!(lengths(&log, 0), [64 * KIB, 5]);
-    script.tell_readable(&wire);
+    script.report_readable(&wire);
     turn(&mut reactor);
     assert_eq!(lengths(&log, 2), [5]);
 }

@@ -26,7 +26,7 @@ fn flood_is_read_within_a_budget() {
     let counter = Rc::clone(&received);
     let (mut reactor, address) = up(move || {
         let counter = Rc::clone(&counter);
-        Recorder::new(&Log::forgetful(), move |_: &mut Transport<'_>, event: &Event| {
+        Recorder::new(&Log::discarding(), move |_: &mut Transport<'_>, event: &Event| {
             if let Event::Data(data) = event {
                 counter.set(counter.get() + data.len());
             }
@@ -51,7 +51,7 @@ fn read_buffer_grows_up_to_a_limit() {
     let counter = Rc::clone(&received);
     let (mut reactor, address) = up(move || {
         let counter = Rc::clone(&counter);
-        Recorder::new(&Log::forgetful(), move |_: &mut Transport<'_>, event: &Event| {
+        Recorder::new(&Log::discarding(), move |_: &mut Transport<'_>, event: &Event| {
             if let Event::Data(data) = event {
                 let (total, longest) = counter.get();
                 counter.set((total + data.len(), longest.max(data.len())));
@@ -101,7 +101,7 @@ fn endless_floods_do_not_starve_a_client() {
         }
     };
     // The log keeps nothing, because recorded floods would exhaust memory.
-    let (mut reactor, address) = up(move || Recorder::new(&Log::forgetful(), hook));
+    let (mut reactor, address) = up(move || Recorder::new(&Log::discarding(), hook));
     let (over, sent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let flood = || {
         let (mut client, over, sent) = (client(address), Arc::clone(&over), Arc::clone(&sent));

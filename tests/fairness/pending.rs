@@ -3,7 +3,7 @@
 #![cfg(unix)]
 
 use crate::producers;
-use crate::recorder::{Heard, Heards, Witness};
+use crate::recorder::{DatagramEvent, DatagramLog, DatagramRecorder};
 use crate::support::*;
 use ropewalk::{Context, Id, Producer, Reactor, Transport};
 use std::cell::{Cell, RefCell};
@@ -41,7 +41,7 @@ fn turn_with<T: 'static>(
 /// Registers many producers for a connection that is gone. Each causes one pending callback, its stop.
 fn stop_many(context: &mut Context, gone: Id) {
     for _ in 0..MANY {
-        let producer = producers::noting(&producers::Heard::default(), producers::ignore);
+        let producer = producers::noting(&producers::ProducerLog::default(), producers::ignore);
         context.register_pull_producer(gone, producer).unwrap();
     }
 }
@@ -52,7 +52,10 @@ fn busy_turn_with<T: 'static>(
     reactor: &mut Reactor,
     act: impl FnOnce(&mut Context) -> T + 'static,
 ) -> T {
-    let gone = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&Heards::default())).unwrap().id();
+    let gone = reactor
+        .listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&DatagramLog::default()))
+        .unwrap()
+        .id();
     turn_with(reactor, move |context| {
         stop_many(context, gone);
         act(context)
@@ -136,9 +139,12 @@ fn connection_pending_two_turns_loses_no_data() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     theirs.write_all(b"data").unwrap();
-    let gone = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&Heards::default())).unwrap().id();
+    let gone = reactor
+        .listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&DatagramLog::default()))
+        .unwrap()
+        .id();
     let first =
-        Recorder::new(&Log::forgetful(), move |transport: &mut Transport<'_>, _: &Event| {
+        Recorder::new(&Log::discarding(), move |transport: &mut Transport<'_>, _: &Event| {
             stop_many(transport.context(), gone);
         });
     let (second, first_end) = (Recorder::new(&log, only_record), UnixStream::pair().unwrap().0);
@@ -156,16 +162,16 @@ fn connection_pending_two_turns_loses_no_data() {
 
 #[test]
 fn datagram_socket_in_busy_turn_starts_first() {
-    let (heards, mut reactor) = (Heards::default(), Reactor::new().unwrap());
-    let protocol = Witness::quiet(&heards);
+    let (events, mut reactor) = (DatagramLog::default(), Reactor::new().unwrap());
+    let protocol = DatagramRecorder::quiet(&events);
     let port = busy_turn_with(&mut reactor, |context| {
         context.listen_udp("127.0.0.1:0", protocol).unwrap()
     });
-    assert_eq!(heards.all(), []);
+    assert_eq!(events.all(), []);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.send_to(b"data", port.address().socket_addr().unwrap()).unwrap();
-    turn_until(&mut reactor, "a datagram", |_| !heards.data().is_empty());
-    assert_eq!(heards.all(), [Heard::Started, Heard::Data(b"data".to_vec())]);
+    turn_until(&mut reactor, "a datagram", |_| !events.data().is_empty());
+    assert_eq!(events.all(), [DatagramEvent::Started, DatagramEvent::Data(b"data".to_vec())]);
 }
 
 #[test]
@@ -203,9 +209,9 @@ fn channel_in_busy_turn_has_its_receiver() {
 /// Its connection is served in the turn of the registration, before the producer has its place.
 #[test]
 fn producer_registered_in_busy_turn_is_resumed() {
-    let (log, heard) = (Log::default(), producers::Heard::default());
+    let (log, calls) = (Log::default(), producers::ProducerLog::default());
     let (mut reactor, id, client) = producers::one(&log);
-    let producer = producers::pieces(&heard, 3);
+    let producer = producers::pieces(&calls, 3);
     (&client).write_all(b"data").unwrap();
     busy_turn_with(&mut reactor, move |context| {
         context.register_pull_producer(id, producer).unwrap();
@@ -215,9 +221,9 @@ fn producer_registered_in_busy_turn_is_resumed() {
 }
 
 /// Notes the callbacks of its connection when it is stopped.
-struct StopWitness(Log, Id, Rc<RefCell<Vec<Event>>>);
+struct StopRecorder(Log, Id, Rc<RefCell<Vec<Event>>>);
 
-impl Producer for StopWitness {
+impl Producer for StopRecorder {
     fn resume_producing(&mut self, _transport: &mut Transport<'_>) {}
 
     fn stop_producing(&mut self, _context: &mut Context) {
@@ -230,9 +236,9 @@ fn late_producer_stops_before_pending_connection_lost() {
     let (log, mut reactor) = (Log::default(), Reactor::new().unwrap());
     let _others = adopt_many(reactor.context(), &log);
     turn_until(&mut reactor, "all made", |_| log.made() == MANY);
-    let (ids, heard) = (log.ids(), Rc::default());
+    let (ids, events) = (log.ids(), Rc::default());
     let last = ids[MANY - 1];
-    let producer = StopWitness(log.clone(), last, Rc::clone(&heard));
+    let producer = StopRecorder(log.clone(), last, Rc::clone(&events));
     reactor.context().call_later(Duration::ZERO, move |context| {
         ids.iter().for_each(|id| context.abort(*id));
     });
@@ -240,7 +246,7 @@ fn late_producer_stops_before_pending_connection_lost() {
         context.register_pull_producer(last, producer).unwrap();
     });
     turn_until(&mut reactor, "all lost", |_| log.lost() == MANY);
-    assert_eq!(*heard.borrow(), [Event::Made]);
+    assert_eq!(*events.borrow(), [Event::Made]);
 }
 
 #[test]
@@ -250,7 +256,7 @@ fn endless_chain_does_not_starve_a_client() {
             transport.abort();
         } else if matches!(event, Event::Lost(_)) {
             let (ours, _) = UnixStream::pair().unwrap();
-            let next = Recorder::new(&Log::forgetful(), again);
+            let next = Recorder::new(&Log::discarding(), again);
             let adopted = transport.context().adopt_connection(ours, next);
             assert!(adopted.is_ok() || transport.context().is_stopping());
         }
@@ -258,9 +264,9 @@ fn endless_chain_does_not_starve_a_client() {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, echo));
     let (ours, _) = UnixStream::pair().unwrap();
-    let first = Recorder::new(&Log::forgetful(), again);
+    let first = Recorder::new(&Log::discarding(), again);
     reactor.context().adopt_connection(ours, first).unwrap();
-    a_small_client_is_answered(&mut reactor, address);
+    assert_client_is_echoed(&mut reactor, address);
     let before = descriptors();
     turns(&mut reactor, 100);
     assert!(descriptors() <= before + 2, "{} descriptors more", descriptors() - before);

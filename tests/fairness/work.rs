@@ -80,7 +80,7 @@ fn flood_of_calls_does_not_starve_sockets() {
         })
     };
     turn_until(&mut reactor, "the flood has begun", |_| made.load(Ordering::Relaxed) > 0);
-    a_small_client_is_answered(&mut reactor, address);
+    assert_client_is_echoed(&mut reactor, address);
     over.store(true, Ordering::Relaxed);
     flood.join().unwrap();
 }

@@ -220,9 +220,9 @@ fn connecting_attempt_limits_queued_descriptors() {
         in_child(this_test!(), &MANY_FILES);
         return;
     }
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), ReceiverLog::default());
     let path = folder.path("receive.sock");
-    let mut reactor = receiver(&path, &heards);
+    let mut reactor = receiver(&path, &events);
     let (log, failures) = (Log::default(), Failures::default());
     let files = |count| (0..count).map(|_| File::open("/dev/null").unwrap());
     let options = UnixConnectOptions::new().slow_reader(SlowReader::Disconnect(1_000_000));

@@ -10,12 +10,15 @@ use std::path::Path;
 use std::rc::Rc;
 
 /// Returns a reactor, a listener, and the descriptors that its protocols receive and keep.
-fn keeping_receiver(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<Vec<OwnedFd>>>) {
+fn keeping_receiver(
+    path: &Path,
+    events: &ReceiverLog,
+) -> (Reactor, Port, Rc<RefCell<Vec<OwnedFd>>>) {
     let kept = Rc::new(RefCell::new(Vec::new()));
-    let (theirs, keep) = (Rc::clone(heards), Rc::clone(&kept));
+    let (theirs, keep) = (Rc::clone(events), Rc::clone(&kept));
     let mut reactor = Reactor::new().unwrap();
     let options = UnixListenOptions::new().descriptors(true);
-    let factory = move || Receiver { heards: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
+    let factory = move || Receiver { events: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
     let port = reactor.context().listen_unix_with(path, &options, factory).unwrap();
     (reactor, port, kept)
 }
@@ -23,25 +26,25 @@ fn keeping_receiver(path: &Path, heards: &Heards) -> (Reactor, Port, Rc<RefCell<
 #[cfg(target_os = "linux")]
 #[test]
 fn kernel_credentials_displace_no_descriptors() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), ReceiverLog::default());
     let path = folder.path("receive.sock");
-    let (mut reactor, port, kept) = keeping_receiver(&path, &heards);
+    let (mut reactor, port, kept) = keeping_receiver(&path, &events);
     let client = unix_client(&path);
     turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
     let id = reactor.context().connections().find(|&id| id != port.id()).unwrap();
     let socket = reactor.context().descriptor(id).unwrap();
     socket2::SockRef::from(&socket).set_passcred(true).unwrap();
     pass(&client, b"x", &file_with(&folder, ""), 253);
-    turn_until(&mut reactor, "a callback", |_| !heards.borrow().is_empty());
-    assert_eq!(kept.borrow().len(), 253, "{:?}", heards.borrow());
-    assert!(!heards.borrow().iter().any(|heard| matches!(heard, Heard::Lost)));
+    turn_until(&mut reactor, "a callback", |_| !events.borrow().is_empty());
+    assert_eq!(kept.borrow().len(), 253, "{:?}", events.borrow());
+    assert!(!events.borrow().iter().any(|event| matches!(event, ReceiverEvent::Lost)));
 }
 
 #[test]
 fn descriptors_arrive_in_order_among_their_bytes() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), ReceiverLog::default());
     let path = folder.path("receive.sock");
-    let mut reactor = receiver(&path, &heards);
+    let mut reactor = receiver(&path, &events);
     let mut client = unix_client(&path);
     let mut expected = (Vec::new(), Vec::new());
     for number in 0..100 {
@@ -54,23 +57,23 @@ fn descriptors_arrive_in_order_among_their_bytes() {
         }
         expected.0.extend_from_slice(word.as_bytes());
     }
-    turn_until(&mut reactor, "all data", |_| sum(&heards).0.len() == expected.0.len());
-    assert_eq!(sum(&heards), expected);
-    for heard in heards.borrow().iter() {
-        if let Heard::Passed(data, texts) = heard {
+    turn_until(&mut reactor, "all data", |_| sum(&events).0.len() == expected.0.len());
+    assert_eq!(sum(&events), expected);
+    for event in events.borrow().iter() {
+        if let ReceiverEvent::Passed(data, texts) = event {
             let word = format!("word {} ", texts[0].trim_start_matches("text "));
-            assert!(data.ends_with(word.as_bytes()), "{heard:?} belongs to {word}");
+            assert!(data.ends_with(word.as_bytes()), "{event:?} belongs to {word}");
             assert_eq!(texts.len(), 1);
         }
     }
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
 }
 
 #[test]
 fn largest_message_is_received_with_close_on_exec() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), ReceiverLog::default());
     let path = folder.path("receive.sock");
-    let (mut reactor, _port, kept) = keeping_receiver(&path, &heards);
+    let (mut reactor, _port, kept) = keeping_receiver(&path, &events);
     let client = unix_client(&path);
     pass(&client, b"x", &file_with(&folder, ""), 253);
     turn_until(&mut reactor, "all data", |_| kept.borrow().len() == 253);
@@ -108,7 +111,7 @@ fn unwanted_descriptors_are_closed_without_losing_bytes() {
     // Each read ends at the descriptors; every byte arrives.
     turn_until(&mut reactor, "all data", |_| log.data().len() == sent.len());
     assert_eq!((log.data() == sent, descriptors()), (true, before));
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
 }
 
 #[test]
@@ -138,9 +141,9 @@ fn closing_connection_keeps_no_descriptors() {
         in_child(this_test!(), &[]);
         return;
     }
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), ReceiverLog::default());
     let path = folder.path("receive.sock");
-    let mut reactor = receiver(&path, &heards);
+    let mut reactor = receiver(&path, &events);
     let client = unix_client(&path);
     turn_until(&mut reactor, "made", |reactor| reactor.context().connections().count() == 1);
     let id = reactor.context().connections().next().unwrap();
@@ -154,8 +157,8 @@ fn closing_connection_keeps_no_descriptors() {
         pass(&client, b"x", &file, 20); // The socket lingers, and its input is discarded.
         reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
     }
-    turn_until(&mut reactor, "lost", |_| !heards.borrow().is_empty());
-    assert_eq!(sum(&heards).1.len(), 0);
+    turn_until(&mut reactor, "lost", |_| !events.borrow().is_empty());
+    assert_eq!(sum(&events).1.len(), 0);
     drop(client);
     turn_until(&mut reactor, "closed", |_| descriptors() <= before - 2);
 }
@@ -166,14 +169,14 @@ fn descriptors_beyond_limit_are_reported_as_lost() {
         in_child(this_test!(), &FEW_FILES);
         return;
     }
-    let heards = Heards::default();
-    let theirs = Rc::clone(&heards);
+    let events = ReceiverLog::default();
+    let theirs = Rc::clone(&events);
     let (mut reactor, mut client) = passed_too_many(b"with many ", move || Receiver::new(&theirs));
     client.write_all(b"and more").unwrap();
-    turn_until(&mut reactor, "all data", |_| sum(&heards).0 == b"with many and more");
-    let heards = heards.borrow();
-    assert_eq!(heards[0], Heard::Lost);
-    let Heard::Passed(data, texts) = &heards[1] else { panic!("{heards:?}") };
+    turn_until(&mut reactor, "all data", |_| sum(&events).0 == b"with many and more");
+    let events = events.borrow();
+    assert_eq!(events[0], ReceiverEvent::Lost);
+    let ReceiverEvent::Passed(data, texts) = &events[1] else { panic!("{events:?}") };
     assert_eq!(data, b"with many ");
     assert!(!texts.is_empty() && texts.len() < 100, "{}", texts.len());
 }

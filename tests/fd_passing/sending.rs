@@ -50,26 +50,29 @@ impl Protocol for Sender {
 
 #[test]
 fn descriptor_arrives_with_its_bytes_in_order() {
-    let (folder, heards) = (Rc::new(Folder::new()), Heards::default());
+    let (folder, events) = (Rc::new(Folder::new()), ReceiverLog::default());
     let path = folder.path("give.sock");
     let theirs = Rc::clone(&folder);
     let file: Rc<dyn Fn() -> File> = Rc::new(move || file_with(&theirs, "the text"));
     let mut reactor = up_unix(&path, move || Sender(Rc::clone(&file)));
     let options = UnixConnectOptions::new().descriptors(true);
-    let receiver = Receiver::new(&heards);
+    let receiver = Receiver::new(&events);
     let mut receiver = Some(receiver);
     let factory = move || receiver.take().expect("one connection");
     let id = reactor.context().connect_unix_with(&path, &options, factory).unwrap();
     reactor.context().write(id, b"!");
-    turn_until(&mut reactor, "lost", |_| matches!(heards.borrow().last(), Some(Heard::End(_))));
-    let (data, texts) = sum(&heards);
+    turn_until(&mut reactor, "lost", |_| {
+        matches!(events.borrow().last(), Some(ReceiverEvent::End(_)))
+    });
+    let (data, texts) = sum(&events);
     assert_eq!(data, b"before with after");
     assert_eq!(texts, ["the text"]);
     // No byte that was written after the descriptor arrived with it.
-    let heards = heards.borrow();
-    let passed = heards.iter().position(|heard| matches!(heard, Heard::Passed(..))).unwrap();
-    let Heard::Passed(with, _) = &heards[passed] else { unreachable!() };
-    assert!(with.ends_with(b"with "), "{heards:?}");
+    let events = events.borrow();
+    let passed =
+        events.iter().position(|event| matches!(event, ReceiverEvent::Passed(..))).unwrap();
+    let ReceiverEvent::Passed(with, _) = &events[passed] else { unreachable!() };
+    assert!(with.ends_with(b"with "), "{events:?}");
 }
 
 /// Returns the id of a connection, and its client, which does not read.
@@ -235,16 +238,16 @@ fn tcp_refuses_descriptors_and_stays_open() {
 
 #[test]
 fn early_descriptors_are_sent_once_connected() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), ReceiverLog::default());
     let path = folder.path("receive.sock");
-    let mut reactor = receiver(&path, &heards);
+    let mut reactor = receiver(&path, &events);
     let (log, failures) = (Log::default(), Failures::default());
     let id = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
     reactor.context().write(id, b"early ");
     let file = file_with(&folder, "early bird");
     reactor.context().send_descriptors(id, b"bird", [file]).unwrap();
-    turn_until(&mut reactor, "all data", |_| sum(&heards).0.len() == 10);
-    assert_eq!(sum(&heards), (b"early bird".to_vec(), vec!["early bird".to_owned()]));
+    turn_until(&mut reactor, "all data", |_| sum(&events).0.len() == 10);
+    assert_eq!(sum(&events), (b"early bird".to_vec(), vec!["early bird".to_owned()]));
 }
 
 /// Linux limits the descriptors in flight of an unprivileged user to RLIMIT_NOFILE (unix(7)).
@@ -276,7 +279,7 @@ fn descriptors_in_flight_limit_is_retried() {
     reactor.context().write(id, b"and the end");
     turns(&mut reactor, 5);
     assert_eq!(log.lost(), 0);
-    assert!(comes_to_rest(&mut reactor), "the retries spin");
+    assert!(becomes_idle(&mut reactor), "the retries spin");
     // Receiving frees space, which no event reports.
     let mut got = Vec::new();
     turn_until(&mut reactor, "all data", |_| {

@@ -30,7 +30,7 @@ fn failed_end_reports_the_socket_error() {
     ];
     for (shutdown, error, reason) in cases {
         for half in [false, true] {
-            let (log, wire) = (Log::default(), Wire::wide());
+            let (log, wire) = (Log::default(), Wire::unlimited());
             let (_script, mut reactor) = serve(&log, &wire);
             wire.shutdown_fails(shutdown);
             error.into_iter().for_each(|kind| wire.has_error(kind));
@@ -38,7 +38,7 @@ fn failed_end_reports_the_socket_error() {
                 true => reactor.context().write_eof(wire.id()),
                 false => reactor.context().close(wire.id()),
             }
-            wire.brings(Err(ConnectionReset)); // For reads, which continue after a half-close.
+            wire.push_read(Err(ConnectionReset)); // For reads, which continue after a half-close.
             (0..3).for_each(|_| _ = turn(&mut reactor));
             assert_eq!(log.reasons(), [reason], "{shutdown:?} and {error:?}, half: {half}");
             assert!(wire.is_closed(), "a failed connection does not linger");
@@ -48,7 +48,7 @@ fn failed_end_reports_the_socket_error() {
 
 #[test]
 fn close_after_failed_write_reports_its_reason() {
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let (_script, mut reactor) = serve(&log, &wire);
     wire.write_fails(ErrorKind::ConnectionReset);
     let id = wire.id();
@@ -67,8 +67,8 @@ fn closing_paused_connection_discards_input() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.context().pause(wire.id());
-    wire.brings(Ok(b"a long question"));
-    script.tell_readable(&wire);
+    wire.push_read(Ok(b"a long question"));
+    script.report_readable(&wire);
     turn(&mut reactor);
     assert_eq!(wire.unread(), 1, "reading is paused");
     reactor.context().write(wire.id(), b"an answer that is not sent yet");
@@ -136,7 +136,7 @@ fn stop_aborts_a_peer_that_reads_nothing() {
 
 #[test]
 fn panic_in_connection_lost_keeps_graceful_close() {
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let hook = |_: &mut Transport<'_>, event: &Event| {
         assert!(!matches!(event, Event::Lost(_)), "a panic on purpose");
     };
@@ -155,8 +155,8 @@ fn resume_writing_precedes_data_of_broken_peer() {
     reactor.context().write(wire.id(), &[0; 100_000]);
     turn(&mut reactor);
     wire.write_fails(ErrorKind::ConnectionReset);
-    wire.brings(Ok(b"last words"));
-    wire.brings(Err(ErrorKind::ConnectionReset));
+    wire.push_read(Ok(b"last words"));
+    wire.push_read(Err(ErrorKind::ConnectionReset));
     script.make_room(&wire, usize::MAX);
     (0..2).for_each(|_| _ = turn(&mut reactor));
     let expected = [

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Returns a connection that our side has closed and the peer has not.
 fn lingering() -> (Script, Reactor, Wire) {
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.context().close(wire.id());
     turn(&mut reactor);
@@ -22,8 +22,8 @@ fn lingering() -> (Script, Reactor, Wire) {
 fn lingering_socket_does_not_spin() {
     let (script, mut reactor, wire) = lingering();
     for _ in 0..3 {
-        wire.brings(Ok(b"and another thing"));
-        script.tell_readable(&wire);
+        wire.push_read(Ok(b"and another thing"));
+        script.report_readable(&wire);
         turn(&mut reactor);
         assert_eq!(wire.unread(), 0);
         reactor.run_turn(Some(Duration::from_millis(10))).unwrap();
@@ -35,11 +35,11 @@ fn lingering_socket_does_not_spin() {
 #[test]
 fn lingering_socket_ends_with_peer_or_timeout() {
     let ends: [fn(&Wire); 2] =
-        [|wire| wire.brings(Ok(b"")), |wire| wire.brings(Err(ErrorKind::ConnectionReset))];
+        [|wire| wire.push_read(Ok(b"")), |wire| wire.push_read(Err(ErrorKind::ConnectionReset))];
     for end in ends {
         let (script, mut reactor, wire) = lingering();
         end(&wire);
-        script.tell_readable(&wire);
+        script.report_readable(&wire);
         turn(&mut reactor);
         assert_eq!(wire.acts(), ["registered", "shut down", "deregistered", "closed"]);
         assert_eq!(reactor.timeout(), None, "its timer is cancelled");
@@ -52,18 +52,18 @@ fn lingering_socket_ends_with_peer_or_timeout() {
 
 #[test]
 fn close_with_nothing_to_send_leaves_no_timer() {
-    let (log, wire) = (Log::default(), Wire::wide());
+    let (log, wire) = (Log::default(), Wire::unlimited());
     let hook = |transport: &mut Transport<'_>, event: &Event| {
         if matches!(event, Event::Data(_)) {
             transport.close();
         }
     };
-    wire.brings(Ok(b"goodbye"));
+    wire.push_read(Ok(b"goodbye"));
     let (script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
     (0..2).for_each(|_| _ = turn(&mut reactor));
     assert_eq!(log.reasons(), ["Closed"]);
-    wire.brings(Ok(b""));
-    script.tell_readable(&wire);
+    wire.push_read(Ok(b""));
+    script.report_readable(&wire);
     turn(&mut reactor);
     assert!(wire.is_closed());
     assert_eq!(reactor.timeout(), None);
@@ -72,8 +72,8 @@ fn close_with_nothing_to_send_leaves_no_timer() {
 #[test]
 fn lingering_socket_reads_within_a_budget() {
     let (script, mut reactor, wire) = lingering();
-    (0..20).for_each(|_| wire.brings(Ok(&[0; 64 * 1024])));
-    script.tell_readable(&wire);
+    (0..20).for_each(|_| wire.push_read(Ok(&[0; 64 * 1024])));
+    script.report_readable(&wire);
     for left in [16, 12, 8, 4, 0] {
         turn(&mut reactor);
         assert_eq!(wire.unread(), left, "256 KiB a turn");
@@ -88,8 +88,8 @@ fn stop_waits_for_lingering_peer_that_sends() {
     reactor.set_grace(Duration::from_millis(500));
     reactor.context().write(wire.id(), b"last words");
     reactor.context().close(wire.id());
-    wire.brings(Ok(b"a long question"));
-    script.tell_readable(&wire);
+    wire.push_read(Ok(b"a long question"));
+    script.report_readable(&wire);
     turn(&mut reactor); // Data arrives while something is queued,
     script.make_room(&wire, usize::MAX);
     turn(&mut reactor); // and the socket lingers.

@@ -108,7 +108,7 @@ fn reactors_leak_no_descriptors() {
 #[test]
 fn turn_waits_at_most_its_limit_without_work() {
     let mut reactor = Reactor::new().unwrap();
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     let fired = Rc::new(Cell::new(false));
     let seen = Rc::clone(&fired);
     reactor.context().call_later(Duration::ZERO, move |_| seen.set(true));

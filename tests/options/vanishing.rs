@@ -42,7 +42,7 @@ fn keep_alive_ends_a_silent_connection() {
         let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
         let (mut reactor, client) = connected(&options, &log, paused);
         vanish(&client);
-        assert!(comes_to_rest(&mut reactor), "the reactor spins");
+        assert!(becomes_idle(&mut reactor), "the reactor spins");
         turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
         assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
         log.check(true);

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// Registers a producer in `connection_made`, and closes when the peer ends its side.
-struct Producing(Heard, bool);
+struct Producing(ProducerLog, bool);
 
 impl Protocol for Producing {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
@@ -29,15 +29,15 @@ impl Protocol for Producing {
 #[test]
 fn silent_producer_times_out_after_peer_end() {
     for pulls in [false, true] {
-        let heard = Heard::default();
-        let theirs = Rc::clone(&heard);
+        let calls = ProducerLog::default();
+        let theirs = Rc::clone(&calls);
         let mut connection = TestConnection::new(move || Producing(Rc::clone(&theirs), pulls));
         connection.feed_eof();
         connection.advance(Duration::from_secs(59));
         assert!(connection.reason().is_none(), "pulls: {pulls}");
         connection.advance(Duration::from_secs(2));
         assert_eq!(format!("{:?}", connection.reason()), "Some(CloseTimeout)");
-        assert_eq!(heard.borrow().last(), Some(&"stop"));
+        assert_eq!(calls.borrow().last(), Some(&"stop"));
     }
 }
 
@@ -62,20 +62,20 @@ fn stalled_half_close_times_out() {
 
 #[test]
 fn reset_is_noticed_with_silent_producer_registered() {
-    let (log, heard) = (Log::default(), Heard::default());
+    let (log, calls) = (Log::default(), ProducerLog::default());
     let (mut reactor, id, client) = one(&log);
-    push(&mut reactor, id, noting(&heard, ignore));
+    push(&mut reactor, id, noting(&calls, ignore));
     client.shutdown(Shutdown::Write).unwrap();
     turn_until(&mut reactor, "closing", |reactor| reactor.context().is_closing(id));
     reset(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Reset"]);
-    assert_eq!(*heard.borrow(), ["stop"]);
+    assert_eq!(*calls.borrow(), ["stop"]);
 }
 
 #[test]
 fn unregistered_producer_misses_the_pending_pause() {
-    let (log, first, second) = (Log::default(), Heard::default(), Heard::default());
+    let (log, first, second) = (Log::default(), ProducerLog::default(), ProducerLog::default());
     let (mut reactor, id, _client) = one(&log);
     reactor.context().write(id, &pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| log.count(|event| *event == Event::PauseWriting) == 1);
@@ -88,7 +88,7 @@ fn unregistered_producer_misses_the_pending_pause() {
 
 #[test]
 fn producer_unregistered_in_resume_writing_is_not_resumed() {
-    let (log, heard) = (Log::default(), Heard::default());
+    let (log, calls) = (Log::default(), ProducerLog::default());
     let hook = |transport: &mut Transport<'_>, event: &Event| {
         if *event == Event::ResumeWriting {
             transport.unregister_producer();
@@ -98,40 +98,40 @@ fn producer_unregistered_in_resume_writing_is_not_resumed() {
     let client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
-    push(&mut reactor, id, noting(&heard, |transport| transport.write(b"too late")));
+    push(&mut reactor, id, noting(&calls, |transport| transport.write(b"too late")));
     reactor.context().write(id, &pattern(MUCH));
     assert!(read_turning(&mut reactor, &client, MUCH) == pattern(MUCH));
     turn_until(&mut reactor, "resumed", |_| log.count(|event| *event == Event::ResumeWriting) == 1);
     reactor.context().close(id);
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"");
-    assert_eq!(heard.take(), ["pause"]);
+    assert_eq!(calls.take(), ["pause"]);
 }
 
 #[test]
 fn producer_may_be_registered_while_connecting() {
-    let (log, heard) = (Log::default(), Heard::default());
+    let (log, calls) = (Log::default(), ProducerLog::default());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut reactor = Reactor::new().unwrap();
     let address = listener.local_addr().unwrap();
     let id = reactor.connect_tcp(address, recorders(&log, only_record)).unwrap();
-    pull(&mut reactor, id, pieces(&heard, 3));
+    pull(&mut reactor, id, pieces(&calls, 3));
     reactor.context().write_eof(id);
     let (peer, _) = listener.accept().unwrap();
     let got = read_all_turning(&mut reactor, &peer).unwrap();
     assert!(got == pattern(10_000).repeat(3), "{} bytes", got.len());
-    assert_eq!(heard.take(), ["resume"; 3]);
+    assert_eq!(calls.take(), ["resume"; 3]);
 }
 
 #[test]
 fn early_producer_resumes_without_other_events() {
-    let (log, heard, failures) = (Log::default(), Heard::default(), Failures::default());
+    let (log, calls, failures) = (Log::default(), ProducerLog::default(), Failures::default());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut reactor = Reactor::new().unwrap();
     let caller = Caller::new(&log, &failures, only_record);
     let id = reactor.connect_tcp(listener.local_addr().unwrap(), caller).unwrap();
     let mut resumed_in_order = true;
-    let asked = Rc::clone(&heard);
-    pull(&mut reactor, id, noting(&heard, ignore));
+    let asked = Rc::clone(&calls);
+    pull(&mut reactor, id, noting(&calls, ignore));
     turn_until(&mut reactor, "resumed", |_| {
         resumed_in_order &= log.made() == 1 || asked.borrow().is_empty();
         !asked.borrow().is_empty()
@@ -141,20 +141,20 @@ fn early_producer_resumes_without_other_events() {
 
 #[test]
 fn producer_of_failed_attempt_is_stopped_once() {
-    let (log, failures, heard) = (Log::default(), Failures::default(), Heard::default());
+    let (log, failures, calls) = (Log::default(), Failures::default(), ProducerLog::default());
     let mut reactor = Reactor::new().unwrap();
     let options = ConnectOptions::new().timeout(Duration::from_millis(1));
     let caller = Caller::new(&log, &failures, only_record);
     let id = reactor.context().connect_tcp_with(dead(), &options, caller).unwrap();
-    push(&mut reactor, id, noting(&heard, ignore));
+    push(&mut reactor, id, noting(&calls, ignore));
     turn_until(&mut reactor, "failed", |_| !failures.borrow().is_empty());
-    assert_eq!(heard.take(), ["stop"]);
+    assert_eq!(calls.take(), ["stop"]);
 }
 
 #[test]
 fn producer_registered_after_abort_is_stopped_first() {
-    let (log, heard) = (Log::default(), Heard::default());
-    let (theirs, ends) = (Rc::clone(&heard), Rc::clone(&heard));
+    let (log, calls) = (Log::default(), ProducerLog::default());
+    let (theirs, ends) = (Rc::clone(&calls), Rc::clone(&calls));
     let (mut reactor, address) = up(recorders(&log, move |transport, event| match event {
         Event::Data(_) => {
             transport.abort();
@@ -165,7 +165,7 @@ fn producer_registered_after_abort_is_stopped_first() {
     }));
     client(address).write_all(b"x").unwrap();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-    assert_eq!(*heard.borrow(), ["stop", "lost"]);
+    assert_eq!(*calls.borrow(), ["stop", "lost"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn file_buffers_one_chunk_for_slow_reader() {
     file.set_len(50_000_000).unwrap();
     pull(&mut reactor, id, noting_outcome(FileSender::new(file), &outcome));
     turns(&mut reactor, 200);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     assert!(reactor.context().write_buffer_size(id) <= 64 * 1024);
     assert!(outcome.borrow().is_none());
     assert!(read_turning(&mut reactor, &client, 50_000_000).iter().all(|byte| *byte == 0));
@@ -96,7 +96,7 @@ fn file_sender_receives_connection_aborted_on_reset() {
     let (log, outcome) = (Log::default(), Outcome::default());
     let (mut reactor, id, client) = one(&log);
     pull(&mut reactor, id, noting_outcome(FileSender::new(file(&pattern(MUCH))), &outcome));
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     reset(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Reset"]);
@@ -136,7 +136,7 @@ fn stop_during_a_file_resets_the_connection() {
         if closes {
             reactor.context().close(id);
         }
-        assert!(comes_to_rest(&mut reactor));
+        assert!(becomes_idle(&mut reactor));
         reactor.context().stop();
         reactor.run().unwrap();
         assert_eq!(end_of(&client), Some(ErrorKind::ConnectionReset), "closes: {closes}");
@@ -154,7 +154,7 @@ fn file_truncated_while_sending_resets_the_connection() {
     let other = file.try_clone().unwrap();
     pull(&mut reactor, id, noting_outcome(FileSender::new(file), &outcome));
     reactor.context().close(id);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     other.set_len(1000).unwrap();
     assert!(read_all_turning(&mut reactor, &client).is_err(), "the part appears complete");
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -204,7 +204,7 @@ fn file_continues_when_data_and_space_coincide() {
     pull(&mut reactor, id, noting_outcome(FileSender::new(file), &outcome));
     let mut progress = Instant::now();
     while outcome.borrow().is_none() {
-        assert!(comes_to_rest(&mut reactor));
+        assert!(becomes_idle(&mut reactor));
         let mut buffer = vec![0; 10_000_000];
         client.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let mut got = 0;

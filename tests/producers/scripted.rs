@@ -9,33 +9,33 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// The callbacks of a producer, in order.
-type Heard = Rc<RefCell<Vec<&'static str>>>;
+type ProducerLog = Rc<RefCell<Vec<&'static str>>>;
 
 /// Records its callbacks, and writes a chunk on each resume.
 struct Chunks {
-    heard: Heard,
+    calls: ProducerLog,
     chunk: &'static [u8],
     panics: bool,
 }
 
 impl Producer for Chunks {
     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
-        self.heard.borrow_mut().push("resume");
+        self.calls.borrow_mut().push("resume");
         transport.write(self.chunk);
         assert!(!self.panics, "the producer's panic");
     }
 
     fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
-        self.heard.borrow_mut().push("pause");
+        self.calls.borrow_mut().push("pause");
     }
 
     fn stop_producing(&mut self, _context: &mut Context) {
-        self.heard.borrow_mut().push("stop");
+        self.calls.borrow_mut().push("stop");
     }
 }
 
-fn chunks(heard: &Heard, chunk: &'static [u8]) -> Chunks {
-    Chunks { heard: Rc::clone(heard), chunk, panics: false }
+fn chunks(calls: &ProducerLog, chunk: &'static [u8]) -> Chunks {
+    Chunks { calls: Rc::clone(calls), chunk, panics: false }
 }
 
 /// A server that echoes, with one connection for each wire.
@@ -54,40 +54,40 @@ fn turn(reactor: &mut Reactor) {
 
 #[test]
 fn producer_registered_between_turns_resumes_next_turn() {
-    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     script.make_room(&wire, 3);
     turn(&mut reactor);
-    reactor.context().register_pull_producer(wire.id(), chunks(&heard, b"abc")).unwrap();
+    reactor.context().register_pull_producer(wire.id(), chunks(&calls, b"abc")).unwrap();
     turn(&mut reactor);
     turn(&mut reactor);
-    assert_eq!((wire.written(), &heard.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
+    assert_eq!((wire.written(), &calls.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
 }
 
 #[test]
 fn broken_connection_does_not_resume_its_producer() {
-    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
-    reactor.context().register_pull_producer(wire.id(), chunks(&heard, b"")).unwrap();
+    reactor.context().register_pull_producer(wire.id(), chunks(&calls, b"")).unwrap();
     script.make_room(&wire, 30);
     turn(&mut reactor);
     // A part of the data is sent, after which a working connection would resume its producer.
     reactor.context().write(wire.id(), &[0; 100]);
     turn(&mut reactor);
     wire.write_fails(ErrorKind::ConnectionReset);
-    wire.brings(Ok(b"final data"));
-    wire.brings(Err(ErrorKind::ConnectionReset));
+    wire.push_read(Ok(b"final data"));
+    wire.push_read(Err(ErrorKind::ConnectionReset));
     script.make_room(&wire, usize::MAX);
     (0..3).for_each(|_| turn(&mut reactor));
     assert_eq!((log.data(), log.reasons()), (b"final data".to_vec(), vec!["Reset".to_owned()]));
-    assert_eq!((wire.written().len(), &*heard.borrow()), (30, &vec!["resume", "stop"]));
+    assert_eq!((wire.written().len(), &*calls.borrow()), (30, &vec!["resume", "stop"]));
 }
 
 #[test]
 fn stop_does_not_resume_a_paused_producer() {
-    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+    let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
-    reactor.context().register_push_producer(wire.id(), chunks(&heard, b"")).unwrap();
+    reactor.context().register_push_producer(wire.id(), chunks(&calls, b"")).unwrap();
     reactor.context().write(wire.id(), &[0; 100_000]);
     turn(&mut reactor);
     reactor.context().stop();
@@ -97,29 +97,29 @@ fn stop_does_not_resume_a_paused_producer() {
     }
     while reactor.run_turn(Some(Duration::ZERO)).unwrap() {}
     assert_eq!((wire.written().len(), log.reasons()), (100_000, vec!["Stopped".to_owned()]));
-    assert_eq!(*heard.borrow(), ["pause", "stop"]);
+    assert_eq!(*calls.borrow(), ["pause", "stop"]);
 }
 
 #[test]
 fn unregistering_the_producer_completes_the_close() {
-    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
+    let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::unlimited());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     let id = wire.id();
-    reactor.context().register_push_producer(id, chunks(&heard, b"")).unwrap();
+    reactor.context().register_push_producer(id, chunks(&calls, b"")).unwrap();
     reactor.context().close(id);
     turn(&mut reactor);
     assert_eq!(log.lost(), 0, "the close waits for the producer");
     reactor.context().call_later(Duration::ZERO, move |context| context.unregister_producer(id));
     turn(&mut reactor);
     assert_eq!(log.reasons(), ["Closed"], "the close needs no further event");
-    assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
+    assert_eq!(*calls.borrow(), [""; 0], "an unregistered producer receives no callback");
     assert_eq!(wire.acts(), ["registered", "shut down"]);
 }
 
 #[test]
 fn producer_after_close_is_stopped_without_reset() {
     for closes in [true, false] {
-        let (log, heard, wire) = (Log::default(), Heard::default(), Wire::default());
+        let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
         let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
         let id = wire.id();
         reactor.context().write(id, b"final data");
@@ -127,9 +127,9 @@ fn producer_after_close_is_stopped_without_reset() {
             true => reactor.context().close(id),
             false => reactor.context().write_eof(id),
         }
-        reactor.context().register_pull_producer(id, chunks(&heard, b"too late")).unwrap();
+        reactor.context().register_pull_producer(id, chunks(&calls, b"too late")).unwrap();
         turn(&mut reactor);
-        assert_eq!(*heard.borrow(), ["stop"], "closes: {closes}");
+        assert_eq!(*calls.borrow(), ["stop"], "closes: {closes}");
         script.make_room(&wire, usize::MAX);
         turn(&mut reactor);
         assert_eq!(wire.written(), b"final data");
@@ -139,22 +139,22 @@ fn producer_after_close_is_stopped_without_reset() {
 
 #[test]
 fn producer_unregistered_after_abort_is_not_stopped() {
-    let (log, heard, wire) = (Log::default(), Heard::default(), Wire::wide());
+    let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::unlimited());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     let id = wire.id();
-    reactor.context().register_push_producer(id, chunks(&heard, b"")).unwrap();
+    reactor.context().register_push_producer(id, chunks(&calls, b"")).unwrap();
     turn(&mut reactor);
     reactor.context().abort(id);
     reactor.context().unregister_producer(id);
     turn(&mut reactor);
     assert_eq!(log.reasons(), ["Aborted"]);
-    assert_eq!(*heard.borrow(), [""; 0], "an unregistered producer receives no callback");
+    assert_eq!(*calls.borrow(), [""; 0], "an unregistered producer receives no callback");
 }
 
 /// Starts an attempt to connect.
 fn attempt(log: &Log) -> (Script, Reactor, Wire, Id) {
     let (script, mut reactor) = Script::new();
-    let wire = Wire::wide();
+    let wire = Wire::unlimited();
     script.connect(Ok(wire.clone()));
     let id = reactor.connect_tcp("10.0.0.2:7000", recorders(log, only_record)).unwrap();
     (script, reactor, wire, id)
@@ -168,13 +168,13 @@ fn connect(script: &Script, reactor: &mut Reactor, wire: &Wire) {
 
 #[test]
 fn producer_after_early_write_eof_is_stopped() {
-    let (log, heard) = (Log::default(), Heard::default());
+    let (log, calls) = (Log::default(), ProducerLog::default());
     let (script, mut reactor, wire, id) = attempt(&log);
     reactor.context().write(id, b"hello");
     reactor.context().write_eof(id);
-    reactor.context().register_pull_producer(id, chunks(&heard, b"too late")).unwrap();
+    reactor.context().register_pull_producer(id, chunks(&calls, b"too late")).unwrap();
     turn(&mut reactor);
-    assert_eq!(*heard.borrow(), ["stop"]);
+    assert_eq!(*calls.borrow(), ["stop"]);
     connect(&script, &mut reactor, &wire);
     assert_eq!((log.made(), wire.written()), (1, b"hello".to_vec()));
     assert_eq!(wire.acts(), ["registered", "shut down"]);
@@ -182,9 +182,9 @@ fn producer_after_early_write_eof_is_stopped() {
 
 #[test]
 fn producer_unregistered_while_connecting_is_never_called() {
-    let (log, heard) = (Log::default(), Heard::default());
+    let (log, calls) = (Log::default(), ProducerLog::default());
     let (script, mut reactor, wire, id) = attempt(&log);
-    reactor.context().register_pull_producer(id, chunks(&heard, b"too late")).unwrap();
+    reactor.context().register_pull_producer(id, chunks(&calls, b"too late")).unwrap();
     reactor.context().unregister_producer(id);
     connect(&script, &mut reactor, &wire);
     turn(&mut reactor);
@@ -192,21 +192,21 @@ fn producer_unregistered_while_connecting_is_never_called() {
     reactor.context().close(id);
     turn(&mut reactor);
     assert_eq!(log.reasons(), ["Closed"], "the close waits for no producer");
-    assert_eq!(*heard.borrow(), [""; 0]);
+    assert_eq!(*calls.borrow(), [""; 0]);
 }
 
 #[test]
 fn writes_of_panicking_producer_reach_no_other() {
-    let (log, heard) = (Log::default(), Heard::default());
-    let wires = [Wire::wide(), Wire::wide()];
+    let (log, calls) = (Log::default(), ProducerLog::default());
+    let wires = [Wire::unlimited(), Wire::unlimited()];
     let (script, mut reactor) = serve(&log, &wires);
-    let panics = Chunks { heard: Rc::clone(&heard), chunk: b"part of a chunk", panics: true };
+    let panics = Chunks { calls: Rc::clone(&calls), chunk: b"part of a chunk", panics: true };
     reactor.context().register_pull_producer(wires[0].id(), panics).unwrap();
-    wires[1].brings(Ok(b"hello"));
-    script.tell_readable(&wires[1]);
+    wires[1].push_read(Ok(b"hello"));
+    script.report_readable(&wires[1]);
     turn(&mut reactor);
     turn(&mut reactor);
     assert_eq!(log.reasons(), ["Panicked"]);
     assert_eq!((wires[0].written(), wires[1].written()), (b"".to_vec(), b"hello".to_vec()));
-    assert_eq!(*heard.borrow(), ["resume", "stop"]);
+    assert_eq!(*calls.borrow(), ["resume", "stop"]);
 }

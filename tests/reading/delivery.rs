@@ -45,11 +45,11 @@ fn urgent_byte_neither_spins_nor_stalls_data() {
         socket2::SockRef::from(&client).send_out_of_band(b"!").unwrap();
         client.write_all(b"after").unwrap();
         turn_until(&mut reactor, "data on both sides", |_| log.data().len() >= 11 * round);
-        assert!(comes_to_rest(&mut reactor));
+        assert!(becomes_idle(&mut reactor));
     }
     socket2::SockRef::from(&client).send_out_of_band(b"!").unwrap();
     turns(&mut reactor, 3);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     assert_eq!(log.data(), b"beforeafter".repeat(3), "the urgent byte itself is not data");
     drop(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);

@@ -21,7 +21,7 @@ fn resume_delivers_remaining_data_before_end() {
     turns(&mut reactor, 5);
     assert_eq!((log.data().len(), log.lost()), (5, 0));
     assert_eq!(log.count(|event| *event == Event::EofNoticed), 1);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     reactor.context().resume(log.ids()[0]);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data()[5..], rest);
@@ -39,7 +39,7 @@ fn end_is_noticed_while_paused_delivered_on_resume() {
     turn_until(&mut reactor, "paused", |_| log.data() == b"first");
     drop(client);
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     let id = log.ids()[0];
     reactor.context().write(id, b"data that causes an event");
     reactor.context().resume(id);
@@ -61,7 +61,7 @@ fn pause_reports_end_already_seen_by_poll() {
     drop(client);
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
     assert!(log.data().len() < 100_000);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     reactor.context().resume(log.ids()[0]);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert!(log.data() == pattern(100_000));

@@ -68,7 +68,7 @@ fn paused_connection_blocks_its_sender_until_resumed() {
     turns(&mut reactor, 20);
     assert_eq!(log.data().len(), held);
     assert!(!sender.is_finished(), "the data exceeds the socket buffers");
-    assert!(comes_to_rest(&mut reactor), "a paused connection with unread data does not spin");
+    assert!(becomes_idle(&mut reactor), "a paused connection with unread data does not spin");
     reactor.context().resume(log.ids()[0]);
     turn_until(&mut reactor, "all data", |_| log.count(|event| *event == Event::Eof) == 1);
     assert!(log.data() == data);

@@ -36,14 +36,14 @@ fn write_much(transport: &mut Transport<'_>, event: &Event) {
 #[test]
 fn reactor_serves_again_after_run_turn_ends() {
     let log = Log::default();
-    let (script, mut reactor) = serve(&log, &[Wire::wide()]);
+    let (script, mut reactor) = serve(&log, &[Wire::unlimited()]);
     for round in 1..4 {
         reactor.context().stop();
         while reactor.run_turn(Some(Duration::ZERO)).unwrap() {}
         assert_eq!(log.lost(), round);
         assert!(!reactor.context().is_stopping());
         assert_eq!(reactor.timeout(), None, "nothing to wait for");
-        accept_all(&script, &mut reactor, &log, &[Wire::wide()]);
+        accept_all(&script, &mut reactor, &log, &[Wire::unlimited()]);
         assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "the run ended without a stop");
         assert_eq!(log.lost(), round);
     }
@@ -58,10 +58,10 @@ fn stop_before_first_turn_ends_the_run() {
     assert!(!reactor.context().is_stopping());
 
     let log = Log::default();
-    let wire = Wire::wide();
+    let wire = Wire::unlimited();
     accept_all(&script, &mut reactor, &log, slice::from_ref(&wire));
-    wire.brings(Ok(b"too late"));
-    script.tell(wire.id(), Happening { readable: true, ..Happening::default() });
+    wire.push_read(Ok(b"too late"));
+    script.report(wire.id(), Happening { readable: true, ..Happening::default() });
     reactor.context().stop();
     while reactor.run_turn(None).unwrap() {}
     assert_eq!(log.reasons(), ["Stopped"]);
@@ -73,7 +73,7 @@ fn failed_poll_closes_every_socket() {
     type Turn = fn(&mut Reactor) -> Result<(), ropewalk::Error>;
     let ways: [Turn; 2] = [|reactor| reactor.run(), |reactor| reactor.run_turn(None).map(drop)];
     for (way, turn) in ways.iter().enumerate() {
-        let (log, wires) = (Log::default(), [Wire::wide(), Wire::wide()]);
+        let (log, wires) = (Log::default(), [Wire::unlimited(), Wire::unlimited()]);
         let (script, mut reactor) = serve(&log, &wires);
         script.set_poll_failure(Some(ErrorKind::Other));
         let error = turn(&mut reactor).unwrap_err();
@@ -86,7 +86,7 @@ fn failed_poll_closes_every_socket() {
         }
         assert!(!reactor.context().is_stopping());
         script.set_poll_failure(None);
-        accept_all(&script, &mut reactor, &log, &[Wire::wide()]);
+        accept_all(&script, &mut reactor, &log, &[Wire::unlimited()]);
     }
 }
 

@@ -11,9 +11,9 @@ use std::rc::Rc;
 
 use crate::support::*;
 
-/// One callback that a datagram protocol has heard.
+/// One callback that a datagram protocol has event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum DatagramEvent {
     Started,
     Data(Vec<u8>),
     Truncated(Vec<u8>),
@@ -25,20 +25,20 @@ pub(crate) enum Heard {
     Stopped,
 }
 
-/// What all recorders of a scenario have heard, in order, and from whom.
+/// What all recorders of a scenario have event, in order, and from whom.
 #[derive(Clone, Default)]
-pub(crate) struct Heards(Rc<RefCell<Vec<Record>>>);
+pub(crate) struct DatagramLog(Rc<RefCell<Vec<Record>>>);
 
-type Record = (Heard, Option<Address>);
+type Record = (DatagramEvent, Option<Address>);
 
-impl Heards {
-    pub(crate) fn all(&self) -> Vec<Heard> {
-        self.0.borrow().iter().map(|(heard, _)| heard.clone()).collect()
+impl DatagramLog {
+    pub(crate) fn all(&self) -> Vec<DatagramEvent> {
+        self.0.borrow().iter().map(|(event, _)| event.clone()).collect()
     }
 
     pub(crate) fn data(&self) -> Vec<Vec<u8>> {
-        let data = |heard| match heard {
-            Heard::Data(data) => Some(data),
+        let data = |event| match event {
+            DatagramEvent::Data(data) => Some(data),
             _ => None,
         };
         self.all().into_iter().filter_map(data).collect()
@@ -48,13 +48,13 @@ impl Heards {
         self.0.borrow().iter().filter_map(|(_, sender)| sender.clone()).collect()
     }
 
-    pub(crate) fn count(&self, which: impl Fn(&Heard) -> bool) -> usize {
-        self.0.borrow().iter().filter(|(heard, _)| which(heard)).count()
+    pub(crate) fn count(&self, which: impl Fn(&DatagramEvent) -> bool) -> usize {
+        self.0.borrow().iter().filter(|(event, _)| which(event)).count()
     }
 
     pub(crate) fn errors(&self) -> Vec<String> {
-        let error = |heard| match heard {
-            Heard::Failed(error) => Some(error),
+        let error = |event| match event {
+            DatagramEvent::Failed(error) => Some(error),
             _ => None,
         };
         self.all().into_iter().filter_map(error).collect()
@@ -63,36 +63,36 @@ impl Heards {
     /// That one was started first and once, and stopped last and once.
     pub(crate) fn check(&self) {
         let all = self.all();
-        assert_eq!(all.first(), Some(&Heard::Started), "{all:?}");
-        assert_eq!(all.last(), Some(&Heard::Stopped), "{all:?}");
-        assert_eq!(self.count(|heard| *heard == Heard::Started), 1, "{all:?}");
-        assert_eq!(self.count(|heard| *heard == Heard::Stopped), 1, "{all:?}");
+        assert_eq!(all.first(), Some(&DatagramEvent::Started), "{all:?}");
+        assert_eq!(all.last(), Some(&DatagramEvent::Stopped), "{all:?}");
+        assert_eq!(self.count(|event| *event == DatagramEvent::Started), 1, "{all:?}");
+        assert_eq!(self.count(|event| *event == DatagramEvent::Stopped), 1, "{all:?}");
     }
 }
 
-type Hook = Box<dyn FnMut(&mut DatagramTransport<'_>, &Heard, Option<&Address>)>;
+type Hook = Box<dyn FnMut(&mut DatagramTransport<'_>, &DatagramEvent, Option<&Address>)>;
 
 /// Records each callback, then runs the scenario's hook.
-pub(crate) struct Witness {
-    heards: Heards,
+pub(crate) struct DatagramRecorder {
+    events: DatagramLog,
     hook: Hook,
 }
 
-impl Witness {
+impl DatagramRecorder {
     pub(crate) fn new(
-        heards: &Heards,
-        hook: impl FnMut(&mut DatagramTransport<'_>, &Heard, Option<&Address>) + 'static,
+        events: &DatagramLog,
+        hook: impl FnMut(&mut DatagramTransport<'_>, &DatagramEvent, Option<&Address>) + 'static,
     ) -> Self {
-        Self { heards: heards.clone(), hook: Box::new(hook) }
+        Self { events: events.clone(), hook: Box::new(hook) }
     }
 
-    pub(crate) fn quiet(heards: &Heards) -> Self {
-        Self::new(heards, |_, _, _| {})
+    pub(crate) fn quiet(events: &DatagramLog) -> Self {
+        Self::new(events, |_, _, _| {})
     }
 
-    pub(crate) fn echo(heards: &Heards) -> Self {
-        Self::new(heards, |transport, heard, sender| {
-            if let (Heard::Data(data), Some(sender)) = (heard, sender) {
+    pub(crate) fn echo(events: &DatagramLog) -> Self {
+        Self::new(events, |transport, event, sender| {
+            if let (DatagramEvent::Data(data), Some(sender)) = (event, sender) {
                 transport.send_to(data, sender);
             }
         })
@@ -101,17 +101,17 @@ impl Witness {
     fn note(
         &mut self,
         transport: &mut DatagramTransport<'_>,
-        heard: Heard,
+        event: DatagramEvent,
         sender: Option<&Address>,
     ) {
-        self.heards.0.borrow_mut().push((heard.clone(), sender.cloned()));
-        (self.hook)(transport, &heard, sender);
+        self.events.0.borrow_mut().push((event.clone(), sender.cloned()));
+        (self.hook)(transport, &event, sender);
     }
 }
 
-impl DatagramProtocol for Witness {
+impl DatagramProtocol for DatagramRecorder {
     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.note(transport, Heard::Started, None);
+        self.note(transport, DatagramEvent::Started, None);
     }
 
     fn datagram_received(
@@ -120,7 +120,7 @@ impl DatagramProtocol for Witness {
         data: &[u8],
         sender: &Address,
     ) {
-        self.note(transport, Heard::Data(data.to_vec()), Some(sender));
+        self.note(transport, DatagramEvent::Data(data.to_vec()), Some(sender));
     }
 
     fn datagram_truncated(
@@ -129,27 +129,27 @@ impl DatagramProtocol for Witness {
         data: &[u8],
         sender: &Address,
     ) {
-        self.note(transport, Heard::Truncated(data.to_vec()), Some(sender));
+        self.note(transport, DatagramEvent::Truncated(data.to_vec()), Some(sender));
     }
 
     fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.note(transport, Heard::Refused, None);
+        self.note(transport, DatagramEvent::Refused, None);
     }
 
     fn error_received(&mut self, transport: &mut DatagramTransport<'_>, error: Error) {
-        self.note(transport, Heard::Failed(error.to_string()), None);
+        self.note(transport, DatagramEvent::Failed(error.to_string()), None);
     }
 
     fn pause_writing(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.note(transport, Heard::Paused, None);
+        self.note(transport, DatagramEvent::Paused, None);
     }
 
     fn resume_writing(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.note(transport, Heard::Resumed, None);
+        self.note(transport, DatagramEvent::Resumed, None);
     }
 
     fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.note(transport, Heard::Stopped, None);
+        self.note(transport, DatagramEvent::Stopped, None);
     }
 }
 

@@ -10,41 +10,41 @@ use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::rc::Rc;
 
-/// What producers have heard, in order.
-pub(crate) type Heard = Rc<RefCell<Vec<&'static str>>>;
+/// What producers have calls, in order.
+pub(crate) type ProducerLog = Rc<RefCell<Vec<&'static str>>>;
 
 /// Notes what it hears, and does on each resume what the scenario wants.
 pub(crate) struct Noting<F> {
-    pub(crate) heard: Heard,
+    pub(crate) calls: ProducerLog,
     pub(crate) produce: F,
 }
 
 impl<F: FnMut(&mut Transport<'_>) + 'static> Producer for Noting<F> {
     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
-        self.heard.borrow_mut().push("resume");
+        self.calls.borrow_mut().push("resume");
         (self.produce)(transport);
     }
 
     fn pause_producing(&mut self, _transport: &mut Transport<'_>) {
-        self.heard.borrow_mut().push("pause");
+        self.calls.borrow_mut().push("pause");
     }
 
     fn stop_producing(&mut self, _context: &mut Context) {
-        self.heard.borrow_mut().push("stop");
+        self.calls.borrow_mut().push("stop");
     }
 }
 
 pub(crate) fn noting(
-    heard: &Heard,
+    calls: &ProducerLog,
     produce: impl FnMut(&mut Transport<'_>) + 'static,
 ) -> impl Producer {
-    Noting { heard: Rc::clone(heard), produce }
+    Noting { calls: Rc::clone(calls), produce }
 }
 
 /// Pieces of a pattern, `count` of them, one each time it is asked.
-pub(crate) fn pieces(heard: &Heard, count: usize) -> impl Producer {
+pub(crate) fn pieces(calls: &ProducerLog, count: usize) -> impl Producer {
     let mut left = count;
-    noting(heard, move |transport| {
+    noting(calls, move |transport| {
         transport.write(&pattern(10_000));
         left -= 1;
         if left == 0 {

@@ -42,7 +42,7 @@ pub(crate) struct Log(Rc<RefCell<Vec<(Id, Event)>>>, bool);
 
 impl Log {
     /// A log that keeps nothing: for floods.
-    pub(crate) fn forgetful() -> Self {
+    pub(crate) fn discarding() -> Self {
         Self(Rc::default(), true)
     }
 

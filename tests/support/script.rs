@@ -100,7 +100,7 @@ impl Script {
     }
 
     /// Time passes, as while a callback works.
-    pub(crate) fn pass(&self, time: Duration) {
+    pub(crate) fn advance(&self, time: Duration) {
         self.0.now.set(self.0.now.get() + time);
     }
 
@@ -123,7 +123,7 @@ impl Script {
     pub(crate) fn accept(&self, outcomes: impl IntoIterator<Item = Result<Wire, ErrorKind>>) {
         self.0.accepts.borrow_mut().extend(outcomes);
         let listener = self.0.listener.get().expect("it listens");
-        self.tell(listener, Happening { readable: true, ..Happening::default() });
+        self.report(listener, Happening { readable: true, ..Happening::default() });
     }
 
     /// Has the next attempt to connect bring this.
@@ -135,7 +135,7 @@ impl Script {
     pub(crate) fn receive(&self, outcomes: impl IntoIterator<Item = Result<Vec<u8>, ErrorKind>>) {
         self.0.receives.borrow_mut().extend(outcomes);
         let port = self.0.port.get().expect("it is registered");
-        self.tell(port, Happening { readable: true, ..Happening::default() });
+        self.report(port, Happening { readable: true, ..Happening::default() });
     }
 
     /// Has the socket for datagrams take so many more; the reactor is not told.
@@ -144,24 +144,24 @@ impl Script {
     }
 
     /// Tells the reactor that there is something to read.
-    pub(crate) fn tell_readable(&self, wire: &Wire) {
-        self.tell(wire.id(), Happening { readable: true, ..Happening::default() });
+    pub(crate) fn report_readable(&self, wire: &Wire) {
+        self.report(wire.id(), Happening { readable: true, ..Happening::default() });
     }
 
     /// Tells the reactor that there is room, of so many bytes.
     pub(crate) fn make_room(&self, wire: &Wire, bytes: usize) {
         wire.set_room(bytes);
-        self.tell(wire.id(), Happening { writable: true, ..Happening::default() });
+        self.report(wire.id(), Happening { writable: true, ..Happening::default() });
     }
 
-    pub(crate) fn tell(&self, id: Id, happening: Happening) {
+    pub(crate) fn report(&self, id: Id, happening: Happening) {
         self.0.events.borrow_mut().push(Event::Ready(id, happening));
     }
 }
 
 impl Wire {
     /// One that takes all that is written.
-    pub(crate) fn wide() -> Self {
+    pub(crate) fn unlimited() -> Self {
         let wire = Self::default();
         wire.0.room.set(usize::MAX);
         wire
@@ -172,7 +172,7 @@ impl Wire {
     }
 
     /// Has this be there to be read; the reactor is not told.
-    pub(crate) fn brings(&self, outcome: Result<&[u8], ErrorKind>) {
+    pub(crate) fn push_read(&self, outcome: Result<&[u8], ErrorKind>) {
         self.0.reads.borrow_mut().push_back(outcome.map(<[u8]>::to_vec));
     }
 
@@ -338,7 +338,7 @@ impl SocketBackend for ScriptedStream {
         self.1.0.id.set(Some(id));
         self.1.did("registered");
         let readable = !self.1.0.reads.borrow().is_empty();
-        self.0.tell(id, Happening { readable, ..Happening::default() });
+        self.0.report(id, Happening { readable, ..Happening::default() });
     }
 
     fn deregister(&mut self) {

@@ -20,7 +20,7 @@ pub(crate) fn listen(reactor: &mut Reactor, factory: impl Factory) -> SocketAddr
 }
 
 /// A client of an echo has all its answers, whatever else goes on.
-pub(crate) fn a_small_client_is_answered(reactor: &mut Reactor, address: SocketAddr) {
+pub(crate) fn assert_client_is_echoed(reactor: &mut Reactor, address: SocketAddr) {
     let mut client = client(address);
     for _ in 0..50 {
         client.write_all(b"ping").unwrap();
@@ -58,7 +58,7 @@ pub(crate) fn turns_for(reactor: &mut Reactor, time: Duration) {
 
 /// Whether the reactor comes to rest: of some turns with nothing to do, one waits for all its time.
 /// A reactor that spins has none such.
-pub(crate) fn comes_to_rest(reactor: &mut Reactor) -> bool {
+pub(crate) fn becomes_idle(reactor: &mut Reactor) -> bool {
     let limit = Duration::from_millis(30);
     (0..20).any(|_| {
         let begin = Instant::now();

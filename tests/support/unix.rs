@@ -115,9 +115,9 @@ pub(crate) fn pass(client: &UnixStream, data: &[u8], file: &File, count: usize) 
     assert_eq!(sent.expect("room"), data.len());
 }
 
-/// What a receiver of descriptors has heard.
+/// What a receiver of descriptors has event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub(crate) enum ReceiverEvent {
     Data(Vec<u8>),
     /// Data, and what stood in the files that came with it.
     Passed(Vec<u8>, Vec<String>),
@@ -125,24 +125,24 @@ pub(crate) enum Heard {
     End(String),
 }
 
-pub(crate) type Heards = Rc<RefCell<Vec<Heard>>>;
+pub(crate) type ReceiverLog = Rc<RefCell<Vec<ReceiverEvent>>>;
 
 /// Notes what it hears, and reads the files that it is passed.
 pub(crate) struct Receiver {
-    pub(crate) heards: Heards,
+    pub(crate) events: ReceiverLog,
     /// Those that it is passed are kept open.
     pub(crate) kept: Option<Rc<RefCell<Vec<OwnedFd>>>>,
 }
 
 impl Receiver {
-    pub(crate) fn new(heards: &Heards) -> Self {
-        Self { heards: Rc::clone(heards), kept: None }
+    pub(crate) fn new(events: &ReceiverLog) -> Self {
+        Self { events: Rc::clone(events), kept: None }
     }
 }
 
 impl Protocol for Receiver {
     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-        self.heards.borrow_mut().push(Heard::Data(data.to_vec()));
+        self.events.borrow_mut().push(ReceiverEvent::Data(data.to_vec()));
     }
 
     fn descriptors_received(
@@ -159,15 +159,15 @@ impl Protocol for Receiver {
                 texts
             }
         };
-        self.heards.borrow_mut().push(Heard::Passed(data.to_vec(), texts));
+        self.events.borrow_mut().push(ReceiverEvent::Passed(data.to_vec(), texts));
     }
 
     fn descriptors_lost(&mut self, _transport: &mut Transport<'_>) {
-        self.heards.borrow_mut().push(Heard::Lost);
+        self.events.borrow_mut().push(ReceiverEvent::Lost);
     }
 
     fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
-        self.heards.borrow_mut().push(Heard::End(format!("{reason:?}")));
+        self.events.borrow_mut().push(ReceiverEvent::End(format!("{reason:?}")));
     }
 }
 
@@ -198,9 +198,9 @@ fn taker(path: &Path, factory: impl Factory) -> Reactor {
 }
 
 /// A reactor in which a receiver that takes descriptors listens.
-pub(crate) fn receiver(path: &Path, heards: &Heards) -> Reactor {
-    let heards = Rc::clone(heards);
-    taker(path, move || Receiver::new(&heards))
+pub(crate) fn receiver(path: &Path, events: &ReceiverLog) -> Reactor {
+    let events = Rc::clone(events);
+    taker(path, move || Receiver::new(&events))
 }
 
 /// A wrapper for [`in_child`] that lets the child have fewer descriptors than [`passed_too_many`] passes.
@@ -218,17 +218,17 @@ pub(crate) fn passed_too_many(data: &[u8], factory: impl Factory) -> (Reactor, U
     (reactor, client)
 }
 
-/// All data of what was heard, and all texts.
-pub(crate) fn sum(heards: &Heards) -> (Vec<u8>, Vec<String>) {
+/// All data of what was event, and all texts.
+pub(crate) fn sum(events: &ReceiverLog) -> (Vec<u8>, Vec<String>) {
     let (mut all, mut all_texts) = (Vec::new(), Vec::new());
-    for heard in heards.borrow().iter() {
-        match heard {
-            Heard::Data(data) => all.extend_from_slice(data),
-            Heard::Passed(data, texts) => {
+    for event in events.borrow().iter() {
+        match event {
+            ReceiverEvent::Data(data) => all.extend_from_slice(data),
+            ReceiverEvent::Passed(data, texts) => {
                 all.extend_from_slice(data);
                 all_texts.extend_from_slice(texts);
             }
-            Heard::Lost | Heard::End(_) => {}
+            ReceiverEvent::Lost | ReceiverEvent::End(_) => {}
         }
     }
     (all, all_texts)

@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 #[test]
 fn without_faults_datagrams_arrive_in_order() {
     let (mut reactor, served, called) =
-        (Reactor::new().unwrap(), Heards::default(), Heards::default());
-    let port = reactor.listen_udp("127.0.0.1:0", Witness::echo(&served)).unwrap();
-    let caller = reactor.context().connect_udp(port.address(), Witness::quiet(&called)).unwrap();
+        (Reactor::new().unwrap(), DatagramLog::default(), DatagramLog::default());
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::echo(&served)).unwrap();
+    let caller =
+        reactor.context().connect_udp(port.address(), DatagramRecorder::quiet(&called)).unwrap();
     let before = Instant::now();
     let mut turns = 0;
     for number in 0..10_u8 {
@@ -30,8 +31,8 @@ fn without_faults_datagrams_arrive_in_order() {
     let counts = reactor.context().datagram_counts(caller.id()).unwrap();
     println!("\nRECEIVED {} DROPPED {} TURNS {turns}", data.len(), counts.dropped);
     println!("ERRORS {:?} {:?}", called.errors(), served.errors());
-    let pauses = |heard: &Heard| *heard == Heard::Paused;
-    let resumes = |heard: &Heard| *heard == Heard::Resumed;
+    let pauses = |event: &DatagramEvent| *event == DatagramEvent::Paused;
+    let resumes = |event: &DatagramEvent| *event == DatagramEvent::Resumed;
     println!("PAUSES {} RESUMES {}", called.count(pauses), called.count(resumes));
     drop(reactor);
     served.check();
@@ -65,18 +66,18 @@ fn blocked_datagrams_are_queued_in_order() {
 #[test]
 fn datagrams_beyond_queue_limit_are_dropped_and_reported() {
     if is_child() {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new().queue_limits(5, 100);
-        let protocol = Witness::quiet(&heards);
+        let protocol = DatagramRecorder::quiet(&events);
         let port = reactor.context().connect_udp_with("127.0.0.1:9", &options, protocol).unwrap();
         (0..20).for_each(|_| reactor.context().send(port.id(), b"short"));
         turns(&mut reactor, 1);
         let counts = reactor.context().datagram_counts(port.id()).unwrap();
         assert_eq!((counts.waiting, counts.dropped, counts.sent), (5, 15, 0));
-        assert_eq!(heards.errors().len(), 1);
+        assert_eq!(events.errors().len(), 1);
         reactor.context().close(port.id());
         turns(&mut reactor, 1);
-        heards.check();
+        events.check();
         return;
     }
     if !strace_works() {
@@ -91,16 +92,16 @@ fn datagrams_beyond_queue_limit_are_dropped_and_reported() {
 #[test]
 fn queued_datagrams_are_retried_on_close() {
     if is_child() {
-        let (mut reactor, heards, peer) = (Reactor::new().unwrap(), Heards::default(), peer());
+        let (mut reactor, events, peer) = (Reactor::new().unwrap(), DatagramLog::default(), peer());
         socket2::SockRef::from(&peer).set_recv_buffer_size(200 * 1024).unwrap();
         let to = peer.local_addr().unwrap();
-        let port = reactor.context().connect_udp(to, Witness::quiet(&heards)).unwrap();
+        let port = reactor.context().connect_udp(to, DatagramRecorder::quiet(&events)).unwrap();
         (0..300_u16).for_each(|n| reactor.context().send(port.id(), &n.to_be_bytes()));
         assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().waiting, 300);
         reactor.context().close(port.id());
         (0..300_u16).for_each(|n| assert_eq!(received(&peer), n.to_be_bytes()));
         turns(&mut reactor, 1);
-        heards.check();
+        events.check();
         return;
     }
     if !strace_works() {
@@ -130,13 +131,14 @@ fn unsendable_datagram_affects_no_other() {
 #[test]
 fn failed_datagram_socket_leaves_nothing() {
     if is_child() {
-        let (mut reactor, heards) = (Reactor::new().unwrap(), Heards::default());
+        let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let before = descriptors();
-        let error = reactor.listen_udp("127.0.0.1:0", Witness::quiet(&heards)).unwrap_err();
+        let error =
+            reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap_err();
         assert!(error.to_string().starts_with("cannot listen on 127.0.0.1:0: "), "{error}");
         assert_eq!(descriptors(), before);
         drop(reactor);
-        assert_eq!(heards.all(), [], "start_protocol was called");
+        assert_eq!(events.all(), [], "start_protocol was called");
         return;
     }
     if !strace_works() {

@@ -29,13 +29,13 @@ fn scenario() -> usize {
     called.check(true);
     let complete = (0..CLIENTS).filter(|client| {
         let said: Vec<u8> = (0..LINES).flat_map(|number| line(*client, number)).collect();
-        called.ids().iter().any(|id| heard(&called, *id) == said)
+        called.ids().iter().any(|id| received_data(&called, *id) == said)
     });
     let complete = complete.count();
     for log in [&served, &called] {
         for id in log.ids() {
             let said = |client| (0..LINES).flat_map(move |number| line(client, number));
-            let heard = heard(log, id);
+            let heard = received_data(log, id);
             let is_beginning = |client| said(client).collect::<Vec<u8>>().starts_with(&heard);
             assert!((0..CLIENTS).any(is_beginning), "{id} heard {:?}", String::from_utf8(heard));
         }
@@ -50,7 +50,7 @@ fn scenario() -> usize {
     complete
 }
 
-fn heard(log: &Log, id: ropewalk::Id) -> Vec<u8> {
+fn received_data(log: &Log, id: ropewalk::Id) -> Vec<u8> {
     let mut data = Vec::new();
     for event in log.of(id) {
         if let Event::Data(bytes) = event {

@@ -151,7 +151,7 @@ fn flood_of_messages_does_not_starve_sockets() {
         })
     };
     turn_until(&mut reactor, "the flood has begun", |_| count.get() > 0);
-    a_small_client_is_answered(&mut reactor, address);
+    assert_client_is_echoed(&mut reactor, address);
     over.store(true, Ordering::Relaxed);
     flood.join().unwrap();
 }
@@ -296,5 +296,5 @@ fn message_before_run_is_received_in_it() {
     assert_eq!(sender.waiting(), 1);
     reactor.run().unwrap();
     assert_eq!(sender.waiting(), 0);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
 }

@@ -34,7 +34,7 @@ fn after_work(
     let made: When = Rc::default();
     let (theirs, clock) = (Rc::clone(&made), script.clone());
     reactor.context().call_later(Duration::ZERO, move |context| {
-        clock.pass(WORK);
+        clock.advance(WORK);
         theirs.set(Some(clock.time()));
         call(context);
     });
@@ -152,7 +152,7 @@ struct Slow(Script);
 
 impl Drop for Slow {
     fn drop(&mut self) {
-        self.0.pass(WORK);
+        self.0.advance(WORK);
     }
 }
 
@@ -168,8 +168,8 @@ fn slow_drop_is_measured_and_delays_no_timer() {
     reactor.set_slow_callback_duration(WORK);
     let (when, theirs) = (When::default(), script.clone());
     reactor.listen_tcp("10.0.0.1:7000", move || Slow(theirs.clone())).unwrap();
-    let wire = Wire::wide();
-    wire.brings(Ok(b"hello"));
+    let wire = Wire::unlimited();
+    wire.push_read(Ok(b"hello"));
     script.accept([Ok(wire)]);
     let (begin, fired) = (script.time(), note(&script, &when));
     reactor.context().call_later(WORK + DELAY, move |context| {
@@ -199,7 +199,7 @@ fn work_between_last_turns_delays_no_timer() {
     for _ in 0..3 {
         assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap(), "a connection has data to send");
     }
-    script.pass(WORK);
+    script.advance(WORK);
     assert!(reactor.run_turn(None).unwrap());
     assert_eq!(when.get().map(|when| when - begin), Some(WORK + DELAY));
 }

@@ -90,7 +90,7 @@ fn idle_connection_and_listener_do_not_spin() {
     let mut reactor = up_unix(&path, || Echo);
     let _client = unix_client(&path);
     assert!(is_echoed(&mut reactor, &path));
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn closed_peer_is_noticed_while_paused() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     drop(client);
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     assert_eq!(log.lost(), 0);
     reactor.context().resume(log.ids()[0]);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -275,10 +275,10 @@ fn unix_sockets_can_be_detached_and_adopted() {
 
     let name = folder.path("datagram");
     let socket = UnixDatagram::bind(&name).unwrap();
-    let heards = datagrams::Heards::default();
-    let witness = datagrams::Witness::quiet(&heards);
+    let events = datagrams::DatagramLog::default();
+    let recorder = datagrams::DatagramRecorder::quiet(&events);
     let options = ropewalk::DatagramOptions::new();
-    reactor.context().adopt_datagram(socket, &options, witness).unwrap();
+    reactor.context().adopt_datagram(socket, &options, recorder).unwrap();
     UnixDatagram::unbound().unwrap().send_to(b"hello", &name).unwrap();
-    turn_until(&mut reactor, "received", |_| heards.data() == [b"hello"]);
+    turn_until(&mut reactor, "received", |_| events.data() == [b"hello"]);
 }

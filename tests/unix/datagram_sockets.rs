@@ -1,6 +1,6 @@
 //! Datagrams over Unix sockets: addresses, and no loss.
 
-use crate::datagrams::{Heard, Heards, Witness};
+use crate::datagrams::{DatagramEvent, DatagramLog, DatagramRecorder};
 use crate::support::*;
 use crate::unix::{Folder, leave_behind};
 use ropewalk::{Address, DatagramOptions, Reactor, SocketOption, UnixAddress};
@@ -19,36 +19,38 @@ fn received(socket: &UnixDatagram) -> Vec<u8> {
 
 #[test]
 fn datagram_arrives_with_its_sender_address() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let (path, theirs) = (folder.path("echo"), folder.path("client"));
     let mut reactor = Reactor::new().unwrap();
-    let port = reactor.context().listen_unix_datagram(&path, Witness::echo(&heards)).unwrap();
+    let port =
+        reactor.context().listen_unix_datagram(&path, DatagramRecorder::echo(&events)).unwrap();
     assert_eq!(port.address().unix(), Some(&UnixAddress::from(&path)));
     let client = UnixDatagram::bind(&theirs).unwrap();
     for data in [&b"hello"[..], b"", &pattern(50_000)] {
         client.send_to(data, &path).unwrap();
-        turn_until(&mut reactor, "received", |_| heards.data().last().is_some_and(|l| l == data));
+        turn_until(&mut reactor, "received", |_| events.data().last().is_some_and(|l| l == data));
         assert_eq!(received(&client), data);
     }
-    assert!(heards.senders().iter().all(|from| from.unix() == Some(&UnixAddress::from(&theirs))));
+    assert!(events.senders().iter().all(|from| from.unix() == Some(&UnixAddress::from(&theirs))));
     reactor.context().close(port.id());
     turns(&mut reactor, 1);
     assert!(!path.exists(), "the file was left");
-    heards.check();
+    events.check();
 }
 
 #[test]
 fn unnamed_sender_cannot_be_answered() {
-    let (folder, heards, theirs) = (Folder::new(), Heards::default(), Heards::default());
+    let (folder, events, theirs) = (Folder::new(), DatagramLog::default(), DatagramLog::default());
     let path = folder.path("echo");
     let mut reactor = Reactor::new().unwrap();
-    reactor.context().listen_unix_datagram(&path, Witness::echo(&heards)).unwrap();
-    let port = reactor.context().connect_unix_datagram(&path, Witness::quiet(&theirs)).unwrap();
+    reactor.context().listen_unix_datagram(&path, DatagramRecorder::echo(&events)).unwrap();
+    let port =
+        reactor.context().connect_unix_datagram(&path, DatagramRecorder::quiet(&theirs)).unwrap();
     assert!(port.address().unix().is_some_and(UnixAddress::is_unnamed));
     reactor.context().send(port.id(), b"hello");
-    turn_until(&mut reactor, "notified", |_| !heards.errors().is_empty());
-    assert_eq!(heards.senders(), [Address::from(UnixAddress::unnamed())]);
-    let error = &heards.errors()[0];
+    turn_until(&mut reactor, "notified", |_| !events.errors().is_empty());
+    assert_eq!(events.senders(), [Address::from(UnixAddress::unnamed())]);
+    let error = &events.errors()[0];
     let expected = "cannot send 5 bytes to (unnamed): nobody can be reached without a name";
     assert!(error.starts_with(expected), "{error}");
 }
@@ -56,12 +58,12 @@ fn unnamed_sender_cannot_be_answered() {
 /// One byte longer than a path with its terminating zero. Linux accepts it.
 #[test]
 fn sender_name_without_terminator_is_accepted() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let path = folder.path("echo");
     let length = folder.path("").as_os_str().len();
     let longest = folder.path(&"x".repeat(107 - length));
     let mut reactor = Reactor::new().unwrap();
-    reactor.context().listen_unix_datagram(&path, Witness::echo(&heards)).unwrap();
+    reactor.context().listen_unix_datagram(&path, DatagramRecorder::echo(&events)).unwrap();
     // Python and std refuse such a name; rustix does not.
     let name = folder.path(&"x".repeat(108 - length));
     for (name, is_there) in [(longest, true), (name, cfg!(target_os = "linux"))] {
@@ -73,46 +75,48 @@ fn sender_name_without_terminator_is_accepted() {
             println!("skipped: the system refuses such a name");
             continue;
         }
-        let heard = heards.data().len();
+        let event = events.data().len();
         sender.send_to(b"hello", &path).unwrap();
-        turn_until(&mut reactor, "received", |_| heards.data().len() == heard + 1);
-        let sender = heards.senders().last().unwrap().clone();
+        turn_until(&mut reactor, "received", |_| events.data().len() == event + 1);
+        let sender = events.senders().last().unwrap().clone();
         assert_eq!(sender.unix().and_then(UnixAddress::path), Some(&*name));
     }
 }
 
 #[test]
 fn client_with_system_name_is_answered() {
-    let (folder, heards, theirs) = (Folder::new(), Heards::default(), Heards::default());
+    let (folder, events, theirs) = (Folder::new(), DatagramLog::default(), DatagramLog::default());
     let path = folder.path("echo");
     let mut reactor = Reactor::new().unwrap();
-    reactor.context().listen_unix_datagram(&path, Witness::echo(&heards)).unwrap();
+    reactor.context().listen_unix_datagram(&path, DatagramRecorder::echo(&events)).unwrap();
     let name = UnixAddress::unnamed();
-    let port = reactor.context().listen_unix_datagram(name, Witness::quiet(&theirs)).unwrap();
+    let port =
+        reactor.context().listen_unix_datagram(name, DatagramRecorder::quiet(&theirs)).unwrap();
     let address = port.address().unix().unwrap();
     assert!(address.as_abstract_name().is_some(), "{address}");
     reactor.context().connect(port.id(), UnixAddress::from(&path)).unwrap();
     reactor.context().send(port.id(), b"hello");
     turn_until(&mut reactor, "answered", |_| !theirs.data().is_empty());
     assert_eq!(theirs.data(), [b"hello"]);
-    assert_eq!(heards.senders(), [port.address().clone()]);
+    assert_eq!(events.senders(), [port.address().clone()]);
     assert_eq!(theirs.senders(), [Address::from(UnixAddress::from(&path))]);
 }
 
 #[test]
 fn full_receiver_queues_datagrams_without_loss() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let path = folder.path("slow");
     let slow = UnixDatagram::bind(&path).unwrap();
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
     // A connected socket and an unconnected one. For the second, the poll does not report when its
     // receiver has space.
-    let connected = context.connect_unix_datagram(&path, Witness::quiet(&heards)).unwrap().id();
-    let other = Heards::default();
+    let connected =
+        context.connect_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap().id();
+    let other = DatagramLog::default();
     let unconnected = folder.path("unconnected");
     let unconnected =
-        context.listen_unix_datagram(&unconnected, Witness::quiet(&other)).unwrap().id();
+        context.listen_unix_datagram(&unconnected, DatagramRecorder::quiet(&other)).unwrap().id();
     for id in [connected, unconnected] {
         for number in 0..800_u32 {
             reactor.context().send_to(id, &number.to_be_bytes(), UnixAddress::from(&path));
@@ -121,7 +125,7 @@ fn full_receiver_queues_datagrams_without_loss() {
     turns(&mut reactor, 2);
     let waiting = reactor.context().datagram_counts(connected).unwrap().waiting;
     assert!(waiting > 0, "nothing is queued");
-    assert!(comes_to_rest(&mut reactor), "queued datagrams spin");
+    assert!(becomes_idle(&mut reactor), "queued datagrams spin");
     slow.set_nonblocking(true).unwrap();
     let (mut got, mut buffer) = (Vec::new(), [0; 16]);
     turn_until(&mut reactor, "all data", |_| {
@@ -141,13 +145,14 @@ fn full_receiver_queues_datagrams_without_loss() {
 
 #[test]
 fn unreachable_receivers_explain_what_to_do() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let (path, stale) = (folder.path("us"), folder.path("stale"));
     leave_behind(&stale);
     let stream = folder.path("stream");
     let _listener = std::os::unix::net::UnixListener::bind(&stream).unwrap();
     let mut reactor = Reactor::new().unwrap();
-    let port = reactor.context().listen_unix_datagram(&path, Witness::quiet(&heards)).unwrap();
+    let port =
+        reactor.context().listen_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap();
     let receiver = UnixDatagram::bind(folder.path("there")).unwrap();
     let names = [folder.path("nowhere"), stale, stream, folder.path(&"x".repeat(100))];
     for name in &names {
@@ -156,8 +161,8 @@ fn unreachable_receivers_explain_what_to_do() {
     let there = UnixAddress::from(folder.path("there"));
     reactor.context().send_to(port.id(), &vec![0; 4_000_000], &there);
     reactor.context().send_to(port.id(), b"hello", &there);
-    turn_until(&mut reactor, "all errors", |_| heards.errors().len() == 5);
-    for (error, expected) in heards.errors().iter().zip([
+    turn_until(&mut reactor, "all errors", |_| events.errors().len() == 5);
+    for (error, expected) in events.errors().iter().zip([
         "no such socket; is the server running?",
         "nobody listens there any more",
         "rotocol wrong type for socket",
@@ -176,22 +181,27 @@ fn unreachable_receivers_explain_what_to_do() {
 
 #[test]
 fn closed_peer_is_reported_as_refused() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let path = folder.path("peer");
     let peer = UnixDatagram::bind(&path).unwrap();
     let mut reactor = Reactor::new().unwrap();
-    let port = reactor.context().connect_unix_datagram(&path, Witness::quiet(&heards)).unwrap();
+    let port =
+        reactor.context().connect_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap();
     reactor.context().send(port.id(), b"hello");
     assert_eq!(received(&peer), b"hello");
     drop(peer);
     reactor.context().send(port.id(), b"second");
-    turn_until(&mut reactor, "refused", |_| heards.count(|heard| *heard == Heard::Refused) == 1);
+    turn_until(&mut reactor, "refused", |_| {
+        events.count(|event| *event == DatagramEvent::Refused) == 1
+    });
     // Later sends are refused as well, until the socket is connected again.
     let third = UnixDatagram::bind(folder.path("other")).unwrap();
     reactor.context().send(port.id(), b"third");
-    turn_until(&mut reactor, "refused", |_| heards.count(|heard| *heard == Heard::Refused) == 2);
-    assert!(comes_to_rest(&mut reactor));
-    assert_eq!(heards.errors(), [""; 0]);
+    turn_until(&mut reactor, "refused", |_| {
+        events.count(|event| *event == DatagramEvent::Refused) == 2
+    });
+    assert!(becomes_idle(&mut reactor));
+    assert_eq!(events.errors(), [""; 0]);
     let other = UnixAddress::from(folder.path("other"));
     reactor.context().connect(port.id(), other).unwrap();
     reactor.context().send(port.id(), b"hello again");
@@ -200,55 +210,59 @@ fn closed_peer_is_reported_as_refused() {
 
 #[test]
 fn oversized_datagram_is_reported_as_truncated() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let path = folder.path("short");
     let mut reactor = Reactor::new().unwrap();
     let options = DatagramOptions::new().max_datagram_size(4);
-    let witness = Witness::quiet(&heards);
-    reactor.context().listen_unix_datagram_with(&path, &options, witness).unwrap();
+    let recorder = DatagramRecorder::quiet(&events);
+    reactor.context().listen_unix_datagram_with(&path, &options, recorder).unwrap();
     let client = UnixDatagram::unbound().unwrap();
     client.send_to(b"four", &path).unwrap();
     client.send_to(b"fives", &path).unwrap();
-    turn_until(&mut reactor, "both", |_| heards.all().len() == 3);
-    let expected =
-        [Heard::Started, Heard::Data(b"four".to_vec()), Heard::Truncated(b"five".to_vec())];
-    assert_eq!(heards.all(), expected);
+    turn_until(&mut reactor, "both", |_| events.all().len() == 3);
+    let expected = [
+        DatagramEvent::Started,
+        DatagramEvent::Data(b"four".to_vec()),
+        DatagramEvent::Truncated(b"five".to_vec()),
+    ];
+    assert_eq!(events.all(), expected);
 }
 
 #[test]
 fn datagram_socket_file_follows_listener_rules() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let (live, stale, file) = (folder.path("live"), folder.path("stale"), folder.path("file"));
     let mut reactor = Reactor::new().unwrap();
     let _receiver = UnixDatagram::bind(&live).unwrap();
     drop(UnixDatagram::bind(&stale).unwrap());
     std::fs::write(&file, "content").unwrap();
     for (path, kind) in [(&live, ErrorKind::AddrInUse), (&file, ErrorKind::AlreadyExists)] {
-        let witness = Witness::quiet(&heards);
-        let error = reactor.context().listen_unix_datagram(path, witness).unwrap_err();
+        let recorder = DatagramRecorder::quiet(&events);
+        let error = reactor.context().listen_unix_datagram(path, recorder).unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
     }
     let options = DatagramOptions::new().mode(0o606);
-    let witness = Witness::quiet(&heards);
-    reactor.context().listen_unix_datagram_with(&stale, &options, witness).unwrap();
+    let recorder = DatagramRecorder::quiet(&events);
+    reactor.context().listen_unix_datagram_with(&stale, &options, recorder).unwrap();
     let mode = std::fs::metadata(&stale).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o606);
     UnixDatagram::unbound().unwrap().send_to(b"hello", &stale).unwrap();
-    turn_until(&mut reactor, "received", |_| heards.data() == [b"hello"]);
+    turn_until(&mut reactor, "received", |_| events.data() == [b"hello"]);
     drop(reactor);
     assert_eq!(folder.contents(), ["file", "live"]);
 }
 
 #[test]
 fn ip_options_are_refused() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let path = folder.path("ttl");
     let mut reactor = Reactor::new().unwrap();
     let options = DatagramOptions::new().option(SocketOption::Ttl(3));
-    let witness = Witness::quiet(&heards);
-    let error = reactor.context().listen_unix_datagram_with(&path, &options, witness).unwrap_err();
+    let recorder = DatagramRecorder::quiet(&events);
+    let error = reactor.context().listen_unix_datagram_with(&path, &options, recorder).unwrap_err();
     assert!(error.to_string().starts_with("cannot listen on "), "{error}");
-    let port = reactor.context().listen_unix_datagram(&path, Witness::quiet(&heards)).unwrap();
+    let port =
+        reactor.context().listen_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap();
     reactor.context().set_option(port.id(), SocketOption::Ttl(3)).unwrap_err();
     reactor.context().join_group(port.id(), [224, 0, 0, 7], 0).unwrap_err();
 }
@@ -257,28 +271,29 @@ fn ip_options_are_refused() {
 #[test]
 #[cfg(target_os = "linux")]
 fn name_of_connected_socket_is_in_use() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let (path, theirs) = (folder.path("taken"), folder.path("peer"));
     let _peer = UnixDatagram::bind(&theirs).unwrap();
     let connected = UnixDatagram::bind(&path).unwrap();
     connected.connect(&theirs).unwrap();
     let mut reactor = Reactor::new().unwrap();
-    let outcome = reactor.context().listen_unix_datagram(&path, Witness::quiet(&heards));
+    let outcome = reactor.context().listen_unix_datagram(&path, DatagramRecorder::quiet(&events));
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::AddrInUse);
     assert!(path.exists());
 }
 
 #[test]
 fn ip_addresses_are_unreachable_from_unix_sockets() {
-    let (folder, heards) = (Folder::new(), Heards::default());
+    let (folder, events) = (Folder::new(), DatagramLog::default());
     let mut reactor = Reactor::new().unwrap();
     let context = reactor.context();
-    let port = context.listen_unix_datagram(folder.path("one"), Witness::quiet(&heards)).unwrap();
+    let port =
+        context.listen_unix_datagram(folder.path("one"), DatagramRecorder::quiet(&events)).unwrap();
     let error = context.connect(port.id(), "127.0.0.1:7000").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     context.send_to(port.id(), b"hello", "127.0.0.1:7000");
-    turn_until(&mut reactor, "notified", |_| !heards.errors().is_empty());
+    turn_until(&mut reactor, "notified", |_| !events.errors().is_empty());
     let expected = "cannot send 5 bytes to 127.0.0.1:7000: sockets with an IP address and Unix sockets do not \
                     reach each other";
-    assert_eq!(heards.errors()[0], expected);
+    assert_eq!(events.errors()[0], expected);
 }

@@ -144,6 +144,6 @@ fn client_waiting_for_queue_space_times_out() {
     let id = reactor.connect_unix(&path, caller).unwrap();
     reactor.context().close(id);
     turn_until(&mut reactor, "cancelled", |_| failures.borrow().len() == 2);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     assert_eq!(log.made(), 0);
 }

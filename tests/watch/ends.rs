@@ -1,7 +1,7 @@
 //! Ends of watches, refused descriptors, and other kinds of descriptors.
 
-use super::{Heard, Recorder, read_one, watched_pipe, words};
-use crate::support::{PATIENCE, comes_to_rest, turn_until, turns};
+use super::{Recorder, WatchLog, read_one, watched_pipe, words};
+use crate::support::{PATIENCE, becomes_idle, turn_until, turns};
 use ropewalk::{Context, Error, Id, Interest, Reactor, Watcher};
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, Read, Write, pipe};
@@ -11,12 +11,12 @@ use std::rc::Rc;
 
 #[test]
 fn watch_closed_in_callback_receives_only_lost() {
-    let heard = Heard::default();
+    let calls = WatchLog::default();
     let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
     (&theirs).write_all(b"x").unwrap();
     let mut reactor = Reactor::new().unwrap();
     // Readable and writable, and it reads nothing, so it stays both.
-    let watcher = Recorder::new(ours, &heard, |_, context: &mut Context, id, what| {
+    let watcher = Recorder::new(ours, &calls, |_, context: &mut Context, id, what| {
         if what == "readable" {
             context.close(id);
             context.close(id);
@@ -28,54 +28,54 @@ fn watch_closed_in_callback_receives_only_lost() {
     let id = reactor.context().watch(watcher, Interest::Both).unwrap();
     assert!(!reactor.context().is_closing(id));
     turns(&mut reactor, 3);
-    assert_eq!(words(&heard), ["readable", "lost: Closed"]);
+    assert_eq!(words(&calls), ["readable", "lost: Closed"]);
     // Both copies of the descriptor are closed with unread data.
     assert_eq!((&theirs).read(&mut [0]).unwrap_err().kind(), ErrorKind::ConnectionReset);
-    assert_eq!(Rc::strong_count(&heard), 1, "the watcher was not dropped");
+    assert_eq!(Rc::strong_count(&calls), 1, "the watcher was not dropped");
 }
 
 #[test]
 fn panic_ends_only_that_watch() {
-    let heard = Heard::default();
-    let (mut reactor, id, mut writer) = watched_pipe(&heard, |_, _, _, what| {
+    let calls = WatchLog::default();
+    let (mut reactor, id, mut writer) = watched_pipe(&calls, |_, _, _, what| {
         panic!("in {what}");
     });
     let (other, mut other_writer) = pipe().unwrap();
-    let other = Recorder::new(other, &heard, read_one);
+    let other = Recorder::new(other, &calls, read_one);
     let other = reactor.context().watch(other, Interest::Readable).unwrap();
     writer.write_all(b"x").unwrap();
-    turn_until(&mut reactor, "the panic and the end", |_| heard.borrow().len() == 2);
+    turn_until(&mut reactor, "the panic and the end", |_| calls.borrow().len() == 2);
     let of_first = [(id, "readable".to_owned()), (id, "lost: Panicked".to_owned())];
-    assert_eq!(*heard.borrow(), of_first);
+    assert_eq!(*calls.borrow(), of_first);
     turns(&mut reactor, 1);
     assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe, "the pipe is open");
 
     other_writer.write_all(b"x").unwrap();
-    turn_until(&mut reactor, "the other watch", |_| heard.borrow().len() == 3);
-    assert_eq!(heard.borrow()[2], (other, "readable".to_owned()));
+    turn_until(&mut reactor, "the other watch", |_| calls.borrow().len() == 3);
+    assert_eq!(calls.borrow()[2], (other, "readable".to_owned()));
 }
 
 #[test]
 fn stop_and_drop_end_watches() {
-    let heard = Heard::default();
-    let (mut reactor, _, _writer) = watched_pipe(&heard, read_one);
+    let calls = WatchLog::default();
+    let (mut reactor, _, _writer) = watched_pipe(&calls, read_one);
     reactor.context().stop();
     reactor.run().unwrap();
-    assert_eq!(words(&heard), ["lost: Stopped"]);
+    assert_eq!(words(&calls), ["lost: Stopped"]);
 
-    let heard = Heard::default();
-    let (reactor, _, _writer) = watched_pipe(&heard, read_one);
+    let calls = WatchLog::default();
+    let (reactor, _, _writer) = watched_pipe(&calls, read_one);
     drop(reactor);
-    assert_eq!(words(&heard), ["lost: Stopped"]);
+    assert_eq!(words(&calls), ["lost: Stopped"]);
 }
 
 fn refused(descriptor: impl AsFd + 'static) -> Error {
-    let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
-    let watcher = Recorder::new(descriptor, &heard, |_, _, _, _| {});
+    let (calls, mut reactor) = (WatchLog::default(), Reactor::new().unwrap());
+    let watcher = Recorder::new(descriptor, &calls, |_, _, _, _| {});
     let error = reactor.context().watch(watcher, Interest::Readable).unwrap_err();
     turns(&mut reactor, 2);
-    assert!(heard.borrow().is_empty(), "a callback");
-    assert_eq!(Rc::strong_count(&heard), 1, "the watcher was not dropped");
+    assert!(calls.borrow().is_empty(), "a callback");
+    assert_eq!(Rc::strong_count(&calls), 1, "the watcher was not dropped");
     error
 }
 
@@ -95,7 +95,7 @@ fn unpollable_descriptors_are_refused_with_advice() {
 fn stopping_reactor_refuses_watches() {
     let mut reactor = Reactor::new().unwrap();
     reactor.context().stop();
-    let watcher = Recorder::new(pipe().unwrap().0, &Heard::default(), read_one);
+    let watcher = Recorder::new(pipe().unwrap().0, &WatchLog::default(), read_one);
     let error = reactor.context().watch(watcher, Interest::Readable).unwrap_err();
     assert_eq!(error.to_string(), "cannot watch the descriptor: the reactor is stopping");
 }
@@ -115,17 +115,17 @@ impl Watcher for ClosesEarly {
 
 #[test]
 fn reused_descriptor_number_is_watched_correctly() {
-    let heard = Heard::default();
+    let calls = WatchLog::default();
     let (reader, mut writer) = pipe().unwrap();
     let number = reader.as_raw_fd();
     let mut reactor = Reactor::new().unwrap();
     // The first callback closes the descriptor, which frees its number.
     writer.write_all(b"x").unwrap();
-    let watcher = Recorder::new(Some(reader), &heard, |reader, _, _, _| *reader = None);
+    let watcher = Recorder::new(Some(reader), &calls, |reader, _, _, _| *reader = None);
     let closes_early = reactor.context().watch(ClosesEarly(watcher), Interest::Readable).unwrap();
-    turn_until(&mut reactor, "the first callback", |_| !heard.borrow().is_empty());
+    turn_until(&mut reactor, "the first callback", |_| !calls.borrow().is_empty());
     reactor.context().set_interest(closes_early, Interest::Nothing);
-    heard.borrow_mut().clear();
+    calls.borrow_mut().clear();
 
     // The system gives out the lowest free number, so one of these pipes has it.
     let pipes: Vec<_> = (0..8).map(|_| pipe().unwrap()).collect();
@@ -134,7 +134,7 @@ fn reused_descriptor_number_is_watched_correctly() {
     }
     let mut writers = Vec::new();
     for (reader, writer) in pipes {
-        let watcher = Recorder::new(reader, &heard, read_one);
+        let watcher = Recorder::new(reader, &calls, read_one);
         reactor.context().watch(watcher, Interest::Readable).unwrap();
         writers.push(writer);
     }
@@ -144,17 +144,17 @@ fn reused_descriptor_number_is_watched_correctly() {
     for writer in &mut writers {
         writer.write_all(b"x").unwrap();
     }
-    turn_until(&mut reactor, "all pipes", |_| heard.borrow().len() == 8);
-    assert_eq!(words(&heard), ["readable"; 8]);
+    turn_until(&mut reactor, "all pipes", |_| calls.borrow().len() == 8);
+    assert_eq!(words(&calls), ["readable"; 8]);
 }
 
 #[test]
 fn watcher_may_begin_another_watch() {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
-    let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
-    let note = Rc::clone(&heard);
-    let watcher = Recorder::new(socket, &heard, move |socket: &mut UdpSocket, context, _, what| {
+    let (calls, mut reactor) = (WatchLog::default(), Reactor::new().unwrap());
+    let note = Rc::clone(&calls);
+    let watcher = Recorder::new(socket, &calls, move |socket: &mut UdpSocket, context, _, what| {
         if what != "readable" {
             return;
         }
@@ -169,10 +169,10 @@ fn watcher_may_begin_another_watch() {
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(PATIENCE)).unwrap();
     client.send_to(b"hello", address).unwrap();
-    turn_until(&mut reactor, "the other watch and its end", |_| heard.borrow().len() == 4);
+    turn_until(&mut reactor, "the other watch and its end", |_| calls.borrow().len() == 4);
     assert_eq!(client.recv(&mut [0; 100]).unwrap(), 5);
     let expected = ["readable", "readable", "readable", "lost: Closed"];
-    assert_eq!(words(&heard), expected);
+    assert_eq!(words(&calls), expected);
 }
 
 #[test]
@@ -183,12 +183,12 @@ fn timerfd_and_inotify_can_be_watched() {
         Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
         timerfd_settime,
     };
-    let (heard, mut reactor) = (Heard::default(), Reactor::new().unwrap());
+    let (calls, mut reactor) = (WatchLog::default(), Reactor::new().unwrap());
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).unwrap();
     let millisecond = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
     let every = Itimerspec { it_interval: millisecond, it_value: millisecond };
     timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).unwrap();
-    let watcher = Recorder::new(timer, &heard, |timer: &mut OwnedFd, context, id, what| {
+    let watcher = Recorder::new(timer, &calls, |timer: &mut OwnedFd, context, id, what| {
         if what == "readable" {
             let mut ticks = [0; 8];
             rustix::io::read(&*timer, &mut ticks).unwrap();
@@ -198,22 +198,22 @@ fn timerfd_and_inotify_can_be_watched() {
         }
     });
     reactor.context().watch(watcher, Interest::Readable).unwrap();
-    turn_until(&mut reactor, "the timer", |_| words(&heard) == ["readable", "lost: Closed"]);
+    turn_until(&mut reactor, "the timer", |_| words(&calls) == ["readable", "lost: Closed"]);
 
     let directory = std::env::temp_dir().join(format!("ropewalk-watch-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
     let notes = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
     inotify::add_watch(&notes, &directory, inotify::WatchFlags::CREATE).unwrap();
-    heard.borrow_mut().clear();
-    let watcher = Recorder::new(notes, &heard, |notes: &mut OwnedFd, _, _, what| {
+    calls.borrow_mut().clear();
+    let watcher = Recorder::new(notes, &calls, |notes: &mut OwnedFd, _, _, what| {
         if what == "readable" {
             assert!(rustix::io::read(&*notes, &mut [0; 4096]).unwrap() > 0);
         }
     });
     reactor.context().watch(watcher, Interest::Readable).unwrap();
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
     File::create(directory.join("file")).unwrap();
-    turn_until(&mut reactor, "the file", |_| words(&heard) == ["readable"]);
-    assert!(comes_to_rest(&mut reactor));
+    turn_until(&mut reactor, "the file", |_| words(&calls) == ["readable"]);
+    assert!(becomes_idle(&mut reactor));
     std::fs::remove_dir_all(&directory).unwrap();
 }

@@ -13,26 +13,26 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 
 /// The callbacks of the watchers, in order.
-type Heard = Rc<RefCell<Vec<(Id, String)>>>;
+type WatchLog = Rc<RefCell<Vec<(Id, String)>>>;
 
 /// Records each callback, then runs the test's hook.
 struct Recorder<F> {
     descriptor: F,
-    heard: Heard,
+    calls: WatchLog,
     hook: Hook<F>,
 }
 
 impl<F> Recorder<F> {
     fn new(
         descriptor: F,
-        heard: &Heard,
+        calls: &WatchLog,
         hook: impl FnMut(&mut F, &mut Context, Id, &str) + 'static,
     ) -> Self {
-        Self { descriptor, heard: Rc::clone(heard), hook: Box::new(hook) }
+        Self { descriptor, calls: Rc::clone(calls), hook: Box::new(hook) }
     }
 
     fn note(&mut self, context: &mut Context, id: Id, what: &str) {
-        self.heard.borrow_mut().push((id, what.to_owned()));
+        self.calls.borrow_mut().push((id, what.to_owned()));
         (self.hook)(&mut self.descriptor, context, id, what);
     }
 }
@@ -64,18 +64,18 @@ fn read_one(reader: &mut PipeReader, context: &mut Context, id: Id, what: &str) 
     }
 }
 
-fn words(heard: &Heard) -> Vec<String> {
-    heard.borrow().iter().map(|(_, what)| what.clone()).collect()
+fn words(calls: &WatchLog) -> Vec<String> {
+    calls.borrow().iter().map(|(_, what)| what.clone()).collect()
 }
 
 /// Returns a reactor that watches the reading end of a pipe, and the writing end.
 fn watched_pipe(
-    heard: &Heard,
+    calls: &WatchLog,
     hook: impl FnMut(&mut PipeReader, &mut Context, Id, &str) + 'static,
 ) -> (Reactor, Id, PipeWriter) {
     let (reader, writer) = pipe().unwrap();
     let mut reactor = Reactor::new().unwrap();
-    let watcher = Recorder::new(reader, heard, hook);
+    let watcher = Recorder::new(reader, calls, hook);
     let id = reactor.context().watch(watcher, Interest::Readable).unwrap();
     (reactor, id, writer)
 }

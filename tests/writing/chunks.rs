@@ -76,8 +76,8 @@ fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
 }
 
 fn ask(script: &Script, reactor: &mut Reactor, wire: &Wire) {
-    wire.brings(Ok(b"x"));
-    script.tell_readable(wire);
+    wire.push_read(Ok(b"x"));
+    script.report_readable(wire);
     turn(reactor);
 }
 
@@ -134,7 +134,7 @@ fn callback_without_writes_ends_no_chunk() {
 #[test]
 fn attempt_drops_its_oldest_data() {
     for early in [false, true] {
-        let (wire, (script, mut reactor)) = (Wire::wide(), Script::new());
+        let (wire, (script, mut reactor)) = (Wire::unlimited(), Script::new());
         let (log, failures) = (Log::default(), Failures::default());
         script.connect(Ok(wire.clone()));
         let mut options = ropewalk::ConnectOptions::new();
@@ -153,7 +153,7 @@ fn attempt_drops_its_oldest_data() {
         }
         wire.connected();
         let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
-        script.tell(wire.id(), happening);
+        script.report(wire.id(), happening);
         turn(&mut reactor);
         assert!(failures.borrow().is_empty(), "{failures:?}");
         turn(&mut reactor);
@@ -166,7 +166,7 @@ fn attempt_drops_its_oldest_data() {
 
 #[test]
 fn attempt_that_stops_dropping_keeps_queued_data() {
-    let (wire, (script, mut reactor)) = (Wire::wide(), Script::new());
+    let (wire, (script, mut reactor)) = (Wire::unlimited(), Script::new());
     let (log, failures) = (Log::default(), Failures::default());
     script.connect(Ok(wire.clone()));
     let id =
@@ -182,7 +182,7 @@ fn attempt_that_stops_dropping_keeps_queued_data() {
     }
     wire.connected();
     let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
-    script.tell(wire.id(), happening);
+    script.report(wire.id(), happening);
     (0..2).for_each(|_| turn(&mut reactor));
     assert_eq!(numbers(&wire.written(), "changed modes"), [0, 1, 2, 3]);
 }

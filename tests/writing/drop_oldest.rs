@@ -52,7 +52,7 @@ fn drop_oldest_continues_when_the_reader_resumes() {
     }
     assert_eq!(counts(&mut reactor, id).dropped, dropped, "a reader that keeps up loses nothing");
     assert_eq!(counts(&mut reactor, id).waiting, 0);
-    assert!(comes_to_rest(&mut reactor));
+    assert!(becomes_idle(&mut reactor));
 }
 
 #[test]
