@@ -92,7 +92,7 @@ mod tests {
             buffer.push(b"some more");
             buffer.take(9);
         }
-        assert_eq!(buffer.as_slice().len(), 39);
+        assert_eq!(buffer.as_slice().len(), 38);
         assert!(buffer.bytes.capacity() < 1_000);
     }
 }
