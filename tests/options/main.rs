@@ -1,6 +1,7 @@
 //! Socket options of streams, as the system reports them.
 #![cfg(any(target_os = "linux", target_os = "android"))]
 
+mod checks;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
 mod streams;

@@ -65,8 +65,7 @@ impl Connection {
     }
 
     /// Returns true if there may be more to read. Always inlined, so that nothing returns between
-    /// the write of one event and the read of the next: see
-    /// docs/costs.md.
+    /// the write of one event and the read of the next: see docs/costs.md.
     #[inline(always)]
     fn echo(&mut self, flags: EventFlags, buffer: &mut [u8]) -> Result<bool, Closed> {
         let count = match rustix::io::read(&self.socket, &mut *buffer) {
