@@ -4,6 +4,7 @@ use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::Port;
 use crate::api::protocol::{Factory, Protocol};
+use crate::api::transport::Transport;
 use crate::source::detach::{Detached, DetachedSlot};
 use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
 use crate::source::stream::{Life, Stream, WriteSide};
@@ -13,7 +14,7 @@ use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::{Action, Error};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
-use crate::values::options::ConnectionOptions;
+use crate::values::options::{ConnectionOptions, ListenOptions};
 use log::info;
 use std::io::{self, IoSlice};
 
@@ -45,12 +46,13 @@ use std::io::{self, IoSlice};
 /// }
 ///
 /// let id = one.context().connections().next().unwrap();
-/// let detached = one.context().detach(id)?;
+/// let detached = one.context().transport(id).detach()?;
 ///
-/// let id = other.context().adopt_connection(detached.socket, Echo)?;
-/// other.context().write(id, &detached.unsent);
+/// let context = other.context();
+/// let id = context.adopt_connection(detached.socket, Echo)?;
+/// context.transport(id).write(&detached.unsent);
 /// if detached.write_eof {
-///     other.context().write_eof(id);
+///     context.transport(id).write_eof();
 /// }
 ///
 /// client.write_all(b"hello").unwrap();
@@ -101,18 +103,17 @@ impl Context {
         socket: impl Into<OwnedFd>,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let port = self.take_over_listener(socket.into());
-        let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
-        let (port, factory) = self.or_discard(port, factory)?;
-        self.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
-        info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
-        Ok(port)
+        ListenOptions::new().adopt_listener(self, socket, factory)
     }
 
-    fn take_over_listener(&mut self, socket: OwnedFd) -> io::Result<Port> {
+    fn take_over_listener(
+        &mut self,
+        socket: OwnedFd,
+        connections: ConnectionOptions,
+    ) -> io::Result<Port> {
         self.check_not_stopping()?;
         let socket = self.world.adopt_listener(socket)?;
-        self.open_port(socket, ConnectionOptions::new(true))
+        self.open_port(socket, connections)
     }
 
     /// Goes on with a connection that is there already: `protocol` hears
@@ -167,10 +168,9 @@ impl Context {
         self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
     }
 
-    /// Receives and sends datagrams by a socket that is there already: a UDP or a raw one. All is as with
-    /// [`listen_udp_with`](Self::listen_udp_with), and with [`connect_udp_with`](Self::connect_udp_with) if it
-    /// is connected; but of `options` those count alone that are ours: how long a datagram may be, and
-    /// how much may wait.
+    /// Receives and sends datagrams by a socket that exists already: a UDP or a raw one. All is as with
+    /// [`listen_udp`](Self::listen_udp), and with [`connect_udp`](Self::connect_udp) if it is connected.
+    /// [`DatagramOptions::adopt_datagram`] does the same with other options than the defaults.
     ///
     /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
     /// of its options some are turned off as for a [connection](Self::adopt_connection), and UDP_GRO
@@ -179,14 +179,14 @@ impl Context {
     /// begins with its header, as with [`DatagramOptions::header_included`].
     ///
     /// ```
-    /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};
+    /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
     /// # struct Quiet;
     /// # impl DatagramProtocol for Quiet {
     /// #     fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
     /// # }
     /// let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     /// let mut reactor = Reactor::new()?;
-    /// let port = reactor.context().adopt_datagram(socket, &DatagramOptions::new(), Quiet)?;
+    /// let port = reactor.context().adopt_datagram(socket, Quiet)?;
     /// println!("receiving on {}", port.address());
     /// # Ok::<(), Error>(())
     /// ```
@@ -199,15 +199,82 @@ impl Context {
     pub fn adopt_datagram(
         &mut self,
         socket: impl Into<OwnedFd>,
-        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        DatagramOptions::new().adopt_datagram(self, socket, protocol)
+    }
+
+    /// Lets a listener go: its socket leaves the reactor, and goes on listening; the file of a Unix socket
+    /// stays. Its factory is
+    /// dropped after this callback; its connections stay. `None` if it is not a listener's id, or it is
+    /// gone.
+    ///
+    /// Clients that have not been accepted wait in it, for whoever
+    /// [adopts](Self::adopt_listener) it.
+    pub fn detach_listener(&mut self, id: Id) -> Option<OwnedFd> {
+        let Some(Source::Listener(listener)) = self.sources.get(id) else {
+            return None;
+        };
+        listener.socket.descriptor()?;
+        let Some(Source::Listener(listener)) = self.shut(id) else {
+            return None;
+        };
+        info!(target: TCP, "{id} let go, it listens on {}", listener.address);
+        self.pending.push_back(Pending::Free(id));
+        listener.socket.try_into().ok()
+    }
+}
+
+/// # Sockets from elsewhere
+impl ListenOptions {
+    /// Listens with a socket that listens already. All else is as for [`Context::adopt_listener`]. Of the
+    /// options those of the accepted connections count: [`nodelay`](Self::nodelay) and
+    /// [`slow_reader`](Self::slow_reader).
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "adoptStreamPort")]
+    pub fn adopt_listener(
+        &self,
+        context: &mut Context,
+        socket: impl Into<OwnedFd>,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let port = context.take_over_listener(socket.into(), self.connections);
+        let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
+        let (port, factory) = context.or_discard(port, factory)?;
+        context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
+        info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
+        Ok(port)
+    }
+}
+
+/// # Sockets from elsewhere
+impl DatagramOptions {
+    /// Receives and sends datagrams by a socket that exists already. All else is as for
+    /// [`Context::adopt_datagram`]. Of the options those of the reactor count:
+    /// [`max_datagram_size`](Self::max_datagram_size) and [`queue_limits`](Self::queue_limits).
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "adoptDatagramPort")]
+    pub fn adopt_datagram(
+        &self,
+        context: &mut Context,
+        socket: impl Into<OwnedFd>,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (socket, what) = (socket.into(), "a socket for datagrams".to_owned());
-        self.open_datagram(Action::Adopt, what, options, protocol, |world| {
+        context.open_datagram(Action::Adopt, what, self, protocol, |world| {
             world.adopt_datagram(socket)
         })
     }
+}
 
+/// # Sockets to elsewhere
+impl Transport<'_> {
     /// Lets a connection go: its socket leaves the reactor, open, with what was written and not sent.
     /// Its protocol hears [`connection_lost`](Protocol::connection_lost), with
     /// [`Reason::Detached`](crate::Reason::Detached), after this callback, and nothing before it.
@@ -220,7 +287,14 @@ impl Context {
     /// If it is gone or closing, or no connection or not yet, if descriptors wait to be passed, or between
     /// [`descriptors_lost`](Protocol::descriptors_lost) and the data that follows it. Nothing happens to it
     /// then.
-    pub fn detach(&mut self, id: Id) -> Result<Detached, Error> {
+    pub fn detach(&mut self) -> Result<Detached, Error> {
+        let (context, id) = self.parts();
+        context.detach_connection(id)
+    }
+}
+
+impl Context {
+    fn detach_connection(&mut self, id: Id) -> Result<Detached, Error> {
         let refused = |what| {
             let cause = io::Error::new(io::ErrorKind::NotConnected, what);
             Err(Error::new(Action::Detach, id.to_string(), cause))
@@ -252,29 +326,9 @@ impl Context {
         let socket = socket.map_err(|cause| Error::new(Action::Detach, id.to_string(), cause))?;
         Ok(Detached { socket, peer, unsent, write_eof })
     }
-
-    /// Lets a listener go: its socket leaves the reactor, and goes on listening; the file of a Unix socket
-    /// stays. Its factory is
-    /// dropped after this callback; its connections stay. `None` if it is not a listener's id, or it is
-    /// gone.
-    ///
-    /// Clients that have not been accepted wait in it, for whoever
-    /// [adopts](Self::adopt_listener) it.
-    pub fn detach_listener(&mut self, id: Id) -> Option<OwnedFd> {
-        let Some(Source::Listener(listener)) = self.sources.get(id) else {
-            return None;
-        };
-        listener.socket.descriptor()?;
-        let Some(Source::Listener(listener)) = self.shut(id) else {
-            return None;
-        };
-        info!(target: TCP, "{id} let go, it listens on {}", listener.address);
-        self.pending.push_back(Pending::Free(id));
-        listener.socket.try_into().ok()
-    }
 }
 
-/// Empties an send buffer: all that waits in it, in one piece.
+/// Empties a send buffer: all that waits in it, in one piece.
 fn take_all(send_buffer: &mut SendBuffer, spares: &mut Spares) -> Vec<u8> {
     let mut all = Vec::with_capacity(send_buffer.len());
     while !send_buffer.is_empty() {

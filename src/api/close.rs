@@ -245,9 +245,7 @@ impl Context {
             _ => true,
         };
         let unfinished = self.sources.iter().filter(|(_, source)| counts(source));
-        unfinished.fold((0, 0), |(sockets, bytes), (id, _)| {
-            (sockets + 1, bytes + self.write_buffer_size(id))
-        })
+        unfinished.fold((0, 0), |(sockets, bytes), (id, _)| (sockets + 1, bytes + self.queued(id)))
     }
 
     /// Ends the run without waiting for anybody.

@@ -25,30 +25,71 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// # Connecting
+impl ConnectOptions {
+    /// Connects over TCP with these options. All else is as for [`Context::connect_tcp`].
+    ///
+    /// ```
+    /// # use ropewalk::{ConnectOptions, Error, Protocol, Reactor, Transport};
+    /// # use std::time::Duration;
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// ConnectOptions::new()
+    ///     .timeout(Duration::from_secs(3))
+    ///     .connect_tcp(reactor.context(), "127.0.0.1:1", || Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "connectTCP")]
+    #[doc(alias = "create_connection")]
+    pub fn connect_tcp(
+        &self,
+        context: &mut Context,
+        address: impl ToAddresses,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        let begun = context.addresses(Action::Connect, address).and_then(|remaining| {
+            let remaining = remaining.into_iter().map(Address::from).collect();
+            context.open_connector(remaining, self)
+        });
+        let (id, factory) = context.or_discard(begun, factory)?;
+        context.pending.push_back(Pending::Seat(id, Box::new(factory)));
+        Ok(id)
+    }
+}
+
+/// # Connecting
 impl Context {
-    /// Connects to `address` over TCP; `factory` builds the protocol once the connection is there.
+    /// Connects to `address` over TCP; `factory` builds the protocol once the connection is established.
+    /// [`ConnectOptions::connect_tcp`] does the same with other options than the defaults.
     ///
-    /// Exactly one of two things follows, never before this callback has returned: the factory is
-    /// asked for a protocol, which hears `connection_made` (unless it refuses or panics, which closes the
-    /// connection: the factory is dropped then, and receives no further callback); or the factory hears [`connection_failed`](Factory::connection_failed), with the
-    /// address and the reason.
+    /// Exactly one of two results follows, never before the running callback has returned:
     ///
-    /// The id that is returned is that of the connection to be. What is [written](Self::write) to it
-    /// before it is there is sent once it is, and what else is asked of it is done then. [Closing](Self::close) or [aborting](Self::abort) it
-    /// before then gives the attempt up.
+    /// - The factory is asked for a protocol, which receives `connection_made`. If the factory refuses or
+    ///   panics, the connection is closed; the factory is dropped and receives no further callback.
+    /// - The factory receives [`connection_failed`](Factory::connection_failed), with the address and the
+    ///   reason.
     ///
-    /// After 30 seconds the attempt has failed ([`ConnectOptions::timeout`]). A factory serves one
-    /// attempt; to try again, connect again with a new one, later (`call_later`), unless the reactor
+    /// The id that is returned names the attempt first and the connection later. [`transport`](Self::transport)
+    /// can be used at once: data written before is sent once the connection is established, and other requests
+    /// take effect then. [Closing](Self::close) or [aborting](Self::abort) it before gives the attempt up.
+    ///
+    /// The attempt fails after 30 seconds ([`ConnectOptions::timeout`]). A factory serves one attempt; to try
+    /// again, connect again with a new factory, later (`call_later`), unless the reactor
     /// [is stopping](Self::is_stopping).
     ///
-    /// If `address` is a name, its addresses are tried in the system's order until one answers.
-    /// Looking a name up blocks this thread, and with it the whole reactor; an address in digits
-    /// costs nothing.
+    /// If `address` is a name, its addresses are tried in the system's order until one answers. A name
+    /// look-up blocks this thread, and with it the whole reactor; a numeric address needs none.
     ///
     /// # Errors
     ///
     /// If `address` is not an address and the name cannot be looked up, or the reactor
-    /// [is stopping](Self::is_stopping). The factory hears nothing then.
+    /// [is stopping](Self::is_stopping). The factory receives no callback then.
     ///
     /// ```
     /// use ropewalk::{Context, Error, Factory, Address, Id, Protocol, Reactor, Transport};
@@ -80,40 +121,7 @@ impl Context {
         address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        self.connect_tcp_with(address, &ConnectOptions::new(), factory)
-    }
-
-    /// [`connect_tcp`](Self::connect_tcp) with other options than the defaults.
-    ///
-    /// ```
-    /// # use ropewalk::{ConnectOptions, Error, Protocol, Reactor, Transport};
-    /// # use std::time::Duration;
-    /// # struct Quiet;
-    /// # impl Protocol for Quiet {
-    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
-    /// # }
-    /// let mut reactor = Reactor::new()?;
-    /// let options = ConnectOptions::new().timeout(Duration::from_secs(3));
-    /// reactor.context().connect_tcp_with("127.0.0.1:1", &options, || Quiet)?;
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`connect_tcp`](Self::connect_tcp).
-    pub fn connect_tcp_with(
-        &mut self,
-        address: impl ToAddresses,
-        options: &ConnectOptions,
-        factory: impl Factory,
-    ) -> Result<Id, Error> {
-        let begun = self.addresses(Action::Connect, address).and_then(|remaining| {
-            let remaining = remaining.into_iter().map(Address::from).collect();
-            self.open_connector(remaining, options, false)
-        });
-        let (id, factory) = self.or_discard(begun, factory)?;
-        self.pending.push_back(Pending::Seat(id, Box::new(factory)));
-        Ok(id)
+        ConnectOptions::new().connect_tcp(self, address, factory)
     }
 
     /// The addresses that `address` stands for, in the order in which they are tried: looked up once, to
@@ -142,7 +150,6 @@ impl Context {
         &mut self,
         remaining: VecDeque<Address>,
         options: &ConnectOptions,
-        takes_descriptors: bool,
     ) -> Result<Id, Error> {
         let Some(first) = remaining.front().cloned() else {
             return Err(no_address(Action::Connect));
@@ -159,7 +166,6 @@ impl Context {
                 timer: timers.schedule(now, share, Job::ConnectTimeout(id)),
                 deadline: now.checked_add(options.timeout),
                 options: options.clone(),
-                takes_descriptors,
                 patience: PATIENCE,
                 output: Output::default(),
                 paused: false,
@@ -167,7 +173,7 @@ impl Context {
             })))
         });
         let id = id.ok_or_else(|| Error::new(Action::Connect, what, no_room()))?;
-        self.set_slow_reader(id, options.connection.slow_reader);
+        self.set_slow_reader_of(id, options.connection.slow_reader);
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
         {
@@ -217,8 +223,7 @@ impl Context {
         connector.readiness = Readiness::default();
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
-        let connected =
-            self.world.connect(&address, &connector.options, connector.takes_descriptors);
+        let connected = self.world.connect(&address, &connector.options);
         connector.address = address;
         #[cfg(unix)]
         if connected.as_ref().is_err_and(|error| connector.is_kept_waiting(error)) {

@@ -13,10 +13,62 @@ use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::{Action, Error};
 use crate::values::id::Id;
 use crate::values::logging::DATAGRAM;
-use crate::values::statistics::DatagramCounts;
 use crate::values::to_address::ToAddress;
 use log::{debug, info};
 use std::io;
+
+/// # Datagrams
+impl DatagramOptions {
+    /// Receives and sends UDP datagrams with these options. All else is as for [`Context::listen_udp`].
+    ///
+    /// ```
+    /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};
+    /// # struct Quiet;
+    /// # impl DatagramProtocol for Quiet {
+    /// #     fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// DatagramOptions::new().broadcast(true).listen_udp(reactor.context(), "127.0.0.1:0", Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "listenUDP")]
+    #[doc(alias = "listenMulticast")]
+    #[doc(alias = "create_datagram_endpoint")]
+    pub fn listen_udp(
+        &self,
+        context: &mut Context,
+        address: impl ToAddress,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let (address, what) = context.address(address);
+        context.open_datagram(Action::Listen, what, self, protocol, |world| {
+            Ok((world.bind_datagram(&address?, self)?, None))
+        })
+    }
+
+    /// Opens a connected UDP socket with these options. All else is as for [`Context::connect_udp`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "create_datagram_endpoint")]
+    pub fn connect_udp(
+        &self,
+        context: &mut Context,
+        address: impl ToAddress,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let (address, what) = context.address(address);
+        context.open_datagram(Action::Connect, what, self, protocol, |world| {
+            let peer = address?;
+            Ok((world.connect_datagram(&peer, self)?, Some(peer)))
+        })
+    }
+}
 
 /// # Datagrams
 ///
@@ -66,25 +118,7 @@ impl Context {
         address: impl ToAddress,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.listen_udp_with(address, &DatagramOptions::new(), protocol)
-    }
-
-    /// [`listen_udp`](Self::listen_udp) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_udp`](Self::listen_udp).
-    #[doc(alias = "listenMulticast")]
-    pub fn listen_udp_with(
-        &mut self,
-        address: impl ToAddress,
-        options: &DatagramOptions,
-        protocol: impl DatagramProtocol,
-    ) -> Result<Port, Error> {
-        let (address, what) = self.address(address);
-        self.open_datagram(Action::Listen, what, options, protocol, |world| {
-            Ok((world.bind_datagram(&address?, options)?, None))
-        })
+        DatagramOptions::new().listen_udp(self, address, protocol)
     }
 
     /// A UDP socket that sends to `address` and receives from nobody else, on a port that the system
@@ -92,7 +126,7 @@ impl Context {
     /// [`connection_refused`](DatagramProtocol::connection_refused) tells if an answer says that
     /// nobody does.
     ///
-    /// To choose the local address too, listen there and then [`connect`](Self::connect).
+    /// To choose the local address too, listen there and then [`connect`](crate::DatagramTransport::connect).
     ///
     /// # Errors
     ///
@@ -133,25 +167,7 @@ impl Context {
         address: impl ToAddress,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.connect_udp_with(address, &DatagramOptions::new(), protocol)
-    }
-
-    /// [`connect_udp`](Self::connect_udp) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect_udp`](Self::connect_udp).
-    pub fn connect_udp_with(
-        &mut self,
-        address: impl ToAddress,
-        options: &DatagramOptions,
-        protocol: impl DatagramProtocol,
-    ) -> Result<Port, Error> {
-        let (address, what) = self.address(address);
-        self.open_datagram(Action::Connect, what, options, protocol, |world| {
-            let peer = address?;
-            Ok((world.connect_datagram(&peer, options)?, Some(peer)))
-        })
+        DatagramOptions::new().connect_udp(self, address, protocol)
     }
 
     /// Opens a socket by `open`, which tells with whom it is connected as well; `what` is for the
@@ -178,22 +194,7 @@ impl Context {
         Ok(port)
     }
 
-    /// Sends a datagram to the peer with which the socket is connected, empty or not. See
-    /// [`send_to`](Self::send_to).
-    pub fn send(&mut self, id: Id, data: &[u8]) {
-        self.send_datagram(id, data, None);
-    }
-
-    /// Sends a datagram, which may be empty, to `address`. It is handed to the system at once, or
-    /// waits while the socket takes no more, up to a [limit](DatagramOptions::queue_limits).
-    ///
-    /// A socket that is connected sends to other addresses as well (sendto(2) on Linux; some systems
-    /// answer with EISCONN), but it does not receive their answers.
-    ///
-    /// Like all requests it never fails: if the datagram is too long, `address` is a name, or there
-    /// is no room, [`error_received`](DatagramProtocol::error_received) tells after this callback.
-    /// That it has been sent does not mean that it arrives.
-    pub fn send_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
+    pub(super) fn send_datagram_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
         match address.to_address(&|name, port| self.world.look_up(name, port)) {
             Ok(address) => self.send_datagram(id, data, Some(&address)),
             Err(cause) => {
@@ -201,29 +202,27 @@ impl Context {
                     let what = format!("{} bytes to {}", data.len(), name(&address));
                     datagram.refuse(Error::new(Action::Send, what, cause));
                     self.handle_datagram(id);
+                } else {
+                    self.note_stale(id, "send");
                 }
             }
         }
     }
 
-    fn send_datagram(&mut self, id: Id, data: &[u8], to: Option<&Address>) {
+    pub(super) fn send_datagram(&mut self, id: Id, data: &[u8], to: Option<&Address>) {
         if let Some(datagram) = self.sources.datagram_mut(id) {
             datagram.send(data, to);
             self.handle_datagram(id);
+        } else {
+            self.note_stale(id, "send");
         }
     }
 
-    /// Connects a datagram socket: from now on [`send`](Self::send) sends to `address`, datagrams of
-    /// others are not received any more, and
-    /// [`connection_refused`](DatagramProtocol::connection_refused) is told.
-    ///
-    /// What was sent before and still waits goes to the peer that the socket had (some systems answer with
-    /// EISCONN). What others sent before, and was not received yet, is dropped.
-    ///
-    /// # Errors
-    ///
-    /// If `address` is a name, there is no way there, or the socket is gone.
-    pub fn connect(&mut self, id: Id, address: impl ToAddress) -> Result<(), Error> {
+    pub(super) fn connect_datagram(
+        &mut self,
+        id: Id,
+        address: impl ToAddress,
+    ) -> Result<(), Error> {
         let (peer, what) = self.address(address);
         let is_path = peer.as_ref().is_ok_and(|peer| peer.ip().is_none());
         let outcome = peer.and_then(|peer| {
@@ -242,28 +241,10 @@ impl Context {
         (result, shown)
     }
 
-    /// Sets an option of a datagram socket.
-    pub(super) fn set(
-        &mut self,
-        id: Id,
-        option: impl FnOnce(&DatagramSocket) -> io::Result<()>,
-    ) -> Result<(), Error> {
-        let set = self.datagram_socket(id).and_then(option);
-        set.map_err(|cause| self.option_error(id, cause))
-    }
-
     pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&DatagramSocket> {
         match self.sources.get(id) {
             Some(Source::Datagram(datagram)) => datagram.socket.as_ref().ok_or_else(closed),
             _ => Err(closed()),
-        }
-    }
-
-    /// What has become of the datagrams of a socket, if it is there.
-    pub fn datagram_counts(&self, id: Id) -> Option<DatagramCounts> {
-        match self.sources.get(id)? {
-            Source::Datagram(datagram) => Some(datagram.counts()),
-            _ => None,
         }
     }
 

@@ -1,25 +1,27 @@
-//! One datagram socket's face on the context. Floor 2.
+//! The datagram transport: a datagram socket, as protocols and the holders of its id use it.
 
 use crate::api::context::Context;
+use crate::source::table::Source;
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
-use crate::values::interface::Interface;
 use crate::values::socket_option::SocketOption;
 use crate::values::statistics::DatagramCounts;
 use crate::values::to_address::ToAddress;
-use std::net::IpAddr;
 
-/// A datagram socket, as its own protocol sees it during a callback.
+/// A datagram socket.
 ///
-/// Sending never fails and returns nothing; what goes wrong comes as
-/// [`error_received`](crate::DatagramProtocol::error_received). Everything beyond its own socket a
-/// protocol reaches through [`context`](Self::context).
+/// A protocol's callback receives the transport of its own socket. [`Context::datagram`] returns that of any
+/// other one.
+///
+/// Sending returns no error; errors arrive as
+/// [`error_received`](crate::DatagramProtocol::error_received). Through [`context`](Self::context) a
+/// protocol reaches everything else.
 ///
 /// ```
 /// use ropewalk::{Address, DatagramProtocol, DatagramTransport};
 ///
-/// /// Says how much it has got, to whoever asks.
+/// /// Answers each datagram with the number of datagrams received.
 /// struct Counter;
 ///
 /// impl DatagramProtocol for Counter {
@@ -36,8 +38,8 @@ use std::net::IpAddr;
 /// ```
 #[derive(Debug)]
 pub struct DatagramTransport<'a> {
-    context: &'a mut Context,
-    id: Id,
+    pub(super) context: &'a mut Context,
+    pub(super) id: Id,
 }
 
 impl<'a> DatagramTransport<'a> {
@@ -45,176 +47,96 @@ impl<'a> DatagramTransport<'a> {
         Self { context, id }
     }
 
-    /// The same transport for a shorter time: for protocols that hand it on to others, inside a
-    /// type of their own.
+    /// Returns the same transport with a shorter lifetime, for protocols that pass it on inside a type of
+    /// their own.
     pub fn reborrow(&mut self) -> DatagramTransport<'_> {
         DatagramTransport { context: self.context, id: self.id }
     }
 
-    /// The whole reactor, as far as callbacks may use it.
+    /// Returns the context, which gives access to the rest of the reactor.
     pub fn context(&mut self) -> &mut Context {
         self.context
     }
 
-    /// The name of this socket, by which others can reach it.
+    /// Returns the id of this socket. It can be kept, and used later with [`Context::datagram`].
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Where it is bound. It is known in
-    /// [`stop_protocol`](crate::DatagramProtocol::stop_protocol) too.
-    ///
-    /// # Panics
-    ///
-    /// Never in a callback of this socket, and nowhere else can a transport be had.
+    /// Returns the local address. It is known in
+    /// [`stop_protocol`](crate::DatagramProtocol::stop_protocol) too. It is [`Address::Unknown`] once the
+    /// socket is gone.
     #[doc(alias = "getHost")]
     pub fn local_address(&self) -> Address {
-        self.context
-            .local_address(self.id)
-            .expect("a socket's slot is there until its last callback has returned")
+        self.context.local_address(self.id).unwrap_or(Address::Unknown)
     }
 
-    /// The address with which it is connected.
+    /// Returns the address with which the socket is connected; `None` if it is not connected, or gone.
     #[doc(alias = "getPeer")]
     pub fn peer(&self) -> Option<Address> {
-        self.context.peer(self.id)
+        self.context.peer_of(self.id)
     }
 
-    /// Sends a datagram to the peer with which this socket is connected: see
-    /// [`Context::send_to`].
+    /// Sends a datagram, which may be empty, to the peer with which the socket is connected. See
+    /// [`send_to`](Self::send_to).
     #[doc(alias = "write")]
     pub fn send(&mut self, data: &[u8]) {
-        self.context.send(self.id, data);
+        self.context.send_datagram(self.id, data, None);
     }
 
-    /// Sends a datagram, which may be empty, to `address`: see [`Context::send_to`].
+    /// Sends a datagram, which may be empty, to `address`. It is passed to the system at once, or queued
+    /// while the socket accepts no more, up to a [limit](crate::DatagramOptions::queue_limits).
+    ///
+    /// A socket that is connected sends to other addresses as well (sendto(2) on Linux; some systems
+    /// answer with EISCONN), but it does not receive their answers.
+    ///
+    /// It returns no error: if the datagram is too long, `address` is a name, or the queue is full, the
+    /// protocol receives [`error_received`](crate::DatagramProtocol::error_received) after the running
+    /// callback. A datagram that was sent may be lost on the way.
     #[doc(alias = "sendto")]
     pub fn send_to(&mut self, data: &[u8], address: impl ToAddress) {
-        self.context.send_to(self.id, data, address);
+        self.context.send_datagram_to(self.id, data, address);
     }
 
-    /// Connects this socket: see [`Context::connect`].
+    /// Connects the socket: from now on [`send`](Self::send) sends to `address`, datagrams of other senders
+    /// are not received any more, and
+    /// [`connection_refused`](crate::DatagramProtocol::connection_refused) is called.
+    ///
+    /// What was sent before and is still queued goes to the peer that the socket had (some systems answer
+    /// with EISCONN). What others sent before, and was not received yet, is dropped.
     ///
     /// # Errors
     ///
-    /// If `address` is a name, or there is no way there.
+    /// If `address` is a name, there is no route to it, or the socket is closed.
     pub fn connect(&mut self, address: impl ToAddress) -> Result<(), Error> {
-        self.context.connect(self.id, address)
-    }
-
-    /// Hears what is sent to `group`: see [`Context::join_group`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[doc(alias = "joinGroup")]
-    pub fn join_group(
-        &mut self,
-        group: impl Into<IpAddr>,
-        interface: impl Into<Interface>,
-    ) -> Result<(), Error> {
-        self.context.join_group(self.id, group, interface)
-    }
-
-    /// Hears `group` no longer: see [`Context::leave_group`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[doc(alias = "leaveGroup")]
-    pub fn leave_group(
-        &mut self,
-        group: impl Into<IpAddr>,
-        interface: impl Into<Interface>,
-    ) -> Result<(), Error> {
-        self.context.leave_group(self.id, group, interface)
-    }
-
-    /// Hears what `source` sends to `group`: see [`Context::join_source`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn join_source(
-        &mut self,
-        group: impl Into<IpAddr>,
-        source: impl Into<IpAddr>,
-        interface: impl Into<Interface>,
-    ) -> Result<(), Error> {
-        self.context.join_source(self.id, group, source, interface)
-    }
-
-    /// Hears `source` in `group` no longer: see [`Context::leave_source`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn leave_source(
-        &mut self,
-        group: impl Into<IpAddr>,
-        source: impl Into<IpAddr>,
-        interface: impl Into<Interface>,
-    ) -> Result<(), Error> {
-        self.context.leave_source(self.id, group, source, interface)
+        self.context.connect_datagram(self.id, address)
     }
 
     /// Sets an option of the socket: see [`Context::set_option`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// See there.
     pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
         self.context.set_option(self.id, option)
     }
 
-    /// Sets how far multicast goes: see [`Context::set_multicast_ttl`].
-    ///
-    /// # Errors
-    ///
-    /// None that are known.
-    #[doc(alias = "setTTL")]
-    pub fn set_multicast_ttl(&mut self, ttl: u8) -> Result<(), Error> {
-        self.context.set_multicast_ttl(self.id, ttl)
-    }
-
-    /// Sets whether this machine hears what is sent to groups: see
-    /// [`Context::set_multicast_loopback`].
-    ///
-    /// # Errors
-    ///
-    /// None that are known.
-    #[doc(alias = "setLoopbackMode")]
-    pub fn set_multicast_loopback(&mut self, on: bool) -> Result<(), Error> {
-        self.context.set_multicast_loopback(self.id, on)
-    }
-
-    /// Sets where multicast goes out: see [`Context::set_multicast_interface`].
-    ///
-    /// # Errors
-    ///
-    /// If the interface is not there.
-    #[doc(alias = "setOutgoingInterface")]
-    pub fn set_multicast_interface(
-        &mut self,
-        interface: impl Into<Interface>,
-    ) -> Result<(), Error> {
-        self.context.set_multicast_interface(self.id, interface)
-    }
-
-    /// Closes this socket. What waits to be sent gets a last try, and no more datagrams are
-    /// delivered.
+    /// Closes the socket. It tries once to send what is queued, and delivers no more datagrams.
     #[doc(alias = "stopListening")]
     pub fn close(&mut self) {
         self.context.close(self.id);
     }
 
-    /// Whether this socket is closed.
+    /// Returns true if the socket is closed.
     pub fn is_closing(&self) -> bool {
-        self.context.is_closing(self.id)
+        self.context.closing(self.id)
     }
 
-    /// What has become of this socket's datagrams.
+    /// Returns the counts of this socket's datagrams so far. They are all 0 once the socket is gone.
     pub fn counts(&self) -> DatagramCounts {
-        self.context.datagram_counts(self.id).unwrap_or_default()
+        match self.context.sources.get(self.id) {
+            Some(Source::Datagram(datagram)) => datagram.counts(),
+            _ => DatagramCounts::default(),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::api::context::Context;
 use crate::api::send::too_much;
 use crate::api::timer::Job;
+use crate::api::transport::Transport;
 use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
 use crate::source::listener::BACKOFF;
 use crate::source::stream::{Stream, WriteSide};
@@ -16,7 +17,7 @@ use crate::values::reason::Reason;
 use std::io;
 
 /// # Unix sockets
-impl Context {
+impl Transport<'_> {
     /// Sends `data` over a Unix socket, after all that was written before, and passes `descriptors`
     /// with its first byte: the peer gets descriptors of the same open files, sockets or whatever they
     /// are (SCM_RIGHTS, unix(7)). Ours are closed once the system has taken them, or when the
@@ -71,19 +72,34 @@ impl Context {
     #[doc(alias = "SCM_RIGHTS")]
     pub fn send_descriptors(
         &mut self,
-        id: Id,
         data: &[u8],
         descriptors: impl IntoIterator<Item = impl Into<OwnedFd>>,
     ) -> Result<(), Error> {
         let descriptors: Vec<OwnedFd> = descriptors.into_iter().map(Into::into).collect();
+        let (context, id) = self.parts();
         if descriptors.is_empty() {
-            self.write(id, data);
+            context.write_by_id(id, data);
             return Ok(());
         }
-        let peer = self.destination(id);
-        self.pass(id, data, descriptors).map_err(|cause| Error::new(Action::Pass, peer, cause))
+        let peer = context.destination(id);
+        context.pass(id, data, descriptors).map_err(|cause| Error::new(Action::Pass, peer, cause))
     }
 
+    /// Returns the number of descriptors that were given to [`send_descriptors`](Self::send_descriptors)
+    /// and not yet accepted by the system.
+    pub fn descriptors_waiting(&self) -> usize {
+        self.context.queued_descriptors(self.id)
+    }
+
+    /// Returns the peer's credentials when it connected, or began to listen, if this is a Unix socket
+    /// (Linux: SO_PEERCRED, unix(7)).
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub fn peer_credentials(&self) -> Option<Credentials> {
+        self.context.sources.stream(self.id)?.socket.peer_credentials()?.ok()
+    }
+}
+
+impl Context {
     fn pass(&mut self, id: Id, data: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let count = descriptors.len();
         if data.is_empty() {
@@ -127,7 +143,7 @@ impl Context {
                     connector.output.buffer.push_with(data, descriptors, &mut self.spares);
                 }
             }
-            _ => {}
+            _ => self.note_stale(id, "send_descriptors"),
         }
         Ok(())
     }
@@ -141,14 +157,12 @@ impl Context {
             }
             return Ok(());
         }
-        let waiting = self.descriptors_waiting(id);
+        let waiting = self.queued_descriptors(id);
         let text = format!("{waiting} wait already, and no more than {WAITING} may");
         Err(io::Error::new(io::ErrorKind::WouldBlock, text))
     }
 
-    /// How many descriptors wait to be sent: given to [`send_descriptors`](Self::send_descriptors), and
-    /// not yet taken by the system.
-    pub fn descriptors_waiting(&self, id: Id) -> usize {
+    pub(super) fn queued_descriptors(&self, id: Id) -> usize {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.output.buffer.descriptors_waiting(),
             Some(Source::Connector(connector)) => connector.output.buffer.descriptors_waiting(),
@@ -170,13 +184,6 @@ impl Context {
             Some(Source::Connector(connector)) => connector.address.to_string(),
             _ => id.to_string(),
         }
-    }
-
-    /// Who the peer of a connection was when it connected, or began to listen, if that is a Unix
-    /// socket (Linux: SO_PEERCRED, unix(7)).
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn peer_credentials(&self, id: Id) -> Option<Credentials> {
-        self.sources.stream(id)?.socket.peer_credentials()?.ok()
     }
 }
 

@@ -55,35 +55,8 @@ impl Port {
 }
 
 /// # Listening
-impl Context {
-    /// Listens on `address` for TCP connections, each of which gets a protocol from `factory`.
-    ///
-    /// Port 0 lets the system choose one, which [`Port::address`] tells. If a name has several
-    /// addresses, the first that can be listened on is taken. `[::]` takes IPv4 clients as well,
-    /// where the system does so by itself (Linux does: ipv6(7), IPV6_V6ONLY).
-    ///
-    /// To stop listening, [close](Self::close) the port's id: the port is free at once, its factory is
-    /// dropped when the running callback has returned, and its connections stay.
-    ///
-    /// If the process or the system runs out of descriptors (EMFILE, ENFILE, accept(2)), nothing is
-    /// closed: clients wait in the backlog, and the listener tries again ten times a second. It logs a
-    /// warning when that begins.
-    ///
-    /// # Errors
-    ///
-    /// What the system answers: the address is in use, not ours, or needs a privilege; and always
-    /// once the reactor [is stopping](Self::is_stopping).
-    #[doc(alias = "listenTCP")]
-    #[doc(alias = "create_server")]
-    pub fn listen_tcp(
-        &mut self,
-        address: impl ToAddresses,
-        factory: impl Factory,
-    ) -> Result<Port, Error> {
-        self.listen_tcp_with(address, &ListenOptions::new(), factory)
-    }
-
-    /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults.
+impl ListenOptions {
+    /// Listens for TCP connections with these options. All else is as for [`Context::listen_tcp`].
     ///
     /// ```
     /// # use ropewalk::{Error, ListenOptions, Protocol, Reactor, Transport};
@@ -92,26 +65,57 @@ impl Context {
     /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
     /// # }
     /// let mut reactor = Reactor::new()?;
-    /// let options = ListenOptions::new().backlog(16);
-    /// reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Quiet)?;
+    /// ListenOptions::new().backlog(16).listen_tcp(reactor.context(), "127.0.0.1:0", || Quiet)?;
     /// # Ok::<(), Error>(())
     /// ```
     ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "listenTCP")]
+    #[doc(alias = "create_server")]
+    pub fn listen_tcp(
+        &self,
+        context: &mut Context,
+        address: impl ToAddresses,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let opened = context.open_first_listener(address, self);
+        let (port, factory) = context.or_discard(opened, factory)?;
+        context.pending.push_back(Pending::Seat(port.id, Box::new(factory)));
+        info!(target: TCP, "{} listening on {}", port.id, port.address);
+        Ok(port)
+    }
+}
+
+/// # Listening
+impl Context {
+    /// Listens on `address` for TCP connections; `factory` builds a protocol for each.
+    /// [`ListenOptions::listen_tcp`] does the same with other options than the defaults.
+    ///
+    /// With port 0 the system chooses a port; [`Port::address`] returns it. If a name has several
+    /// addresses, the first that can be listened on is used. `[::]` accepts IPv4 clients as well where
+    /// that is the system's default, as on Linux (ipv6(7), IPV6_V6ONLY).
+    ///
+    /// To stop listening, [close](Self::close) the port's id: the port is free at once, the factory is
+    /// dropped when the running callback has returned, and the connections stay.
+    ///
+    /// If the process or the system has no descriptors left (EMFILE, ENFILE, accept(2)), nothing is
+    /// closed: clients wait in the backlog, and the listener tries again ten times a second. It logs a
+    /// warning when that begins.
     ///
     /// # Errors
     ///
-    /// As [`listen_tcp`](Self::listen_tcp).
-    pub fn listen_tcp_with(
+    /// The system's: the address is in use, not local, or needs a privilege. After a
+    /// [stop](Self::is_stopping) it always fails.
+    #[doc(alias = "listenTCP")]
+    #[doc(alias = "create_server")]
+    pub fn listen_tcp(
         &mut self,
         address: impl ToAddresses,
-        options: &ListenOptions,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let opened = self.open_first_listener(address, options);
-        let (port, factory) = self.or_discard(opened, factory)?;
-        self.pending.push_back(Pending::Seat(port.id, Box::new(factory)));
-        info!(target: TCP, "{} listening on {}", port.id, port.address);
-        Ok(port)
+        ListenOptions::new().listen_tcp(self, address, factory)
     }
 
     /// Listens on the first of the addresses on which it can.

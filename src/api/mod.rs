@@ -2,6 +2,7 @@
 
 #[cfg(unix)]
 pub(crate) mod adopt;
+pub(crate) mod by_id;
 pub(crate) mod channel;
 pub(crate) mod close;
 pub(crate) mod connector;
@@ -13,6 +14,7 @@ pub(crate) mod discard;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
 pub(crate) mod file_sender;
+pub(crate) mod flow;
 pub(crate) mod gather;
 pub(crate) mod handle;
 #[cfg(all(unix, feature = "systemd"))]

@@ -18,7 +18,7 @@ use std::mem;
 /// file's next part ([`FileSender`](crate::FileSender) is one). A **push** producer produces of
 /// itself, and is told when to pause and when to go on ([`Transport::register_push_producer`]): it suits
 /// what comes from elsewhere, such as another connection, which it can
-/// [pause](Context::pause) in its turn.
+/// [pause](Transport::pause) in turn.
 ///
 /// ```
 /// use ropewalk::{Producer, Protocol, Transport};
@@ -80,25 +80,50 @@ pub trait Producer: 'static {
 }
 
 /// # Producers
+impl Transport<'_> {
+    /// Registers a push producer. It is notified when it has to pause, that is when more than the
+    /// [high-water mark](Self::set_write_buffer_limits) is queued, and when it may resume, that is at the
+    /// low-water mark. It begins by producing.
+    ///
+    /// [`close`](Self::close) and [`write_eof`](Self::write_eof) wait until it is
+    /// [unregistered](Self::unregister_producer); until then what is written is sent. If nothing is
+    /// written and sent for 60 seconds, the connection ends with
+    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). If the reactor stops before, the connection
+    /// is reset, so that the peer does not take a part for the whole. A producer can be registered for a
+    /// connection attempt as well. If the connection is ending or gone already, the producer is stopped at
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// If the connection has a producer.
+    #[doc(alias = "registerProducer")]
+    pub fn register_push_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
+        let (context, id) = self.parts();
+        context.register(id, Producing::Push, Box::new(producer))
+    }
+
+    /// Registers a pull producer. It is asked for more each time that the send buffer is empty; for the
+    /// first time soon. All else is as for [`register_push_producer`](Self::register_push_producer).
+    ///
+    /// # Errors
+    ///
+    /// If the connection has a producer.
+    #[doc(alias = "registerProducer")]
+    pub fn register_pull_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
+        let (context, id) = self.parts();
+        context.register(id, Producing::Pull { asked_at: None }, Box::new(producer))
+    }
+
+    /// Unregisters the producer: it has no more data, and receives no further callback. A
+    /// [`close`](Self::close) or [`write_eof`](Self::write_eof) that waited for it proceeds.
+    #[doc(alias = "unregisterProducer")]
+    pub fn unregister_producer(&mut self) {
+        let (context, id) = self.parts();
+        context.unregister(id);
+    }
+}
+
 impl Context {
-    /// [`Transport::register_push_producer`](crate::Transport::register_push_producer), by id.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn register_push_producer(&mut self, id: Id, producer: impl Producer) -> Result<(), Error> {
-        self.register(id, Producing::Push, Box::new(producer))
-    }
-
-    /// [`Transport::register_pull_producer`](crate::Transport::register_pull_producer), by id.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn register_pull_producer(&mut self, id: Id, producer: impl Producer) -> Result<(), Error> {
-        self.register(id, Producing::Pull { asked_at: None }, Box::new(producer))
-    }
-
     fn register(
         &mut self,
         id: Id,
@@ -109,6 +134,7 @@ impl Context {
             // Too late: it is stopped at once, before the protocol hears of an end that it may not have
             // heard of yet.
             self.pending.push_front(Pending::StopProducing(id, producer));
+            self.note_stale(id, "register_producer");
             return Ok(());
         };
         if output.has_producer() {
@@ -138,14 +164,11 @@ impl Context {
         }
     }
 
-    /// The producer of a connection has nothing more, and hears nothing more. A
-    /// [`close`](Self::close) or [`write_eof`](Self::write_eof) that waited for it goes on.
-    #[doc(alias = "unregisterProducer")]
-    pub fn unregister_producer(&mut self, id: Id) {
+    fn unregister(&mut self, id: Id) {
         let output = match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => &mut stream.output,
             Some(Source::Connector(connector)) => &mut connector.output,
-            _ => return,
+            _ => return self.note_stale(id, "unregister_producer"),
         };
         if mem::take(&mut output.producing) == Producing::Nothing {
             return;

@@ -50,7 +50,7 @@ impl Context {
     /// - Over **IPv4** the packet begins with its IP header, whose length in bytes is four times the
     ///   lower half of its first byte. Over **IPv6** there is no header.
     /// - Raw sockets have no ports: a sender's is 0, and
-    ///   [`send_to`](Self::send_to) is given an IP address alone. The port of
+    ///   [`send_to`](crate::DatagramTransport::send_to) is given an IP address alone. The port of
     ///   [`local_address`](Self::local_address) is the protocol's number.
     /// - What is sent gets its IP header from the system, unless
     ///   [`header_included`](DatagramOptions::header_included) or [`IpProtocol::RAW`] says that it has
@@ -96,26 +96,7 @@ impl Context {
         number: IpProtocol,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.open_raw_with(local, number, &DatagramOptions::new(), protocol)
-    }
-
-    /// [`open_raw`](Self::open_raw) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`open_raw`](Self::open_raw).
-    pub fn open_raw_with(
-        &mut self,
-        local: impl Into<IpAddr>,
-        number: IpProtocol,
-        options: &DatagramOptions,
-        protocol: impl DatagramProtocol,
-    ) -> Result<Port, Error> {
-        let local = local.into();
-        let what = format!("for {number} on {local}");
-        self.open_datagram(Action::OpenRaw, what, options, protocol, |world| {
-            Ok((world.raw_datagram(local, number.0, options)?, None))
-        })
+        DatagramOptions::new().open_raw(self, local, number, protocol)
     }
 
     /// A socket for ICMP echoes alone, to which no privilege is needed where the system allows it
@@ -134,23 +115,47 @@ impl Context {
         local: impl Into<IpAddr>,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.open_ping_with(local, &DatagramOptions::new(), protocol)
+        DatagramOptions::new().open_ping(self, local, protocol)
     }
+}
 
-    /// [`open_ping`](Self::open_ping) with other options than the defaults.
+/// # Raw sockets
+impl DatagramOptions {
+    /// Opens a raw socket with these options. All else is as for [`Context::open_raw`].
     ///
     /// # Errors
     ///
-    /// As [`open_ping`](Self::open_ping).
-    pub fn open_ping_with(
-        &mut self,
+    /// See there.
+    #[doc(alias = "SOCK_RAW")]
+    pub fn open_raw(
+        &self,
+        context: &mut Context,
         local: impl Into<IpAddr>,
-        options: &DatagramOptions,
+        number: IpProtocol,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let local = local.into();
-        self.open_datagram(Action::OpenPing, format!("on {local}"), options, protocol, |world| {
-            Ok((world.ping_datagram(local, options)?, None))
+        let what = format!("for {number} on {local}");
+        context.open_datagram(Action::OpenRaw, what, self, protocol, |world| {
+            Ok((world.raw_datagram(local, number.0, self)?, None))
+        })
+    }
+
+    /// Opens a socket for ICMP echoes with these options. All else is as for [`Context::open_ping`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    pub fn open_ping(
+        &self,
+        context: &mut Context,
+        local: impl Into<IpAddr>,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let local = local.into();
+        let what = format!("on {local}");
+        context.open_datagram(Action::OpenPing, what, self, protocol, |world| {
+            Ok((world.ping_datagram(local, self)?, None))
         })
     }
 }

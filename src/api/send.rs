@@ -47,7 +47,7 @@ impl Context {
                     connector.push(data, &mut self.spares);
                 }
             }
-            _ => {}
+            _ => self.note_stale(id, "write"),
         }
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let context = reactor.context();
         let id = context.connections().next().unwrap();
         for _ in 0..100 {
-            context.write(id, b"a line");
+            context.transport(id).write(b"a line");
         }
         assert_eq!(context.unflushed, [id]);
     }

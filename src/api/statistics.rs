@@ -3,35 +3,10 @@
 use crate::api::context::Context;
 use crate::source::table::Source;
 use crate::values::id::Id;
-use crate::values::statistics::{ConnectionCounts, Statistics};
+use crate::values::statistics::Statistics;
 
 /// # Counts
 impl Context {
-    /// What became of the bytes of a connection so far; `None` if it is gone or not there yet.
-    ///
-    /// ```
-    /// use ropewalk::{Protocol, Reason, Transport};
-    ///
-    /// /// Says how it went, at the end.
-    /// struct Upload;
-    ///
-    /// impl Protocol for Upload {
-    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
-    ///
-    ///     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-    ///         let counts = transport.counts();
-    ///         println!("{} bytes in {} reads; {reason}", counts.received, counts.reads);
-    ///     }
-    /// }
-    /// ```
-    pub fn connection_counts(&self, id: Id) -> Option<ConnectionCounts> {
-        match self.sources.get(id)? {
-            Source::Stream(stream) => Some(stream.counts()),
-            Source::DetachedSlot(departed) => Some(departed.counts),
-            _ => None,
-        }
-    }
-
     /// What this reactor has done since it began. It looks at every socket that is there: ask now and
     /// then, not in every callback.
     pub fn statistics(&self) -> Statistics {

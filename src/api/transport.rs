@@ -1,29 +1,25 @@
-//! One connection's face on the context. Floor 2.
+//! The transport: a connection, as protocols and the holders of its id use it.
 
 use crate::api::context::Context;
-use crate::api::producer::Producer;
-#[cfg(unix)]
-use crate::source::detach::Detached;
-#[cfg(unix)]
-use crate::source::fd_passing::OwnedFd;
+use crate::source::stream::WriteSide;
+use crate::source::table::Source;
 use crate::values::address::Address;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::values::credentials::Credentials;
 use crate::values::error::Error;
 use crate::values::id::Id;
-use crate::values::slow_reader::SlowReader;
 use crate::values::socket_option::SocketOption;
 use crate::values::statistics::ConnectionCounts;
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-/// A connection, as its own protocol sees it during a callback.
+/// A connection or a connection attempt.
 ///
-/// All requests are thrown over the wall: they return nothing and never fail. What comes of them
-/// comes as a callback.
+/// A protocol's callback receives the transport of its own connection. [`Context::transport`] returns that
+/// of any other connection.
 ///
-/// Everything beyond its own connection a protocol reaches through [`context`](Self::context):
-/// other connections by their [`Id`], timers, listeners.
+/// Requests return no error; results arrive as callbacks.
+///
+/// Through [`context`](Self::context) a protocol reaches everything else: other connections by their
+/// [`Id`], timers, listeners.
 ///
 /// ```
 /// use ropewalk::{Protocol, Transport};
@@ -42,22 +38,31 @@ use std::time::Duration;
 /// ```
 #[derive(Debug)]
 pub struct Transport<'a> {
-    context: &'a mut Context,
-    id: Id,
+    pub(super) context: &'a mut Context,
+    pub(super) id: Id,
+    /// Whether it belongs to the running callback of its connection: then what is written is gathered.
+    gathers: bool,
 }
 
 impl<'a> Transport<'a> {
+    /// The transport of the connection whose callback runs.
     pub(crate) fn new(context: &'a mut Context, id: Id) -> Self {
-        Self { context, id }
+        Self { context, id, gathers: true }
     }
 
-    /// The same transport for a shorter time: for protocols that hand it on to others, inside a
-    /// type of their own.
+    /// The transport of any connection. Nothing is gathered while it exists: a running callback obtains
+    /// it from [`context`](Self::context), which has moved what was gathered to the send buffer.
+    pub(super) fn by_id(context: &'a mut Context, id: Id) -> Self {
+        Self { context, id, gathers: false }
+    }
+
+    /// Returns the same transport with a shorter lifetime, for protocols that pass it on inside a type of
+    /// their own.
     pub fn reborrow(&mut self) -> Transport<'_> {
-        Transport { context: self.context, id: self.id }
+        Transport { context: self.context, id: self.id, gathers: self.gathers }
     }
 
-    /// The whole reactor, as far as callbacks may use it.
+    /// Returns the context, which gives access to the rest of the reactor.
     pub fn context(&mut self) -> &mut Context {
         if self.context.gathered() > 0 {
             self.context.push_gathered(self.id, &[]);
@@ -65,42 +70,47 @@ impl<'a> Transport<'a> {
         self.context
     }
 
-    /// The name of this connection, by which others can reach it.
+    /// Returns the id of this connection. It can be kept, and used later with [`Context::transport`].
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// The address of the peer's end. It is known in
-    /// [`connection_lost`](crate::Protocol::connection_lost) too.
-    ///
-    /// # Panics
-    ///
-    /// Never in a callback of this connection, and nowhere else can a transport be had.
+    /// Returns the peer's address. It is known in
+    /// [`connection_lost`](crate::Protocol::connection_lost) too. It is [`Address::Unknown`] before the
+    /// connection is established and after it is gone.
     #[doc(alias = "getPeer")]
     #[doc(alias = "get_extra_info")]
     pub fn peer(&self) -> Address {
-        self.context
-            .peer(self.id)
-            .expect("a connection exists until its last callback has returned")
+        self.context.peer_of(self.id).unwrap_or(Address::Unknown)
     }
 
-    /// The address of our end, if the system still knows it: it forgets when a connection breaks.
+    /// Returns the local address, if the system still knows it: it does not once the connection has broken.
     #[doc(alias = "getHost")]
     pub fn local_address(&self) -> Option<Address> {
         self.context.local_address(self.id)
     }
 
-    /// Sends `data` after all that was written before. It is sent when this callback returns,
-    /// together with all else that this callback writes; a long piece may be sent at once.
+    /// Sends `data` after all data written before.
+    ///
+    /// In a callback of this connection it is sent when the callback returns, together with all other
+    /// writes of the callback. Through a transport [by id](Context::transport) it is sent when the turn
+    /// ends, together with all other writes of the turn. Data of 16 KiB or more may be sent at once. Data
+    /// written to a connection attempt is sent once the connection is established.
     ///
     /// What is written after [`close`](Self::close), [`abort`](Self::abort) or
-    /// [`write_eof`](Self::write_eof) is dropped. There is no need to keep `data`, and no need to
-    /// wait; but see [`pause_writing`](crate::Protocol::pause_writing).
+    /// [`write_eof`](Self::write_eof) is dropped. A write that finds more queued data than the
+    /// [limit](Self::set_write_limit) ends the connection with
+    /// [`Reason::WriteLimit`](crate::Reason::WriteLimit); see also
+    /// [`pause_writing`](crate::Protocol::pause_writing).
     pub fn write(&mut self, data: &[u8]) {
-        self.context.gather(self.id, data);
+        if self.gathers {
+            self.context.gather(self.id, data);
+        } else {
+            self.context.write_by_id(self.id, data);
+        }
     }
 
-    /// What `write!` and `writeln!` call, with nothing to unwrap.
+    /// Writes formatted text. `write!` and `writeln!` call it; there is no result to handle.
     ///
     /// ```
     /// # fn answer(transport: &mut ropewalk::Transport<'_>, status: u16) {
@@ -108,11 +118,11 @@ impl<'a> Transport<'a> {
     /// # }
     /// ```
     pub fn write_fmt(&mut self, text: fmt::Arguments<'_>) {
-        // Writing itself does not fail. A `Display` of the user's may, and then its text ends there.
+        // Writing itself does not fail. A user's `Display` may fail; then its text ends there.
         let _ = Text(self).write_fmt(text);
     }
 
-    /// Sends several pieces, one after the other, as though they were one.
+    /// Writes several pieces, one after the other.
     ///
     /// ```
     /// # fn answer(transport: &mut ropewalk::Transport<'_>, body: &[u8]) {
@@ -127,84 +137,13 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Has `producer` told when it has to pause, and when it may go on: when more than the
-    /// [high-water mark](Self::set_write_buffer_limits) waits, and when what waits has gone down to
-    /// the low-water mark. It begins by producing.
-    ///
-    /// [`close`](Self::close) and [`write_eof`](Self::write_eof) wait until it is
-    /// [unregistered](Self::unregister_producer); until then what is written is sent, and if nothing is
-    /// written and sent for 60 seconds, the connection ends with
-    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). If the reactor stops before, the connection
-    /// is reset: the peer must not take a part for the whole. By id, a producer can be registered for an
-    /// attempt to connect as well. If the connection is ending or gone already, the producer is stopped at
-    /// once.
-    ///
-    /// # Errors
-    ///
-    /// If the connection has a producer.
-    #[doc(alias = "registerProducer")]
-    pub fn register_push_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
-        let id = self.id;
-        self.context().register_push_producer(id, producer)
-    }
-
-    /// Has `producer` asked for more each time there is room; for the first time soon. All else is as
-    /// for [`register_push_producer`](Self::register_push_producer).
-    ///
-    /// # Errors
-    ///
-    /// If the connection has a producer.
-    #[doc(alias = "registerProducer")]
-    pub fn register_pull_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
-        let id = self.id;
-        self.context().register_pull_producer(id, producer)
-    }
-
-    /// The producer has nothing more, and hears nothing more. A [`close`](Self::close) or
-    /// [`write_eof`](Self::write_eof) that waited for it goes on.
-    #[doc(alias = "unregisterProducer")]
-    pub fn unregister_producer(&mut self) {
-        let id = self.id;
-        self.context().unregister_producer(id);
-    }
-
-    /// Sends `data`, and passes `descriptors` with its first byte: see
-    /// [`Context::send_descriptors`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    #[cfg(unix)]
-    #[doc(alias = "sendFileDescriptor")]
-    pub fn send_descriptors(
-        &mut self,
-        data: &[u8],
-        descriptors: impl IntoIterator<Item = impl Into<OwnedFd>>,
-    ) -> Result<(), Error> {
-        let id = self.id;
-        self.context().send_descriptors(id, data, descriptors)
-    }
-
-    /// How many descriptors wait to be sent: see [`Context::send_descriptors`].
-    #[cfg(unix)]
-    pub fn descriptors_waiting(&self) -> usize {
-        self.context.descriptors_waiting(self.id)
-    }
-
-    /// Who the peer was when it connected, or began to listen, if this is a Unix socket (Linux:
-    /// SO_PEERCRED, unix(7)).
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub fn peer_credentials(&self) -> Option<Credentials> {
-        self.context.peer_credentials(self.id)
-    }
-
-    /// Ends our side once all that was written has been sent; the peer sees the end of the data and
-    /// may go on sending. The connection ends when both sides have.
+    /// Ends the sending direction once all queued data has been sent. The peer sees the end of the data
+    /// and may continue to send. The connection ends when both directions have ended.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
     ///
-    /// /// Asks one question, and says that it was the last.
+    /// /// Asks one question and ends its sending direction.
     /// struct Question(&'static str);
     ///
     /// impl Protocol for Question {
@@ -220,136 +159,87 @@ impl<'a> Transport<'a> {
     /// ```
     #[doc(alias = "loseWriteConnection")]
     pub fn write_eof(&mut self) {
-        let id = self.id;
-        self.context().write_eof(id);
+        let (context, id) = self.parts();
+        match context.sources.get_mut(id) {
+            Some(Source::Stream(stream)) if stream.is_whole() => {
+                stream.output.write_side = WriteSide::Ending;
+                context.flush(id);
+                context.watch_progress(id);
+            }
+            Some(Source::Connector(connector)) => connector.output.write_side = WriteSide::Ending,
+            _ => context.note_stale(id, "write_eof"),
+        }
     }
 
-    /// Ends the connection once all that was written has been sent. No more data is delivered, and
-    /// what is written after this is dropped.
+    /// Ends the connection once all queued data has been sent. No more data is delivered, and what is
+    /// written after this call is dropped. A connection attempt is given up.
     ///
     /// If nothing is sent for 60 seconds although data is queued or a producer is registered, the
     /// connection ends with
-    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). For other times there is
+    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). For another time see
     /// [`close_within`](Self::close_within).
     #[doc(alias = "loseConnection")]
+    #[doc(alias = "stopConnecting")]
     pub fn close(&mut self) {
-        let id = self.id;
-        self.context().close(id);
+        let (context, id) = self.parts();
+        context.close(id);
     }
 
-    /// [`close`](Self::close), and if what was written has not been sent after `timeout`, the
+    /// Does what [`close`](Self::close) does; if the queued data has not been sent after `timeout`, the
     /// connection ends with [`Reason::CloseTimeout`](crate::Reason::CloseTimeout), however much the
-    /// peer has taken by then.
+    /// peer has received by then.
     ///
     /// ```
     /// # use std::time::Duration;
     /// # fn refuse(transport: &mut ropewalk::Transport<'_>) {
     /// transport.write(b"too many connections\r\n");
-    /// transport.close_within(Duration::from_secs(1)); // a courtesy that shall cost little
+    /// transport.close_within(Duration::from_secs(1));
     /// # }
     /// ```
     #[doc(alias = "abortTimeout")]
     pub fn close_within(&mut self, timeout: Duration) {
-        let id = self.id;
-        self.context().close_within(id, timeout);
+        let (context, id) = self.parts();
+        context.close_or_end(id, timeout);
     }
 
-    /// Ends the connection at once: what waits to be sent is dropped, and the peer is sent a reset
-    /// (RST), so that it cannot take what it got for the whole.
+    /// Ends the connection at once: queued data is dropped, and the peer receives a reset (RST), so that
+    /// it cannot take a part of the data for the whole.
     #[doc(alias = "abortConnection")]
     pub fn abort(&mut self) {
-        let id = self.id;
-        self.context().abort(id);
+        let (context, id) = self.parts();
+        context.abort(id);
     }
 
-    /// Whether the connection is going: it takes no more writes and delivers no more data.
+    /// Returns true if the connection is closing or gone: it accepts no more writes and delivers no more
+    /// data.
     pub fn is_closing(&self) -> bool {
-        self.context.is_closing(self.id)
+        self.context.closing(self.id)
     }
 
-    /// Stops delivering data, until [`resume`](Self::resume). The system takes some more from the
-    /// peer, then the peer has to wait. A peer that resets the connection is noticed all the same.
-    #[doc(alias = "pause_reading")]
-    #[doc(alias = "pauseProducing")]
-    pub fn pause(&mut self) {
-        let id = self.id;
-        self.context().pause(id);
-    }
-
-    /// Delivers data again after [`pause`](Self::pause).
-    #[doc(alias = "resume_reading")]
-    #[doc(alias = "resumeProducing")]
-    pub fn resume(&mut self) {
-        let id = self.id;
-        self.context().resume(id);
-    }
-
-    /// Whether data is being held back by [`pause`](Self::pause).
-    pub fn is_paused(&self) -> bool {
-        self.context.is_paused(self.id)
-    }
-
-    /// How many bytes wait to be sent: written, and not yet taken by the system.
-    #[doc(alias = "get_write_buffer_size")]
-    pub fn write_buffer_size(&self) -> usize {
-        self.context.write_buffer_size(self.id) + self.context.gathered()
-    }
-
-    /// Sets the marks on what waits to be sent, in bytes: see
-    /// [`Context::set_write_buffer_limits`].
-    pub fn set_write_buffer_limits(&mut self, high: usize, low: usize) {
-        let id = self.id;
-        self.context().set_write_buffer_limits(id, high, low);
-    }
-
-    /// Sets how many bytes may wait when more is written: 64 MiB unless set. A write that finds more
-    /// ends the connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit).
+    /// Returns the counts of this connection's bytes and system calls so far. They are all 0 before the
+    /// connection is established and after it is gone.
     ///
     /// ```
-    /// # fn connection_made(transport: &mut ropewalk::Transport<'_>) {
-    /// // One who does not read a megabyte of what others say is not listening.
-    /// transport.set_write_limit(1024 * 1024);
-    /// # }
-    /// ```
-    pub fn set_write_limit(&mut self, bytes: usize) {
-        let id = self.id;
-        self.context().set_write_limit(id, bytes);
-    }
-
-    /// Lets this connection go: see [`Context::detach`].
+    /// use ropewalk::{Protocol, Reason, Transport};
     ///
-    /// # Errors
+    /// /// Prints the counts at the end.
+    /// struct Upload;
     ///
-    /// As there.
-    #[cfg(unix)]
-    pub fn detach(&mut self) -> Result<Detached, Error> {
-        let id = self.id;
-        self.context().detach(id)
-    }
-
-    /// Sets what to do if the peer reads too slowly.
-    ///
-    /// ```
-    /// use ropewalk::{Protocol, SlowReader, Transport};
-    ///
-    /// struct Prices;
-    ///
-    /// impl Protocol for Prices {
-    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-    ///         transport.set_slow_reader(SlowReader::DropOldest(16 * 1024));
-    ///     }
-    ///
+    /// impl Protocol for Upload {
     ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    ///
+    ///     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
+    ///         let counts = transport.counts();
+    ///         println!("{} bytes in {} reads; {reason}", counts.received, counts.reads);
+    ///     }
     /// }
     /// ```
-    pub fn set_slow_reader(&mut self, slow_reader: SlowReader) {
-        let id = self.id;
-        self.context().set_slow_reader(id, slow_reader);
-    }
-
-    /// What became of the bytes of this connection so far: see [`Context::connection_counts`].
     pub fn counts(&self) -> ConnectionCounts {
-        let mut counts = self.context.connection_counts(self.id).unwrap_or_default();
+        let mut counts = match self.context.sources.get(self.id) {
+            Some(Source::Stream(stream)) => stream.counts(),
+            Some(Source::DetachedSlot(departed)) => departed.counts,
+            _ => return ConnectionCounts::default(),
+        };
         counts.waiting += self.context.gathered();
         counts
     }
@@ -358,14 +248,21 @@ impl<'a> Transport<'a> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// See there.
     pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
+        let (context, id) = self.parts();
+        context.set_option(id, option)
+    }
+
+    /// The context and the id, for methods that act on the connection. What was gathered is in the send
+    /// buffer then.
+    pub(super) fn parts(&mut self) -> (&mut Context, Id) {
         let id = self.id;
-        self.context().set_option(id, option)
+        (self.context(), id)
     }
 }
 
-/// Text on its way to a transport.
+/// An adapter from `fmt::Write` to a transport.
 struct Text<'t, 'a>(&'t mut Transport<'a>);
 
 impl Write for Text<'_, '_> {

@@ -10,9 +10,8 @@ use crate::values::address::Address;
 use crate::values::error::{Action, Error};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
-use crate::values::options::{ConnectOptions, ConnectionOptions};
+use crate::values::options::{ConnectOptions, ConnectionOptions, ListenOptions};
 use crate::values::unix_address::UnixAddress;
-use crate::values::unix_options::{UnixConnectOptions, UnixListenOptions};
 use log::info;
 use std::io;
 use std::time::Duration;
@@ -58,7 +57,7 @@ impl Context {
     ///
     /// # The file
     ///
-    /// A path is there once this has returned, with its [mode](UnixListenOptions::mode), and goes when
+    /// A path is there once this has returned, with its [mode](ListenOptions::mode), and goes when
     /// the listener stops, unless it is another's by then.
     ///
     /// What a process that was killed has left behind is replaced; what belongs to a socket that lives,
@@ -82,32 +81,7 @@ impl Context {
         address: impl Into<UnixAddress>,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        self.listen_unix_with(address, &UnixListenOptions::new(), factory)
-    }
-
-    /// [`listen_unix`](Self::listen_unix) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_unix`](Self::listen_unix).
-    pub fn listen_unix_with(
-        &mut self,
-        address: impl Into<UnixAddress>,
-        options: &UnixListenOptions,
-        factory: impl Factory,
-    ) -> Result<Port, Error> {
-        let address = address.into();
-        let opened = self.check_not_stopping().and_then(|()| {
-            let socket = self.world.listen_unix(&address, options)?;
-            let connections =
-                ConnectionOptions { nodelay: false, slow_reader: options.slow_reader };
-            self.open_port(socket, connections)
-        });
-        let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
-        let (port, factory) = self.or_discard(opened.map_err(error), factory)?;
-        self.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
-        info!(target: TCP, "{} listening on {}", port.id(), port.address());
-        Ok(port)
+        ListenOptions::new().listen_unix(self, address, factory)
     }
 
     /// Connects to a Unix socket; `factory` builds the protocol once the connection is there. What
@@ -115,7 +89,7 @@ impl Context {
     ///
     /// While the listener's queue is full the attempt is repeated, first after a millisecond, then after
     /// up to 100, until there is room or the attempt has taken 30 seconds
-    /// ([`UnixConnectOptions::timeout`]).
+    /// ([`ConnectOptions::timeout`]).
     ///
     /// # Errors
     ///
@@ -127,33 +101,7 @@ impl Context {
         address: impl Into<UnixAddress>,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        self.connect_unix_with(address, &UnixConnectOptions::new(), factory)
-    }
-
-    /// [`connect_unix`](Self::connect_unix) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`connect_unix`](Self::connect_unix).
-    pub fn connect_unix_with(
-        &mut self,
-        address: impl Into<UnixAddress>,
-        options: &UnixConnectOptions,
-        factory: impl Factory,
-    ) -> Result<Id, Error> {
-        let address = address.into();
-        let error = |cause| Error::new(Action::ConnectUnix, address.to_string(), cause);
-        let general = ConnectOptions::new()
-            .nodelay(false)
-            .timeout(options.timeout)
-            .slow_reader(options.slow_reader);
-        let begun = self.check_not_stopping().map_err(error).and_then(|()| {
-            let addresses = [Address::Unix(address.clone())].into();
-            self.open_connector(addresses, &general, options.descriptors)
-        });
-        let (id, factory) = self.or_discard(begun, factory)?;
-        self.pending.push_back(Pending::Seat(id, Box::new(factory)));
-        Ok(id)
+        ConnectOptions::new().connect_unix(self, address, factory)
     }
 
     /// A connector finds the queue of the listener full, and looks again after a while.
@@ -169,6 +117,76 @@ impl Context {
     /// A connector that has waited for room looks whether there is some.
     pub(crate) fn connect_again(&mut self, id: Id) {
         self.connect_next(id, io::ErrorKind::WouldBlock.into());
+    }
+}
+
+/// # Unix sockets
+impl ListenOptions {
+    /// Listens on a Unix socket with these options. All else is as for [`Context::listen_unix`].
+    ///
+    /// ```
+    /// # use ropewalk::{Error, ListenOptions, Protocol, Reactor, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// # let path = std::env::temp_dir().join(format!("ropewalk-mode-{}.sock", std::process::id()));
+    /// let mut reactor = Reactor::new()?;
+    /// // For the user and the group alone.
+    /// ListenOptions::new().mode(0o660).listen_unix(reactor.context(), &path, || Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// See there; and if an option is not supported by Unix sockets.
+    #[doc(alias = "listenUNIX")]
+    #[doc(alias = "create_unix_server")]
+    pub fn listen_unix(
+        &self,
+        context: &mut Context,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Port, Error> {
+        let address = address.into();
+        let opened = context.check_not_stopping().and_then(|()| {
+            let socket = context.world.listen_unix(&address, self)?;
+            // TCP_NODELAY is an option of TCP alone.
+            context.open_port(socket, ConnectionOptions { nodelay: false, ..self.connections })
+        });
+        let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
+        let (port, factory) = context.or_discard(opened.map_err(error), factory)?;
+        context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
+        info!(target: TCP, "{} listening on {}", port.id(), port.address());
+        Ok(port)
+    }
+}
+
+/// # Unix sockets
+impl ConnectOptions {
+    /// Connects to a Unix socket with these options. All else is as for [`Context::connect_unix`].
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    #[doc(alias = "connectUNIX")]
+    #[doc(alias = "create_unix_connection")]
+    pub fn connect_unix(
+        &self,
+        context: &mut Context,
+        address: impl Into<UnixAddress>,
+        factory: impl Factory,
+    ) -> Result<Id, Error> {
+        let address = address.into();
+        let error = |cause| Error::new(Action::ConnectUnix, address.to_string(), cause);
+        let begun = context.check_not_stopping().map_err(error).and_then(|()| {
+            let addresses = [Address::Unix(address.clone())].into();
+            // TCP_NODELAY is an option of TCP alone.
+            context.open_connector(addresses, &self.clone().nodelay(false))
+        });
+        let (id, factory) = context.or_discard(begun, factory)?;
+        context.pending.push_back(Pending::Seat(id, Box::new(factory)));
+        Ok(id)
     }
 }
 

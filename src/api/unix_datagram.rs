@@ -61,28 +61,11 @@ impl Context {
         address: impl Into<UnixAddress>,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.listen_unix_datagram_with(address, &DatagramOptions::new(), protocol)
-    }
-
-    /// [`listen_unix_datagram`](Self::listen_unix_datagram) with other options than the defaults.
-    ///
-    /// # Errors
-    ///
-    /// As [`listen_unix`](Self::listen_unix), and if an option is not one of Unix sockets.
-    pub fn listen_unix_datagram_with(
-        &mut self,
-        address: impl Into<UnixAddress>,
-        options: &DatagramOptions,
-        protocol: impl DatagramProtocol,
-    ) -> Result<Port, Error> {
-        let address = Address::Unix(address.into());
-        self.open_datagram(Action::ListenUnix, address.to_string(), options, protocol, |world| {
-            Ok((world.bind_datagram(&address, options)?, None))
-        })
+        DatagramOptions::new().listen_unix_datagram(self, address, protocol)
     }
 
     /// A Unix socket without a name that sends datagrams to `address`. Nobody can answer it; one
-    /// that wants answers [listens](Self::listen_unix_datagram), and then [connects](Self::connect).
+    /// that wants answers [listens](Self::listen_unix_datagram), and then [connects](crate::DatagramTransport::connect).
     ///
     /// # Errors
     ///
@@ -94,23 +77,47 @@ impl Context {
         address: impl Into<UnixAddress>,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
-        self.connect_unix_datagram_with(address, &DatagramOptions::new(), protocol)
+        DatagramOptions::new().connect_unix_datagram(self, address, protocol)
     }
+}
 
-    /// [`connect_unix_datagram`](Self::connect_unix_datagram) with other options than the defaults.
+/// # Datagrams over Unix sockets
+impl DatagramOptions {
+    /// Receives and sends datagrams on a Unix socket with these options. All else is as for
+    /// [`Context::listen_unix_datagram`].
     ///
     /// # Errors
     ///
-    /// As [`connect_unix_datagram`](Self::connect_unix_datagram).
-    pub fn connect_unix_datagram_with(
-        &mut self,
+    /// See there; and if an option is not supported by Unix sockets.
+    #[doc(alias = "listenUNIXDatagram")]
+    pub fn listen_unix_datagram(
+        &self,
+        context: &mut Context,
         address: impl Into<UnixAddress>,
-        options: &DatagramOptions,
+        protocol: impl DatagramProtocol,
+    ) -> Result<Port, Error> {
+        let address = Address::Unix(address.into());
+        context.open_datagram(Action::ListenUnix, address.to_string(), self, protocol, |world| {
+            Ok((world.bind_datagram(&address, self)?, None))
+        })
+    }
+
+    /// Opens a connected Unix socket for datagrams with these options. All else is as for
+    /// [`Context::connect_unix_datagram`].
+    ///
+    /// # Errors
+    ///
+    /// See there; and if an option is not supported by Unix sockets.
+    #[doc(alias = "connectUNIXDatagram")]
+    pub fn connect_unix_datagram(
+        &self,
+        context: &mut Context,
+        address: impl Into<UnixAddress>,
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let peer = Address::Unix(address.into());
-        self.open_datagram(Action::ConnectUnix, peer.to_string(), options, protocol, |world| {
-            Ok((world.connect_datagram(&peer, options)?, Some(peer.clone())))
+        context.open_datagram(Action::ConnectUnix, peer.to_string(), self, protocol, |world| {
+            Ok((world.connect_datagram(&peer, self)?, Some(peer.clone())))
         })
     }
 }

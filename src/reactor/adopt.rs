@@ -12,7 +12,7 @@ use log::info;
 impl Dispatcher {
     /// Sets the protocol of an adopted connection.
     pub(super) fn make_adopted_connection(&mut self, id: Id, protocol: Box<dyn Protocol>) {
-        match self.context.peer(id) {
+        match self.context.peer_of(id) {
             Some(peer) => self.make_connection(id, protocol, &peer),
             None => {
                 let who = name_of(|| protocol.type_name());

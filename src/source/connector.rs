@@ -29,8 +29,6 @@ pub(crate) struct Connector {
     pub(crate) deadline: Option<Instant>,
     /// The options of the caller.
     pub(crate) options: ConnectOptions,
-    /// True if the connection accepts descriptors.
-    pub(crate) takes_descriptors: bool,
     /// The pause before the next attempt if the queue of a listener was full.
     #[cfg_attr(not(unix), allow(dead_code))]
     // Only listeners on Unix sockets have such a queue.

@@ -7,7 +7,7 @@ use crate::sys::socket_file::{self, SocketFile};
 use crate::sys::{Borrowed, Watchable, Watched, not_here};
 #[cfg(unix)]
 use crate::sys::{shared, unix};
-use crate::values::address::Address;
+use crate::values::address::{Address, unknown};
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::logging::DATAGRAM;
 #[cfg(unix)]
@@ -65,6 +65,7 @@ impl DatagramSocket {
             Address::Inet(address) => address,
             #[cfg(unix)]
             Address::Unix(address) => return Self::bind_unix(address, options),
+            Address::Unknown => return Err(unknown()),
         };
         let socket = Self::open(*address, options)?;
         socket.bind(&(*address).into())?;
@@ -81,6 +82,7 @@ impl DatagramSocket {
             Address::Inet(peer) => Self::new(Self::open(*peer, options)?)?,
             #[cfg(unix)]
             Address::Unix(_) => Self::unix(Self::open_unix(options)?, None),
+            Address::Unknown => return Err(unknown()),
         };
         socket.connect(peer)?;
         Ok(socket)
@@ -203,6 +205,7 @@ impl DatagramSocket {
                 let socket = self.descriptor().ok_or_else(not_here)?;
                 Ok(net::connect(socket, &unix::destination(peer)?)?)
             }
+            Address::Unknown => Err(unknown()),
         }
     }
 
@@ -375,6 +378,7 @@ fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize>
         Family::Inet(socket) => match to {
             None => socket.send(data),
             Some(Address::Inet(to)) => socket.send_to(data, *to),
+            Some(Address::Unknown) => Err(unknown()),
         },
     }
 }
@@ -385,5 +389,6 @@ fn send_by(socket: Borrowed<'_>, data: &[u8], to: Option<&Address>) -> io::Resul
         None => net::send(socket, data, SENDING)?,
         Some(Address::Inet(to)) => net::sendto(socket, data, SENDING, to)?,
         Some(Address::Unix(to)) => net::sendto(socket, data, SENDING, &unix::destination(to)?)?,
+        Some(Address::Unknown) => return Err(unknown()),
     })
 }

@@ -14,8 +14,6 @@ use crate::values::options::ListenOptions;
 use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
-#[cfg(unix)]
-use crate::values::unix_options::UnixListenOptions;
 use mio::Interest;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
@@ -110,11 +108,9 @@ impl ListenerSocket {
     }
 
     #[cfg(unix)]
-    pub(super) fn bind_unix(
-        address: &UnixAddress,
-        options: &UnixListenOptions,
-    ) -> io::Result<Self> {
+    pub(super) fn bind_unix(address: &UnixAddress, options: &ListenOptions) -> io::Result<Self> {
         let socket = unix::open(Type::STREAM)?;
+        set_options(&SockRef::from(&socket), &options.others)?;
         let file = socket_file::bind(&socket, address, options.file)?;
         socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
         Ok(Self::Unix(UnixListener {

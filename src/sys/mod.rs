@@ -33,7 +33,7 @@ mod unix;
 #[cfg(unix)]
 pub(crate) mod watch;
 
-use crate::values::address::Address;
+use crate::values::address::{Address, unknown};
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;
@@ -42,7 +42,6 @@ use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
 #[cfg(unix)]
-use crate::values::unix_options::UnixListenOptions;
 use log::debug;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -156,7 +155,7 @@ impl World {
     pub(crate) fn listen_unix(
         &self,
         address: &UnixAddress,
-        options: &UnixListenOptions,
+        options: &ListenOptions,
     ) -> io::Result<ListenerSocket> {
         match self {
             Self::System(_) => ListenerSocket::bind_unix(address, options),
@@ -167,14 +166,11 @@ impl World {
         }
     }
 
-    /// A socket that has begun to connect to `address`; whether it takes descriptors, if they can be
-    /// passed there.
-    #[cfg_attr(not(unix), allow(unused_variables))]
+    /// A socket that has begun to connect to `address`.
     pub(crate) fn connect(
         &self,
         address: &Address,
         options: &ConnectOptions,
-        takes_descriptors: bool,
     ) -> io::Result<StreamSocket> {
         if let Self::Other(backend) = self {
             let stream = backend.connect(address, options.local_address, &options.others)?;
@@ -183,7 +179,8 @@ impl World {
         match address {
             Address::Inet(address) => StreamSocket::connect(*address, options),
             #[cfg(unix)]
-            Address::Unix(address) => StreamSocket::connect_unix(address, takes_descriptors),
+            Address::Unix(address) => StreamSocket::connect_unix(address, options),
+            Address::Unknown => Err(unknown()),
         }
     }
 

@@ -305,8 +305,11 @@ impl StreamSocket {
 impl StreamSocket {
     /// Connects to a Unix socket, which is done at once or not at all: `WouldBlock` says that the
     /// listener's queue is full, and nobody will tell when it is not any more (connect(2), EAGAIN).
-    pub(super) fn connect_unix(address: &UnixAddress, takes_descriptors: bool) -> io::Result<Self> {
-        Ok(Self::unix(unix::connect(address)?, takes_descriptors))
+    pub(super) fn connect_unix(
+        address: &UnixAddress,
+        options: &ConnectOptions,
+    ) -> io::Result<Self> {
+        Ok(Self::unix(unix::connect(address, &options.others)?, options.descriptors))
     }
 
     pub(crate) fn is_unix(&self) -> bool {

@@ -1,15 +1,17 @@
 //! Unix sockets: what they have beyond others, each function named after what it does to the system.
 
+use crate::sys::options::set_options;
 use crate::values::address::Address;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::values::credentials::Credentials;
+use crate::values::socket_option::SocketOption;
 use crate::values::unix_address::UnixAddress;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::net::SocketAddrUnix;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::net::SocketFlags;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::BorrowedFd;
@@ -29,8 +31,12 @@ pub(super) fn open(kind: Type) -> io::Result<Socket> {
 }
 
 /// Connects, at once or not at all.
-pub(super) fn connect(address: &UnixAddress) -> io::Result<mio::net::UnixStream> {
+pub(super) fn connect(
+    address: &UnixAddress,
+    options: &[SocketOption],
+) -> io::Result<mio::net::UnixStream> {
     let socket = open(Type::STREAM)?;
+    set_options(&SockRef::from(&socket), options)?;
     rustix::net::connect(&socket, &destination(address)?)?;
     Ok(mio::net::UnixStream::from_std(socket.into()))
 }

@@ -27,6 +27,8 @@ pub enum Address {
     /// The name of a Unix socket.
     #[cfg(unix)]
     Unix(UnixAddress),
+    /// No address is known: the connection is gone, or not established yet.
+    Unknown,
 }
 
 impl Address {
@@ -36,6 +38,7 @@ impl Address {
             Self::Inet(address) => Some(*address),
             #[cfg(unix)]
             Self::Unix(_) => None,
+            Self::Unknown => None,
         }
     }
 
@@ -43,7 +46,7 @@ impl Address {
     #[cfg(unix)]
     pub fn unix(&self) -> Option<&UnixAddress> {
         match self {
-            Self::Inet(_) => None,
+            Self::Inet(_) | Self::Unknown => None,
             Self::Unix(address) => Some(address),
         }
     }
@@ -57,6 +60,11 @@ impl Address {
     pub fn port(&self) -> Option<u16> {
         self.socket_addr().map(|address| address.port())
     }
+}
+
+/// The error of sending or connecting to an unknown address.
+pub(crate) fn unknown() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "the address is unknown")
 }
 
 impl From<SocketAddr> for Address {
@@ -78,6 +86,7 @@ impl fmt::Display for Address {
             Self::Inet(address) => address.fmt(f),
             #[cfg(unix)]
             Self::Unix(address) => address.fmt(f),
+            Self::Unknown => f.write_str("an unknown address"),
         }
     }
 }

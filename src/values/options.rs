@@ -2,6 +2,8 @@
 
 use crate::values::slow_reader::SlowReader;
 use crate::values::socket_option::{KeepAlive, SocketOption};
+#[cfg(unix)]
+use crate::values::unix_options::FileOptions;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,6 +38,10 @@ pub struct ListenOptions {
     pub(crate) claim: bool,
     /// What has no field of its own.
     pub(crate) others: Vec<SocketOption>,
+    #[cfg(unix)]
+    pub(crate) file: FileOptions,
+    #[cfg(unix)]
+    pub(crate) descriptors: bool,
 }
 
 impl ListenOptions {
@@ -48,6 +54,10 @@ impl ListenOptions {
             reuse_port: false,
             claim: false,
             others: Vec::new(),
+            #[cfg(unix)]
+            file: FileOptions::new(),
+            #[cfg(unix)]
+            descriptors: false,
         }
     }
 
@@ -105,6 +115,38 @@ impl ListenOptions {
     #[must_use]
     pub fn only_ipv6(self, only: bool) -> Self {
         self.option(SocketOption::OnlyIpv6(only))
+    }
+
+    /// The permissions of a Unix socket's file, such as `0o660`. Default: what the process's umask leaves
+    /// of `0o777` (unix(7)). On Linux a client needs the permission to write to the file. No client can
+    /// connect before the file has its mode. Abstract names have no permissions.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.file.mode = Some(mode & 0o7777);
+        self
+    }
+
+    /// Whether a Unix socket's file stays when this listener stops: for a listener that another process has
+    /// taken over. Default: off.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn keep_file(mut self, keep: bool) -> Self {
+        self.file.keep = keep;
+        self
+    }
+
+    /// Whether to take the descriptors that clients pass over a Unix socket, and deliver them to
+    /// [`descriptors_received`](crate::Protocol::descriptors_received). Default: off; the system closes
+    /// them then.
+    ///
+    /// Do not set SO_PASSPIDFD (unix(7)) by [`Context::descriptor`](crate::Context::descriptor): the
+    /// system would add a descriptor to each message, which is never taken and never closed.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn descriptors(mut self, take: bool) -> Self {
+        self.descriptors = take;
+        self
     }
 
     /// When accepted connections ask a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never
@@ -165,14 +207,21 @@ pub struct ConnectOptions {
     pub(crate) local_address: Option<SocketAddr>,
     /// What has no field of its own.
     pub(crate) others: Vec<SocketOption>,
+    #[cfg(unix)]
+    pub(crate) descriptors: bool,
 }
 
 impl ConnectOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
-        let timeout = Duration::from_secs(30);
-        let connection = ConnectionOptions::new(true);
-        Self { connection, timeout, local_address: None, others: Vec::new() }
+        Self {
+            connection: ConnectionOptions::new(true),
+            timeout: Duration::from_secs(30),
+            local_address: None,
+            others: Vec::new(),
+            #[cfg(unix)]
+            descriptors: false,
+        }
     }
 
     /// Whether the connection sends at once what it is given (TCP_NODELAY, tcp(7)): on unless set.
@@ -211,6 +260,16 @@ impl ConnectOptions {
     #[must_use]
     pub fn local_address(mut self, address: SocketAddr) -> Self {
         self.local_address = Some(address);
+        self
+    }
+
+    /// Whether to take the descriptors that the server passes over a Unix socket, and deliver them to
+    /// [`descriptors_received`](crate::Protocol::descriptors_received). Default: off; the system closes
+    /// them then.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn descriptors(mut self, take: bool) -> Self {
+        self.descriptors = take;
         self
     }
 

@@ -3,8 +3,7 @@
 use crate::values::reason::Reason;
 use std::time::Duration;
 
-/// The counts of one connection: see
-/// [`Context::connection_counts`](crate::Context::connection_counts).
+/// The counts of one connection: see [`Transport::counts`](crate::Transport::counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConnectionCounts {
@@ -73,6 +72,9 @@ pub struct Statistics {
     pub datagrams_sent: u64,
     /// Outgoing datagrams that were dropped, over all sockets.
     pub datagrams_dropped: u64,
+    /// Requests by an id whose connection or socket was closed already: they did nothing. See
+    /// [`Context::transport`](crate::Context::transport).
+    pub stale_requests: u64,
     /// Panics in callbacks, including timers, calls from other threads, and drops of users' values.
     pub panics: u64,
     /// The longest duration of a callback. While callbacks are quick they are timed in groups of up
@@ -113,7 +115,7 @@ impl Statistics {
     }
 }
 
-/// The counts of one datagram socket: see [`Context::datagram_counts`](crate::Context::datagram_counts).
+/// The counts of one datagram socket: see [`DatagramTransport::counts`](crate::DatagramTransport::counts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DatagramCounts {

@@ -1,6 +1,6 @@
 //! Numeric addresses, for datagrams.
 
-use crate::values::address::Address;
+use crate::values::address::{Address, unknown};
 use crate::values::error::Explained;
 use crate::values::to_addresses::LookUp;
 #[cfg(unix)]
@@ -51,7 +51,10 @@ impl<T: ToAddress + ?Sized> ToAddress for &T {
 
 impl ToAddress for Address {
     fn to_address(&self, _look_up: &LookUp<'_>) -> io::Result<Address> {
-        Ok(self.clone())
+        match self {
+            Self::Unknown => Err(unknown()),
+            known => Ok(known.clone()),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! How to listen on Unix sockets and how to connect to them, where the defaults do not suit. Floor 0.
 
+use crate::values::options::{ConnectOptions, ListenOptions};
 use crate::values::slow_reader::SlowReader;
 use std::time::Duration;
 
@@ -152,5 +153,20 @@ impl UnixConnectOptions {
 impl Default for UnixConnectOptions {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl From<&UnixListenOptions> for ListenOptions {
+    fn from(options: &UnixListenOptions) -> Self {
+        let mut general = Self::new().backlog(options.backlog).descriptors(options.descriptors);
+        general.file = options.file;
+        general.slow_reader(options.slow_reader)
+    }
+}
+
+impl From<&UnixConnectOptions> for ConnectOptions {
+    fn from(options: &UnixConnectOptions) -> Self {
+        let general = Self::new().timeout(options.timeout).descriptors(options.descriptors);
+        general.slow_reader(options.slow_reader)
     }
 }

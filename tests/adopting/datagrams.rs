@@ -38,7 +38,7 @@ fn adopted_datagram_socket_receives_earlier_datagrams() {
         theirs.send_to(b"early", ours.local_addr().unwrap()).unwrap();
         let mut reactor = Reactor::new().unwrap();
         let address = ours.local_addr().unwrap();
-        let port = reactor.context().adopt_datagram(ours, &options, Capitals).unwrap();
+        let port = options.adopt_datagram(reactor.context(), ours, Capitals).unwrap();
         assert_eq!(port.address().socket_addr(), Some(address));
         assert_eq!(reactor.context().peer(port.id()).is_some(), connected);
         let mut buffer = [0; 10];
@@ -60,7 +60,7 @@ fn queued_errors_neither_spin_nor_block_receiving() {
     let address = ours.local_addr().unwrap();
     let mut reactor = Reactor::new().unwrap();
     let options = DatagramOptions::new();
-    let id = reactor.context().adopt_datagram(ours, &options, Capitals).unwrap().id();
+    let id = options.adopt_datagram(reactor.context(), ours, Capitals).unwrap().id();
     theirs.set_nonblocking(true).unwrap();
     let expect = |reactor: &mut Reactor, data: &[u8]| {
         let (mut buffer, mut length) = ([0; 20], 0);
@@ -90,7 +90,7 @@ fn other_sockets_are_refused_as_datagram_sockets() {
     let mut reactor = Reactor::new().unwrap();
     let mut no_datagrams = |socket: OwnedFd| {
         let options = DatagramOptions::new();
-        let adopted = reactor.context().adopt_datagram(socket, &options, Capitals);
+        let adopted = options.adopt_datagram(reactor.context(), socket, Capitals);
         adopted.unwrap_err().to_string()
     };
     assert_eq!(

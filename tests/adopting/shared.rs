@@ -142,7 +142,7 @@ fn datagram_calls_never_block() {
         let copy = ours.try_clone().unwrap();
         let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new();
-        reactor.context().adopt_datagram(ours, &options, DatagramRecorder::echo(&events)).unwrap();
+        options.adopt_datagram(reactor.context(), ours, DatagramRecorder::echo(&events)).unwrap();
         clear_nonblock(&copy);
         peer.send_to(b"hello", copy.local_addr().unwrap()).unwrap();
         turn_until(&mut reactor, "received", |_| events.data().len() == 1);
@@ -158,7 +158,7 @@ fn datagram_calls_never_block() {
                 (0..1000).for_each(|_| transport.send(b"more than the receiver's queue holds"));
             }
         });
-        reactor.context().adopt_datagram(ours, &options, recorder).unwrap();
+        options.adopt_datagram(reactor.context(), ours, recorder).unwrap();
         clear_nonblock(&copy);
         peer.send(b"hello").unwrap();
         turn_until(&mut reactor, "received", |_| events.data().len() == 1);
@@ -224,7 +224,7 @@ fn options_that_change_reads_are_disabled() {
     setsockopt(&ours, UdpGsoSegment, &1000).unwrap();
     let options = DatagramOptions::new();
     let recorder = DatagramRecorder::quiet(&DatagramLog::default());
-    reactor.context().adopt_datagram(ours, &options, recorder).unwrap();
+    options.adopt_datagram(reactor.context(), ours, recorder).unwrap();
     assert!(!getsockopt(&copy, UdpGroSegment).unwrap());
     assert_eq!(getsockopt(&copy, UdpGsoSegment).unwrap(), 0);
 }

@@ -181,7 +181,6 @@ fn datagrams(scene: &mut Scene, context: &mut Context) {
 }
 
 fn adopting(scene: &mut Scene, context: &mut Context) {
-    let options = DatagramOptions::new();
     let file = || File::open("/dev/null").unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -190,8 +189,8 @@ fn adopting(scene: &mut Scene, context: &mut Context) {
     let _ = call!(scene, context.adopt_listener(listener, scene.value()));
     assert!(call!(scene, context.adopt_listener(file(), scene.value())).is_err());
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let _ = call!(scene, context.adopt_datagram(socket, &options, scene.value()));
-    assert!(call!(scene, context.adopt_datagram(file(), &options, scene.value())).is_err());
+    let _ = call!(scene, context.adopt_datagram(socket, scene.value()));
+    assert!(call!(scene, context.adopt_datagram(file(), scene.value())).is_err());
     let other = scene.other;
     let _ = call!(scene, context.detach(other));
     assert!(call!(scene, context.detach(other)).is_err());
@@ -223,6 +222,8 @@ fn connections(scene: &mut Scene, context: &mut Context) {
     call!(scene, context.set_write_buffer_limits(id, 10, 5));
     call!(scene, context.set_write_limit(id, 1000));
     call!(scene, context.set_slow_reader(id, SlowReader::DropOldest(1000)));
+    call!(scene, context.transport(id)).pause();
+    call!(scene, context.datagram(id)).send(b"hello");
     call!(scene, context.local_address(id));
     call!(scene, context.peer(id));
     call!(scene, context.peer_credentials(id));

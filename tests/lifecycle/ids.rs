@@ -1,11 +1,17 @@
 //! Stale ids: a request for a closed connection reaches no other in the same slot.
 
 use crate::support::*;
-use ropewalk::{Id, Reactor, Transport};
+use ropewalk::{Address, DatagramProtocol, DatagramTransport, Id, Reactor, SlowReader, Transport};
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
+
+struct QuietDatagrams;
+
+impl DatagramProtocol for QuietDatagrams {
+    fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
+}
 
 /// Returns the slot of an id, as it is printed.
 fn slot(id: Id) -> String {
@@ -71,6 +77,46 @@ fn stale_listener_and_attempt_ids_reach_nothing() {
     for client in &clients {
         assert!(peek_now(client, &mut [0; 10]).is_none(), "nothing was sent to it");
     }
+}
+
+#[test]
+fn stale_requests_are_counted_and_answers_empty() {
+    let log = Log::default();
+    let (mut reactor, address) = up(recorders(&log, only_record));
+    let first = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let stale = log.ids()[0];
+    let port = reactor.listen_udp("127.0.0.1:0", QuietDatagrams).unwrap();
+    reactor.context().datagram(port.id()).close();
+    reset(first);
+    turn_until(&mut reactor, "lost", |_| log.lost() == 1);
+    let context = reactor.context();
+    assert_eq!(context.statistics().stale_requests, 0);
+
+    let mut transport = context.transport(stale);
+    transport.write(b"nothing");
+    transport.pause();
+    transport.resume();
+    transport.write_eof();
+    transport.set_write_limit(0);
+    transport.set_write_buffer_limits(2, 1);
+    transport.set_slow_reader(SlowReader::Disconnect(1));
+    transport.unregister_producer();
+    transport.close();
+    transport.abort();
+    assert!(transport.is_closing() && !transport.is_paused());
+    assert_eq!((transport.peer(), transport.local_address()), (Address::Unknown, None));
+    assert_eq!((transport.write_buffer_size(), transport.counts()), (0, Default::default()));
+    assert_eq!(context.statistics().stale_requests, 10);
+
+    let mut transport = context.datagram(port.id());
+    transport.send(b"nothing");
+    transport.send_to(b"nothing", address);
+    transport.close();
+    assert!(transport.is_closing() && transport.connect(address).is_err());
+    assert_eq!((transport.peer(), transport.local_address()), (None, Address::Unknown));
+    assert_eq!(transport.counts(), Default::default());
+    assert_eq!(context.statistics().stale_requests, 13);
 }
 
 /// 64 connections are readable in one poll. The first of them ends all others, and new connections take their

@@ -278,7 +278,7 @@ fn unix_sockets_can_be_detached_and_adopted() {
     let events = datagrams::DatagramLog::default();
     let recorder = datagrams::DatagramRecorder::quiet(&events);
     let options = ropewalk::DatagramOptions::new();
-    reactor.context().adopt_datagram(socket, &options, recorder).unwrap();
+    options.adopt_datagram(reactor.context(), socket, recorder).unwrap();
     UnixDatagram::unbound().unwrap().send_to(b"hello", &name).unwrap();
     turn_until(&mut reactor, "received", |_| events.data() == [b"hello"]);
 }
