@@ -1,29 +1,30 @@
-//! A chat room, and you are in it.
+//! A chat server.
 //!
 //!     cargo run --example chat
 //!
-//! Join it in other terminals, as often as you like:
+//! Join it in other terminals:
 //!
 //!     cargo run --example chat_client
 //!     nc 127.0.0.1 7001
 //!
-//! It asks for a name. After that all that you type is said to the room, and a line that begins with
-//! `/` is a command; `/help` lists them. Here you see who comes and goes. Ctrl-C ends it.
+//! The server asks for a name. After that a line is sent to all members of the room, and a line that
+//! begins with `/` is a command; `/help` lists them. The server logs connections that are made and lost.
+//! Ctrl-C ends it.
 //!
 //! Options:
 //!
 //!     --listen HOST:PORT   where to listen (127.0.0.1:7001; port 0 lets the system choose)
-//!     --max-length BYTES   how long a line may be (1024)
-//!     --write-limit BYTES  how much may wait for one who reads too slowly to keep up (1048576)
-//!     --burst LINES        how many lines one may send at once (1000)
-//!     --rate LINES         how many a second after that (100)
-//!     --connections N      how many connections one address may have (50; 0 is no limit)
-//!     --joins N            how many may join from one address in a minute (60; 0 is no limit)
+//!     --max-length BYTES   the limit for a line (1024)
+//!     --write-limit BYTES  the limit for a client's send buffer; a client above it is disconnected (1048576)
+//!     --burst LINES        the number of lines that a client may send at once (1000)
+//!     --rate LINES         the number of lines per second after that (100)
+//!     --connections N      the limit for connections from an address (50; 0 is no limit)
+//!     --joins N            the limit for joins from an address in a minute (60; 0 is no limit)
+//!     --limit-loopback     apply these two to this machine's own addresses as well
 //!     --name-timeout SECONDS
-//!                          how long a connection may go on without a name (60; 0 is no limit)
-//!     --grace SECONDS      how long clients have at the end to read what is queued for them (8)
-//!     --limit-loopback     apply these three to this machine's own addresses as well
-//!     --reactors N         how many threads serve (1), each with a reactor of its own
+//!                          the limit for the time until a name is given (60; 0 is no limit)
+//!     --grace SECONDS      the grace period at the end, for clients to read queued lines (8)
+//!     --reactors N         the number of threads (1), each with a reactor of its own
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
@@ -35,12 +36,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 use support::say;
 
-/// How long the end waits for clients to read what is queued for them, unless `--grace` sets it. To close thousands of
-/// connections takes time as well, and many supervisors kill a service after ten seconds.
+/// The default grace period. Many supervisors kill a service after ten seconds, and closing thousands of connections
+/// takes time after the grace period.
 const GRACE: Duration = Duration::from_secs(8);
 
-/// What happens in the demo: who says what, one line each moment.
-const PLAY: [(&str, &str); 11] = [
+/// The lines of the demo, with their clients. One line is sent per [`STEP`].
+const SCRIPT: [(&str, &str); 11] = [
     ("alice", "alice"),
     ("bob", "bob"),
     ("carol", "carol"),
@@ -54,19 +55,19 @@ const PLAY: [(&str, &str); 11] = [
     ("bob", "/quit"),
 ];
 
-/// How long a moment lasts in it.
-const MOMENT: Duration = Duration::from_millis(100);
+/// The time from one line of the demo to the next, so that a reader can follow.
+const STEP: Duration = Duration::from_millis(100);
 
-/// One of those in the demo: prints what he hears.
-struct Actor {
+/// A client of the demo. It prints the lines that it receives.
+struct DemoClient {
     name: &'static str,
 }
 
-impl LineHandler for Actor {
+impl LineHandler for DemoClient {
     type Line = str;
 
     fn line_received(&mut self, _lines: &mut LineTransport<'_>, line: &str) {
-        say(format_args!("{:>24} | {line}", format!("{} hears", self.name)));
+        say(format_args!("{:>24} | {line}", format!("{} receives", self.name)));
     }
 
     fn connection_lost(&mut self, _lines: &mut LineTransport<'_>, reason: Reason) {
@@ -74,18 +75,18 @@ impl LineHandler for Actor {
     }
 }
 
-/// Lets three clients play their parts, and ends the run after the last line.
+/// Connects three clients that send the script, and stops the reactor after the last line.
 fn play(context: &mut Context, server: &Address) -> Result<(), ropewalk::Error> {
     for name in ["alice", "bob", "carol"] {
-        let actor = context.connect_tcp(server, move || LineReceiver::new(Actor { name }))?;
-        for (moment, (_, line)) in (1..).zip(PLAY).filter(|(_, (speaker, _))| *speaker == name) {
-            context.call_later(MOMENT * moment, move |context| {
-                say(format_args!("{:>24} | {line}", format!("{name} types")));
-                context.write(actor, format!("{line}\n").as_bytes());
+        let client = context.connect_tcp(server, move || LineReceiver::new(DemoClient { name }))?;
+        for (step, (_, line)) in (1..).zip(SCRIPT).filter(|(_, (speaker, _))| *speaker == name) {
+            context.call_later(STEP * step, move |context| {
+                say(format_args!("{:>24} | {line}", format!("{name} sends")));
+                context.write(client, format!("{line}\n").as_bytes());
             });
         }
     }
-    context.call_later(MOMENT * (PLAY.len() as u32 + 2), |context| context.stop());
+    context.call_later(STEP * (SCRIPT.len() as u32 + 2), |context| context.stop());
     Ok(())
 }
 
@@ -117,12 +118,12 @@ fn main() -> ExitCode {
                 argument => return Err(support::other(argument)),
             }
         }
-        // The demo is to be read; the logs would stand in the middle of it.
+        // In the demo, logs would stand between the lines.
         support::log_from(if demo { "warn" } else { "info" });
         let mut group = support::group(reactors)?;
         group.set_grace(grace);
         let listen = if demo { "127.0.0.1:0" } else { &*listen };
-        // Each reactor has a chat for its own clients, and together they are one.
+        // Each reactor has a chat for its own clients; the network links them.
         let network = Network::new();
         let port = group.listen_tcp(listen, move |member| {
             let chat = Chat::linked(&network, member.context());

@@ -1,19 +1,19 @@
-//! Tells each client the time: timers that are set, put off and cancelled.
+//! A clock for clients: timers that are set, reset and cancelled.
 //!
 //!     cargo run --example clock
 //!
-//! Poke it in other terminals:
+//! Try it in other terminals:
 //!
 //!     cargo run --example connect 127.0.0.1:7003
 //!
-//! Every second it says how long the clock has run, to all clients at the same moment, and without
-//! drifting. Who says nothing for a minute is dismissed; every line you type puts that off.
+//! Every second it sends its running time to all clients at the same moment, without drift. A client
+//! that sends nothing for a minute is disconnected; every line that you type resets that timer.
 //!
 //! Options:
 //!
 //!     --listen HOST:PORT  where to listen (127.0.0.1:7003; port 0 lets the system choose)
 //!     --every SECONDS     from one tick to the next (1)
-//!     --idle SECONDS      how long a client may be silent (60)
+//!     --idle SECONDS      after how long without input a client is disconnected (60)
 //!     --demo              the clock and a client in one reactor, faster; ends by itself
 //!     --help              this text
 
@@ -25,87 +25,87 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::{Failure, say};
 
-/// What all clients share.
+/// The times that all clients share.
 #[derive(Clone, Copy)]
-struct Pace {
+struct Schedule {
     start: Instant,
     every: Duration,
     idle: Duration,
 }
 
-/// One client's ticking.
+/// The ticks of one client.
 #[derive(Clone)]
 struct Ticker {
     client: Id,
-    pace: Pace,
-    /// The next tick. Each tick sets it anew, and the client's end cancels it.
+    schedule: Schedule,
+    /// The timer of the next tick. Each tick replaces it, and the client's end cancels it.
     timer: Rc<Cell<Option<TimerId>>>,
 }
 
 impl Ticker {
-    /// Sets the timer to the next full period since the start. If one tick comes late, the wait for
-    /// the next is the shorter: so lateness does not add up.
-    fn schedule(self, context: &mut Context) {
-        let elapsed = context.now().duration_since(self.pace.start).as_nanos();
-        let left = self.pace.every.as_nanos() - elapsed % self.pace.every.as_nanos();
+    /// Sets the timer to the next full period since the start. After a late tick the delay is shorter,
+    /// so that delays do not add up.
+    fn set_timer(self, context: &mut Context) {
+        let elapsed = context.now().duration_since(self.schedule.start).as_nanos();
+        let left = self.schedule.every.as_nanos() - elapsed % self.schedule.every.as_nanos();
         let timer = Rc::clone(&self.timer);
         let wait = Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX));
         timer.set(Some(context.call_later(wait, move |context| self.tick(context))));
     }
 
     fn tick(self, context: &mut Context) {
-        let elapsed = context.now().duration_since(self.pace.start);
+        let elapsed = context.now().duration_since(self.schedule.start);
         let text = format!("{:.1} s since the start\r\n", elapsed.as_secs_f64());
         context.write(self.client, text.as_bytes());
-        self.schedule(context);
+        self.set_timer(context);
     }
 }
 
 /// A client of the clock.
 struct Clock {
-    pace: Pace,
+    schedule: Schedule,
     tick: Rc<Cell<Option<TimerId>>>,
-    dismissal: Option<TimerId>,
+    idle_timer: Option<TimerId>,
 }
 
 impl Protocol for Clock {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        let (client, idle) = (transport.id(), self.pace.idle);
+        let (client, idle) = (transport.id(), self.schedule.idle);
         let context = transport.context();
-        Ticker { client, pace: self.pace, timer: Rc::clone(&self.tick) }.schedule(context);
-        self.dismissal = Some(context.call_later(idle, move |context| {
-            let text = format!("you have said nothing for {idle:?}; goodbye\r\n");
+        Ticker { client, schedule: self.schedule, timer: Rc::clone(&self.tick) }.set_timer(context);
+        self.idle_timer = Some(context.call_later(idle, move |context| {
+            let text = format!("no input for {idle:?}; goodbye\r\n");
             context.write(client, text.as_bytes());
             context.close(client);
         }));
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, _data: &[u8]) {
-        if let Some(timer) = self.dismissal {
-            transport.context().reset(timer, self.pace.idle);
+        if let Some(timer) = self.idle_timer {
+            transport.context().reset(timer, self.schedule.idle);
         }
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
-        // Left alone, they would go on to write to nobody: no harm, but no use either.
-        for timer in [self.tick.take(), self.dismissal.take()].into_iter().flatten() {
+        // Without this, the timers would continue and write to a stale id.
+        for timer in [self.tick.take(), self.idle_timer.take()].into_iter().flatten() {
             transport.context().cancel(timer);
         }
     }
 }
 
-/// The demo's client: it speaks once, and is dismissed after that.
+/// The demo's client. It sends a line once, and is disconnected later.
 #[derive(Default)]
-struct Listener {
-    pieces: usize,
+struct Client {
+    chunks: usize,
 }
 
-impl Protocol for Listener {
+impl Protocol for Client {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         say(format_args!("clock:  {}", String::from_utf8_lossy(data).trim_end()));
-        self.pieces += 1;
-        if self.pieces == 3 {
-            say(format_args!("client: this puts my dismissal off"));
+        self.chunks += 1;
+        if self.chunks == 3 {
+            say(format_args!("client: this resets the idle timer"));
             transport.write(b"I am still here\r\n");
         }
     }
@@ -136,18 +136,18 @@ fn main() -> ExitCode {
         }
         support::log_from(if demo { "warn" } else { "info" });
         let mut reactor = support::reactor()?;
-        let pace = Pace { start: reactor.context().now(), every, idle };
+        let schedule = Schedule { start: reactor.context().now(), every, idle };
         let port = reactor.listen_tcp(listen, move || Clock {
-            pace,
+            schedule,
             tick: Rc::default(),
-            dismissal: None,
+            idle_timer: None,
         })?;
         say(format_args!("listening on {}", port.address()));
         if demo {
-            reactor.connect_tcp(port.address(), Listener::default)?;
+            reactor.connect_tcp(port.address(), Client::default)?;
         } else {
             let address = support::reachable(port.address());
-            say(format_args!("hear it tick with: cargo run --example connect {address}"));
+            say(format_args!("try it with: cargo run --example connect {address}"));
         }
         Ok(reactor.run()?)
     })

@@ -1,23 +1,23 @@
-//! Connects your keyboard and screen with a server: a small nc.
+//! A terminal for line-based servers, like nc.
 //!
 //!     cargo run --example connect 127.0.0.1:7000
 //!
-//! It needs a server in another terminal, for example
+//! It needs a server in another terminal, for example:
 //!
 //!     cargo run --example echo 127.0.0.1:7000
 //!
-//! What you type is sent line by line, and what the server says is printed. Ctrl-D ends our side;
-//! what the server still has to say is printed until it ends its own. Files and pipes do as well:
+//! Typed lines are sent, and received data is printed. Ctrl-D ends our side of the connection;
+//! received data is printed until the server ends its side. Files and pipes work as well:
 //!
 //!     cargo run --example connect 127.0.0.1:7000 < Cargo.toml | head -3
 //!
-//! Neither direction keeps more than some KB in memory, however slow the other end is. It ends with
-//! exit code 1 if the connection fails, and says why.
+//! Each direction buffers a few KB at most, however slow the other end is. If the connection fails, the
+//! program prints the reason and its exit code is 1.
 //!
 //! Options:
 //!
 //!     HOST:PORT  the server
-//!     --demo     an echo server in the same reactor, and something to send; ends by itself
+//!     --demo     an echo server in the same reactor, and two lines to send; ends by itself
 //!     --help     this text
 
 use lexopt::prelude::*;
@@ -30,19 +30,20 @@ use std::time::Duration;
 use support::stdio::{self, Gate};
 use support::{Failure, Printer, say};
 
-/// What the demo sends instead of its standard input.
+/// The input of the demo.
 const DEMO: &str = "This went to a server and came back.\nSo did this.\n";
 
-/// The connection. `gate` lets the thread pass that reads the input.
+/// The factory of the connection.
 #[derive(Clone)]
-struct Caller {
+struct Connector {
+    /// Controls the thread that reads the input.
     gate: Gate,
     failure: Arc<OnceLock<String>>,
 }
 
-impl Factory for Caller {
+impl Factory for Connector {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-        Some(Box::new(Call { caller: self.clone(), printer: None }))
+        Some(Box::new(Connection { connector: self.clone(), printer: None }))
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
@@ -51,15 +52,15 @@ impl Factory for Caller {
     }
 }
 
-struct Call {
-    caller: Caller,
+struct Connection {
+    connector: Connector,
     printer: Option<Printer>,
 }
 
-impl Protocol for Call {
+impl Protocol for Connection {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        self.printer = Some(Printer::start(transport, Arc::clone(&self.caller.failure)));
-        self.caller.gate.open();
+        self.printer = Some(Printer::start(transport, Arc::clone(&self.connector.failure)));
+        self.connector.gate.open();
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
@@ -69,19 +70,19 @@ impl Protocol for Call {
     }
 
     fn pause_writing(&mut self, _transport: &mut Transport<'_>) {
-        self.caller.gate.shut();
+        self.connector.gate.shut();
     }
 
     fn resume_writing(&mut self, _transport: &mut Transport<'_>) {
-        self.caller.gate.open();
+        self.connector.gate.open();
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
         if !matches!(reason, Reason::Closed | Reason::ClosedByPeer | Reason::Stopped) {
             let message = format!("the connection with {} ended: {reason}", transport.peer());
-            let _ = self.caller.failure.set(message);
+            let _ = self.connector.failure.set(message);
         }
-        // The printer, dropped together with this, prints what it still has and then ends the run.
+        // The printer is dropped with this protocol. It prints its queued data and stops the reactor.
     }
 }
 
@@ -107,22 +108,22 @@ fn main() -> ExitCode {
     })
 }
 
-/// Sends the input to the server, and prints what it says.
+/// Sends the input to the server, and prints the received data.
 fn connect(
     mut reactor: Reactor,
     server: &str,
     input: impl Read + Send + 'static,
 ) -> Result<(), Failure> {
-    let caller = Caller { gate: Gate::default(), failure: Arc::default() };
-    let id = reactor.connect_tcp(server, caller.clone())?;
-    stdio::read(input, reactor.handle(), caller.gate, move |context, piece| match piece {
+    let connector = Connector { gate: Gate::default(), failure: Arc::default() };
+    let id = reactor.connect_tcp(server, connector.clone())?;
+    stdio::read(input, reactor.handle(), connector.gate, move |context, chunk| match chunk {
         [] => context.write_eof(id),
-        piece => context.write(id, piece),
+        chunk => context.write(id, chunk),
     });
-    // Who presses Ctrl-C does not want to wait for long.
+    // After Ctrl-C a user expects the end within a moment.
     reactor.set_grace(Duration::from_millis(500));
     reactor.run()?;
-    match caller.failure.get() {
+    match connector.failure.get() {
         Some(message) => Err(Failure::Run(message.clone())),
         None => Ok(()),
     }

@@ -1,23 +1,22 @@
-//! Sends back to each client what it sends: a whole server in a dozen lines.
+//! An echo server in a dozen lines: each client receives what it sends.
 //!
 //!     cargo run --example echo 127.0.0.1:7000
 //!
-//! Poke it in other terminals with
+//! Try it in other terminals:
 //!
 //!     cargo run --example connect 127.0.0.1:7000
 //!     cargo run --release --example echo_client 127.0.0.1:7000
 //!
-//! The first sends back every line that you type, the second measures how fast that goes. Here you
-//! see who comes and goes. Ctrl-C ends it.
+//! The first prints every line that you type again; the second measures the server. The server logs
+//! connections that are made and lost. Ctrl-C ends it.
 //!
 //! Options:
 //!
 //!     HOST:PORT      where to listen (127.0.0.1:7000; port 0 lets the system choose)
-//!     --reactors N   how many threads serve (1), each with a reactor of its own
+//!     --reactors N   the number of threads (1), each with a reactor of its own
 //!     --help         this text
 
 use lexopt::prelude::*;
-
 use ropewalk_protocols::Echo;
 use std::process::ExitCode;
 use support::say;

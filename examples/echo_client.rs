@@ -1,22 +1,22 @@
-//! Measures an echo server, and checks every byte that comes back.
+//! A load for an echo server. Every received byte is checked.
 //!
 //!     cargo run --release --example echo_client -- --demo
 //!     cargo run --release --example echo_client 127.0.0.1:7000
 //!
-//! The first brings its own server; the second needs one in another terminal:
+//! The first has a server of its own; the second needs one in another terminal:
 //!
 //!     cargo run --release --example echo 127.0.0.1:7000
 //!
-//! Each connection sends a message, waits until all of it has come back, and sends the next. You see
-//! how many messages went round, how many that is in a second, and how long one took.
+//! Each connection sends a message, waits for all of its echo, and sends the next. The number of
+//! messages, the messages per second and the round-trip times are printed.
 //!
 //! Options:
 //!
 //!     HOST:PORT          the server (127.0.0.1:7000)
-//!     --connections N    how many at a time (10)
-//!     --messages N       how many on each connection (10000)
-//!     --size BYTES       how long each is (64)
-//!     --demo             an echo server in the same reactor; 1000 messages unless told otherwise
+//!     --connections N    the number of connections (10)
+//!     --messages N       the number of messages on each connection (10000; with --demo 1000)
+//!     --size BYTES       the length of a message (64)
+//!     --demo             an echo server in the same reactor; ends by itself
 //!     --help             this text
 
 use lexopt::prelude::*;
@@ -28,11 +28,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::{Failure, say};
 
-/// After how many bytes the pattern that is sent begins anew. It is prime, so that a piece which is
-/// lost or doubled by some buffer, whose size is a power of two, does not go unnoticed.
+/// The period of the sent pattern in bytes. It is prime: if a buffer, whose size is a power of two, loses or
+/// duplicates a chunk, the check fails.
 const PERIOD: usize = 251;
 
-/// What is asked of the server.
+/// The load on the server.
 #[derive(Clone, Copy)]
 struct Load {
     connections: usize,
@@ -41,13 +41,13 @@ struct Load {
     size: usize,
 }
 
-/// How the measurement stands, for all connections together.
+/// The state of the measurement, shared by all connections.
 struct Tally {
     load: Load,
-    /// A message begins somewhere in its first period, wherever the one before has ended.
+    /// The pattern. A message begins in its first period, where the previous message has ended.
     pattern: Vec<u8>,
     round_trips: Vec<Duration>,
-    /// How many connections have messages to send.
+    /// The number of connections that have messages to send.
     busy: usize,
     start: Instant,
     failure: Option<String>,
@@ -97,15 +97,15 @@ impl Tally {
     }
 }
 
-/// One connection: a message, its echo, the next message.
+/// The protocol of a connection: a message, its echo, the next message.
 struct Pinger {
     tally: Rc<RefCell<Tally>>,
-    /// How many messages are to be sent after this one.
+    /// The number of messages to send after this one.
     left: usize,
     sent_at: Instant,
-    /// Where in the pattern the next byte to come back stands.
+    /// The position of the next received byte in the pattern.
     position: usize,
-    /// How many bytes of the message have not come back.
+    /// The number of bytes of the message that were not received yet.
     awaited: usize,
 }
 
@@ -116,13 +116,13 @@ impl Pinger {
         transport.write(&tally.pattern[self.position..self.position + tally.load.size]);
     }
 
-    /// Takes what has come back; says what is wrong with it.
+    /// Checks received data.
     fn check(&mut self, data: &[u8]) -> Result<(), &'static str> {
         if data.len() > self.awaited {
-            return Err("more came back than was sent");
+            return Err("more data was received than was sent");
         }
         if data != &self.tally.borrow().pattern[self.position..self.position + data.len()] {
-            return Err("what came back is not what was sent");
+            return Err("the received data differs from the sent data");
         }
         self.awaited -= data.len();
         self.position = (self.position + data.len()) % PERIOD;
@@ -164,12 +164,12 @@ impl Protocol for Pinger {
     }
 }
 
-/// Makes the connections.
-struct Pingers {
+/// The factory of the connections.
+struct PingerFactory {
     tally: Rc<RefCell<Tally>>,
 }
 
-impl Factory for Pingers {
+impl Factory for PingerFactory {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         Some(Box::new(Pinger {
             tally: Rc::clone(&self.tally),
@@ -223,7 +223,7 @@ fn measure(mut reactor: Reactor, server: &str, load: Load) -> Result<(), Failure
     ));
     let tally = Rc::new(RefCell::new(Tally::new(load)));
     for _ in 0..connections {
-        reactor.connect_tcp(server, Pingers { tally: Rc::clone(&tally) })?;
+        reactor.connect_tcp(server, PingerFactory { tally: Rc::clone(&tally) })?;
     }
     report_each_second(reactor.context(), Rc::clone(&tally));
     reactor.run()?;

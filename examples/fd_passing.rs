@@ -1,14 +1,14 @@
-//! A librarian who hands out open files: descriptors are passed over a Unix socket to processes that
-//! could not open the files themselves.
+//! A file server that passes descriptors: clients receive open files over a Unix socket, also files that they could
+//! not open themselves.
 //!
 //!     cargo run --example fd_passing -- --serve src /tmp/library.sock
 //!
-//! Ask for a file of that folder in another terminal:
+//! Request a file of that folder in another terminal:
 //!
 //!     cargo run --example fd_passing -- --get lib.rs /tmp/library.sock | head -3
 //!
-//! The request is a line with the file's name. The answer is a line that begins with `+`, and the file,
-//! opened for reading, comes with it; or with `-`, and it says why not. So it does from Python:
+//! A request is a line with the file's name. The answer is a line that begins with `+`, with the file's
+//! descriptor, opened for reading; or a line that begins with `-` and contains the reason. From Python:
 //!
 //!     python3 -c "import os, socket
 //!     library = socket.socket(socket.AF_UNIX)
@@ -20,14 +20,14 @@
 //! Options:
 //!
 //!     PATH            the socket; @NAME is an abstract name (Linux)
-//!     --serve FOLDER  be the librarian of this folder
-//!     --get FILE      ask the librarian for this file, and print what stands in it
-//!     --demo          a librarian here, and another process that asks; ends by itself
+//!     --serve FOLDER  serve the files of this folder
+//!     --get FILE      request this file and print it
+//!     --demo          a server in this process, and clients in others; ends by itself
 //!     --help          this text
 
 #[cfg(not(unix))]
 fn main() {
-    eprintln!("error: there are no Unix sockets here");
+    eprintln!("error: this system has no Unix sockets");
 }
 
 #[cfg(unix)]
@@ -53,22 +53,22 @@ mod program {
     use std::thread;
     use support::{Failure, say, unix};
 
-    /// Answers each line with the file of that name.
-    struct Librarian {
+    /// The server's protocol: each line is answered with the file of that name.
+    struct FileServer {
         folder: PathBuf,
     }
 
-    impl Librarian {
-        /// Only what lies in the folder itself.
+    impl FileServer {
+        /// Opens a file of the folder. Paths are refused.
         fn open(&self, name: &str) -> io::Result<File> {
             if Path::new(name).file_name() != Some(OsStr::new(name)) {
-                return Err(io::Error::other("only a file's name, without a folder"));
+                return Err(io::Error::other("expected a file's name without a folder"));
             }
             support::open(&self.folder.join(name))
         }
     }
 
-    impl LineHandler for Librarian {
+    impl LineHandler for FileServer {
         type Line = str;
 
         fn line_received(&mut self, lines: &mut LineTransport<'_>, name: &str) {
@@ -77,25 +77,25 @@ mod program {
                 lines.send_descriptors(answer.as_bytes(), [file]).map_err(|error| error.to_string())
             });
             match passed {
-                Ok(()) => say(format_args!("{id}: gets {name}")),
+                Ok(()) => say(format_args!("{id}: received {name}")),
                 Err(error) => {
-                    say(format_args!("{id}: does not get {name:?}: {error}"));
+                    say(format_args!("{id}: {name:?} was refused: {error}"));
                     lines.send_line(format!("-{error}"));
                 }
             }
         }
     }
 
-    /// Asks for a file, and prints it.
-    struct Reader {
+    /// The factory of a client.
+    struct Client {
         name: String,
         outcome: Outcome,
     }
 
-    /// The file that came, or why there is none; for `main`.
+    /// The received file, or the reason of a failure.
     type Outcome = Arc<OnceLock<Result<File, String>>>;
 
-    impl Factory for Reader {
+    impl Factory for Client {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
             let (name, outcome) = (self.name.clone(), self.outcome.clone());
             Some(Box::new(Request { name, answer: Vec::new(), file: None, outcome }))
@@ -107,21 +107,22 @@ mod program {
         }
     }
 
+    /// The client's protocol: one request.
     struct Request {
         name: String,
         answer: Vec<u8>,
-        /// It comes with the answer.
+        /// The file that was received with the answer.
         file: Option<File>,
         outcome: Outcome,
     }
 
     impl Request {
-        /// What the librarian's answer comes to.
+        /// Evaluates the complete answer.
         fn finish(&mut self) -> Result<File, String> {
             let answer = String::from_utf8_lossy(&self.answer);
             match answer.strip_prefix('-') {
                 Some(reason) => Err(format!("{}: {}", self.name, reason.trim_end())),
-                None => self.file.take().ok_or_else(|| "the answer came without a file".to_owned()),
+                None => self.file.take().ok_or_else(|| "the answer has no file".to_owned()),
             }
         }
     }
@@ -152,7 +153,7 @@ mod program {
         }
 
         fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-            let _ = self.outcome.set(Err(format!("the librarian is gone: {reason}")));
+            let _ = self.outcome.set(Err(format!("the connection was lost: {reason}")));
             transport.context().stop();
         }
     }
@@ -171,12 +172,14 @@ mod program {
         support::log_from("warn");
         let name = name.map(unix::name);
         match (name, folder, file) {
-            _ if demo => show(),
+            _ if demo => demonstrate(),
             (None, ..) => Err(Failure::Usage("missing PATH".to_owned())),
             (Some(name), Some(folder), None) => {
                 let mut reactor = support::reactor()?;
                 serve(&mut reactor, &name, folder)?;
-                say(format_args!("ask with: cargo run --example fd_passing -- --get FILE {name}"));
+                say(format_args!(
+                    "try it with: cargo run --example fd_passing -- --get FILE {name}"
+                ));
                 Ok(reactor.run()?)
             }
             (Some(name), None, Some(file)) => get(&name, file),
@@ -185,8 +188,8 @@ mod program {
     }
 
     fn serve(reactor: &mut Reactor, name: &UnixAddress, folder: PathBuf) -> Result<(), Error> {
-        let librarian = move || LineReceiver::new(Librarian { folder: folder.clone() });
-        let port = reactor.listen_unix(name, librarian)?;
+        let server = move || LineReceiver::new(FileServer { folder: folder.clone() });
+        let port = reactor.listen_unix(name, server)?;
         say(format_args!("listening on {}", port.address()));
         Ok(())
     }
@@ -194,9 +197,9 @@ mod program {
     fn get(name: &UnixAddress, file: String) -> Result<(), Failure> {
         let mut reactor = support::reactor()?;
         let outcome = Outcome::default();
-        let reader = Reader { name: file, outcome: outcome.clone() };
+        let client = Client { name: file, outcome: outcome.clone() };
         let options = UnixConnectOptions::new().descriptors(true);
-        reactor.context().connect_unix_with(name, &options, reader)?;
+        reactor.context().connect_unix_with(name, &options, client)?;
         reactor.run()?;
         drop(reactor);
         match Arc::into_inner(outcome).and_then(OnceLock::into_inner) {
@@ -206,34 +209,33 @@ mod program {
         }
     }
 
-    /// The librarian of a folder that is made for this, and this program once more, as a process of its
-    /// own that asks.
-    fn show() -> Result<(), Failure> {
+    /// Runs the demo: a server of a temporary folder, and this program as a client in other processes.
+    fn demonstrate() -> Result<(), Failure> {
         let folder = unix::Folder::new();
         let failed = |error: io::Error| Failure::Run(error.to_string());
-        std::fs::write(folder.path("poem"), "Who reads this had it opened by another.\n")
+        std::fs::write(folder.path("poem"), "This file was opened by another process.\n")
             .map_err(failed)?;
         let path = folder.path("library.sock");
         let mut reactor = support::reactor()?;
         serve(&mut reactor, &(&path).into(), folder.path(""))?;
         let handle = reactor.context().handle();
-        let asked = thread::spawn(move || ask(&path, &handle));
+        let requests = thread::spawn(move || request(&path, &handle));
         reactor.run()?;
-        asked.join().expect("asking does not panic").map_err(failed)
+        requests.join().expect("the thread does not panic").map_err(failed)
     }
 
-    /// Has another process ask, for what there is and for what there is not.
-    fn ask(path: &Path, handle: &Handle) -> io::Result<()> {
-        let asked = ["poem", "novel"].into_iter().try_for_each(|name| {
+    /// Runs two clients. The first requests a file that exists, the second one that does not.
+    fn request(path: &Path, handle: &Handle) -> io::Result<()> {
+        let outcome = ["poem", "novel"].into_iter().try_for_each(|name| {
             let program = std::env::current_exe()?;
             let output = Command::new(program).args(["--get", name]).arg(path).output()?;
             let (text, errors) = (output.stdout, output.stderr);
-            say(format_args!("process: asked for {name}, and read"));
+            say(format_args!("a client requested {name} and printed:"));
             say(format_args!("    {}", String::from_utf8_lossy(&[text, errors].concat()).trim()));
             Ok(())
         });
-        // It is gone if a signal has stopped it.
+        // The call fails if a signal has stopped the reactor.
         let _ = handle.call(|context| context.stop());
-        asked
+        outcome
     }
 }

@@ -1,4 +1,4 @@
-//! What an idle connection costs in memory, beyond the protocol object itself.
+//! The memory of an idle connection, without the protocol object.
 //!
 //! ```text
 //! cargo run --release --example idle_memory            # 9,000 connections
@@ -7,15 +7,15 @@
 //!
 //! Options:
 //!
-//!     CONNECTIONS  how many (9000)
+//!     CONNECTIONS  the number of connections (9000)
 //!     --help       this text
 //!
-//! It needs two descriptors a connection (`ulimit -n 20000`).
+//! Each connection needs two descriptors (`ulimit -n 20000`).
 //!
-//! One reactor accepts so many connections from this same process, each with a protocol that holds
-//! nothing. The program reads its resident memory (proc(5), `/proc/self/statm`) before and after,
-//! idle and again once every connection has echoed a message, and fails if a connection costs more
-//! than 400 bytes. What the kernel holds for a socket is not in it.
+//! A reactor accepts the connections of this process, each with an empty protocol. The program reads its
+//! resident memory (proc(5), `/proc/self/statm`) before, with idle connections, and after each connection has
+//! echoed a message. It fails if a connection takes more than 400 bytes. The kernel's memory for a socket is not
+//! included.
 
 use lexopt::prelude::*;
 use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -26,10 +26,10 @@ use std::time::{Duration, Instant};
 use std::{fs, io};
 use support::Failure;
 
-/// The most that a connection may cost, in bytes.
+/// The limit for a connection in bytes. About 320 are measured.
 const LIMIT: usize = 400;
 
-/// A protocol that holds nothing, so that what is measured is the reactor's.
+/// An empty protocol: the measured memory is the reactor's.
 struct Echo;
 
 impl Protocol for Echo {
@@ -59,7 +59,7 @@ fn measure(count: usize) -> Result<(), Failure> {
     let address = port.address().socket_addr().expect("a TCP listener has one");
     let mut clients: Vec<TcpStream> = Vec::with_capacity(count);
 
-    // The first connections warm everything up that is there once.
+    // The first connections allocate the memory that does not depend on their number.
     grow(&mut reactor, &mut clients, address, 100.min(count))?;
     echo(&mut reactor, &mut clients)?;
     let warm = clients.len();
@@ -79,7 +79,7 @@ fn measure(count: usize) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Connects clients until there are `count`, and waits until the reactor has taken them all in.
+/// Connects clients until there are `count`, and waits until the reactor has accepted all of them.
 fn grow(
     reactor: &mut Reactor,
     clients: &mut Vec<TcpStream>,
@@ -102,7 +102,7 @@ fn grow(
     Ok(())
 }
 
-/// Has every client send a message and get it back.
+/// Sends a message from every client and receives its echo.
 fn echo(reactor: &mut Reactor, clients: &mut [TcpStream]) -> Result<(), Failure> {
     const MESSAGE: &[u8] = b"a message";
     for clients in clients.chunks_mut(64) {
@@ -129,7 +129,7 @@ fn turn(reactor: &mut Reactor) -> Result<(), Error> {
     reactor.turn(Some(Duration::from_millis(10)))
 }
 
-/// The resident memory of this process, in bytes.
+/// Returns the resident memory of this process in bytes.
 fn resident() -> Result<usize, Failure> {
     let text = fs::read_to_string("/proc/self/statm")?;
     let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());

@@ -1,22 +1,22 @@
-//! A chat without a server: everybody speaks to a multicast group, and hears all who do.
+//! A chat without a server: members send lines to a multicast group and receive the lines of all members.
 //!
 //!     cargo run --example multicast -- --name alice
 //!
-//! Do the same in another terminal, or on another machine of the same network, under another name.
-//! What you type there arrives here. Ctrl-D leaves. It may get lost, and anybody may listen: such is
-//! multicast.
+//! Run it in another terminal, or on another machine of the network, with another name. Lines that are typed
+//! there are printed here. Ctrl-D leaves. Multicast datagrams can be lost, and any machine of the network can
+//! receive them.
 //!
-//! On a machine without a network, or to keep it to yourselves, use the loopback:
+//! On a machine without a network, use the loopback interface:
 //!
 //!     cargo run --example multicast -- --name alice --interface 127.0.0.1
 //!
 //! Options:
 //!
-//!     --name NAME       who you are (somebody)
+//!     --name NAME       the member's name (member)
 //!     --group GROUP     the group (239.255.77.77; over IPv6 for example ff02::4d4d)
 //!     --port PORT       the port (7011)
-//!     --interface WHICH an interface, by address, index or name (whichever the system chooses)
-//!     --ttl N           how many routers a line may pass (1: it stays in the local network)
+//!     --interface WHICH an interface, by address, index or name (the system chooses)
+//!     --ttl N           the number of hops (1: the local network)
 //!     --demo            three members in one reactor, on the loopback; ends by itself
 //!     --help            this text
 
@@ -35,42 +35,42 @@ use std::time::Duration;
 use support::stdio::{self, Gate};
 use support::{Failure, say};
 
-/// Where everybody meets.
+/// The multicast group and its options.
 #[derive(Clone)]
-struct Room {
-    group: IpAddr,
+struct Group {
+    address: IpAddr,
     port: u16,
     interface: Interface,
     ttl: u8,
 }
 
-impl Room {
-    /// Joins the room. All members on a machine hear the same port.
+impl Group {
+    /// Joins the group. All members on a machine share the port.
     fn join(&self, context: &mut Context, member: Member) -> Result<Port, Error> {
-        let local: IpAddr = match self.group {
+        let local: IpAddr = match self.address {
             IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let options = DatagramOptions::new().reuse_address(true);
         let port = context.listen_udp_with((local, self.port), &options, member)?;
-        context.join_group(port.id(), self.group, self.interface.clone())?;
+        context.join_group(port.id(), self.address, self.interface.clone())?;
         context.set_multicast_interface(port.id(), self.interface.clone())?;
         context.set_multicast_ttl(port.id(), self.ttl)?;
         Ok(port)
     }
 
-    fn address(&self) -> SocketAddr {
-        SocketAddr::new(self.group, self.port)
+    fn socket_address(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port)
     }
 }
 
 /// One member of the chat.
 struct Member {
-    /// What to put before what is heard.
+    /// Printed before each received line.
     prefix: String,
     gate: Gate,
-    /// How many lines all members of this process together have yet to hear; then it ends.
-    until: Rc<Cell<usize>>,
+    /// The number of lines that the members of this process will receive. The reactor stops at 0.
+    missing: Rc<Cell<usize>>,
 }
 
 impl DatagramProtocol for Member {
@@ -84,12 +84,12 @@ impl DatagramProtocol for Member {
         data: &[u8],
         _sender: &Address,
     ) {
-        // Anybody may have sent anything: nothing of it is for the terminal to obey.
+        // The sender is unknown: control characters could be commands to the terminal.
         let text = String::from_utf8_lossy(data);
         let text: String = text.chars().filter(|character| !character.is_control()).collect();
         say(format_args!("{}{text}", self.prefix));
-        self.until.set(self.until.get().saturating_sub(1));
-        if self.until.get() == 0 {
+        self.missing.set(self.missing.get().saturating_sub(1));
+        if self.missing.get() == 0 {
             transport.context().stop();
         }
     }
@@ -109,16 +109,16 @@ impl DatagramProtocol for Member {
 
 fn main() -> ExitCode {
     support::main(include_str!("multicast.rs"), |mut arguments| {
-        let group = Ipv4Addr::new(239, 255, 77, 77).into();
-        let mut room = Room { group, port: 7011, interface: Interface::Any, ttl: 1 };
-        let (mut name, mut demo) = ("somebody".to_owned(), false);
+        let address = Ipv4Addr::new(239, 255, 77, 77).into();
+        let mut group = Group { address, port: 7011, interface: Interface::Any, ttl: 1 };
+        let (mut name, mut demo) = ("member".to_owned(), false);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("name") => name = arguments.value()?.string()?,
-                Long("group") => room.group = arguments.value()?.parse()?,
-                Long("port") => room.port = arguments.value()?.parse()?,
-                Long("interface") => room.interface = (&*arguments.value()?.string()?).into(),
-                Long("ttl") => room.ttl = arguments.value()?.parse()?,
+                Long("group") => group.address = arguments.value()?.parse()?,
+                Long("port") => group.port = arguments.value()?.parse()?,
+                Long("interface") => group.interface = (&*arguments.value()?.string()?).into(),
+                Long("ttl") => group.ttl = arguments.value()?.parse()?,
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
@@ -126,70 +126,70 @@ fn main() -> ExitCode {
         support::log_from("warn");
         let reactor = support::reactor()?;
         match demo {
-            true => show(reactor, room),
-            false => chat(reactor, &room, name),
+            true => demonstrate(reactor, group),
+            false => chat(reactor, &group, name),
         }
     })
 }
 
-/// Says what is typed, until there is no more.
-fn chat(mut reactor: Reactor, room: &Room, name: String) -> Result<(), Failure> {
+/// Sends the lines of the input, until it ends.
+fn chat(mut reactor: Reactor, group: &Group, name: String) -> Result<(), Failure> {
     let gate = Gate::default();
-    let until = Rc::new(Cell::new(usize::MAX));
-    let member = Member { prefix: String::new(), gate: gate.clone(), until };
-    let id = room.join(reactor.context(), member)?.id();
-    let to = room.address();
-    say(format_args!("you are {name}, in {to}; type, and Ctrl-D to leave"));
-    let speak = move |context: &mut Context, text: &str| {
+    let missing = Rc::new(Cell::new(usize::MAX));
+    let member = Member { prefix: String::new(), gate: gate.clone(), missing };
+    let id = group.join(reactor.context(), member)?.id();
+    let to = group.socket_address();
+    say(format_args!("{name} has joined {to}; Ctrl-D leaves"));
+    let send = move |context: &mut Context, text: &str| {
         context.send_to(id, format!("<{name}> {text}").as_bytes(), to);
     };
-    speak(reactor.context(), "has joined");
-    // Pieces of input end where they end; a line may be in two of them.
+    send(reactor.context(), "has joined");
+    // A line can be split between two chunks of input.
     let rest = Arc::new(Mutex::new(Vec::new()));
-    stdio::read(io::stdin(), reactor.handle(), gate, move |context, piece| {
+    stdio::read(io::stdin(), reactor.handle(), gate, move |context, chunk| {
         let mut rest = rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        rest.extend_from_slice(piece);
-        let ended = piece.is_empty();
+        rest.extend_from_slice(chunk);
+        let ended = chunk.is_empty();
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
-            speak(context, String::from_utf8_lossy(&line).trim_end());
+            send(context, String::from_utf8_lossy(&line).trim_end());
         }
         if ended {
             if !rest.is_empty() {
-                speak(context, &String::from_utf8_lossy(&rest));
+                send(context, &String::from_utf8_lossy(&rest));
             }
-            speak(context, "has left");
-            // One's own words come back; to see them is the proof that they were sent.
+            send(context, "has left");
+            // The member's own lines are received as well, which shows that they were sent.
             context.call_later(Duration::from_millis(100), Context::stop);
         }
     });
     Ok(reactor.run()?)
 }
 
-/// Three members who say hello and hear each other, themselves included.
-fn show(mut reactor: Reactor, mut room: Room) -> Result<(), Failure> {
+/// Runs the demo: three members send a line each, and each receives all three.
+fn demonstrate(mut reactor: Reactor, mut group: Group) -> Result<(), Failure> {
     const NAMES: [&str; 3] = ["alice", "bob", "carol"];
-    (room.interface, room.port, room.ttl) = (Ipv4Addr::LOCALHOST.into(), 0, 0);
-    let until = Rc::new(Cell::new(NAMES.len() * NAMES.len()));
+    (group.interface, group.port, group.ttl) = (Ipv4Addr::LOCALHOST.into(), 0, 0);
+    let missing = Rc::new(Cell::new(NAMES.len() * NAMES.len()));
     let mut members = Vec::new();
     for name in NAMES {
-        let prefix = format!("{name} hears: ");
-        let member = Member { prefix, gate: Gate::default(), until: Rc::clone(&until) };
-        let port = room.join(reactor.context(), member)?;
-        // The first gets some free port, and the others come to it.
-        room.port = port.address().port().unwrap_or_default();
+        let prefix = format!("{name} receives: ");
+        let member = Member { prefix, gate: Gate::default(), missing: Rc::clone(&missing) };
+        let port = group.join(reactor.context(), member)?;
+        // The system chooses the port of the first member; the others use it too.
+        group.port = port.address().port().unwrap_or_default();
         members.push(port.id());
     }
-    say(format_args!("three members in {}, on the loopback", room.address()));
+    say(format_args!("three members of {}, on the loopback", group.socket_address()));
     for (name, id) in NAMES.iter().zip(members) {
-        let text = format!("<{name}> hello, everybody");
-        reactor.context().send_to(id, text.as_bytes(), room.address());
+        let text = format!("<{name}> hello");
+        reactor.context().send_to(id, text.as_bytes(), group.socket_address());
     }
     reactor.context().call_later(Duration::from_secs(5), Context::stop);
     reactor.run()?;
-    match until.get() {
-        0 => say(format_args!("each has heard all three; now try it yourself, with --name")),
-        lost => return Err(Failure::Run(format!("{lost} of 9 lines were not heard"))),
+    match missing.get() {
+        0 => say(format_args!("each member has received all three lines")),
+        lost => return Err(Failure::Run(format!("{lost} of 9 lines were not received"))),
     }
     Ok(())
 }

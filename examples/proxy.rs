@@ -1,24 +1,23 @@
-//! Joins each client with a server elsewhere: two connections that know each other by their ids.
+//! A TCP proxy: each client's connection is joined by ids with a connection to a server.
 //!
 //!     cargo run --example proxy -- --to 127.0.0.1:7000
 //!
-//! Poke it in other terminals: one runs the server behind it, another is the client.
+//! Try it in other terminals: one runs the server behind the proxy, another is the client.
 //!
 //!     cargo run --example echo 127.0.0.1:7000
 //!     cargo run --example connect 127.0.0.1:7002
 //!
-//! What you type comes back, through the proxy. Each end's pace is carried through to the other: one
-//! that does not read makes the proxy stop reading from its counterpart, so that a proxy in the
-//! middle of 1 GB holds a few hundred KB of it. So is the end of each side, and a reset. End the
-//! echo, connect again, and see the client turned away.
+//! Typed lines are echoed through the proxy. Backpressure is passed on: if one end does not read, the proxy
+//! stops reading from the other end, so that it buffers a few hundred KB of a transfer of 1 GB. The end of each
+//! side and resets are passed on as well. If the server is not running, the client is disconnected.
 //!
 //! Options:
 //!
-//!     --to HOST:PORT      where to take the clients
-//!     --listen HOST:PORT  where they come (127.0.0.1:7002; port 0 lets the system choose)
+//!     --to HOST:PORT      the server
+//!     --listen HOST:PORT  where to listen (127.0.0.1:7002; port 0 lets the system choose)
 //!     --half-closed SECONDS
-//!                         a pair of which one side has ended is reset when no byte has moved for so
-//!                         long, or at most for twice that (60)
+//!                         a half-closed pair is reset if it transfers no byte for one to two times
+//!                         this long (60)
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
@@ -34,23 +33,23 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::{Failure, say};
 
-/// Where clients are taken, and how.
+/// The server, and the options.
 struct Route {
     servers: Vec<SocketAddr>,
-    /// How often a pair of which one side has ended is looked at. It is reset if no byte has moved since
-    /// the last time.
-    patience: Duration,
+    /// The interval at which a half-closed pair is checked. It is reset if no byte was transferred since the last
+    /// check.
+    timeout: Duration,
 }
 
-/// One end of a pair: what comes in here goes out at the other.
+/// The protocol of one end of a pair: received data is sent to the other end.
 struct End {
     route: Rc<Route>,
-    /// The counterpart; a client that has just come has none.
+    /// The other end. A new client has none.
     other: Option<Id>,
 }
 
-/// The data that one end brings for the other: its pace is that of the end it is written to. As long as it
-/// is registered there, an end of the reactor resets that connection, since more was to come.
+/// The producer of the data from the other end. It pauses and resumes that end. While it is registered, a stop of the
+/// reactor resets the connection, since the data is incomplete.
 struct Relay {
     from: Id,
 }
@@ -66,15 +65,15 @@ impl Producer for Relay {
 }
 
 impl End {
-    /// Has a server connected for a client.
-    fn call_server(&mut self, context: &mut Context, client: Id) -> Result<(), Error> {
+    /// Connects to the server for a client.
+    fn connect_server(&mut self, context: &mut Context, client: Id) -> Result<(), Error> {
         let upstream = Upstream { client, route: Rc::clone(&self.route) };
         self.other = Some(context.connect_tcp(&self.route.servers[..], upstream)?);
         Ok(())
     }
 }
 
-/// Has the data of each relayed to the other.
+/// Registers a relay in each direction.
 fn join(context: &mut Context, client: Id, server: Id) -> Result<(), Error> {
     context.register_push_producer(client, Relay { from: server })?;
     context.register_push_producer(server, Relay { from: client })?;
@@ -91,13 +90,13 @@ impl Protocol for End {
                 join(transport.context(), client, id)
             }
             None => {
-                // Nothing is read from a client before there is a server to give it to.
+                // Without a server, there is nowhere to send the client's data.
                 transport.pause();
-                self.call_server(transport.context(), id)
+                self.connect_server(transport.context(), id)
             }
         };
         if let Err(error) = joined {
-            turn_away(transport.context(), self.other.unwrap_or(id), &error);
+            refuse(transport.context(), self.other.unwrap_or(id), &error);
         }
     }
 
@@ -112,7 +111,7 @@ impl Protocol for End {
             let (id, context) = (transport.id(), transport.context());
             context.unregister_producer(other);
             context.write_eof(other);
-            watch_half_closed(context, id, other, self.route.patience);
+            watch_half_closed(context, id, other, self.route.timeout);
         }
     }
 
@@ -125,31 +124,31 @@ impl Protocol for End {
                 transport.context().unregister_producer(other);
                 transport.context().close(other);
             }
-            // The other end must not take what it got for the whole.
+            // The other end must notice that its data is incomplete.
             _ => transport.context().abort(other),
         }
     }
 }
 
-/// Ends a pair of which one side has ended, unless a byte has moved since the last look.
-fn watch_half_closed(context: &mut Context, one: Id, other: Id, patience: Duration) {
-    let moved = move |context: &Context| {
+/// Resets a half-closed pair if no byte was transferred since the last check.
+fn watch_half_closed(context: &mut Context, one: Id, other: Id, timeout: Duration) {
+    let transferred = move |context: &Context| {
         let of = |id| context.connection_counts(id).map(|counts| counts.received + counts.sent);
         Some(of(one)? + of(other)?)
     };
-    let Some(before) = moved(context) else {
-        return; // It has ended.
+    let Some(before) = transferred(context) else {
+        return; // The pair has ended.
     };
-    context.call_later(patience, move |context| match moved(context) {
+    context.call_later(timeout, move |context| match transferred(context) {
         Some(now) if now == before => {
-            warn!("{one} and {other} are half-closed, and nothing has moved for {patience:?}");
+            warn!("{one} and {other} are half-closed, and no byte was transferred for {timeout:?}");
             context.abort(one);
         }
-        _ => watch_half_closed(context, one, other, patience),
+        _ => watch_half_closed(context, one, other, timeout),
     });
 }
 
-/// Makes the server's end, once it is there.
+/// The factory of the server's end.
 struct Upstream {
     client: Id,
     route: Rc<Route>,
@@ -161,29 +160,29 @@ impl Factory for Upstream {
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
-        turn_away(context, self.client, &error);
+        refuse(context, self.client, &error);
     }
 }
 
-fn turn_away(context: &mut Context, client: Id, error: &Error) {
+fn refuse(context: &mut Context, client: Id, error: &Error) {
     if let Some(peer) = context.peer(client) {
-        warn!("{client} from {peer} is turned away: {error}");
+        warn!("{client} from {peer} is closed: {error}");
         context.close(client);
     }
 }
 
-/// The demo's client: it says something, ends its side, and waits for the end of the other.
-struct Caller;
+/// The demo's client: it sends a line, ends its side, and waits for the end of the other side.
+struct Client;
 
-impl Protocol for Caller {
+impl Protocol for Client {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        say(format_args!("client: I say 'Is there an echo behind this?' and end my side"));
-        transport.write(b"Is there an echo behind this?");
+        say(format_args!("client: sends 'hello' and ends its side"));
+        transport.write(b"hello");
         transport.write_eof();
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-        say(format_args!("client: I hear '{}'", String::from_utf8_lossy(data)));
+        say(format_args!("client: received '{}'", String::from_utf8_lossy(data)));
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
@@ -195,13 +194,13 @@ impl Protocol for Caller {
 fn main() -> ExitCode {
     support::main(include_str!("proxy.rs"), |mut arguments| {
         let (mut listen, mut to, mut demo) = ("127.0.0.1:7002".to_owned(), None, false);
-        let mut patience = Duration::from_secs(60);
+        let mut timeout = Duration::from_secs(60);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
                 Long("to") => to = Some(arguments.value()?.string()?),
                 Long("half-closed") => {
-                    patience = Duration::from_secs(support::at_least_one(&mut arguments)?.into());
+                    timeout = Duration::from_secs(support::at_least_one(&mut arguments)?.into());
                 }
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
@@ -211,15 +210,15 @@ fn main() -> ExitCode {
         let mut reactor = support::reactor()?;
         if demo {
             let echo = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
-            let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string(), patience)?;
-            reactor.connect_tcp(proxy, || Caller)?;
+            let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string(), timeout)?;
+            reactor.connect_tcp(proxy, || Client)?;
         } else {
             let missing = || Failure::Usage("--to HOST:PORT is missing".to_owned());
             let to = to.ok_or_else(missing)?;
-            let proxy = serve(&mut reactor, &listen, &to, patience)?;
+            let proxy = serve(&mut reactor, &listen, &to, timeout)?;
             let proxy = support::reachable(&proxy);
             say(format_args!(
-                "who goes there is taken to {to}: cargo run --example connect {proxy}"
+                "clients are connected to {to}; try it with: cargo run --example connect {proxy}"
             ));
         }
         Ok(reactor.run()?)
@@ -230,11 +229,11 @@ fn serve(
     reactor: &mut Reactor,
     listen: &str,
     to: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<Address, Failure> {
-    // Looked up once: a look-up blocks, so it has no place in a callback.
+    // A look-up blocks, so it must not be done in a callback.
     let servers = reactor.context().look_up(to)?;
-    let route = Rc::new(Route { servers: servers.clone(), patience });
+    let route = Rc::new(Route { servers: servers.clone(), timeout });
     let port = reactor.listen_tcp(listen, move || End { route: Rc::clone(&route), other: None })?;
     if servers.iter().any(|server| is_own(port.address(), server)) {
         return Err(Failure::Usage(format!("cannot proxy to {to}: that is the proxy itself")));
@@ -243,13 +242,13 @@ fn serve(
     Ok(port.address().clone())
 }
 
-/// Whether connections to `server` reach the listener at `own`: each would be joined with another one,
-/// until no descriptors are left.
+/// Returns true if connections to `server` reach the listener at `own`. Each connection would cause another one, until
+/// no descriptors are left.
 fn is_own(own: &Address, server: &SocketAddr) -> bool {
     own.socket_addr().is_some_and(|own| {
-        // An IPv4 address may be written as one of IPv6.
+        // An IPv4 address can be written as an IPv6 address.
         let (ip, server_ip) = (own.ip().to_canonical(), server.ip().to_canonical());
-        // An address of this machine can be bound.
+        // Only addresses of this machine can be bound.
         let local = || UdpSocket::bind((server_ip, 0)).is_ok();
         let same = ip == server_ip || server_ip.is_unspecified();
         own.port() == server.port() && (same || (ip.is_unspecified() && local()))

@@ -1,21 +1,21 @@
-//! Sends a file to whoever connects, by the kernel, and holds no more of it in memory than a piece.
+//! A file server that uses sendfile(2): each connection receives the file, and no data is buffered in memory.
 //!
 //!     cargo run --example send_file FILE 127.0.0.1:7014
 //!
-//! Fetch it in another terminal, with whatever speaks TCP:
+//! Receive it in another terminal, with any TCP client:
 //!
 //!     nc 127.0.0.1 7014 > copy
 //!     socat -u TCP:127.0.0.1:7014 CREATE:copy
 //!
-//! It tells how far each one has come. Stop a client (Ctrl-Z) and let it go on (fg): it is waited for,
-//! and nobody else is held up. If the file cannot be read to its end, the connection is reset, so
-//! that nobody takes a part for the whole.
+//! The progress of each connection is printed. A client that is stopped (Ctrl-Z) and continued (fg) does not
+//! delay other clients. If reading the file fails, the connection is reset, so that the client notices that the
+//! data is incomplete.
 //!
 //! Options:
 //!
-//!     FILE       what to send
+//!     FILE       the file
 //!     HOST:PORT  where to listen (127.0.0.1:7014; port 0 lets the system choose)
-//!     --demo     sends this very program to a client in the same reactor; ends by itself
+//!     --demo     sends this program's file to a client in the same reactor; ends by itself
 //!     --help     this text
 
 use lexopt::prelude::*;
@@ -25,16 +25,16 @@ use std::process::ExitCode;
 use std::time::Instant;
 use support::{Failure, say};
 
-/// A line of progress after so many bytes.
+/// The number of bytes between two lines of progress: a few lines per second on loopback.
 const STEP: u64 = 100_000_000;
 
-/// Sends the file once.
+/// The protocol of a connection, which sends the file.
 struct Download(PathBuf);
 
 impl Protocol for Download {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let id = transport.id();
-        say(format_args!("{id} {} has come", transport.peer()));
+        say(format_args!("{id} {} connected", transport.peer()));
         let file = match support::open(&self.0) {
             Ok(file) => file,
             Err(error) => {
@@ -56,11 +56,11 @@ impl Protocol for Download {
                     let rate = sent as f64 / 1e6 / seconds;
                     say(format_args!("{id} all {sent} bytes sent, {rate:.0} MB/s"));
                 }
-                Err(error) => say(format_args!("{id} not all was sent: {error}")),
+                Err(error) => say(format_args!("{id} sending failed: {error}")),
             });
         let registered = transport.register_pull_producer(sender);
-        registered.expect("it is the first");
-        transport.close(); // Once the file has been sent.
+        registered.expect("it is the first producer");
+        transport.close(); // After the file was sent.
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
@@ -70,7 +70,7 @@ impl Protocol for Download {
     }
 }
 
-/// The demo's client: compares what comes with the file.
+/// The demo's client, which compares received data with the file.
 struct Check {
     expected: Vec<u8>,
     received: usize,
@@ -80,7 +80,7 @@ impl Protocol for Check {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         let end = self.received + data.len();
         if self.expected.get(self.received..end) != Some(data) {
-            say(format_args!("client: what has come is not what is in the file"));
+            say(format_args!("client: the received data differs from the file"));
             return transport.abort();
         }
         self.received = end;
@@ -88,7 +88,7 @@ impl Protocol for Check {
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
         let all = self.received == self.expected.len();
-        let word = if all { "as it is in the file" } else { "which is not all" };
+        let word = if all { "equal to the file" } else { "incomplete" };
         say(format_args!("client: {} bytes, {word} ({reason})", self.received));
         transport.context().stop();
     }
@@ -108,9 +108,9 @@ fn main() -> ExitCode {
         let path = match values.next() {
             Some(path) => PathBuf::from(path),
             None if demo => std::env::current_exe().map_err(|error| {
-                Failure::Run(format!("where this program is cannot be told: {error}"))
+                Failure::Run(format!("cannot find the file of this program: {error}"))
             })?,
-            None => return Err(Failure::Usage("there is no FILE to send".to_owned())),
+            None => return Err(Failure::Usage("FILE is missing".to_owned())),
         };
         let listen = match values.next() {
             Some(address) => address.string()?,
@@ -123,23 +123,23 @@ fn main() -> ExitCode {
 }
 
 fn run(path: &Path, listen: &str, demo: bool) -> Result<(), Failure> {
-    let trouble = |error| Failure::Run(format!("{}: {error}", path.display()));
-    // Better now than when the first client comes.
-    let length = support::open(path).and_then(|file| file.metadata()).map_err(trouble)?.len();
+    let failed = |error| Failure::Run(format!("{}: {error}", path.display()));
+    // Fails before the first client connects, if the file cannot be read.
+    let length = support::open(path).and_then(|file| file.metadata()).map_err(failed)?.len();
     let mut reactor = support::reactor()?;
     let served = path.to_owned();
     let port = reactor.listen_tcp(listen, move || Download(served.clone()))?;
     let address = port.address();
     say(format_args!("listening on {address}"));
-    say(format_args!("who connects is sent {} ({length} bytes)", path.display()));
+    say(format_args!("each client receives {} ({length} bytes)", path.display()));
     if demo {
-        let expected = std::fs::read(path).map_err(trouble)?;
+        let expected = std::fs::read(path).map_err(failed)?;
         let mut check = Some(Check { expected, received: 0 });
         let client = move || check.take().expect("a client connects once");
         reactor.context().connect_tcp(address, client)?;
     } else {
         let address = support::reachable(address);
-        say(format_args!("fetch it with: socat -u TCP:{address} CREATE:copy"));
+        say(format_args!("try it with: socat -u TCP:{address} CREATE:copy"));
     }
     Ok(reactor.run()?)
 }

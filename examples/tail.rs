@@ -1,27 +1,26 @@
-//! `tail -f` for the network: whoever connects gets the lines that are added to a file, as they are.
+//! `tail -f` for the network: each connection receives the data that is appended to a file.
 //!
 //!     cargo run --example tail /var/log/syslog 127.0.0.1:7015
 //!
-//! Look on in another terminal, with whatever speaks TCP:
+//! Connect in another terminal, with any TCP client:
 //!
 //!     nc 127.0.0.1 7015
 //!
-//! It shows how the reactor watches a descriptor that is not a socket of its own: Linux tells by
-//! inotify(7) what happens to a file, so nothing is done while nothing is added. A file that is cut
-//! off is read from its beginning again, and a new one in its place is followed from there on, as
-//! programs that rotate logs want it. A pull producer for each onlooker reads the file at that onlooker's pace:
-//! data for a slow one stays in the file, not in memory. One that is two files behind is disconnected.
+//! The reactor watches a foreign descriptor: inotify(7) reports changes of the file, and the program is idle
+//! otherwise. A truncated file is read from its beginning again. A new file of the same name is followed, as log
+//! rotation requires. A pull producer for each connection reads the file at the connection's pace: data for a slow
+//! connection stays in the file, not in memory. A connection that is two files behind is disconnected.
 //!
 //! Options:
 //!
-//!     FILE       the file; it may come into being later
+//!     FILE       the file; it may be created later
 //!     HOST:PORT  where to listen (127.0.0.1:7015; port 0 lets the system choose)
-//!     --demo     follows a file that it writes and rotates itself, and looks on; ends by itself
+//!     --demo     follows a file that it writes and rotates itself, with a client; ends by itself
 //!     --help     this text
 
 #[cfg(not(target_os = "linux"))]
 fn main() {
-    eprintln!("error: there is no inotify here; it is Linux that has it");
+    eprintln!("error: inotify needs Linux");
 }
 
 #[cfg(target_os = "linux")]
@@ -46,19 +45,19 @@ mod program {
     use std::{cell::RefCell, rc::Rc};
     use support::{Failure, say};
 
-    /// How much an onlooker is sent at a time, in bytes; the others have their turn between.
-    const PIECE: usize = 64 * 1024;
+    /// The number of bytes that a connection is sent at a time. It bounds the delay of the other connections.
+    const CHUNK: usize = 64 * 1024;
 
-    /// The file as it was when it was opened: another may have its name by now.
+    /// An open file. Another file can have its name in the meantime.
     struct Version {
         file: File,
         inode: u64,
-        /// The one that has taken its place.
+        /// The file that has replaced it.
         next: RefCell<Option<Rc<Self>>>,
     }
 
     impl Version {
-        /// What has the name now. `None` if nothing has.
+        /// Opens the file that has the name now. Returns `None` if there is none.
         fn open(path: &Path) -> io::Result<Option<Rc<Self>>> {
             let file = match support::open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -69,31 +68,31 @@ mod program {
         }
     }
 
-    /// How far an onlooker has come. Data for a slow onlooker stays in the file: no onlooker waits for
-    /// another, and each has no more than a piece in memory.
+    /// The position of a connection in the file. Data for a slow connection stays in the file; each connection has one
+    /// chunk in memory at most.
     #[derive(Clone, Default)]
-    struct Place {
+    struct Position {
         /// `None` before there is a file.
         version: Option<Rc<Version>>,
         offset: u64,
-        /// Whether a producer reads from here on. If not, all has been read.
+        /// True while a producer reads. If false, all data was read.
         reads: bool,
     }
 
-    impl Place {
-        /// The next piece; an empty one if all has been read.
+    impl Position {
+        /// Reads the next chunk, which is empty if all data was read.
         fn read(&mut self) -> io::Result<Vec<u8>> {
-            let mut piece = vec![0; PIECE];
+            let mut chunk = vec![0; CHUNK];
             while let Some(version) = &self.version {
                 if version.file.metadata()?.len() < self.offset {
-                    self.offset = 0; // It was cut off.
+                    self.offset = 0; // The file was truncated.
                 }
-                let length = version.file.read_at(&mut piece, self.offset)?;
+                let length = version.file.read_at(&mut chunk, self.offset)?;
                 self.offset += length as u64;
                 let next = version.next.borrow().clone();
                 if length > 0 || next.is_none() {
-                    piece.truncate(length);
-                    return Ok(piece);
+                    chunk.truncate(length);
+                    return Ok(chunk);
                 }
                 *self = Self { version: next, offset: 0, reads: true };
             }
@@ -105,7 +104,7 @@ mod program {
             if let Some(version) = &self.version {
                 let length = version.file.metadata()?.len();
                 if length < self.offset {
-                    say(format_args!("the file was cut off; from its beginning again"));
+                    say(format_args!("the file was truncated; reading from its beginning"));
                 }
                 self.offset = length;
             }
@@ -113,44 +112,44 @@ mod program {
         }
     }
 
-    /// The onlookers, and where the file ended when it was last looked at.
+    /// The connections, and the end of the file at the last change.
     #[derive(Default)]
-    struct Audience {
-        places: BTreeMap<Id, Place>,
-        end: Place,
+    struct Connections {
+        positions: BTreeMap<Id, Position>,
+        end: Position,
     }
 
-    /// An onlooker. What it sends is of no interest.
-    struct Onlooker(Rc<RefCell<Audience>>);
+    /// The protocol of a connection. Received data is ignored.
+    struct Viewer(Rc<RefCell<Connections>>);
 
-    impl Protocol for Onlooker {
+    impl Protocol for Viewer {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
-            say(format_args!("{} {} looks on", transport.id(), transport.peer()));
-            let Audience { places, end } = &mut *self.0.borrow_mut();
-            places.insert(transport.id(), end.clone());
+            say(format_args!("{} {} connected", transport.id(), transport.peer()));
+            let Connections { positions, end } = &mut *self.0.borrow_mut();
+            positions.insert(transport.id(), end.clone());
         }
 
         fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
         fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
             say(format_args!("{} {reason}", transport.id()));
-            self.0.borrow_mut().places.remove(&transport.id());
+            self.0.borrow_mut().positions.remove(&transport.id());
         }
     }
 
-    /// Reads on for an onlooker, until all has been read.
-    struct Reading(Rc<RefCell<Audience>>);
+    /// The producer of a connection's data, until all data was read.
+    struct FileProducer(Rc<RefCell<Connections>>);
 
-    impl Producer for Reading {
+    impl Producer for FileProducer {
         fn resume_producing(&mut self, transport: &mut Transport<'_>) {
-            let mut audience = self.0.borrow_mut();
-            let Some(place) = audience.places.get_mut(&transport.id()) else {
+            let mut connections = self.0.borrow_mut();
+            let Some(position) = connections.positions.get_mut(&transport.id()) else {
                 return;
             };
-            match place.read() {
-                Ok(piece) if !piece.is_empty() => transport.write(&piece),
+            match position.read() {
+                Ok(chunk) if !chunk.is_empty() => transport.write(&chunk),
                 Ok(_) => {
-                    place.reads = false;
+                    position.reads = false;
                     transport.unregister_producer();
                 }
                 Err(error) => {
@@ -163,15 +162,15 @@ mod program {
         fn stop_producing(&mut self, _context: &mut Context) {}
     }
 
-    /// Follows a file by what happens in its folder.
+    /// The watcher of the file's folder.
     struct Follower {
         folder: OwnedFd,
         path: PathBuf,
-        audience: Rc<RefCell<Audience>>,
+        connections: Rc<RefCell<Connections>>,
     }
 
     impl Follower {
-        fn new(path: PathBuf, audience: &Rc<RefCell<Audience>>) -> io::Result<Self> {
+        fn new(path: PathBuf, connections: &Rc<RefCell<Connections>>) -> io::Result<Self> {
             let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
             let folder = inotify::init(flags)?;
             let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
@@ -180,16 +179,16 @@ mod program {
                 _ => Path::new("."),
             };
             inotify::add_watch(&folder, parent, changes)?;
-            let follower = Self { folder, path, audience: Rc::clone(audience) };
-            let end = &mut audience.borrow_mut().end;
+            let follower = Self { folder, path, connections: Rc::clone(connections) };
+            let end = &mut connections.borrow_mut().end;
             end.version = Version::open(&follower.path)?;
-            end.move_to_end()?; // What is there already is not news.
+            end.move_to_end()?; // Only appended data is sent.
             Ok(follower)
         }
 
-        /// Takes a buffer of events from inotify, which say only that it is worth a look. If there are
-        /// more, the descriptor stays readable.
-        fn hear(&self) -> io::Result<()> {
+        /// Reads a buffer of inotify's events. Each event means that the file may have changed. If there are more
+        /// events, the descriptor stays readable.
+        fn read_events(&self) -> io::Result<()> {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             match inotify::Reader::new(&self.folder, &mut buffer).next() {
                 Ok(_) | Err(Errno::AGAIN) => Ok(()),
@@ -197,39 +196,39 @@ mod program {
             }
         }
 
-        /// Has the file that has the name now follow upon the one that had it, if it is another.
-        fn take_next(&self, context: &mut Context) -> io::Result<()> {
-            let Audience { places, end } = &mut *self.audience.borrow_mut();
+        /// Follows the file that has the name now, if it was replaced.
+        fn follow_replacement(&self, context: &mut Context) -> io::Result<()> {
+            let Connections { positions, end } = &mut *self.connections.borrow_mut();
             let found = Version::open(&self.path)?;
             let inode = |version: &Option<Rc<Version>>| version.as_ref().map(|of| of.inode);
             if found.is_none() || inode(&found) == inode(&end.version) {
                 return Ok(());
             }
-            for (id, place) in places {
-                if place.version.is_none() {
-                    place.version = found.clone();
-                } else if inode(&place.version) != inode(&end.version) {
-                    // Two files behind: a file stays open, and on the disk, while an onlooker reads it.
+            for (id, position) in positions {
+                if position.version.is_none() {
+                    position.version = found.clone();
+                } else if inode(&position.version) != inode(&end.version) {
+                    // It is two files behind. A file stays open, and on the disk, while a connection reads it.
                     say(format_args!("{id} is too slow"));
                     context.abort(*id);
                 }
             }
             if let Some(before) = &end.version {
-                say(format_args!("a new file has taken its place"));
+                say(format_args!("the file was replaced"));
                 before.next.replace(found.clone());
             }
-            *end = Place { version: found, ..Place::default() };
+            *end = Position { version: found, ..Position::default() };
             Ok(())
         }
 
-        /// Has those onlookers read on that have read all that there was.
-        fn pass_on(&self, context: &mut Context) -> io::Result<()> {
-            let Audience { places, end } = &mut *self.audience.borrow_mut();
+        /// Registers producers for the connections that had read all data.
+        fn resume_connections(&self, context: &mut Context) -> io::Result<()> {
+            let Connections { positions, end } = &mut *self.connections.borrow_mut();
             end.move_to_end()?;
-            for (id, place) in places.iter_mut().filter(|(_, place)| !place.reads) {
-                place.reads = true;
-                let reading = Reading(Rc::clone(&self.audience));
-                context.register_pull_producer(*id, reading).expect("it has no producer");
+            for (id, position) in positions.iter_mut().filter(|(_, position)| !position.reads) {
+                position.reads = true;
+                let producer = FileProducer(Rc::clone(&self.connections));
+                context.register_pull_producer(*id, producer).expect("it has no producer");
             }
             Ok(())
         }
@@ -241,8 +240,8 @@ mod program {
         }
 
         fn readable(&mut self, context: &mut Context, id: Id) {
-            let heard = self.hear().and_then(|()| self.take_next(context));
-            if let Err(error) = heard.and_then(|()| self.pass_on(context)) {
+            let followed = self.read_events().and_then(|()| self.follow_replacement(context));
+            if let Err(error) = followed.and_then(|()| self.resume_connections(context)) {
                 say(format_args!("{}: {error}", self.path.display()));
                 context.close(id);
             }
@@ -253,27 +252,27 @@ mod program {
         }
     }
 
-    /// The demo's onlooker: prints what comes, and knows when it has seen enough.
-    struct Screen {
-        seen: String,
+    /// The demo's client. It prints the received lines, and changes the file after each.
+    struct DemoClient {
+        received: String,
         folder: PathBuf,
     }
 
-    impl Protocol for Screen {
+    impl Protocol for DemoClient {
         fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
             let text = String::from_utf8_lossy(data);
-            say(format_args!("onlooker: {}", text.trim_end()));
-            self.seen.push_str(&text);
+            say(format_args!("client: {}", text.trim_end()));
+            self.received.push_str(&text);
             let path = self.folder.join("log");
-            match self.seen.lines().count() {
+            match self.received.lines().count() {
                 1 => {
                     say(format_args!("(the log is rotated)"));
                     let rotated = std::fs::rename(&path, self.folder.join("log.1"));
-                    rotated.expect("the file was there");
+                    rotated.expect("the file exists");
                     add(&path, "a line of the new file\n");
                 }
                 2 => {
-                    say(format_args!("(the log is cut off)"));
+                    say(format_args!("(the log is truncated)"));
                     std::fs::write(&path, "short\n").expect("it can be written");
                 }
                 _ => transport.context().stop(),
@@ -281,10 +280,11 @@ mod program {
         }
     }
 
-    /// Begins the demo once there is somebody who looks on.
-    fn begin(context: &mut Context, audience: Rc<RefCell<Audience>>, log: PathBuf) {
-        if audience.borrow().places.is_empty() {
-            context.call_later(Duration::from_millis(10), |context| begin(context, audience, log));
+    /// Writes the first line of the demo when the client is connected.
+    fn begin(context: &mut Context, connections: Rc<RefCell<Connections>>, log: PathBuf) {
+        if connections.borrow().positions.is_empty() {
+            context
+                .call_later(Duration::from_millis(10), |context| begin(context, connections, log));
         } else {
             add(&log, "a first line\n");
         }
@@ -308,15 +308,15 @@ mod program {
         support::log_from("warn");
         if demo {
             let folder = std::env::temp_dir().join(format!("tail-demo-{}", std::process::id()));
-            let trouble = |error| Failure::Run(format!("{}: {error}", folder.display()));
-            std::fs::create_dir(&folder).map_err(trouble)?;
-            let shown = follow(folder.join("log"), "127.0.0.1:0", Some(folder.clone()));
-            std::fs::remove_dir_all(&folder).map_err(trouble)?;
-            return shown;
+            let failed = |error| Failure::Run(format!("{}: {error}", folder.display()));
+            std::fs::create_dir(&folder).map_err(failed)?;
+            let ended = follow(folder.join("log"), "127.0.0.1:0", Some(folder.clone()));
+            std::fs::remove_dir_all(&folder).map_err(failed)?;
+            return ended;
         }
         let mut values = values.into_iter();
         let Some(path) = values.next() else {
-            return Err(Failure::Usage("there is no FILE to follow".to_owned()));
+            return Err(Failure::Usage("FILE is missing".to_owned()));
         };
         let listen =
             values.next().map_or(Ok("127.0.0.1:7015".to_owned()), |value| value.string())?;
@@ -324,22 +324,22 @@ mod program {
     }
 
     fn follow(path: PathBuf, listen: &str, demo: Option<PathBuf>) -> Result<(), Failure> {
-        let (audience, name) = (Rc::default(), path.display().to_string());
-        let follower = Follower::new(path.clone(), &audience);
+        let (connections, name) = (Rc::default(), path.display().to_string());
+        let follower = Follower::new(path.clone(), &connections);
         let follower = follower.map_err(|error| Failure::Run(format!("{name}: {error}")))?;
         let mut reactor = support::reactor()?;
-        let onlookers = Rc::clone(&audience);
-        let port = reactor.listen_tcp(listen, move || Onlooker(Rc::clone(&onlookers)))?;
+        let viewers = Rc::clone(&connections);
+        let port = reactor.listen_tcp(listen, move || Viewer(Rc::clone(&viewers)))?;
         reactor.context().watch(follower, Interest::Readable)?;
         say(format_args!("listening on {}", port.address()));
         say(format_args!("following {name}"));
         if let Some(folder) = demo {
-            let screen = move || Screen { seen: String::new(), folder: folder.clone() };
-            reactor.context().connect_tcp(port.address(), screen)?;
-            begin(reactor.context(), audience, path);
+            let client = move || DemoClient { received: String::new(), folder: folder.clone() };
+            reactor.context().connect_tcp(port.address(), client)?;
+            begin(reactor.context(), connections, path);
         } else {
             let address = support::reachable(port.address());
-            say(format_args!("look on with: socat -u TCP:{address} - (Ctrl-C ends it)"));
+            say(format_args!("try it with: socat -u TCP:{address} - (Ctrl-C ends it)"));
         }
         Ok(reactor.run()?)
     }

@@ -1,18 +1,18 @@
-//! Sends every datagram back to whoever sent it: a UDP server in a dozen lines.
+//! A UDP echo server in a dozen lines: each datagram is sent back to its sender.
 //!
 //!     cargo run --example udp_echo 127.0.0.1:7010
 //!
-//! Poke it in another terminal, with whatever speaks UDP:
+//! Try it in another terminal, with any UDP client:
 //!
 //!     socat - UDP:127.0.0.1:7010
 //!     nc -u 127.0.0.1 7010
 //!
-//! Each line that you type is one datagram and comes back. Nobody connects, so nobody is seen to come
-//! or go; when it ends (Ctrl-C) it tells how many datagrams it had.
+//! Each line that you type is sent as a datagram, and its echo is printed. There are no connections to
+//! log; at its end (Ctrl-C) the server prints the number of its datagrams.
 //!
 //! Options:
 //!
-//!     HOST:PORT  where to receive (127.0.0.1:7010; port 0 lets the system choose), in digits
+//!     HOST:PORT  where to receive (127.0.0.1:7010; port 0 lets the system choose), a numeric address
 //!     --demo     the server and a client in one reactor; ends by itself
 //!     --help     this text
 
@@ -39,8 +39,8 @@ impl DatagramProtocol for Echo {
     }
 }
 
-/// The demo's client. It sends the next when the one before has come back; a real one would set a
-/// timer, too, since datagrams get lost.
+/// The demo's client. It sends a datagram after the echo of the previous one. A real client needs a timer as
+/// well, since datagrams can be lost.
 struct Client {
     to_send: std::vec::IntoIter<Vec<u8>>,
     server: Port,
@@ -51,7 +51,7 @@ impl Client {
         if let Some(data) = self.to_send.next() {
             return transport.send(&data);
         }
-        say(format_args!("client: now the server goes, and I ask once more"));
+        say(format_args!("client: closes the server, and sends once more"));
         transport.context().close(self.server.id());
         transport.send(b"still there?");
     }
@@ -68,13 +68,13 @@ impl DatagramProtocol for Client {
         data: &[u8],
         sender: &Address,
     ) {
-        say(format_args!("client: {} bytes came back from {sender}", data.len()));
+        say(format_args!("client: {} bytes received from {sender}", data.len()));
         self.next(transport);
     }
 
     fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
         let server = self.server.address();
-        say(format_args!("client: nobody receives at {server} any more; so says its machine"));
+        say(format_args!("client: {server} refuses datagrams (ICMP port unreachable)"));
         transport.context().stop();
     }
 }
@@ -99,13 +99,13 @@ fn main() -> ExitCode {
         let address = port.address();
         say(format_args!("listening on {address}"));
         if demo {
-            // The longest there is, among others.
+            // The last one has the maximum length.
             let to_send = vec![b"hello".to_vec(), Vec::new(), vec![7; 65_507]].into_iter();
             let client = Client { to_send, server: port.clone() };
             reactor.context().connect_udp(address, client)?;
         } else {
             let address = support::reachable(address);
-            say(format_args!("poke it with: socat - UDP:{address}"));
+            say(format_args!("try it with: socat - UDP:{address}"));
         }
         Ok(reactor.run()?)
     })

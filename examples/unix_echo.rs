@@ -1,26 +1,26 @@
-//! Sends back what it gets over a Unix socket, and says who it was that sent it.
+//! An echo server on a Unix socket, which prints the process and the user of each client.
 //!
 //!     cargo run --example unix_echo /tmp/echo.sock
 //!
-//! Poke it in another terminal, with itself or with whatever speaks to Unix sockets:
+//! Try it in another terminal, with the same program or any client for Unix sockets:
 //!
 //!     cargo run --example unix_echo -- --say hello /tmp/echo.sock
 //!     socat - UNIX-CONNECT:/tmp/echo.sock
 //!
-//! Start it twice, and the second is told that the name is taken; kill it (`kill -9`), and the next
-//! replaces the file that was left behind. When it ends in order (Ctrl-C) the file goes.
+//! A second server on the same name fails. After a server was killed (`kill -9`), the next one replaces the file
+//! that remained. When a server stops gracefully (Ctrl-C), it removes the file.
 //!
 //! Options:
 //!
 //!     PATH         where to listen, or to connect; @NAME is an abstract name (Linux)
-//!     --say TEXT   be the client: send this, print what comes back, and end
-//!     --mode MODE  who may connect, such as 660 (what the umask leaves of 777)
+//!     --say TEXT   be a client: send this text, print the echo, and end
+//!     --mode MODE  the mode of the file, such as 660 (777 without the umask's bits)
 //!     --demo       the server and a client in one reactor; ends by itself
 //!     --help       this text
 
 #[cfg(not(unix))]
 fn main() {
-    eprintln!("error: there are no Unix sockets here");
+    eprintln!("error: this system has no Unix sockets");
 }
 
 #[cfg(unix)]
@@ -45,10 +45,10 @@ mod program {
             let id = transport.id();
             #[cfg(any(target_os = "linux", target_os = "android"))]
             if let Some(peer) = transport.peer_credentials() {
-                let pid = peer.pid.map_or_else(|| "elsewhere".to_owned(), |pid| pid.to_string());
+                let pid = peer.pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
                 return say(format_args!("{id}: process {pid}, user {}", peer.uid));
             }
-            say(format_args!("{id}: somebody"));
+            say(format_args!("{id}: connected"));
         }
 
         fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
@@ -56,20 +56,20 @@ mod program {
         }
 
         fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-            say(format_args!("{}: gone, {reason}", transport.id()));
+            say(format_args!("{}: {reason}", transport.id()));
         }
     }
 
-    /// Says one thing, and prints what comes back.
-    struct Caller {
+    /// The factory of the client.
+    struct Client {
         text: Vec<u8>,
         failure: Arc<OnceLock<String>>,
     }
 
-    impl Factory for Caller {
+    impl Factory for Client {
         fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
             let (text, failure) = (std::mem::take(&mut self.text), Arc::clone(&self.failure));
-            Some(Box::new(Call { text, failure, printer: None }))
+            Some(Box::new(Connection { text, failure, printer: None }))
         }
 
         fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
@@ -78,14 +78,15 @@ mod program {
         }
     }
 
-    struct Call {
+    /// The protocol of the client: it sends a text and prints the echo.
+    struct Connection {
         text: Vec<u8>,
         failure: Arc<OnceLock<String>>,
-        /// Ends the run when it is dropped and all is printed.
+        /// Stops the reactor when it was dropped and all data is printed.
         printer: Option<Printer>,
     }
 
-    impl Protocol for Call {
+    impl Protocol for Connection {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
             self.printer = Some(Printer::start(transport, Arc::clone(&self.failure)));
             transport.write(&self.text);
@@ -128,29 +129,32 @@ mod program {
         let mut reactor = support::reactor()?;
         let failure = Arc::new(OnceLock::new());
         if let (false, Some(text)) = (demo, &text) {
-            call(&mut reactor, &name, format!("{text}\n"), &failure)?;
+            connect(&mut reactor, &name, format!("{text}\n"), &failure)?;
         } else {
             let port = reactor.context().listen_unix_with(&name, &options, || Echo)?;
             say(format_args!("listening on {}", port.address()));
             if demo {
                 let taken = reactor.listen_unix(&name, || Echo);
-                say(format_args!("and once more: {}", taken.expect_err("it is taken")));
-                call(&mut reactor, &name, "This went there and back.\n".to_owned(), &failure)?;
+                say(format_args!(
+                    "a second listener fails: {}",
+                    taken.expect_err("the name is in use")
+                ));
+                connect(&mut reactor, &name, "hello\n".to_owned(), &failure)?;
             } else {
-                say(format_args!("poke it with: socat - {}", unix::socat(&name)));
+                say(format_args!("try it with: socat - {}", unix::socat(&name)));
             }
         }
         reactor.run()?;
         failure.get().map_or(Ok(()), |failure| Err(Failure::Run(failure.clone())))
     }
 
-    fn call(
+    fn connect(
         reactor: &mut Reactor,
         name: &UnixAddress,
         text: String,
         failure: &Arc<OnceLock<String>>,
     ) -> Result<Id, Error> {
-        reactor.connect_unix(name, Caller { text: text.into_bytes(), failure: failure.clone() })
+        reactor.connect_unix(name, Client { text: text.into_bytes(), failure: failure.clone() })
     }
 
     fn mode(arguments: &mut Parser) -> Result<u32, lexopt::Error> {

@@ -1,14 +1,14 @@
-//! Long work on a thread of its own, which answers through a `Handle`.
+//! A worker thread for long computations, which answers through a `Handle`.
 //!
 //!     cargo run --example worker
 //!
-//! Poke it in other terminals:
+//! Try it in other terminals:
 //!
 //!     cargo run --example connect 127.0.0.1:7004
 //!
-//! Type a number n, and get the n-th prime number, counted out by a thread. Meanwhile the reactor
-//! serves the others: type `ping` in another terminal while somebody waits for the 1000000th. Who is
-//! gone before the answer is there does not matter: the answer is sent to an id that reaches nobody.
+//! For a number n, the thread computes the n-th prime number. The reactor serves other clients in the
+//! meantime: type `ping` in another terminal while the thread computes the 1000000th. An answer to a connection
+//! that was lost is discarded: its id is stale.
 //!
 //! Options:
 //!
@@ -26,46 +26,46 @@ use std::thread;
 use std::time::{Duration, Instant};
 use support::say;
 
-/// How many questions may wait for the thread: beyond that it is better to say so than to collect.
+/// The length of the thread's queue. When it is full, clients are notified; memory is bounded.
 const QUEUE: usize = 100;
 
-/// How soon to look again whether the queue has room.
+/// The interval at which a full queue is tried again: short for a client, and long for a processor.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// The last prime that is counted to: some seconds' work.
-const MOST: usize = 1_000_000;
+/// The largest n. The computation takes some seconds.
+const MAX: usize = 1_000_000;
 
-/// What the thread is asked for, by whom.
+/// A job for the thread, and the connection that receives the answer.
 enum Job {
     /// The n-th prime.
     Prime(Id, usize),
-    /// He has asked all his questions; when they are answered, close.
-    Goodbye(Id),
+    /// The end of the connection's requests. After the answers it is closed.
+    Close(Id),
 }
 
-/// A client's questions.
-struct Asker {
+/// The protocol of a client.
+struct Requests {
     jobs: SyncSender<Job>,
 }
 
-impl LineHandler for Asker {
+impl LineHandler for Requests {
     type Line = str;
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
         match line.trim() {
             "ping" => lines.send_line("pong"),
             text => match text.parse() {
-                Ok(n @ 1..=MOST) => {
+                Ok(n @ 1..=MAX) => {
                     if self.jobs.try_send(Job::Prime(lines.id(), n)).is_err() {
-                        lines.send_line("too many questions wait; ask again later");
+                        lines.send_line("the queue is full; try again later");
                     }
                 }
-                _ => lines.send_line(format!("type a number from 1 to {MOST}, or ping")),
+                _ => lines.send_line(format!("type a number from 1 to {MAX}, or ping")),
             },
         }
     }
 
-    /// Who does not read the answers is asked for no more questions.
+    /// A client that does not read answers can send no more requests.
     fn pause_writing(&mut self, lines: &mut LineTransport<'_>) {
         lines.pause();
     }
@@ -78,49 +78,49 @@ impl LineHandler for Asker {
         if !unfinished.is_empty() {
             self.line_received(lines, unfinished);
         }
-        // To close here would be too soon: the answers are still to come.
-        let (jobs, asker) = (self.jobs.clone(), lines.id());
-        say_goodbye(lines.context(), jobs, asker);
+        // The connection is closed after the pending answers.
+        let (jobs, client) = (self.jobs.clone(), lines.id());
+        close_later(lines.context(), jobs, client);
     }
 }
 
-/// The end takes its place behind the questions, as soon as there is one.
-fn say_goodbye(context: &mut Context, jobs: SyncSender<Job>, asker: Id) {
-    if let Err(TrySendError::Full(_)) = jobs.try_send(Job::Goodbye(asker)) {
-        context.call_later(RETRY, move |context| say_goodbye(context, jobs, asker));
+/// Queues the end of the requests, when the queue has space.
+fn close_later(context: &mut Context, jobs: SyncSender<Job>, client: Id) {
+    if let Err(TrySendError::Full(_)) = jobs.try_send(Job::Close(client)) {
+        context.call_later(RETRY, move |context| close_later(context, jobs, client));
     }
 }
 
-/// The thread: it does the work, and has the reactor's thread send what came of it.
+/// The worker thread: computes answers, which the reactor's thread sends.
 ///
-/// It ends when nobody is left who could ask: when the listener and all its connections are gone.
+/// It ends when the listener and all its connections are closed.
 fn work(jobs: &Receiver<Job>, handle: &Handle) {
     for job in jobs {
         let answered = match job {
-            Job::Prime(asker, n) => {
+            Job::Prime(client, n) => {
                 let start = Instant::now();
                 let prime = prime(n);
                 let answer =
                     format!("prime number {n} is {prime}; that took {:.1?}\n", start.elapsed());
-                handle.call(move |context| send(context, asker, &answer))
+                handle.call(move |context| send(context, client, &answer))
             }
-            Job::Goodbye(asker) => handle.call(move |context| context.close(asker)),
+            Job::Close(client) => handle.call(move |context| context.close(client)),
         };
         if answered.is_err() {
-            return; // The reactor is gone.
+            return; // The reactor has ended.
         }
     }
 }
 
-fn send(context: &mut Context, asker: Id, answer: &str) {
-    if context.is_closing(asker) {
-        info!("{asker} is gone; nobody hears that {}", answer.trim_end());
+fn send(context: &mut Context, client: Id, answer: &str) {
+    if context.is_closing(client) {
+        info!("{client} is closed; discarded: {}", answer.trim_end());
     }
-    // No need to ask: to write to one that is gone does nothing.
-    context.write(asker, answer.as_bytes());
+    // A write to a stale id does nothing.
+    context.write(client, answer.as_bytes());
 }
 
-/// The n-th prime number, by trial division.
+/// Computes the n-th prime number by trial division.
 fn prime(n: usize) -> u64 {
     let mut primes = vec![2];
     let mut candidate = 1;
@@ -134,47 +134,47 @@ fn prime(n: usize) -> u64 {
     primes[n - 1]
 }
 
-/// A client of the demo that does not wait for the answer.
-struct Hasty;
+/// A client of the demo that is disconnected before the answer.
+struct Impatient;
 
-impl Protocol for Hasty {
+impl Protocol for Impatient {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        say(format_args!("hasty:   asks for prime number 30000"));
+        say(format_args!("first:  requests prime number 30000"));
         transport.write(b"30000\n");
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
     fn connection_lost(&mut self, _transport: &mut Transport<'_>, _reason: Reason) {
-        say(format_args!("hasty:   is gone"));
+        say(format_args!("first:  is disconnected"));
     }
 }
 
-/// One that does, and asks for something else meanwhile.
+/// A client of the demo that waits for the answer, and sends another request in the meantime.
 struct Patient {
-    hasty: Id,
+    other: Id,
 }
 
 impl LineHandler for Patient {
     type Line = str;
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
-        say(format_args!("patient: asks for prime number 20000, and for a pong meanwhile"));
+        say(format_args!("second: requests prime number 20000, and a pong in the meantime"));
         lines.send_line("20000");
         lines.send_line("ping");
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
-        say(format_args!("patient: hears '{line}'"));
+        say(format_args!("second: received '{line}'"));
         if line == "pong" {
-            let hasty = self.hasty;
-            lines.context().abort(hasty);
+            let other = self.other;
+            lines.context().abort(other);
             lines.write_eof();
         }
     }
 
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {
-        say(format_args!("patient: the connection ended: {reason}"));
+        say(format_args!("second: the connection ended: {reason}"));
         lines.context().stop();
     }
 }
@@ -195,17 +195,17 @@ fn main() -> ExitCode {
         support::log_from(if demo { "warn,worker=info" } else { "info" });
         let mut reactor = support::reactor()?;
         let (jobs, queue) = mpsc::sync_channel(QUEUE);
-        let port =
-            reactor.listen_tcp(listen, move || LineReceiver::new(Asker { jobs: jobs.clone() }))?;
+        let port = reactor
+            .listen_tcp(listen, move || LineReceiver::new(Requests { jobs: jobs.clone() }))?;
         say(format_args!("listening on {}", port.address()));
         let handle = reactor.handle();
         thread::spawn(move || work(&queue, &handle));
         if demo {
-            let hasty = reactor.connect_tcp(port.address(), || Hasty)?;
-            reactor.connect_tcp(port.address(), move || LineReceiver::new(Patient { hasty }))?;
+            let other = reactor.connect_tcp(port.address(), || Impatient)?;
+            reactor.connect_tcp(port.address(), move || LineReceiver::new(Patient { other }))?;
         } else {
             let address = support::reachable(port.address());
-            say(format_args!("ask it with: cargo run --example connect {address}"));
+            say(format_args!("try it with: cargo run --example connect {address}"));
         }
         Ok(reactor.run()?)
     })

@@ -1,25 +1,24 @@
-//! Joins a chat, with the line that you are typing safe from what others say.
+//! A terminal client for the chat. Received lines do not disturb the line that is being typed.
 //!
 //!     cargo run --example chat_client
 //!
-//! It needs the chat in another terminal, and is more fun with somebody else in a third:
+//! It needs the chat in another terminal. A second client in a third terminal:
 //!
 //!     cargo run --example chat
 //!     cargo run --example chat_client -- --name bob
 //!
-//! The first line that you type is your name, unless you gave one. After that Enter says the line;
-//! `/help` lists what else one can do; Ctrl-D on an empty line leaves, and so does Ctrl-C. The usual
-//! keys edit the line, Alt-b and Alt-f move by words, the up key brings back what you have said; Tab
-//! does nothing. If the server ends the connection without a goodbye, what you were typing stays on
-//! the screen and the exit code is 1. Files and pipes do as well: their lines are sent, and what comes
-//! is printed until the server has heard them all:
+//! The first typed line is the name, if `--name` is not given. After that Enter sends the line; `/help` lists the
+//! commands. Ctrl-D on an empty line leaves, and so does Ctrl-C. The usual keys edit the line, Alt-b and Alt-f
+//! move by words, the up key shows previous lines; Tab does nothing. If the server ends the connection without a
+//! goodbye, the line that was being typed stays on the screen and the exit code is 1. Files and pipes work as
+//! well: their lines are sent, and received lines are printed until the server has received all of them:
 //!
 //!     echo 'Hello, all.' | cargo run --example chat_client -- --name visitor
 //!
 //! Options:
 //!
 //!     HOST:PORT    the server (127.0.0.1:7001)
-//!     --name NAME  what to be called there
+//!     --name NAME  the name in the chat
 //!     --help       this text
 
 mod editor;
@@ -41,26 +40,26 @@ use support::Failure;
 use support::stdio::{self, Gate};
 use terminal::{Terminal, on_change};
 
-/// The last line of a server to a connection that leaves in order. The chat lets no user say it.
+/// The server's last line to a connection that is closed gracefully. A member cannot send this line.
 const GOODBYE: &str = "* goodbye";
 
-/// How long a terminal is given to say where its cursor is.
-const ANSWER: Duration = Duration::from_millis(200);
+/// How long to wait for a terminal's report of its cursor. Terminals answer within milliseconds.
+const REPORT_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// All that the connection has to know.
+/// The protocol of the connection, and its factory.
 #[derive(Clone)]
-struct Member {
+struct Client {
     name: Option<String>,
     screen: Arc<Mutex<Screen>>,
-    /// Lets the thread pass that reads the input.
+    /// Controls the thread that reads the input.
     gate: Gate,
-    /// Whether the end of the connection is in order: the last line was [`GOODBYE`], or no more can be
-    /// printed.
-    is_done: bool,
+    /// True if the end of the connection is not a failure: the last line was [`GOODBYE`], or writing to stdout has
+    /// failed.
+    may_end: bool,
     failure: Rc<RefCell<Option<String>>>,
 }
 
-impl Factory for Member {
+impl Factory for Client {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         Some(Box::new(LineReceiver::new(self.clone())))
     }
@@ -72,7 +71,7 @@ impl Factory for Member {
     }
 }
 
-impl LineHandler for Member {
+impl LineHandler for Client {
     type Line = str;
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
@@ -83,7 +82,7 @@ impl LineHandler for Member {
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
-        self.is_done = line == GOODBYE;
+        self.may_end = line == GOODBYE;
         let printed = lock(&self.screen).print(line);
         if let Err(error) = printed {
             self.end_for(lines, &error);
@@ -107,9 +106,9 @@ impl LineHandler for Member {
         let peer = lines.peer();
         let message = match reason {
             Reason::Stopped => None,
-            // From a terminal it is closed; after the end of a file it is the server that ends it.
+            // With a terminal, the client closes the connection; after the end of a file, the server does.
             Reason::Closed if was_typing => None,
-            Reason::Closed | Reason::ClosedByPeer | Reason::Reset if self.is_done => None,
+            Reason::Closed | Reason::ClosedByPeer | Reason::Reset if self.may_end => None,
             Reason::Closed | Reason::ClosedByPeer => {
                 Some(format!("{peer} ended the connection without a goodbye"))
             }
@@ -122,23 +121,24 @@ impl LineHandler for Member {
     }
 }
 
-impl Member {
-    /// The output takes no more. That nobody reads it, as in `chat_client | head -1`, is no failure.
+impl Client {
+    /// Closes the connection after writing to stdout has failed. A broken pipe, as in `chat_client | head -1`, is no
+    /// failure.
     fn end_for(&mut self, lines: &mut LineTransport<'_>, error: &io::Error) {
         if error.kind() != io::ErrorKind::BrokenPipe {
             self.failure.replace(Some(format!("cannot write to the output: {error}")));
         }
-        self.is_done = true;
+        self.may_end = true;
         lines.close();
     }
 }
 
-/// A screen is sound whoever has panicked: it is drawn anew each time.
+/// Locks the screen. A poisoned lock is usable: the screen is drawn again each time.
 fn lock(screen: &Mutex<Screen>) -> MutexGuard<'_, Screen> {
     screen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What was typed goes to the editor, and the lines that come of it to the server.
+/// Passes keys to the editor, and sends finished lines to the server.
 fn press(context: &mut Context, id: Id, screen: &Mutex<Screen>, keys: &[u8]) {
     let Ok(events) = lock(screen).press(keys) else {
         return context.stop();
@@ -151,18 +151,18 @@ fn press(context: &mut Context, id: Id, screen: &Mutex<Screen>, keys: &[u8]) {
         }
     }
     if keys.is_empty() {
-        context.close(id); // The terminal is gone.
+        context.close(id); // The terminal was closed.
     }
 }
 
-/// Draws again what is to be seen when the window has changed, or the shell has used it.
+/// Draws the row again after the window has changed, or after the shell has used the terminal.
 fn redraw(context: &mut Context, screen: &Arc<Mutex<Screen>>) {
     match lock(screen).changed() {
         Ok(false) => {}
         Ok(true) => {
             let screen = Arc::clone(screen);
-            context.call_later(ANSWER, move |context| {
-                if lock(&screen).settle().is_err() {
+            context.call_later(REPORT_TIMEOUT, move |context| {
+                if lock(&screen).stop_waiting().is_err() {
                     context.stop();
                 }
             });
@@ -171,11 +171,11 @@ fn redraw(context: &mut Context, screen: &Arc<Mutex<Screen>>) {
     }
 }
 
-/// What was read goes to the server as it is.
-fn send(context: &mut Context, id: Id, piece: &[u8]) {
-    context.write(id, piece);
-    if piece.is_empty() {
-        // The last line may want its end; and an empty line says nothing.
+/// Sends a chunk of a file or a pipe to the server.
+fn send(context: &mut Context, id: Id, chunk: &[u8]) {
+    context.write(id, chunk);
+    if chunk.is_empty() {
+        // The last line may have no newline. The server ignores an empty line.
         context.write(id, b"\n");
         context.write_eof(id);
     }
@@ -198,20 +198,20 @@ fn main() -> ExitCode {
 
 fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
     let mut reactor = support::reactor()?;
-    // Who presses Ctrl-C does not want to wait for long.
+    // After Ctrl-C a user expects the end within a moment.
     reactor.set_grace(Duration::from_millis(500));
-    let member = Member {
+    let client = Client {
         name,
         screen: Arc::default(),
         gate: Gate::default(),
-        is_done: false,
+        may_end: false,
         failure: Rc::default(),
     };
-    let id = reactor.connect_tcp(server, member.clone())?;
+    let id = reactor.connect_tcp(server, client.clone())?;
 
-    // Kept until the end of this function, however it is left: then the shell has its terminal back.
+    // The terminal is restored when this is dropped, at the end of this function.
     let terminal = Terminal::take();
-    let (screen, handle) = (Arc::clone(&member.screen), reactor.handle());
+    let (screen, handle) = (Arc::clone(&client.screen), reactor.handle());
     if let Some(terminal) = &terminal {
         let mode = terminal.mode_before();
         support::before_forced_end(move || {
@@ -219,16 +219,16 @@ fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
         });
         lock(&screen).begin(terminal.mode());
         watch_terminal(&screen, &handle)?;
-        stdio::read(io::stdin(), handle, member.gate, move |context, keys| {
+        stdio::read(io::stdin(), handle, client.gate, move |context, keys| {
             press(context, id, &screen, keys);
         });
     } else {
-        stdio::read(io::stdin(), handle, member.gate, move |context, piece| {
+        stdio::read(io::stdin(), handle, client.gate, move |context, piece| {
             send(context, id, piece);
         });
     }
     reactor.run()?;
-    match member.failure.take() {
+    match client.failure.take() {
         Some(message) => Err(Failure::Run(message)),
         None => Ok(()),
     }

@@ -1,54 +1,54 @@
-//! What the user of a terminal sees: lines that arrive, and below them the line that is being typed.
+//! The screen: received lines, and below them the row with the line that is being typed.
 
 use crate::editor::{Editor, Event, View};
 use crate::terminal::{self, Mode};
 use ropewalk_chat::Harmless;
 use std::io::{self, Write};
 
-/// What is before the line that is being typed.
+/// The text before the line that is being typed.
 const PROMPT: &str = "> ";
 
-/// Goes to the beginning of the row, and clears it and what is below it.
+/// Moves to the beginning of the row, and clears it and the rows below it.
 const CLEAR_ROW: &str = "\r\x1b[J";
 
 /// Clears all rows.
 const CLEAR_SCREEN: &str = "\x1b[2J\x1b[H";
 
-/// Asks in which row and column the cursor is.
-const ASK_POSITION: &str = "\x1b[6n";
+/// Requests a report of the cursor's row and column.
+const REQUEST_POSITION: &str = "\x1b[6n";
 
-/// How many bytes of output wait for the terminal's answer.
+/// The limit for output that is held until the terminal's report. Above it, the row is drawn without the report.
 const MAX_HELD: usize = 64 * 1024;
 
 /// The output, and the line that is being typed.
 ///
-/// It is used on the reactor's thread only. But the calls that bring the keys are made on another,
-/// so it has a lock, which is never contended.
+/// It is used on the reactor's thread only. A lock is needed since the calls that deliver keys are created on another
+/// thread; it is never contended.
 #[derive(Default)]
 pub(crate) struct Screen {
-    /// `None` if the input is a file or a pipe: then there is nothing to draw.
+    /// `None` if the input is a file or a pipe: no row is drawn.
     typing: Option<Typing>,
 }
 
-/// The row in which the line is typed.
+/// The row of the line that is being typed.
 struct Typing {
     editor: Editor,
     mode: Mode,
-    /// In which column the cursor was drawn, from 0.
+    /// The column of the cursor when the row was drawn, from 0.
     column: usize,
-    /// What is to be printed when the terminal has said where the cursor is.
+    /// The output that is held until the terminal's report.
     held: Option<String>,
 }
 
 impl Screen {
-    /// Draws a row for typing from now on.
+    /// Starts to draw a row for typing.
     pub(crate) fn begin(&mut self, mode: Mode) {
         self.typing = Some(Typing { editor: Editor::default(), mode, column: 0, held: None });
     }
 
-    /// Prints a line above the one that is being typed.
+    /// Prints a line above the row.
     pub(crate) fn print(&mut self, text: &str) -> io::Result<()> {
-        // What others send must not control the terminal.
+        // Received text must not control the terminal.
         let text = Harmless(text);
         match &mut self.typing {
             Some(typing) => typing.print(&format!("{text}\n")),
@@ -56,7 +56,7 @@ impl Screen {
         }
     }
 
-    /// Takes what was typed, and returns what is to be done.
+    /// Passes keys to the editor, and returns its events.
     pub(crate) fn press(&mut self, keys: &[u8]) -> io::Result<Vec<Event>> {
         let Some(typing) = &mut self.typing else {
             return Ok(Vec::new());
@@ -67,18 +67,18 @@ impl Screen {
             match event {
                 Event::Clear => text += CLEAR_SCREEN,
                 Event::End => {}
-                // While it was typed only a part of it was shown, if it was long.
+                // While it was typed, only a part of a long line was shown.
                 Event::Line(line) => text += &format!("{PROMPT}{line}\n"),
-                Event::Position(column) => typing.settle(Some(*column))?,
+                Event::Position(column) => typing.position_reported(Some(*column))?,
             }
         }
         typing.print(&text)?;
         Ok(events)
     }
 
-    /// The window has another size, or the shell has used the terminal meanwhile. Returns true if the
-    /// terminal was asked where the cursor is: after a moment without an answer call
-    /// [`settle`](Self::settle).
+    /// Draws the row again after the window was resized, or after the shell has used the terminal. Returns true if the
+    /// terminal's report of the cursor is needed; without a report within a moment, call
+    /// [`stop_waiting`](Self::stop_waiting).
     pub(crate) fn changed(&mut self) -> io::Result<bool> {
         match &mut self.typing {
             Some(typing) if typing.mode.restore() => typing.changed(),
@@ -86,13 +86,12 @@ impl Screen {
         }
     }
 
-    /// Waits no longer for the terminal's answer.
-    pub(crate) fn settle(&mut self) -> io::Result<()> {
-        self.typing.as_mut().map_or(Ok(()), |typing| typing.settle(None))
+    /// Stops waiting for the terminal's report, and draws the row.
+    pub(crate) fn stop_waiting(&mut self) -> io::Result<()> {
+        self.typing.as_mut().map_or(Ok(()), |typing| typing.position_reported(None))
     }
 
-    /// No more is typed. What was typed and not said is left on the screen. Returns false if there was no
-    /// row for typing.
+    /// Ends typing. An unsent line is left on the screen. Returns false if there was no row.
     pub(crate) fn finish(&mut self) -> bool {
         let Some(mut typing) = self.typing.take() else {
             return false;
@@ -102,7 +101,7 @@ impl Screen {
             "" => String::new(),
             line => format!("{PROMPT}{line}\n"),
         };
-        // If it fails the terminal is gone.
+        // It fails if the terminal was closed.
         let _ = show(&format!("{CLEAR_ROW}{held}{draft}"));
         true
     }
@@ -113,25 +112,25 @@ impl Typing {
     fn print(&mut self, text: &str) -> io::Result<()> {
         if let Some(held) = &mut self.held {
             *held += text;
-            return if held.len() > MAX_HELD { self.settle(None) } else { Ok(()) };
+            return if held.len() > MAX_HELD { self.position_reported(None) } else { Ok(()) };
         }
         let row = self.draw();
         show(&format!("{CLEAR_ROW}{text}{row}"))
     }
 
-    /// In a window that has become narrower many terminals continue a row in the next, and the cursor is
-    /// then further down; others cut it off. Where it is decides how much is to be cleared.
+    /// Draws the row again, or requests the cursor's position. In a narrower window, many terminals wrap the row, which
+    /// moves the cursor down; others cut it off. The position tells how many rows to clear.
     fn changed(&mut self) -> io::Result<bool> {
         if self.held.is_none() && self.column < terminal::columns() {
             return self.print("").map(|()| false);
         }
         self.held.get_or_insert_default();
-        show(ASK_POSITION).map(|()| true)
+        show(REQUEST_POSITION).map(|()| true)
     }
 
-    /// Clears the row, which begins further up if the cursor is in `column` because the row continues
-    /// in the next, and prints what was held.
-    fn settle(&mut self, column: Option<usize>) -> io::Result<()> {
+    /// Clears the row and prints the held output. If the cursor is in `column` because the row was wrapped, the row
+    /// begins further up.
+    fn position_reported(&mut self, column: Option<usize>) -> io::Result<()> {
         let Some(held) = self.held.take() else {
             return Ok(());
         };
@@ -145,8 +144,8 @@ impl Typing {
         self.print(&held)
     }
 
-    /// The row. The terminal itself knows best where the text before the cursor ends: terminals differ in
-    /// how wide they show emoji. While it is drawn a row that is too long is cut off, not continued.
+    /// Returns the sequence that draws the row. The terminal saves the cursor's position, since terminals differ in the
+    /// width of emoji. Wrapping is off while the row is drawn.
     fn draw(&mut self) -> String {
         let room = terminal::columns().saturating_sub(PROMPT.len());
         let View { before_cursor, after_cursor, column } = self.editor.view(room);

@@ -1,4 +1,4 @@
-//! The terminal, if there is one: what it takes to draw the line being typed ourselves.
+//! Terminal modes: keys are received one by one, and the terminal does not echo them.
 
 #[cfg(unix)]
 pub(crate) use unix::{Mode, Terminal, columns, on_change};
@@ -17,31 +17,30 @@ mod unix {
     use std::io::{self, IsTerminal};
     use std::thread;
 
-    /// What switches a special key off (_POSIX_VDISABLE, termios(3)).
+    /// The value that disables a special key (_POSIX_VDISABLE, termios(3)).
     const OFF: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 
-    /// A terminal that sends every key as it is pressed, and shows nothing by itself. Dropping this
-    /// puts it back.
+    /// A terminal that sends each key immediately and does not echo it. Dropping this restores the terminal.
     pub(crate) struct Terminal {
         before: Termios,
         mode: Mode,
     }
 
-    /// How a [`Terminal`] is set.
+    /// The mode of a [`Terminal`].
     #[derive(Clone)]
     pub(crate) struct Mode(Termios);
 
     impl Terminal {
-        /// `None` if the keyboard or the screen is a file or a pipe.
+        /// Sets the terminal's mode. Returns `None` if stdin or stdout is a file or a pipe.
         pub(crate) fn take() -> Option<Self> {
             if !io::stdout().is_terminal() {
                 return None;
             }
             let before = tcgetattr(io::stdin()).ok()?;
             let mut now = before.clone();
-            // Ctrl-C still makes a signal, which ends the run in order.
+            // Ctrl-C still sends a signal, which stops the reactor gracefully.
             now.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
-            // These would leave the shell with a terminal that shows nothing.
+            // These keys would leave the shell with a terminal without echo.
             now.special_codes[SpecialCodeIndex::VQUIT] = OFF;
             now.special_codes[SpecialCodeIndex::VSUSP] = OFF;
             now.special_codes[SpecialCodeIndex::VMIN] = 1;
@@ -54,7 +53,7 @@ mod unix {
             self.mode.clone()
         }
 
-        /// How the shell had set it.
+        /// Returns the shell's mode.
         pub(crate) fn mode_before(&self) -> Mode {
             Mode(self.before.clone())
         }
@@ -62,30 +61,29 @@ mod unix {
 
     impl Drop for Terminal {
         fn drop(&mut self) {
-            // If it fails the terminal is gone.
+            // It fails if the terminal was closed.
             let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
         }
     }
 
     impl Mode {
-        /// Sets the terminal in this mode again: the shell has changed it while this process was
-        /// stopped. A process in the background leaves it alone, for it would be stopped again
-        /// (SIGTTOU, termios(3)). Returns false if it is one, or if the terminal is gone.
+        /// Sets this mode again, after the shell has changed it while this process was stopped. Returns false if the
+        /// terminal was closed, or if this process is in the background: setting the mode would stop it (SIGTTOU,
+        /// termios(3)).
         pub(crate) fn restore(&self) -> bool {
             tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground == getpgrp())
                 && tcsetattr(io::stdin(), OptionalActions::Now, &self.0).is_ok()
         }
     }
 
-    /// Calls `changed` on a thread of its own when the window has another size, or this process
-    /// continues after it was stopped.
+    /// Calls `changed` on a thread when the window was resized, or when this process continues after a stop.
     pub(crate) fn on_change(changed: impl Fn() + Send + 'static) -> io::Result<()> {
         let mut signals = Signals::new([SIGWINCH, SIGCONT])?;
         thread::spawn(move || signals.forever().for_each(|_| changed()));
         Ok(())
     }
 
-    /// How wide it is.
+    /// Returns the width of the terminal in columns.
     pub(crate) fn columns() -> usize {
         tcgetwinsize(io::stdout())
             .ok()
@@ -95,7 +93,7 @@ mod unix {
     }
 }
 
-/// Elsewhere the system's own line editing has to do.
+/// On other systems, the system's line editing is used.
 #[cfg(not(unix))]
 mod without {
     use std::io;

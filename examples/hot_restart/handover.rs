@@ -1,4 +1,4 @@
-//! How an old process hands its listeners over to a new one: both sides of the control socket.
+//! The handover of listeners from an old process to a new one: both sides of the control socket.
 
 use crate::program::Server;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, TimerId, Transport};
@@ -8,36 +8,36 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 use support::say;
 
-/// How long an old process may take: it has nothing to wait for.
+/// The time limit for the handover. It takes milliseconds.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// The old process, as the new one speaks to it.
-pub(crate) struct Elder(pub(crate) Server);
+/// The protocol of a control connection in the old process.
+pub(crate) struct Predecessor(pub(crate) Server);
 
-impl Elder {
-    /// Passes the listeners. This process goes on accepting until the other is ready.
+impl Predecessor {
+    /// Passes the listeners. This process accepts until the new process is ready.
     fn pass(&self, lines: &mut LineTransport<'_>) -> Result<(), String> {
         let copies = self.0.copies(lines.context()).map_err(|error| error.to_string())?;
         lines.send_descriptors(b"listeners\n", copies).map_err(|error| error.to_string())
     }
 }
 
-impl LineHandler for Elder {
+impl LineHandler for Predecessor {
     type Line = str;
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
-        let (id, heir) = (lines.id(), self.0.state.borrow().heir);
+        let (id, successor) = (lines.id(), self.0.state.borrow().successor);
         let refusal = match line {
-            "ready" if heir == Some(id) => return self.0.leave(lines.context()),
-            "take" if heir.is_none() => match self.pass(lines) {
+            "ready" if successor == Some(id) => return self.0.leave(lines.context()),
+            "take" if successor.is_none() => match self.pass(lines) {
                 Ok(()) => {
-                    self.0.state.borrow_mut().heir = Some(id);
+                    self.0.state.borrow_mut().successor = Some(id);
                     return;
                 }
                 Err(error) => error,
             },
-            "take" => "another process is just taking over".to_owned(),
-            _ => "say take, and then ready".to_owned(),
+            "take" => "another process is taking over".to_owned(),
+            _ => "expected take, and then ready".to_owned(),
         };
         lines.send_line(refusal);
         lines.close();
@@ -45,23 +45,23 @@ impl LineHandler for Elder {
 
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, _reason: Reason) {
         let mut state = self.0.state.borrow_mut();
-        if state.heir == Some(lines.id()) && !state.leaving {
-            state.heir = None;
-            say(format_args!("the new process is gone before it was ready; this one goes on"));
+        if state.successor == Some(lines.id()) && !state.leaving {
+            state.successor = None;
+            say(format_args!("the new process ended before it was ready; this process continues"));
         }
     }
 }
 
-/// The new process, as the old one speaks to it.
-struct Heir {
+/// The protocol of the control connection in the new process.
+struct Successor {
     server: Server,
-    /// What the old one says instead of handing over.
+    /// The refusal of the old process.
     refusal: String,
     deadline: Option<TimerId>,
     ready: bool,
 }
 
-impl Protocol for Heir {
+impl Protocol for Successor {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let id = transport.id();
         transport.write(b"take\n");
@@ -80,7 +80,7 @@ impl Protocol for Heir {
                 self.ready = true;
                 self.deadline.take().map(|timer| transport.context().cancel(timer));
                 transport.write(b"ready\n");
-                say(format_args!("took the listeners over from the old process"));
+                say(format_args!("took over the listeners of the old process"));
             }
             Err(error) => self.server.fail(transport.context(), error),
         }
@@ -92,24 +92,24 @@ impl Protocol for Heir {
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
         if self.ready {
-            return say(format_args!("the old process is gone"));
+            return say(format_args!("the old process has ended"));
         }
         let refusal = self.refusal.trim_end();
-        let message = format!("the old process does not hand over: {reason}; {refusal}");
+        let message = format!("the old process refused the handover: {reason}; {refusal}");
         self.server.fail(transport.context(), message);
     }
 }
 
-/// What a process makes of the control socket: the heir of whoever is there, or the first.
+/// Connects to the control socket. The process takes over if there is an old process; otherwise it is the first.
 impl Factory for Server {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         let (server, refusal) = (self.clone(), String::new());
-        Some(Box::new(Heir { server, refusal, deadline: None, ready: false }))
+        Some(Box::new(Successor { server, refusal, deadline: None, ready: false }))
     }
 
     fn connection_failed(&mut self, context: &mut Context, _id: Id, error: Error) {
         let begun = match error.kind() {
-            // Nobody is there, or not any more.
+            // There is no old process.
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => self.begin(context),
             _ => Err(error),
         };

@@ -1,26 +1,28 @@
-//! A server whose program is replaced while it runs: the new process takes the listeners over, the old
-//! one answers whoever is with it, and ends. Nobody is refused, and no answer is lost.
+//! A server whose program is replaced while it runs. The new process takes the listeners over; the old process
+//! serves its remaining clients and ends. No connection is refused, and no answer is lost.
 //!
 //!     cargo run --example hot_restart 127.0.0.1:7016
 //!
-//! Poke it in another terminal; each line comes back with the number of the process that answers:
+//! Try it in another terminal. Each line is answered with the number of the process and the line:
 //!
 //!     socat - TCP:127.0.0.1:7016
 //!
-//! Then say the first command once more, in a third. Whoever is connected stays with the old process, and
-//! whoever comes is with the new one; when the last of the former has left, the old process ends.
+//! Then run the first command again in a third terminal. Existing connections stay with the old process, and new
+//! connections are made with the new one. The old process ends with its last connection.
 //!
-//! They agree over a Unix socket, in lines:
+//! The processes exchange lines over a Unix socket, the control socket:
 //!
-//!     new: take         It connects to the control socket; if nobody is there it is the first.
-//!     old: listeners    With it come descriptors, of the control socket first, then of the others. It
-//!                       goes on accepting: if the new one fails, nothing has happened.
-//!     new: ready        It accepts. The old one stops accepting; who waits in the queue is in the
-//!                       socket, not in a process.
+//!     new: take         The new process connects. If the connection is refused, it is the first process.
+//!     old: listeners    Descriptors are passed with this line: the control socket, then the other listeners.
+//!                       The old process continues to accept, so that a failure of the new process has no
+//!                       effect.
+//!     new: ready        The new process accepts. The old process stops accepting. Connections in the queue of
+//!                       a listening socket belong to the socket, not to a process.
 //!
-//! The file of the control socket may stay when the last process ends, and is replaced by the next.
+//! The file of the control socket can remain after the last process. The next process replaces it.
 //!
-//! So do others, this one in Python (it leaves the clients waiting; end it, and they are refused):
+//! Other programs can take over too, such as this one in Python (it does not accept; when it ends, connections are
+//! refused):
 //!
 //!     python3 -c "import socket
 //!     old = socket.socket(socket.AF_UNIX)
@@ -30,26 +32,26 @@
 //!     old.sendall(b'ready\n')
 //!     input('Enter ends it ')"
 //!
-//! Under load it looks like this (`--demo`, in a release build on two processors): 50 clients at a time
-//! asked 105,460 questions on 5,273 connections in 0.9 s, while the program was replaced twice. 0 clients
-//! were refused, 0 answers lost, and the longest wait for one was 4.0 ms.
+//! Under load (`--demo`, in a release build on two processors), 50 concurrent clients sent 105,460 requests on
+//! 5,273 connections in 0.9 s, while the program was replaced twice. 0 connections were refused, 0 answers were
+//! lost, and the longest time to an answer was 4.0 ms.
 //!
 //! Options:
 //!
-//!     HOST:PORT ...       where the first process listens (127.0.0.1:7016); the next have it from there
+//!     HOST:PORT ...       where the first process listens (127.0.0.1:7016); later processes take it over
 //!     --control PATH      the Unix socket (/tmp/hot_restart.sock); @NAME is an abstract name (Linux)
-//!     --patience SECONDS  how long an old process waits for its clients to leave (60)
+//!     --patience SECONDS  how long an old process serves its remaining clients (60)
 //!     --demo              three processes, each replaced by the next under load; ends by itself
 //!     --help              this text
 
 #[cfg(unix)]
-mod handover;
+mod demo;
 #[cfg(unix)]
-mod rehearsal;
+mod handover;
 
 #[cfg(not(unix))]
 fn main() {
-    eprintln!("error: descriptors are passed over Unix sockets, and there are none here");
+    eprintln!("error: this system has no Unix sockets to pass descriptors over");
 }
 
 #[cfg(unix)]
@@ -59,8 +61,8 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(unix)]
 mod program {
-    use crate::handover::Elder;
-    use crate::rehearsal;
+    use crate::demo;
+    use crate::handover::Predecessor;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
         Context, Error, Factory, Id, Port, Reason, UnixAddress, UnixConnectOptions,
@@ -75,48 +77,48 @@ mod program {
     use std::time::Duration;
     use support::{Failure, say, unix};
 
-    /// What was asked for on the command line.
-    struct Wishes {
+    /// The options on the command line.
+    struct Options {
         addresses: Vec<String>,
         control: UnixAddress,
         patience: Duration,
     }
 
-    /// A process's part of the server, as all its connections see it.
+    /// The state of a process, shared by its connections.
     #[derive(Clone)]
     pub(crate) struct Server {
-        wishes: Rc<Wishes>,
+        options: Rc<Options>,
         pub(crate) state: Rc<RefCell<State>>,
     }
 
     #[derive(Default)]
     pub(crate) struct State {
-        /// The control socket is the first.
+        /// The listeners. The first is the control socket.
         listeners: Vec<Id>,
         clients: usize,
         answers: u64,
-        /// The new process, once it has taken the listeners.
-        pub(crate) heir: Option<Id>,
-        /// It is ready, and this one accepts nobody any more.
+        /// The control connection of the new process that has received the listeners.
+        pub(crate) successor: Option<Id>,
+        /// The new process is ready, and this process accepts no more.
         pub(crate) leaving: bool,
         failure: Option<String>,
     }
 
     impl Server {
-        /// The first process makes the sockets.
+        /// Makes the sockets, in the first process.
         pub(crate) fn begin(&self, context: &mut Context) -> Result<(), Error> {
             let options = UnixListenOptions::new().mode(0o600);
-            let control = &self.wishes.control;
-            let port = context.listen_unix_with(control, &options, self.elders())?;
+            let control = &self.options.control;
+            let port = context.listen_unix_with(control, &options, self.control_factory())?;
             self.state.borrow_mut().listeners.push(port.id());
-            for address in &self.wishes.addresses {
-                let port = context.listen_tcp(&**address, self.answerers())?;
+            for address in &self.options.addresses {
+                let port = context.listen_tcp(&**address, self.client_factory())?;
                 self.note(&port);
             }
             Ok(())
         }
 
-        /// Each of the next has them from the one before.
+        /// Adopts the sockets of the previous process.
         pub(crate) fn inherit(
             &self,
             context: &mut Context,
@@ -124,24 +126,24 @@ mod program {
         ) -> Result<(), Error> {
             for (place, socket) in sockets.into_iter().enumerate() {
                 if place == 0 {
-                    let port = context.adopt_listener(socket, self.elders())?;
+                    let port = context.adopt_listener(socket, self.control_factory())?;
                     self.state.borrow_mut().listeners.push(port.id());
                 } else {
-                    let port = context.adopt_listener(socket, self.answerers())?;
+                    let port = context.adopt_listener(socket, self.client_factory())?;
                     self.note(&port);
                 }
             }
             Ok(())
         }
 
-        fn answerers(&self) -> impl Factory {
+        fn client_factory(&self) -> impl Factory {
             let server = self.clone();
             move || LineReceiver::new(Answerer(server.clone()))
         }
 
-        fn elders(&self) -> impl Factory {
+        fn control_factory(&self) -> impl Factory {
             let server = self.clone();
-            move || LineReceiver::new(Elder(server.clone()))
+            move || LineReceiver::new(Predecessor(server.clone()))
         }
 
         fn note(&self, port: &Port) {
@@ -149,7 +151,7 @@ mod program {
             self.state.borrow_mut().listeners.push(port.id());
         }
 
-        /// Descriptors of all listeners, which this process keeps as well.
+        /// Returns duplicates of the descriptors of all listeners.
         pub(crate) fn copies(&self, context: &mut Context) -> io::Result<Vec<OwnedFd>> {
             let state = self.state.borrow();
             let copy = |id: &Id| match context.descriptor(*id) {
@@ -159,20 +161,20 @@ mod program {
             state.listeners.iter().map(copy).collect()
         }
 
-        /// Another accepts from now on: this process ends with its last client.
+        /// Stops accepting. The process ends with its last client, or after `--patience`.
         pub(crate) fn leave(&self, context: &mut Context) {
             let mut state = self.state.borrow_mut();
             for id in state.listeners.drain(..) {
-                // To close them would take the file of the control socket away from the other.
+                // Closing would remove the file of the control socket, which the new process uses.
                 drop(context.detach_listener(id));
             }
             state.leaving = true;
-            say(format_args!("handed over; clients that are still here: {}", state.clients));
+            say(format_args!("handed over; remaining clients: {}", state.clients));
             if state.clients == 0 {
                 return context.stop();
             }
-            context.call_later(self.wishes.patience, |context| {
-                say(format_args!("some do not leave; they are told goodbye"));
+            context.call_later(self.options.patience, |context| {
+                say(format_args!("closing the remaining clients"));
                 context.stop();
             });
         }
@@ -183,7 +185,7 @@ mod program {
         }
     }
 
-    /// Answers a client.
+    /// The protocol of a client.
     struct Answerer(Server);
 
     impl LineHandler for Answerer {
@@ -223,21 +225,21 @@ mod program {
         }
         support::log_from("warn");
         if demo {
-            return rehearsal::run();
+            return demo::run();
         }
         if addresses.is_empty() {
             addresses.push("127.0.0.1:7016".to_owned());
         }
         let control = control.unwrap_or_else(|| "/tmp/hot_restart.sock".into());
-        serve(Wishes { addresses, control, patience })
+        serve(Options { addresses, control, patience })
     }
 
-    fn serve(wishes: Wishes) -> Result<(), Failure> {
+    fn serve(options: Options) -> Result<(), Failure> {
         let mut reactor = support::reactor()?;
-        let server = Server { wishes: Rc::new(wishes), state: Rc::default() };
-        let options = UnixConnectOptions::new().descriptors(true);
-        let control = &server.wishes.control;
-        reactor.context().connect_unix_with(control, &options, server.clone())?;
+        let server = Server { options: Rc::new(options), state: Rc::default() };
+        let connect = UnixConnectOptions::new().descriptors(true);
+        let control = &server.options.control;
+        reactor.context().connect_unix_with(control, &connect, server.clone())?;
         reactor.run()?;
         let mut state = server.state.borrow_mut();
         if let Some(message) = state.failure.take() {

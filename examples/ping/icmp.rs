@@ -1,25 +1,25 @@
-//! The messages of which a ping consists, for IPv4 (RFC 792) and IPv6 (RFC 4443).
+//! ICMP echo messages, for IPv4 (RFC 792) and IPv6 (RFC 4443).
 
-/// Whose messages: they differ in their numbers.
+/// The IP version. The message types have different numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     V4,
     V6,
 }
 
-/// What a packet that came in says.
+/// A received message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Message<'a> {
-    /// The answer to an echo request.
+    /// The reply to an echo request.
     Reply { identifier: u16, sequence: u16, data: &'a [u8] },
-    /// An echo request did not get there.
-    Trouble { identifier: u16, sequence: u16, what: &'static str },
+    /// The error of an echo request that was not delivered.
+    Error { identifier: u16, sequence: u16, what: &'static str },
 }
 
-/// How long the head of an echo message is.
-const HEAD: usize = 8;
+/// The length of an echo message's header.
+const HEADER: usize = 8;
 
-/// An echo request. What the system fills in is left 0: for IPv6 the checksum.
+/// Returns an echo request. The system computes the checksum for IPv6.
 pub(crate) fn request(family: Family, identifier: u16, sequence: u16, data: &[u8]) -> Vec<u8> {
     let kind = if family == Family::V4 { 8 } else { 128 };
     let mut message = vec![kind, 0, 0, 0];
@@ -33,8 +33,8 @@ pub(crate) fn request(family: Family, identifier: u16, sequence: u16, data: &[u8
     message
 }
 
-/// Takes an IPv4 header off, and tells its TTL: a raw socket gives it with each packet. `None` if it
-/// is none; nobody has checked what comes.
+/// Splits a packet of a raw socket into the TTL and the data after the IPv4 header. Returns `None` if the header is
+/// malformed: the packet is unchecked.
 pub(crate) fn without_header(packet: &[u8]) -> Option<(u8, &[u8])> {
     let first = *packet.first()?;
     let length = usize::from(first & 15) * 4;
@@ -42,13 +42,13 @@ pub(crate) fn without_header(packet: &[u8]) -> Option<(u8, &[u8])> {
     Some((*packet.get(8)?, packet.get(length..)?))
 }
 
-/// What a message says; `None` if it has nothing to do with echoes, or is malformed.
+/// Parses a message. Returns `None` if it is malformed or not about an echo.
 pub(crate) fn parse(family: Family, message: &[u8]) -> Option<Message<'_>> {
     let (kind, code) = (*message.first()?, *message.get(1)?);
-    let rest = message.get(HEAD..)?;
+    let rest = message.get(HEADER..)?;
     let what = match (family, kind, code) {
         (Family::V4, 0, _) | (Family::V6, 129, _) => {
-            let (identifier, sequence) = names(message)?;
+            let (identifier, sequence) = identifiers(message)?;
             return Some(Message::Reply { identifier, sequence, data: rest });
         }
         (Family::V4, 3, 0) | (Family::V6, 1, 0) => "Destination Net Unreachable",
@@ -59,24 +59,24 @@ pub(crate) fn parse(family: Family, message: &[u8]) -> Option<Message<'_>> {
         (Family::V4, 11, _) | (Family::V6, 3, _) => "Time to live exceeded",
         _ => return None,
     };
-    // The beginning of the packet that did not get there follows.
+    // The beginning of the packet that was not delivered follows.
     let (protocol, original) = match family {
         Family::V4 => (*rest.get(9)?, without_header(rest)?.1),
         Family::V6 => (*rest.get(6)?, rest.get(40..)?),
     };
     let (ours, request) = if family == Family::V4 { (1, 8) } else { (58, 128) };
     (protocol == ours && *original.first()? == request).then_some(())?;
-    let (identifier, sequence) = names(original)?;
-    Some(Message::Trouble { identifier, sequence, what })
+    let (identifier, sequence) = identifiers(original)?;
+    Some(Message::Error { identifier, sequence, what })
 }
 
-/// The identifier and the sequence number of an echo message.
-fn names(message: &[u8]) -> Option<(u16, u16)> {
+/// Returns the identifier and the sequence number of an echo message.
+fn identifiers(message: &[u8]) -> Option<(u16, u16)> {
     let number = |at| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
     Some((number(4)?, number(6)?))
 }
 
-/// The Internet checksum (RFC 1071).
+/// Returns the Internet checksum (RFC 1071).
 fn checksum(message: &[u8]) -> u16 {
     let words = message.chunks(2).map(|pair| {
         let second = pair.get(1).copied().unwrap_or(0);
@@ -102,14 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn a_request_adds_up() {
+    fn request_has_a_valid_checksum() {
         for data in [&b"even"[..], b"odd", b""] {
             assert_eq!(checksum(&request(Family::V4, 0x1234, 7, data)), 0);
         }
     }
 
     #[test]
-    fn a_reply_is_understood_behind_its_header() {
+    fn reply_is_parsed_after_its_header() {
         let mut reply = request(Family::V4, 0x1234, 7, b"data");
         reply[0] = 0;
         let packet = packet(&reply);
@@ -121,16 +121,16 @@ mod tests {
     }
 
     #[test]
-    fn trouble_is_told_of_the_request_that_had_it() {
+    fn error_names_the_failed_request() {
         let request = request(Family::V4, 0x1234, 7, b"data");
         let trouble = [&[11, 0, 0, 0, 0, 0, 0, 0][..], &packet(&request)].concat();
         let what = "Time to live exceeded";
-        let expected = Message::Trouble { identifier: 0x1234, sequence: 7, what };
+        let expected = Message::Error { identifier: 0x1234, sequence: 7, what };
         assert_eq!(parse(Family::V4, &trouble), Some(expected));
     }
 
     #[test]
-    fn whatever_is_cut_short_or_made_up_is_no_message() {
+    fn truncated_and_malformed_messages_are_ignored() {
         let request4 = request(Family::V4, 0x1234, 7, b"");
         let mut packet6 = vec![0; 40];
         packet6[6] = 58;
@@ -146,7 +146,7 @@ mod tests {
         for length in 0..24 {
             assert_eq!(without_header(&packet(b"")[..length]), None);
         }
-        // A header that says that it is longer than the packet, or shorter than any.
+        // A header length above the packet's length, and one below the minimum.
         for first in [0x4F, 0x44, 0x40, 0x65] {
             let mut packet = packet(b"");
             packet[0] = first;

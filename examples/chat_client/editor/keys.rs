@@ -1,13 +1,13 @@
-//! The keys of a terminal, from the bytes that it sends (xterm's, and those of its relatives).
+//! Keys, decoded from the bytes of a terminal (xterm and compatible ones).
 
 /// A key, or a combination of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
-    /// With the character that is pressed together with it.
+    /// Alt with a character.
     Alt(char),
     Backspace,
     Character(char),
-    /// With the letter that is pressed together with it.
+    /// Ctrl with a letter.
     Control(u8),
     Delete,
     Down,
@@ -15,27 +15,26 @@ pub(crate) enum Key {
     Enter,
     Home,
     Left,
-    /// No key, but the answer to a query: in which column the cursor is, from 1.
+    /// The terminal's report of the cursor's column, from 1. It is not a key.
     Position(usize),
     Right,
     Up,
 }
 
-/// What has arrived of a key that sends several bytes.
+/// The decoder. A key can be several bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
     begun: Vec<u8>,
 }
 
 impl Keys {
-    /// Takes one byte, and returns the key that it completes.
+    /// Takes one byte, and returns the key if it is complete.
     pub(crate) fn feed(&mut self, byte: u8) -> Option<Key> {
         self.begun.push(byte);
         let key = match self.begun[..] {
-            // The beginning of what a special key sends.
+            // The beginning of a special key's sequence.
             [0x1b] | [0x1b, b'[' | b'O'] => return None,
-            // No sequence contains a control character, and no combination with Alt that is of use
-            // here but one.
+            // No sequence contains a control character. Alt-Backspace is the only combination of Alt with one.
             [0x1b, 0x08 | 0x7f] => Some(Key::Alt('\x7f')),
             [0x1b, .., ..=0x1f] => return self.begin_again(byte),
             [0x1b, b'[', .., 0x20..=0x3f] if self.begun.len() < 32 => return None,
@@ -58,14 +57,14 @@ impl Keys {
         key
     }
 
-    /// What has arrived so far means nothing.
+    /// Discards an unknown sequence, and starts again with `byte`.
     fn begin_again(&mut self, byte: u8) -> Option<Key> {
         self.begun.clear();
         self.feed(byte)
     }
 }
 
-/// What follows `ESC [` or `ESC O`.
+/// Decodes the sequence after `ESC [` or `ESC O`.
 fn special(sequence: &[u8]) -> Option<Key> {
     match sequence {
         b"A" => Some(Key::Up),

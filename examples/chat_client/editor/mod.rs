@@ -1,9 +1,7 @@
-//! A line that is being typed: from the bytes of a keyboard to what the screen is to show. It knows
-//! nothing of either.
+//! The line editor: from bytes of the keyboard to the visible part of the line. It does no I/O.
 //!
-//! What a reader takes for one character may be several: a letter and its accents, a flag, a family.
-//! The cursor moves by such clusters ([UAX 29](https://www.unicode.org/reports/tr29/), 3), and so do
-//! the keys that delete.
+//! A character as a reader sees it can be several code points: a letter with accents, a flag, a family. The cursor
+//! moves by such clusters ([UAX 29](https://www.unicode.org/reports/tr29/), 3), and keys delete whole clusters.
 
 mod keys;
 
@@ -12,19 +10,19 @@ use std::mem;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 use unicode_width::UnicodeWidthStr;
 
-/// How many lines the up key goes back.
+/// The length of the history: more than a user goes back by pressing a key.
 const HISTORY: usize = 100;
 
-/// What a key has caused, beyond a change of the line.
+/// An event that a key causes, other than a change of the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Ctrl-L: the screen is to be cleared.
+    /// Ctrl-L: clear the screen.
     Clear,
-    /// Ctrl-D, with nothing typed: the end of the input.
+    /// Ctrl-D on an empty line: the end of the input.
     End,
-    /// Enter: this line.
+    /// Enter: the line is finished.
     Line(String),
-    /// The terminal's answer to a query: in which column the cursor is, from 1.
+    /// The terminal's report of the cursor's column, from 1.
     Position(usize),
 }
 
@@ -33,21 +31,21 @@ pub(crate) enum Event {
 pub(crate) struct View<'e> {
     pub(crate) before_cursor: &'e str,
     pub(crate) after_cursor: &'e str,
-    /// How many columns `before_cursor` takes.
+    /// The width of `before_cursor` in columns.
     pub(crate) column: usize,
 }
 
-/// The line, and what was typed before it.
+/// The line that is being typed, and previous lines.
 #[derive(Debug, Default)]
 pub(crate) struct Editor {
     keys: Keys,
     line: String,
-    /// How many bytes are before the cursor. It is at the boundary of a cluster.
+    /// The number of bytes before the cursor, which is at the boundary of a cluster.
     cursor: usize,
     history: Vec<String>,
-    /// Which line of the history is shown; beyond its end, the one that is being written.
+    /// The index of the line in the history that is shown. Its length stands for the line that is being typed.
     place: usize,
-    /// The one that is being written, while another is shown.
+    /// The line that is being typed, while a line of the history is shown.
     draft: String,
 }
 
@@ -85,18 +83,18 @@ impl Editor {
         None
     }
 
-    /// All that has been typed of the line.
+    /// Returns the whole line.
     pub(crate) fn line(&self) -> &str {
         &self.line
     }
 
-    /// As much of the line as fits into so many columns, the cursor included. When the line is longer,
-    /// what is before the cursor takes precedence.
+    /// Returns the part of the line that fits into `columns` with the cursor. The text before the cursor takes
+    /// precedence.
     pub(crate) fn view(&self, columns: usize) -> View<'_> {
-        let room = columns.saturating_sub(1);
+        let available = columns.saturating_sub(1);
         let (before, after) = self.line.split_at(self.cursor);
-        let (shown, column) = fitting(before.graphemes(true).rev(), room);
-        let (more, _) = fitting(after.graphemes(true), room - column);
+        let (shown, column) = fitting(before.graphemes(true).rev(), available);
+        let (more, _) = fitting(after.graphemes(true), available - column);
         View {
             before_cursor: &before[before.len() - shown..],
             after_cursor: &after[..more],
@@ -109,7 +107,7 @@ impl Editor {
         self.go_to(begin);
     }
 
-    /// Sets the cursor, but not into a cluster: it goes to the cluster's end then.
+    /// Moves the cursor, or to the end of the cluster if `place` is in a cluster.
     fn go_to(&mut self, place: usize) {
         self.cursor = place;
         let mut boundary = GraphemeCursor::new(place, self.line.len(), true);
@@ -128,19 +126,19 @@ impl Editor {
         boundary.next_boundary(&self.line, 0).ok().flatten().unwrap_or(self.line.len())
     }
 
-    /// Where the word before the cursor begins.
+    /// Returns the beginning of the word before the cursor.
     fn word_left(&self) -> usize {
         let mut words = self.line[..self.cursor].unicode_word_indices();
         words.next_back().map_or(0, |(begin, _)| begin)
     }
 
-    /// Where the word after the cursor ends.
+    /// Returns the end of the word after the cursor.
     fn word_right(&self) -> usize {
         let mut words = self.line[self.cursor..].unicode_word_indices();
         words.next().map_or(self.line.len(), |(begin, word)| self.cursor + begin + word.len())
     }
 
-    /// Where what has no space in it begins, before the cursor.
+    /// Returns the beginning of the text without spaces before the cursor.
     fn space_left(&self) -> usize {
         let before = self.line[..self.cursor].trim_end();
         before
@@ -170,7 +168,7 @@ impl Editor {
     }
 }
 
-/// How many bytes of clusters fit into so many columns, and how many of those they take.
+/// Returns the number of bytes of `clusters` that fit into `columns`, and their width.
 fn fitting<'c>(clusters: impl Iterator<Item = &'c str>, columns: usize) -> (usize, usize) {
     let ends = clusters.scan((0, 0), |(bytes, end), cluster| {
         *bytes += cluster.len();
@@ -208,32 +206,32 @@ mod tests {
     }
 
     #[test]
-    fn backspace_takes_a_character_and_not_a_byte() {
+    fn backspace_deletes_a_whole_character() {
         assert_eq!(text(&typed("zoë\x7f")), "zo");
         assert_eq!(text(&typed("\x7f\x7f你好\x7f")), "你");
     }
 
     #[test]
-    fn words_and_lines_are_erased() {
+    fn control_keys_delete_words_and_lines() {
         assert_eq!(text(&typed("one two  \x17")), "one ");
         assert_eq!(text(&typed("one\x17\x17two")), "two");
         assert_eq!(text(&typed("one two\x15three")), "three");
     }
 
     #[test]
-    fn the_cursor_moves_and_what_is_typed_goes_there() {
+    fn typed_text_is_inserted_at_the_cursor() {
         assert_eq!(text(&typed("bd\x1b[Dc\x1b[Ha\x1b[Fe")), "abcde");
         assert_eq!(text(&typed("abc\x1bOD\x1bOD\x1b[3~")), "ac");
         assert_eq!(text(&typed("abc\x1b[D\x1b[D\x1b[D\x1b[D\x1b[C\x0b")), "a");
     }
 
     #[test]
-    fn unknown_keys_leave_nothing_behind() {
+    fn unknown_keys_type_nothing() {
         assert_eq!(text(&typed("a\x1b[15;2~b\x1b[1;5Cc\x1bOPd\x1be\0\x1d")), "abcd");
     }
 
     #[test]
-    fn what_is_not_utf8_is_ignored() {
+    fn invalid_utf8_is_ignored() {
         let mut editor = Editor::default();
         for &byte in b"a\xff\xc3b\xe4\xbd\x80\x80c" {
             assert_eq!(editor.feed(byte), None);
@@ -242,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn enter_gives_the_line_and_control_d_the_end() {
+    fn enter_and_control_d_cause_events() {
         let mut editor = Editor::default();
         let line = |text: &str| Event::Line(text.to_owned());
         assert_eq!(events(&mut editor, "one\rtwo\n"), [line("one"), line("two")]);
@@ -251,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn history_goes_back_and_returns_to_the_draft() {
+    fn history_returns_to_the_draft() {
         let mut editor = Editor::default();
         events(&mut editor, "one\rtwo\rdraft\x1b[A\x1b[A\x1b[A");
         assert_eq!(text(&editor), "one");
@@ -260,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_shows_the_part_at_the_cursor() {
+    fn long_line_shows_the_part_at_the_cursor() {
         let mut editor = typed("0123456789");
         assert_eq!(view(&editor, 5), ("6789".to_owned(), 4));
         assert_eq!(view(&editor, 11), ("0123456789".to_owned(), 10));
@@ -271,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_stands_behind_what_a_reader_takes_for_a_character() {
+    fn cursor_moves_by_clusters() {
         for wide in ["✅", "☕", "⭐", "🇩🇪", "👨\u{200d}👩\u{200d}👧", "❤\u{fe0f}", "👍🏽", "好"]
         {
             assert_eq!(column(wide), 2, "{wide}");
@@ -284,18 +282,18 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_never_stands_in_a_cluster() {
-        // What is typed joins what is behind the cursor.
+    fn cursor_is_never_inside_a_cluster() {
+        // Typed text can join the cluster after the cursor.
         let mut editor = typed("👧x\x1b[H👨\u{200d}");
         assert_eq!(view(&editor, 80), ("👨\u{200d}👧x".to_owned(), 2));
         events(&mut editor, "\x7f");
         assert_eq!(text(&editor), "x");
-        // What is deleted separated the halves of a flag.
+        // Deleting a character can join two halves of a flag.
         assert_eq!(view(&typed("🇩x🇪\x1b[D\x7f"), 80), ("🇩🇪".to_owned(), 2));
     }
 
     #[test]
-    fn alt_and_control_move_and_erase_by_words() {
+    fn alt_and_control_move_and_delete_words() {
         assert_eq!(text(&typed("one two\x1bb|")), "one |two");
         assert_eq!(text(&typed("one, two-\x1bb\x1bb|")), "|one, two-");
         assert_eq!(text(&typed("one two\x1b[1;5D|\x1b[1;3D\x1b[1;3D^")), "^one |two");
@@ -305,15 +303,15 @@ mod tests {
     }
 
     #[test]
-    fn a_combination_that_means_nothing_types_nothing() {
+    fn unknown_combinations_type_nothing() {
         assert_eq!(text(&typed("a\tb\x1bx\x1b\u{f6}\x1bé\x1b\x1bzc")), "abc");
-        // Escape was pressed by itself.
+        // Escape alone.
         assert_eq!(events(&mut typed("a\x1b"), "\r"), [Event::Line("a".to_owned())]);
         assert_eq!(events(&mut typed("a\x1b["), "\r"), [Event::Line("a".to_owned())]);
     }
 
     #[test]
-    fn the_answer_to_a_query_is_not_typed() {
+    fn cursor_report_is_not_typed() {
         let mut editor = typed("a");
         assert_eq!(events(&mut editor, "\x1b[24;17R\x1b[R\x1b[1;0R"), [Event::Position(17)]);
         assert_eq!(text(&editor), "a");

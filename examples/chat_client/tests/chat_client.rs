@@ -1,6 +1,6 @@
-//! `chat_client` in a terminal: what it draws, and how it ends.
+//! The program `chat_client` in a terminal: its output and its end.
 //!
-//! `cargo test` builds it; to run these tests alone, say `cargo build --examples` first.
+//! `cargo test` builds the program. To run these tests alone, run `cargo build --examples` first.
 
 #![cfg(unix)]
 
@@ -21,23 +21,23 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for output before it fails.
+/// The time limit for output, after which a test fails.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What clears the row before it is drawn again.
+/// The sequence that clears the row.
 const CLEAR: &str = "\r\x1b[J";
 
-/// A server that says what the test wants.
+/// A server that sends the lines of the test.
 struct Server {
     client: TcpStream,
 }
 
-/// A client in a terminal that is emulated by the test.
+/// A client in a terminal that the test emulates.
 struct Terminal {
     pty: Arc<Pty>,
     child: Child,
     output: Receiver<Vec<u8>>,
-    /// What the client has printed and no test has looked at.
+    /// The output that was received and not read yet.
     unread: String,
 }
 
@@ -64,13 +64,13 @@ fn start(columns: u16) -> (Server, Terminal) {
     (server, terminal)
 }
 
-/// Cargo puts the examples beside the tests.
+/// Returns the path of the program: Cargo puts examples beside tests.
 fn program() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(2).unwrap().join("examples/chat_client")
 }
 
-/// The row as it is drawn.
+/// Returns the sequence that draws the row.
 fn row(before: &str, after: &str) -> String {
     format!("\x1b[?7l> {before}\x1b7{after}\x1b8\x1b[?7h")
 }
@@ -90,7 +90,7 @@ impl Terminal {
         self.pty.resize(Size::new(24, columns)).unwrap();
     }
 
-    /// Returns what is printed up to `text` and with it.
+    /// Reads output up to the end of `text`.
     fn read_until(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.unread.find(text) {
@@ -108,7 +108,7 @@ impl Terminal {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Whether the terminal gives each key to the client, and shows none itself.
+    /// Returns true if the terminal passes each key on and echoes none.
     fn is_raw(&self) -> bool {
         let modes = tcgetattr(&*self.pty).unwrap().local_modes;
         !modes.intersects(LocalModes::ICANON | LocalModes::ECHO)
@@ -127,7 +127,7 @@ impl Drop for Terminal {
 }
 
 #[test]
-fn a_killed_server_is_an_error_and_leaves_the_draft_on_the_screen() {
+fn killed_server_is_an_error_and_keeps_the_draft() {
     let (server, mut terminal) = start(20);
     let draft = "a thought that is longer than the row";
     terminal.press(draft);
@@ -139,7 +139,7 @@ fn a_killed_server_is_an_error_and_leaves_the_draft_on_the_screen() {
 }
 
 #[test]
-fn a_goodbye_and_a_connection_that_the_user_ends_are_no_errors() {
+fn goodbye_and_leaving_are_no_errors() {
     let (mut server, mut terminal) = start(80);
     server.say("* goodbye");
     drop(server);
@@ -151,7 +151,7 @@ fn a_goodbye_and_a_connection_that_the_user_ends_are_no_errors() {
 }
 
 #[test]
-fn a_server_that_is_killed_before_it_has_read_all_of_a_file_is_an_error() {
+fn server_killed_while_reading_a_file_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut client = process::Command::new(program());
     let address = listener.local_addr().unwrap().to_string();
@@ -168,7 +168,7 @@ fn a_server_that_is_killed_before_it_has_read_all_of_a_file_is_an_error() {
 }
 
 #[test]
-fn a_window_of_another_size_is_drawn_again() {
+fn resized_window_is_drawn_again() {
     let (_server, mut terminal) = start(40);
     terminal.press("0123456789");
     terminal.read_until(&row("0123456789", ""));
@@ -182,7 +182,7 @@ fn a_window_of_another_size_is_drawn_again() {
     terminal.read_until(&format!("{CLEAR}{}", row("", "0123456789")));
 }
 
-/// A terminal of 40 columns in which 26 letters were typed, and which has 10 columns now.
+/// Starts a client in a terminal of 40 columns, types 26 letters, and resizes it to 10 columns.
 fn narrowed() -> (Server, Terminal) {
     let (server, mut terminal) = start(40);
     terminal.press("abcdefghijklmnopqrstuvwxyz");
@@ -192,11 +192,11 @@ fn narrowed() -> (Server, Terminal) {
 }
 
 #[test]
-fn a_row_that_continues_in_the_next_is_cleared_where_it_begins() {
+fn wrapped_row_is_cleared_from_its_beginning() {
     let (mut server, mut terminal) = narrowed();
     terminal.read_until("\x1b[6n");
     server.say("<bob> hello");
-    // The cursor was in column 28, which is now two rows further down.
+    // The cursor was in column 28, which is two rows further down after the resize.
     terminal.press("\x1b[7;9R");
     let drawn = terminal.read_until(&row("tuvwxyz", ""));
     assert!(drawn.starts_with(&format!("\x1b[2A{CLEAR}")), "{drawn:?}");
@@ -206,7 +206,7 @@ fn a_row_that_continues_in_the_next_is_cleared_where_it_begins() {
 }
 
 #[test]
-fn a_terminal_that_cuts_rows_off_loses_no_line_above() {
+fn terminal_without_wrapping_keeps_the_lines_above() {
     let (_server, mut terminal) = narrowed();
     terminal.read_until("\x1b[6n");
     terminal.press("\x1b[7;10R");
@@ -214,7 +214,7 @@ fn a_terminal_that_cuts_rows_off_loses_no_line_above() {
 }
 
 #[test]
-fn a_terminal_that_does_not_say_where_its_cursor_is_is_drawn_all_the_same() {
+fn terminal_without_cursor_report_is_drawn() {
     let (mut server, mut terminal) = narrowed();
     terminal.read_until("\x1b[6n");
     server.say("<bob> hello");
@@ -223,13 +223,13 @@ fn a_terminal_that_does_not_say_where_its_cursor_is_is_drawn_all_the_same() {
 }
 
 #[test]
-fn a_process_that_continues_after_a_stop_takes_the_terminal_again() {
+fn continued_process_sets_the_terminal_mode_again() {
     let (_server, mut terminal) = start(80);
     terminal.press("draft");
     terminal.read_until(&row("draft", ""));
     assert!(terminal.is_raw());
     terminal.signal(Signal::STOP);
-    // What a shell does when a job stops.
+    // The shell sets its mode when a job stops.
     let mut modes = tcgetattr(&*terminal.pty).unwrap();
     modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO;
     tcsetattr(&*terminal.pty, OptionalActions::Now, &modes).unwrap();
@@ -240,16 +240,16 @@ fn a_process_that_continues_after_a_stop_takes_the_terminal_again() {
 }
 
 #[test]
-fn a_second_signal_ends_a_client_whose_terminal_is_stopped() {
+fn second_signal_ends_a_client_with_stopped_terminal() {
     let (mut server, mut terminal) = start(80);
     terminal.press("\x13"); // Ctrl-S
     server.client.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
-    // Until the client, which prints nothing more, reads nothing more.
+    // Until the client, which cannot print, reads no more.
     while server.client.write(&b"* and on it goes\n".repeat(1000)).is_ok() {}
     let begin = Instant::now();
     while terminal.child.try_wait().unwrap().is_none() {
         assert!(begin.elapsed() < LIMIT);
-        // Two at once may be taken for one (signal(7)).
+        // Two signals can be merged (signal(7)).
         terminal.signal(Signal::TERM);
         thread::sleep(Duration::from_millis(50));
     }
@@ -258,7 +258,7 @@ fn a_second_signal_ends_a_client_whose_terminal_is_stopped() {
 }
 
 #[test]
-fn the_cursor_is_where_the_terminal_has_drawn_what_is_before_it() {
+fn terminal_saves_the_cursor_position() {
     let (_server, mut terminal) = start(80);
     terminal.press("☕👨\u{200d}👩\u{200d}👧x\x1b[D");
     terminal.read_until(&row("☕👨\u{200d}👩\u{200d}👧", "x"));
@@ -267,7 +267,7 @@ fn the_cursor_is_where_the_terminal_has_drawn_what_is_before_it() {
 }
 
 #[test]
-fn keys_that_mean_nothing_type_nothing_and_alt_moves_by_words() {
+fn unknown_keys_type_nothing_and_alt_moves_words() {
     let (_server, mut terminal) = start(80);
     terminal.press("one two\t\x1bx\x1bb");
     terminal.read_until(&row("one ", "two"));

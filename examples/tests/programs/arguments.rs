@@ -1,10 +1,10 @@
-//! What the programs say to their arguments.
+//! Command-line arguments of the programs.
 
 use crate::ports::dead;
 use crate::scene::*;
 use std::net::TcpListener;
 
-/// Those that take options.
+/// All programs.
 pub(crate) const PROGRAMS: [&str; 20] = [
     "chat",
     "chat_client",
@@ -29,7 +29,7 @@ pub(crate) const PROGRAMS: [&str; 20] = [
 ];
 
 #[test]
-fn help_is_there() {
+fn help_lists_the_options() {
     for name in PROGRAMS {
         let end = run(name, &["--help"]);
         assert_eq!((end.code, &*end.errors), (Some(0), ""), "{name}");
@@ -48,7 +48,7 @@ fn unknown_options_are_refused() {
 }
 
 #[test]
-fn what_is_missing_or_malformed_is_said() {
+fn missing_and_malformed_arguments_are_reported() {
     let cases: [(&str, &[&str], i32, &str); 47] = [
         ("chat", &["--burst", "0"], 2, "at least 1"),
         ("chat", &["--listen"], 2, "--listen"),
@@ -106,7 +106,7 @@ fn what_is_missing_or_malformed_is_said() {
 }
 
 #[test]
-fn a_port_in_use_is_named() {
+fn port_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for (name, arguments) in SERVERS {
@@ -121,7 +121,7 @@ fn a_port_in_use_is_named() {
 }
 
 #[test]
-fn clients_say_that_nobody_listens() {
+fn clients_report_a_refused_connection() {
     let address = dead().to_string();
     for name in ["chat_client", "connect", "echo_client"] {
         let end = run(name, &[&address]);
@@ -132,7 +132,7 @@ fn clients_say_that_nobody_listens() {
 }
 
 #[test]
-fn a_server_that_cannot_start_reports_nothing_but_its_error() {
+fn server_that_cannot_start_prints_only_the_error() {
     let end = run("hot_restart", &["--control", "/nowhere/x.sock"]);
     assert_eq!((end.code, &*end.output), (Some(1), ""), "{end:?}");
     let folder = folder("nonsense");
@@ -143,7 +143,7 @@ fn a_server_that_cannot_start_reports_nothing_but_its_error() {
 }
 
 #[test]
-fn a_server_on_every_address_names_one_to_connect_to() {
+fn server_on_all_addresses_prints_a_reachable_one() {
     for (name, arguments) in [
         ("chat", &["--listen", "0.0.0.0:0"][..]),
         ("clock", &["--listen", "0.0.0.0:0"]),

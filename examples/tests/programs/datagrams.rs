@@ -8,7 +8,7 @@ use std::process::Command;
 use std::process::Stdio;
 
 #[test]
-fn udp_echo_sends_back_what_it_gets() {
+fn udp_echo_returns_datagrams() {
     let (mut server, address) = Program::serve("udp_echo", &["127.0.0.1:0"]);
     let client = UdpSocket::bind("127.0.0.1:0").unwrap();
     client.set_read_timeout(Some(LIMIT)).unwrap();
@@ -18,7 +18,7 @@ fn udp_echo_sends_back_what_it_gets() {
         let length = client.recv(&mut buffer).unwrap();
         assert_eq!(buffer[..length], *data);
     }
-    // socat ends half a second after its input has.
+    // socat ends half a second after its input.
     let script = format!("echo hello | socat -t 0.5 - UDP:{address}");
     match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
         Ok(output) if output.status.success() => assert_eq!(output.stdout, b"hello\n"),
@@ -31,11 +31,11 @@ fn udp_echo_sends_back_what_it_gets() {
 }
 
 #[test]
-fn members_of_a_multicast_chat_hear_each_other() {
+fn multicast_members_receive_each_others_lines() {
     let end = run("multicast", &["--demo"]);
     assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
 
-    // Bound until the end, so that only those who share it can have it.
+    // The port is bound until the end of the test: other programs cannot use it.
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     socket.set_reuse_address(true).unwrap();
     socket.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into()).unwrap();
@@ -44,7 +44,7 @@ fn members_of_a_multicast_chat_hear_each_other() {
     let join = |name| {
         let options = ["--interface", "127.0.0.1", "--port", &port, "--name", name];
         let mut member = Program::start("multicast", &options);
-        member.read_until(&format!("you are {name}"));
+        member.read_until("Ctrl-D leaves");
         member.read_until(&format!("<{name}> has joined"));
         member
     };
@@ -52,14 +52,14 @@ fn members_of_a_multicast_chat_hear_each_other() {
     alice.read_until("<bob> has joined");
     alice.type_line("good evening, zoë 你好");
     bob.read_until("<alice> good evening, zoë 你好");
-    // Whoever speaks to the group is heard.
+    // Datagrams of any sender are received.
     let to = format!("UDP4-DATAGRAM:239.255.77.77:{port},ip-multicast-if=127.0.0.1");
     let script = format!("printf '<socat> me too' | socat -u - {to}");
     match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).status() {
         Ok(status) if status.success() => alice.read_until("<socat> me too"),
         _ => println!("skipped: there is no socat(1) here"),
     }
-    // The last line lacks its end, and is said all the same.
+    // The last line has no newline, and is sent too.
     write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
     assert_eq!(bob.end().code, Some(0));
     alice.read_until("<bob> and leaves");
@@ -67,7 +67,7 @@ fn members_of_a_multicast_chat_hear_each_other() {
     assert_eq!(alice.end().code, Some(0));
 }
 
-/// The lines that tell what came of it, with their numbers taken out.
+/// The lines with statistics, without their numbers.
 fn statistics(output: &str) -> Vec<String> {
     let lines = output.lines().skip_while(|line| !line.starts_with("---"));
     let number = |c: char| c.is_ascii_digit() || c == '.';
@@ -75,7 +75,7 @@ fn statistics(output: &str) -> Vec<String> {
 }
 
 #[test]
-fn ping_counts_as_the_systems_does() {
+fn ping_prints_the_statistics_of_the_systems_ping() {
     for (option, host) in [("-4", "127.0.0.1"), ("-6", "::1")] {
         let arguments = [option, "-c", "3", "-i", "0.2", "-s", "100", host];
         let end = run("ping", &arguments);
@@ -101,7 +101,7 @@ fn ping_counts_as_the_systems_does() {
     let end = run("ping", &["--demo"]);
     assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
     assert!(end.output.contains("3 packets transmitted, 3 received"), "{end:?}");
-    // An address for documentation (RFC 5737): nobody has it.
+    // An address for documentation (RFC 5737), which no machine has.
     let end = run("ping", &["-c", "1", "-W", "0.1", "198.51.100.1"]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.output.contains("100% packet loss"), "{end:?}");

@@ -11,9 +11,9 @@ use std::process::Command;
 use std::process::Stdio;
 
 #[test]
-fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
+fn send_file_sends_everything_to_slow_clients() {
     let path = std::env::temp_dir().join(format!("ropewalk-send-file-{}", std::process::id()));
-    // Longer than the buffers of a connection.
+    // More than the buffers of a connection.
     let expected: Vec<u8> = (0..30_000_000_u32).map(|place| (place % 251) as u8).collect();
     std::fs::write(&path, &expected).unwrap();
     let (mut server, address) =
@@ -33,20 +33,20 @@ fn send_file_sends_all_of_it_to_everyone_and_waits_for_the_slow() {
     slow.read_to_end(&mut late).unwrap();
     assert!(late == expected);
     server.read_until(&format!("all {} bytes sent", expected.len()));
-    server.read_until("not all was sent");
+    server.read_until("sending failed");
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
     std::fs::remove_file(&path).unwrap();
 }
 
-/// `tail` of a file, and two clients that look on.
+/// Starts `tail` of a file with two clients.
 #[cfg(target_os = "linux")]
 fn tail_for_two(path: &std::path::Path) -> (Program, String, [TcpStream; 2]) {
     let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
     let onlookers = [(); 2].map(|()| {
         let onlooker = TcpStream::connect(&address).unwrap();
         onlooker.set_read_timeout(Some(LIMIT)).unwrap();
-        server.read_until("looks on");
+        server.read_until("connected");
         onlooker
     });
     (server, address, onlookers)
@@ -54,7 +54,7 @@ fn tail_for_two(path: &std::path::Path) -> (Program, String, [TcpStream; 2]) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
+fn tail_follows_a_rotated_and_truncated_file() {
     let folder = std::env::temp_dir().join(format!("ropewalk-tail-{}", std::process::id()));
     std::fs::create_dir(&folder).unwrap();
     let path = folder.join("log");
@@ -79,7 +79,7 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     expect("two, of a new file\n");
     std::fs::write(&path, "three\n").unwrap();
     expect("three\n");
-    // Much at once: it is passed on in pieces.
+    // More than a chunk.
     let many = (0..50_000).map(|number| format!("{number}\n")).collect::<String>();
     add(&many);
     many.lines().for_each(|line| expect(&format!("{line}\n")));
@@ -87,7 +87,7 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     socat.args(["-u", &format!("TCP:{address}"), "-"]).stdout(Stdio::piped());
     if let Ok(mut socat) = socat.spawn() {
         let _watched = watch(socat.id());
-        server.read_until("looks on");
+        server.read_until("connected");
         add("four\n");
         let mut line = String::new();
         BufReader::new(socat.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -102,13 +102,13 @@ fn tail_passes_on_what_is_added_to_a_file_that_is_rotated_and_cut_off() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// As a file for logs that has grown by much: a hole of so many bytes.
+/// Appends a hole of `bytes` to a file.
 #[cfg(target_os = "linux")]
 fn grow(path: &std::path::Path, bytes: u64) {
     File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
 
-/// How many bytes of memory a program has used at most.
+/// Returns the maximum memory of a program in bytes.
 #[cfg(target_os = "linux")]
 fn most_memory(program: &Program) -> u64 {
     let status = format!("/proc/{}/status", program.child.id());
@@ -119,7 +119,7 @@ fn most_memory(program: &Program) -> u64 {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn tail_holds_what_waits_for_a_slow_onlooker_in_the_file() {
+fn tail_buffers_no_data_for_slow_clients() {
     const MUCH: u64 = 300_000_000;
     let folder = folder("tail-slow");
     let path = folder.join("log");
@@ -128,9 +128,9 @@ fn tail_holds_what_waits_for_a_slow_onlooker_in_the_file() {
     grow(&path, MUCH);
     let count = |onlooker: TcpStream| std::io::copy(&mut onlooker.take(MUCH), &mut std::io::sink());
     assert_eq!(count(quick).unwrap(), MUCH);
-    // It has others to serve while there is something for one that takes nothing.
+    // A client that reads nothing must not delay the others.
     let _third = TcpStream::connect(&address).unwrap();
-    server.read_until("looks on");
+    server.read_until("connected");
     assert_eq!(count(slow).unwrap(), MUCH);
     let memory = most_memory(&server);
     assert!(memory < 50_000_000, "{memory} bytes");
@@ -141,12 +141,12 @@ fn tail_holds_what_waits_for_a_slow_onlooker_in_the_file() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn tail_follows_a_file_that_comes_into_being_later() {
+fn tail_follows_a_file_that_is_created_later() {
     let folder = folder("tail-later");
     let path = folder.join("log");
     let (mut server, address) = Program::serve("tail", &[path.to_str().unwrap(), "127.0.0.1:0"]);
     let mut onlooker = BufReader::new(TcpStream::connect(&address).unwrap());
-    server.read_until("looks on");
+    server.read_until("connected");
     std::fs::write(&path, "the first line\n").unwrap();
     let mut line = String::new();
     onlooker.read_line(&mut line).unwrap();
@@ -158,7 +158,7 @@ fn tail_follows_a_file_that_comes_into_being_later() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn tail_drops_an_onlooker_that_is_two_files_behind() {
+fn tail_disconnects_a_client_two_files_behind() {
     let folder = folder("tail-behind");
     let path = folder.join("log");
     let rotate = |name: &str| {
@@ -183,13 +183,13 @@ fn tail_drops_an_onlooker_that_is_two_files_behind() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Waits for a writer in open(2), if it is opened as a file is.
+/// Makes a FIFO, whose open(2) blocks without a writer.
 fn make_fifo(path: &std::path::Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
 
 #[test]
-fn a_fifo_in_place_of_a_file_holds_up_no_server() {
+fn fifo_in_place_of_a_file_blocks_no_server() {
     let folder = folder("fifo");
     let name = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (library, shelf) = (name("library.sock"), name(""));

@@ -1,6 +1,6 @@
-//! The bundled programs, run as people run them: as processes, with files, pipes and signals.
+//! The example programs as processes, with files, pipes and signals.
 //!
-//! `cargo test` builds them; to run these tests alone, say `cargo build --examples` first.
+//! `cargo test` builds the programs. To run these tests alone, run `cargo build --examples` first.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! What becomes of the programs when nothing takes what they print.
+//! Programs whose output is closed, full or not read.
 
 use crate::arguments::PROGRAMS;
 use crate::scene::*;
@@ -10,7 +10,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
-/// Each program, in a way in which it prints something.
+/// Each program, with arguments that make it print.
 const PRINTING: [(&str, &[&str]); 20] = [
     ("chat", &["--demo"]),
     ("clock", &["--demo"]),
@@ -39,7 +39,7 @@ fn closed() -> Stdio {
     std::io::pipe().unwrap().1.into()
 }
 
-/// A disk without room (full(4)).
+/// A full disk (full(4)).
 #[cfg(target_os = "linux")]
 fn full() -> Stdio {
     File::options().write(true).open("/dev/full").unwrap().into()
@@ -52,7 +52,7 @@ fn end_with(output: fn() -> Stdio, name: &str, arguments: &[&str]) -> End {
 }
 
 fn is_refused(end: &End) -> bool {
-    end.errors.contains("CAP_NET_RAW") // `ping`, where the system allows no echoes.
+    end.errors.contains("CAP_NET_RAW") // `ping`, where the system allows no ICMP sockets.
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn programs_fail_when_the_disk_is_full() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn clients_treat_a_stdout_that_takes_no_more_in_the_same_way() {
+fn clients_end_when_stdout_fails() {
     let folder = folder("stdout");
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (echo, library, shelf) = (path("echo.sock"), path("library.sock"), path(""));
@@ -95,10 +95,10 @@ fn clients_treat_a_stdout_that_takes_no_more_in_the_same_way() {
         ("chat_client", &[&chat, "--name", "anna"]),
     ];
     for (name, arguments) in clients {
-        // Its input goes on, so that it is the output that ends it.
+        // The input stays open, so that the output ends the program.
         let end = |output: Stdio| {
             let mut program = Program::start_with(name, arguments, Stdio::piped(), output);
-            let input = program.child.stdin.take(); // To wait for a child closes it.
+            let input = program.child.stdin.take(); // Waiting for a child closes its input.
             let End { code, errors, .. } = program.end();
             drop(input);
             (code, errors)
@@ -110,7 +110,7 @@ fn clients_treat_a_stdout_that_takes_no_more_in_the_same_way() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// An echo server that logs every call, and its stderr is not read.
+/// Starts an echo server that logs every call, and does not read its stderr.
 fn unread() -> (Child, Sender<()>, TcpStream) {
     let mut command = Command::new(program("echo"));
     command.arg("127.0.0.1:0").env("RUST_LOG", "trace").stdin(Stdio::null());
@@ -133,21 +133,21 @@ fn echo(client: &mut TcpStream, count: usize) {
 }
 
 #[test]
-fn a_log_that_is_not_read_holds_up_no_connection_and_no_signal() {
+fn unread_log_blocks_no_connection_and_no_signal() {
     let (mut server, _watched, mut client) = unread();
-    echo(&mut client, 3000); // Some lines each, and a pipe holds 64 KiB.
+    echo(&mut client, 3000); // Each causes some lines, and a pipe holds 64 KiB.
     signal(server.id(), "TERM");
     drop(client);
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
 #[test]
-fn lines_for_which_a_log_has_no_room_are_counted() {
+fn dropped_log_lines_are_counted() {
     let (mut server, _watched, mut client) = unread();
     echo(&mut client, 6000);
     let mut log = BufReader::new(server.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(log.any(|line| line.ends_with(" lines were dropped here)")));
-    // There is room again.
+    // The log is read again.
     signal(server.id(), "TERM");
     drop(client);
     assert!(log.any(|line| line.contains("no longer listening")));
@@ -155,7 +155,7 @@ fn lines_for_which_a_log_has_no_room_are_counted() {
     assert_eq!(server.wait().unwrap().code(), Some(0));
 }
 
-/// Runs in a process of its own, which the test below starts.
+/// The child process of the test below.
 fn block_the_reactor() {
     let mut reactor = support::reactor().unwrap();
     reactor.context().call_later(Duration::ZERO, |_| {
@@ -168,12 +168,12 @@ fn block_the_reactor() {
 }
 
 #[test]
-fn a_second_signal_ends_a_program_whose_reactor_is_blocked() {
+fn second_signal_ends_a_program_with_blocked_reactor() {
     const BLOCKED: &str = "ROPEWALK_TEST_BLOCKED";
     if std::env::var_os(BLOCKED).is_some() {
         return block_the_reactor();
     }
-    let this = "output::a_second_signal_ends_a_program_whose_reactor_is_blocked";
+    let this = "output::second_signal_ends_a_program_with_blocked_reactor";
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([this, "--exact", "--nocapture"]).env(BLOCKED, "1").stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -181,7 +181,7 @@ fn a_second_signal_ends_a_program_whose_reactor_is_blocked() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.any(|line| line.unwrap().ends_with("blocked")));
     signal(child.id(), "TERM");
-    // Two at once may be taken for one (signal(7)): the next comes when the first was seen.
+    // Two signals can be merged (signal(7)): the second is sent after the first was handled.
     thread::sleep(Duration::from_millis(100));
     signal(child.id(), "TERM");
     assert_eq!(child.wait().unwrap().code(), Some(128 + 15));

@@ -1,4 +1,4 @@
-//! `proxy`.
+//! The program `proxy`.
 
 use crate::ports::{address, dead, reserved};
 use crate::scene::*;
@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn proxy_joins_both_ways() {
+fn proxy_relays_in_both_directions() {
     let (_echo, echo) = Program::serve("echo", &["127.0.0.1:0"]);
     let (_proxy, proxy) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &echo]);
     let mut connect = Program::start("connect", &[&proxy]);
@@ -23,7 +23,7 @@ fn proxy_joins_both_ways() {
 }
 
 #[test]
-fn proxy_turns_away_when_nobody_is_behind_it() {
+fn proxy_closes_clients_without_a_server() {
     let dead = dead().to_string();
     let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
     let end = run("connect", &[&address]);
@@ -31,15 +31,15 @@ fn proxy_turns_away_when_nobody_is_behind_it() {
     proxy.signal("TERM");
     let end = proxy.end();
     assert_eq!(end.code, Some(0), "{end:?}");
-    assert!(end.errors.contains(&format!("turned away: cannot connect to {dead}")), "{end:?}");
+    assert!(end.errors.contains(&format!("is closed: cannot connect to {dead}")), "{end:?}");
 }
 
 #[test]
-fn proxy_refuses_to_lead_to_itself() {
+fn proxy_to_itself_is_an_error() {
     for (host, server) in [
         ("127.0.0.1", "127.0.0.1"),
         ("0.0.0.0", "127.0.0.1"),
-        // The same address, written as one of IPv6 (RFC 4291, 2.5.5.2).
+        // The same address in IPv6 notation (RFC 4291, 2.5.5.2).
         ("127.0.0.1", "[::ffff:127.0.0.1]"),
         ("0.0.0.0", "[::ffff:127.0.0.1]"),
     ] {
@@ -52,7 +52,7 @@ fn proxy_refuses_to_lead_to_itself() {
     }
 }
 
-/// A server behind a proxy that gives up half-closed pairs after as many seconds as it is told.
+/// Starts a proxy for a server of the test. `half_closed` is its limit in seconds.
 fn behind_a_proxy(half_closed: &str) -> (TcpListener, Program, String) {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = server.local_addr().unwrap().to_string();
@@ -67,7 +67,7 @@ fn connect(address: &str) -> TcpStream {
     client
 }
 
-/// A client and the server's end of its pair.
+/// Connects a client. Returns its stream and the server's.
 fn join(server: &TcpListener, proxy: &str) -> (TcpStream, TcpStream) {
     let client = connect(proxy);
     let (end, _) = server.accept().unwrap();
@@ -75,31 +75,31 @@ fn join(server: &TcpListener, proxy: &str) -> (TcpStream, TcpStream) {
     (client, end)
 }
 
-/// Reads until the stream ends, and returns how.
-fn how_it_ends(stream: &mut TcpStream) -> Result<(), ErrorKind> {
+/// Reads to the end of the stream.
+fn end_of(stream: &mut TcpStream) -> Result<(), ErrorKind> {
     stream.read_to_end(&mut Vec::new()).map(|_| ()).map_err(|error| error.kind())
 }
 
 #[test]
-fn a_half_closed_pair_on_which_nothing_moves_is_reset_in_time() {
+fn idle_half_closed_pair_is_reset() {
     let (server, mut proxy, address) = behind_a_proxy("1");
     let (mut client, mut silent) = join(&server, &address);
     let begin = Instant::now();
     client.write_all(b"a question").unwrap();
     client.shutdown(Shutdown::Write).unwrap();
-    assert_eq!(how_it_ends(&mut client), Err(ErrorKind::ConnectionReset));
+    assert_eq!(end_of(&mut client), Err(ErrorKind::ConnectionReset));
     assert!(begin.elapsed() >= Duration::from_secs(1), "{:?}", begin.elapsed());
-    // The server has been told of the client's end before.
+    // The server has received the client's end before.
     let mut question = Vec::new();
     silent.read_to_end(&mut question).unwrap();
     assert_eq!(question, b"a question");
     proxy.signal("TERM");
     let end = proxy.end();
-    assert!(end.errors.contains("nothing has moved for 1s"), "{end:?}");
+    assert!(end.errors.contains("no byte was transferred for 1s"), "{end:?}");
 }
 
 #[test]
-fn a_half_closed_pair_on_which_bytes_move_goes_on() {
+fn busy_half_closed_pair_is_not_reset() {
     let (server, _proxy, address) = behind_a_proxy("2");
     let (mut client, mut slow) = join(&server, &address);
     client.shutdown(Shutdown::Write).unwrap();
@@ -117,13 +117,13 @@ fn a_half_closed_pair_on_which_bytes_move_goes_on() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn half_closed_pairs_with_a_silent_server_do_not_shut_out_new_clients() {
+fn half_closed_pairs_do_not_exhaust_descriptors() {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
     let (server, proxy, address) = behind_a_proxy("1");
     let few = Rlimit { current: Some(64), maximum: Some(64) };
     prlimit(Some(Pid::from_child(&proxy.child)), Resource::Nofile, few).unwrap();
-    // They take all descriptors; those for whom none is left are turned away.
+    // These connections take all descriptors; further ones are closed.
     let leaving: Vec<TcpStream> = (0..40)
         .map(|_| {
             let client = connect(&address);
@@ -131,7 +131,7 @@ fn half_closed_pairs_with_a_silent_server_do_not_shut_out_new_clients() {
             client
         })
         .collect();
-    // None of them is answered, nor ended by the server.
+    // The server answers none of them and ends none.
     let silent = thread::spawn(move || {
         let mut open = Vec::new();
         loop {
@@ -142,7 +142,7 @@ fn half_closed_pairs_with_a_silent_server_do_not_shut_out_new_clients() {
             open.push(end);
         }
     });
-    let ends = leaving.into_iter().map(|mut client| how_it_ends(&mut client));
+    let ends = leaving.into_iter().map(|mut client| end_of(&mut client));
     let reset = ends.filter(|end| *end == Err(ErrorKind::ConnectionReset)).count();
     assert!(reset >= 25, "{reset}");
 
@@ -152,35 +152,35 @@ fn half_closed_pairs_with_a_silent_server_do_not_shut_out_new_clients() {
     silent.join().unwrap();
 }
 
-/// Writes until nobody takes more: then much is on its way.
+/// Writes until the send would block: the buffers are full then.
 fn fill(stream: &mut TcpStream) {
     stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
     while stream.write(&[7; 64 * 1024]).is_ok() {}
 }
 
 #[test]
-fn a_stop_in_the_middle_resets_both_ends() {
+fn stop_during_a_transfer_resets_both_ends() {
     for is_upload in [false, true] {
         let (server, mut proxy, address) = behind_a_proxy("60");
         let (client, end) = join(&server, &address);
         let (mut writer, mut reader) = if is_upload { (client, end) } else { (end, client) };
         fill(&mut writer);
         proxy.signal("TERM");
-        // Neither may take what it got for the whole.
-        assert_eq!(how_it_ends(&mut reader), Err(ErrorKind::ConnectionReset));
-        assert_eq!(how_it_ends(&mut writer), Err(ErrorKind::ConnectionReset));
+        // Both ends must notice that the data is incomplete.
+        assert_eq!(end_of(&mut reader), Err(ErrorKind::ConnectionReset));
+        assert_eq!(end_of(&mut writer), Err(ErrorKind::ConnectionReset));
         assert_eq!(proxy.end().code, Some(0));
     }
 }
 
 #[test]
-fn a_stop_between_two_messages_resets_both_ends() {
+fn stop_between_messages_resets_both_ends() {
     let (server, mut proxy, address) = behind_a_proxy("60");
     let (mut client, mut end) = join(&server, &address);
     client.write_all(b"half of a").unwrap();
     end.read_exact(&mut [0; 9]).unwrap();
     proxy.signal("TERM");
-    assert_eq!(how_it_ends(&mut client), Err(ErrorKind::ConnectionReset));
-    assert_eq!(how_it_ends(&mut end), Err(ErrorKind::ConnectionReset));
+    assert_eq!(end_of(&mut client), Err(ErrorKind::ConnectionReset));
+    assert_eq!(end_of(&mut end), Err(ErrorKind::ConnectionReset));
     assert_eq!(proxy.end().code, Some(0));
 }

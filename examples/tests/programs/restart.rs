@@ -1,4 +1,4 @@
-//! `hot_restart`.
+//! The program `hot_restart`.
 
 use crate::scene::*;
 use std::io::BufRead;
@@ -12,16 +12,16 @@ use std::process::Stdio;
 use std::sync::mpsc::Sender;
 
 #[test]
-fn a_hot_restart_under_load_refuses_nobody_and_loses_no_answer() {
+fn hot_restart_under_load_loses_nothing() {
     let end = run("hot_restart", &["--demo"]);
     assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
-    assert!(end.output.contains(" answers, 0 lost, 0 clients refused\n"), "{end:?}");
+    assert!(end.output.contains(" answers, 0 lost, 0 connections refused\n"), "{end:?}");
     let served = |line: &&str| line.contains(" answers by process ") && !line.contains(" 0 ");
     assert_eq!(end.output.lines().filter(served).count(), 3, "{end:?}");
 }
 
-/// Takes the listeners over, and answers one client on each: a new process that somebody else has
-/// written. One that is not to be ready goes away instead.
+/// A new process in Python. It takes over the listeners and answers one client on each, or ends without having been
+/// ready.
 const PYTHON_INHERITS: &str = "
 import os, socket, sys
 old = socket.socket(socket.AF_UNIX)
@@ -40,7 +40,7 @@ if sys.stdin.readline() == 'ready\\n':
     client.sendall(b'python: ' + client.makefile('rb').readline())
 ";
 
-/// A Python that has taken the listeners and waits for the word to go on.
+/// Starts the Python process. It waits for a line after it has received the listeners.
 fn python_inherits(control: &str) -> (Child, Sender<()>) {
     let mut command = Command::new("python3");
     command.args(["-c", PYTHON_INHERITS, control]).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -52,7 +52,7 @@ fn python_inherits(control: &str) -> (Child, Sender<()>) {
     (python, watched)
 }
 
-/// What a client is answered.
+/// Sends a line and returns the answer.
 fn ask(client: &mut TcpStream, question: &str) -> String {
     client.set_read_timeout(Some(LIMIT)).unwrap();
     writeln!(client, "{question}").unwrap();
@@ -62,7 +62,7 @@ fn ask(client: &mut TcpStream, question: &str) -> String {
 }
 
 #[test]
-fn hot_restart_goes_on_if_the_new_process_fails() {
+fn hot_restart_continues_after_a_failed_handover() {
     let folder = folder("new_fails");
     let path = folder.join("control").to_str().unwrap().to_owned();
     let (mut server, address) = Program::serve("hot_restart", &["--control", &path, "127.0.0.1:0"]);
@@ -76,26 +76,26 @@ fn hot_restart_goes_on_if_the_new_process_fails() {
     }
     if has_python() {
         let (mut python, _watched) = python_inherits(&path);
-        // Both have the listeners now, and nobody else gets them.
+        // Both processes have the listeners. A third one does not receive them.
         let third = run("hot_restart", &["--control", &path]);
         assert_eq!(third.code, Some(1), "{third:?}");
-        assert!(third.errors.contains("another process is just taking over"), "{third:?}");
+        assert!(third.errors.contains("another process is taking over"), "{third:?}");
         let mut client = TcpStream::connect(&address).unwrap();
         assert_eq!(ask(&mut client, "still there?"), format!("{pid}: still there?\n"));
         drop(python.stdin.take());
         assert!(python.wait().unwrap().success());
-        server.read_until("this one goes on");
+        server.read_until("this process continues");
         let mut client = TcpStream::connect(&address).unwrap();
         assert_eq!(ask(&mut client, "and now?"), format!("{pid}: and now?\n"));
     }
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file is gone");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file was removed");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
-fn hot_restart_hands_over_to_another_program_and_ends_when_all_have_left() {
+fn hot_restart_hands_over_to_another_program() {
     if !has_python() {
         return;
     }
@@ -107,7 +107,7 @@ fn hot_restart_hands_over_to_another_program_and_ends_when_all_have_left() {
     assert_eq!(ask(&mut early, "there?"), format!("{pid}: there?\n"));
     let (mut python, _watched) = python_inherits(&path);
     writeln!(python.stdin.take().unwrap(), "ready").unwrap();
-    old.read_until("handed over; clients that are still here: 1");
+    old.read_until("handed over; remaining clients: 1");
     let mut late = TcpStream::connect(&address).unwrap();
     assert_eq!(ask(&mut early, "and now?"), format!("{pid}: and now?\n"));
     drop(early);
@@ -115,12 +115,16 @@ fn hot_restart_hands_over_to_another_program_and_ends_when_all_have_left() {
     assert!(python.wait().unwrap().success());
     let end = old.end();
     assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "the file is the other's");
+    assert_eq!(
+        std::fs::read_dir(&folder).unwrap().count(),
+        1,
+        "the file belongs to the other process"
+    );
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
-fn hot_restart_waits_for_those_who_do_not_leave_as_long_as_it_is_told() {
+fn hot_restart_closes_remaining_clients_after_its_patience() {
     let folder = folder("patience");
     let path = folder.join("control").to_str().unwrap().to_owned();
     let arguments = ["--control", &path, "--patience", "1", "127.0.0.1:0"];
@@ -129,14 +133,14 @@ fn hot_restart_waits_for_those_who_do_not_leave_as_long_as_it_is_told() {
     assert_eq!(ask(&mut client, "one"), format!("{}: one\n", old.child.id()));
     let (mut new, same) = Program::serve("hot_restart", &arguments);
     assert_eq!(same, address);
-    new.read_until("took the listeners over");
+    new.read_until("took over the listeners");
     let mut rest = Vec::new();
     client.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty());
     let end = old.end();
     assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
-    assert!(end.output.contains("some do not leave"), "{end:?}");
-    new.read_until("the old process is gone");
+    assert!(end.output.contains("closing the remaining clients"), "{end:?}");
+    new.read_until("the old process has ended");
     new.signal("TERM");
     assert_eq!(new.end().code, Some(0));
     std::fs::remove_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! What the tests share: a program that runs, and what came of it.
+//! Support for the tests: running programs and their results.
 
 use std::io::BufRead;
 use std::io::BufReader;
@@ -16,10 +16,10 @@ use std::thread;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// How long a program may take before it is killed, and its test fails.
+/// The time limit for a program, after which it is killed and its test fails.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// How each server is run on a port that the system chooses.
+/// The servers, with arguments for a port that the system chooses.
 pub(crate) const SERVERS: [(&str, &[&str]); 8] = [
     ("chat", &["--listen", "127.0.0.1:0"]),
     ("chat", &["--listen", "127.0.0.1:0", "--reactors", "3"]),
@@ -31,21 +31,21 @@ pub(crate) const SERVERS: [(&str, &[&str]); 8] = [
     ("worker", &["--listen", "127.0.0.1:0"]),
 ];
 
-/// A program that runs.
+/// A running program.
 pub(crate) struct Program {
     pub(crate) child: Child,
     pub(crate) output: Option<BufReader<ChildStdout>>,
     pub(crate) errors: Option<JoinHandle<String>>,
-    /// While this is there, so is the watchdog.
+    /// Dropping this ends the watchdog.
     _watched: Sender<()>,
 }
 
-/// What came of it.
+/// The result of a program.
 #[derive(Debug)]
 pub(crate) struct End {
-    /// `None` if it was killed.
+    /// The exit code; `None` if a signal ended it.
     pub(crate) code: Option<i32>,
-    /// What it printed that nobody had read.
+    /// The output that the test has not read.
     pub(crate) output: String,
     pub(crate) errors: String,
 }
@@ -60,7 +60,7 @@ impl Program {
     }
 
     pub(crate) fn start_with(name: &str, arguments: &[&str], input: Stdio, output: Stdio) -> Self {
-        // A shell starts what runs in the background with SIGINT ignored, and children inherit it.
+        // Background jobs of a shell ignore SIGINT, and children inherit that.
         let mut child = Command::new("env")
             .arg("--default-signal=INT")
             .arg(program(name))
@@ -82,7 +82,7 @@ impl Program {
         Self { child, output, errors: Some(errors), _watched: watched }
     }
 
-    /// Starts a server; the first line that it prints says where it listens.
+    /// Starts a server. Its first line contains its address.
     pub(crate) fn serve(name: &str, arguments: &[&str]) -> (Self, String) {
         let mut server = Self::start(name, arguments);
         let first = server.read_line();
@@ -98,14 +98,14 @@ impl Program {
         self.child.stdin = None;
     }
 
-    /// The next line that it prints; empty if there is none.
+    /// Reads the next line; empty at the end.
     pub(crate) fn read_line(&mut self) -> String {
         let mut line = String::new();
         self.output.as_mut().unwrap().read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
-    /// Reads until a line contains `text`.
+    /// Reads up to a line that contains `text`.
     pub(crate) fn read_until(&mut self, text: &str) {
         let mut before = Vec::new();
         loop {
@@ -122,7 +122,7 @@ impl Program {
         signal(self.child.id(), name);
     }
 
-    /// Ends its input, and waits until it ends.
+    /// Closes the input, and waits for the end.
     pub(crate) fn end(&mut self) -> End {
         self.end_input();
         let mut output = String::new();
@@ -142,7 +142,7 @@ impl Drop for Program {
     }
 }
 
-/// Cargo puts the examples beside the tests.
+/// Returns the path of a program: Cargo puts examples beside tests.
 pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join("examples").join(name);
@@ -150,7 +150,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     path
 }
 
-/// Kills the process if it takes too long.
+/// Starts a watchdog that kills the process after the time limit.
 pub(crate) fn watch(process: u32) -> Sender<()> {
     let (watched, watch) = mpsc::channel();
     thread::spawn(move || {
@@ -170,26 +170,26 @@ pub(crate) fn run(name: &str, arguments: &[&str]) -> End {
     Program::start(name, arguments).end()
 }
 
-/// A folder of its own for a test's sockets.
+/// Makes a folder for a test.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let path = std::env::temp_dir().join(format!("ropewalk-{name}-{}", std::process::id()));
     std::fs::create_dir(&path).unwrap();
     path
 }
 
-/// Whether there is a Python that can pass descriptors (3.9); if not, it is said.
+/// Returns true if there is a Python that can pass descriptors (3.9). Otherwise it prints a message.
 pub(crate) fn has_python() -> bool {
     let script = "import socket; socket.recv_fds";
     let mut command = Command::new("python3");
     let status = command.args(["-c", script]).stderr(Stdio::null()).status();
     let there = status.is_ok_and(|status| status.success());
     if !there {
-        println!("skipped: there is no python3 here, or it is old");
+        println!("skipped: python3 is missing or older than 3.9");
     }
     there
 }
 
-/// What a Python script prints, or nothing where there is no Python.
+/// Runs a Python script and returns its output; `None` without Python.
 pub(crate) fn python(script: &str, argument: &str) -> Option<String> {
     if !has_python() {
         return None;

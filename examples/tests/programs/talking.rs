@@ -1,4 +1,4 @@
-//! Programs that talk over TCP.
+//! Programs over TCP.
 
 use crate::scene::*;
 use std::fs::File;
@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use std::process::Stdio;
 
 #[test]
-fn two_people_chat() {
-    // On several reactors they may, or may not, be with the same one.
+fn two_clients_chat() {
+    // With several reactors, the clients can be on the same one or not.
     let options = ["--listen", "127.0.0.1:0", "--reactors", "4"];
     let (_server, address) = Program::serve("chat", &options);
     let mut alice = Program::start("chat_client", &[&address]);
@@ -21,7 +21,7 @@ fn two_people_chat() {
     bob.read_until("<alice> good evening, zoë 你好");
     bob.type_line("/me bows");
     alice.read_until("* bob bows");
-    // The last line lacks its end, and is said all the same.
+    // The last line has no newline, and is sent too.
     write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
     assert_eq!(bob.end().code, Some(0));
     alice.read_until("<bob> and leaves");
@@ -32,7 +32,7 @@ fn two_people_chat() {
 }
 
 #[test]
-fn chat_client_takes_files_and_nothing() {
+fn chat_client_reads_files_and_empty_input() {
     let (_server, address) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
     let end = Program::start_with_input("chat_client", &[&address], Stdio::null()).end();
     assert_eq!(end.code, Some(0), "{end:?}");
@@ -50,7 +50,7 @@ fn chat_client_takes_files_and_nothing() {
 }
 
 #[test]
-fn connect_takes_files_pipes_and_nothing() {
+fn connect_reads_files_pipes_and_empty_input() {
     let (_server, address) = Program::serve("echo", &["127.0.0.1:0"]);
     let end = Program::start_with_input("connect", &[&address], Stdio::null()).end();
     assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
@@ -70,7 +70,7 @@ fn connect_takes_files_pipes_and_nothing() {
 }
 
 #[test]
-fn connect_ends_quietly_when_nobody_reads_its_output() {
+fn connect_ends_quietly_when_its_output_is_closed() {
     let (_server, address) =
         Program::serve("clock", &["--listen", "127.0.0.1:0", "--every", "0.01"]);
     let mut connect = Program::start("connect", &[&address]);
@@ -81,7 +81,7 @@ fn connect_ends_quietly_when_nobody_reads_its_output() {
 }
 
 #[test]
-fn connect_says_that_the_connection_broke() {
+fn connect_reports_a_lost_connection() {
     let server = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = server.local_addr().unwrap().to_string();
     let mut connect = Program::start("connect", &[&address]);
@@ -90,14 +90,14 @@ fn connect_says_that_the_connection_broke() {
     assert_eq!(peer.peek(&mut [0]).unwrap(), 1);
     peer.write_all(b"last words\n").unwrap();
     connect.read_until("last words");
-    drop(peer); // What was not read makes it a reset.
+    drop(peer); // Unread data causes a reset.
     let end = connect.end();
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.errors.contains(&format!("{address} ended: reset")), "{end:?}");
 }
 
 #[test]
-fn echo_client_checks_what_comes_back() {
+fn echo_client_checks_received_data() {
     let (_server, address) = Program::serve("echo", &["127.0.0.1:0"]);
     let load = ["--connections", "20", "--messages", "50", "--size", "3000"];
     let end = run("echo_client", &[&[&*address], &load[..]].concat());
@@ -107,11 +107,11 @@ fn echo_client_checks_what_comes_back() {
     let (_server, address) = Program::serve("worker", &["--listen", "127.0.0.1:0"]);
     let end = run("echo_client", &[&address]);
     assert_eq!(end.code, Some(1), "{end:?}");
-    assert!(end.errors.contains("came back"), "{end:?}");
+    assert!(end.errors.contains("received data differs"), "{end:?}");
 }
 
 #[test]
-fn clock_ticks_and_dismisses_the_silent() {
+fn clock_ticks_and_disconnects_idle_clients() {
     let arguments = ["--listen", "127.0.0.1:0", "--every", "0.02", "--idle", "0.2"];
     let (_server, address) = Program::serve("clock", &arguments);
     let mut client = Program::start("connect", &[&address]);
@@ -122,7 +122,7 @@ fn clock_ticks_and_dismisses_the_silent() {
 }
 
 #[test]
-fn worker_answers_what_was_asked_before_the_end() {
+fn worker_answers_requests_before_eof() {
     let (_server, address) = Program::serve("worker", &["--listen", "127.0.0.1:0"]);
     let mut client = Program::start("connect", &[&address]);
     client.type_line("1000");

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::process::Stdio;
 
 #[test]
-fn unix_echo_answers_whoever_speaks_to_unix_sockets() {
+fn unix_echo_answers_other_programs() {
     let folder = folder("unix_echo");
     let path = folder.join("echo.sock").to_str().unwrap().to_owned();
     let (mut server, address) = Program::serve("unix_echo", &["--mode", "600", &path]);
@@ -27,9 +27,9 @@ fn unix_echo_answers_whoever_speaks_to_unix_sockets() {
     let end = server.end();
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(end.output.contains("closed by the peer"), "{end:?}");
-    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file is gone");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file was removed");
 
-    // One that is killed leaves its file behind, and the next is not in its way.
+    // The file of a killed server does not disturb the next one.
     let (server, _) = Program::serve("unix_echo", &[&path]);
     drop(server);
     let (_server, _) = Program::serve("unix_echo", &[&path]);
@@ -38,7 +38,7 @@ fn unix_echo_answers_whoever_speaks_to_unix_sockets() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// A server that somebody else has written: Python's `socketserver`.
+/// A foreign server: Python's `socketserver`.
 const PYTHONS_ECHO: &str = "
 import socketserver, sys
 class Echo(socketserver.StreamRequestHandler):
@@ -51,7 +51,7 @@ with socketserver.UnixStreamServer(sys.argv[1], Echo) as server:
 ";
 
 #[test]
-fn unix_echo_is_a_client_of_pythons_socketserver() {
+fn unix_echo_is_a_client_of_python() {
     let folder = folder("socketserver");
     let path = folder.join("echo.sock").to_str().unwrap().to_owned();
     let mut command = Command::new("python3");
@@ -69,7 +69,7 @@ fn unix_echo_is_a_client_of_pythons_socketserver() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Asks for a file, and for one that is not there.
+/// Requests a file that exists, and one that does not.
 const PYTHON_READS: &str = "
 import os, socket, sys
 library = socket.socket(socket.AF_UNIX)
@@ -81,7 +81,7 @@ for name in b'poem\\n', b'novel\\n':
 ";
 
 #[test]
-fn fd_passing_hands_files_to_other_programs() {
+fn fd_passing_passes_files_to_other_programs() {
     let folder = folder("fd_passing");
     std::fs::write(folder.join("poem"), "a line, and another").unwrap();
     let path = folder.join("library.sock").to_str().unwrap().to_owned();
@@ -100,7 +100,7 @@ fn fd_passing_hands_files_to_other_programs() {
         assert_eq!(lines[0], "+poem 1 ['a line, and another']");
         assert!(lines[1].starts_with("-No such file") && lines[1].ends_with("0 []"), "{said}");
     }
-    // Who takes no descriptors gets the line alone.
+    // A client that accepts no descriptors receives the line alone.
     let script = format!("echo poem | socat -t 0.5 - UNIX-CONNECT:{path}");
     match Command::new("sh").args(["-c", &script]).stderr(Stdio::null()).output() {
         Ok(output) if output.status.success() => assert_eq!(output.stdout, b"+poem\n"),

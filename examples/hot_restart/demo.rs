@@ -1,5 +1,4 @@
-//! The rehearsal of a hot restart: clients who come, ask and go without a pause, while one process
-//! after the other takes the server over.
+//! The demo of a hot restart: a load of clients on the server, while one process after the other takes it over.
 
 use ropewalk::{Address, Context, Error, Factory, Id, Interest, Protocol, Reason, Watcher};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
@@ -14,34 +13,34 @@ use std::time::{Duration, Instant};
 use support::unix::Folder;
 use support::{Failure, say};
 
-/// How many clients are there at a time, and how often each asks before it goes and the next comes.
+/// The number of concurrent clients, and of requests on a connection: many connections are made during a handover.
 const CLIENTS: usize = 50;
-const QUESTIONS: usize = 20;
+const REQUESTS: usize = 20;
 
-/// How many processes there are, one after the other, and how long each goes on at least.
+/// The number of processes, and the minimum time from one to the next, in which thousands of requests are answered.
 const PROCESSES: usize = 3;
 const INTERVAL: Duration = Duration::from_millis(300);
 
-/// How long all of it may take: some tens of times as long as it does.
+/// The time limit for the demo: some tens of times as long as it takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[derive(Clone)]
-struct Rehearsal(Rc<RefCell<State>>);
+struct Demo(Rc<RefCell<State>>);
 
 struct State {
     folder: Folder,
-    /// Where the clients go, once there is somebody.
+    /// The server's address, after the first process listens.
     server: Option<String>,
     processes: Vec<Pid>,
     ended: usize,
-    /// No more clients come.
+    /// True after the last client was connected.
     over: bool,
     clients: usize,
     connections: usize,
     refused: usize,
-    /// How many answers did not come, or came wrong.
+    /// The number of requests without the right answer.
     lost: usize,
-    /// How many each process gave.
+    /// The number of answers by process.
     answers: BTreeMap<String, usize>,
     longest_wait: Duration,
     failure: Option<String>,
@@ -49,7 +48,7 @@ struct State {
 
 pub(crate) fn run() -> Result<(), Failure> {
     let mut reactor = support::reactor()?;
-    let rehearsal = Rehearsal(Rc::new(RefCell::new(State {
+    let demo = Demo(Rc::new(RefCell::new(State {
         folder: Folder::new(),
         server: None,
         processes: Vec::new(),
@@ -63,12 +62,14 @@ pub(crate) fn run() -> Result<(), Failure> {
         longest_wait: Duration::ZERO,
         failure: None,
     })));
-    rehearsal.start_process(reactor.context());
-    let patience = rehearsal.clone();
-    reactor.context().call_later(LIMIT, move |context| patience.fail(context, "it never ends"));
+    demo.start_process(reactor.context());
+    let limited = demo.clone();
+    reactor
+        .context()
+        .call_later(LIMIT, move |context| limited.fail(context, "the demo exceeds its time limit"));
     let begin = Instant::now();
     reactor.run()?;
-    let mut state = rehearsal.0.borrow_mut();
+    let mut state = demo.0.borrow_mut();
     state.print(begin.elapsed());
     state.failure.take().map_or(Ok(()), |message| Err(Failure::Run(message)))
 }
@@ -77,19 +78,19 @@ impl State {
     fn print(&self, time: Duration) {
         let (seconds, connections) = (time.as_secs_f64(), self.connections);
         let answers: usize = self.answers.values().sum();
-        say(format_args!("{CLIENTS} clients at a time, {connections} in all, {seconds:.1} s:"));
+        say(format_args!("{CLIENTS} concurrent clients, {connections} in total, {seconds:.1} s:"));
         for process in &self.processes {
             let process = process.to_string();
             let answers = self.answers.get(&process).copied().unwrap_or(0);
             say(format_args!("  {answers} answers by process {process}"));
         }
         let (refused, lost, wait) = (self.refused, self.lost, self.longest_wait);
-        say(format_args!("  {answers} answers, {lost} lost, {refused} clients refused"));
-        say(format_args!("  the longest wait for an answer was {wait:.1?}"));
+        say(format_args!("  {answers} answers, {lost} lost, {refused} connections refused"));
+        say(format_args!("  the longest time to an answer was {wait:.1?}"));
     }
 }
 
-impl Rehearsal {
+impl Demo {
     fn start_process(&self, context: &mut Context) {
         let started = self.spawn().and_then(|process| {
             let watched = context.watch(process, Interest::Readable);
@@ -109,32 +110,32 @@ impl Rehearsal {
         let mut child = command.spawn().map_err(|error| error.to_string())?;
         state.processes.push(Pid::from_child(&child));
         let output = child.stdout.take().expect("it is a pipe");
-        Ok(Process { child, output, line: Vec::new(), rehearsal: self.clone() })
+        Ok(Process { child, output, line: Vec::new(), demo: self.clone() })
     }
 
-    /// A process has the listener.
+    /// Handles the line in which a process reports that it listens.
     fn listening(&self, context: &mut Context, server: &str) {
         let first = self.0.borrow_mut().server.replace(server.to_owned()).is_none();
         if first {
-            (0..CLIENTS).for_each(|_| self.send_client(context));
+            (0..CLIENTS).for_each(|_| self.connect_client(context));
         }
-        self.go_on_later(context);
+        self.continue_later(context);
     }
 
-    /// After a while the next process comes, or it is over; but only once there were clients for this one.
-    fn go_on_later(&self, context: &mut Context) {
-        let rehearsal = self.clone();
+    /// After the interval, starts the next process or ends the load. The newest process must have answered before.
+    fn continue_later(&self, context: &mut Context) {
+        let demo = self.clone();
         context.call_later(INTERVAL, move |context| {
-            let mut state = rehearsal.0.borrow_mut();
+            let mut state = demo.0.borrow_mut();
             let newest = state.processes.last().expect("there is one").to_string();
             let begun = state.processes.len();
             let busy = state.answers.contains_key(&newest);
             state.over |= busy && begun == PROCESSES;
             drop(state);
             if !busy {
-                rehearsal.go_on_later(context);
+                demo.continue_later(context);
             } else if begun < PROCESSES {
-                rehearsal.start_process(context);
+                demo.start_process(context);
             }
         });
     }
@@ -147,7 +148,7 @@ impl Rehearsal {
         }
     }
 
-    fn send_client(&self, context: &mut Context) {
+    fn connect_client(&self, context: &mut Context) {
         let server = self.0.borrow().server.clone().expect("the first process listens");
         match context.connect_tcp(server, self.clone()) {
             Ok(_) => {
@@ -159,13 +160,13 @@ impl Rehearsal {
         }
     }
 
-    /// Another client comes in the place of one that has gone.
-    fn client_gone(&self, context: &mut Context) {
+    /// Connects another client in place of a lost one, or ends the last process.
+    fn client_lost(&self, context: &mut Context) {
         let mut state = self.0.borrow_mut();
         state.clients -= 1;
         if !state.over {
             drop(state);
-            self.send_client(context);
+            self.connect_client(context);
         } else if state.clients == 0 {
             let last = state.processes.last().expect("there is one");
             let _ = kill_process(*last, Signal::TERM);
@@ -180,13 +181,13 @@ impl Rehearsal {
     }
 }
 
-/// A process, by what it prints.
+/// The output of a server process.
 struct Process {
     child: Child,
     output: ChildStdout,
-    /// The beginning of a line.
+    /// The beginning of an unfinished line.
     line: Vec<u8>,
-    rehearsal: Rehearsal,
+    demo: Demo,
 }
 
 impl Watcher for Process {
@@ -197,23 +198,23 @@ impl Watcher for Process {
     fn readable(&mut self, context: &mut Context, id: Id) {
         let mut buffer = [0; 1024];
         let count = self.output.read(&mut buffer).unwrap_or(0);
-        for piece in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
+        for chunk in buffer[..count].split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(chunk);
+            if chunk.ends_with(b"\n") {
                 let line = std::mem::take(&mut self.line);
                 let line = String::from_utf8_lossy(&line);
                 say(format_args!("{}: {}", self.child.id(), line.trim_end()));
                 if let Some(server) = line.trim_end().strip_prefix("listening on ") {
-                    self.rehearsal.listening(context, server);
+                    self.demo.listening(context, server);
                 }
             }
         }
         if count == 0 {
             context.close(id);
             match self.child.wait() {
-                Ok(status) if status.success() => self.rehearsal.process_ended(context),
-                Ok(status) => self.rehearsal.fail(context, status),
-                Err(error) => self.rehearsal.fail(context, error),
+                Ok(status) if status.success() => self.demo.process_ended(context),
+                Ok(status) => self.demo.fail(context, status),
+                Err(error) => self.demo.fail(context, error),
             }
         }
     }
@@ -221,14 +222,14 @@ impl Watcher for Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill(); // It has ended, unless the rehearsal has failed.
+        let _ = self.child.kill(); // It has ended, except after a failure.
         let _ = self.child.wait();
     }
 }
 
-impl Factory for Rehearsal {
+impl Factory for Demo {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-        let client = Client { rehearsal: self.clone(), asked: 0, since: Instant::now() };
+        let client = Client { demo: self.clone(), sent: 0, since: Instant::now() };
         Some(Box::new(LineReceiver::new(client)))
     }
 
@@ -238,19 +239,19 @@ impl Factory for Rehearsal {
     }
 }
 
-/// Asks, waits for the answer, and asks again.
+/// A client that sends a request after the answer to the previous one.
 struct Client {
-    rehearsal: Rehearsal,
-    asked: usize,
+    demo: Demo,
+    sent: usize,
     since: Instant,
 }
 
 impl Client {
-    fn ask(&mut self, lines: &mut LineTransport<'_>) {
-        self.asked += 1;
+    fn send(&mut self, lines: &mut LineTransport<'_>) {
+        self.sent += 1;
         self.since = Instant::now();
-        self.rehearsal.0.borrow_mut().lost += 1; // until the answer is there
-        lines.send_line(format!("question {}", self.asked));
+        self.demo.0.borrow_mut().lost += 1; // Until the answer is received.
+        lines.send_line(format!("request {}", self.sent));
     }
 }
 
@@ -258,21 +259,21 @@ impl LineHandler for Client {
     type Line = str;
 
     fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
-        self.ask(lines);
+        self.send(lines);
     }
 
     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
         let (process, answer) = line.split_once(": ").unwrap_or_default();
-        if answer == format!("question {}", self.asked) {
-            let mut state = self.rehearsal.0.borrow_mut();
+        if answer == format!("request {}", self.sent) {
+            let mut state = self.demo.0.borrow_mut();
             state.lost -= 1;
             state.longest_wait = state.longest_wait.max(self.since.elapsed());
             *state.answers.entry(process.to_owned()).or_default() += 1;
         }
-        if self.asked == QUESTIONS { lines.close() } else { self.ask(lines) }
+        if self.sent == REQUESTS { lines.close() } else { self.send(lines) }
     }
 
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, _reason: Reason) {
-        self.rehearsal.client_gone(lines.context());
+        self.demo.client_lost(lines.context());
     }
 }
