@@ -7,11 +7,15 @@
 use crate::api::context::Context;
 use crate::api::handle::Calls;
 use crate::reactor::owners::Owners;
-use crate::reactor::pending::PENDING;
 use crate::reactor::stopwatch::Stopwatch;
 use crate::values::id::Id;
 use std::fmt;
 use std::time::Duration;
+
+/// How many pending callbacks are made in a turn before timers and sockets are served. A callback may cause
+/// the next one at once, without end: in a protocol that writes in `resume_writing`, sends again in
+/// `error_received`, or opens another socket in `connection_lost`.
+pub(super) const PENDING: usize = 256;
 
 /// Calls users, and makes the callbacks that result from their calls.
 pub(crate) struct Dispatcher {

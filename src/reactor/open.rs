@@ -12,7 +12,7 @@ use crate::values::to_addresses::ToAddresses;
 use crate::values::unix_address::UnixAddress;
 
 impl Reactor {
-    /// [`Context::listen_tcp`], before a run.
+    /// [`Context::listen_tcp`](crate::Context::listen_tcp), before a run.
     ///
     /// # Errors
     ///
@@ -25,7 +25,7 @@ impl Reactor {
         self.context().listen_tcp(address, factory)
     }
 
-    /// [`Context::connect_tcp`], before a run.
+    /// [`Context::connect_tcp`](crate::Context::connect_tcp), before a run.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Reactor {
         self.context().connect_tcp(address, factory)
     }
 
-    /// [`Context::listen_udp`], before a run.
+    /// [`Context::listen_udp`](crate::Context::listen_udp), before a run.
     ///
     /// # Errors
     ///
@@ -51,7 +51,7 @@ impl Reactor {
         self.context().listen_udp(address, protocol)
     }
 
-    /// [`Context::listen_unix`], before a run.
+    /// [`Context::listen_unix`](crate::Context::listen_unix), before a run.
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Reactor {
         self.context().listen_unix(address, factory)
     }
 
-    /// [`Context::connect_unix`], before a run.
+    /// [`Context::connect_unix`](crate::Context::connect_unix), before a run.
     ///
     /// # Errors
     ///

@@ -8,11 +8,6 @@ use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::Owner;
 use std::mem;
 
-/// How many pending callbacks are made in a turn before timers and sockets are served. A callback may cause
-/// the next one at once, without end: in a protocol that writes in `resume_writing`, sends again in
-/// `error_received`, or opens another socket in `connection_lost`.
-pub(super) const PENDING: usize = 256;
-
 impl Dispatcher {
     /// Makes the callbacks that are pending, and those that they cause, until none is left or the
     /// budget is spent.

@@ -9,7 +9,7 @@ use crate::values::error::Action;
 use crate::values::error::Error;
 
 impl Reactor {
-    /// SIGINT (Ctrl-C) and SIGTERM [stop](Context::stop) a run in order; a second one in the same run
+    /// SIGINT (Ctrl-C) and SIGTERM [stop](crate::Context::stop) a run in order; a second one in the same run
     /// ends it without waiting for any peer.
     ///
     /// They are caught from now on: a signal that comes before the first run ends that run as soon as it

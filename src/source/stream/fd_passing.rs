@@ -89,5 +89,5 @@ impl Stream {
 }
 
 /// How often in a row the system may have too many, before that counts as an error. It is asked again
-/// every [`BACKOFF`](crate::source::listener::REST): ten seconds for those who have them to take them.
+/// every [`BACKOFF`](crate::source::listener::BACKOFF): ten seconds for those who have them to take them.
 const REFUSALS: u32 = 100;
