@@ -1,6 +1,6 @@
 //! Allocations: a warm reactor makes none for a message.
 
-#[path = "support/script.rs"]
+#[path = "support/script/mod.rs"]
 mod script;
 mod support;
 

@@ -1,6 +1,6 @@
 //! Log lines: connections, ends with their reasons, slow callbacks, panics and stops.
 
-#[path = "support/script.rs"]
+#[path = "support/script/mod.rs"]
 mod script;
 mod support;
 

@@ -3,7 +3,7 @@
 mod clients;
 mod descriptors;
 mod ports;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 #[path = "../support/mod.rs"]
 mod support;

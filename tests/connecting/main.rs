@@ -5,7 +5,7 @@ mod failures;
 #[cfg(target_os = "linux")]
 mod narrow_ports;
 mod requests;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 mod scripted;
 #[path = "../support/mod.rs"]

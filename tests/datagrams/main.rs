@@ -11,7 +11,7 @@ mod queue;
 mod raw;
 #[path = "../support/datagrams.rs"]
 mod recorder;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 #[path = "../support/mod.rs"]
 mod support;

@@ -9,7 +9,7 @@ mod pending;
 mod producers;
 #[path = "../support/datagrams.rs"]
 mod recorder;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 #[path = "../support/mod.rs"]
 mod support;

@@ -26,7 +26,7 @@ fn failed_end_reports_the_socket_error() {
         (NotConnected, None, "Reset"),
         (NotConnected, Some(TimedOut), "TimedOut"),
         (NotConnected, Some(ConnectionReset), "Reset"),
-        (Other, None, "Failed(Custom { kind: Other, error: \"as written\" })"),
+        (Other, None, "Failed(Custom { kind: Other, error: \"as scripted\" })"),
     ];
     for (shutdown, error, reason) in cases {
         for half in [false, true] {

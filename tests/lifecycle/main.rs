@@ -6,7 +6,7 @@ mod endings;
 mod ids;
 mod lingering;
 mod reactors;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 #[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,7 @@ mod files;
 mod flow;
 #[path = "../support/producers.rs"]
 mod producers;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 mod scripted;
 #[path = "../support/mod.rs"]

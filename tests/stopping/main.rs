@@ -1,7 +1,7 @@
 //! The end of a run: by a stop, by a signal, or by a failed poll.
 
 mod runs;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;

@@ -1,36 +1,36 @@
-//! Clients of the standard library's, and what they send.
+//! Blocking clients of the standard library, and their data.
 
 use super::PATIENCE;
 use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// A client that waits when it reads; it fails rather than hang.
+/// Connects a client whose reads and writes block, with a timeout.
 pub(crate) fn client(address: SocketAddr) -> TcpStream {
-    let client = TcpStream::connect(address).expect("the listener is there");
+    let client = TcpStream::connect(address).expect("a listener");
     client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     client.set_write_timeout(Some(PATIENCE)).expect("a timeout");
     client.set_nodelay(true).expect("no delay");
-    // A fixed size, or else the system would take more and more off a writer's hands.
+    // A fixed size, because the system would otherwise enlarge the buffer for a writer.
     let socket = socket2::SockRef::from(&client);
     socket.set_recv_buffer_size(256 * 1024).expect("a buffer");
     client
 }
 
-/// Closes a client so that its peer gets a reset.
+/// Closes a client with a reset.
 pub(crate) fn reset(client: TcpStream) {
     socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("linger");
     drop(client);
 }
 
-/// Reads to the end; a reset or a timeout fails the scenario.
+/// Reads to the end. A reset or a timeout fails the test.
 pub(crate) fn read_all(mut client: &TcpStream) -> Vec<u8> {
     let mut all = Vec::new();
-    client.read_to_end(&mut all).expect("the end of the data, not an error");
+    client.read_to_end(&mut all).expect("the end of the stream");
     all
 }
 
-/// What a client that does not wait gets to read: `None` if nothing is there.
+/// Reads without blocking. Returns `None` if it would block.
 pub(crate) fn peek_now(client: &TcpStream, buffer: &mut [u8]) -> Option<std::io::Result<usize>> {
     client.set_nonblocking(true).expect("nonblocking");
     let result = (&mut &*client).read(buffer);
@@ -41,10 +41,10 @@ pub(crate) fn peek_now(client: &TcpStream, buffer: &mut [u8]) -> Option<std::io:
     }
 }
 
-/// Bytes in which any loss, doubling or swap shows.
+/// Returns bytes in which a loss, a repetition or a swap is visible.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|n| (n ^ (n >> 8) ^ (n >> 16).wrapping_mul(31)) as u8).collect()
 }
 
-/// More than the system takes from us for a peer that does not read: tcp(7), tcp_wmem is 4 MiB.
+/// More bytes than the system takes for a peer that does not read: tcp(7), tcp_wmem is 4 MiB.
 pub(crate) const MUCH: usize = 6_000_000;

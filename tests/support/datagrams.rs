@@ -1,6 +1,6 @@
-//! What the scenarios with datagrams share: a protocol that records what it hears.
+//! Datagram protocols that record their callbacks, and peers.
 
-#![allow(dead_code)] // No scenario needs all of it.
+#![allow(dead_code)] // No test program uses all of it.
 
 use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
 use std::cell::RefCell;
@@ -11,21 +11,21 @@ use std::rc::Rc;
 
 use crate::support::*;
 
-/// One callback that a datagram protocol has event.
+/// A callback of a datagram protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DatagramEvent {
     Started,
     Data(Vec<u8>),
     Truncated(Vec<u8>),
     Refused,
-    /// With the error as it prints.
+    /// With the printed error.
     Failed(String),
     Paused,
     Resumed,
     Stopped,
 }
 
-/// What all recorders of a scenario have event, in order, and from whom.
+/// The callbacks of all recorders of a test, in order, with the senders.
 #[derive(Clone, Default)]
 pub(crate) struct DatagramLog(Rc<RefCell<Vec<Record>>>);
 
@@ -60,7 +60,7 @@ impl DatagramLog {
         self.all().into_iter().filter_map(error).collect()
     }
 
-    /// That one was started first and once, and stopped last and once.
+    /// Asserts that the protocol was started first and once, and stopped last and once.
     pub(crate) fn check(&self) {
         let all = self.all();
         assert_eq!(all.first(), Some(&DatagramEvent::Started), "{all:?}");
@@ -72,7 +72,7 @@ impl DatagramLog {
 
 type Hook = Box<dyn FnMut(&mut DatagramTransport<'_>, &DatagramEvent, Option<&Address>)>;
 
-/// Records each callback, then runs the scenario's hook.
+/// Records each callback, then runs the hook.
 pub(crate) struct DatagramRecorder {
     events: DatagramLog,
     hook: Hook,
@@ -153,7 +153,7 @@ impl DatagramProtocol for DatagramRecorder {
     }
 }
 
-/// Receives on a port of this machine.
+/// Listens on an address, and returns the one that the socket has.
 pub(crate) fn receive_on(
     reactor: &mut Reactor,
     address: &str,
@@ -163,7 +163,7 @@ pub(crate) fn receive_on(
     port.address().socket_addr().expect("an IP address")
 }
 
-/// A peer that waits when it receives; it fails rather than hang.
+/// Returns a peer whose receive blocks, with a timeout.
 pub(crate) fn peer() -> UdpSocket {
     peer_on("127.0.0.1:0")
 }
@@ -174,15 +174,15 @@ pub(crate) fn peer_on(address: &str) -> UdpSocket {
     peer
 }
 
-/// A peer that holds its port and refuses all datagrams, until it is connected with the one that sends them.
+/// Returns a peer that refuses all datagrams until it is connected with their sender.
 pub(crate) fn refusing_peer() -> UdpSocket {
     let peer = peer();
-    // Linux delivers to a connected socket only what comes from there (udp(7)), and answers the rest with ICMP.
+    // Linux delivers to a connected socket only datagrams of its peer (udp(7)), and refuses others by ICMP.
     peer.connect("127.0.0.1:9").expect("an address");
     peer
 }
 
-/// What the peer receives next.
+/// Returns the next datagram that the peer receives.
 pub(crate) fn received(peer: &UdpSocket) -> Vec<u8> {
     let mut buffer = vec![0; 65_536];
     let (length, _) = peer.recv_from(&mut buffer).expect("a datagram in time");
@@ -190,8 +190,8 @@ pub(crate) fn received(peer: &UdpSocket) -> Vec<u8> {
     buffer
 }
 
-/// Runs the test `name` in a network of its own, which `setup` makes ready: unshare(1), ip(8), tc(8).
-/// Where one of them is missing or forbidden it is skipped, and says so.
+/// Runs the test `name` in a network namespace that `setup` configures, by unshare(1), ip(8) and tc(8). Where one
+/// of them is missing or forbidden, prints that the test is skipped.
 #[cfg(target_os = "linux")]
 pub(crate) fn in_network(name: &str, setup: &str) {
     let setup = format!("{setup} && exec \"$0\" \"$@\"");
@@ -201,6 +201,6 @@ pub(crate) fn in_network(name: &str, setup: &str) {
     if works.status().is_ok_and(|status| status.success()) {
         in_child(name, &wrapper);
     } else {
-        println!("skipped: a network of one's own cannot be had here");
+        println!("skipped: no network namespace can be made here");
     }
 }

@@ -1,6 +1,6 @@
-//! What the scenarios share: a protocol that records what it hears, and a reactor turned by hand.
+//! Shared helpers: protocols that record their callbacks, clients, and reactors that a test turns.
 
-#![allow(dead_code, unused_imports)] // No scenario needs all of it.
+#![allow(dead_code, unused_imports)] // No test program uses all of it.
 
 mod child;
 mod clients;
@@ -15,5 +15,5 @@ pub(crate) use record::*;
 use std::time::Duration;
 pub(crate) use turning::*;
 
-/// How long anything may take before a scenario is given up: a fail-safe, not a measure.
+/// The time after which a test fails rather than hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,17 +1,17 @@
-//! Ports that stay free, or taken, on a machine that is shared with others.
+//! Ports that stay free or taken, although other processes use ports too.
 
 use socket2::{Domain, Socket, Type};
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 
-/// An address that refuses every connection. The port is bound as long as this process lives, so that no other
-/// process gets it; a server that sets SO_REUSEADDR may listen on it.
+/// Returns an address that refuses connections. The port is bound until this process ends, so that no other
+/// process takes it. A server that sets SO_REUSEADDR may listen on it.
 pub(crate) fn dead() -> SocketAddr {
     static BOUND: LazyLock<Socket> = LazyLock::new(reserved);
     address(&BOUND)
 }
 
-/// A port of the test's own, as long as the socket is there: bound, and open to a server that sets SO_REUSEADDR.
+/// Reserves a port until the socket is dropped. A server that sets SO_REUSEADDR may listen on it.
 pub(crate) fn reserved() -> Socket {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_reuse_address(true).expect("SO_REUSEADDR");

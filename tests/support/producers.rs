@@ -1,6 +1,6 @@
-//! What the scenarios of producers share.
+//! Producers that record their callbacks.
 
-#![allow(dead_code)] // No scenario needs all of it.
+#![allow(dead_code)] // No test program uses all of it.
 
 use crate::support::*;
 use ropewalk::{Context, FileSender, Id, Producer, Reactor, Transport};
@@ -10,10 +10,10 @@ use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
 use std::rc::Rc;
 
-/// What producers have calls, in order.
+/// The callbacks of producers, in order.
 pub(crate) type ProducerLog = Rc<RefCell<Vec<&'static str>>>;
 
-/// Notes what it hears, and does on each resume what the scenario wants.
+/// Records its callbacks, and runs `produce` on each resume.
 pub(crate) struct Noting<F> {
     pub(crate) calls: ProducerLog,
     pub(crate) produce: F,
@@ -41,7 +41,7 @@ pub(crate) fn noting(
     Noting { calls: Rc::clone(calls), produce }
 }
 
-/// Pieces of a pattern, `count` of them, one each time it is asked.
+/// Returns a producer that writes `count` chunks of a pattern, one on each resume.
 pub(crate) fn pieces(calls: &ProducerLog, count: usize) -> impl Producer {
     let mut left = count;
     noting(calls, move |transport| {
@@ -53,7 +53,7 @@ pub(crate) fn pieces(calls: &ProducerLog, count: usize) -> impl Producer {
     })
 }
 
-/// A reactor, the id of its one connection, and the client.
+/// Returns a reactor, the id of its one connection, and the client.
 pub(crate) fn one(log: &Log) -> (Reactor, Id, TcpStream) {
     let (mut reactor, address) = up(recorders(log, only_record));
     let client = client(address);
@@ -89,7 +89,7 @@ pub(crate) fn tempfile() -> File {
     file
 }
 
-/// What came of sending a file.
+/// The result of sending a file.
 pub(crate) type Outcome = Rc<RefCell<Option<Result<u64, (ErrorKind, String)>>>>;
 
 pub(crate) fn noting_outcome(sender: FileSender, outcome: &Outcome) -> FileSender {

@@ -1,11 +1,11 @@
-//! Protocols and factories that record what they hear.
+//! Protocols and factories that record their callbacks.
 
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// One callback that a protocol has heard.
+/// A callback of a protocol.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Event {
     Made,
@@ -19,7 +19,7 @@ pub(crate) enum Event {
     Lost(String),
 }
 
-/// Long data is shown by its length.
+/// Prints long data as its length.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -36,12 +36,12 @@ impl fmt::Debug for Event {
     }
 }
 
-/// What all the recorders of a scenario have heard, in order.
+/// The callbacks of all recorders of a test, in order.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Rc<RefCell<Vec<(Id, Event)>>>, bool);
 
 impl Log {
-    /// A log that keeps nothing: for floods.
+    /// Returns a log that keeps nothing, for floods.
     pub(crate) fn discarding() -> Self {
         Self(Rc::default(), true)
     }
@@ -56,7 +56,7 @@ impl Log {
         self.0.borrow().clone()
     }
 
-    /// The connections, in the order in which they were made.
+    /// Returns the connections, in the order in which they were made.
     pub(crate) fn ids(&self) -> Vec<Id> {
         let made = |(id, event): &(Id, Event)| (*event == Event::Made).then_some(*id);
         self.0.borrow().iter().filter_map(made).collect()
@@ -79,7 +79,7 @@ impl Log {
         self.0.borrow().iter().filter(|(_, event)| which(event)).count()
     }
 
-    /// All reasons that were told, in order.
+    /// Returns the reasons of all lost connections, in order.
     pub(crate) fn reasons(&self) -> Vec<String> {
         let reason = |(_, event): &(Id, Event)| match event {
             Event::Lost(reason) => Some(reason.clone()),
@@ -88,7 +88,7 @@ impl Log {
         self.0.borrow().iter().filter_map(reason).collect()
     }
 
-    /// All data, of all connections together.
+    /// Returns the data of all connections.
     pub(crate) fn data(&self) -> Vec<u8> {
         let mut data = Vec::new();
         for (_, event) in self.0.borrow().iter() {
@@ -99,7 +99,7 @@ impl Log {
         data
     }
 
-    /// That every connection was made first and once, and, when `all_lost`, lost last and once.
+    /// Asserts that every connection was made first and once, and lost last and at most once; if `all_lost`, once.
     pub(crate) fn check(&self, all_lost: bool) {
         for id in self.ids() {
             let events = self.of(id);
@@ -117,14 +117,14 @@ impl Log {
     }
 }
 
-/// What a scenario does on each callback, after it has been recorded.
+/// Runs on each callback, after it has been recorded.
 pub(crate) type Hook = Box<dyn FnMut(&mut Transport<'_>, &Event)>;
 
-/// Records each callback, then runs the scenario's hook.
+/// Records each callback, then runs the hook.
 pub(crate) struct Recorder {
     log: Log,
     hook: Hook,
-    /// Whether it leaves `eof_received` as it comes.
+    /// Whether `eof_received` does what the trait does by default.
     default_eof: bool,
 }
 
@@ -133,7 +133,7 @@ impl Recorder {
         Self { log: log.clone(), hook: Box::new(hook), default_eof: true }
     }
 
-    /// It does nothing of itself when the peer has ended its side.
+    /// Keeps the connection open when the peer has ended its side.
     pub(crate) fn keeping_open(mut self) -> Self {
         self.default_eof = false;
         self
@@ -145,7 +145,7 @@ impl Recorder {
     }
 }
 
-/// The trait's defaults, to be called where a recorder is not to have its own.
+/// The default methods of the trait, for recorders to call.
 struct Defaults;
 
 impl Protocol for Defaults {
@@ -189,7 +189,7 @@ impl Protocol for Recorder {
     }
 }
 
-/// A factory of recorders, all with the same hook.
+/// Returns a factory of recorders with the same hook.
 pub(crate) fn recorders(
     log: &Log,
     hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
@@ -208,7 +208,7 @@ pub(crate) fn echo(transport: &mut Transport<'_>, event: &Event) {
     }
 }
 
-/// Sends back what it gets; for scenarios that need not know what a server hears.
+/// Echoes, and records nothing.
 pub(crate) struct Echo;
 
 impl Protocol for Echo {
@@ -217,10 +217,10 @@ impl Protocol for Echo {
     }
 }
 
-/// What connectors' factories have heard of failed attempts.
+/// The failed attempts to connect.
 pub(crate) type Failures = Rc<RefCell<Vec<(Id, Error)>>>;
 
-/// A connector's factory: it builds one recorder, and notes a failure.
+/// The factory of an outgoing connection: builds one recorder, or records a failure.
 pub(crate) struct Caller {
     pub(crate) log: Log,
     pub(crate) failures: Failures,

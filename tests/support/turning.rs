@@ -1,4 +1,4 @@
-//! A reactor that is turned by hand.
+//! Reactors that a test turns.
 
 use super::PATIENCE;
 use super::clients::{client, peek_now};
@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-/// A reactor that listens on a port of this machine.
+/// Returns a reactor that listens on a loopback port, and the address.
 pub(crate) fn up(factory: impl Factory) -> (Reactor, SocketAddr) {
     let mut reactor = Reactor::new().expect("a reactor");
     let address = listen(&mut reactor, factory);
@@ -19,7 +19,7 @@ pub(crate) fn listen(reactor: &mut Reactor, factory: impl Factory) -> SocketAddr
     port.address().socket_addr().expect("an IP address")
 }
 
-/// A client of an echo has all its answers, whatever else goes on.
+/// Asserts that a client of an echo receives all its answers, whatever else happens.
 pub(crate) fn assert_client_is_echoed(reactor: &mut Reactor, address: SocketAddr) {
     let mut client = client(address);
     for _ in 0..50 {
@@ -28,7 +28,7 @@ pub(crate) fn assert_client_is_echoed(reactor: &mut Reactor, address: SocketAddr
     }
 }
 
-/// Turns until `condition` holds.
+/// Turns until `condition` returns true. `what` names it if it never does.
 pub(crate) fn turn_until(
     reactor: &mut Reactor,
     what: &str,
@@ -36,19 +36,19 @@ pub(crate) fn turn_until(
 ) {
     let begin = Instant::now();
     while !condition(reactor) {
-        assert!(begin.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(begin.elapsed() < PATIENCE, "timed out: {what}");
         reactor.turn(Some(Duration::from_millis(20))).expect("a turn");
     }
 }
 
-/// Turns until a turn with nothing to do has passed: for asserting that nothing more happens.
+/// Makes `count` turns, for asserting that nothing more happens.
 pub(crate) fn turns(reactor: &mut Reactor, count: usize) {
     for _ in 0..count {
         reactor.turn(Some(Duration::from_millis(1))).expect("a turn");
     }
 }
 
-/// Turns for some time: what the system is to do by itself takes that long.
+/// Turns for some time, for changes that the system makes by itself.
 pub(crate) fn turns_for(reactor: &mut Reactor, time: Duration) {
     let begin = Instant::now();
     while begin.elapsed() < time {
@@ -56,8 +56,8 @@ pub(crate) fn turns_for(reactor: &mut Reactor, time: Duration) {
     }
 }
 
-/// Whether the reactor comes to rest: of some turns with nothing to do, one waits for all its time.
-/// A reactor that spins has none such.
+/// Returns true if the reactor becomes idle: one of some turns waits for its whole limit. A reactor that spins
+/// has no such turn.
 pub(crate) fn becomes_idle(reactor: &mut Reactor) -> bool {
     let limit = Duration::from_millis(30);
     (0..20).any(|_| {
@@ -67,7 +67,7 @@ pub(crate) fn becomes_idle(reactor: &mut Reactor) -> bool {
     })
 }
 
-/// Turns while `client` waits for `count` bytes, and returns them.
+/// Turns until `client` has received `count` bytes, and returns them.
 pub(crate) fn read_turning(reactor: &mut Reactor, client: &TcpStream, count: usize) -> Vec<u8> {
     let mut got = Vec::new();
     let mut buffer = vec![0; 64 * 1024];
@@ -75,7 +75,7 @@ pub(crate) fn read_turning(reactor: &mut Reactor, client: &TcpStream, count: usi
     while got.len() < count {
         assert!(begin.elapsed() < 3 * PATIENCE, "got {} of {count} bytes", got.len());
         match peek_now(client, &mut buffer) {
-            Some(Ok(0)) => panic!("the end came after {} of {count} bytes", got.len()),
+            Some(Ok(0)) => panic!("end of stream after {} of {count} bytes", got.len()),
             Some(Ok(read)) => got.extend_from_slice(&buffer[..read]),
             Some(Err(error)) => panic!("{error} after {} of {count} bytes", got.len()),
             None => reactor.turn(Some(Duration::from_millis(5))).expect("a turn"),
@@ -84,7 +84,7 @@ pub(crate) fn read_turning(reactor: &mut Reactor, client: &TcpStream, count: usi
     got
 }
 
-/// Turns while `client` reads to the end.
+/// Turns until `client` has read to the end.
 pub(crate) fn read_all_turning(
     reactor: &mut Reactor,
     client: &TcpStream,

@@ -1,6 +1,6 @@
-//! What the scenarios of Unix sockets share.
+//! Folders, clients and receivers of descriptors, for Unix sockets.
 
-#![allow(dead_code)] // No scenario needs all of it.
+#![allow(dead_code)] // No test program uses all of it.
 
 use crate::support::*;
 use ropewalk::{Error, Factory, Protocol, Reactor, Reason, Transport, UnixListenOptions};
@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A folder of its own for each scenario; it goes with this.
+/// A temporary folder, removed when this is dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -33,7 +33,7 @@ impl Folder {
         self.0.join(name)
     }
 
-    /// The names of all that is in it.
+    /// Returns the names of its files, sorted.
     pub(crate) fn contents(&self) -> Vec<String> {
         let entries = fs::read_dir(&self.0).expect("the folder");
         let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
@@ -50,7 +50,7 @@ impl Drop for Folder {
     }
 }
 
-/// A reactor that listens on a path.
+/// Returns a reactor that listens on a path.
 pub(crate) fn up_unix(path: &Path, factory: impl Factory) -> Reactor {
     let mut reactor = Reactor::new().expect("a reactor");
     reactor.listen_unix(path, factory).expect("a free name");
@@ -59,18 +59,18 @@ pub(crate) fn up_unix(path: &Path, factory: impl Factory) -> Reactor {
 
 pub(crate) fn listen_error(path: &Path) -> Error {
     let mut reactor = Reactor::new().expect("a reactor");
-    reactor.listen_unix(path, || Echo).expect_err("it cannot be listened on")
+    reactor.listen_unix(path, || Echo).expect_err("a name that cannot be used")
 }
 
-/// A client that waits when it reads; it fails rather than hang.
+/// Connects a client whose reads and writes block, with a timeout.
 pub(crate) fn unix_client(path: &Path) -> UnixStream {
-    let client = UnixStream::connect(path).expect("the listener is there");
+    let client = UnixStream::connect(path).expect("a listener");
     client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
     client.set_write_timeout(Some(PATIENCE)).expect("a timeout");
     client
 }
 
-/// A client has its echo.
+/// Returns true if a client is echoed.
 pub(crate) fn is_echoed(reactor: &mut Reactor, path: &Path) -> bool {
     let mut client = unix_client(path);
     client.write_all(b"hello").unwrap();
@@ -86,25 +86,25 @@ pub(crate) fn is_echoed(reactor: &mut Reactor, path: &Path) -> bool {
     answer == b"hello"
 }
 
-/// A socket's file that its process has left behind: whoever had it is gone without a word.
+/// Leaves the file of a socket that no longer exists, as after a crash.
 pub(crate) fn leave_behind(path: &Path) {
     drop(std::os::unix::net::UnixListener::bind(path).expect("a free name"));
     assert!(path.exists());
 }
 
-/// Whether `wrapper`, which makes a process another user's, can be had, and that user may run this
-/// program; if not, it is said.
+/// Returns true if `wrapper` works and this program may run under it. Otherwise prints that the test is
+/// skipped.
 pub(crate) fn works(wrapper: &[&str]) -> bool {
     let mut trial = Command::new(wrapper[0]);
     trial.args(&wrapper[1..]).args(["test", "-x"]).arg(std::env::current_exe().unwrap());
     let works = trial.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
     if !works {
-        println!("skipped: {wrapper:?} cannot be had here, or may not run this program");
+        println!("skipped: {wrapper:?} does not work here, or may not run this program");
     }
     works
 }
 
-/// Sends `data` with `count` descriptors of `file`, as any program might.
+/// Sends `data` with `count` descriptors of `file`, without a reactor.
 pub(crate) fn pass(client: &UnixStream, data: &[u8], file: &File, count: usize) {
     let descriptors = vec![file.as_fd(); count];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(253))];
@@ -115,11 +115,11 @@ pub(crate) fn pass(client: &UnixStream, data: &[u8], file: &File, count: usize) 
     assert_eq!(sent.expect("room"), data.len());
 }
 
-/// What a receiver of descriptors has event.
+/// A callback of a [`Receiver`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ReceiverEvent {
     Data(Vec<u8>),
-    /// Data, and what stood in the files that came with it.
+    /// Data, and the texts of the files that were passed with it.
     Passed(Vec<u8>, Vec<String>),
     Lost,
     End(String),
@@ -127,10 +127,10 @@ pub(crate) enum ReceiverEvent {
 
 pub(crate) type ReceiverLog = Rc<RefCell<Vec<ReceiverEvent>>>;
 
-/// Notes what it hears, and reads the files that it is passed.
+/// Records its callbacks, and reads the files that it receives.
 pub(crate) struct Receiver {
     pub(crate) events: ReceiverLog,
-    /// Those that it is passed are kept open.
+    /// Keeps received descriptors open.
     pub(crate) kept: Option<Rc<RefCell<Vec<OwnedFd>>>>,
 }
 
@@ -171,7 +171,7 @@ impl Protocol for Receiver {
     }
 }
 
-/// What stands in a file that was passed.
+/// Returns the text of a received file.
 fn text_in(descriptor: OwnedFd) -> String {
     let (mut file, mut text) = (File::from(descriptor), String::new());
     file.rewind().expect("a file");
@@ -179,17 +179,17 @@ fn text_in(descriptor: OwnedFd) -> String {
     text
 }
 
-/// A file without a name in which `text` stands.
+/// Returns an unnamed file that contains `text`.
 pub(crate) fn file_with(folder: &Folder, text: &str) -> File {
     let path = folder.path("passed");
     let options = File::options().read(true).write(true).create_new(true).open(&path);
     let mut file = options.expect("a new file");
-    fs::remove_file(&path).expect("it is there");
+    fs::remove_file(&path).expect("the new file");
     file.write_all(text.as_bytes()).expect("room");
     file
 }
 
-/// A reactor that listens on a path, and takes descriptors.
+/// Returns a reactor that listens on a path and receives descriptors.
 fn taker(path: &Path, factory: impl Factory) -> Reactor {
     let mut reactor = Reactor::new().expect("a reactor");
     let options = UnixListenOptions::new().descriptors(true);
@@ -197,7 +197,7 @@ fn taker(path: &Path, factory: impl Factory) -> Reactor {
     reactor
 }
 
-/// A reactor in which a receiver that takes descriptors listens.
+/// Returns a reactor that listens with a [`Receiver`].
 pub(crate) fn receiver(path: &Path, events: &ReceiverLog) -> Reactor {
     let events = Rc::clone(events);
     taker(path, move || Receiver::new(&events))
@@ -206,8 +206,8 @@ pub(crate) fn receiver(path: &Path, events: &ReceiverLog) -> Reactor {
 /// A wrapper for [`in_child`] that lets the child have fewer descriptors than [`passed_too_many`] passes.
 pub(crate) const FEW_FILES: [&str; 2] = ["prlimit", "--nofile=60"];
 
-/// A reactor whose one connection has been passed `data` with more descriptors than this process may have, and
-/// the client that has passed them.
+/// Returns a reactor whose one connection was sent `data` with more descriptors than this process may have, and
+/// the client that sent them.
 pub(crate) fn passed_too_many(data: &[u8], factory: impl Factory) -> (Reactor, UnixStream) {
     let folder = Folder::new();
     let path = folder.path("take.sock");
@@ -218,7 +218,7 @@ pub(crate) fn passed_too_many(data: &[u8], factory: impl Factory) -> (Reactor, U
     (reactor, client)
 }
 
-/// All data of what was event, and all texts.
+/// Returns all data and all texts.
 pub(crate) fn sum(events: &ReceiverLog) -> (Vec<u8>, Vec<String>) {
     let (mut all, mut all_texts) = (Vec::new(), Vec::new());
     for event in events.borrow().iter() {

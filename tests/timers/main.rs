@@ -2,7 +2,7 @@
 
 mod delays;
 mod scheduling;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 #[path = "../support/mod.rs"]
 mod support;

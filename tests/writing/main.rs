@@ -11,7 +11,7 @@ mod memory;
 mod numbered;
 mod order;
 mod resets;
-#[path = "../support/script.rs"]
+#[path = "../support/script/mod.rs"]
 mod script;
 mod short_writes;
 mod slow_readers;

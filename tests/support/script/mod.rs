@@ -1,7 +1,9 @@
-//! A world in which everything happens as a test has written it down: what a poll, an accept, a read or
-//! a write brings. For what real sockets bring too rarely, or not when it is wanted.
+//! A scripted backend: a test sets the outcome of each poll, accept, read and write. For outcomes that real
+//! sockets produce rarely, or not at a given time.
 
-#![allow(dead_code)] // No test needs all of it.
+#![allow(dead_code)] // No test program uses all of it.
+
+mod wire;
 
 use ropewalk::backend::{
     Backend, DatagramBackend, Event, Happening, ListenerBackend, Multicast, SocketBackend,
@@ -10,67 +12,45 @@ use ropewalk::backend::{
 use ropewalk::{Address, Factory, Id, Reactor, SocketOption};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
+use wire::ScriptedStream;
+pub(crate) use wire::Wire;
 
-/// The world. Time passes only while a poll waits, as long as it may, and when a test says so.
+/// The backend. Time advances only while a poll waits, by its whole limit, and by [`Script::advance`].
 #[derive(Clone, Debug)]
-pub(crate) struct Script(Rc<Stage>);
+pub(crate) struct Script(Rc<State>);
 
 #[derive(Debug)]
-struct Stage {
+struct State {
     now: Cell<Instant>,
-    /// How many times the clock was read.
+    /// The count of clock readings.
     readings: Cell<usize>,
-    /// What the next poll brings.
+    /// The events of the next poll.
     events: RefCell<Vec<Event>>,
-    /// With what the polls fail.
+    /// The error of all polls.
     poll_fails: Cell<Option<ErrorKind>>,
-    /// How long the polls were allowed to wait.
+    /// The limits of all polls so far.
     waits: RefCell<Vec<Option<Duration>>>,
     listener: Cell<Option<Id>>,
-    /// What accepting brings, and then that nobody waits.
+    /// The outcomes of accepts, then `WouldBlock`.
     accepts: RefCell<VecDeque<Result<Wire, ErrorKind>>>,
-    /// What connecting brings, and then a refusal.
+    /// The outcomes of connects, then a refusal.
     connects: RefCell<VecDeque<Result<Wire, ErrorKind>>>,
-    /// The socket for datagrams.
+    /// The datagram socket.
     port: Cell<Option<Id>>,
-    /// What receiving brings, and then `WouldBlock`.
+    /// The outcomes of receives, then `WouldBlock`.
     receives: RefCell<VecDeque<Result<Vec<u8>, ErrorKind>>>,
-    /// How many datagrams the socket takes.
+    /// How many more datagrams the socket takes.
     takes: Cell<usize>,
-}
-
-/// A connection, as the system and the peer have it.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Wire(Rc<Ends>);
-
-#[derive(Debug, Default)]
-struct Ends {
-    id: Cell<Option<Id>>,
-    /// What reading brings, and then `WouldBlock`. Nothing is the end.
-    reads: RefCell<VecDeque<Result<Vec<u8>, ErrorKind>>>,
-    /// How many bytes the socket takes.
-    room: Cell<usize>,
-    /// With what writing fails.
-    write_fails: Cell<Option<ErrorKind>>,
-    /// With what ending our side fails.
-    shutdown_fails: Cell<Option<ErrorKind>>,
-    /// What SO_ERROR says, once.
-    error: Cell<Option<ErrorKind>>,
-    /// An attempt to connect has succeeded.
-    connected: Cell<bool>,
-    written: RefCell<Vec<u8>>,
-    /// What else was done to it, in order.
-    acts: RefCell<Vec<&'static str>>,
 }
 
 impl Script {
     pub(crate) fn new() -> (Self, Reactor) {
-        let script = Self(Rc::new(Stage {
+        let script = Self(Rc::new(State {
             now: Cell::new(Instant::now()),
             readings: Cell::default(),
             events: RefCell::default(),
@@ -87,7 +67,7 @@ impl Script {
         (script, reactor)
     }
 
-    /// A server that has been connected to: the next turn accepts the connection.
+    /// Returns a server whose next turn accepts `wire`.
     pub(crate) fn with_connection(factory: impl Factory, wire: &Wire) -> (Self, Reactor) {
         let (script, mut reactor) = Self::new();
         reactor.listen_tcp("10.0.0.1:7000", factory).unwrap();
@@ -99,128 +79,69 @@ impl Script {
         self.0.poll_fails.set(kind);
     }
 
-    /// Time passes, as while a callback works.
+    /// Advances the clock, as work in a callback does.
     pub(crate) fn advance(&self, time: Duration) {
         self.0.now.set(self.0.now.get() + time);
     }
 
-    /// What time it is.
+    /// Returns the time. Does not count as a reading.
     pub(crate) fn time(&self) -> Instant {
         self.0.now.get()
     }
 
-    /// How many times the reactor has read the clock.
+    /// Returns how many times the reactor has read the clock.
     pub(crate) fn readings(&self) -> usize {
         self.0.readings.get()
     }
 
-    /// How long the last poll was allowed to wait.
+    /// Returns the limit of the last poll.
     pub(crate) fn last_wait(&self) -> Option<Duration> {
         *self.0.waits.borrow().last().unwrap()
     }
 
-    /// Has the listener find these, and told of it.
+    /// Adds outcomes of accepts, and reports the listener as readable.
     pub(crate) fn accept(&self, outcomes: impl IntoIterator<Item = Result<Wire, ErrorKind>>) {
         self.0.accepts.borrow_mut().extend(outcomes);
         let listener = self.0.listener.get().expect("it listens");
         self.report(listener, Happening { readable: true, ..Happening::default() });
     }
 
-    /// Has the next attempt to connect bring this.
+    /// Adds the outcome of a connect.
     pub(crate) fn connect(&self, outcome: Result<Wire, ErrorKind>) {
         self.0.connects.borrow_mut().push_back(outcome);
     }
 
-    /// Has the socket for datagrams find these, and told of it.
+    /// Adds outcomes of receives, and reports the datagram socket as readable.
     pub(crate) fn receive(&self, outcomes: impl IntoIterator<Item = Result<Vec<u8>, ErrorKind>>) {
         self.0.receives.borrow_mut().extend(outcomes);
         let port = self.0.port.get().expect("it is registered");
         self.report(port, Happening { readable: true, ..Happening::default() });
     }
 
-    /// Has the socket for datagrams take so many more; the reactor is not told.
+    /// Lets the datagram socket take `count` more, without an event.
     pub(crate) fn take_datagrams(&self, count: usize) {
         self.0.takes.set(count);
     }
 
-    /// Tells the reactor that there is something to read.
+    /// Reports the connection as readable.
     pub(crate) fn report_readable(&self, wire: &Wire) {
         self.report(wire.id(), Happening { readable: true, ..Happening::default() });
     }
 
-    /// Tells the reactor that there is room, of so many bytes.
+    /// Lets the connection take `bytes` more, and reports it as writable.
     pub(crate) fn make_room(&self, wire: &Wire, bytes: usize) {
         wire.set_room(bytes);
         self.report(wire.id(), Happening { writable: true, ..Happening::default() });
     }
 
+    /// Adds an event to the next poll.
     pub(crate) fn report(&self, id: Id, happening: Happening) {
         self.0.events.borrow_mut().push(Event::Ready(id, happening));
     }
 }
 
-impl Wire {
-    /// One that takes all that is written.
-    pub(crate) fn unlimited() -> Self {
-        let wire = Self::default();
-        wire.0.room.set(usize::MAX);
-        wire
-    }
-
-    pub(crate) fn id(&self) -> Id {
-        self.0.id.get().expect("it is registered")
-    }
-
-    /// Has this be there to be read; the reactor is not told.
-    pub(crate) fn push_read(&self, outcome: Result<&[u8], ErrorKind>) {
-        self.0.reads.borrow_mut().push_back(outcome.map(<[u8]>::to_vec));
-    }
-
-    /// How many times it can still be read from without `WouldBlock`.
-    pub(crate) fn unread(&self) -> usize {
-        self.0.reads.borrow().len()
-    }
-
-    pub(crate) fn set_room(&self, bytes: usize) {
-        self.0.room.set(bytes);
-    }
-
-    pub(crate) fn connected(&self) {
-        self.0.connected.set(true);
-    }
-
-    pub(crate) fn write_fails(&self, kind: ErrorKind) {
-        self.0.write_fails.set(Some(kind));
-    }
-
-    pub(crate) fn shutdown_fails(&self, kind: ErrorKind) {
-        self.0.shutdown_fails.set(Some(kind));
-    }
-
-    pub(crate) fn has_error(&self, kind: ErrorKind) {
-        self.0.error.set(Some(kind));
-    }
-
-    pub(crate) fn written(&self) -> Vec<u8> {
-        self.0.written.borrow().clone()
-    }
-
-    /// What was done to it: `registered`, `deregistered`, `shut down`, `reset`, `closed`.
-    pub(crate) fn acts(&self) -> Vec<&'static str> {
-        self.0.acts.borrow().clone()
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.acts().contains(&"closed")
-    }
-
-    fn did(&self, what: &'static str) {
-        self.0.acts.borrow_mut().push(what);
-    }
-}
-
 fn failure(kind: ErrorKind) -> io::Error {
-    io::Error::new(kind, "as written")
+    io::Error::new(kind, "as scripted")
 }
 
 fn address() -> Address {
@@ -240,7 +161,7 @@ impl Backend for Script {
         }
         events.append(&mut self.0.events.borrow_mut());
         if events.is_empty() {
-            let limit = limit.expect("a poll without an event and without a limit waits for ever");
+            let limit = limit.expect("a poll without an event and without a limit never returns");
             self.0.now.set(self.0.now.get() + limit);
         }
         Ok(())
@@ -321,87 +242,6 @@ impl ListenerBackend for ScriptedListener {
             Some(Err(kind)) => Err(failure(kind)),
             None => Err(ErrorKind::WouldBlock.into()),
         }
-    }
-}
-
-#[derive(Debug)]
-struct ScriptedStream(Script, Wire);
-
-impl Drop for ScriptedStream {
-    fn drop(&mut self) {
-        self.1.did("closed");
-    }
-}
-
-impl SocketBackend for ScriptedStream {
-    fn register(&mut self, id: Id) {
-        self.1.0.id.set(Some(id));
-        self.1.did("registered");
-        let readable = !self.1.0.reads.borrow().is_empty();
-        self.0.report(id, Happening { readable, ..Happening::default() });
-    }
-
-    fn deregister(&mut self) {
-        self.1.did("deregistered");
-    }
-
-    fn local_address(&self) -> io::Result<Address> {
-        Ok(address())
-    }
-
-    fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(self.1.0.error.take().map(failure))
-    }
-
-    fn set_option(&self, _option: &SocketOption) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl StreamBackend for ScriptedStream {
-    fn connected_to(&self) -> io::Result<Option<Address>> {
-        match self.1.0.error.take() {
-            Some(kind) => Err(failure(kind)),
-            None => Ok(self.1.0.connected.get().then(address)),
-        }
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let outcome = self.1.0.reads.borrow_mut().pop_front();
-        let mut data = outcome.unwrap_or(Err(ErrorKind::WouldBlock)).map_err(failure)?;
-        let count = data.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&data[..count]);
-        if count < data.len() {
-            data.drain(..count);
-            self.1.0.reads.borrow_mut().push_front(Ok(data));
-        }
-        Ok(count)
-    }
-
-    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        if let Some(kind) = self.1.0.write_fails.get() {
-            return Err(failure(kind));
-        }
-        let (mut count, room) = (0, self.1.0.room.get());
-        if room == 0 {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        for slice in slices {
-            let taken = slice.len().min(room - count);
-            self.1.0.written.borrow_mut().extend_from_slice(&slice[..taken]);
-            count += taken;
-        }
-        self.1.0.room.set(if room == usize::MAX { room } else { room - count });
-        Ok(count)
-    }
-
-    fn shutdown_write(&self) -> io::Result<()> {
-        self.1.did("shut down");
-        self.1.0.shutdown_fails.get().map_or(Ok(()), |kind| Err(failure(kind)))
-    }
-
-    fn reset_on_close(&self) {
-        self.1.did("reset");
     }
 }
 
