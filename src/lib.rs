@@ -1,8 +1,8 @@
 //! Event-driven networking with callback objects: Twisted's protocols and factories, in Rust, on a
 //! reactor small enough to read.
 //!
-//! You write a [`Protocol`]: an object with a method for each thing that can happen to a connection.
-//! A [`Factory`] makes one for each connection. The [`Reactor`] owns the sockets and calls.
+//! You write a [`Protocol`]: an object with a method for each event of a connection.
+//! A [`Factory`] makes one for each connection. The [`Reactor`] owns the sockets and calls the protocols.
 //!
 //! ```
 //! use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -29,32 +29,32 @@
 //! | You want to | see |
 //! |---|---|
 //! | learn it from the beginning | the [`guide`] |
-//! | say what happens to a connection | [`Protocol`] |
+//! | handle the events of a connection | [`Protocol`] |
 //! | write, close, pause in a callback | [`Transport`] |
-//! | reach other connections, set timers, listen and connect in a callback | [`Context`] |
+//! | use other connections, set timers, listen and connect in a callback | [`Context`] |
 //! | connect within this machine | [`Context::listen_unix`], [`Context::connect_unix`] |
 //! | pass open files and sockets to another process | [`Transport::send_descriptors`] |
 //! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
-//! | send a file, or whatever is made piece by piece | [`FileSender`], [`Producer`] |
-//! | say what becomes of those who read too slowly | [`SlowReader`] |
+//! | send a file, or data that is produced in steps | [`FileSender`], [`Producer`] |
+//! | choose a policy for slow readers | [`SlowReader`] |
 //! | set options of sockets | [`SocketOption`] |
-//! | take over sockets from elsewhere, let connections go | [`Context::adopt_listener`], [`Context::detach`] |
+//! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Context::detach`] |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
-//! | count what happens | [`Context::statistics`], [`Transport::counts`] |
-//! | refuse clients, hear of failed attempts to connect | [`Factory`] |
-//! | run it all | [`Reactor`] |
+//! | read statistics | [`Context::statistics`], [`Transport::counts`] |
+//! | refuse clients, handle failed connection attempts | [`Factory`] |
+//! | run the loop | [`Reactor`] |
 //! | use more than one processor | [`ReactorGroup`] |
-//! | have a thread answer | [`Handle`], [`Sender`] |
+//! | call the reactor from a thread | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
 //! | test a protocol | [step 6](guide#6-time-and-a-test) of the guide |
 //!
-//! Lines, and other things that many protocols need, are in the crate `ropewalk-protocols`; a chat server is in
-//! `ropewalk-chat`; a testing kit is in `ropewalk-simulation`.
+//! The crate `ropewalk-protocols` has lines and other common protocols, `ropewalk-chat` a chat server, and
+//! `ropewalk-simulation` a testing kit.
 //!
 //! # Logging
 //!
-//! The reactor logs through the [`log`] crate, under one target for each subsystem; they are stable.
-//! To see it, have a program set a logger up, such as env_logger, and run it with
+//! The reactor logs through the [`log`] crate, under one target for each subsystem. The targets are stable.
+//! To see the log, set up a logger such as env_logger in the program, and run it with
 //! `RUST_LOG=ropewalk=info`.
 //!
 //! | target | of |
@@ -68,22 +68,22 @@
 //!
 //! | level | means |
 //! |---|---|
-//! | error | a bug: ours, or a panic in a callback |
-//! | warn | trouble that was survived: descriptors have run out, a callback was slow |
+//! | error | a bug in Ropewalk, or a panic in a callback |
+//! | warn | a failure that the reactor handled: descriptors have run out, a callback was slow |
 //! | info | listening, connected, lost (with the reason, the bytes and the time), stopping |
-//! | debug | what leads there: closing, the end of one side, a refused client |
+//! | debug | details: closing, the end of one side, a refused client |
 //! | trace | each readiness event, each read |
 //!
 //! # Features
 //!
-//! - `signals` (on unless turned off; Unix): `Reactor::stop_on_signals`, by the crates signal-hook
+//! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crates signal-hook
 //!   and signal-hook-mio.
-//! - `systemd` (Unix): `InheritedSockets`, by the crate sd-listen-fds.
+//! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
 //!
 //! # Platforms
 //!
-//! Linux is where it runs and is tested. What is Unix-only stands behind `cfg(unix)`; other systems
-//! that mio knows may work and have not been tried.
+//! Ropewalk runs and is tested on Linux. Unix-only items are behind `cfg(unix)`. CI compiles the crates for other systems
+//! that mio supports; no test has run there.
 
 mod api;
 mod reactor;

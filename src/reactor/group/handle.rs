@@ -1,11 +1,11 @@
-//! What can be reached of a group from anywhere.
+//! Handles of a group and of its listeners, for any thread.
 
 use crate::api::handle::{Handle, ReactorGone};
 use crate::values::address::Address;
 use crate::values::id::Id;
 use std::sync::Arc;
 
-/// A way for other threads, and for the reactors themselves, to reach all reactors of a group.
+/// A handle to all reactors of a group, for other threads and for the reactors themselves.
 ///
 /// ```
 /// use ropewalk::{Error, ReactorGroup};
@@ -28,27 +28,27 @@ impl GroupHandle {
         Self { handles: handles.into() }
     }
 
-    /// The handles of the reactors, in their order.
+    /// Returns the handles of the reactors, in their order.
     pub fn handles(&self) -> &[Handle] {
         &self.handles
     }
 
-    /// Stops the run of all; if there is none yet, it will end as soon as it has begun.
+    /// Stops the run of all reactors. A run that has not begun yet ends as soon as it begins.
     ///
     /// # Errors
     ///
-    /// If the group has been run to its end, or dropped.
+    /// If the run of the group has ended, or the group was dropped.
     pub fn stop(&self) -> Result<(), ReactorGone> {
         any(self.handles.iter().map(Handle::stop))
     }
 }
 
-/// When the run of one ends, be it by a panic, the others are stopped.
+/// Stops the other reactors when the run of one ends, also by a panic.
 pub(super) struct StopAll(pub(super) GroupHandle);
 
 impl Drop for StopAll {
     fn drop(&mut self) {
-        // Those that are gone need not be stopped.
+        // Reactors that no longer exist need no stop.
         let _ = self.0.stop();
     }
 }
@@ -62,18 +62,17 @@ pub struct GroupPort {
 }
 
 impl GroupPort {
-    /// Where they listen; if port 0 was asked for, the port that the system chose.
+    /// Returns the address; for port 0 it has the port that the system chose.
     pub fn address(&self) -> &Address {
         &self.address
     }
 
-    /// The listener of each reactor, in their order.
+    /// Returns the listener of each reactor, in their order.
     pub fn ids(&self) -> &[Id] {
         &self.ids
     }
 
-    /// Has all of them closed, soon, from any thread: nobody new gets in, and those who are in
-    /// stay.
+    /// Closes all of them soon, from any thread: no new client is accepted, and existing connections stay.
     ///
     /// # Errors
     ///
@@ -85,8 +84,8 @@ impl GroupPort {
     }
 }
 
-/// Asks all of them. If one is there to hear it they all were when it began: a group ends as one,
-/// and may do so while it is being asked.
+/// Sends a call to all reactors. If one of them accepts it, all existed when this began: a group ends as a
+/// whole, and may do so meanwhile.
 fn any(asked: impl Iterator<Item = Result<(), ReactorGone>>) -> Result<(), ReactorGone> {
     asked.fold(Err(ReactorGone), Result::or)
 }

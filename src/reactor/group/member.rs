@@ -1,4 +1,4 @@
-//! A reactor's thread, and what is done there before the run.
+//! Members of a group: reactors on threads, before the run.
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
@@ -13,7 +13,7 @@ use std::io;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 
-/// One reactor of a group, as the calls see it that are made on its thread before the run.
+/// One reactor of a group, as seen by the calls on its thread before the run.
 #[derive(Debug)]
 pub struct Member<'a> {
     pub(super) index: usize,
@@ -22,17 +22,17 @@ pub struct Member<'a> {
 }
 
 impl Member<'_> {
-    /// Which one it is, counted from 0: the place of its handle among the group's.
+    /// Returns the index of the reactor, from 0: the position of its handle in the group's list.
     pub fn index(&self) -> usize {
         self.index
     }
 
-    /// What can be asked of the reactor.
+    /// Returns the context of the reactor.
     pub fn context(&mut self) -> &mut Context {
         self.reactor.context()
     }
 
-    /// The whole group: the handles of the others, and the stop of all.
+    /// Returns the handle of the group: the handles of the other reactors, and the stop of all.
     pub fn group(&self) -> &GroupHandle {
         self.group
     }
@@ -48,12 +48,12 @@ impl Member<'_> {
     }
 }
 
-/// A reactor's thread, and the way to have something done on it while it does not run.
+/// A reactor's thread, and the queue of calls for it while it does not run.
 #[derive(Debug)]
 pub(super) struct Worker {
-    /// While this is there, so is the thread.
+    /// The thread ends when this is dropped.
     pub(super) orders: Option<mpsc::Sender<Order>>,
-    /// Taken by whoever joins it.
+    /// Taken by the caller that joins the thread.
     pub(super) thread: Option<JoinHandle<()>>,
 }
 
@@ -84,7 +84,7 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.orders = None;
         if let Some(thread) = self.thread.take() {
-            // Its panic has been printed, and there is nobody here to whom it matters.
+            // The panic has been printed already.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,4 @@
-//! More processors: several reactors, each on a thread of its own, that serve the same ports. Floor
-//! 5.
+//! Groups: several reactors, each on its own thread, that serve the same ports.
 
 mod handle;
 mod member;
@@ -25,8 +24,7 @@ pub use member::Member;
 use handle::StopAll;
 use member::Worker;
 
-/// Several reactors, each on a thread of its own: for a server that is more than one processor's
-/// work.
+/// Several reactors, each on its own thread, for a server that needs more than one processor.
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, ReactorGroup, Transport};
@@ -47,38 +45,33 @@ use member::Worker;
 /// # Ok::<(), Error>(())
 /// ```
 ///
-/// Each reactor is as a reactor is, and knows nothing of the others: its connections, its timers
-/// and what its protocols share live on its thread. What is to reach another one is sent there, by
-/// a [`Handle::call`] or through a [channel](crate::Context::channel).
+/// Each reactor works alone: its connections, its timers and the state that its protocols share live on its
+/// thread. [`Handle::call`] and [channels](crate::Context::channel) send calls and messages to another reactor.
 ///
-/// The threads are named `ropewalk-0`, `ropewalk-1` and so on. They are there from the beginning,
-/// and wait until the group is run. It ends as one: when a run ends on one of them, for whatever
-/// reason, it ends on all, each in the order that [`Reactor::run`] states. A group that is dropped
-/// without a run drops its reactors, and waits for the threads to end.
+/// The threads are named `ropewalk-0`, `ropewalk-1` and so on. They start with the group and wait until it is
+/// run. The group ends as a whole: when the run of one reactor ends, for any reason, the runs of all end, each
+/// in the order of [`Reactor::run`]. Dropping a group without a run drops its reactors and joins the threads.
 ///
-/// # Who gets which connection
+/// # Distribution of connections
 ///
-/// Each reactor has a listener of its own on the same port (SO_REUSEPORT), and the system chooses
-/// by a hash of the client's address and ours: neither by turns nor by load. Many connections
-/// spread evenly, a handful does not: of 4 clients of 2 reactors, all 4 are with one of them once
-/// in 8 times. A connection stays where it is, and a reactor that is busy gets as many new ones as
-/// an idle one.
+/// Each reactor has its own listener on the same port (SO_REUSEPORT). The system chooses one by a hash of the
+/// client's address and ours, neither by turns nor by load. Many connections spread evenly, a few do not: with
+/// 4 clients and 2 reactors, all 4 are on one of them once in 8 times. A connection stays on its reactor, and a
+/// busy reactor gets as many new ones as an idle one.
 ///
 /// When one of several listeners on a port is closed, connections that it has not accepted are
-/// reset, though others still listen (Linux can be told to move them to those:
-/// `net.ipv4.tcp_migrate_req`). So they are best closed together, as [`GroupPort::close`] and a
-/// stop do.
+/// reset, although the others still listen (the Linux setting `net.ipv4.tcp_migrate_req` moves them instead).
+/// So close all of them together, as [`GroupPort::close`] and a stop do.
 #[derive(Debug)]
 pub struct ReactorGroup {
     handle: GroupHandle,
     workers: Vec<Worker>,
-    /// A call has panicked and ended its thread. What is left must not be run: it would be waited
-    /// for.
+    /// A call has panicked and ended its thread. The group must not run: it would wait for that thread.
     poisoned: bool,
 }
 
 impl ReactorGroup {
-    /// A group of `count` reactors with nothing to do.
+    /// Makes a group of `count` reactors.
     ///
     /// # Errors
     ///
@@ -93,8 +86,8 @@ impl ReactorGroup {
         Ok(Self { handle: GroupHandle::new(handles), workers, poisoned: false })
     }
 
-    /// A group of as many reactors as this process may use processors at once; of one, if the
-    /// system does not tell.
+    /// Makes a group with one reactor for each processor that this process may use; with one reactor if the
+    /// system does not report the number.
     ///
     /// # Errors
     ///
@@ -103,17 +96,16 @@ impl ReactorGroup {
         Self::new(thread::available_parallelism().map_or(1, |count| count.get()))
     }
 
-    /// Listens on `address` with every reactor. `make` is called on the thread of each, and makes
-    /// the factory of its protocols, which need not be sent anywhere.
+    /// Listens on `address` with every reactor. `make` runs on the thread of each reactor and makes the factory
+    /// of its protocols, which need not be `Send`.
     ///
-    /// Of port 0 the system chooses one port for all. Connections are taken in once the group is
-    /// run.
+    /// For port 0 the system chooses one port for all. Connections are accepted when the group runs.
     ///
     /// ```
     /// use ropewalk::{Error, Protocol, ReactorGroup, Transport};
     /// use std::{cell::Cell, rc::Rc};
     ///
-    /// /// Tells everyone how many were here before, as far as this reactor knows.
+    /// Sends each client the number of earlier clients of this reactor.
     /// struct Counter(Rc<Cell<u32>>);
     ///
     /// impl Protocol for Counter {
@@ -134,15 +126,14 @@ impl ReactorGroup {
     ///
     /// # Errors
     ///
-    /// What the system answers to one of them, as
-    /// [`Context::listen_tcp`](crate::Context::listen_tcp) says: then none listens. A port that
-    /// another server listens on is refused, even if that one would share it. Where the system
-    /// cannot share a port between several listeners, only a group of one can listen: see
-    /// [`ListenOptions::reuse_port`].
+    /// The error of the first reactor that cannot listen, as in
+    /// [`Context::listen_tcp`](crate::Context::listen_tcp); then none listens. A port on which another server
+    /// listens is refused, even if that server would share it. Where the system cannot share a port between
+    /// several listeners, only a group of one can listen: see [`ListenOptions::reuse_port`].
     ///
     /// # Panics
     ///
-    /// If `make` does, on any of the threads; the group is of no use then.
+    /// If `make` panics on a thread. The group cannot be used then.
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp<F: Factory>(
         &mut self,
@@ -171,7 +162,7 @@ impl ReactorGroup {
     ) -> Result<GroupPort, Error> {
         let addresses = resolve(Action::Listen, address, &look_up)?;
         let make = Arc::new(make);
-        // The first asks whether the port is free, and finds out which it is; the others join it.
+        // The first checks that the port is free and learns its number; the others join it.
         let (mut first, mut other) = (options.clone(), options.clone());
         if self.workers.len() > 1 && !options.reuse_port {
             (first.reuse_port, first.claim, other.reuse_port) = (true, true, true);
@@ -195,8 +186,8 @@ impl ReactorGroup {
         Ok(GroupPort { address, ids, group: self.handle() })
     }
 
-    /// Makes `call` on each reactor's thread, and returns what it returned, in the order of the
-    /// reactors: for timers, connections and whatever else each of them is to have before the run.
+    /// Runs `call` on each reactor's thread and returns the results, in the order of the reactors. It is for
+    /// timers, connections and other things that each reactor needs before the run.
     ///
     /// ```
     /// # use ropewalk::{Error, ReactorGroup};
@@ -216,7 +207,7 @@ impl ReactorGroup {
     ///
     /// # Panics
     ///
-    /// If `call` does, on any of the threads; the group is of no use then.
+    /// If `call` panics on a thread. The group cannot be used then.
     pub fn each<T: Send + 'static>(
         &mut self,
         call: impl Fn(&mut Member<'_>) -> T + Send + Sync + 'static,
@@ -235,53 +226,51 @@ impl ReactorGroup {
             .collect()
     }
 
-    /// Sets how long a stop waits for peers that are slow to take what was written, as
-    /// [`Reactor::set_grace`] does.
+    /// Sets the grace period of a stop, as [`Reactor::set_grace`].
     pub fn set_grace(&mut self, grace: Duration) {
         self.each(move |member| member.reactor.set_grace(grace));
     }
 
-    /// Sets how long a callback may take before it is warned of, as
-    /// [`Reactor::set_slow_callback_duration`] does.
+    /// Sets the duration above which a callback is logged as slow, as [`Reactor::set_slow_callback_duration`].
     #[doc(alias = "slow_callback_duration")]
     pub fn set_slow_callback_duration(&mut self, duration: Duration) {
         self.each(move |member| member.reactor.set_slow_callback_duration(duration));
     }
 
-    /// SIGINT (Ctrl-C) and SIGTERM stop the run in order, and a second one ends it on all reactors
-    /// without waiting for any peer, as [`Reactor::stop_on_signals`] says.
+    /// Lets SIGINT (Ctrl-C) and SIGTERM stop the run gracefully. A second signal ends it on all reactors
+    /// without waiting for any peer, as in [`Reactor::stop_on_signals`].
     ///
     /// # Errors
     ///
     /// As there.
     #[cfg(feature = "signals")]
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
-        // Each catches them itself: a second one must reach those that still wait, whichever have ended.
+        // Each reactor catches signals: a second one must reach those that still wait, whichever have ended.
         self.each(|member| member.reactor.stop_on_signals_with(member.group.handles()))
             .into_iter()
             .collect()
     }
 
-    /// A handle to the whole group, for other threads.
+    /// Returns a handle to the whole group, for other threads.
     pub fn handle(&self) -> GroupHandle {
         self.handle.clone()
     }
 
-    /// The handles of the reactors.
+    /// Returns the handles of the reactors.
     pub fn handles(&self) -> &[Handle] {
         self.handle.handles()
     }
 
     /// Runs all reactors until the group is [stopped](GroupHandle::stop), or one of them is: by
-    /// [`Context::stop`](crate::Context::stop), a signal, or an error. Then all end in order, and
-    /// their threads with them.
+    /// [`Context::stop`](crate::Context::stop), a signal, or an error. Then all runs end gracefully, and the
+    /// threads end.
     ///
     /// # Errors
     ///
-    /// That of the first reactor whose run has failed. The others have been stopped then.
+    /// The error of the first reactor that failed. The others have been stopped then.
     pub fn run(mut self) -> Result<(), Error> {
         let outcomes = self.each(|member| {
-            // Called or not, it is dropped when the run is about to end.
+            // Called or not, it is dropped when the run begins to end.
             let last = StopAll(member.group.clone());
             member.reactor.run_then(move || drop(last))
         });
@@ -297,7 +286,7 @@ impl ReactorGroup {
         self.await_answer(index, answer)
     }
 
-    /// Has `call` made on the thread of one reactor.
+    /// Runs `call` on the thread of one reactor.
     fn order<T: Send + 'static>(
         &self,
         index: usize,
@@ -307,10 +296,10 @@ impl ReactorGroup {
         let (tell, answer) = mpsc::channel();
         let group = self.handle();
         let order = move |reactor: &mut Reactor| {
-            // Nobody listens any more if another thread's panic has ended the wait.
+            // The receiver is dropped if another thread's panic has ended the wait.
             let _ = tell.send(call(&mut Member { index, group: &group, reactor }));
         };
-        // If the thread is gone, so is the order, and its answer will not come.
+        // If the thread has ended, so has the order, and no answer arrives.
         let _ = self.workers[index].orders.as_ref().map(|orders| orders.send(Box::new(order)));
         answer
     }
@@ -319,7 +308,7 @@ impl ReactorGroup {
         if let Ok(answer) = answer.recv() {
             return answer;
         }
-        // The call has panicked. It was made for the caller of this, so here the panic goes on.
+        // The call has panicked. It ran for the caller, so the panic reaches the caller.
         self.poisoned = true;
         match self.workers[index].thread.take().map(JoinHandle::join) {
             Some(Err(panic)) => resume_unwind(panic),
@@ -328,7 +317,7 @@ impl ReactorGroup {
     }
 }
 
-/// A run that could not begin everywhere goes on nowhere, or else the threads would never end.
+/// If a run cannot begin on one thread, it ends on all: otherwise the threads would never end.
 impl Drop for ReactorGroup {
     fn drop(&mut self) {
         let _ = self.handle.stop();
