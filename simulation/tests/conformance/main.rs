@@ -3,13 +3,7 @@
 
 #![cfg(target_os = "linux")]
 
-#[allow(dead_code)] // Some of it is for those who crash.
-#[path = "../support/acting.rs"]
-mod acting;
 mod actors;
-#[allow(dead_code)] // The properties need more of it.
-#[path = "../support/books.rs"]
-mod books;
 mod buffers;
 mod connecting;
 mod datagrams;
@@ -19,14 +13,22 @@ mod ground;
 mod groups;
 mod listening;
 mod log;
+#[allow(dead_code)] // The properties need more of it.
+#[path = "../support/model.rs"]
+mod model;
+#[allow(dead_code)] // Some of it is for those who crash.
+#[path = "../support/operations.rs"]
+mod operations;
 mod options;
 mod parting;
+#[path = "../support/protocol_state.rs"]
+mod protocol_state;
 mod random;
+#[path = "../support/random_protocol.rs"]
+mod random_protocol;
 mod reactor;
 mod resets;
 mod rules;
 mod silence;
-#[path = "../support/talker.rs"]
-mod talker;
 mod unix;
 mod unix_datagrams;

@@ -1,8 +1,8 @@
 //! The same properties that hold in the simulation, whatever happens there, checked on real sockets: random
 //! programs on several reactors, from a few seeds.
 
-use crate::books::{Books, UNTIMELY};
-use crate::talker::Talkers;
+use crate::model::{Model, UNTIMELY};
+use crate::random_protocol::RandomFactory;
 use ropewalk::{Context, Error, Reactor};
 use ropewalk_simulation::{FaultKind, Random};
 use std::cell::RefCell;
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reactors that talk to each other on the loopback.
 struct Town {
-    books: Books,
+    model: Model,
     reactors: Vec<Reactor>,
 }
 
@@ -38,22 +38,22 @@ struct Places {
     unix: PathBuf,
 }
 
-fn talkers(books: &Books, (seed, node): (u64, u64), connects: bool) -> Talkers {
-    Talkers { books: books.clone(), seed, node, connects }
+fn random_factory(model: &Model, (seed, node): (u64, u64), connects: bool) -> RandomFactory {
+    RandomFactory { model: model.clone(), seed, node, connects }
 }
 
 /// Connects to somebody, now and then.
 fn roam(
     context: &mut Context,
-    books: &Books,
+    model: &Model,
     places: &Places,
     who: (u64, u64),
     mut random: Random,
 ) {
-    if books.calm.get() {
+    if model.is_ending.get() {
         return;
     }
-    let factory = talkers(books, who, true);
+    let factory = random_factory(model, who, true);
     let there = *random.choose(&places.inet.borrow());
     let connected = match random.below(10) {
         0 => context.connect_unix(places.unix.join("nobody.sock"), factory),
@@ -61,17 +61,17 @@ fn roam(
         _ => context.connect_tcp(there, factory),
     };
     if connected.is_ok() {
-        books.with(|ledger| ledger.attempts += 1);
+        model.with(|records| records.attempts += 1);
     }
     let delay = random.duration(Duration::from_millis(1), Duration::from_millis(60));
-    let (books, places) = (books.clone(), places.clone());
-    context.call_later(delay, move |context| roam(context, &books, &places, who, random));
+    let (model, places) = (model.clone(), places.clone());
+    context.call_later(delay, move |context| roam(context, &model, &places, who, random));
 }
 
 impl Town {
     fn new(seed: u64, directory: &Path) -> Result<Self, Error> {
         // On a busy machine everything may come late; and nobody waits until last words have been said.
-        let books = Books::new([UNTIMELY, &[FaultKind::Cut]].concat());
+        let model = Model::new([UNTIMELY, &[FaultKind::Cut]].concat());
         let unix = directory.join(seed.to_string());
         fs::create_dir_all(&unix).expect("a directory");
         let places = Places { inet: Rc::default(), unix };
@@ -79,17 +79,17 @@ impl Town {
         for node in 0..REACTORS {
             let (who, mut reactor) = ((seed, node), Reactor::new()?);
             let any = (Ipv4Addr::LOCALHOST, 0);
-            let port = reactor.listen_tcp(any, talkers(&books, who, false))?;
+            let port = reactor.listen_tcp(any, random_factory(&model, who, false))?;
             places.inet.borrow_mut().extend(port.address().socket_addr());
             let path = places.unix.join(format!("{node}.sock"));
-            reactor.listen_unix(path, talkers(&books, who, false))?;
+            reactor.listen_unix(path, random_factory(&model, who, false))?;
             reactors.push(reactor);
         }
         for (node, reactor) in (0..).zip(&mut reactors) {
-            let random = Random::new(seed ^ node ^ books.number() << 8);
-            roam(reactor.context(), &books, &places, (seed, node), random);
+            let random = Random::new(seed ^ node ^ model.number() << 8);
+            roam(reactor.context(), &model, &places, (seed, node), random);
         }
-        Ok(Self { books, reactors })
+        Ok(Self { model, reactors })
     }
 
     /// A turn each; whoever has stopped is gone.
@@ -100,7 +100,7 @@ impl Town {
     }
 
     fn settled(&self) -> bool {
-        self.books.check_all_arrived().is_ok()
+        self.model.check_all_arrived().is_ok()
     }
 }
 
@@ -109,33 +109,34 @@ fn the_rules_hold_on_real_sockets() {
     let directory = env::temp_dir().join(format!("ropewalk-rules-{}", process::id()));
     let mut towns: Vec<Town> =
         (1..=4).map(|seed| Town::new(seed, &directory).expect("sockets")).collect();
-    let go_on = |towns: &mut Vec<Town>, what: &str, done: &mut dyn FnMut(&Town) -> bool| {
-        let begin = Instant::now();
-        while !towns.iter().all(&mut *done) {
-            towns.iter_mut().for_each(Town::turn);
-            assert!(begin.elapsed() < PATIENCE, "not in time: {what}");
-        }
-    };
+    let send_repeatedly =
+        |towns: &mut Vec<Town>, what: &str, done: &mut dyn FnMut(&Town) -> bool| {
+            let begin = Instant::now();
+            while !towns.iter().all(&mut *done) {
+                towns.iter_mut().for_each(Town::turn);
+                assert!(begin.elapsed() < PATIENCE, "not in time: {what}");
+            }
+        };
     let until = Instant::now() + LENGTH;
-    go_on(&mut towns, "the talk", &mut |_| Instant::now() >= until);
+    send_repeatedly(&mut towns, "the talk", &mut |_| Instant::now() >= until);
     for town in &towns {
-        town.books.check().unwrap();
-        town.books.calm.set(true);
+        town.model.check().unwrap();
+        town.model.is_ending.set(true);
     }
     let until = Instant::now() + CALM;
-    go_on(&mut towns, "the calm", &mut |town| Instant::now() >= until && town.settled());
+    send_repeatedly(&mut towns, "the calm", &mut |town| Instant::now() >= until && town.settled());
     for town in &mut towns {
         // Who stops ends in order whatever anybody writes, and one stops before the other hears.
-        town.books.with(|ledger| {
-            ledger.streams.values_mut().for_each(|stream| stream.ended = true);
+        town.model.with(|records| {
+            records.streams.values_mut().for_each(|stream| stream.ended = true);
         });
         town.reactors.iter_mut().for_each(|reactor| reactor.context().stop());
     }
-    go_on(&mut towns, "the end", &mut |town| town.reactors.is_empty());
+    send_repeatedly(&mut towns, "the end", &mut |town| town.reactors.is_empty());
     for town in &towns {
-        town.books.check().unwrap();
-        town.books.check_over().unwrap();
-        let talked = town.books.with(|ledger| ledger.streams.len());
+        town.model.check().unwrap();
+        town.model.check_over().unwrap();
+        let talked = town.model.with(|records| records.streams.len());
         assert!(talked > 50, "only {talked} have talked");
     }
     _ = fs::remove_dir_all(directory);

@@ -1,46 +1,48 @@
-//! What holds of the reactor whatever happens: random programs under random faults, from many seeds.
+//! Properties of the reactor: random programs under random faults, from many seeds.
 //!
-//! `simulation/sabotage` breaks the reactor on purpose, and sees from which seed on that is found here.
+//! `simulation/sabotage` breaks the reactor on purpose, and prints from which seed on this is detected here.
 
-#[path = "../support/acting.rs"]
-mod acting;
-#[path = "../support/books.rs"]
-mod books;
-mod clockwork;
 mod crowds;
-mod gulls;
-mod post;
-#[path = "../support/talker.rs"]
-mod talker;
+mod datagrams;
+mod messages;
+#[path = "../support/model.rs"]
+mod model;
+#[path = "../support/operations.rs"]
+mod operations;
+#[path = "../support/protocol_state.rs"]
+mod protocol_state;
+#[path = "../support/random_protocol.rs"]
+mod random_protocol;
+mod timers;
 
-use acting::watch_for_spinning;
-use books::Books;
-use clockwork::Clockwork;
-use gulls::Gull;
-use post::Post;
+use datagrams::RandomSocket;
+use messages::Messages;
+use model::Model;
+use operations::watch_turns;
+use random_protocol::RandomFactory;
 use ropewalk::{ConnectOptions, Context, Error, ListenOptions, Reactor, SocketOption};
 use ropewalk_simulation::{Exploration, FaultKind, NodeId, Plan, Random, World, twice};
 use std::time::Duration;
-use talker::Talkers;
+use timers::Timers;
 
 const NODES: u32 = 4;
 
-/// How long everything that is on its way or given up may take in the end: longer than the system tries.
+/// How long data in flight and connection attempts may take to end: longer than the system retransmits.
 const SETTLED: Duration = Duration::from_secs(1200);
 
-/// How much the sockets of those hold whose way is narrow.
+/// The send buffer of some connections.
 const NARROW: usize = 3000;
 
-fn talkers(books: &Books, (seed, node): (u64, u64), connects: bool) -> Talkers {
-    Talkers { books: books.clone(), seed, node, connects }
+fn random_factory(model: &Model, (seed, node): (u64, u64), connects: bool) -> RandomFactory {
+    RandomFactory { model: model.clone(), seed, node, connects }
 }
 
-/// Connects to somebody, now and then.
-fn roam(context: &mut Context, books: &Books, who: (u64, u64), mut random: Random) {
-    if books.calm.get() {
+/// Connects to a node, and schedules the next attempt.
+fn roam(context: &mut Context, model: &Model, who: (u64, u64), mut random: Random) {
+    if model.is_ending.get() {
         return;
     }
-    let factory = talkers(books, who, true);
+    let factory = random_factory(model, who, true);
     let node = format!("node{}", random.below(u64::from(NODES)));
     let narrow = ConnectOptions::new().option(SocketOption::SendBuffer(NARROW));
     let connected = match random.below(10) {
@@ -51,77 +53,77 @@ fn roam(context: &mut Context, books: &Books, who: (u64, u64), mut random: Rando
         _ => context.connect_tcp(format!("{node}:7000"), factory),
     };
     if let Ok(id) = connected {
-        books.with(|ledger| ledger.attempts += 1);
+        model.with(|records| records.attempts += 1);
         if random.chance(0.05) {
-            context.close(id); // It has changed its mind.
+            context.close(id); // The attempt is cancelled.
         }
     }
     let delay = random.duration(Duration::from_millis(50), Duration::from_millis(3000));
-    let books = books.clone();
-    context.call_later(delay, move |context| roam(context, &books, who, random));
+    let model = model.clone();
+    context.call_later(delay, move |context| roam(context, &model, who, random));
 }
 
 fn program(
     reactor: &mut Reactor,
-    books: &Books,
-    post: &Post,
+    model: &Model,
+    messages: &Messages,
     (seed, node): (u64, u64),
 ) -> Result<(), Error> {
     let who = (seed, node);
-    let mut random = Random::new(seed ^ node ^ books.number() << 8);
-    books.forget(node);
-    reactor.listen_tcp("0.0.0.0:7000", talkers(books, who, false))?;
+    let mut random = Random::new(seed ^ node ^ model.number() << 8);
+    model.clear_lost(node);
+    reactor.listen_tcp("0.0.0.0:7000", random_factory(model, who, false))?;
     reactor.context().listen_tcp_with(
         "0.0.0.0:7001",
         &ListenOptions::new().option(SocketOption::SendBuffer(NARROW)),
-        talkers(books, who, false),
+        random_factory(model, who, false),
     )?;
-    reactor.listen_unix("/run/talk.sock", talkers(books, who, false))?;
+    reactor.listen_unix("/run/talk.sock", random_factory(model, who, false))?;
     let mut another = || Random::new(random.below(u64::MAX));
-    crowds::start(reactor, books, u64::from(NODES), another())?;
-    Gull::start(reactor, books, (node, u64::from(NODES)), &mut another())?;
+    crowds::start(reactor, model, u64::from(NODES), another())?;
+    RandomSocket::start(reactor, model, (node, u64::from(NODES)), &mut another())?;
     let context = reactor.context();
-    post.start(context, books, node as usize, another());
-    Clockwork::start(context, books, another());
-    watch_for_spinning(context, books, 0);
-    roam(context, books, who, another());
+    messages.start(context, model, node as usize, another());
+    Timers::start(context, model, another());
+    watch_turns(context, model, 0);
+    roam(context, model, who, another());
     if random.chance(0.1) {
         let delay = random.duration(Duration::from_secs(1), Duration::from_secs(9));
-        let books = books.clone();
+        let model = model.clone();
         context.call_later(delay, move |context| {
-            books.stopped.set(true);
+            model.stopped.set(true);
             context.stop();
         });
     }
     Ok(())
 }
 
-/// What happens is drawn from the seed; and in the end everything is accounted for.
+/// Runs random programs, and checks that everything is accounted for in the end.
 fn play(world: &mut World, plan: &Plan, length: Duration) -> Result<(), String> {
-    let books = Books::new(plan.iter().map(|planned| planned.fault.kind).collect());
-    let post = Post::default();
+    let model = Model::new(plan.iter().map(|planned| planned.fault.kind).collect());
+    let messages = Messages::default();
     let seed = world.seed();
     world.allow_panics(|message| message == "on purpose");
     let nodes: Vec<NodeId> = (0..NODES)
         .map(|node| {
-            let (books, post) = (books.clone(), post.clone());
+            let (model, messages) = (model.clone(), messages.clone());
             world.add_node(&format!("node{node}"), move |reactor| {
-                program(reactor, &books, &post, (seed, u64::from(node)))
+                program(reactor, &model, &messages, (seed, u64::from(node)))
             })
         })
         .collect();
     world.add_faults(plan);
     let run = |world: &mut World, length| {
-        world.run_until(length, |_| books.has_failed());
-        books.check().and_then(|()| post.check())
+        world.run_until(length, |_| model.has_failed());
+        model.check().and_then(|()| messages.check())
     };
     run(world, length)?;
 
-    // Nobody begins anything new, and what was begun comes to its end.
-    books.calm.set(true);
+    // No new operations begin, and the others come to an end.
+    model.is_ending.set(true);
     run(world, SETTLED)?;
-    books.check_all_arrived()?;
-    post.check_all_arrived()?;
+    model.check_all_arrived()?;
+    messages.check_all_arrived()?;
 
     for node in nodes {
         if let Some(reactor) = world.reactor(node) {
@@ -129,7 +131,7 @@ fn play(world: &mut World, plan: &Plan, length: Duration) -> Result<(), String> 
         }
     }
     run(world, SETTLED)?;
-    books.check_over()?;
+    model.check_over()?;
     match world.connections() {
         0 => Ok(()),
         left => Err(format!("{left} connections are left in the network")),
@@ -137,18 +139,18 @@ fn play(world: &mut World, plan: &Plan, length: Duration) -> Result<(), String> 
 }
 
 #[test]
-fn the_rules_hold_whatever_happens() {
+fn the_rules_hold_under_random_faults() {
     let exploration = Exploration::new(0..300).faults(FaultKind::ALL, 8);
     exploration.length(Duration::from_secs(10)).run(NODES, play);
 }
 
 #[test]
-fn the_same_seed_goes_the_same_way_and_has_the_same_result() {
+fn the_same_seed_has_the_same_run() {
     let length = Duration::from_secs(10);
     for seed in 0..5 {
         let plan = Plan::draw(seed, FaultKind::ALL, 8, length, (0..NODES).map(Into::into));
         let played = twice(seed, |world| (play(world, &plan, length), world.callbacks()));
         let (outcome, _) = played.unwrap_or_else(|parted| panic!("{parted}"));
-        outcome.unwrap_or_else(|why| panic!("from the seed {seed}: {why}"));
+        outcome.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }
