@@ -1,4 +1,4 @@
-//! A side that lives in the reactor: its protocol and its producers, which check what they hear.
+//! A side of the reactor: its protocol and producers, which check their callbacks.
 
 use crate::model::{Ending, Kind, Model, Phase, Shared};
 use crate::operations::{Face, operate};
@@ -17,8 +17,8 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    /// Notes a callback, checks that it may come now, and lets it do something.
-    fn heard(
+    /// Records a callback, checks that it is permitted, and performs random operations in it.
+    fn called(
         &mut self,
         transport: &mut Transport<'_>,
         what: &str,
@@ -30,7 +30,7 @@ impl Actor {
             let side = &model.sides[self.side];
             let (phase, closed) = (side.phase, side.ending == Ending::Close || side.cut);
             let may_come = phase == Phase::Made && (!closed || what == "lost");
-            model.check(self.side, may_come, &format!("{what} came when {phase:?}"));
+            model.check(self.side, may_come, &format!("{what} in phase {phase:?}"));
             see(&mut model, self.side);
         }
         let mut face = Face::Own(transport.reborrow());
@@ -45,11 +45,11 @@ impl Protocol for Actor {
             let side = &mut model.sides[self.side];
             (side.phase, side.id) = (Phase::Made, Some(transport.id()));
         }
-        self.heard(transport, "made", |_, _| {});
+        self.called(transport, "made", |_, _| {});
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        self.heard(transport, "data", |model, side| take_data(model, side, data));
+        self.called(transport, "data", |model, side| take_data(model, side, data));
     }
 
     fn descriptors_received(
@@ -58,10 +58,10 @@ impl Protocol for Actor {
         data: &[u8],
         descriptors: Vec<OwnedFd>,
     ) {
-        self.heard(transport, "descriptors", |model, side| {
+        self.called(transport, "descriptors", |model, side| {
             for descriptor in descriptors {
                 let mut number = [0; 4];
-                File::from(descriptor).read_exact(&mut number).expect("its number is in it");
+                File::from(descriptor).read_exact(&mut number).expect("the number of its frame");
                 let out = &mut model.sides[side ^ 1].out;
                 if let Err(what) = out.take_descriptor(u32::from_ne_bytes(number)) {
                     model.check(side, false, &what);
@@ -72,15 +72,15 @@ impl Protocol for Actor {
     }
 
     fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
-        self.heard(transport, "descriptors lost", |model, side| {
+        self.called(transport, "descriptors lost", |model, side| {
             model.check(side, false, "descriptors were lost");
         });
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
-        self.heard(transport, "eof", |model, side| {
+        self.called(transport, "eof", |model, side| {
             let (held, again) = (is_held(model, side), model.sides[side].eof);
-            model.check(side, !held, "the end came while reading was paused");
+            model.check(side, !held, "the end arrived while reading was paused");
             model.check(side, !again, "a second end");
             model.sides[side].eof = true;
             model.ended(side);
@@ -93,7 +93,7 @@ impl Protocol for Actor {
     }
 
     fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
-        self.heard(transport, "eof noticed", |model, side| {
+        self.called(transport, "eof noticed", |model, side| {
             let again = model.sides[side].eof_noticed;
             model.check(side, !again, "an end that was noticed twice");
             let paused = model.sides[side].paused;
@@ -103,23 +103,23 @@ impl Protocol for Actor {
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
-        self.heard(transport, "pause writing", |model, side| {
+        self.called(transport, "pause writing", |model, side| {
             let again = std::mem::replace(&mut model.sides[side].writing_paused, true);
             model.check(side, !again, "writing was paused twice");
         });
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
-        self.heard(transport, "resume writing", |model, side| {
+        self.called(transport, "resume writing", |model, side| {
             let paused = std::mem::take(&mut model.sides[side].writing_paused);
             model.check(side, paused, "writing was resumed twice");
         });
     }
 
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
-        self.heard(transport, "reading resumed", |model, side| {
+        self.called(transport, "reading resumed", |model, side| {
             let resumed = std::mem::take(&mut model.sides[side].resumed);
-            model.check(side, resumed, "it was told of a resume that there was not");
+            model.check(side, resumed, "reading_resumed without a resume");
         });
     }
 
@@ -129,7 +129,7 @@ impl Protocol for Actor {
             reason => format!("{reason:?}"),
         };
         let dropped = transport.counts().dropped_bytes;
-        self.heard(transport, "lost", |model, side| {
+        self.called(transport, "lost", |model, side| {
             model.note(format!("{side} lost {reason}"));
             let explained = model.explains(side, &reason);
             model.check(side, explained, &format!("it ended with {reason}"));
@@ -142,24 +142,24 @@ impl Protocol for Actor {
 
 fn take_data(model: &mut Model, side: usize, data: &[u8]) {
     let (held, eof) = (is_held(model, side), model.sides[side].eof);
-    model.check(side, !held, "data came while reading was paused");
-    model.check(side, !eof, "data came after the end");
+    model.check(side, !held, "data arrived while reading was paused");
+    model.check(side, !eof, "data arrived after the end");
     model.received(side, data);
 }
 
-/// Whether neither data nor the end may come.
+/// Returns true if neither data nor the end may be delivered.
 fn is_held(model: &Model, side: usize) -> bool {
     model.sides[side].paused || model.sides[side].resumed
 }
 
-/// Notes that a side is closed; that of an attempt gives it up.
+/// Records that a side is closed. This cancels an attempt to connect.
 pub(crate) fn close(model: &mut Model, side: usize) {
     let own = &mut model.sides[side];
     own.cut |= own.phase == Phase::Coming;
     own.ending = Ending::Close;
 }
 
-/// Builds the one protocol of a side.
+/// Builds the protocol of a side.
 pub(crate) struct Maker {
     pub(crate) model: Shared,
     pub(crate) side: usize,
@@ -180,7 +180,7 @@ impl Factory for Maker {
     }
 }
 
-/// Produces frames: a few if it is pulled, none of itself if it pushes.
+/// Produces frames: some if it is a pull producer, none by itself if it is a push producer.
 pub(crate) struct Frames {
     pub(crate) model: Shared,
     pub(crate) side: usize,
@@ -202,7 +202,11 @@ impl Producer for Frames {
                 let length = model.random.below(30_000) as usize;
                 let takes = model.takes_writes(self.side);
                 let (_, bytes) = model.sides[self.side].out.frame(length, false);
-                model.check(self.side, takes, "a producer was asked, and nothing is taken");
+                model.check(
+                    self.side,
+                    takes,
+                    "a producer was resumed although writes are not sent",
+                );
                 transport.write(&bytes);
                 if self.left == 0 {
                     model.unregister(self.side);
@@ -231,7 +235,7 @@ impl Producer for Frames {
     }
 }
 
-/// Sends the next part of the file.
+/// Returns a producer that sends the next part of the file.
 pub(crate) fn file_sender(
     model: &Shared,
     side: usize,

@@ -1,46 +1,46 @@
-//! The model of one direction of a connection: what was written, in order, and what has arrived of it.
+//! The model of one direction of a connection: the data that was written, and the part that has arrived.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
-/// How many different bytes there are, in frames and in files.
+/// The length of the tables from which frames and files are taken. Long enough that data rarely repeats.
 pub(crate) const TABLE: usize = 4_000_000;
 
-/// How many bytes of a frame come before its data.
+/// The length of the header of a frame.
 const HEADER: usize = 8;
 
-/// What a receiver has to get next.
+/// A part of the data that a receiver is to receive.
 #[derive(Debug)]
 enum Segment {
-    /// One write: a number, its data, and whether a descriptor goes with it.
+    /// One write: its number, the length of its data, and whether a descriptor is sent with it.
     Frame { number: u32, length: usize, descriptor: bool },
     /// A part of the file.
     File { from: usize, length: usize },
 }
 
-/// One direction of a connection. The bytes of frames have their highest bit set, those of files do
-/// not, so a receiver sees at once which of the two it has before it.
+/// One direction of a connection. Bytes of frames have the highest bit set, bytes of files do not, so that they
+/// can be distinguished.
 #[derive(Debug, Default)]
 pub(crate) struct Direction {
     segments: VecDeque<Segment>,
     frames: u32,
-    /// How far the file has been sent.
+    /// The position in the file up to which it was sent.
     pub(crate) file_position: usize,
     pub(crate) written: u64,
     pub(crate) received: u64,
-    /// Bytes of frames that were left out, and whether any may be.
+    /// Bytes of frames that were dropped, and whether any may be.
     pub(crate) skipped: u64,
     pub(crate) may_skip: bool,
-    /// The beginning of a segment that has arrived in part: a header, or how much of the data.
+    /// The part of a segment that has arrived: its header, and the length of its data.
     header: Vec<u8>,
     progress: usize,
-    /// The frames whose descriptors are on their way, and those that have arrived.
+    /// The frames with descriptors that were sent, and those with descriptors that have arrived.
     passed: VecDeque<u32>,
     arrived: VecDeque<u32>,
 }
 
 impl Direction {
-    /// A frame with so many bytes of data, which counts as written. It has to be sent as it is.
+    /// Returns a frame with `length` bytes of data, and records it as written.
     pub(crate) fn frame(&mut self, length: usize, descriptor: bool) -> (u32, Vec<u8>) {
         let number = self.frames;
         self.frames += 1;
@@ -54,7 +54,7 @@ impl Direction {
         (number, bytes)
     }
 
-    /// So many more bytes of the file have been sent.
+    /// Records that `count` more bytes of the file were sent.
     pub(crate) fn file_sent(&mut self, count: usize) {
         let from = self.file_position;
         self.file_position += count;
@@ -65,17 +65,17 @@ impl Direction {
         }
     }
 
-    /// Of a frame the system has not taken so many bytes, and they will not be sent.
+    /// Records that `count` bytes of a frame will not be sent.
     pub(crate) fn not_sent(&mut self, count: usize) {
         self.written -= count as u64;
     }
 
-    /// Whether all that was written has arrived.
+    /// Returns true if all that was written has arrived or was dropped.
     pub(crate) fn is_complete(&self) -> bool {
         self.received + self.skipped == self.written
     }
 
-    /// A descriptor has arrived, which says to which frame it belongs.
+    /// Compares a descriptor that has arrived, which contains the number of its frame.
     pub(crate) fn take_descriptor(&mut self, number: u32) -> Result<(), String> {
         if self.passed.pop_front() != Some(number) {
             return Err(format!("the descriptor of frame {number} came out of order"));
@@ -84,8 +84,8 @@ impl Direction {
         Ok(())
     }
 
-    /// Some bytes have arrived. `takes_descriptors` says whether the descriptors of frames have to be
-    /// there by their ends.
+    /// Compares bytes that have arrived. With `takes_descriptors`, the descriptor of a frame must arrive before its
+    /// end.
     pub(crate) fn take(&mut self, mut bytes: &[u8], takes_descriptors: bool) -> Result<(), String> {
         self.received += bytes.len() as u64;
         if self.received + self.skipped > self.written {
@@ -116,7 +116,7 @@ impl Direction {
             return Err(self.unexpected(bytes));
         }
         self.progress += count;
-        // More of the file may follow it in the same segment: it ends when something else comes.
+        // More of the file may be added to the same segment. It ends when another is added.
         if self.progress == *length {
             (_, self.progress) = (self.segments.pop_front(), 0);
         }
@@ -153,7 +153,7 @@ impl Direction {
         Ok(count + more)
     }
 
-    /// Makes the frame whose header has arrived the first of the segments.
+    /// Makes the frame of the header that has arrived the first segment, by skipping those before it.
     fn find_frame(&mut self) -> Result<(), String> {
         loop {
             if let Some(&Segment::Frame { number, length, descriptor }) = self.segments.front()
@@ -167,7 +167,7 @@ impl Direction {
         }
     }
 
-    /// Leaves out the frame that is next.
+    /// Skips the next frame. Returns true if it may be skipped.
     fn skip_frame(&mut self) -> bool {
         match self.segments.front() {
             Some(Segment::Frame { length, descriptor: false, .. }) => {
@@ -201,7 +201,7 @@ fn header(number: u32, length: usize, descriptor: bool) -> [u8; HEADER] {
     ]
 }
 
-/// The data of a frame: a part of the table, so that a neighbour's is another.
+/// Returns the data of a frame: a part of the table that depends on its number.
 fn data(number: u32, length: usize) -> &'static [u8] {
     static FRAMES: OnceLock<Vec<u8>> = OnceLock::new();
     let table = FRAMES.get_or_init(|| file_table().iter().map(|byte| byte | 0x80).collect());
@@ -209,7 +209,7 @@ fn data(number: u32, length: usize) -> &'static [u8] {
     &table[from..from + length]
 }
 
-/// The bytes of the file.
+/// Returns the bytes of the file.
 pub(crate) fn file_table() -> &'static [u8] {
     static FILE: OnceLock<Vec<u8>> = OnceLock::new();
     FILE.get_or_init(|| {

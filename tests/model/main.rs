@@ -1,14 +1,14 @@
-//! Operations at random on connections over real sockets, compared with a model of what must arrive:
-//! writes, write marks, producers, files, slow readers, descriptors, half-closes, closes, resets, panics and
-//! stops. Every byte that arrives is the one that the model expects, an orderly end comes behind the last of
-//! them, no callback comes that may not, and every connection ends.
+//! Random operations on connections over real sockets, compared with a model of what must arrive: writes, marks,
+//! producers, files, slow readers, descriptors, half-closes, closes, resets, panics and stops. Every byte that
+//! arrives is the expected one, an orderly end follows the last of them, no callback is out of place, and every
+//! connection ends.
 //!
-//! | Variable | What it does |
+//! | Variable | Effect |
 //! |---|---|
 //! | `ROPEWALK_SEEDS` | other seeds: one, as in `17`, or from one up to another, as in `0..20000` |
 //!
-//! What the system does between two turns is not drawn from the seed, so a seed may have to be played
-//! several times until it fails again.
+//! The seed does not decide what the system does between two turns, so a failing seed may need several runs to
+//! fail again.
 
 #![cfg(unix)]
 
@@ -26,10 +26,10 @@ mod unix;
 use ropewalk_simulation::seeds;
 
 #[test]
-fn whatever_is_done_in_whatever_order_what_was_written_arrives_and_all_ends() {
+fn random_operations_lose_no_byte_and_all_end() {
     for seed in seeds(0..300) {
         if let Err(wrong) = play::play(seed) {
-            panic!("{wrong}\nseed {seed}: to play it again, set ROPEWALK_SEEDS={seed}");
+            panic!("{wrong}\nseed {seed}: to repeat it, set ROPEWALK_SEEDS={seed}");
         }
     }
 }

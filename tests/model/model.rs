@@ -1,4 +1,4 @@
-//! The model of all sides: what each was asked for, what it has heard, and what may be heard next.
+//! The model of all sides: the requests and callbacks of each so far, and the callbacks that may follow.
 
 use crate::expected::Direction;
 use ropewalk::{Context, Id};
@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 /// The model, shared by all callbacks of a run.
 pub(crate) type Shared = Rc<RefCell<Model>>;
 
-/// After this, what the system or the reactor gives up of itself may have been given up: a socket that
-/// was closed lingers for 2 seconds.
+/// The time after which timeouts of the system or the reactor may explain an end: a closed socket lingers for
+/// 2 seconds.
 const ALL_IN_TIME: Duration = Duration::from_millis(1500);
 
-/// Whether there is a connection yet, or no more.
+/// The state of the connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     #[default]
@@ -23,7 +23,7 @@ pub(crate) enum Phase {
     Gone,
 }
 
-/// What was asked of the write side.
+/// The last request that ends the write side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Ending {
     #[default]
@@ -49,40 +49,40 @@ pub(crate) struct Side {
     pub(crate) is_raw: bool,
     pub(crate) is_unix: bool,
     pub(crate) takes_descriptors: bool,
-    /// What it sends.
+    /// The data that it sends.
     pub(crate) out: Direction,
     pub(crate) ending: Ending,
-    /// It has been reset: what it has written need not arrive.
+    /// It was reset, so that its data need not arrive.
     pub(crate) cut: bool,
     /// A callback of it panicked.
     pub(crate) panicked: bool,
-    /// It has a limit that may end it.
+    /// A limit may end it.
     pub(crate) limited: bool,
     pub(crate) paused: bool,
-    /// It was resumed and has not been told.
+    /// It was resumed, and `reading_resumed` is due.
     pub(crate) resumed: bool,
     pub(crate) eof: bool,
     pub(crate) eof_noticed: bool,
-    /// It was told to pause writing.
+    /// It was notified by `pause_writing`.
     pub(crate) writing_paused: bool,
-    /// Its producer's number and kind, and whether a push producer was paused.
+    /// The number and kind of its producer, and whether a push producer is paused.
     pub(crate) producer: Option<(usize, Kind)>,
     pub(crate) producer_paused: bool,
     /// A producer of it was stopped.
     pub(crate) producer_stopped: bool,
-    /// Why it ended, as told, and how many bytes had been dropped.
+    /// The reason of `connection_lost`, and the number of bytes that were dropped.
     pub(crate) reason: Option<String>,
     pub(crate) dropped: u64,
 }
 
 impl Side {
-    /// Whether it may end by a reset.
+    /// Returns true if it may end by a reset.
     pub(crate) fn may_be_cut(&self) -> bool {
         self.cut || self.limited
     }
 }
 
-/// What becomes of a producer: it is stopped, unless it was unregistered.
+/// The state of a producer: it ends by a stop or by being unregistered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     Registered,
@@ -92,14 +92,14 @@ pub(crate) enum Fate {
 
 pub(crate) struct Model {
     pub(crate) random: Random,
-    /// Two neighbours are the ends of one connection.
+    /// Sides 2n and 2n + 1 are the ends of one connection.
     pub(crate) sides: Vec<Side>,
     pub(crate) producers: Vec<Fate>,
-    /// Which operations this seed has, one bit for each.
+    /// The operations that this seed uses, one bit each.
     pub(crate) operations: u64,
-    /// How many more operations callbacks may add.
+    /// The number of further operations in callbacks.
     pub(crate) left: usize,
-    /// No operation is added any more; all is to come to its end.
+    /// No operation is added any more, and all connections are to end.
     pub(crate) finishing: bool,
     pub(crate) stopped: bool,
     pub(crate) trace: Vec<String>,
@@ -130,7 +130,7 @@ impl Model {
         self.trace.push(format!("{begun:4} ms: {what}"));
     }
 
-    /// A promise was broken. It is kept, since a panic in a callback would be caught.
+    /// Records a violation. Not by a panic, since the reactor would catch it.
     pub(crate) fn check(&mut self, side: usize, holds: bool, what: &str) {
         if !holds {
             let what = format!("side {side}: {what}");
@@ -143,21 +143,21 @@ impl Model {
         self.begin.elapsed() < ALL_IN_TIME
     }
 
-    /// Whether a side's reactor takes what is written.
+    /// Returns true if writes to a side are sent.
     pub(crate) fn takes_writes(&self, side: usize) -> bool {
         let side = &self.sides[side];
         let open = side.ending == Ending::Open || side.producer.is_some();
         side.id.is_some() && side.phase != Phase::Gone && !side.cut && open
     }
 
-    /// Whether it takes a producer.
+    /// Returns true if a producer can be registered.
     pub(crate) fn takes_producer(&self, side: usize) -> bool {
         self.takes_writes(side)
             && self.sides[side].ending == Ending::Open
             && self.sides[side].producer.is_none()
     }
 
-    /// A producer of this side has begun: its number.
+    /// Records a producer of this side. Returns its number.
     pub(crate) fn register(&mut self, side: usize, kind: Kind) -> usize {
         let number = self.producers.len();
         self.producers.push(Fate::Registered);
@@ -166,7 +166,7 @@ impl Model {
         number
     }
 
-    /// The producer of this side has finished, or is to produce no more.
+    /// Records that the producer of this side has finished or was unregistered.
     pub(crate) fn unregister(&mut self, side: usize) {
         if let Some((number, _)) = self.sides[side].producer.take() {
             self.producers[number] = Fate::Unregistered;
@@ -174,20 +174,20 @@ impl Model {
         }
     }
 
-    /// A producer was stopped.
+    /// Records that a producer was stopped.
     pub(crate) fn stopped(&mut self, side: usize, number: usize) {
         self.note(format!("{side} producer {number} stopped"));
         let fate = std::mem::replace(&mut self.producers[number], Fate::Stopped);
         self.check(side, fate == Fate::Registered, &format!("producer {number} stopped: {fate:?}"));
         let own = &mut self.sides[side];
         own.producer = None;
-        // One that is registered when another has been stopped comes too late.
+        // A producer that is registered after another was stopped is stopped late.
         let in_time = own.reason.is_none() || own.producer_stopped;
         own.producer_stopped = true;
         self.check(side, in_time, "a producer was stopped after connection_lost");
     }
 
-    /// A producer is called.
+    /// Records a call of a producer.
     pub(crate) fn produces(&mut self, side: usize, number: usize, what: &str) {
         self.note(format!("{side} producer {number} {what}"));
         let fate = self.producers[number];
@@ -195,7 +195,7 @@ impl Model {
         self.check(side, registered, &format!("producer {number} {what}: {fate:?}"));
     }
 
-    /// Bytes have arrived at a side.
+    /// Compares bytes that have arrived at a side.
     pub(crate) fn received(&mut self, side: usize, bytes: &[u8]) {
         let takes_descriptors = self.sides[side].takes_descriptors;
         if let Err(what) = self.sides[side ^ 1].out.take(bytes, takes_descriptors) {
@@ -203,8 +203,8 @@ impl Model {
         }
     }
 
-    /// The peer's end of the data has arrived, in order: all that the peer has written must have as
-    /// well. Unix sockets have no resets: there, one that was cut off may look like one that ended.
+    /// Records an orderly end of the peer's data: all that the peer has written must have arrived. Unix sockets
+    /// have no resets, so an interrupted stream may look complete there.
     pub(crate) fn ended(&mut self, side: usize) {
         let peer = &self.sides[side ^ 1];
         let excused = self.sides[side].is_unix && (peer.may_be_cut() || self.stopped);
@@ -214,7 +214,7 @@ impl Model {
         self.check(side, complete, &what);
     }
 
-    /// Whether a side may end for this reason.
+    /// Returns true if a side may end for this reason.
     pub(crate) fn explains(&self, side: usize, reason: &str) -> bool {
         let (own, peer) = (&self.sides[side], &self.sides[side ^ 1]);
         let peer_closed = peer.phase == Phase::Gone || peer.ending == Ending::Close;
@@ -223,7 +223,7 @@ impl Model {
             _ if own.panicked => false,
             "Aborted" => own.cut,
             "WriteLimit" => own.limited,
-            // An abort of one that has been closed may come when all has been sent.
+            // An abort after a close may come after all data was sent.
             "Closed" | "ClosedByPeer" => {
                 own.producer.is_none() && (!own.cut || own.ending == Ending::Close)
             }
@@ -234,13 +234,13 @@ impl Model {
         }
     }
 
-    /// What cannot be told apart by what was heard: the reasons and the counts, when all is over.
+    /// Checks the reasons and the counts when all connections have ended.
     pub(crate) fn check_all(&mut self) {
         for side in 0..self.sides.len() {
             let (own, peer) = (&self.sides[side], &self.sides[side ^ 1]);
             let ended = own.phase == Phase::Gone || own.id.is_none();
             let orderly = matches!(own.reason.as_deref(), Some("Closed" | "ClosedByPeer"));
-            // A peer that closes throws away what comes after that.
+            // A peer that has closed discards later data.
             let peer_reads = peer.phase == Phase::Made || peer.eof;
             let whole = !orderly || !peer_reads || peer.may_be_cut() || own.out.is_complete();
             let counted = !orderly || !own.out.is_complete() || own.dropped == own.out.skipped;
@@ -253,12 +253,16 @@ impl Model {
         }
         for number in 0..self.producers.len() {
             let fate = self.producers[number];
-            let told = fate != Fate::Registered;
-            self.check(0, told, &format!("producer {number} was neither stopped nor unregistered"));
+            let ended = fate != Fate::Registered;
+            self.check(
+                0,
+                ended,
+                &format!("producer {number} was neither stopped nor unregistered"),
+            );
         }
     }
 
-    /// What each side has come to, for a report.
+    /// Returns the trace and the state of each side, for a report.
     pub(crate) fn report(&self, context: &Context) -> String {
         let mut lines: Vec<String> = self.trace.iter().rev().take(200).rev().cloned().collect();
         for (number, side) in self.sides.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What is done at random to a side that lives in the reactor, from within its callbacks and without.
+//! Random operations on a side of the reactor, in its callbacks and outside.
 
 use crate::actor::{Frames, close, file_sender};
 use crate::expected::{TABLE, file_table};
@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The way to the reactor: of a connection in a callback of its own, or of anybody else.
+/// Access to the reactor: in a callback of the connection, or elsewhere.
 pub(crate) enum Face<'a> {
     Other(&'a mut Context),
     Own(Transport<'a>),
@@ -53,7 +53,7 @@ enum Operation {
     WriteEof,
 }
 
-/// Each as often as it stands here. A seed has some of them only, since all at once hide some states.
+/// The operations, weighted by repetition. A seed uses some of them, because all together hide some states.
 const OPERATIONS: &[Operation] = {
     use Operation::*;
     &[
@@ -91,7 +91,7 @@ const OPERATIONS: &[Operation] = {
     ]
 };
 
-/// In a callback: does something, sometimes, mostly with the side whose callback it is.
+/// Performs random operations in a callback, mostly on its own side.
 pub(crate) fn operate(shared: &Shared, face: &mut Face<'_>, own: Option<usize>) {
     loop {
         let mut model = shared.borrow_mut();
@@ -109,7 +109,7 @@ pub(crate) fn operate(shared: &Shared, face: &mut Face<'_>, own: Option<usize>) 
     }
 }
 
-/// Does something with a side. Whether its callback is to panic.
+/// Performs a random operation on a side. Returns true if the callback is to panic.
 pub(crate) fn operate_on(shared: &Shared, face: &mut Face<'_>, side: usize) -> bool {
     let mut model = shared.borrow_mut();
     let index = model.random.below(OPERATIONS.len() as u64) as usize;
@@ -122,7 +122,7 @@ pub(crate) fn operate_on(shared: &Shared, face: &mut Face<'_>, side: usize) -> b
     let own = face.is_own(id);
     model.note(format!("{side} {operation:?}{}", if own { " in its callback" } else { "" }));
     match operation {
-        _ if model.sides[side].phase == Phase::Gone => ask_in_vain(face.context(), id),
+        _ if model.sides[side].phase == Phase::Gone => request_of_stale_id(face.context(), id),
         Operation::Panic if own => {
             let own = &mut model.sides[side];
             (own.cut, own.panicked) = (true, true);
@@ -135,20 +135,20 @@ pub(crate) fn operate_on(shared: &Shared, face: &mut Face<'_>, side: usize) -> b
             register(shared, face, side, id, operation);
         }
         Operation::Descriptor => pass(&mut model, face, side, id),
-        _ => ask(&mut model, face, (side, id), operation),
+        _ => request(&mut model, face, (side, id), operation),
     }
     false
 }
 
-/// None of this reaches anybody.
-fn ask_in_vain(context: &mut Context, gone: Id) {
+/// Makes requests that have no effect.
+fn request_of_stale_id(context: &mut Context, gone: Id) {
     context.write(gone, b"too late");
     context.resume(gone);
     context.abort(gone);
 }
 
-/// What needs no more than a call.
-fn ask(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operation: Operation) {
+/// Performs an operation that is one request.
+fn request(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operation: Operation) {
     let amount = model.random.below(60_000) as usize;
     let own = &mut model.sides[side];
     let context = face.context();
@@ -159,10 +159,8 @@ fn ask(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operatio
         }
         Operation::Close => {
             close(model, side);
-            match amount % 2 {
-                0 => context.close(id),
-                _ => context.close_within(id, Duration::from_secs(60)),
-            }
+            let limit = Duration::from_secs(60);
+            if amount % 2 == 0 { context.close(id) } else { context.close_within(id, limit) }
         }
         Operation::Disconnect => {
             own.limited = true;
@@ -197,7 +195,7 @@ fn ask(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operatio
 
 pub(crate) fn resume(model: &mut Model, context: &mut Context, side: usize, id: Id) {
     let own = &mut model.sides[side];
-    // An attempt to connect has no protocol to be told.
+    // An attempt to connect has no protocol to notify.
     own.resumed |= std::mem::take(&mut own.paused) && own.phase == Phase::Made;
     context.resume(id);
 }
@@ -219,7 +217,7 @@ fn write(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
     let (_, bytes) = model.sides[side].out.frame(length, false);
     match face {
         Face::Own(transport) if transport.id() == id => {
-            // A message of two parts, as many write it, with something else in between.
+            // A message in two writes, with another call in between.
             let (head, body) = bytes.split_at(model.random.below(bytes.len() as u64) as usize);
             transport.write(head);
             if model.random.chance(0.5) {
@@ -238,7 +236,7 @@ fn pass(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
     let length = model.random.below(2000) as usize;
     let (number, bytes) = model.sides[side].out.frame(length, true);
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    writer.write_all(&number.to_ne_bytes()).expect("there is room for four bytes");
+    writer.write_all(&number.to_ne_bytes()).expect("four bytes fit");
     let sent = match face {
         Face::Own(transport) if transport.id() == id => {
             transport.send_descriptors(&bytes, [reader])
@@ -277,7 +275,7 @@ fn register(shared: &Shared, face: &mut Face<'_>, side: usize, id: Id, operation
     shared.borrow_mut().check(side, registered.is_ok(), &what);
 }
 
-/// The file, once for all.
+/// Returns the file that all seeds share.
 fn file() -> File {
     static FILE: OnceLock<File> = OnceLock::new();
     let file = FILE.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! A run: connections between sides of all kinds, operations from its seed, and the end of them all.
+//! A run of one seed: makes connections, performs operations, and ends all connections.
 
 use crate::actor::{Maker, close};
 use crate::model::{Ending, Kind, Model, Phase, Shared};
@@ -14,10 +14,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// How many bytes the system holds for a TCP connection, each way: so little that it is soon full.
+/// The send buffer of a TCP connection: small, so that it is often full.
 const BUFFER: SocketOption = SocketOption::SendBuffer(64 * 1024);
 
-/// A run that has begun.
+/// A run.
 struct Play {
     shared: Shared,
     reactor: Reactor,
@@ -26,7 +26,7 @@ struct Play {
     folder: Folder,
 }
 
-/// Plays a seed. What was promised and did not hold, with all that happened before it.
+/// Runs a seed. Returns the first violation, with the trace.
 pub(crate) fn play(seed: u64) -> Result<(), String> {
     let shared = Rc::new(RefCell::new(Model::new(seed)));
     let mut play = Play {
@@ -60,7 +60,7 @@ pub(crate) fn play(seed: u64) -> Result<(), String> {
 }
 
 impl Play {
-    /// Makes a connection, of which one side listens in the reactor.
+    /// Makes a connection. Its first side is accepted by the reactor.
     fn connect(&mut self) {
         let mut model = self.shared.borrow_mut();
         let [is_unix, is_raw, accepts, connects] = [0.5; 4].map(|half| model.random.chance(half));
@@ -95,7 +95,7 @@ impl Play {
         let options = ConnectOptions::new().option(BUFFER);
         let maker = self.maker(side + 1);
         let id = self.reactor.context().connect_tcp_with(address, &options, maker);
-        self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("it begins"));
+        self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("an attempt"));
     }
 
     fn connect_unix(&mut self, side: usize, is_raw: bool) {
@@ -111,14 +111,14 @@ impl Play {
         }
         let maker = self.maker(side + 1);
         let id = self.reactor.context().connect_unix_with(path, &connecting, maker);
-        self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("it begins"));
+        self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("an attempt"));
     }
 
     fn maker(&self, side: usize) -> Maker {
         Maker { model: Rc::clone(&self.shared), side }
     }
 
-    /// Does something, and mostly turns.
+    /// Performs an operation, and mostly makes a turn.
     fn step(&mut self) {
         let (number, turns) = {
             let mut model = self.shared.borrow_mut();
@@ -138,29 +138,29 @@ impl Play {
         }
     }
 
-    /// Everybody reads, and what was written arrives; then all is closed, and ends.
+    /// Lets all sides read until all data has arrived, then closes all of them.
     fn finish(&mut self) {
         self.shared.borrow_mut().finishing = true;
-        for (side, id) in self.living() {
+        for (side, id) in self.open_sides() {
             resume(&mut self.shared.borrow_mut(), self.reactor.context(), side, id);
         }
-        self.turn_until("all arrives", Self::has_settled);
+        self.turn_until("all data", Self::is_delivered);
         for id in std::mem::take(&mut self.listeners) {
             self.reactor.context().close(id);
         }
         for raw in &mut self.raws {
             raw.shut(&mut self.shared.borrow_mut());
         }
-        for (side, id) in self.living() {
+        for (side, id) in self.open_sides() {
             let model = &mut self.shared.borrow_mut();
             unregister(model, self.reactor.context(), side, id);
             close(model, side);
             self.reactor.context().close(id);
         }
-        self.turn_until("all ends", Self::is_over);
+        self.turn_until("all ends", Self::is_ended);
     }
 
-    /// The reactor stops.
+    /// Stops the reactor.
     fn stop(&mut self) {
         {
             let mut model = self.shared.borrow_mut();
@@ -177,7 +177,7 @@ impl Play {
         for raw in &mut self.raws {
             raw.shut(&mut self.shared.borrow_mut());
         }
-        self.turn_until("all ends", Self::is_over);
+        self.turn_until("all ends", Self::is_ended);
     }
 
     fn turn_until(&mut self, what: &str, done: impl Fn(&Model, &[Raw], usize) -> bool) {
@@ -187,7 +187,7 @@ impl Play {
                 let model = &mut self.shared.borrow_mut();
                 let open: Vec<usize> =
                     (0..model.sides.len()).filter(|&side| !done(model, &self.raws, side)).collect();
-                return model.check(open[0], false, &format!("in vain: {what}, of {open:?}"));
+                return model.check(open[0], false, &format!("timed out: {what}, of {open:?}"));
             }
             self.reactor.turn(Some(Duration::from_millis(1))).expect("a turn");
             self.read_all();
@@ -197,32 +197,32 @@ impl Play {
     fn read_all(&mut self) {
         let model = &mut self.shared.borrow_mut();
         for raw in &mut self.raws {
-            raw.go_on(model);
+            raw.continue_write(model);
             raw.read(model, usize::MAX);
         }
     }
 
-    /// Whether all that a side has written has arrived, if somebody is there to read it; one that has to
-    /// end of itself has.
-    fn has_settled(model: &Model, _raws: &[Raw], side: usize) -> bool {
+    /// Returns true if all that a side has written has arrived, as far as its peer reads, and if a side that must
+    /// end has ended.
+    fn is_delivered(model: &Model, _raws: &[Raw], side: usize) -> bool {
         let (own, peer) = (&model.sides[side], &model.sides[side ^ 1]);
         if own.phase == Phase::Gone || own.is_raw || own.id.is_none() {
             return true;
         }
-        // An attempt that is given up has no reset to send, if nothing was written.
+        // A cancelled attempt without queued data sends no reset.
         let peer_was_made = peer.is_raw || peer.reason.is_some();
         let peer_is_there = peer.phase == Phase::Made && peer.ending != Ending::Close;
         let ends = own.cut
             || own.ending == Ending::Close && own.producer.is_none()
             || peer.cut && peer_was_made && !own.is_unix;
-        // One that is closing is told nothing more; its producer is.
+        // A closing protocol receives no callbacks, but its producer does.
         let resumed = !own.writing_paused || own.ending == Ending::Close;
         let silent = matches!(own.producer, None | Some((_, Kind::Push)));
         let flows = silent && own.out.is_complete() && resumed && !own.producer_paused;
         !ends && own.phase == Phase::Made && (flows || !peer_is_there)
     }
 
-    fn is_over(model: &Model, raws: &[Raw], side: usize) -> bool {
+    fn is_ended(model: &Model, raws: &[Raw], side: usize) -> bool {
         let own = &model.sides[side];
         match own.is_raw {
             true => raws.iter().all(|raw| raw.side() != side || !raw.is_open()),
@@ -230,13 +230,13 @@ impl Play {
         }
     }
 
-    /// The sides that live in the reactor.
-    fn living(&self) -> Vec<(usize, Id)> {
+    /// Returns the open sides of the reactor.
+    fn open_sides(&self) -> Vec<(usize, Id)> {
         let model = self.shared.borrow();
-        let living = |side: usize| {
+        let open = |side: usize| {
             let own = &model.sides[side];
             own.id.filter(|_| own.phase != Phase::Gone).map(|id| (side, id))
         };
-        (0..model.sides.len()).filter_map(living).collect()
+        (0..model.sides.len()).filter_map(open).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! A side that is driven by the test itself: a peer that reads when it likes, and goes as it likes.
+//! A side without a reactor: a peer that reads, writes and ends at random.
 
 use crate::model::{Ending, Model, Phase};
 use std::io::{self, ErrorKind, Read, Write};
@@ -33,7 +33,7 @@ impl Socket {
         }
     }
 
-    /// Has the peer receive a reset when it is closed; a Unix socket has none such.
+    /// Makes a close reset the peer. Unix sockets have no resets.
     fn reset(&self) {
         if let Self::Tcp(socket) = self {
             let socket = socket2::SockRef::from(socket);
@@ -42,11 +42,11 @@ impl Socket {
     }
 }
 
-/// The peer of a side that lives in the reactor.
+/// The peer of a side of the reactor.
 pub(crate) struct Raw {
     side: usize,
     socket: Option<Socket>,
-    /// What it has begun to write.
+    /// The unsent part of a frame.
     pending: Vec<u8>,
 }
 
@@ -61,7 +61,7 @@ impl Raw {
         Self { side, socket: Some(Socket::Unix(socket)), pending: Vec::new() }
     }
 
-    /// Does something at random.
+    /// Performs a random operation.
     pub(crate) fn operate(&mut self, model: &mut Model) {
         let most = *model.random.choose(&[100, 5000, 100_000, 1_000_000]);
         let amount = model.random.below(most) as usize;
@@ -75,7 +75,7 @@ impl Raw {
         }
     }
 
-    /// Reads all that is there, up to so many bytes.
+    /// Reads at most `most` bytes, until it would block.
     pub(crate) fn read(&mut self, model: &mut Model, most: usize) {
         let mut buffer = vec![0; most.min(256 * 1024)];
         let mut left = most;
@@ -95,7 +95,7 @@ impl Raw {
         }
     }
 
-    /// The end of the data. It is read again in vain, and the end of ours may still come.
+    /// Records the end of the data. May be called again, since its own side may end later.
     fn ended(&mut self, model: &mut Model) {
         if !std::mem::replace(&mut model.sides[self.side].eof, true) {
             model.note(format!("{} eof", self.side));
@@ -123,49 +123,49 @@ impl Raw {
         if self.pending.is_empty() {
             (_, self.pending) = own.out.frame(length, false);
         }
-        self.go_on(model);
+        self.continue_write(model);
     }
 
-    /// Writes on.
-    pub(crate) fn go_on(&mut self, model: &mut Model) {
+    /// Continues a write.
+    pub(crate) fn continue_write(&mut self, model: &mut Model) {
         while let Some(socket) = &mut self.socket
             && !self.pending.is_empty()
         {
             match socket.write(&self.pending) {
                 Ok(count) => _ = self.pending.drain(..count),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                // There, what the peer sent can still be read, and the read says whether it may fail.
-                Err(_) if model.sides[self.side].is_unix => return self.give_up(model),
-                // The system tells of a reset once only: a read would find an end of the data.
+                // On Unix sockets data of the peer can still be read, and the read decides whether it may fail.
+                Err(_) if model.sides[self.side].is_unix => return self.drop_pending(model),
+                // The system reports a reset once. A read would return the end of the stream.
                 Err(error) => return self.failed(model, &error),
             }
         }
     }
 
-    /// What it has begun to write is not sent.
-    fn give_up(&mut self, model: &mut Model) {
+    /// Drops the unsent part of a frame.
+    fn drop_pending(&mut self, model: &mut Model) {
         model.sides[self.side].out.not_sent(self.pending.len());
         self.pending.clear();
         model.sides[self.side].ending = Ending::Close;
     }
 
-    /// Ends its side.
+    /// Ends its write side.
     pub(crate) fn shut(&mut self, model: &mut Model) {
         if model.sides[self.side].ending == Ending::Open
             && let Some(socket) = &self.socket
         {
             model.note(format!("{} ends its side", self.side));
-            let _ = socket.shut(); // If the connection has broken, the next read says so.
-            self.give_up(model);
+            let _ = socket.shut(); // If the connection has failed, the next read reports it.
+            self.drop_pending(model);
             model.sides[self.side].ending = Ending::WriteEof;
         }
     }
 
-    /// Closes, perhaps with a reset.
+    /// Closes the socket, with a reset if `reset`.
     pub(crate) fn close(&mut self, model: &mut Model, reset: bool) {
         let Some(socket) = self.socket.take() else { return };
         model.note(format!("{} closes{}", self.side, if reset { " by a reset" } else { "" }));
-        self.give_up(model);
+        self.drop_pending(model);
         if reset {
             socket.reset();
         }
