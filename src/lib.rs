@@ -122,6 +122,7 @@ pub use values::address::Address;
 pub use values::credentials::Credentials;
 pub use values::datagram_options::DatagramOptions;
 pub use values::error::Error;
+pub use values::filter::{Filter, FilterLink};
 pub use values::id::Id;
 pub use values::interface::Interface;
 pub use values::options::{ConnectOptions, ListenOptions};

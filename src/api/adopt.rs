@@ -241,7 +241,7 @@ impl ListenOptions {
         socket: impl Into<OwnedFd>,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let port = context.take_over_listener(socket.into(), self.connections);
+        let port = context.take_over_listener(socket.into(), self.connections.clone());
         let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
         let (port, factory) = context.or_discard(port, factory)?;
         context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
@@ -305,6 +305,11 @@ impl Context {
             }
             Some(stream) if stream.output.buffer.descriptors_waiting() > 0 => {
                 return refused("descriptors wait to be passed with its bytes");
+            }
+            Some(stream) if stream.filtered().is_some() => {
+                return refused(
+                    "its bytes pass through a filter, which cannot leave with the socket",
+                );
             }
             Some(stream) if stream.socket.descriptor().is_none() => {
                 return refused("the connection is of another world than the system's");

@@ -26,6 +26,9 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
+        if stream.in_handshake() {
+            return self.end(id, reason);
+        }
         if let (Life::Finishing(_), Reason::Stopped) = (&stream.life, &reason) {
             stream.life = Life::Closing(reason);
             return self.flush(id);
@@ -112,7 +115,7 @@ impl Context {
             WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
         };
         stream.output.write_side = WriteSide::Ended;
-        let lingers = ended.is_ok() && !stream.input.has_ended();
+        let lingers = ended.is_ok() && !stream.socket_has_ended();
         let ended = ended.map_err(|error| broken_by_peer(&stream.socket, error));
         self.end_with(id, ended.err().unwrap_or(reason), lingers);
     }
@@ -129,11 +132,16 @@ impl Context {
         if matches!(stream.life, Life::Ended { .. }) {
             return;
         }
-        if reason.is_abrupt() || stream.output.is_unfinished() {
+        // What a filter failed with was sent before the end: a reset could destroy it.
+        if !lingers && (reason.is_abrupt() || stream.output.is_unfinished()) {
             reset_on_close(id, &stream.socket);
         }
+        let timer = stream.filtered_mut().and_then(|filtered| filtered.timer.take());
         stream.output.clear(&mut self.spares);
         stream.life = Life::Ended { reason, lingers };
+        if let Some(timer) = timer {
+            self.timers.cancel(timer);
+        }
         self.pending.push_back(Pending::Lost(id));
     }
 

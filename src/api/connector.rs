@@ -273,9 +273,16 @@ impl Context {
         if connector.paused {
             stream.input.reading = Reading::Paused;
         }
+        let filters = connector.options.connection.filters.clone();
+        if filters.is_some() {
+            stream.output.filter(false);
+        }
         stream.check_each_write();
         stream.readiness |= connector.readiness;
         self.sources.replace(id, Source::Stream(stream));
+        if let Some(filters) = filters {
+            self.begin_handshake(id, filters.handshake_timeout);
+        }
         self.watch_progress(id);
     }
 

@@ -3,6 +3,7 @@
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::discard::Discarded;
+use crate::api::filter::Added;
 use crate::api::handle::Handle;
 use crate::api::producer::Producer;
 use crate::api::protocol::{Factory, Protocol};
@@ -96,10 +97,14 @@ pub struct Context {
 /// What waits for the running callback to return, because it needs the half of the reactor in which
 /// the callback lives. The context carries these; it never calls what is in them.
 pub(crate) enum Pending {
+    /// A filter was added to a connection: put it above the others.
+    AddFilter(Id, Box<Added>),
     /// A connection attempt has failed: tell its factory.
     ConnectFailed(Id, Error),
     /// Something has happened to a datagram socket: tell its protocol.
     Datagram(Id),
+    /// Plaintext is queued, or a goodbye is to be said: have the filters encode it.
+    Encode(Id),
     /// A connection was let go: tell its protocol, then free its slot.
     #[cfg_attr(not(unix), allow(dead_code))]
     DetachedSlot(Id),
@@ -139,9 +144,12 @@ impl Pending {
     /// very turn, or drop a user's value, which cannot cause another notice.
     pub(crate) fn calls(&self) -> bool {
         match self {
-            Self::Discard | Self::Free(_) | Self::Open(..) | Self::Produced(_) | Self::Seat(..) => {
-                false
-            }
+            Self::AddFilter(..)
+            | Self::Discard
+            | Self::Free(_)
+            | Self::Open(..)
+            | Self::Produced(_)
+            | Self::Seat(..) => false,
             #[cfg(unix)]
             Self::Watch(..) => false,
             _ => true,

@@ -113,6 +113,9 @@ impl Context {
                 if !stream.socket.is_unix() {
                     return Err(not_unix(&stream.peer));
                 }
+                if stream.filtered().is_some() {
+                    return Err(not_through_filters());
+                }
                 if stream.is_beyond_limit(&mut self.spares) {
                     self.end(id, Reason::WriteLimit);
                     return Ok(());
@@ -133,6 +136,9 @@ impl Context {
             {
                 if connector.address.unix().is_none() || self.world.is_other() {
                     return Err(not_unix(&connector.address));
+                }
+                if connector.options.connection.filters.is_some() {
+                    return Err(not_through_filters());
                 }
                 if connector.output.buffer.descriptors_waiting() + count > WAITING {
                     return self.refuse(id);
@@ -189,6 +195,11 @@ impl Context {
 
 fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
+}
+
+fn not_through_filters() -> io::Error {
+    let text = "the bytes of the connection pass through a filter, and descriptors cannot";
+    io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 fn not_unix(peer: &Address) -> io::Error {

@@ -138,7 +138,7 @@ impl Context {
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
         let socket = self.world.listen(address, options)?;
-        self.open_port(socket, options.connections)
+        self.open_port(socket, options.connections.clone())
     }
 
     /// Takes in a socket that listens.
@@ -165,8 +165,15 @@ impl Context {
     ) -> io::Result<Id> {
         set_nodelay(&socket, options.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
+        if options.filters.is_some() {
+            stream.output.filter(false);
+        }
         stream.set_slow_reader(options.slow_reader, false, &mut self.spares);
-        self.take_in(Source::Stream(stream))
+        let id = self.take_in(Source::Stream(stream))?;
+        if let Some(filters) = options.filters {
+            self.begin_handshake(id, filters.handshake_timeout);
+        }
+        Ok(id)
     }
 
     /// Gives a source a slot, and has the poll watch its socket.

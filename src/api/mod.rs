@@ -14,6 +14,7 @@ pub(crate) mod discard;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
 pub(crate) mod file_sender;
+pub(crate) mod filter;
 pub(crate) mod flow;
 pub(crate) mod gather;
 pub(crate) mod handle;

@@ -7,6 +7,7 @@ use crate::source::fd_passing::OwnedFd;
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
+use crate::values::logging::TCP;
 use crate::values::reason::Reason;
 use std::any::type_name;
 
@@ -305,6 +306,19 @@ pub trait Factory: 'static {
     /// [`connection_failed`](Self::connection_failed): the connection was there.
     #[doc(alias = "buildProtocol")]
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>>;
+
+    /// Returns true if a connection with `peer` is to have its [filters](crate::Filter) begin their
+    /// handshakes; if not, it is closed. It is called only for connections with filters, before
+    /// [`build`](Self::build), which then receives the address that the filters know.
+    fn accepts(&mut self, peer: &Address) -> bool {
+        true
+    }
+
+    /// The handshake of the [filters](crate::Filter) of an accepted connection has failed: there will be no
+    /// protocol. The default logs `error`, which says on which address, and why.
+    fn handshake_failed(&mut self, context: &mut Context, peer: &Address, error: Error) {
+        log::info!(target: TCP, "{error}");
+    }
 
     /// The attempt to connect, which [`connect_tcp`](Context::connect_tcp) began and named `id`, has
     /// failed: no connection is made of it. `error` says on which address, and why.

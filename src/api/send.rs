@@ -77,23 +77,34 @@ impl Context {
             return self.break_off(id, error.into());
         }
         let held = self.running == Some(id);
+        if stream.wants_encoding(held) {
+            self.list_encoding(id);
+            return self.check_marks(id);
+        }
         match stream.life {
             Life::Broken(_) | Life::Ended { .. } => {}
             _ if stream.output.queued() > 0 => {
                 trace!(target: TCP, "{id} {} bytes wait", stream.output.queued());
-                if stream.is_writable() {
+                // What waits for a filter waits for the peer, or for a notice that is pending.
+                if stream.is_writable()
+                    && (stream.output.filtered.is_none() || stream.wants_flush())
+                {
                     self.enqueue(id);
                 }
                 #[cfg(unix)]
                 self.handle_refusal(id);
             }
-            Life::Closing(_) if !held => return self.finish(id),
+            Life::Closing(_) if !held && stream.has_said_goodbye() => return self.finish(id),
             _ if stream.output.has_producer() => {
                 if stream.wants_more() {
                     self.enqueue(id);
                 }
             }
-            Life::Open if stream.output.write_side == WriteSide::Ending && !held => {
+            Life::Open
+                if stream.output.write_side == WriteSide::Ending
+                    && !held
+                    && stream.has_said_goodbye() =>
+            {
                 self.end_write_side(id);
             }
             Life::Closing(_) | Life::Finishing(_) | Life::Open => {}

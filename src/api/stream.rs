@@ -96,7 +96,9 @@ impl Context {
     /// # Ok::<(), ropewalk::Error>(())
     /// ```
     pub fn connections(&self) -> impl Iterator<Item = Id> {
-        let streams = self.sources.iter().filter(|(_, source)| matches!(source, Source::Stream(_)));
+        let streams = self.sources.iter().filter(
+            |(_, source)| matches!(source, Source::Stream(stream) if !stream.in_handshake()),
+        );
         streams.map(|(id, _)| id)
     }
 

@@ -22,6 +22,8 @@ pub(crate) enum Job {
     ConnectAgain(Id),
     /// A connection attempt has taken too long.
     ConnectTimeout(Id),
+    /// The handshake of the filters of a connection has taken too long.
+    HandshakeTimeout(Id),
     /// A socket has lingered long enough.
     LingerEnd(Id),
     /// One that rested, because the system had no more to give, asks again.

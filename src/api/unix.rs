@@ -152,7 +152,8 @@ impl ListenOptions {
         let opened = context.check_not_stopping().and_then(|()| {
             let socket = context.world.listen_unix(&address, self)?;
             // TCP_NODELAY is an option of TCP alone.
-            context.open_port(socket, ConnectionOptions { nodelay: false, ..self.connections })
+            context
+                .open_port(socket, ConnectionOptions { nodelay: false, ..self.connections.clone() })
         });
         let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
         let (port, factory) = context.or_discard(opened.map_err(error), factory)?;

@@ -1,9 +1,9 @@
 //! Connection attempts: their outcomes, and callbacks of their factories.
 
-use crate::api::close::reset_on_close;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::listener::{Built, FactoryOf};
 use crate::source::table::Source;
+use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
@@ -19,22 +19,36 @@ impl Dispatcher {
             Ok(None) => {}
             Err(error) => self.context.connect_next(id, error),
             Ok(Some(peer)) => {
+                let filters = connector.options.connection.filters.clone();
                 self.context.establish(id, peer.clone());
-                let built = self.build(id, &peer);
-                self.remove_owner(id);
-                match built {
-                    Built::Protocol(protocol) => return self.make_connection(id, protocol, &peer),
-                    Built::Panicked => {
-                        if let Some(stream) = self.context.sources.stream(id) {
-                            reset_on_close(id, &stream.socket);
-                        }
-                    }
-                    Built::Refused => debug!(target: TCP, "{id} its own factory refused {peer}"),
+                match filters {
+                    Some(filters) => self.connect_filtered(id, &peer, &filters),
+                    None => self.make_connected(id, &peer),
                 }
-                self.end_producing(id);
-                self.context.free(id);
             }
         }
+    }
+
+    /// Builds the protocol of a connection that an attempt has made, and makes the connection.
+    pub(super) fn make_connected(&mut self, id: Id, peer: &Address) {
+        let built = self.build(id, peer);
+        self.remove_owner(id);
+        match built {
+            Built::Protocol(protocol) => self.make_connection(id, protocol, peer),
+            Built::Panicked => self.refuse_connected(id, peer, true),
+            Built::Refused => self.refuse_connected(id, peer, false),
+        }
+    }
+
+    /// Closes a connection for which there is no protocol.
+    pub(super) fn refuse_connected(&mut self, id: Id, peer: &Address, panicked: bool) {
+        if panicked {
+            self.reset_on_close(id);
+        } else {
+            debug!(target: TCP, "{id} its own factory refused {peer}");
+        }
+        self.end_producing(id);
+        self.free(id);
     }
 
     /// Notifies a factory that its connection attempt has failed, then frees the slot.

@@ -136,6 +136,9 @@ impl Dispatcher {
         while let Some((_, (_, producer))) = self.owners.producers.pop_first() {
             self.drop_unregistered(producer);
         }
+        while let Some((&id, _)) = self.owners.filters.first_key_value() {
+            self.drop_filters(id);
+        }
         self.close_channels();
         self.drop_timers();
     }

@@ -24,6 +24,9 @@ pub(crate) struct Dispatcher {
     /// What other threads have sent.
     pub(super) calls: Calls,
     pub(super) stopwatch: Stopwatch,
+    /// What the running filter has sent, and the plaintext that it is given. Kept for their memory.
+    pub(super) encoded: Vec<u8>,
+    pub(super) plaintext: Vec<u8>,
     /// A read of this turn has filled the read buffer.
     pub(super) filled_buffer: bool,
     /// Timers that are scheduled after this mark belong to a later turn.
@@ -41,6 +44,8 @@ impl Dispatcher {
             owners: Owners::default(),
             calls,
             stopwatch,
+            encoded: Vec::new(),
+            plaintext: Vec::new(),
             filled_buffer: false,
             mark: 0,
             pending: PENDING,
@@ -76,6 +81,9 @@ impl Dispatcher {
     /// Drops the owner, then frees the slot.
     pub(super) fn free(&mut self, id: Id) {
         self.remove_owner(id);
+        if !self.owners.filters.is_empty() {
+            self.drop_filters(id);
+        }
         self.context.free(id);
     }
 }

@@ -63,7 +63,7 @@ impl Dispatcher {
             match listener.accept() {
                 Accepted::Connection(socket, peer) => {
                     aborted = None;
-                    let options = listener.connections;
+                    let options = listener.connections.clone();
                     self.make_accepted_connection(id, socket, peer, options);
                     self.run_pending();
                 }
@@ -90,6 +90,9 @@ impl Dispatcher {
         peer: Address,
         options: ConnectionOptions,
     ) {
+        if let Some(filters) = options.filters.clone() {
+            return self.accept_filtered(listener, socket, peer, options, &filters);
+        }
         let protocol = match self.build(listener, &peer) {
             Built::Protocol(protocol) => protocol,
             Built::Panicked => return reset_on_close(listener, &socket),

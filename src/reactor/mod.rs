@@ -2,11 +2,13 @@
 
 mod adopt;
 mod call;
+mod chain;
 mod channel;
 mod connector;
 mod datagram;
 mod discard;
 mod dispatcher;
+mod filter;
 pub(crate) mod group;
 mod guard;
 mod listener;

@@ -7,6 +7,7 @@ use crate::api::producer::Producer;
 use crate::api::protocol::{Factory, Protocol};
 #[cfg(unix)]
 use crate::api::watch::Watcher;
+use crate::reactor::chain::Chain;
 use crate::reactor::guard::name_of;
 use crate::source::retention::give_back;
 use crate::values::id::Id;
@@ -40,6 +41,8 @@ pub(super) struct Owners {
     sockets: Vec<Option<(Id, Owner)>>,
     /// The producers, each with the number of its registration.
     pub(super) producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
+    /// The filters of connections.
+    pub(super) filters: BTreeMap<Id, Chain>,
     /// The receivers of what other threads send through channels.
     pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
 }

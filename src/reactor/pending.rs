@@ -57,10 +57,12 @@ impl Dispatcher {
 
     fn handle(&mut self, pending: Pending) {
         match pending {
+            Pending::AddFilter(id, added) => self.add_filter(id, *added),
             Pending::ConnectFailed(id, error) => self.notify_failed(id, error),
             Pending::Datagram(id) => self.notify_datagram(id),
             Pending::DetachedSlot(id) => self.notify_detached(id),
             Pending::Discard => self.drop_discarded(),
+            Pending::Encode(id) => self.run_filters(id),
             Pending::Flow(id) => self.notify_flow(id),
             Pending::Free(id) => self.free(id),
             Pending::Made(id, protocol) => self.make_adopted_connection(id, protocol),

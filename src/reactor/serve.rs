@@ -29,6 +29,7 @@ impl Dispatcher {
     /// Returns true if the socket's protocol is set: not while its first callback is held.
     fn is_made(&self, id: Id) -> bool {
         match self.context.sources.get(id) {
+            Some(Source::Stream(stream)) if stream.in_handshake() => true,
             Some(Source::Datagram(_) | Source::Stream(_)) => self.owners.contains(id),
             _ => true,
         }

@@ -89,6 +89,9 @@ impl Dispatcher {
     /// Reads and delivers until the socket would block or the budget is spent. No read returns more than what
     /// is left of the budget.
     pub(super) fn serve_reading(&mut self, id: Id, buffer: &mut [u8], mut budget: usize) {
+        if self.is_filtered(id) {
+            return self.serve_filtered(id, buffer, budget);
+        }
         while let Some(stream) = self.context.sources.stream_mut(id)
             && stream.wants_read()
         {
@@ -99,6 +102,9 @@ impl Dispatcher {
             #[cfg(unix)]
             if stream.is_unix() {
                 budget = left(budget, self.read_unix(id, &mut buffer[..most]));
+                if self.is_filtered(id) {
+                    return self.context.enqueue(id); // By the callback.
+                }
                 continue;
             }
             let filled = match stream.is_simulated() {
@@ -107,7 +113,14 @@ impl Dispatcher {
             };
             self.note_filling(&filled, buffer);
             budget = left(budget, self.handle_read(id, filled, buffer));
+            if self.is_filtered(id) {
+                return self.context.enqueue(id); // By the callback.
+            }
         }
+    }
+
+    fn is_filtered(&self, id: Id) -> bool {
+        self.context.sources.stream(id).is_some_and(|stream| stream.filtered().is_some())
     }
 
     #[inline(always)]
@@ -283,6 +296,9 @@ impl Dispatcher {
             return;
         };
         let reason = reason.take();
+        if stream.in_handshake() {
+            return self.notify_handshake_failed(id, reason);
+        }
         let (peer, received, sent) = (&stream.peer, stream.traffic.received, stream.traffic.sent);
         let seconds = now.saturating_duration_since(stream.traffic.since).as_secs_f64();
         info!(
@@ -304,6 +320,6 @@ impl Dispatcher {
 }
 
 /// Returns what a read of `count` bytes leaves of the budget.
-fn left(budget: usize, count: usize) -> usize {
+pub(super) fn left(budget: usize, count: usize) -> usize {
     budget.saturating_sub(count.max(LEAST))
 }

@@ -154,6 +154,7 @@ impl Dispatcher {
                 #[cfg(unix)]
                 Job::ConnectAgain(id) => self.context.connect_again(id),
                 Job::ConnectTimeout(id) => self.context.time_out(id),
+                Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
                 Job::LingerEnd(id) => self.context.free(id),
                 Job::RestEnd(id) => self.context.end_backoff(id),
             }

@@ -6,6 +6,7 @@ pub(crate) mod credentials;
 pub(crate) mod datagram_options;
 pub(crate) mod errno;
 pub(crate) mod error;
+pub(crate) mod filter;
 pub(crate) mod id;
 pub(crate) mod interface;
 pub(crate) mod logging;

@@ -1,22 +1,30 @@
 //! How to listen and how to connect, where the defaults do not suit.
 
+use crate::values::filter::{Filter, FilterOptions};
 use crate::values::slow_reader::SlowReader;
 use crate::values::socket_option::{KeepAlive, SocketOption};
 #[cfg(unix)]
 use crate::values::unix_options::FileOptions;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What holds for a connection from its beginning, whoever has made it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     pub(crate) nodelay: bool,
     pub(crate) slow_reader: SlowReader,
+    /// `None` if there are no filters, so that a copy costs nothing.
+    pub(crate) filters: Option<Arc<FilterOptions>>,
 }
 
 impl ConnectionOptions {
     pub(crate) const fn new(nodelay: bool) -> Self {
-        Self { nodelay, slow_reader: SlowReader::Pause }
+        Self { nodelay, slow_reader: SlowReader::Pause, filters: None }
+    }
+
+    fn filters(&mut self) -> &mut FilterOptions {
+        Arc::make_mut(self.filters.get_or_insert_default())
     }
 }
 
@@ -82,6 +90,22 @@ impl ListenOptions {
     #[must_use]
     pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
         self.connections.slow_reader = slow_reader;
+        self
+    }
+
+    /// Adds a [`Filter`] to accepted connections, above those that were added before. `make` makes one for each
+    /// connection.
+    #[must_use]
+    pub fn filter<F: Filter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        self.connections.filters().add(make);
+        self
+    }
+
+    /// Sets how long the handshakes of all filters of a connection may take together. Default: 10
+    /// seconds.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.connections.filters().handshake_timeout = timeout;
         self
     }
 
@@ -235,6 +259,22 @@ impl ConnectOptions {
     #[must_use]
     pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
         self.connection.slow_reader = slow_reader;
+        self
+    }
+
+    /// Adds a [`Filter`] to the connection, above those that were added before. `make` makes one for each
+    /// connection.
+    #[must_use]
+    pub fn filter<F: Filter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
+        self.connection.filters().add(make);
+        self
+    }
+
+    /// Sets how long the handshakes of all filters of a connection may take together. Default: 10
+    /// seconds.
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.connection.filters().handshake_timeout = timeout;
         self
     }
 

@@ -52,6 +52,9 @@ pub enum Reason {
     Stopped,
     /// The peer stopped answering, and the system closed the connection.
     TimedOut,
+    /// The bytes from the peer ended, and a [filter](crate::Filter) of the connection has not received the peer's
+    /// goodbye: data may have been cut off. Queued data was dropped.
+    Truncated,
     /// More data was queued than the
     /// [limit](crate::Transport::set_write_limit) allows: the peer reads too slowly, or not at all.
     WriteLimit,
@@ -67,7 +70,7 @@ impl Reason {
     pub(crate) const COUNT: usize = Self::NAMES.len();
 
     /// The kinds of reasons, named as in `Debug`, in the order of [`index`](Self::index).
-    pub(crate) const NAMES: [&'static str; 11] = [
+    pub(crate) const NAMES: [&'static str; 12] = [
         "Aborted",
         "Closed",
         "CloseTimeout",
@@ -78,6 +81,7 @@ impl Reason {
         "Reset",
         "Stopped",
         "TimedOut",
+        "Truncated",
         "WriteLimit",
     ];
 
@@ -94,7 +98,8 @@ impl Reason {
             Self::Reset => 7,
             Self::Stopped => 8,
             Self::TimedOut => 9,
-            Self::WriteLimit => 10,
+            Self::Truncated => 10,
+            Self::WriteLimit => 11,
         }
     }
 
@@ -130,6 +135,7 @@ impl fmt::Display for Reason {
             Self::Reset => f.write_str("reset by the peer"),
             Self::Stopped => f.write_str("the reactor stopped"),
             Self::TimedOut => f.write_str("timed out"),
+            Self::Truncated => f.write_str("cut off by the peer"),
             Self::WriteLimit => f.write_str("too much queued data"),
         }
     }

@@ -51,6 +51,7 @@ mod recording;
 mod server;
 mod split;
 mod test_end;
+mod toy_cipher;
 
 use std::io;
 use std::net::SocketAddr;
@@ -59,6 +60,7 @@ pub use connection::TestConnection;
 pub use pair::{Side, TestPair, Transcript, TranscriptEntry};
 pub use server::TestServer;
 pub use split::{Split, assert_same_for_every_split, splits};
+pub use toy_cipher::ToyCipher;
 
 /// Refuses names of interfaces, which a simulated node does not have.
 fn no_interfaces(name: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {

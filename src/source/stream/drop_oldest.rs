@@ -170,7 +170,8 @@ impl Stream {
         spares: &mut Spares,
     ) {
         self.output.limits.set_slow_reader(slow_reader);
-        self.output.drop_oldest.choose(slow_reader, running, &mut self.output.buffer, spares);
+        let (queue, drop_oldest) = self.output.written();
+        drop_oldest.choose(slow_reader, running, queue, spares);
         self.check_each_write();
     }
 
@@ -185,8 +186,8 @@ impl Stream {
             OpenPiece::DropOldest => true,
             OpenPiece::SendBuffer => false,
             OpenPiece::Nowhere => {
-                let fits =
-                    self.output.buffer.is_empty() || self.output.buffer.len() + length <= GATHER;
+                let buffered = self.output.buffered();
+                let fits = buffered == 0 || buffered + length <= GATHER;
                 !(queue.pieces.is_empty() && self.is_writable() && fits)
             }
         })
@@ -210,13 +211,16 @@ impl Stream {
     /// is empty.
     pub(crate) fn flush_drop_oldest(&mut self, spares: &mut Spares) -> io::Result<()> {
         let mut budget = WRITE_BUDGET;
-        while budget > 0 && self.is_writable() && self.output.buffer.is_empty() {
-            let moved = self.output.drop_oldest.refill(GATHER, &mut self.output.buffer, spares);
+        while budget > 0 && self.is_writable() && self.output.buffered() == 0 {
+            let (queue, drop_oldest) = self.output.written();
+            let moved = drop_oldest.refill(GATHER, queue, spares);
             if moved == 0 {
                 break;
             }
             budget = budget.saturating_sub(moved);
-            self.flush(spares)?;
+            if self.wants_flush() {
+                self.flush(spares)?;
+            }
         }
         Ok(())
     }

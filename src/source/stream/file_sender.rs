@@ -32,6 +32,11 @@ impl Stream {
         if self.output.queued() > 0 || !self.is_writable() {
             return Ok(None);
         }
+        if self.filtered().is_some() {
+            let piece = read_piece(file, offset, count).map_err(Trouble::File)?;
+            self.push(&piece, true, spares).map_err(Trouble::Socket)?;
+            return Ok(Some(piece.len() as u64));
+        }
         let most = count.min(WRITE_BUDGET as u64) as usize; // The budget fits.
         let result = self.socket.write_from_file(file, offset, most);
         trace!(target: TCP, "{} write from a file: {result:?}", self.peer);

@@ -53,7 +53,7 @@ impl Life {
 
     /// What is done with received data. A connection that is closing reads even when paused: a peer
     /// that first sends all it has would otherwise never read the last bytes sent to it.
-    pub(super) fn received(&self, reading: Reading) -> Received {
+    pub(crate) fn received(&self, reading: Reading) -> Received {
         match self {
             Self::Open | Self::Broken(_) if reading == Reading::On => Received::Delivered,
             Self::Finishing(_) | Self::Closing(_) => Received::Discarded,

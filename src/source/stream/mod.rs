@@ -5,6 +5,7 @@ mod drop_oldest;
 #[cfg(unix)]
 mod fd_passing;
 mod file_sender;
+mod filter;
 mod input;
 mod life;
 mod limits;
@@ -22,11 +23,12 @@ pub(crate) use drop_oldest::DropOldest;
 #[cfg(unix)]
 pub(crate) use fd_passing::Passed;
 pub(crate) use file_sender::Trouble;
+pub(crate) use filter::{AHEAD, Filtered, Phase};
 pub(crate) use input::{Input, PeerSide, Reading};
 pub(crate) use life::{Life, Received};
 pub(crate) use limits::{Flow, GATHER, Limits};
 pub(crate) use output::{Output, Producing, WriteSide};
-pub(crate) use transfer::{Filled, LONGEST_READ, READ_BUDGET};
+pub(crate) use transfer::{Filled, LONGEST_READ, READ_BUDGET, WRITE_BUDGET};
 
 /// One connection: an input, an output and a life.
 ///
@@ -129,6 +131,7 @@ impl Stream {
                     && self.output.queued() == 0
                     && self.is_writable()
                     && self.takes_writes()
+                    && !self.in_handshake()
             }
             Producing::Nothing | Producing::Push => false,
         }
@@ -184,6 +187,7 @@ impl Stream {
             && self.input.reading == Reading::Paused
             && self.input.peer_side == PeerSide::Open
             && !self.is_closing()
+            && !self.in_handshake()
     }
 
     /// Whether the poll has said that the socket has an error; the next question says no.
@@ -205,7 +209,7 @@ impl Stream {
             && self
                 .output
                 .limits
-                .is_above(self.output.buffer.len(), self.output.buffer.descriptors_waiting())
+                .is_above(self.output.buffered(), self.output.buffer.descriptors_waiting())
         {
             self.output.flow = Flow::Crossed;
         }
@@ -214,13 +218,14 @@ impl Stream {
     /// Whether the protocol, or who produces for it, has to hear of the marks.
     pub(crate) fn has_flow_to_notify(&self) -> bool {
         match self.output.flow {
-            _ if matches!(self.life, Life::Closing(_) | Life::Ended { .. }) => false,
             Flow::Even => false,
+            _ if matches!(self.life, Life::Closing(_) | Life::Ended { .. }) => false,
+            _ if self.in_handshake() => false,
             Flow::Crossed => true,
             Flow::Paused => self
                 .output
                 .limits
-                .is_below(self.output.buffer.len(), self.output.buffer.descriptors_waiting()),
+                .is_below(self.output.buffered(), self.output.buffer.descriptors_waiting()),
         }
     }
 
@@ -237,8 +242,7 @@ impl Stream {
             && matches!(self.life, Life::Open)
             && self.output.write_side != WriteSide::Ending
             && self.output.flow == Flow::Even
-            && !matches!(self.output.producing, Producing::Pull { .. })
-            && !self.output.drop_oldest.is_chosen()
+            && !self.readiness.has(Readiness::CLOSELY)
     }
 
     /// Whether its socket is of another world than the system's, and not read and written by the

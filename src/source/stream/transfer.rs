@@ -26,7 +26,7 @@ const LONG: usize = 64 * 1024;
 /// How many bytes one connection may send in one flush before the others are served. A fast reader of
 /// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`. There is
 /// a flush after each callback of the connection, so a turn may send several times as much.
-pub(super) const WRITE_BUDGET: usize = 256 * 1024;
+pub(crate) const WRITE_BUDGET: usize = 256 * 1024;
 
 /// What one attempt to read brought.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Stream {
 
     /// Whether more waits than may, and the socket does not take it.
     pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
-        let is_beyond = |stream: &Self| stream.output.buffer.len() > stream.output.limits.most();
+        let is_beyond = |stream: &Self| stream.output.buffered() > stream.output.limits.most();
         if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
             return true; // The error will be met again.
         }
@@ -129,6 +129,11 @@ impl Stream {
             self.open_piece(feeds);
         }
         if feeds {
+            return Ok(());
+        }
+        if let Some(filtered) = self.filtered_mut() {
+            filtered.plain.push(data, spares);
+            self.note_crossing();
             return Ok(());
         }
         if self.is_writable() && self.output.buffer.len() + data.len() >= GATHER {

@@ -42,6 +42,7 @@ pub(crate) enum Action {
     #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
     CatchSignals,
     Connect,
+    Handshake,
     #[cfg_attr(not(unix), allow(dead_code))]
     ConnectUnix,
     Join,
@@ -135,6 +136,7 @@ impl fmt::Display for Error {
             Action::Join => "cannot join ",
             Action::Leave => "cannot leave ",
             Action::Detach => "cannot detach ",
+            Action::Handshake => "cannot complete the handshake with ",
             Action::Inherit => "cannot take an inherited socket over",
             Action::Listen | Action::ListenUnix => "cannot listen on ",
             Action::LookUp => "cannot look up ",

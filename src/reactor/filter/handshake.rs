@@ -1,0 +1,170 @@
+//! The first handshake of a connection's filters, before there is a protocol, and filters that are added later.
+
+use crate::api::close::reset_on_close;
+use crate::api::filter::Added;
+use crate::reactor::call::Once;
+use crate::reactor::chain::{Chain, Origin};
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::listener::{Built, FactoryOf};
+use crate::sys::StreamSocket;
+use crate::values::address::Address;
+use crate::values::error::{Action, Error};
+use crate::values::filter::FilterOptions;
+use crate::values::id::Id;
+use crate::values::logging::TCP;
+use crate::values::options::ConnectionOptions;
+use crate::values::reason::Reason;
+use log::{debug, warn};
+use std::io;
+use std::mem;
+
+impl Dispatcher {
+    /// Begins the handshake of an accepted connection.
+    pub(in crate::reactor) fn accept_filtered(
+        &mut self,
+        listener: Id,
+        socket: StreamSocket,
+        peer: Address,
+        options: ConnectionOptions,
+        filters: &FilterOptions,
+    ) {
+        match self.accepts(listener, &peer) {
+            Some(true) => {}
+            Some(false) => return debug!(target: TCP, "{listener} refused {peer}"),
+            None => return reset_on_close(listener, &socket),
+        }
+        match self.context.adopt(socket, peer.clone(), options) {
+            Ok(id) => self.begin_filters(id, filters, Origin::Listener(listener)),
+            Err(error) => warn!(target: TCP, "{listener} cannot take {peer} in: {error}"),
+        }
+    }
+
+    /// Begins the handshake of a connection that an attempt to connect has made.
+    pub(in crate::reactor) fn connect_filtered(
+        &mut self,
+        id: Id,
+        peer: &Address,
+        filters: &FilterOptions,
+    ) {
+        match self.accepts(id, peer) {
+            Some(true) => self.begin_filters(id, filters, Origin::Connector),
+            accepts => self.refuse_connected(id, peer, accepts.is_none()),
+        }
+    }
+
+    /// Asks a factory about a peer. `None` if it has panicked.
+    fn accepts(&mut self, owner: Id, peer: &Address) -> Option<bool> {
+        self.call(FactoryOf(owner), "accepts", |factory, _| factory.accepts(peer))
+    }
+
+    /// Makes the filters of a connection.
+    fn begin_filters(&mut self, id: Id, filters: &FilterOptions, origin: Origin) {
+        self.owners.filters.insert(id, Chain::new(origin));
+        for make in filters.makers() {
+            let made = self.call(Once::new("a factory of filters"), "call", |_, _| make());
+            match (made, self.owners.filters.get_mut(&id)) {
+                (Some(filter), Some(chain)) => chain.push(filter, Vec::new()),
+                _ => return self.context.end_of_panic(id),
+            }
+        }
+        self.context.enqueue(id);
+    }
+
+    /// Puts a filter that was added above the others.
+    pub(in crate::reactor) fn add_filter(&mut self, id: Id, added: Added) {
+        let Added { filter, mut received, before } = added;
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return self.drop_filter(filter);
+        };
+        if let Some(filtered) = stream.filtered_mut() {
+            filtered.adding -= 1;
+        }
+        let mut plaintext = Vec::new();
+        while plaintext.len() < before {
+            let mut piece = Vec::new();
+            self.context.copy_plaintext(id, &mut piece);
+            piece.truncate(before - plaintext.len());
+            if piece.is_empty() {
+                break; // The connection has ended.
+            }
+            self.context.advance_plaintext(id, piece.len());
+            plaintext.append(&mut piece);
+        }
+        let chain = self.owners.filters.entry(id).or_insert_with(|| Chain::new(Origin::Made));
+        received.append(&mut chain.plain);
+        if let Some(below) = chain.layers.last_mut() {
+            below.output.back().append(&mut plaintext);
+        }
+        chain.push(filter, received);
+        self.note_between(id);
+        self.context.enqueue(id);
+    }
+
+    /// All filters are established: the first time, a protocol is built.
+    pub(super) fn end_handshake(&mut self, id: Id) {
+        self.context.end_handshake(id);
+        let Some(chain) = self.owners.filters.get_mut(&id) else {
+            return;
+        };
+        let origin = mem::replace(&mut chain.origin, Origin::Made);
+        let Some(peer) = self.context.peer(id) else {
+            return;
+        };
+        match origin {
+            Origin::Made => debug!(target: TCP, "{id} the filters are established"),
+            Origin::Connector => self.make_connected(id, &peer),
+            Origin::Listener(listener) => {
+                match self.build(listener, &peer) {
+                    Built::Protocol(protocol) => return self.make_connection(id, protocol, &peer),
+                    Built::Refused => debug!(target: TCP, "{listener} refused {peer}"),
+                    Built::Panicked => self.reset_on_close(id),
+                }
+                self.free(id);
+            }
+        }
+    }
+
+    pub(in crate::reactor) fn reset_on_close(&mut self, id: Id) {
+        if let Some(stream) = self.context.sources.stream(id) {
+            reset_on_close(id, &stream.socket);
+        }
+    }
+
+    /// Reports to the factory that a connection has ended for `reason` before there was a protocol.
+    pub(in crate::reactor) fn notify_handshake_failed(&mut self, id: Id, reason: Reason) {
+        let origin = self.owners.filters.get(&id).map_or(Origin::Made, |chain| chain.origin);
+        let Some(peer) = self.context.peer(id) else {
+            return;
+        };
+        let error = Error::new(Action::Handshake, peer.to_string(), cause(reason));
+        debug!(target: TCP, "{id} {error}");
+        match origin {
+            Origin::Listener(listener) => {
+                self.call(FactoryOf(listener), "handshake_failed", |factory, context| {
+                    factory.handshake_failed(context, &peer, error);
+                });
+                self.free(id);
+            }
+            Origin::Connector | Origin::Made => self.notify_failed(id, error),
+        }
+    }
+}
+
+/// Why a handshake has failed.
+fn cause(reason: Reason) -> io::Error {
+    let (kind, text) = match reason {
+        Reason::Failed(error) => return error,
+        Reason::Reset => (io::ErrorKind::ConnectionReset, "reset by the peer"),
+        Reason::TimedOut => (io::ErrorKind::TimedOut, "timed out"),
+        Reason::Truncated => (io::ErrorKind::UnexpectedEof, "the peer ended the connection"),
+        Reason::Panicked => (io::ErrorKind::Other, "a filter panicked"),
+        Reason::Stopped => (io::ErrorKind::Other, "the reactor stopped"),
+        Reason::WriteLimit => (io::ErrorKind::Other, "too much waited to be sent"),
+        Reason::Aborted
+        | Reason::Closed
+        | Reason::CloseTimeout
+        | Reason::ClosedByPeer
+        | Reason::Detached => (io::ErrorKind::ConnectionAborted, "the attempt was given up"),
+    };
+    io::Error::new(kind, text)
+}

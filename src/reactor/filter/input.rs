@@ -1,0 +1,251 @@
+//! Received bytes on their way through the filters to the protocol.
+
+use crate::reactor::chain::{Chain, Layer, Method, Stage};
+use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::stream::left;
+use crate::source::stream::{Filled, Life, PeerSide, Phase, Received, Stream, WriteSide};
+use crate::values::filter::ROOM;
+use crate::values::id::Id;
+use std::io;
+use std::mem;
+
+/// What is to be done next for the bytes that a filtered connection receives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// Nothing, before an event or a callback changes that.
+    Wait,
+    /// The filter's handshake begins.
+    Start(usize),
+    /// All filters are established.
+    Established,
+    /// Plaintext is delivered.
+    Deliver,
+    /// The end of the plaintext is delivered.
+    End,
+    Decode(usize),
+    /// The filter is notified that the bytes from below have ended.
+    Eof(usize),
+    /// The socket is read.
+    Read,
+}
+
+impl Dispatcher {
+    /// Serves a filtered connection until the socket would block, reading is paused or the budget is spent.
+    #[cold]
+    pub(in crate::reactor) fn serve_filtered(
+        &mut self,
+        id: Id,
+        buffer: &mut [u8],
+        mut budget: usize,
+    ) {
+        loop {
+            let step = self.next_step(id);
+            if step == Step::Wait {
+                break;
+            }
+            if budget == 0 {
+                self.context.enqueue(id);
+                break;
+            }
+            budget = left(budget, self.take_step(id, step, buffer));
+            self.run_pending();
+        }
+        self.run_filters(id);
+    }
+
+    /// Decides by the state alone. The highest filter that can decode does so first, so that no more
+    /// than one read lies between two filters.
+    fn next_step(&self, id: Id) -> Step {
+        let stream = self.context.sources.stream(id);
+        let (Some(stream), Some(chain)) = (stream, self.owners.filters.get(&id)) else {
+            return Step::Wait;
+        };
+        let Some(filtered) = stream.filtered() else {
+            return Step::Wait;
+        };
+        let closed = filtered.phase == Phase::Closed && stream.is_closing();
+        match filtered.phase {
+            _ if matches!(stream.life, Life::Ended { .. }) => return Step::Wait,
+            // What comes after our goodbye is read and discarded.
+            _ if closed => return if stream.wants_read() { Step::Read } else { Step::Wait },
+            Phase::Handshake if filtered.adding == 0 => {
+                match chain.layers.iter().position(|layer| layer.stage != Stage::Established) {
+                    None => return Step::Established,
+                    Some(index) if chain.layers[index].stage == Stage::Waiting => {
+                        return Step::Start(index);
+                    }
+                    Some(_) => {}
+                }
+            }
+            Phase::Handshake | Phase::Established | Phase::Closed => {}
+        }
+        let received =
+            if filtered.made { stream.life.received(stream.input.reading) } else { Received::Held };
+        if received == Received::Held && filtered.phase != Phase::Handshake {
+            return Step::Wait;
+        }
+        match chain.has_ended() {
+            _ if !chain.plain.is_empty() => held_or(received, Step::Deliver),
+            true if stream.input.has_ended() => Step::Wait,
+            true => held_or(received, Step::End),
+            false => next_decoding(chain, stream),
+        }
+    }
+
+    /// Takes a step. Returns how many bytes it has moved.
+    fn take_step(&mut self, id: Id, step: Step, buffer: &mut [u8]) -> usize {
+        match step {
+            Step::Wait => {}
+            Step::Start(index) => {
+                if let Some(layer) = self.layer_mut(id, index) {
+                    layer.stage = Stage::Handshake;
+                }
+                self.call_filter(id, index, Method::Start, &[]);
+            }
+            Step::Established => self.end_handshake(id),
+            Step::Deliver => return self.deliver_plain(id),
+            Step::End => self.deliver_end(id),
+            Step::Decode(index) => return self.decode(id, index),
+            Step::Eof(index) => self.end_input(id, index),
+            Step::Read => return self.read_filtered(id, buffer),
+        }
+        0
+    }
+
+    fn deliver_plain(&mut self, id: Id) -> usize {
+        let plain = self.owners.filters.get_mut(&id).map(|chain| mem::take(&mut chain.plain));
+        let plain = plain.unwrap_or_default();
+        if let Some(stream) = self.context.sources.stream_mut(id) {
+            match stream.is_closing() {
+                true => stream.input.received_after_close = true,
+                false => self.deliver(id, &plain),
+            }
+        }
+        plain.len()
+    }
+
+    fn deliver_end(&mut self, id: Id) {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return;
+        };
+        let first = stream.output.write_side == WriteSide::Open;
+        stream.input.peer_side = PeerSide::Ended { first };
+        if let Some(reason) = stream.take_break() {
+            self.context.end(id, reason);
+        } else if !stream.is_closing() {
+            self.notify_eof(id);
+        }
+    }
+
+    fn decode(&mut self, id: Id, index: usize) -> usize {
+        let Some(layer) = self.layer_mut(id, index) else {
+            return 0;
+        };
+        layer.decodes = false;
+        layer.blocked = false;
+        let mut input = mem::take(&mut layer.input);
+        let Some(called) = self.call_filter(id, index, Method::Decode, input.front()) else {
+            return 0;
+        };
+        input.advance(called.consumed);
+        let progress = called.consumed + called.delivered > 0;
+        let stuck = !progress && input.len() >= ROOM;
+        if let Some(layer) = self.layer_mut(id, index) {
+            layer.decodes = progress && (!input.is_empty() || called.again);
+            if !layer.ended {
+                layer.input = input;
+            }
+        }
+        if stuck {
+            let text = "a filter decodes nothing of 64 KiB";
+            self.fail_filter(id, index, io::Error::new(io::ErrorKind::InvalidData, text));
+        }
+        self.note_between(id);
+        called.consumed.max(called.delivered)
+    }
+
+    /// The bytes below a filter have ended. A handshake cannot be completed then.
+    fn end_input(&mut self, id: Id, index: usize) {
+        let Some(layer) = self.layer_mut(id, index) else {
+            return;
+        };
+        layer.ended = true;
+        let established = layer.stage == Stage::Established;
+        if self.call_filter(id, index, Method::Eof, &[]).is_some() && !established {
+            let text = "the peer ended the connection during the handshake";
+            self.fail_filter(id, index, io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+    }
+
+    /// Reads once from the socket.
+    fn read_filtered(&mut self, id: Id, buffer: &mut [u8]) -> usize {
+        let Some(stream) = self.context.sources.stream_mut(id) else {
+            return 0;
+        };
+        let most = buffer.len().min(ROOM);
+        let filled = read(stream, &mut buffer[..most]);
+        let discards = stream.is_closing()
+            && stream.filtered().is_some_and(|filtered| filtered.phase == Phase::Closed);
+        match filled {
+            Filled::Data(count) | Filled::Discarded(count) => {
+                if let Some(layer) = self.layer_mut(id, 0).filter(|_| !discards) {
+                    layer.input.back().extend_from_slice(&buffer[..count]);
+                    layer.decodes = true;
+                }
+                count
+            }
+            Filled::Eof => {
+                if !discards {
+                    stream.input.peer_side = PeerSide::Open; // The filters tell when the plaintext ends.
+                }
+                if let Some(filtered) = stream.filtered_mut() {
+                    filtered.socket_ended = true;
+                }
+                if matches!(stream.life, Life::Broken(_)) {
+                    self.end_reading(id, Filled::WouldBlock);
+                }
+                0
+            }
+            filled => {
+                self.end_reading(id, filled);
+                0
+            }
+        }
+    }
+}
+
+/// The step that a protocol which has paused reading holds up.
+fn held_or(received: Received, step: Step) -> Step {
+    if received == Received::Held { Step::Wait } else { step }
+}
+
+/// What brings more plaintext.
+fn next_decoding(chain: &Chain, stream: &Stream) -> Step {
+    let runs = |layer: &Layer| layer.stage != Stage::Waiting && !layer.ended;
+    let decodes = |layer: &Layer| layer.decodes && runs(layer);
+    if let Some(index) = chain.layers.iter().rposition(decodes) {
+        return Step::Decode(index);
+    }
+    let mut below_ended = stream.socket_has_ended();
+    for (index, layer) in chain.layers.iter().enumerate() {
+        if below_ended && runs(layer) {
+            return Step::Eof(index);
+        }
+        below_ended = layer.ended;
+    }
+    let open = chain.layers.first().is_some_and(|layer| !layer.ended);
+    let reads = open && stream.is_readable() && !stream.socket_has_ended();
+    if reads { Step::Read } else { Step::Wait }
+}
+
+/// Reads once. Descriptors that arrive with the bytes are closed.
+fn read(stream: &mut Stream, buffer: &mut [u8]) -> Filled {
+    #[cfg(unix)]
+    if stream.is_unix() {
+        return stream.fill_unix(buffer).0;
+    }
+    match stream.is_simulated() {
+        true => stream.fill_from_other(buffer),
+        false => stream.fill(buffer),
+    }
+}

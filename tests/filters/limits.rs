@@ -1,0 +1,97 @@
+//! Marks and limits on filtered connections.
+
+use super::*;
+
+#[test]
+fn marks_count_plaintext_and_encoded_bytes() {
+    let mut scene = Scene::ciphered(on_made(|transport| transport.pause()));
+    let id = scene.connect(&ciphered(), only_record);
+    scene.turn_until("both are made", |scene| scene.server.made() + scene.client.made() == 2);
+    scene.reactor.context().transport(id).write(&pattern(20_000_000));
+    assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 20_000_000);
+    turns(&mut scene.reactor, 10);
+    let waiting = scene.reactor.context().transport(id).write_buffer_size();
+    assert!(waiting > 1_000_000 && waiting < 20_100_000, "{waiting}");
+    let is_pause = |event: &Event| *event == Event::PauseWriting;
+    assert_eq!(scene.client.count(is_pause), 1);
+    let server = scene.server.ids()[0];
+    scene.reactor.context().transport(server).resume();
+    scene.turn_until("it resumes", |scene| {
+        scene.client.count(|event| *event == Event::ResumeWriting) == 1
+    });
+    scene.turn_until("all arrived", |scene| scene.server.data().len() == 20_000_000);
+    assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 0);
+}
+
+#[test]
+fn write_limit_ends_the_connection() {
+    let mut scene = Scene::ciphered(on_made(|transport| transport.pause()));
+    let id = scene.connect(&ciphered(), on_made(|transport| transport.set_write_limit(100_000)));
+    scene.turn_until("both are made", |scene| scene.server.made() + scene.client.made() == 2);
+    for _ in 0..200 {
+        scene.reactor.context().transport(id).write(&[1; 100_000]);
+        turns(&mut scene.reactor, 1);
+    }
+    assert_eq!(scene.client.reasons(), ["WriteLimit"]);
+}
+
+/// A filter that is never satisfied with its input, delivers too much, or answers without end.
+enum Rude {
+    Idle,
+    Overrun,
+    Answers,
+}
+
+impl ropewalk::Filter for Rude {
+    fn decode(
+        &mut self,
+        input: &[u8],
+        link: &mut ropewalk::FilterLink<'_>,
+    ) -> std::io::Result<usize> {
+        match self {
+            Self::Idle => return Ok(0),
+            Self::Overrun => link.deliver(&vec![0; link.room() + 1]),
+            Self::Answers => link.send(&[0; 10_000]),
+        }
+        Ok(input.len().min(1))
+    }
+
+    fn encode(
+        &mut self,
+        plaintext: &[u8],
+        link: &mut ropewalk::FilterLink<'_>,
+    ) -> std::io::Result<usize> {
+        link.send(plaintext);
+        Ok(plaintext.len())
+    }
+}
+
+fn rude(make: fn() -> Rude) -> Scene {
+    let mut scene = Scene::new(&ListenOptions::new().filter(make), only_record);
+    scene.connect(
+        &ConnectOptions::new(),
+        on_made(|transport| {
+            transport.pause();
+            transport.write(&pattern(300_000));
+        }),
+    );
+    scene.turn_until("it is lost", |scene| scene.server.lost() == 1);
+    scene
+}
+
+#[test]
+fn filter_that_decodes_nothing_fails() {
+    let reasons = rude(|| Rude::Idle).server.reasons();
+    assert!(reasons[0].contains("decodes nothing"), "{reasons:?}");
+}
+
+#[test]
+fn filter_that_delivers_too_much_fails() {
+    let reasons = rude(|| Rude::Overrun).server.reasons();
+    assert!(reasons[0].contains("more than there was room"), "{reasons:?}");
+}
+
+#[test]
+fn answers_without_a_reader_end_the_connection() {
+    assert_eq!(rude(|| Rude::Answers).server.reasons(), ["WriteLimit"]);
+}
