@@ -4,12 +4,12 @@
 mod store;
 
 use ropewalk_simulation::FaultKind;
-use store::{Bug, FAULTS, NODES, Verdict, exploration, play, play_seed};
+use store::{Bug, FAULTS, NODES, Verdict, exploration, run, run_seed};
 
 #[test]
 fn without_a_mistake_no_check_fails() {
     exploration(0..25, FAULTS).run(NODES, |world, plan, length| {
-        let Verdict { full, blind } = play(world, plan, length, None);
+        let Verdict { full, blind } = run(world, plan, length, None);
         full.or(blind).map_or(Ok(()), Err)
     });
 }
@@ -22,19 +22,19 @@ fn the_full_check_finds_each_mistake() {
             Bug::Framing => (&[FaultKind::ShortIo][..], 0..200),
             _ => (FAULTS, 0..50),
         };
-        assert!(seeds.any(|seed| play_seed(seed, faults, Some(bug)).full.is_some()), "{bug}");
+        assert!(seeds.any(|seed| run_seed(seed, faults, Some(bug)).full.is_some()), "{bug}");
     }
 }
 
 #[test]
 fn a_check_of_the_last_values_is_blind_to_an_early_answer() {
-    let verdicts = (0..10).map(|seed| play_seed(seed, FAULTS, Some(Bug::EarlyAnswer)));
+    let verdicts = (0..10).map(|seed| run_seed(seed, FAULTS, Some(Bug::EarlyAnswer)));
     assert!(verdicts.into_iter().all(|verdict| verdict.full.is_some() && verdict.blind.is_none()));
 }
 
 #[test]
 fn a_later_write_hides_one_that_was_lost() {
-    let mut verdicts = (0..50).map(|seed| play_seed(seed, FAULTS, Some(Bug::NoResend)));
+    let mut verdicts = (0..50).map(|seed| run_seed(seed, FAULTS, Some(Bug::NoResend)));
     let failed = verdicts.find(|verdict| verdict.full.is_some()).unwrap();
     assert_eq!(failed.blind, None);
 }

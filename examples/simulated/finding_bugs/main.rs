@@ -1,17 +1,16 @@
-//! What the simulation finds: a key-value store with a backup, into which common mistakes are planted, each of
-//! which is searched for.
+//! Planted bugs in a key-value store with a backup, and the seeds from which the simulation finds them.
 //!
 //!     cargo run --release --example finding_bugs
 //!
-//! For each mistake the store is played from one seed after another, with other faults of the network and
-//! of the nodes each time, until a check fails. Two checks look at the same runs. The full one looks at
-//! every answer and every value; the blind one compares only the last values of the keys that were put, and
-//! shows what such a check does not see. Then the faults are shrunk to those that the failure needs.
+//! For each bug the store is run from one seed after another, with other faults of the network and of the nodes each
+//! time, until a check fails. There are two checks of the same runs. The full check compares every answer and every
+//! value. The blind check compares only the last values of the keys that were put, and shows which bugs such a check
+//! misses. Finally the faults are reduced to those that the failure needs.
 //!
 //! Options:
 //!
-//!     --seeds N     how many seeds are tried at most for each mistake (3000)
-//!     --seed N      from which seed on (0)
+//!     --seeds N     the maximum number of seeds for each bug (3000)
+//!     --seed N      the first seed (0)
 //!     --help        this text
 
 mod store;
@@ -21,7 +20,7 @@ use ropewalk_simulation::{Plan, World, shrink};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use store::{Bug, FAULTS, LENGTH, NODES, Verdict, exploration, play, play_seed};
+use store::{Bug, FAULTS, LENGTH, NODES, Verdict, exploration, run, run_seed};
 use support::{Failure, show};
 
 fn main() -> ExitCode {
@@ -38,7 +37,7 @@ fn main() -> ExitCode {
         let end = first.checked_add(u64::from(count));
         let end = end.ok_or_else(|| Failure::Usage(format!("no seeds follow {first}")))?;
         let seeds = first..end;
-        show(format_args!("{:<53}{:>21}{:>21}\n", "planted mistake", "full check", "blind check"))?;
+        show(format_args!("{:<53}{:>21}{:>21}\n", "planted bug", "full check", "blind check"))?;
         let mut found = Vec::new();
         for bug in Bug::ALL {
             let search = Search::of(Some(bug), seeds.clone());
@@ -51,28 +50,28 @@ fn main() -> ExitCode {
         }
         let search = Search::of(None, seeds);
         match search.full.or(search.blind) {
-            None => show(format_args!("\nwithout a mistake no check fails from {count} seeds\n"))?,
+            None => show(format_args!("\nwithout a bug no check fails from {count} seeds\n"))?,
             Some(Failed { seed, why, .. }) => {
-                return Err(Failure::Run(format!("seed {seed}, without a mistake: {why}")));
+                return Err(Failure::Run(format!("seed {seed}, without a bug: {why}")));
             }
         }
         Ok(())
     })
 }
 
-/// Says what failed, and what it needs.
+/// Prints the failure and the faults that it needs.
 fn explain(bug: Bug, search: &Search) -> Result<(), Failure> {
     let Some(Failed { seed, why, .. }) = &search.full else {
         return Ok(());
     };
     let fails = |plan: &Plan, length: Duration| {
-        play(&mut World::new(*seed), plan, length, Some(bug)).full.is_some()
+        run(&mut World::new(*seed), plan, length, Some(bug)).full.is_some()
     };
     let (plan, length) = shrink(exploration(0..0, FAULTS).plan(*seed, NODES), LENGTH, fails);
     show(format_args!("\n{bug}: seed {seed}, {why}\n"))?;
     match plan.len() {
         0 => show(format_args!("    It needs no fault.\n"))?,
-        _ => show(format_args!("    It needs {length:.1?}, and\n"))?,
+        _ => show(format_args!("    It needs {length:.1?} and\n"))?,
     }
     for fault in plan.to_string().lines() {
         show(format_args!("    {fault}\n"))?;
@@ -80,7 +79,7 @@ fn explain(bug: Bug, search: &Search) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The first failure, by each check.
+/// The first failure of each check.
 struct Search {
     full: Option<Failed>,
     blind: Option<Failed>,
@@ -97,7 +96,7 @@ impl Search {
         let begin = Instant::now();
         let mut search = Self { full: None, blind: None };
         for seed in seeds {
-            let Verdict { full, blind } = play_seed(seed, FAULTS, bug);
+            let Verdict { full, blind } = run_seed(seed, FAULTS, bug);
             let failed = |why| Failed { seed, took: begin.elapsed(), why };
             search.full = search.full.or_else(|| full.map(failed));
             search.blind = search.blind.or_else(|| blind.map(failed));

@@ -1,24 +1,24 @@
-//! An evening in the chat on a simulated network where everything goes wrong, from a seed.
+//! The chat on a simulated network with faults, from a seed.
 //!
 //!     cargo run --release --example simulation -- --seed 7
 //!
-//! The chat's own code runs on simulated sockets; so do its guests, on nodes of their own. They come, talk,
-//! change rooms, whisper and doze, while the network loses, delays, cuts and resets what it can. In the end
-//! it is looked whether anybody has heard what he should not have, or not heard what he should.
-//! The last line is the hash of everything that happened: the same for the same seed and options.
+//! The chat's code runs on simulated sockets, with clients on other nodes. The clients connect, send lines, change
+//! rooms and pause reading, while the network loses and delays data and resets connections. At the end the
+//! program checks that each client has received the lines of its rooms, and no others. The last line is the hash
+//! of the trace: the same for the same seed and options.
 //!
 //! Options:
 //!
-//!     --seed N           what is left to chance is drawn from it (1)
-//!     --nodes N          how many nodes there are beside the server, each with three guests (5)
-//!     --faults LIST      all (unless told otherwise), none, or names with commas between
-//!     --count N          how many faults there are (20)
-//!     --seconds N        how long the evening is (60)
-//!     --trace            prints everything that happens
-//!     --only WORD        with --trace: only lines that contain WORD, a node's name say; may be repeated
+//!     --seed N           the seed of all random choices (1)
+//!     --nodes N          the number of nodes with clients, three on each (5)
+//!     --faults LIST      all, none, or names with commas between (all)
+//!     --count N          the number of faults (20)
+//!     --seconds N        the length of the run in simulated time (60)
+//!     --trace            prints the trace
+//!     --only WORD        with --trace: only lines that contain WORD, such as a node's name; may be repeated
 //!     --help             this text
 
-mod evening;
+mod workload;
 
 use lexopt::prelude::*;
 use ropewalk_simulation::{FaultKind, NodeId, Plan, World, kinds};
@@ -26,11 +26,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use support::Failure;
 
-/// More take gigabytes of memory before anything happens.
+/// The limit for `--nodes`. More nodes take gigabytes of memory.
 const MOST_NODES: u32 = 10_000;
 
-/// What is asked for.
-struct Wishes {
+/// The options on the command line.
+struct Options {
     seed: u64,
     nodes: u32,
     count: usize,
@@ -44,30 +44,32 @@ fn main() -> ExitCode {
     support::main(include_str!("main.rs"), |mut arguments| {
         let faults = FaultKind::ALL.to_vec();
         let (trace, only) = (false, Vec::new());
-        let mut wishes = Wishes { seed: 1, nodes: 5, count: 20, seconds: 60, faults, trace, only };
+        let mut options =
+            Options { seed: 1, nodes: 5, count: 20, seconds: 60, faults, trace, only };
         while let Some(argument) = arguments.next()? {
             match argument {
-                Long("seed") => wishes.seed = arguments.value()?.parse()?,
+                Long("seed") => options.seed = arguments.value()?.parse()?,
                 Long("nodes") => {
-                    wishes.nodes = support::up_to(MOST_NODES, "nodes", &mut arguments)?;
+                    options.nodes = support::up_to(MOST_NODES, "nodes", &mut arguments)?;
                 }
                 Long("faults") => {
-                    wishes.faults = kinds(&arguments.value()?.string()?).map_err(Failure::Usage)?;
+                    options.faults =
+                        kinds(&arguments.value()?.string()?).map_err(Failure::Usage)?;
                 }
-                Long("count") => wishes.count = arguments.value()?.parse()?,
-                Long("seconds") => wishes.seconds = support::at_least_one(&mut arguments)?,
-                Long("trace") => wishes.trace = true,
-                Long("only") => wishes.only.push(arguments.value()?.string()?),
+                Long("count") => options.count = arguments.value()?.parse()?,
+                Long("seconds") => options.seconds = support::at_least_one(&mut arguments)?,
+                Long("trace") => options.trace = true,
+                Long("only") => options.only.push(arguments.value()?.string()?),
                 argument => return Err(support::other(argument)),
             }
         }
         support::log_from("off");
-        play(wishes)
+        simulate(options)
     })
 }
 
-fn play(wishes: Wishes) -> Result<(), Failure> {
-    let Wishes { seed, nodes, count, seconds, faults, trace, only } = wishes;
+fn simulate(options: Options) -> Result<(), Failure> {
+    let Options { seed, nodes, count, seconds, faults, trace, only } = options;
     let length = Duration::from_secs(seconds.into());
     let mut world = World::new(seed);
     if trace {
@@ -85,18 +87,18 @@ fn play(wishes: Wishes) -> Result<(), Failure> {
         support::show(format_args!("{}\n", plan.to_string().trim_end()))?;
     }
     let begin = Instant::now();
-    let outcome = evening::spend(&mut world, nodes, &plan, length);
+    let outcome = workload::run(&mut world, nodes, &plan, length);
     let took = begin.elapsed();
     let report = outcome.map_err(|why| {
-        let least = "fewer nodes, faults or seconds may show it as well";
-        Failure::Run(format!("{why}\nthe same options show it again, with --trace; {least}"))
+        let least = "fewer nodes, faults or seconds may be enough";
+        Failure::Run(format!("{why}\nreproducible by the same options, also with --trace; {least}"))
     })?;
     let (callbacks, now) = (world.callbacks(), world.now());
-    support::complain(format_args!("it took {took:.2?}"));
+    support::complain(format_args!("real time: {took:.2?}"));
     support::show(format_args!(
         "{report}\n\
          callbacks         {callbacks:>9}  in {now:.0?} of simulated time\n\
-         no guest has heard or missed a line against the rules\n\
+         all clients have received their lines, and no others\n\
          trace {}\n",
         world.trace()
     ))

@@ -1,4 +1,4 @@
-//! The backup: it applies the requests in the primary's order, and acknowledges each.
+//! The backup: applies requests in the primary's order, and acknowledges each.
 
 use super::wire::{Change, Request, Side, protocol};
 use super::{Bug, Shared, Values};
@@ -7,13 +7,13 @@ use std::collections::BTreeSet;
 
 pub(super) const ADDRESS: &str = "backup:7002";
 
-/// What is on its disk.
+/// The contents of its disk.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) values: Values,
-    /// Up to where the primary's log is applied.
+    /// The last applied position of the primary's log.
     applied: usize,
-    /// The client and the number of every request that it has applied.
+    /// The applied requests, by client and number.
     requests: BTreeSet<(u32, u64)>,
 }
 
@@ -22,12 +22,12 @@ impl State {
         self.requests.contains(&(request.client, request.number))
     }
 
-    /// Applies what stands in this place of the log, unless it has been applied.
-    fn apply(&mut self, place: usize, request: &Request, bug: Option<Bug>) {
+    /// Applies the request at this position of the log, if it was not applied before.
+    fn apply(&mut self, position: usize, request: &Request, bug: Option<Bug>) {
         let is_put = matches!(request.change, Change::Put { .. });
-        if place > self.applied || (bug == Some(Bug::StaleLink) && is_put) {
+        if position > self.applied || (bug == Some(Bug::StaleLink) && is_put) {
             request.apply(&mut self.values);
-            self.applied = self.applied.max(place);
+            self.applied = self.applied.max(position);
             self.requests.insert((request.client, request.number));
         }
     }
@@ -39,7 +39,7 @@ pub(super) fn serve(reactor: &mut Reactor, shared: &Shared, bug: Option<Bug>) ->
     Ok(())
 }
 
-/// A link, seen from the backup.
+/// The backup's side of a link.
 #[derive(Clone)]
 struct Backup {
     shared: Shared,
@@ -48,13 +48,13 @@ struct Backup {
 
 impl Side for Backup {
     fn line_received(&self, transport: &mut Transport<'_>, line: &str) {
-        let entry = line.split_once(' ').and_then(|(place, request)| {
-            Some((place.parse::<usize>().ok()?, Request::parse(request)?))
+        let entry = line.split_once(' ').and_then(|(position, request)| {
+            Some((position.parse::<usize>().ok()?, Request::parse(request)?))
         });
         match entry {
-            Some((place, request)) => {
-                self.shared.backup.borrow_mut().apply(place, &request, self.bug);
-                transport.write(format!("{place} ok\n").as_bytes());
+            Some((position, request)) => {
+                self.shared.backup.borrow_mut().apply(position, &request, self.bug);
+                transport.write(format!("{position} ok\n").as_bytes());
             }
             None => transport.abort(),
         }

@@ -1,4 +1,4 @@
-//! A client: it makes requests, and sends what was not answered again.
+//! A client: sends requests, and sends unanswered ones again.
 
 use super::wire::{Change, Request, Side, connect, connect_later};
 use super::{Shared, primary};
@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// A connection on which nothing is answered for this long is given up.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// The time without an answer after which a connection is closed.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Clone)]
 pub(super) struct Client(Rc<RefCell<State>>);
@@ -22,7 +22,7 @@ struct State {
     number: u64,
     unanswered: VecDeque<Request>,
     connection: Option<Id>,
-    /// When something was answered, or nothing was to be.
+    /// The time of the last answer, or when no answer was due.
     alive: Option<Instant>,
 }
 
@@ -39,22 +39,22 @@ impl Client {
         })))
     }
 
-    /// The node starts, or starts again.
+    /// Starts the client, also after a crash of its node.
     pub(super) fn start(&self, context: &mut Context) {
         self.0.borrow_mut().connection = None;
         connect(context, primary::ADDRESS, self.clone());
-        self.go_on(context);
+        self.run(context);
     }
 
     pub(super) fn unanswered(&self) -> usize {
         self.0.borrow().unanswered.len()
     }
 
-    /// Makes a request now and then, and sees to the connection.
-    fn go_on(&self, context: &mut Context) {
+    /// Sends a request, replaces a dead connection, and repeats after a random delay.
+    fn run(&self, context: &mut Context) {
         let mut state = self.0.borrow_mut();
-        let calm = state.shared.calm.get();
-        if !calm {
+        let is_ending = state.shared.is_ending.get();
+        if !is_ending {
             state.request(context);
         } else if state.unanswered.is_empty() {
             return;
@@ -67,7 +67,7 @@ impl Client {
             connect_later(context, primary::ADDRESS, self.clone());
         }
         let client = self.clone();
-        context.call_later(delay, move |context| client.go_on(context));
+        context.call_later(delay, move |context| client.run(context));
     }
 }
 
@@ -89,19 +89,19 @@ impl State {
         self.unanswered.push_back(request);
     }
 
-    /// Gives the connection up if nothing has been answered for too long.
+    /// Takes the connection if its last answer is too old.
     fn dead_connection(&mut self, now: Instant) -> Option<Id> {
         if self.unanswered.is_empty() {
             self.alive = Some(now);
         }
         let silent = now.duration_since(self.alive?);
-        if silent > PATIENCE { self.connection.take() } else { None }
+        if silent > TIMEOUT { self.connection.take() } else { None }
     }
 
     fn answered(&mut self, number: u64) {
         let Some(index) = self.unanswered.iter().position(|request| request.number == number)
         else {
-            return; // It was sent twice, and both were answered.
+            return; // It was sent twice, and both requests were answered.
         };
         let request = self.unanswered.remove(index).expect("it was found");
         if !self.shared.backup.borrow().has(&request) {

@@ -1,9 +1,9 @@
-//! A small key-value store in a simulated world, with a bug of choice.
+//! A key-value store in the simulation, with a selectable bug.
 //!
-//! Clients send requests to the primary, which numbers them, sends them to the backup over a link, and
-//! answers a request when the backup has acknowledged it. Each side expects its connections to break: a
-//! client sends what was not answered again on its next connection, and the primary does so on its next link.
-//! What a node has stored outlives a crash; connections do not.
+//! Clients send requests to the primary, which numbers them, sends them to the backup over a link, and answers a
+//! request when the backup has acknowledged it. Connections can be lost: a client sends unanswered requests again on
+//! its next connection, and the primary sends unacknowledged ones again on its next link. Stored data survives a crash;
+//! connections do not.
 
 mod backup;
 mod client;
@@ -26,14 +26,14 @@ pub(crate) const NODES: u32 = 2 + CLIENTS;
 
 const CLIENTS: u32 = 3;
 
-/// For how long the clients make requests.
+/// The time for which the clients send requests.
 pub(crate) const LENGTH: Duration = Duration::from_secs(30);
 
-/// How long the run goes on afterwards. What a link that was given up still has on its way arrives up to a
-/// minute late, and a check that looks earlier does not see what it does.
-const SETTLED: Duration = Duration::from_secs(200);
+/// The time from the last request to the checks. Data of an abandoned link can be delivered a minute late, and an
+/// earlier check would miss its effect.
+const DRAIN: Duration = Duration::from_secs(200);
 
-/// The kinds of faults with which the store is played.
+/// The kinds of faults.
 pub(crate) const FAULTS: &[FaultKind] = &[
     FaultKind::Bandwidth,
     FaultKind::Buffers,
@@ -48,18 +48,18 @@ pub(crate) const FAULTS: &[FaultKind] = &[
     FaultKind::Stall,
 ];
 
-/// A mistake that is often made.
+/// A common mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Bug {
-    /// The servers take what one read returns for whole lines.
+    /// The servers treat the data of each read as whole lines.
     Framing,
     /// The primary answers before the backup has acknowledged the request.
     EarlyAnswer,
-    /// The primary does not recognise a request that a client sends again.
+    /// The primary does not recognise a repeated request.
     RepeatedRequest,
-    /// The backup applies a `put` whatever its number is, for "a `put` may be repeated".
+    /// The backup applies a `put` with any number, as if a `put` could always be repeated.
     StaleLink,
-    /// The primary does not send again, on a new link, what was lost with the old one.
+    /// The primary does not send lost requests again on a new link.
     NoResend,
 }
 
@@ -71,11 +71,11 @@ impl Bug {
 impl fmt::Display for Bug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Framing => "a read is taken for whole lines",
-            Self::EarlyAnswer => "the answer comes before the backup has the request",
-            Self::RepeatedRequest => "a request that is sent again is counted twice",
+            Self::Framing => "a read is treated as whole lines",
+            Self::EarlyAnswer => "a request is answered before the backup has it",
+            Self::RepeatedRequest => "a repeated request is applied twice",
             Self::StaleLink => "a write from a stale link overwrites a later one",
-            Self::NoResend => "what a broken link has lost is not sent again",
+            Self::NoResend => "requests of a lost link are not sent again",
         })
     }
 }
@@ -83,39 +83,39 @@ impl fmt::Display for Bug {
 /// The values of a node.
 type Values = BTreeMap<String, i64>;
 
-/// What all nodes share, because it is on a disk or belongs to the check.
+/// The state that all nodes share: the contents of disks, and the records for the checks.
 #[derive(Clone, Default)]
 struct Shared {
-    /// Clients make no further requests.
-    calm: Rc<Cell<bool>>,
+    /// True when clients send no more requests.
+    is_ending: Rc<Cell<bool>>,
     primary: Rc<RefCell<primary::State>>,
     backup: Rc<RefCell<backup::State>>,
     clients: Rc<RefCell<Vec<client::Client>>>,
-    /// Every request, in each client's order.
+    /// All requests, in each client's order.
     requests: Rc<RefCell<Vec<wire::Request>>>,
-    /// The first request that was answered although the backup did not have it.
+    /// The first request that was answered before the backup had it.
     unsafe_answer: Rc<RefCell<Option<wire::Request>>>,
 }
 
-/// Explores these seeds, with up to 12 faults of these kinds each.
+/// Returns an exploration of the seeds, with up to 12 faults of these kinds in each run.
 pub(crate) fn exploration(seeds: Range<u64>, kinds: &[FaultKind]) -> Exploration {
     Exploration::new(seeds).faults(kinds, 12).length(LENGTH)
 }
 
-/// Plays the store from a seed, with its faults of these kinds.
-pub(crate) fn play_seed(seed: u64, kinds: &[FaultKind], bug: Option<Bug>) -> Verdict {
+/// Runs the store from a seed, with faults of these kinds.
+pub(crate) fn run_seed(seed: u64, kinds: &[FaultKind], bug: Option<Bug>) -> Verdict {
     let plan = exploration(0..0, kinds).plan(seed, NODES);
-    play(&mut World::new(seed), &plan, LENGTH, bug)
+    run(&mut World::new(seed), &plan, LENGTH, bug)
 }
 
-/// Plays the store in `world`, which is empty, and checks what has become of it.
-pub(crate) fn play(world: &mut World, plan: &Plan, length: Duration, bug: Option<Bug>) -> Verdict {
+/// Runs the store in the empty `world`, and checks the result.
+pub(crate) fn run(world: &mut World, plan: &Plan, length: Duration, bug: Option<Bug>) -> Verdict {
     let shared = Shared::default();
     add_nodes(world, &shared, bug);
     world.add_faults(plan);
     world.run_for(length);
-    shared.calm.set(true);
-    world.run_for(SETTLED);
+    shared.is_ending.set(true);
+    world.run_for(DRAIN);
     Verdict::of(&shared)
 }
 

@@ -1,4 +1,4 @@
-//! The primary: it puts the requests in order, sends them to the backup, and answers them.
+//! The primary: numbers requests, sends them to the backup, and answers them.
 
 use super::wire::{Request, Side, connect, connect_later, protocol};
 use super::{Bug, Shared, Values, backup};
@@ -10,23 +10,23 @@ use std::time::{Duration, Instant};
 
 pub(super) const ADDRESS: &str = "primary:7001";
 
-/// A link on which nothing is acknowledged for this long is given up.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time without an acknowledgement after which a link is closed.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What is on its disk, and what it knows of its connections.
+/// The contents of its disk, and the state of its connections.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) values: Values,
-    /// The places are counted from 1.
+    /// The log. Positions are counted from 1.
     log: Vec<Request>,
-    /// Where each request stands in the log, by client and number.
-    places: BTreeMap<(u32, u64), usize>,
-    /// Up to where the backup has the log.
+    /// The positions of requests in the log, by client and number.
+    positions: BTreeMap<(u32, u64), usize>,
+    /// The last position that the backup has acknowledged.
     acknowledged: usize,
-    /// Up to where the log was written to a link.
+    /// The last position that was written to a link.
     sent: usize,
     link: Option<Link>,
-    /// The requests that are to be answered: their places, their numbers and their connections.
+    /// The unanswered requests: their positions, numbers and connections.
     unanswered: Vec<(usize, u64, Id)>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct State {
 #[derive(Debug)]
 struct Link {
     id: Id,
-    /// When something was acknowledged, or nothing was missing.
+    /// The time of the last acknowledgement, or when none was due.
     alive: Instant,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn serve(reactor: &mut Reactor, shared: &Shared, bug: Option<Bug>) ->
     Ok(())
 }
 
-/// A client's connection, seen from the primary.
+/// The primary's side of a client's connection.
 #[derive(Clone)]
 struct Primary {
     state: Rc<RefCell<State>>,
@@ -62,16 +62,16 @@ impl Side for Primary {
         let Some(request) = Request::parse(line) else { return transport.abort() };
         let state = &mut *self.state.borrow_mut();
         let key = (request.client, request.number);
-        let known = state.places.get(&key).copied();
+        let known = state.positions.get(&key).copied();
         let number = request.number;
-        let place = match known {
-            Some(place) if self.bug != Some(Bug::RepeatedRequest) => place,
+        let position = match known {
+            Some(position) if self.bug != Some(Bug::RepeatedRequest) => position,
             _ => state.append(transport.context(), request),
         };
-        if place <= state.acknowledged || self.bug == Some(Bug::EarlyAnswer) {
+        if position <= state.acknowledged || self.bug == Some(Bug::EarlyAnswer) {
             transport.write(format!("{number} ok\n").as_bytes());
         } else {
-            state.unanswered.push((place, number, transport.id()));
+            state.unanswered.push((position, number, transport.id()));
         }
     }
 
@@ -81,27 +81,27 @@ impl Side for Primary {
 }
 
 impl Primary {
-    /// Looks every half second whether the link still works, and replaces it if not.
+    /// Checks the link every half second.
     fn watch(&self, context: &mut Context) {
         let primary = self.clone();
         context.call_later(Duration::from_millis(500), move |context| {
-            primary.replace_a_dead_link(context);
+            primary.replace_dead_link(context);
             primary.watch(context);
         });
     }
 
-    fn replace_a_dead_link(&self, context: &mut Context) {
+    fn replace_dead_link(&self, context: &mut Context) {
         let mut state = self.state.borrow_mut();
         let missing = state.acknowledged < state.log.len();
         let now = context.now();
         let Some(link) = &mut state.link else { return };
         if !missing {
             link.alive = now;
-        } else if now.duration_since(link.alive) > PATIENCE {
+        } else if now.duration_since(link.alive) > TIMEOUT {
             let id = link.id;
             state.link = None;
             drop(state);
-            // In order, so that what is on its way may still arrive.
+            // A graceful close: data in flight can still be delivered.
             context.close(id);
             connect_later(context, backup::ADDRESS, ToBackup(self.clone()));
         }
@@ -111,22 +111,22 @@ impl Primary {
 impl State {
     fn append(&mut self, context: &mut Context, request: Request) -> usize {
         request.apply(&mut self.values);
-        let place = self.log.len() + 1;
-        self.places.insert((request.client, request.number), place);
+        let position = self.log.len() + 1;
+        self.positions.insert((request.client, request.number), position);
         if let Some(link) = &self.link {
-            context.write(link.id, format!("{place} {request}\n").as_bytes());
-            self.sent = place;
+            context.write(link.id, format!("{position} {request}\n").as_bytes());
+            self.sent = position;
         }
         self.log.push(request);
-        place
+        position
     }
 
-    /// The backup has the log up to there.
-    fn acknowledge(&mut self, context: &mut Context, place: usize) {
-        self.acknowledged = self.acknowledged.max(place);
+    /// Handles an acknowledgement of the log up to `position`.
+    fn acknowledge(&mut self, context: &mut Context, position: usize) {
+        self.acknowledged = self.acknowledged.max(position);
         let acknowledged = self.acknowledged;
-        self.unanswered.retain(|(place, number, id)| {
-            let safe = *place <= acknowledged;
+        self.unanswered.retain(|(position, number, id)| {
+            let safe = *position <= acknowledged;
             if safe {
                 context.write(*id, format!("{number} ok\n").as_bytes());
             }
@@ -135,7 +135,7 @@ impl State {
     }
 }
 
-/// The link, seen from the primary.
+/// The primary's side of the link.
 #[derive(Clone)]
 struct ToBackup(Primary);
 
@@ -155,14 +155,15 @@ impl Side for ToBackup {
     }
 
     fn line_received(&self, transport: &mut Transport<'_>, line: &str) {
-        let Some(place) = line.strip_suffix(" ok").and_then(|place| place.parse().ok()) else {
+        let Some(position) = line.strip_suffix(" ok").and_then(|position| position.parse().ok())
+        else {
             return transport.abort();
         };
         let mut state = self.0.state.borrow_mut();
         let (id, now) = (transport.id(), transport.context().now());
         if let Some(link) = state.link.as_mut().filter(|link| link.id == id) {
             link.alive = now;
-            state.acknowledge(transport.context(), place);
+            state.acknowledge(transport.context(), position);
         }
     }
 

@@ -1,17 +1,16 @@
-//! What has become of the store, by two checks.
+//! The two checks of the store.
 
 use super::wire::Change;
 use super::{Shared, Values};
 use std::fmt;
 
-/// What the checks found.
+/// The results of the checks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Verdict {
-    /// What is wrong, by the check that looks at everything: each request is answered, the backup has it by then,
-    /// and in the end both nodes hold what the requests come to.
+    /// The failure of the full check: each request is answered after the backup has it, and at the end both nodes have
+    /// the values that the requests result in.
     pub(crate) full: Option<String>,
-    /// What is wrong, by a check that is blind to most: in the end the backup holds, for each key that was
-    /// put, the value that was put last.
+    /// The failure of the blind check: at the end the backup has, for each key that was put, the last value.
     pub(crate) blind: Option<String>,
 }
 
@@ -47,7 +46,7 @@ fn difference(node: &str, values: &Values, expected: &Values) -> Option<String> 
     let differs = |key: &&String| values.get(*key) != expected.get(*key);
     keys.into_iter().find(differs).map(|key| {
         let (held, due) = (Held(values.get(key)), Held(expected.get(key)));
-        format!("{node} holds {held} for `{key}`, which should be {due}")
+        format!("{node} has {held} for `{key}`, expected {due}")
     })
 }
 

@@ -1,4 +1,4 @@
-//! What is sent, and how it is cut into lines.
+//! The protocol: requests as lines, and connections.
 
 use super::{Bug, Values};
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
@@ -6,7 +6,7 @@ use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::fmt;
 use std::time::Duration;
 
-/// What a client wants changed. A client numbers its requests from 0.
+/// A request to change a value. A client numbers its requests from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
     pub(super) client: u32,
@@ -28,7 +28,7 @@ impl Request {
         }
     }
 
-    /// The same from its line.
+    /// Parses a line.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let client = words.next()?.parse().ok()?;
@@ -55,15 +55,15 @@ impl fmt::Display for Request {
     }
 }
 
-/// One side of a connection.
+/// The behaviour of one side of a connection.
 pub(super) trait Side: Clone + 'static {
     fn connection_made(&self, _transport: &mut Transport<'_>) {}
     fn line_received(&self, transport: &mut Transport<'_>, line: &str);
-    /// The connection was lost, or an attempt failed.
+    /// Called when the connection was lost.
     fn connection_lost(&self, _context: &mut Context, _id: Id) {}
 }
 
-/// A protocol for a side.
+/// Returns the protocol for a side.
 pub(super) fn protocol(side: impl Side, bug: Option<Bug>) -> Box<dyn Protocol> {
     match bug {
         Some(Bug::Framing) => Box::new(Reads(side)),
@@ -90,7 +90,7 @@ impl<S: Side> LineHandler for Lines<S> {
     }
 }
 
-/// The planted mistake: each read is taken for whole lines.
+/// The planted bug: each read is treated as whole lines.
 struct Reads<S>(S);
 
 impl<S: Side> Protocol for Reads<S> {
@@ -110,18 +110,18 @@ impl<S: Side> Protocol for Reads<S> {
     }
 }
 
-/// Connects, and again after a while if the attempt fails.
+/// Connects. A failed attempt is repeated later.
 pub(super) fn connect(context: &mut Context, address: &'static str, side: impl Side) {
     if context.connect_tcp(address, Connecting { address, side: side.clone() }).is_err() {
-        connect_later(context, address, side); // The name is not known yet.
+        connect_later(context, address, side); // The name is unknown as yet.
     }
 }
 
-/// How long a side waits before it connects again.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The delay before a side connects again.
+const DELAY: Duration = Duration::from_millis(200);
 
 pub(super) fn connect_later(context: &mut Context, address: &'static str, side: impl Side) {
-    context.call_later(PAUSE, move |context| connect(context, address, side));
+    context.call_later(DELAY, move |context| connect(context, address, side));
 }
 
 struct Connecting<S> {
