@@ -191,8 +191,9 @@ fn stopping_signal_does_not_end_the_process() {
         return;
     }
     if strace_works() {
-        // Delays the thread that catches the signal, after it has notified the reactor.
-        let delay = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=300000"];
+        // Delays the thread that catches the signal by a second, after it has notified the reactor.
+        // The reactor must end within that time, also on a busy machine.
+        let delay = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=1000000"];
         in_child(name, &[&["strace", "-f", "-qq", "-o", "/dev/null"], &delay[..]].concat());
     }
 }
