@@ -110,7 +110,7 @@ fn module_of(path: &Path) -> String {
     words.join("::").trim_end_matches("::mod").to_owned()
 }
 
-/// The modules in whose files the names are that a file uses. Its own module's children are not among
+/// The modules that define the names that a file uses. Its own module's children are not among
 /// them, nor are its parents: a folder's `mod.rs` and its other files make one unit.
 fn files_used<'a>(
     code: &str,

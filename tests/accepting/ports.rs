@@ -45,9 +45,9 @@ fn listener_closed_in_callback_accepts_no_more() {
         let outcome = refused.read(&mut [0; 10]);
         assert!(matches!(&outcome, Ok(0) | Err(_)), "{outcome:?}");
     }
-    let mut newcomer = client(address);
-    newcomer.write_all(b"hello").unwrap();
-    assert_eq!(read_turning(&mut reactor, &newcomer, 5), b"hello");
+    let mut later = client(address);
+    later.write_all(b"hello").unwrap();
+    assert_eq!(read_turning(&mut reactor, &later, 5), b"hello");
     assert_eq!(new.made(), 1);
 }
 

@@ -18,7 +18,7 @@ fn unconnected_socket_is_not_notified_of_refusals() {
     let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::echo(&events)).unwrap();
     let gone = peer().local_addr().unwrap();
     for _ in 0..3 {
-        reactor.context().send_to(port.id(), b"anybody?", gone);
+        reactor.context().send_to(port.id(), b"a question", gone);
         turns(&mut reactor, 2);
     }
     let peer = peer();
@@ -68,13 +68,13 @@ fn connected_socket_survives_refusals() {
     let port = connected(&mut reactor, peer.local_addr().unwrap(), &events);
     let refused = |event: &DatagramEvent| *event == DatagramEvent::Refused;
     for round in 1..=3 {
-        reactor.context().send(port.id(), b"anybody?");
+        reactor.context().send(port.id(), b"a question");
         turn_until(&mut reactor, "refused", |_| events.count(refused) == round);
     }
     // A receiver appears, and datagrams arrive.
     peer.connect(port.address()).unwrap();
-    reactor.context().send(port.id(), b"anybody?");
-    assert_eq!(received(&peer), b"anybody?");
+    reactor.context().send(port.id(), b"a question");
+    assert_eq!(received(&peer), b"a question");
     peer.send(b"me").unwrap();
     turn_until(&mut reactor, "the answer", |_| events.data() == [b"me"]);
     assert_eq!(events.errors(), [] as [&str; 0]);
@@ -99,7 +99,7 @@ fn connection_refused_may_close_or_panic() {
         let dead = peer.local_addr().unwrap();
         let port =
             reactor.context().connect_udp(dead, DatagramRecorder::new(&events, hook)).unwrap();
-        reactor.context().send(port.id(), b"anybody?");
+        reactor.context().send(port.id(), b"a question");
         let refused = |event: &DatagramEvent| *event == DatagramEvent::Refused;
         turn_until(&mut reactor, "refused", |_| events.count(refused) == 1);
         turns(&mut reactor, 2);

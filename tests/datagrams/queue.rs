@@ -18,7 +18,7 @@ fn on_a_slow_network(name: &str) {
     );
 }
 
-/// Connects a socket whose system buffer holds only a few datagrams.
+/// Connects a socket with a system buffer for only a few datagrams.
 fn full_socket(
     reactor: &mut Reactor,
     options: DatagramOptions,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Panics when it is dropped, with a payload whose drop panics too.
+/// Panics when it is dropped, with a payload that does the same.
 struct Bomb(Arc<AtomicUsize>);
 
 impl Drop for Bomb {
@@ -81,7 +81,7 @@ fn full_of(count: &Arc<AtomicUsize>) -> (Reactor, Sender<Bomb>, usize) {
         receivers[0].send(bomb()).unwrap();
     }
     let [sender, _] = receivers;
-    // Two protocols with a producer each, one listener with its factory set and one whose factory is pending, and 14 more.
+    // Two protocols with a producer each, one listener with its factory set, one with its factory pending, and 14 more.
     (reactor, sender, 2 * 2 + 2 + 14)
 }
 
@@ -144,7 +144,7 @@ fn messages_sent_by_drops_end() {
     assert_eq!(dropped.load(Ordering::Relaxed), 4, "two, and a refused one for each of them");
 }
 
-/// Panics in every method, with a payload whose drop panics too.
+/// Panics in every method, with a payload that panics when it is dropped.
 struct AlwaysPanics(Rc<Cell<usize>>);
 
 impl Protocol for AlwaysPanics {

@@ -194,8 +194,8 @@ fn half_closed_clients_are_served_in_a_flood() {
     log.check(true);
 }
 
-/// Returns a connection with much queued data whose peer has just made room for several budgets of it, and
-/// the data that the peer has read.
+/// Returns a connection with much queued data, for several budgets of which the peer has just made room, and the
+/// data that the peer has read.
 fn writable_connection() -> (Reactor, TcpStream, Id, Vec<u8>) {
     let log = Log::default();
     let (mut reactor, address) = up(recorders(&log, only_record));

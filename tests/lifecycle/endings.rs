@@ -6,7 +6,7 @@ use ropewalk::{Reactor, Transport};
 use std::io::ErrorKind;
 use std::time::Duration;
 
-/// Returns a server with one connection, whose run has begun.
+/// Returns a server that has begun its run, with one connection.
 pub(crate) fn serve(log: &Log, wire: &Wire) -> (Script, Reactor) {
     let (script, mut reactor) = Script::with_connection(recorders(log, only_record), wire);
     turn(&mut reactor);

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Connects a client whose reads and writes block, with a timeout.
+/// Connects a client with blocking reads and writes, and a timeout.
 pub(crate) fn client(address: SocketAddr) -> TcpStream {
     let client = TcpStream::connect(address).expect("a listener");
     client.set_read_timeout(Some(PATIENCE)).expect("a timeout");

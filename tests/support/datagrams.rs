@@ -163,7 +163,7 @@ pub(crate) fn receive_on(
     port.address().socket_addr().expect("an IP address")
 }
 
-/// Returns a peer whose receive blocks, with a timeout.
+/// Returns a peer that blocks when it receives, with a timeout.
 pub(crate) fn peer() -> UdpSocket {
     peer_on("127.0.0.1:0")
 }

@@ -62,7 +62,7 @@ pub(crate) fn listen_error(path: &Path) -> Error {
     reactor.listen_unix(path, || Echo).expect_err("a name that cannot be used")
 }
 
-/// Connects a client whose reads and writes block, with a timeout.
+/// Connects a client with blocking reads and writes, and a timeout.
 pub(crate) fn unix_client(path: &Path) -> UnixStream {
     let client = UnixStream::connect(path).expect("a listener");
     client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -206,8 +206,8 @@ pub(crate) fn receiver(path: &Path, events: &ReceiverLog) -> Reactor {
 /// A wrapper for [`in_child`] that lets the child have fewer descriptors than [`passed_too_many`] passes.
 pub(crate) const FEW_FILES: [&str; 2] = ["prlimit", "--nofile=60"];
 
-/// Returns a reactor whose one connection was sent `data` with more descriptors than this process may have, and
-/// the client that sent them.
+/// Returns a reactor with one connection, to which a client has sent `data` with more descriptors than this
+/// process may have, and the client.
 pub(crate) fn passed_too_many(data: &[u8], factory: impl Factory) -> (Reactor, UnixStream) {
     let folder = Folder::new();
     let path = folder.path("take.sock");

@@ -37,7 +37,7 @@ fn scenario() -> usize {
             let said = |client| (0..LINES).flat_map(move |number| line(client, number));
             let heard = received_data(log, id);
             let is_beginning = |client| said(client).collect::<Vec<u8>>().starts_with(&heard);
-            assert!((0..CLIENTS).any(is_beginning), "{id} heard {:?}", String::from_utf8(heard));
+            assert!((0..CLIENTS).any(is_beginning), "{id} received {:?}", String::from_utf8(heard));
         }
     }
     assert!(called.made() + failures.borrow().len() <= CLIENTS);

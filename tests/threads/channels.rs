@@ -13,7 +13,7 @@ use std::time::Instant;
 /// The messages that a receiver was given.
 type Received<T> = Rc<RefCell<Vec<T>>>;
 
-/// Returns a channel whose receiver records its messages.
+/// Returns a channel with a receiver that records its messages.
 fn recording<T: 'static>(context: &mut Context) -> (Sender<T>, Received<T>) {
     let heard = Received::default();
     let note = Rc::clone(&heard);

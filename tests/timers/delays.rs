@@ -147,7 +147,7 @@ fn callback_without_delays_reads_no_clock() {
     assert_eq!(*readings.borrow(), [0, 1]);
 }
 
-/// A protocol whose drop takes time.
+/// A protocol that takes time to drop.
 struct Slow(Script);
 
 impl Drop for Slow {

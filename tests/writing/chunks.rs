@@ -53,7 +53,8 @@ fn numbers(bytes: &[u8], what: &str) -> Vec<u32> {
     bytes.chunks(4 + BODY).map(whole).collect()
 }
 
-/// Returns a server whose one connection drops its oldest data, and sends a message in two writes in each callback.
+/// Returns a server with one connection, which drops its oldest data and sends a message in two writes in each
+/// callback.
 fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
     let (log, wire) = (Log::default(), Wire::default());
     let mut number = 0_u32;

@@ -41,7 +41,7 @@ fn begin_count() {
     CALLS.take();
 }
 
-/// Returns the number of calls since then whose line contains `kind`.
+/// Returns the number of logged calls since then that contain `kind`.
 fn count(kind: &str) -> usize {
     CALLS.with_borrow(|calls| calls.iter().filter(|line| line.contains(kind)).count())
 }

@@ -67,7 +67,7 @@ impl Script {
         (script, reactor)
     }
 
-    /// Returns a server whose next turn accepts `wire`.
+    /// Returns a server that accepts `wire` in its next turn.
     pub(crate) fn with_connection(factory: impl Factory, wire: &Wire) -> (Self, Reactor) {
         let (script, mut reactor) = Self::new();
         reactor.listen_tcp("10.0.0.1:7000", factory).unwrap();
