@@ -5,7 +5,7 @@ mod script;
 mod support;
 
 use allocation_counter::{AllocationInfo, measure};
-use ropewalk::{Address, DatagramProtocol, DatagramTransport, Id, Protocol, Reactor, Transport};
+use ropewalk::{Id, Protocol, Reactor, Transport};
 use script::{Script, Wire};
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -24,14 +24,6 @@ fn crowd(reactor: &mut Reactor, address: std::net::SocketAddr, count: usize) -> 
     let clients: Vec<_> = (0..count).map(|_| client(address)).collect();
     turn_until(reactor, "all made", |reactor| reactor.context().connections().count() == count);
     clients
-}
-
-struct Echo;
-
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        transport.write(data);
-    }
 }
 
 #[test]
@@ -129,17 +121,6 @@ fn warm_delivery_allocates_nothing() {
         }
     });
     assert_eq!(allocated.count_total, 0, "{allocated:?}");
-}
-
-impl DatagramProtocol for Echo {
-    fn datagram_received(
-        &mut self,
-        transport: &mut DatagramTransport<'_>,
-        data: &[u8],
-        sender: &Address,
-    ) {
-        transport.send_to(data, sender);
-    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #[path = "support/recorder.rs"]
 mod recorder;
+#[path = "../../tests/support/status.rs"]
+mod status;
 mod support;
 
 use recorder::{Event, Record, Recorder};
@@ -12,9 +14,7 @@ use support::with_transport;
 
 /// Returns the peak memory of this process, in bytes.
 fn peak() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
+    status::memory_of("self", "VmHWM")
 }
 
 #[test]

@@ -6,12 +6,14 @@ mod child;
 mod clients;
 mod ports;
 mod record;
+mod status;
 mod turning;
 
 pub(crate) use child::*;
 pub(crate) use clients::*;
 pub(crate) use ports::dead;
 pub(crate) use record::*;
+pub(crate) use status::memory_of;
 use std::time::Duration;
 pub(crate) use turning::*;
 

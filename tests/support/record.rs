@@ -1,6 +1,9 @@
 //! Protocols and factories that record their callbacks.
 
-use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
+use ropewalk::{
+    Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id, Protocol, Reason,
+    Transport,
+};
 use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
@@ -214,6 +217,17 @@ pub(crate) struct Echo;
 impl Protocol for Echo {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         transport.write(data);
+    }
+}
+
+impl DatagramProtocol for Echo {
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        data: &[u8],
+        sender: &Address,
+    ) {
+        transport.send_to(data, sender);
     }
 }
 

@@ -108,13 +108,10 @@ fn grow(path: &std::path::Path, bytes: u64) {
     File::options().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }
 
-/// Returns the maximum memory of a program in bytes.
+/// Returns the peak memory of a program, in bytes.
 #[cfg(target_os = "linux")]
 fn most_memory(program: &Program) -> u64 {
-    let status = format!("/proc/{}/status", program.child.id());
-    let status = std::fs::read_to_string(status).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    1024 * line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap()
+    crate::status::memory_of(&program.child.id().to_string(), "VmHWM") as u64
 }
 
 #[test]

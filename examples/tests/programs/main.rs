@@ -20,5 +20,8 @@ mod proxy;
 mod restart;
 mod scene;
 mod simulated;
+#[cfg(target_os = "linux")]
+#[path = "../../../tests/support/status.rs"]
+mod status;
 mod talking;
 mod unix;
