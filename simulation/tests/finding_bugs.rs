@@ -1,4 +1,4 @@
-//! What the chapter on finding bugs says of the store: that each planted mistake is found, and by which check.
+//! The results in the chapter on finding bugs: each planted mistake is found, and by which check.
 
 #[path = "../../examples/simulated/finding_bugs/store/mod.rs"]
 mod store;
@@ -17,7 +17,7 @@ fn without_a_mistake_no_check_fails() {
 #[test]
 fn the_full_check_finds_each_mistake() {
     for bug in Bug::ALL {
-        // A number has to be cut in two, which takes this fault and more seeds.
+        // A number has to be cut in two, which requires this fault and more seeds.
         let (faults, mut seeds) = match bug {
             Bug::Framing => (&[FaultKind::ShortIo][..], 0..200),
             _ => (FAULTS, 0..50),
@@ -27,13 +27,13 @@ fn the_full_check_finds_each_mistake() {
 }
 
 #[test]
-fn a_check_of_the_last_values_is_blind_to_an_early_answer() {
+fn the_blind_check_misses_an_early_answer() {
     let verdicts = (0..10).map(|seed| run_seed(seed, FAULTS, Some(Bug::EarlyAnswer)));
     assert!(verdicts.into_iter().all(|verdict| verdict.full.is_some() && verdict.blind.is_none()));
 }
 
 #[test]
-fn a_later_write_hides_one_that_was_lost() {
+fn a_later_write_hides_a_lost_one() {
     let mut verdicts = (0..50).map(|seed| run_seed(seed, FAULTS, Some(Bug::NoResend)));
     let failed = verdicts.find(|verdict| verdict.full.is_some()).unwrap();
     assert_eq!(failed.blind, None);

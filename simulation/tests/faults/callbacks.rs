@@ -1,6 +1,6 @@
-//! The faults of other event loops, played: callbacks, and calls from elsewhere.
+//! Faults of other event loops: callbacks, and calls from other threads.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::Context;
 use ropewalk_simulation::World;
 use std::cell::Cell;
@@ -11,87 +11,87 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 #[test]
-fn a_panic_in_any_callback_costs_the_one_connection_and_is_told() {
+fn a_panic_in_any_callback_ends_its_connection() {
     for place in 0..4 {
         let mut world = World::new(1);
         world.allow_panics(|message| message == "on purpose");
         let panicked = Cell::new(false);
-        let server = Cast::new(move |transport, cue| {
-            let here = match cue {
-                Cue::Made => 0,
-                Cue::Data(_) => 1,
-                Cue::Eof => 2,
-                Cue::Lost => 3,
-                Cue::Paused | Cue::Resumed => unreachable!("nothing waits"),
+        let server = Script::new(move |transport, event| {
+            let here = match event {
+                Event::Made => 0,
+                Event::Data(_) => 1,
+                Event::Eof => 2,
+                Event::Lost => 3,
+                Event::Paused | Event::Resumed => unreachable!("nothing waits"),
             };
             if here == place && !panicked.replace(true) {
                 resume_unwind(Box::new("on purpose"));
             }
-            close_at_end(transport, cue);
+            close_at_end(transport, event);
         });
-        let node = listens(&mut world, &server);
-        let client = Cast::new(|transport, cue| {
-            if let Cue::Made = cue {
+        let node = add_server(&mut world, &server);
+        let client = Script::new(|transport, event| {
+            if let Event::Made = event {
                 transport.write(b"hello");
                 transport.close();
             }
         });
-        connects(&mut world, &client);
+        add_client(&mut world, &client);
         world.run_for(seconds(1));
-        assert_eq!(server.heard.reasons().len(), 1, "at place {place}");
-        assert_eq!(server.heard.alive.get(), 0, "at place {place}");
-        connects(&mut world, &Cast::quiet());
+        assert_eq!(server.record.reasons().len(), 1, "at place {place}");
+        assert_eq!(server.record.alive.get(), 0, "at place {place}");
+        add_client(&mut world, &Script::silent());
         world.run_for(seconds(1));
         let context = world.reactor(node).unwrap().context();
-        assert_eq!(context.connections().count(), 1, "the listener lives, at place {place}");
+        assert_eq!(context.connections().count(), 1, "the listener is kept, at place {place}");
     }
 }
 
 #[test]
-fn two_who_answer_each_other_for_ever_do_so_without_growing_the_stack() {
+fn endless_answers_do_not_grow_the_stack() {
     let mut world = World::new(1);
     let rounds = Rc::new(Cell::new(0));
-    let theirs = rounds.clone();
-    let cast = Cast::new(move |transport, cue| match cue {
-        Cue::Made => transport.write(b"!"),
-        Cue::Data(data) if theirs.get() < 200_000 => {
-            theirs.set(theirs.get() + 1);
+    let shared = rounds.clone();
+    let script = Script::new(move |transport, event| match event {
+        Event::Made => transport.write(b"!"),
+        Event::Data(data) if shared.get() < 200_000 => {
+            shared.set(shared.get() + 1);
             transport.write(data);
         }
         _ => {}
     });
     world.add_node("both", move |reactor| {
-        reactor.listen_tcp("127.0.0.1:7000", cast.clone())?;
-        reactor.connect_tcp("127.0.0.1:7000", cast.clone()).map(drop)
+        reactor.listen_tcp("127.0.0.1:7000", script.clone())?;
+        reactor.connect_tcp("127.0.0.1:7000", script.clone()).map(drop)
     });
     assert!(world.run_until(seconds(600), |_| rounds.get() == 200_000));
 }
 
 #[test]
-fn a_pair_of_which_either_is_closed_with_the_other_is_told_once_each() {
+fn mutual_closes_are_reported_once_each() {
     let mut world = World::new(1);
-    let backend = Cast::echo();
-    let theirs = backend.clone();
+    let backend = Script::echo();
+    let shared = backend.clone();
     world.add_node("backend", move |reactor| {
-        reactor.listen_tcp("0.0.0.0:7001", theirs.clone()).map(drop)
+        reactor.listen_tcp("0.0.0.0:7001", shared.clone()).map(drop)
     });
-    // Whoever of a pair is lost closes the other.
+    // When a connection of a pair is lost, it closes the other one.
     let pair = Rc::new(Cell::new([None, None]));
     let half = |side: usize, pair: Rc<Cell<[Option<_>; 2]>>| {
-        Cast::new(move |transport, cue| {
+        Script::new(move |transport, event| {
             let mut ids = pair.get();
-            match cue {
-                Cue::Made => {
+            match event {
+                Event::Made => {
                     ids[side] = Some(transport.id());
                     pair.set(ids);
                 }
-                Cue::Data(data) => {
+                Event::Data(data) => {
                     ids[1 - side].inspect(|id| transport.context().write(*id, data));
                 }
-                Cue::Lost => {
+                Event::Lost => {
                     ids[1 - side].inspect(|id| transport.context().close(*id));
                 }
-                cue => close_at_end(transport, cue),
+                event => close_at_end(transport, event),
             }
         })
     };
@@ -101,25 +101,25 @@ fn a_pair_of_which_either_is_closed_with_the_other_is_told_once_each() {
         reactor.listen_tcp("0.0.0.0:7000", casts.0.clone())?;
         reactor.connect_tcp("backend:7001", casts.1.clone()).map(drop)
     });
-    let client = Cast::says("hello");
-    connects(&mut world, &client);
+    let client = Script::sending("hello");
+    add_client(&mut world, &client);
     world.run_for(seconds(1));
-    assert_eq!(client.heard.received(), 5);
+    assert_eq!(client.record.received(), 5);
     let context = world.reactor(node).unwrap().context();
     pair.get().into_iter().flatten().for_each(|id| context.close(id));
     world.run_for(seconds(5));
-    assert_eq!((front.heard.reasons().len(), back.heard.reasons().len()), (1, 1));
-    assert_eq!((client.heard.reasons().len(), backend.heard.reasons().len()), (1, 1));
+    assert_eq!((front.record.reasons().len(), back.record.reasons().len()), (1, 1));
+    assert_eq!((client.record.reasons().len(), backend.record.reasons().len()), (1, 1));
 }
 
 #[test]
-fn no_call_is_lost_however_idle_the_reactor() {
+fn calls_to_an_idle_reactor_are_made() {
     let mut world = World::new(1);
-    let node = does(&mut world, "idle", |_| {});
+    let node = run_on_node(&mut world, "idle", |_| {});
     let handle = world.reactor(node).unwrap().handle();
     let made = Arc::new(AtomicU32::new(0));
     let counted = made.clone();
-    does(&mut world, "caller", move |context| {
+    run_on_node(&mut world, "caller", move |context| {
         fn call(context: &mut Context, handle: ropewalk::Handle, made: Arc<AtomicU32>, left: u32) {
             for _ in 0..left % 7 {
                 let made = made.clone();
@@ -137,35 +137,35 @@ fn no_call_is_lost_however_idle_the_reactor() {
 }
 
 #[test]
-fn a_flood_of_calls_leaves_the_sockets_their_turn() {
+fn a_flood_of_calls_does_not_starve_sockets() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    let node = listens(&mut world, &server);
+    let server = Script::echo();
+    let node = add_server(&mut world, &server);
     let (handle, made) = (world.reactor(node).unwrap().handle(), Arc::new(AtomicU32::new(0)));
     let before_answer = Rc::new(Cell::new(0));
-    let (theirs, counted) = (before_answer.clone(), made.clone());
-    let client = Cast::new(move |transport, cue| match cue {
-        Cue::Made => {
+    let (shared, counted) = (before_answer.clone(), made.clone());
+    let client = Script::new(move |transport, event| match event {
+        Event::Made => {
             transport.write(b"?");
             for _ in 0..100_000 {
                 let made = counted.clone();
                 handle.call(move |_| _ = made.fetch_add(1, Ordering::Relaxed)).unwrap();
             }
         }
-        Cue::Data(_) => theirs.set(counted.load(Ordering::Relaxed)),
+        Event::Data(_) => shared.set(counted.load(Ordering::Relaxed)),
         _ => {}
     });
-    connects(&mut world, &client);
+    add_client(&mut world, &client);
     world.run_for(seconds(10));
     assert_eq!(made.load(Ordering::Relaxed), 100_000);
     assert!(before_answer.get() < 50_000, "answered after {} calls", before_answer.get());
 }
 
 #[test]
-fn a_call_to_a_reactor_that_is_gone_is_refused() {
+fn a_call_to_an_ended_reactor_is_refused() {
     let mut world = World::new(1);
-    let stopped = does(&mut world, "stopped", |_| {});
-    let crashed = does(&mut world, "crashed", |_| {});
+    let stopped = run_on_node(&mut world, "stopped", |_| {});
+    let crashed = run_on_node(&mut world, "crashed", |_| {});
     let handles = [stopped, crashed].map(|node| world.reactor(node).unwrap().handle());
     world.reactor(stopped).unwrap().context().stop();
     world.run_for(seconds(1));

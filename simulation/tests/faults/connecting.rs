@@ -1,6 +1,6 @@
-//! The faults of other event loops, played: listening and connecting.
+//! Faults of other event loops: listening and connecting.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::{Address, ConnectOptions, Factory, Id, ListenOptions, Protocol};
 use ropewalk_simulation::{FaultKind, World};
 use std::cell::Cell;
@@ -8,83 +8,83 @@ use std::rc::Rc;
 use std::time::Duration;
 
 #[test]
-fn one_that_cannot_accept_neither_spins_nor_forgets_who_waits() {
+fn a_listener_backs_off_when_accept_fails() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    let node = listens(&mut world, &server);
-    let first = Cast::says("first");
-    connects(&mut world, &first);
+    let server = Script::echo();
+    let node = add_server(&mut world, &server);
+    let first = Script::sending("first");
+    add_client(&mut world, &first);
     world.run_for(seconds(1));
     let before = turns(&mut world, node);
-    has(&mut world, FaultKind::Descriptors, node, seconds(10));
-    let clients = Cast::says("hello");
-    let theirs = clients.clone();
-    does(&mut world, "crowd", move |context| {
+    add_fault(&mut world, FaultKind::Descriptors, node, seconds(10));
+    let clients = Script::sending("hello");
+    let shared = clients.clone();
+    run_on_node(&mut world, "crowd", move |context| {
         for _ in 0..100 {
-            assert!(context.connect_tcp("server:7000", theirs.clone()).is_ok());
+            assert!(context.connect_tcp("server:7000", shared.clone()).is_ok());
         }
     });
     world.run_for(seconds(9));
-    assert_eq!(clients.heard.received(), 0);
-    assert!(turns(&mut world, node) - before < 200, "it rests, and asks again");
+    assert_eq!(clients.record.received(), 0);
+    assert!(turns(&mut world, node) - before < 200, "it backs off, and tries again");
     world.run_for(seconds(2));
-    assert_eq!(clients.heard.received(), 500);
-    assert!(first.heard.reasons().is_empty(), "it has had no harm");
+    assert_eq!(clients.record.received(), 500);
+    assert!(first.record.reasons().is_empty(), "its connection is unaffected");
 }
 
 #[test]
-fn a_flood_of_connections_does_not_starve_one_that_is_there() {
+fn a_flood_of_connections_does_not_starve_others() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    listens(&mut world, &server);
-    let (pings, slowest) = pings();
-    connects(&mut world, &pings);
+    let server = Script::echo();
+    add_server(&mut world, &server);
+    let (pinging, slowest) = pinging();
+    add_client(&mut world, &pinging);
     for _ in 0..5 {
-        does(&mut world, "crowd", |context| {
+        run_on_node(&mut world, "crowd", |context| {
             for _ in 0..1000 {
-                assert!(context.connect_tcp("server:7000", Cast::says("hello")).is_ok());
+                assert!(context.connect_tcp("server:7000", Script::sending("hello")).is_ok());
             }
         });
     }
-    // Those for whom the queue has no room come again after a second, two more, and so on.
+    // Clients that find the queue full try again after one second, two more, and so on.
     world.run_for(seconds(20));
-    assert_eq!(server.heard.made.get(), 5001);
-    assert!(pings.heard.received() > 1000);
+    assert_eq!(server.record.made.get(), 5001);
+    assert!(pinging.record.received() > 1000);
     assert!(slowest.get() < milliseconds(5), "{slowest:?}");
 }
 
 #[test]
-fn one_that_stops_listening_in_its_first_callback_serves_nobody_else() {
+fn stop_listening_in_the_first_callback_refuses_others() {
     let mut world = World::new(1);
     let port = Rc::new(Cell::new(None));
     let listener = port.clone();
-    let server = Cast::new(move |transport, cue| {
-        if let Cue::Made = cue {
+    let server = Script::new(move |transport, event| {
+        if let Event::Made = event {
             let id: Id = listener.get().unwrap();
             transport.context().close(id);
             transport.context().close(id);
         }
     });
-    let theirs = server.clone();
+    let shared = server.clone();
     let node = world.add_node("server", move |reactor| {
-        port.set(Some(reactor.listen_tcp("0.0.0.0:7000", theirs.clone())?.id()));
+        port.set(Some(reactor.listen_tcp("0.0.0.0:7000", shared.clone())?.id()));
         Ok(())
     });
-    let clients = Cast::quiet();
-    has(&mut world, FaultKind::Stall, node, milliseconds(10));
+    let clients = Script::silent();
+    add_fault(&mut world, FaultKind::Stall, node, milliseconds(10));
     world.run_for(milliseconds(1));
     for _ in 0..5 {
-        connects(&mut world, &clients);
+        add_client(&mut world, &clients);
     }
     world.run_for(seconds(1));
-    assert_eq!((server.heard.made.get(), clients.heard.made.get()), (1, 5));
-    assert_eq!(clients.heard.reasons(), ["Reset"; 4]);
+    assert_eq!((server.record.made.get(), clients.record.made.get()), (1, 5));
+    assert_eq!(clients.record.reasons(), ["Reset"; 4]);
 }
 
-/// Makes nothing: it refuses, or panics.
-struct Unwilling(bool);
+/// A factory that refuses, or panics.
+struct RefusingFactory(bool);
 
-impl Factory for Unwilling {
+impl Factory for RefusingFactory {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         if self.0 {
             std::panic::resume_unwind(Box::new("on purpose"));
@@ -94,130 +94,130 @@ impl Factory for Unwilling {
 }
 
 #[test]
-fn a_factory_that_refuses_or_panics_costs_the_one_connection() {
+fn a_refusing_or_panicking_factory_ends_one_connection() {
     let mut world = World::new(1);
     world.allow_panics(|message| message == "on purpose");
-    let server = Cast::echo();
-    let theirs = server.clone();
+    let server = Script::echo();
+    let shared = server.clone();
     let node = world.add_node("server", move |reactor| {
-        reactor.listen_tcp("0.0.0.0:7003", Unwilling(true))?;
-        reactor.listen_tcp("0.0.0.0:7004", Unwilling(false))?;
-        reactor.listen_tcp("0.0.0.0:7000", theirs.clone()).map(drop)
+        reactor.listen_tcp("0.0.0.0:7003", RefusingFactory(true))?;
+        reactor.listen_tcp("0.0.0.0:7004", RefusingFactory(false))?;
+        reactor.listen_tcp("0.0.0.0:7000", shared.clone()).map(drop)
     });
-    let (refused, served) = (Cast::quiet(), Cast::says("hello"));
+    let (refused, served) = (Script::silent(), Script::sending("hello"));
     for _ in 0..3 {
         let refused = refused.clone();
-        does(&mut world, "client", move |context| {
+        run_on_node(&mut world, "client", move |context| {
             for port in [7003, 7004] {
                 assert!(context.connect_tcp(("server", port), refused.clone()).is_ok());
             }
         });
     }
-    connects(&mut world, &served);
+    add_client(&mut world, &served);
     world.run_for(seconds(5));
-    assert_eq!((refused.heard.made.get(), refused.heard.reasons().len()), (6, 6));
-    assert_eq!(served.heard.received(), 5);
+    assert_eq!((refused.record.made.get(), refused.record.reasons().len()), (6, 6));
+    assert_eq!(served.record.received(), 5);
     assert_eq!(world.reactor(node).unwrap().context().connections().count(), 1);
 }
 
 #[test]
-fn a_queue_for_one_lets_everybody_in_one_after_the_other() {
+fn a_queue_of_one_accepts_all_in_turn() {
     let mut world = World::new(1);
-    let server = Cast::quiet();
-    let theirs = server.clone();
+    let server = Script::silent();
+    let shared = server.clone();
     world.add_node("server", move |reactor| {
         let options = ListenOptions::new().backlog(1);
         let context = reactor.context();
-        context.listen_tcp_with("0.0.0.0:7000", &options, theirs.clone()).map(drop)
+        context.listen_tcp_with("0.0.0.0:7000", &options, shared.clone()).map(drop)
     });
-    let clients = Cast::quiet();
+    let clients = Script::silent();
     for _ in 0..30 {
-        connects(&mut world, &clients);
+        add_client(&mut world, &clients);
     }
     world.run_for(seconds(120));
-    assert_eq!((server.heard.made.get(), clients.heard.failed.borrow().len()), (30, 0));
+    assert_eq!((server.record.made.get(), clients.record.failed.borrow().len()), (30, 0));
 }
 
 #[test]
-fn a_server_that_crashed_listens_on_its_port_again() {
+fn a_restarted_server_listens_on_its_port() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    let node = listens(&mut world, &server);
-    let clients = Cast::says("hello");
+    let server = Script::echo();
+    let node = add_server(&mut world, &server);
+    let clients = Script::sending("hello");
     for _ in 0..50 {
-        connects(&mut world, &clients);
+        add_client(&mut world, &clients);
     }
     world.run_for(seconds(1));
     world.crash(node);
     world.start(node);
     assert!(world.reactor(node).is_some(), "its program has not failed");
-    connects(&mut world, &clients);
+    add_client(&mut world, &clients);
     world.run_for(seconds(1));
-    assert_eq!(clients.heard.received(), 51 * 5);
+    assert_eq!(clients.record.received(), 51 * 5);
 }
 
 #[test]
-fn a_refusal_is_told_once_and_at_once() {
+fn a_refusal_is_reported_once_immediately() {
     let mut world = World::new(1);
-    listens(&mut world, &Cast::quiet());
-    let client = Cast::quiet();
-    let theirs = client.clone();
-    does(&mut world, "client", move |context| {
-        assert!(context.connect_tcp("server:1", theirs.clone()).is_ok());
+    add_server(&mut world, &Script::silent());
+    let client = Script::silent();
+    let shared = client.clone();
+    run_on_node(&mut world, "client", move |context| {
+        assert!(context.connect_tcp("server:1", shared.clone()).is_ok());
     });
     world.run_for(milliseconds(10));
-    assert_eq!((client.heard.failed.borrow().len(), client.heard.made.get()), (1, 0));
+    assert_eq!((client.record.failed.borrow().len(), client.record.made.get()), (1, 0));
 }
 
 #[test]
-fn one_who_gets_no_answer_is_told_when_the_time_is_over() {
+fn an_unanswered_attempt_times_out() {
     let mut world = World::new(1);
-    let node = listens(&mut world, &Cast::quiet());
-    has(&mut world, FaultKind::Unanswered, node, seconds(60));
-    let client = Cast::quiet();
-    let (theirs, since) = (client.clone(), Rc::new(Cell::new(None)));
+    let node = add_server(&mut world, &Script::silent());
+    add_fault(&mut world, FaultKind::Unanswered, node, seconds(60));
+    let client = Script::silent();
+    let (shared, since) = (client.clone(), Rc::new(Cell::new(None)));
     let begun = since.clone();
-    does(&mut world, "client", move |context| {
+    run_on_node(&mut world, "client", move |context| {
         let options = ConnectOptions::new().timeout(seconds(5));
-        assert!(context.connect_tcp_with("10.0.0.1:7000", &options, theirs.clone()).is_ok());
+        assert!(context.connect_tcp_with("10.0.0.1:7000", &options, shared.clone()).is_ok());
         begun.set(Some(context.now()));
     });
     world.run_for(seconds(60));
-    assert_eq!(client.heard.failed.borrow().len(), 1);
-    let took = client.heard.at.get().unwrap() - since.get().unwrap();
+    assert_eq!(client.record.failed.borrow().len(), 1);
+    let took = client.record.at.get().unwrap() - since.get().unwrap();
     assert!((seconds(5)..seconds(5) + milliseconds(1)).contains(&took), "{took:?}");
 }
 
 #[test]
-fn one_who_is_told_to_be_ready_before_it_is_connected_waits_on() {
+fn readiness_before_the_connection_is_ignored() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    let node = listens(&mut world, &server);
-    has(&mut world, FaultKind::Spurious, node, seconds(60));
-    has(&mut world, FaultKind::Latency, node, seconds(60));
-    let client = Cast::says("hello");
-    connects(&mut world, &client);
+    let server = Script::echo();
+    let node = add_server(&mut world, &server);
+    add_fault(&mut world, FaultKind::Spurious, node, seconds(60));
+    add_fault(&mut world, FaultKind::Latency, node, seconds(60));
+    let client = Script::sending("hello");
+    add_client(&mut world, &client);
     world.run_for(seconds(60));
-    assert_eq!((client.heard.made.get(), client.heard.received()), (1, 5));
+    assert_eq!((client.record.made.get(), client.record.received()), (1, 5));
 }
 
 #[test]
-fn an_attempt_that_is_given_up_at_any_moment_has_one_outcome() {
+fn an_attempt_aborted_anytime_has_one_result() {
     for microseconds in 0..400 {
         let mut world = World::new(microseconds);
-        let server = Cast::quiet();
-        let node = listens(&mut world, &server);
-        let client = Cast::quiet();
-        let theirs = client.clone();
-        let other = does(&mut world, "client", move |context| {
-            let id = context.connect_tcp("server:7000", theirs.clone()).unwrap();
+        let server = Script::silent();
+        let node = add_server(&mut world, &server);
+        let client = Script::silent();
+        let shared = client.clone();
+        let other = run_on_node(&mut world, "client", move |context| {
+            let id = context.connect_tcp("server:7000", shared.clone()).unwrap();
             let delay = Duration::from_micros(microseconds);
             context.call_later(delay, move |context| context.close(id));
         });
         world.run_for(seconds(5));
-        let failed = client.heard.failed.borrow().len();
-        assert_eq!(failed + client.heard.reasons().len(), 1, "after {microseconds} µs");
-        assert_eq!(server.heard.made.get(), server.heard.reasons().len());
+        let failed = client.record.failed.borrow().len();
+        assert_eq!(failed + client.record.reasons().len(), 1, "after {microseconds} µs");
+        assert_eq!(server.record.made.get(), server.record.reasons().len());
         for node in [node, other] {
             assert_eq!(world.reactor(node).unwrap().context().connections().count(), 0);
         }
@@ -226,17 +226,17 @@ fn an_attempt_that_is_given_up_at_any_moment_has_one_outcome() {
 }
 
 #[test]
-fn of_the_addresses_of_a_name_the_first_that_answers_is_taken() {
+fn the_first_address_that_answers_is_used() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    let node = listens(&mut world, &server);
+    let server = Script::echo();
+    let node = add_server(&mut world, &server);
     let (dead, live) = (world.ipv6(node), world.ipv4(node));
     world.set_name("both", [dead, live]);
-    let client = Cast::says("hello");
-    let theirs = client.clone();
-    does(&mut world, "client", move |context| {
-        assert!(context.connect_tcp("both:7000", theirs.clone()).is_ok());
+    let client = Script::sending("hello");
+    let shared = client.clone();
+    run_on_node(&mut world, "client", move |context| {
+        assert!(context.connect_tcp("both:7000", shared.clone()).is_ok());
     });
     world.run_for(seconds(1));
-    assert_eq!((client.heard.received(), client.heard.failed.borrow().len()), (5, 0));
+    assert_eq!((client.record.received(), client.record.failed.borrow().len()), (5, 0));
 }

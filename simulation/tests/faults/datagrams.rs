@@ -1,32 +1,32 @@
-//! The faults of other event loops, played: datagrams.
+//! Faults of other event loops: datagrams.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::{Address, Context, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Id};
 use ropewalk_simulation::{FaultKind, NodeId, World};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Notes what comes, and sends it back if it is to.
+/// Records received datagrams, and sends them back if `echoes` is set.
 #[derive(Clone, Default)]
-struct Pigeon(Rc<Notes>);
+struct DatagramRecorder(Rc<RecordData>);
 
 #[derive(Default)]
-struct Notes {
+struct RecordData {
     answers: bool,
     id: Cell<Option<Id>>,
     data: RefCell<Vec<Vec<u8>>>,
     truncated: Cell<usize>,
     refused: Cell<usize>,
     errors: RefCell<Vec<String>>,
-    /// Whether it was asked to pause, and to go on.
+    /// The pauses and resumptions of writing.
     flow: RefCell<Vec<bool>>,
     stopped: Cell<usize>,
 }
 
-impl Pigeon {
+impl DatagramRecorder {
     fn answering() -> Self {
-        Self(Rc::new(Notes { answers: true, ..Notes::default() }))
+        Self(Rc::new(RecordData { answers: true, ..RecordData::default() }))
     }
 
     fn id(&self) -> Id {
@@ -38,7 +38,7 @@ impl Pigeon {
     }
 }
 
-impl DatagramProtocol for Pigeon {
+impl DatagramProtocol for DatagramRecorder {
     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
         self.0.id.set(Some(transport.id()));
     }
@@ -85,11 +85,11 @@ impl DatagramProtocol for Pigeon {
     }
 }
 
-fn listens_for(world: &mut World, name: &str, pigeon: &Pigeon) -> NodeId {
-    let pigeon = pigeon.clone();
-    does(world, name, move |context| {
+fn listens_for(world: &mut World, name: &str, recorder: &DatagramRecorder) -> NodeId {
+    let recorder = recorder.clone();
+    run_on_node(world, name, move |context| {
         let options = DatagramOptions::new().max_datagram_size(2000);
-        assert!(context.listen_udp_with("0.0.0.0:7000", &options, pigeon.clone()).is_ok());
+        assert!(context.listen_udp_with("0.0.0.0:7000", &options, recorder.clone()).is_ok());
     })
 }
 
@@ -101,29 +101,32 @@ fn on(world: &mut World, node: NodeId, what: impl FnOnce(&mut Context)) {
 const SERVER: &str = "10.0.0.1:7000";
 
 #[test]
-fn a_refusal_is_told_to_who_is_connected_and_costs_nothing_else() {
+fn a_refusal_is_reported_to_connected_sockets() {
     let mut world = World::new(1);
-    let (server, pigeon) = (Pigeon::answering(), Pigeon::default());
+    let (server, recorder) = (DatagramRecorder::answering(), DatagramRecorder::default());
     let node = listens_for(&mut world, "server", &server);
-    let theirs = pigeon.clone();
-    let other = does(&mut world, "client", move |context| {
-        assert!(context.connect_udp(SERVER, theirs.clone()).is_ok());
+    let shared = recorder.clone();
+    let other = run_on_node(&mut world, "client", move |context| {
+        assert!(context.connect_udp(SERVER, shared.clone()).is_ok());
     });
     world.run_for(seconds(1));
     on(&mut world, node, |context| context.close(server.id()));
     assert_eq!(server.0.stopped.get(), 1);
-    on(&mut world, other, |context| context.send(pigeon.id(), b"anybody?"));
-    assert_eq!(pigeon.0.refused.get(), 1);
+    on(&mut world, other, |context| context.send(recorder.id(), b"anybody?"));
+    assert_eq!(recorder.0.refused.get(), 1);
     let again = server.clone();
     on(&mut world, node, move |context| _ = context.listen_udp("0.0.0.0:7000", again).unwrap());
-    on(&mut world, other, |context| context.send(pigeon.id(), b"and now?"));
-    assert_eq!((pigeon.count(), pigeon.0.errors.borrow().len(), pigeon.0.stopped.get()), (1, 0, 0));
+    on(&mut world, other, |context| context.send(recorder.id(), b"and now?"));
+    assert_eq!(
+        (recorder.count(), recorder.0.errors.borrow().len(), recorder.0.stopped.get()),
+        (1, 0, 0)
+    );
 }
 
 #[test]
-fn an_answer_to_one_who_is_gone_is_no_error() {
+fn an_answer_to_a_closed_socket_is_ignored() {
     let mut world = World::new(1);
-    let (server, client) = (Pigeon::answering(), Pigeon::default());
+    let (server, client) = (DatagramRecorder::answering(), DatagramRecorder::default());
     listens_for(&mut world, "server", &server);
     let node = listens_for(&mut world, "client", &client);
     world.run_for(seconds(1));
@@ -139,9 +142,9 @@ fn an_answer_to_one_who_is_gone_is_no_error() {
 }
 
 #[test]
-fn what_is_too_long_is_told_to_be_and_what_is_empty_is_no_end() {
+fn truncated_and_empty_datagrams_are_received() {
     let mut world = World::new(1);
-    let (server, client) = (Pigeon::default(), Pigeon::default());
+    let (server, client) = (DatagramRecorder::default(), DatagramRecorder::default());
     listens_for(&mut world, "server", &server);
     let node = listens_for(&mut world, "client", &client);
     world.run_for(seconds(1));
@@ -156,11 +159,11 @@ fn what_is_too_long_is_told_to_be_and_what_is_empty_is_no_end() {
 }
 
 #[test]
-fn a_flood_of_datagrams_leaves_connections_their_turn() {
+fn a_flood_of_datagrams_does_not_starve_connections() {
     let mut world = World::new(1);
-    let (server, client) = (Pigeon::default(), Pigeon::default());
+    let (server, client) = (DatagramRecorder::default(), DatagramRecorder::default());
     let node = listens_for(&mut world, "server", &server);
-    let echo = Cast::echo();
+    let echo = Script::echo();
     world.reactor(node).unwrap().listen_tcp("0.0.0.0:7000", echo).unwrap();
     let other = listens_for(&mut world, "client", &client);
     world.run_for(seconds(1));
@@ -176,25 +179,25 @@ fn a_flood_of_datagrams_leaves_connections_their_turn() {
     world.reactor(other).unwrap().context().call_later(Duration::ZERO, move |context| {
         flood(context, id, 500);
     });
-    let (pings, slowest) = pings();
-    connects(&mut world, &pings);
+    let (pinging, slowest) = pinging();
+    add_client(&mut world, &pinging);
     world.run_for(milliseconds(90));
-    assert!(pings.heard.received() > 20, "{}", pings.heard.received());
+    assert!(pinging.record.received() > 20, "{}", pinging.record.received());
     assert!(slowest.get() < milliseconds(5), "{slowest:?}");
 }
 
 #[test]
-fn what_cannot_be_sent_is_told_and_what_can_waits_in_order() {
+fn send_errors_are_reported_and_others_queued() {
     let mut world = World::new(1);
-    let (server, client) = (Pigeon::default(), Pigeon::default());
+    let (server, client) = (DatagramRecorder::default(), DatagramRecorder::default());
     listens_for(&mut world, "server", &server);
     let node = listens_for(&mut world, "client", &client);
-    has(&mut world, FaultKind::WouldBlock, node, seconds(10));
+    add_fault(&mut world, FaultKind::WouldBlock, node, seconds(10));
     world.run_for(seconds(1));
     on(&mut world, node, |context| {
-        context.send_to(client.id(), &pattern(70_000), SERVER); // longer than any
+        context.send_to(client.id(), &pattern(70_000), SERVER); // longer than any datagram
         context.send_to(client.id(), b"to all", "255.255.255.255:7000"); // not allowed
-        context.send_to(client.id(), b"!", "192.0.2.1:7000"); // no way there
+        context.send_to(client.id(), b"!", "192.0.2.1:7000"); // unreachable
         for number in 0..200_u8 {
             context.send_to(client.id(), &[number], SERVER);
         }
@@ -203,7 +206,7 @@ fn what_cannot_be_sent_is_told_and_what_can_waits_in_order() {
     assert_eq!(client.0.errors.borrow().len(), 3, "{:?}", client.0.errors);
     assert_eq!(server.count(), 200);
     assert!(client.0.flow.borrow().len().is_multiple_of(2), "{:?}", client.0.flow);
-    assert!(!client.0.flow.borrow().is_empty(), "something had to wait");
+    assert!(!client.0.flow.borrow().is_empty(), "some datagrams were queued");
     let context = world.reactor(node).unwrap().context();
     assert_eq!(context.datagram_counts(client.id()).unwrap().waiting, 0);
 }

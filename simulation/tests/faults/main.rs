@@ -5,8 +5,8 @@ mod connecting;
 mod datagrams;
 mod pressure;
 mod readiness;
-#[path = "../support/scene.rs"]
-mod scene;
+#[path = "../support/scripts.rs"]
+mod scripts;
 mod stopping;
 mod streams;
 mod time;

@@ -1,100 +1,100 @@
-//! The faults of other event loops, played: the end of a run, and deadlines.
+//! Faults of other event loops: the end of a run, and deadlines.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::Context;
 use ropewalk_simulation::World;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 #[test]
-fn a_stop_sends_what_waits_to_a_slow_reader() {
+fn a_stop_sends_queued_data_to_slow_readers() {
     let mut world = World::new(1);
-    let server = Cast::says(pattern(2_000_000));
-    let node = listens(&mut world, &server);
-    let client = Cast::new(|transport, cue| match cue {
-        Cue::Data(_) => {
+    let server = Script::sending(pattern(2_000_000));
+    let node = add_server(&mut world, &server);
+    let client = Script::new(|transport, event| match event {
+        Event::Data(_) => {
             transport.pause();
             let id = transport.id();
             transport.context().call_later(milliseconds(100), move |context| context.resume(id));
         }
-        cue => close_at_end(transport, cue),
+        event => close_at_end(transport, event),
     });
-    connects(&mut world, &client);
+    add_client(&mut world, &client);
     world.run_for(milliseconds(500));
     world.reactor(node).unwrap().context().stop();
     world.run_for(seconds(30));
-    assert!(*client.heard.data.borrow() == pattern(2_000_000), "{}", client.heard.received());
-    assert_eq!(server.heard.reasons(), ["Stopped"]);
+    assert!(*client.record.data.borrow() == pattern(2_000_000), "{}", client.record.received());
+    assert_eq!(server.record.reasons(), ["Stopped"]);
     assert!(world.reactor(node).is_none());
 }
 
 #[test]
-fn one_that_a_stop_has_closed_is_lost_to_the_stop_though_its_peer_takes_nothing() {
+fn a_stop_closes_connections_without_readers() {
     let mut world = World::new(1);
-    let server = Cast::says(pattern(2_000_000));
-    let node = listens(&mut world, &server);
-    connects(
+    let server = Script::sending(pattern(2_000_000));
+    let node = add_server(&mut world, &server);
+    add_client(
         &mut world,
-        &Cast::new(|transport, cue| {
-            if let Cue::Made = cue {
+        &Script::new(|transport, event| {
+            if let Event::Made = event {
                 transport.pause();
             }
         }),
     );
     world.run_for(seconds(1));
     let reactor = world.reactor(node).unwrap();
-    reactor.set_grace(seconds(100)); // longer than the patience with a peer that takes nothing
+    reactor.set_grace(seconds(100)); // longer than the close timeout
     reactor.context().stop();
     world.run_for(seconds(99));
-    assert_eq!(server.heard.reasons(), ["Stopped"]);
+    assert_eq!(server.record.reasons(), ["Stopped"]);
 }
 
 #[test]
-fn a_stop_lets_those_go_at_once_who_have_nothing_to_say() {
+fn a_stop_closes_idle_connections_immediately() {
     let mut world = World::new(1);
-    let server = Cast::quiet();
-    let node = listens(&mut world, &server);
-    let clients = Cast::quiet();
+    let server = Script::silent();
+    let node = add_server(&mut world, &server);
+    let clients = Script::silent();
     for _ in 0..100 {
-        connects(&mut world, &clients);
+        add_client(&mut world, &clients);
     }
     world.run_for(seconds(1));
     world.reactor(node).unwrap().context().stop();
     world.run_for(milliseconds(10));
     assert!(world.reactor(node).is_none());
     assert_eq!(
-        (server.heard.reasons(), clients.heard.ends.get()),
+        (server.record.reasons(), clients.record.ends.get()),
         (vec!["Stopped".into(); 100], 100)
     );
 }
 
 #[test]
-fn a_stop_in_any_callback_ends_the_run_and_everyone_is_told() {
+fn a_stop_in_any_callback_ends_the_run() {
     for place in 0..4 {
         let mut world = World::new(1);
-        let server = Cast::new(move |transport, cue| {
-            let here = match cue {
-                Cue::Made => 0,
-                Cue::Data(_) => 1,
-                Cue::Eof => 2,
+        let server = Script::new(move |transport, event| {
+            let here = match event {
+                Event::Made => 0,
+                Event::Data(_) => 1,
+                Event::Eof => 2,
                 _ => 3,
             };
             if here == place {
                 transport.context().stop();
                 transport.context().stop();
             }
-            close_at_end(transport, cue);
+            close_at_end(transport, event);
         });
-        let node = listens(&mut world, &server);
+        let node = add_server(&mut world, &server);
         let context = world.reactor(node).unwrap().context();
         for _ in 0..10_000 {
             context.call_later(seconds(3600), |_| unreachable!());
         }
         for _ in 0..3 {
-            connects(
+            add_client(
                 &mut world,
-                &Cast::new(|transport, cue| {
-                    if let Cue::Made = cue {
+                &Script::new(|transport, event| {
+                    if let Event::Made = event {
                         transport.write(b"hello");
                         transport.close();
                     }
@@ -103,62 +103,67 @@ fn a_stop_in_any_callback_ends_the_run_and_everyone_is_told() {
         }
         world.run_for(seconds(30));
         assert!(world.reactor(node).is_none(), "at place {place}");
-        assert_eq!(server.heard.made.get(), server.heard.reasons().len());
-        assert_eq!((server.heard.alive.get(), world.connections()), (0, 0));
+        assert_eq!(server.record.made.get(), server.record.reasons().len());
+        assert_eq!((server.record.alive.get(), world.connections()), (0, 0));
     }
 }
 
-#[test]
-fn deadlines_that_are_put_off_all_the_time_are_one_timer_each() {
-    let mut world = World::new(1);
-    let late = Rc::new(Cell::new(0));
-    let theirs = late.clone();
+/// Returns a server that closes connections that send nothing for ten seconds, and counts those in `late`.
+fn server_with_deadlines(late: Rc<Cell<u32>>) -> Script {
     let deadlines = Rc::new(RefCell::new(std::collections::BTreeMap::new()));
-    // Whoever says nothing for ten seconds is closed.
-    let server = Cast::new(move |transport, cue| {
+    Script::new(move |transport, event| {
         let id = transport.id();
-        match cue {
-            Cue::Made => {
-                let late = theirs.clone();
+        match event {
+            Event::Made => {
+                let late = late.clone();
                 let timer = transport.context().call_later(seconds(10), move |context| {
                     late.set(late.get() + 1);
                     context.close(id);
                 });
                 deadlines.borrow_mut().insert(id, timer);
             }
-            Cue::Data(_) => {
+            Event::Data(_) => {
                 let timer = deadlines.borrow()[&id];
                 assert!(transport.context().reset(timer, seconds(10)));
             }
-            Cue::Lost => {
+            Event::Lost => {
                 let timer = deadlines.borrow_mut().remove(&id).unwrap();
                 transport.context().cancel(timer);
             }
-            cue => close_at_end(transport, cue),
+            event => close_at_end(transport, event),
         }
-    });
-    let node = listens(&mut world, &server);
-    // Half of them go on for a minute, and half fall silent after half of it.
-    let talks = |rounds: u32| {
-        Cast::new(move |transport, cue| {
-            fn talk(context: &mut Context, id: ropewalk::Id, left: u32) {
-                context.write(id, b"still here");
-                if left > 0 {
-                    context.call_later(seconds(5), move |context| talk(context, id, left - 1));
-                }
-            }
-            if let Cue::Made = cue {
-                let id = transport.id();
-                talk(transport.context(), id, rounds);
-            }
-        })
-    };
+    })
+}
+
+/// Returns a client that sends every five seconds.
+fn sending_client(rounds: u32) -> Script {
+    fn send(context: &mut Context, id: ropewalk::Id, left: u32) {
+        context.write(id, b"still here");
+        if left > 0 {
+            context.call_later(seconds(5), move |context| send(context, id, left - 1));
+        }
+    }
+    Script::new(move |transport, event| {
+        if let Event::Made = event {
+            let id = transport.id();
+            send(transport.context(), id, rounds);
+        }
+    })
+}
+
+#[test]
+fn a_postponed_deadline_is_one_timer() {
+    let mut world = World::new(1);
+    let late = Rc::new(Cell::new(0));
+    let server = server_with_deadlines(late.clone());
+    let node = add_server(&mut world, &server);
+    // Half of the clients send for a minute, and the others for half a minute.
     for _ in 0..100 {
-        connects(&mut world, &talks(12));
-        connects(&mut world, &talks(6));
+        add_client(&mut world, &sending_client(12));
+        add_client(&mut world, &sending_client(6));
     }
     world.run_for(seconds(60));
-    assert_eq!((late.get(), server.heard.reasons().len()), (100, 100));
+    assert_eq!((late.get(), server.record.reasons().len()), (100, 100));
     let before = turns(&mut world, node);
     world.run_for(seconds(20));
     assert_eq!(late.get(), 200);

@@ -1,134 +1,134 @@
-//! The faults of other event loops, played: bytes and ends.
+//! Faults of other event loops: data and ends of streams.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::{ConnectOptions, Context, KeepAlive, SocketOption};
 use ropewalk_simulation::{FaultKind, NodeId, World};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How much it takes until the system takes no more.
+/// An upper limit of the data that the system buffers.
 const MUCH: usize = 1_000_000;
 
-/// Plays these two until nothing is to be expected any more.
-fn play(server: &Cast, client: &Cast) -> (World, NodeId, NodeId) {
+/// Runs these two scripts until no events are left.
+fn run(server: &Script, client: &Script) -> (World, NodeId, NodeId) {
     let mut world = World::new(1);
-    let node = listens(&mut world, server);
-    let other = connects(&mut world, client);
+    let node = add_server(&mut world, server);
+    let other = add_client(&mut world, client);
     world.run_for(seconds(300));
     (world, node, other)
 }
 
 #[test]
-fn a_peer_that_ends_its_side_gets_all_that_it_is_owed() {
-    let (server, client) = (Cast::echo(), says_and(MUCH, |transport| transport.write_eof()));
-    let (mut world, ..) = play(&server, &client);
-    assert!(*client.heard.data.borrow() == pattern(MUCH));
-    assert_eq!(client.heard.reasons(), ["Closed"]);
-    nobody_is_left(&mut world);
+fn a_peer_that_ends_receives_all_data() {
+    let (server, client) = (Script::echo(), sending_and(MUCH, |transport| transport.write_eof()));
+    let (mut world, ..) = run(&server, &client);
+    assert!(*client.record.data.borrow() == pattern(MUCH));
+    assert_eq!(client.record.reasons(), ["Closed"]);
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn the_end_of_our_side_comes_after_what_was_written_and_leaves_the_other_open() {
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Eof = cue {
+fn a_half_close_follows_written_data() {
+    let client = Script::new(|transport, event| {
+        if let Event::Eof = event {
             transport.write(b"and now I");
             transport.close();
         }
     });
-    let server = says_and(MUCH, |transport| transport.write_eof());
-    let (mut world, ..) = play(&server, &client);
-    assert!(*client.heard.data.borrow() == pattern(MUCH));
-    assert_eq!(*server.heard.data.borrow(), b"and now I");
-    nobody_is_left(&mut world);
+    let server = sending_and(MUCH, |transport| transport.write_eof());
+    let (mut world, ..) = run(&server, &client);
+    assert!(*client.record.data.borrow() == pattern(MUCH));
+    assert_eq!(*server.record.data.borrow(), b"and now I");
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn both_may_end_at_once_and_more_than_once() {
+fn both_sides_may_end_repeatedly() {
     let ends = || {
-        says_and(100, |transport| {
+        sending_and(100, |transport| {
             transport.write_eof();
             transport.write_eof();
         })
     };
     let (server, client) = (ends(), ends());
-    let (mut world, ..) = play(&server, &client);
-    assert_eq!((server.heard.received(), client.heard.received()), (100, 100));
-    assert_eq!((server.heard.reasons().len(), client.heard.reasons().len()), (1, 1));
-    nobody_is_left(&mut world);
+    let (mut world, ..) = run(&server, &client);
+    assert_eq!((server.record.received(), client.record.received()), (100, 100));
+    assert_eq!((server.record.reasons().len(), client.record.reasons().len()), (1, 1));
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn a_reset_in_the_middle_of_a_long_write_is_told_once() {
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Data(_) = cue {
+fn a_reset_during_a_write_is_reported_once() {
+    let client = Script::new(|transport, event| {
+        if let Event::Data(_) = event {
             transport.abort();
         }
     });
-    let server = says_and(50 * MUCH, |_| {});
-    let (mut world, node, _) = play(&server, &client);
-    assert_eq!((server.heard.reasons(), client.heard.reasons().len()), (vec!["Reset".into()], 1));
+    let server = sending_and(50 * MUCH, |_| {});
+    let (mut world, node, _) = run(&server, &client);
+    assert_eq!((server.record.reasons(), client.record.reasons().len()), (vec!["Reset".into()], 1));
     assert_eq!(world.reactor(node).unwrap().context().statistics().waiting, 0);
-    nobody_is_left(&mut world);
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn what_is_written_to_one_that_is_gone_reaches_nobody() {
+fn writes_to_a_lost_connection_are_dropped() {
     let mut world = World::new(1);
-    let server = Cast::quiet();
-    let node = listens(&mut world, &server);
-    let clients = says_and(5, |transport| transport.close());
-    connects(&mut world, &clients);
+    let server = Script::silent();
+    let node = add_server(&mut world, &server);
+    let clients = sending_and(5, |transport| transport.close());
+    add_client(&mut world, &clients);
     world.run_for(seconds(5));
-    let gone = server.heard.id.get().unwrap();
-    let next = Cast::quiet();
-    connects(&mut world, &next);
+    let gone = server.record.id.get().unwrap();
+    let next = Script::silent();
+    add_client(&mut world, &next);
     world.run_for(seconds(1));
-    assert_eq!(slot(server.heard.id.get().unwrap()), slot(gone));
+    assert_eq!(slot(server.record.id.get().unwrap()), slot(gone));
     let context = world.reactor(node).unwrap().context();
     context.write(gone, b"who is there?");
     context.write_eof(gone);
     context.abort(gone);
     world.run_for(seconds(1));
-    assert_eq!((next.heard.received(), next.heard.ends.get()), (0, 0));
+    assert_eq!((next.record.received(), next.record.ends.get()), (0, 0));
 }
 
 #[test]
 fn a_close_waits_for_a_slow_reader() {
-    let client = Cast::new(|transport, cue| match cue {
-        Cue::Data(_) => {
+    let client = Script::new(|transport, event| match event {
+        Event::Data(_) => {
             transport.pause();
             let id = transport.id();
             transport.context().call_later(seconds(1), move |context| context.resume(id));
         }
-        cue => close_at_end(transport, cue),
+        event => close_at_end(transport, event),
     });
-    let server = says_and(5 * MUCH, |transport| transport.close());
-    let (mut world, ..) = play(&server, &client);
-    assert!(*client.heard.data.borrow() == pattern(5 * MUCH), "{}", client.heard.received());
-    assert_eq!(server.heard.reasons(), ["Closed"]);
-    nobody_is_left(&mut world);
+    let server = sending_and(5 * MUCH, |transport| transport.close());
+    let (mut world, ..) = run(&server, &client);
+    assert!(*client.record.data.borrow() == pattern(5 * MUCH), "{}", client.record.received());
+    assert_eq!(server.record.reasons(), ["Closed"]);
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn after_an_abort_in_its_callback_nobody_hears_any_more_data() {
-    let server = Cast::new(|transport, cue| {
-        if let Cue::Data(_) = cue {
+fn an_abort_in_a_callback_ends_data() {
+    let server = Script::new(|transport, event| {
+        if let Event::Data(_) = event {
             transport.abort();
             transport.close();
             transport.abort();
         }
     });
-    let client = says_and(MUCH, |_| {});
-    let (mut world, ..) = play(&server, &client);
-    assert!(server.heard.received() <= 64 * 1024, "one buffer");
-    assert_eq!(server.heard.reasons(), ["Aborted"]);
-    nobody_is_left(&mut world);
+    let client = sending_and(MUCH, |_| {});
+    let (mut world, ..) = run(&server, &client);
+    assert!(server.record.received() <= 64 * 1024, "one buffer");
+    assert_eq!(server.record.reasons(), ["Aborted"]);
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn a_close_twice_and_an_abort_after_it_are_one_end() {
-    let server = says_and(MUCH, |transport| {
+fn repeated_closes_and_aborts_are_one_end() {
+    let server = sending_and(MUCH, |transport| {
         transport.close();
         transport.close();
         let id = transport.id();
@@ -137,58 +137,61 @@ fn a_close_twice_and_an_abort_after_it_are_one_end() {
             context.abort(id);
         });
     });
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Made = cue {
+    let client = Script::new(|transport, event| {
+        if let Event::Made = event {
             transport.pause();
         }
     });
-    let (mut world, ..) = play(&server, &client);
-    assert_eq!((server.heard.reasons(), client.heard.reasons().len()), (vec!["Aborted".into()], 1));
-    nobody_is_left(&mut world);
+    let (mut world, ..) = run(&server, &client);
+    assert_eq!(
+        (server.record.reasons(), client.record.reasons().len()),
+        (vec!["Aborted".into()], 1)
+    );
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn an_early_refusal_reaches_one_who_is_still_sending() {
-    let server = Cast::new(|transport, cue| {
-        if let Cue::Data(_) = cue {
+fn an_early_answer_reaches_a_sending_client() {
+    let server = Script::new(|transport, event| {
+        if let Event::Data(_) = event {
             transport.write(&pattern(1000));
             transport.close();
         }
     });
-    // It reads when all is sent.
-    let client = Cast::new(|transport, cue| match cue {
-        Cue::Made => {
+    // It reads after everything is sent.
+    let client = Script::new(|transport, event| match event {
+        Event::Made => {
             transport.pause();
             transport.write(&pattern(MUCH));
             let id = transport.id();
             transport.context().call_later(seconds(1), move |context| context.resume(id));
         }
-        cue => close_at_end(transport, cue),
+        event => close_at_end(transport, event),
     });
-    let (mut world, ..) = play(&server, &client);
-    assert!(*client.heard.data.borrow() == pattern(1000), "{}", client.heard.received());
-    nobody_is_left(&mut world);
+    let (mut world, ..) = run(&server, &client);
+    assert!(*client.record.data.borrow() == pattern(1000), "{}", client.record.received());
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn one_that_reads_nothing_hears_of_a_reset_nonetheless() {
-    let server = Cast::new(|transport, cue| {
-        if let Cue::Made = cue {
+fn a_reset_is_noticed_without_reading() {
+    let server = Script::new(|transport, event| {
+        if let Event::Made = event {
             transport.pause();
         }
     });
-    let (mut world, ..) = play(&server, &says_and(10, |transport| transport.abort()));
-    assert_eq!(server.heard.reasons(), ["Reset"]);
-    nobody_is_left(&mut world);
+    let (mut world, ..) = run(&server, &sending_and(10, |transport| transport.abort()));
+    assert_eq!(server.record.reasons(), ["Reset"]);
+    assert_nothing_left(&mut world);
 }
 
 #[test]
-fn what_is_written_before_there_is_a_connection_comes_first_and_all_in_order() {
+fn writes_before_the_connection_are_sent_first() {
     let mut world = World::new(1);
-    let server = Cast::quiet();
-    listens(&mut world, &server);
-    does(&mut world, "client", |context| {
-        let id = context.connect_tcp("server:7000", Cast::quiet()).unwrap();
+    let server = Script::silent();
+    add_server(&mut world, &server);
+    run_on_node(&mut world, "client", |context| {
+        let id = context.connect_tcp("server:7000", Script::silent()).unwrap();
         fn write(context: &mut Context, id: ropewalk::Id, number: u32) {
             for number in number..number + 100 {
                 context.write(id, &number.to_le_bytes());
@@ -202,92 +205,92 @@ fn what_is_written_before_there_is_a_connection_comes_first_and_all_in_order() {
     });
     world.run_for(seconds(10));
     let written: Vec<u8> = (0..10_000_u32).flat_map(u32::to_le_bytes).collect();
-    assert!(*server.heard.data.borrow() == written);
+    assert!(*server.record.data.borrow() == written);
 }
 
 #[test]
-fn writes_that_are_taken_by_halves_are_all_there_in_the_end() {
+fn short_writes_lose_no_data() {
     let mut world = World::new(1);
-    let server = Cast::quiet();
-    let node = listens(&mut world, &server);
-    has(&mut world, FaultKind::Buffers, node, seconds(600));
-    let client = Cast::new(|transport, cue| match cue {
-        Cue::Made => {
+    let server = Script::silent();
+    let node = add_server(&mut world, &server);
+    add_fault(&mut world, FaultKind::Buffers, node, seconds(600));
+    let client = Script::new(|transport, event| match event {
+        Event::Made => {
             let text = pattern(20_000);
             transport.write_sequence(text.chunks(7));
             transport.write(b"");
             transport.close();
         }
-        cue => close_at_end(transport, cue),
+        event => close_at_end(transport, event),
     });
-    let other = connects(&mut world, &client);
-    has(&mut world, FaultKind::ShortIo, other, seconds(600));
-    has(&mut world, FaultKind::WouldBlock, other, seconds(600));
+    let other = add_client(&mut world, &client);
+    add_fault(&mut world, FaultKind::ShortIo, other, seconds(600));
+    add_fault(&mut world, FaultKind::WouldBlock, other, seconds(600));
     world.run_for(seconds(600));
-    assert!(*server.heard.data.borrow() == pattern(20_000), "{}", server.heard.received());
-    assert_eq!((server.heard.ends.get(), client.heard.reasons()), (1, vec!["Closed".into()]));
+    assert!(*server.record.data.borrow() == pattern(20_000), "{}", server.record.received());
+    assert_eq!((server.record.ends.get(), client.record.reasons()), (1, vec!["Closed".into()]));
 }
 
 #[test]
-fn nothing_written_is_no_end() {
-    let server = Cast::quiet();
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Made = cue {
+fn an_empty_write_is_no_end() {
+    let server = Script::silent();
+    let client = Script::new(|transport, event| {
+        if let Event::Made = event {
             transport.write(b"");
             transport.write_sequence([&b""[..], b""]);
         }
     });
-    let (mut world, _, other) = play(&server, &client);
-    assert_eq!((server.heard.ends.get(), server.heard.reasons().len()), (0, 0));
+    let (mut world, _, other) = run(&server, &client);
+    assert_eq!((server.record.ends.get(), server.record.reasons().len()), (0, 0));
     assert_eq!(world.reactor(other).unwrap().context().connections().count(), 1);
 }
 
 #[test]
-fn who_it_was_is_known_when_it_is_lost() {
+fn the_peer_is_known_in_connection_lost() {
     let peers = Rc::new(RefCell::new(Vec::new()));
-    let theirs = peers.clone();
-    let server = Cast::new(move |transport, cue| match cue {
-        Cue::Made | Cue::Lost => theirs.borrow_mut().push(transport.peer()),
+    let shared = peers.clone();
+    let server = Script::new(move |transport, event| match event {
+        Event::Made | Event::Lost => shared.borrow_mut().push(transport.peer()),
         _ => {}
     });
-    play(&server, &says_and(10, |transport| transport.abort()));
+    run(&server, &sending_and(10, |transport| transport.abort()));
     let peers = peers.borrow();
     assert_eq!((peers.len(), &peers[0]), (2, &peers[1]));
 }
 
-/// When one end hears that the other is gone, if nothing gets through any more after a second.
-fn hears_of_silence(options: ConnectOptions, client: &Cast) -> Option<Duration> {
+/// Returns when one end notices the loss of the other, if nothing gets through after one second.
+fn hears_of_silence(options: ConnectOptions, client: &Script) -> Option<Duration> {
     let mut world = World::new(1);
-    let node = listens(&mut world, &Cast::quiet());
-    let theirs = client.clone();
+    let node = add_server(&mut world, &Script::silent());
+    let shared = client.clone();
     let since = Rc::new(Cell::new(None));
     let begun = since.clone();
-    does(&mut world, "client", move |context| {
+    run_on_node(&mut world, "client", move |context| {
         begun.set(Some(context.now()));
-        let connected = context.connect_tcp_with("server:7000", &options, theirs.clone());
+        let connected = context.connect_tcp_with("server:7000", &options, shared.clone());
         assert!(connected.is_ok());
     });
     world.run_for(seconds(1));
-    has(&mut world, FaultKind::HalfOpen, node, seconds(1));
+    add_fault(&mut world, FaultKind::HalfOpen, node, seconds(1));
     world.run_for(seconds(2000));
-    match &client.heard.reasons()[..] {
-        [reason] if reason == "TimedOut" => Some(client.heard.at.get()? - since.get()?),
+    match &client.record.reasons()[..] {
+        [reason] if reason == "TimedOut" => Some(client.record.at.get()? - since.get()?),
         reasons => panic!("{reasons:?}"),
     }
 }
 
 #[test]
-fn a_peer_that_is_gone_without_a_word_is_missed_by_the_keep_alive() {
+fn keep_alive_detects_a_silent_peer() {
     let keep_alive = KeepAlive { idle: seconds(30), interval: seconds(5), count: 3 };
     let options = ConnectOptions::new().keep_alive(keep_alive);
-    let took = hears_of_silence(options, &Cast::quiet()).unwrap();
+    let took = hears_of_silence(options, &Script::silent()).unwrap();
     assert!((seconds(40)..seconds(50)).contains(&took), "{took:?}");
 }
 
 #[test]
-fn what_gets_no_answer_is_given_up_when_the_users_time_is_over() {
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Made = cue {
+fn the_user_timeout_ends_unanswered_data() {
+    let client = Script::new(|transport, event| {
+        if let Event::Made = event {
             let id = transport.id();
             transport.context().call_later(seconds(2), move |context| context.write(id, b"?"));
         }
@@ -298,9 +301,9 @@ fn what_gets_no_answer_is_given_up_when_the_users_time_is_over() {
 }
 
 #[test]
-fn without_either_the_system_gives_up_after_a_quarter_of_an_hour() {
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Made = cue {
+fn the_system_gives_up_after_fifteen_minutes() {
+    let client = Script::new(|transport, event| {
+        if let Event::Made = event {
             let id = transport.id();
             transport.context().call_later(seconds(2), move |context| context.write(id, b"?"));
         }
@@ -310,23 +313,23 @@ fn without_either_the_system_gives_up_after_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn what_chance_loses_is_given_up_when_the_users_time_is_over() {
+fn the_user_timeout_applies_to_random_loss() {
     let mut world = World::new(1);
-    let node = listens(&mut world, &Cast::quiet());
-    let client = Cast::quiet();
-    let theirs = client.clone();
+    let node = add_server(&mut world, &Script::silent());
+    let client = Script::silent();
+    let shared = client.clone();
     let options = ConnectOptions::new().option(SocketOption::UserTimeout(Some(milliseconds(3000))));
-    let other = does(&mut world, "client", move |context| {
-        context.connect_tcp_with("server:7000", &options, theirs.clone()).unwrap();
+    let other = run_on_node(&mut world, "client", move |context| {
+        context.connect_tcp_with("server:7000", &options, shared.clone()).unwrap();
     });
     world.run_for(seconds(1));
-    // Each loses half of what is lost at most: nothing comes through.
-    has(&mut world, FaultKind::Loss, node, seconds(600));
-    has(&mut world, FaultKind::Loss, other, seconds(600));
-    let id = client.heard.id.get().unwrap();
+    // Each fault loses at most half of the segments; together they lose all.
+    add_fault(&mut world, FaultKind::Loss, node, seconds(600));
+    add_fault(&mut world, FaultKind::Loss, other, seconds(600));
+    let id = client.record.id.get().unwrap();
     world.reactor(other).unwrap().context().write(id, b"?");
     world.run_for(milliseconds(3100));
-    assert!(client.heard.reasons().is_empty());
+    assert!(client.record.reasons().is_empty());
     world.run_for(milliseconds(300));
-    assert_eq!(client.heard.reasons(), ["TimedOut"]);
+    assert_eq!(client.record.reasons(), ["TimedOut"]);
 }

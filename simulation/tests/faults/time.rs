@@ -1,6 +1,6 @@
-//! The faults of other event loops, played: timers and clocks.
+//! Faults of other event loops: timers and clocks.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::{Context, TimerId};
 use ropewalk_simulation::{Costs, FaultKind, World};
 use std::cell::{Cell, RefCell};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Counts how often `interval` has passed.
+/// Counts the intervals that have passed.
 fn every(context: &mut Context, interval: Duration, count: Rc<Cell<u32>>) {
     context.call_later(interval, move |context| {
         count.set(count.get() + 1);
@@ -18,28 +18,28 @@ fn every(context: &mut Context, interval: Duration, count: Rc<Cell<u32>>) {
 }
 
 #[test]
-fn the_farthest_timers_are_in_nobodys_way() {
+fn distant_timers_do_not_affect_others() {
     let mut world = World::new(1);
     let count = Rc::new(Cell::new(0));
-    let theirs = count.clone();
-    does(&mut world, "node", move |context| {
+    let shared = count.clone();
+    run_on_node(&mut world, "node", move |context| {
         for delay in [Duration::MAX, Duration::from_secs(u64::MAX / 10), DAY * 365 * 30] {
-            context.call_later(delay, |_| panic!("not in our time"));
+            context.call_later(delay, |_| panic!("a distant timer fired"));
         }
-        every(context, DAY, theirs.clone());
+        every(context, DAY, shared.clone());
     });
-    world.run_for(DAY * 365 * 29 + seconds(1)); // each turn takes its time
+    world.run_for(DAY * 365 * 29 + seconds(1)); // each turn takes time
     assert_eq!(count.get(), 365 * 29);
 }
 
 #[test]
-fn a_timer_in_twenty_five_days_is_on_time() {
+fn a_timer_after_25_days_is_punctual() {
     let mut world = World::new(1);
     let late = Rc::new(Cell::new(None));
-    let theirs = late.clone();
-    does(&mut world, "node", move |context| {
-        let (due, theirs) = (context.now() + DAY * 25, theirs.clone());
-        context.call_later(DAY * 25, move |context| theirs.set(Some(context.now() - due)));
+    let shared = late.clone();
+    run_on_node(&mut world, "node", move |context| {
+        let (due, shared) = (context.now() + DAY * 25, shared.clone());
+        context.call_later(DAY * 25, move |context| shared.set(Some(context.now() - due)));
     });
     world.run_for(DAY * 24);
     assert_eq!(late.get(), None);
@@ -48,9 +48,9 @@ fn a_timer_in_twenty_five_days_is_on_time() {
 }
 
 #[test]
-fn a_timer_of_a_third_of_a_millisecond_neither_spins_nor_is_early() {
+fn a_submillisecond_timer_is_never_early() {
     let mut world = World::new(1);
-    let node = does(&mut world, "node", |context| {
+    let node = run_on_node(&mut world, "node", |context| {
         fn again(context: &mut Context, left: u32) {
             let due = context.now() + Duration::from_micros(300);
             context.call_later(Duration::from_micros(300), move |context| {
@@ -67,37 +67,37 @@ fn a_timer_of_a_third_of_a_millisecond_neither_spins_nor_is_early() {
 }
 
 #[test]
-fn a_clock_that_jumps_fires_what_is_due_once() {
+fn a_clock_jump_fires_timers_once() {
     let mut world = World::new(1);
     let count = Rc::new(Cell::new(0));
-    let theirs = count.clone();
-    let node = does(&mut world, "node", move |context| {
-        every(context, milliseconds(100), theirs.clone());
+    let shared = count.clone();
+    let node = run_on_node(&mut world, "node", move |context| {
+        every(context, milliseconds(100), shared.clone());
     });
     world.run_for(seconds(1));
-    assert_eq!(count.get(), 9, "each turn takes its time");
-    has(&mut world, FaultKind::Jump, node, seconds(1)); // by an hour
+    assert_eq!(count.get(), 9, "each turn takes time");
+    add_fault(&mut world, FaultKind::Jump, node, seconds(1)); // by an hour
     world.run_for(seconds(1));
     assert!((19..=21).contains(&count.get()), "{count:?}");
 }
 
 #[test]
-fn a_clock_that_drifts_fires_by_its_own_time() {
+fn timers_follow_a_drifting_clock() {
     let mut world = World::new(1);
     let count = Rc::new(Cell::new(0));
-    let theirs = count.clone();
-    let node = does(&mut world, "node", move |context| {
-        every(context, milliseconds(100), theirs.clone());
+    let shared = count.clone();
+    let node = run_on_node(&mut world, "node", move |context| {
+        every(context, milliseconds(100), shared.clone());
     });
-    has(&mut world, FaultKind::Drift, node, seconds(10)); // fast by half
+    add_fault(&mut world, FaultKind::Drift, node, seconds(10)); // fast by half
     world.run_for(seconds(10));
     assert!((145..=150).contains(&count.get()), "{count:?}");
 }
 
 #[test]
-fn two_hundred_thousand_cancelled_timers_leave_nothing_to_do() {
+fn cancelled_timers_cause_no_work() {
     let mut world = World::new(1);
-    let node = does(&mut world, "node", |context| {
+    let node = run_on_node(&mut world, "node", |context| {
         for _ in 0..200_000 {
             let timer = context.call_later(seconds(3600), |_| unreachable!());
             assert!(context.cancel(timer));
@@ -108,18 +108,18 @@ fn two_hundred_thousand_cancelled_timers_leave_nothing_to_do() {
 }
 
 #[test]
-fn a_timer_may_cancel_itself_and_its_sibling_and_set_itself_anew() {
+fn a_timer_can_cancel_and_set_timers() {
     let mut world = World::new(1);
     let fired = Rc::new(RefCell::new(Vec::new()));
-    let theirs = fired.clone();
-    does(&mut world, "node", move |context| {
-        let (ids, fired) = (Rc::new(RefCell::new(Vec::<TimerId>::new())), theirs.clone());
+    let shared = fired.clone();
+    run_on_node(&mut world, "node", move |context| {
+        let (ids, fired) = (Rc::new(RefCell::new(Vec::<TimerId>::new())), shared.clone());
         for number in 0..3 {
             let (siblings, fired) = (ids.clone(), fired.clone());
             let timer = context.call_later(milliseconds(10), move |context| {
                 fired.borrow_mut().push(number);
                 let siblings = siblings.borrow();
-                assert!(!context.cancel(siblings[number]), "it is being made");
+                assert!(!context.cancel(siblings[number]), "the timer is running");
                 context.cancel(siblings[1]);
                 let fired = fired.clone();
                 let again = move |_: &mut Context| fired.borrow_mut().push(number + 10);
@@ -133,10 +133,10 @@ fn a_timer_may_cancel_itself_and_its_sibling_and_set_itself_anew() {
 }
 
 #[test]
-fn a_hundred_thousand_timers_at_once_leave_the_sockets_their_turn() {
+fn simultaneous_timers_do_not_starve_sockets() {
     let mut world = World::new(1);
-    let server = Cast::echo();
-    let node = listens(&mut world, &server);
+    let server = Script::echo();
+    let node = add_server(&mut world, &server);
     let fired = Rc::new(RefCell::new(Vec::new()));
     let context = world.reactor(node).unwrap().context();
     for number in 0..100_000 {
@@ -144,53 +144,55 @@ fn a_hundred_thousand_timers_at_once_leave_the_sockets_their_turn() {
         context.call_later(milliseconds(5), move |_| fired.borrow_mut().push(number));
     }
     let behind = Rc::new(Cell::new(0));
-    let (theirs, storm) = (behind.clone(), fired.clone());
-    let client = Cast::new(move |transport, cue| match cue {
-        Cue::Made => {
+    let (shared, storm) = (behind.clone(), fired.clone());
+    let client = Script::new(move |transport, event| match event {
+        Event::Made => {
             let id = transport.id();
             transport.context().call_later(milliseconds(5), move |context| context.write(id, b"?"));
         }
-        Cue::Data(_) => theirs.set(storm.borrow().len()),
+        Event::Data(_) => shared.set(storm.borrow().len()),
         _ => {}
     });
-    connects(&mut world, &client);
+    add_client(&mut world, &client);
     world.run_for(seconds(1));
     assert!(fired.borrow().iter().copied().eq(0..100_000));
     assert!((1..50_000).contains(&behind.get()), "answered after {} timers", behind.get());
 }
 
 #[test]
-fn a_deadline_and_the_end_of_the_peer_in_one_turn_are_one_end() {
+fn a_simultaneous_deadline_and_end_are_one_end() {
     let mut world = World::new(1);
-    let server = Cast::new(|transport, cue| match cue {
-        Cue::Made => {
+    let server = Script::new(|transport, event| match event {
+        Event::Made => {
             let id = transport.id();
             transport.context().call_later(milliseconds(10), move |context| context.close(id));
         }
-        cue => close_at_end(transport, cue),
+        event => close_at_end(transport, event),
     });
-    let node = listens(&mut world, &server);
-    let client = Cast::new(|transport, cue| {
-        if let Cue::Made = cue {
+    let node = add_server(&mut world, &server);
+    let client = Script::new(|transport, event| {
+        if let Event::Made = event {
             let id = transport.id();
             transport.context().call_later(milliseconds(5), move |context| context.close(id));
         }
     });
-    connects(&mut world, &client);
+    add_client(&mut world, &client);
     world.run_for(milliseconds(2));
-    has(&mut world, FaultKind::Stall, node, milliseconds(20));
+    add_fault(&mut world, FaultKind::Stall, node, milliseconds(20));
     world.run_for(seconds(1));
-    assert_eq!((server.heard.reasons().len(), client.heard.reasons().len()), (1, 1));
-    assert_eq!(server.heard.alive.get(), 0);
+    assert_eq!((server.record.reasons().len(), client.record.reasons().len()), (1, 1));
+    assert_eq!(server.record.alive.get(), 0);
 }
 
 #[test]
-fn a_callback_slower_than_its_interval_piles_nothing_up() {
+fn a_slow_callback_does_not_accumulate_timers() {
     let mut world = World::new(1).costs(Costs { callback: milliseconds(35), ..Costs::default() });
     let count = Rc::new(Cell::new(0));
-    let theirs = count.clone();
-    does(&mut world, "node", move |context| every(context, milliseconds(10), theirs.clone()));
+    let shared = count.clone();
+    run_on_node(&mut world, "node", move |context| {
+        every(context, milliseconds(10), shared.clone())
+    });
     world.run_for(seconds(10));
-    // What is scheduled in a turn counts from its beginning.
+    // Timers set in a turn count from its beginning.
     assert!((200..=300).contains(&count.get()), "{count:?}");
 }

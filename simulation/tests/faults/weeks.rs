@@ -1,12 +1,12 @@
-//! Twelve weeks of mixed traffic: wrapped wheels, overflowing counters and leaks show only then.
+//! Twelve weeks of mixed traffic, which reveal wrapped timer wheels, overflowing counters and leaks.
 //!
-//! A week of it is played by `cargo test`, with fewer timers. All twelve are for a build that is fast:
+//! `cargo test` runs one week, with fewer timers. All twelve need an optimized build:
 //!
 //! ```console
 //! $ cargo test -p ropewalk-simulation --profile explore --test faults weeks -- --include-ignored
 //! ```
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::{
     Address, ConnectOptions, Context, DatagramProtocol, DatagramTransport, Handle, Id, KeepAlive,
     ListenOptions,
@@ -21,20 +21,20 @@ use std::time::{Duration, Instant};
 const HOUR: Duration = Duration::from_secs(3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Two hours are usual; a peer that is gone is to be missed before it comes back.
+/// The usual idle time is two hours. A lost peer should be detected before it returns.
 const KEEP_ALIVE: KeepAlive =
     KeepAlive { idle: Duration::from_secs(600), interval: Duration::from_secs(75), count: 9 };
 
-/// How late a timer may be; there is not much to do.
-const LATE: Duration = Duration::from_millis(20);
+/// The maximum delay of a timer on an idle node.
+const MAX_DELAY: Duration = Duration::from_millis(20);
 
-/// What all nodes write down.
+/// The records of all nodes.
 #[derive(Clone, Default)]
 struct Log(Rc<Counts>);
 
 #[derive(Default)]
 struct Counts {
-    /// How often each interval has passed, by its length in milliseconds.
+    /// The number of ticks of each interval, by its length in milliseconds.
     ticks: RefCell<std::collections::BTreeMap<u128, u64>>,
     far: Cell<u64>,
     sent: Cell<u64>,
@@ -44,7 +44,8 @@ struct Counts {
 }
 
 impl Log {
-    /// Fires each `interval` from now on, and never late. It counts from when it was due.
+    /// Calls `then` each `interval` from now on, and asserts that it is punctual. Intervals count from the due
+    /// time.
     fn every(&self, context: &mut Context, interval: Duration, then: fn(&Self, &mut Context)) {
         self.tick(context, context.now() + interval, interval, then);
     }
@@ -59,19 +60,19 @@ impl Log {
         let log = self.clone();
         context.call_at(due, move |context| {
             let late = context.now().checked_duration_since(due).expect("it is not early");
-            assert!(late < LATE, "the timer of each {interval:?} is {late:?} late");
+            assert!(late < MAX_DELAY, "the timer of each {interval:?} is {late:?} late");
             *log.0.ticks.borrow_mut().entry(interval.as_millis()).or_default() += 1;
             then(&log, context);
             log.tick(context, due + interval, interval, then);
         });
     }
 
-    /// Fires once, after a long time.
+    /// Sets a timer that fires once, after a long time.
     fn once(&self, context: &mut Context, delay: Duration) {
         let (log, due) = (self.clone(), context.now() + delay);
         context.call_later(delay, move |context| {
             let late = context.now().checked_duration_since(due).expect("it is not early");
-            assert!(late < LATE, "the timer of {delay:?} is {late:?} late");
+            assert!(late < MAX_DELAY, "the timer of {delay:?} is {late:?} late");
             log.0.far.set(log.0.far.get() + 1);
         });
     }
@@ -88,38 +89,38 @@ impl DatagramProtocol for Log {
     }
 }
 
-/// Connects, stays for a while, goes, and comes again.
-fn come_and_go(context: &mut Context, cast: Cast, mut random: Random) {
-    let id = context.connect_tcp("server:7000", cast.clone()).expect("there is a server");
-    let (stay, away) = (
+/// Connects, disconnects after a while, and connects again.
+fn connect_repeatedly(context: &mut Context, script: Script, mut random: Random) {
+    let id = context.connect_tcp("server:7000", script.clone()).expect("there is a server");
+    let (stay_connected, away) = (
         random.duration(Duration::ZERO, Duration::from_secs(120)),
         random.duration(Duration::from_secs(1), Duration::from_secs(240)),
     );
-    context.call_later(stay, move |context| {
+    context.call_later(stay_connected, move |context| {
         context.write(id, b"goodbye");
         context.close(id);
-        context.call_later(away, move |context| come_and_go(context, cast, random));
+        context.call_later(away, move |context| connect_repeatedly(context, script, random));
     });
 }
 
-/// Connects for ever, and a minute after it was lost again.
-fn stay(context: &mut Context, cast: Cast) {
+/// Stays connected, and reconnects a minute after a loss.
+fn stay_connected(context: &mut Context, script: Script) {
     let options = ConnectOptions::new().keep_alive(KEEP_ALIVE);
-    let id = context.connect_tcp_with("server:7000", &options, cast.clone());
+    let id = context.connect_tcp_with("server:7000", &options, script.clone());
     let id = id.expect("there is a server");
-    look(context, cast, id);
+    check_connection(context, script, id);
 }
 
-fn look(context: &mut Context, cast: Cast, id: Id) {
+fn check_connection(context: &mut Context, script: Script, id: Id) {
     context.call_later(Duration::from_secs(60), move |context| {
         if context.peer(id).is_some() {
-            return look(context, cast, id);
+            return check_connection(context, script, id);
         }
-        stay(context, cast);
+        stay_connected(context, script);
     });
 }
 
-/// Calls another node, again and again.
+/// Calls another node repeatedly.
 fn call(context: &mut Context, log: Log, handle: Handle) {
     context.call_later(Duration::from_secs(50), move |context| {
         let called = Arc::clone(&log.0.called);
@@ -129,15 +130,26 @@ fn call(context: &mut Context, log: Log, handle: Handle) {
     });
 }
 
-/// So many weeks, with a timer that fires each `interval`.
+/// Returns the faults: every second day, the idle node is unreachable for half an hour, longer than the timeout.
+fn partitions(weeks: u32, idler: NodeId) -> Plan {
+    let mut plan = Plan::none();
+    let fault = Fault { kind: FaultKind::Partition, node: idler, other: idler, severity: 1.0 };
+    for begin in (1..u64::from(weeks) * 7).step_by(2) {
+        let begin = HOUR * 24 * begin as u32;
+        plan.add(begin, begin + HOUR / 2, fault.clone());
+    }
+    plan
+}
+
+/// Runs `weeks` weeks, with a timer that fires each `interval`.
 fn weeks(weeks: u32, interval: Duration) {
     let mut world = World::new(12);
-    let (log, server, visitors) = (Log::default(), Cast::echo(), Cast::says("hello"));
-    let (theirs, ours) = (server.clone(), log.clone());
+    let (log, server, visitors) = (Log::default(), Script::echo(), Script::sending("hello"));
+    let (shared, ours) = (server.clone(), log.clone());
     let node = world.add_node("server", move |reactor| {
         let context = reactor.context();
         let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
-        context.listen_tcp_with("0.0.0.0:7000", &options, theirs.clone())?;
+        context.listen_tcp_with("0.0.0.0:7000", &options, shared.clone())?;
         context.listen_udp("0.0.0.0:7000", ours.clone())?;
         ours.every(context, interval, |_, _| {});
         ours.every(context, HOUR * 24, |_, _| {});
@@ -148,47 +160,43 @@ fn weeks(weeks: u32, interval: Duration) {
     });
     let handle = world.reactor(node).expect("it is up").handle();
 
-    let idle = Cast::quiet();
-    let (ours, theirs) = (log.clone(), idle.clone());
-    let idler = does(&mut world, "idle", move |context| {
-        stay(context, theirs.clone());
+    let idle = Script::silent();
+    let (ours, shared) = (log.clone(), idle.clone());
+    let idler = run_on_node(&mut world, "idle", move |context| {
+        stay_connected(context, shared.clone());
         call(context, ours.clone(), handle.clone());
         ours.every(context, Duration::from_secs(17), |_, _| {});
     });
-    let (ours, theirs) = (log.clone(), visitors.clone());
-    let client = does(&mut world, "clients", move |context| {
+    let (ours, shared) = (log.clone(), visitors.clone());
+    let client = run_on_node(&mut world, "clients", move |context| {
         for seed in 0..8 {
-            come_and_go(context, theirs.clone(), Random::new(seed));
+            connect_repeatedly(context, shared.clone(), Random::new(seed));
         }
         let socket = context.listen_udp("0.0.0.0:0", ours.clone()).expect("there is a port");
         send(context, ours.clone(), socket.id());
     });
 
-    // Once in two days nothing gets from the idle node or to it, for half an hour: longer than is waited.
-    let mut plan = Plan::none();
-    let fault = Fault { kind: FaultKind::Partition, node: idler, other: idler, severity: 1.0 };
-    for begin in (1..u64::from(weeks) * 7).step_by(2) {
-        let begin = HOUR * 24 * begin as u32;
-        plan.add(begin, begin + HOUR / 2, fault.clone());
-    }
+    let plan = partitions(weeks, idler);
     world.add_faults(&plan);
     world.run_for(WEEK * weeks);
     check(&mut world, weeks, &log, [node, idler, client]);
-
-    // Each time nothing got through the idle one was missed, and came again.
-    let partitions = plan.len();
-    assert_eq!(idle.heard.reasons(), vec!["TimedOut"; partitions]);
-    assert_eq!((idle.heard.made.get(), idle.heard.alive.get()), (partitions + 1, 1));
-    let visits = visitors.heard.reasons();
-    assert!(visits.len() > 10_000 && visits.iter().all(|reason| reason == "Closed"));
-    assert!(visitors.heard.alive.get() <= 8);
-    assert!(server.heard.alive.get() <= 10, "{} are left", server.heard.alive.get());
+    check_clients(plan.len(), &idle, &visitors, &server);
 }
 
 fn send(context: &mut Context, log: Log, socket: Id) {
     context.send_to(socket, b"tick", "10.0.0.1:7000");
     log.0.sent.set(log.0.sent.get() + 1);
     context.call_later(Duration::from_secs(11), move |context| send(context, log, socket));
+}
+
+fn check_clients(partitions: usize, idle: &Script, visitors: &Script, server: &Script) {
+    // Each partition was detected, and the idle node reconnected.
+    assert_eq!(idle.record.reasons(), vec!["TimedOut"; partitions]);
+    assert_eq!((idle.record.made.get(), idle.record.alive.get()), (partitions + 1, 1));
+    let visits = visitors.record.reasons();
+    assert!(visits.len() > 10_000 && visits.iter().all(|reason| reason == "Closed"));
+    assert!(visitors.record.alive.get() <= 8);
+    assert!(server.record.alive.get() <= 10, "{} are left", server.record.alive.get());
 }
 
 fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
@@ -210,12 +218,12 @@ fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
 }
 
 #[test]
-fn a_week_of_mixed_traffic_leaves_nothing_behind() {
+fn a_week_of_mixed_traffic_leaks_nothing() {
     weeks(1, Duration::from_millis(6_333));
 }
 
 #[test]
-#[ignore = "twelve weeks take some seconds, and that in a fast build"]
-fn twelve_weeks_of_mixed_traffic_leave_nothing_behind() {
+#[ignore = "twelve weeks take some seconds in an optimized build"]
+fn twelve_weeks_of_mixed_traffic_leak_nothing() {
     weeks(12, Duration::from_millis(1_333));
 }

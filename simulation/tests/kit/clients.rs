@@ -171,8 +171,8 @@ fn the_peer_has_the_given_address() {
         assert_eq!(peer.unwrap().to_string(), address);
     }
     assert!(server.connect_from("10.0.0.1:1").was_refused());
-    let heard: Vec<String> = peers.borrow().iter().map(ToString::to_string).collect();
-    assert_eq!(heard[..4], given);
+    let received: Vec<String> = peers.borrow().iter().map(ToString::to_string).collect();
+    assert_eq!(received[..4], given);
 
     for address in ["203.0.113.9:80", "[2001:db8::9]:80", "127.0.0.1:80", "[::1]:80"] {
         let peers = Rc::default();
@@ -196,8 +196,8 @@ fn clients_of_one_server_receive_each_others_lines() {
     people.iter_mut().for_each(|person| drop(person.take()));
     people[2].feed("hello, all\n");
     for (number, person) in people.iter_mut().enumerate() {
-        let heard = person.take_text();
-        assert_eq!(heard, if number == 2 { "" } else { "<cora> hello, all\n" });
+        let received = person.take_text();
+        assert_eq!(received, if number == 2 { "" } else { "<cora> hello, all\n" });
     }
     drop(people.pop());
     people[0].settle();

@@ -43,8 +43,8 @@ impl Protocol for Recorder {
 
 #[test]
 fn a_protocol_receives_all_its_callbacks() {
-    let heard = Rc::new(RefCell::new(Vec::new()));
-    let shared = heard.clone();
+    let received = Rc::new(RefCell::new(Vec::new()));
+    let shared = received.clone();
     let mut connection = TestConnection::new(move || Recorder(shared.clone()));
     let id = connection.id();
     connection.call(|context| context.set_write_buffer_limits(id, 5, 1));
@@ -63,7 +63,7 @@ fn a_protocol_receives_all_its_callbacks() {
         "eof_received",
         "connection_lost",
     ];
-    assert_eq!(*heard.borrow(), expected);
+    assert_eq!(*received.borrow(), expected);
     assert_eq!(connection.callbacks()[1..], expected);
 }
 

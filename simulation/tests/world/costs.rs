@@ -1,4 +1,4 @@
-//! What work costs, and where.
+//! Costs of work.
 
 use ropewalk::{Address, Context, DatagramProtocol, DatagramTransport, Protocol};
 use ropewalk::{Reactor, Transport};
@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Sends back what comes.
+/// Sends all data back.
 struct Echo;
 
 impl Protocol for Echo {
@@ -27,10 +27,10 @@ impl DatagramProtocol for Echo {
     }
 }
 
-/// Sends so many pieces of 100 bytes, one a millisecond, and ignores what comes back.
-struct Speak(u32);
+/// Sends chunks of 100 bytes, one per millisecond, and ignores the answers.
+struct Sender(u32);
 
-impl Speak {
+impl Sender {
     fn speak(&self, context: &mut Context, send: impl Fn(&mut Context, &[u8]) + Copy + 'static) {
         for number in 1..=self.0 {
             let delay = Duration::from_millis(number.into());
@@ -39,7 +39,7 @@ impl Speak {
     }
 }
 
-impl Protocol for Speak {
+impl Protocol for Sender {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let id = transport.id();
         self.speak(transport.context(), move |context, data| context.write(id, data));
@@ -48,7 +48,7 @@ impl Protocol for Speak {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 }
 
-impl DatagramProtocol for Speak {
+impl DatagramProtocol for Sender {
     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
         let id = transport.id();
         self.speak(transport.context(), move |context, data| context.send(id, data));
@@ -64,12 +64,12 @@ impl DatagramProtocol for Speak {
 }
 
 #[test]
-fn a_node_may_have_costs_of_its_own_and_tells_how_long_it_has_worked() {
+fn a_node_can_have_its_own_costs() {
     let mut world = World::new(1);
     let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
     let server = world.add_node("server", listen);
     let client =
-        world.add_node("client", |reactor| reactor.connect_tcp("server:7", || Speak(1)).map(drop));
+        world.add_node("client", |reactor| reactor.connect_tcp("server:7", || Sender(1)).map(drop));
     let begun = world.worked(client);
     assert_eq!(begun, Costs::default().call, "it began to connect");
     world.set_costs(client, Costs::NONE);
@@ -83,7 +83,7 @@ fn a_node_may_have_costs_of_its_own_and_tells_how_long_it_has_worked() {
     assert_eq!(world.worked(server), worked);
 }
 
-/// Notes how long each datagram is.
+/// Records the length of each datagram.
 struct Lengths(Rc<RefCell<Vec<usize>>>);
 
 impl DatagramProtocol for Lengths {
@@ -98,13 +98,13 @@ impl DatagramProtocol for Lengths {
 }
 
 #[test]
-fn what_a_node_is_asked_outside_of_its_turns_takes_time_as_well() {
+fn requests_outside_of_turns_take_time() {
     let link = Link { jitter: Duration::ZERO, ..Link::LOCAL };
     let mut world = World::new(1).link(link);
     let lengths = Rc::new(RefCell::new(Vec::new()));
-    let theirs = lengths.clone();
+    let shared = lengths.clone();
     let server = world.add_node("server", move |reactor| {
-        reactor.listen_udp("0.0.0.0:7", Lengths(theirs.clone())).map(drop)
+        reactor.listen_udp("0.0.0.0:7", Lengths(shared.clone())).map(drop)
     });
     let client = world.add_node("client", |_| Ok(()));
     let (address, day) = ((world.ipv4(server), 7), Duration::from_secs(86_400));
@@ -126,70 +126,71 @@ fn what_a_node_is_asked_outside_of_its_turns_takes_time_as_well() {
     assert!(world.reactor(client).unwrap().context().now() - clock >= sent);
 }
 
-/// How many pieces are sent, and what a KiB costs: a piece is less than a nanosecond.
+/// The number of chunks, and the price of a KiB: a chunk costs less than a nanosecond.
 const PIECES: u32 = 1000;
 const PRICE: Duration = Duration::from_nanos(7);
 
-/// What so many bytes cost.
+/// Returns the price of these bytes.
 fn price_of(bytes: u32) -> Duration {
     PRICE * bytes / 1024
 }
 
-/// A world in which nothing but data costs anything.
+/// Returns a world in which only data costs time.
 fn world() -> World {
     World::new(1).costs(Costs { kibibyte: PRICE, ..Costs::NONE })
 }
 
 #[test]
-fn a_call_that_writes_has_its_own_price() {
+fn write_calls_have_their_own_price() {
     let mut world = World::new(1).costs(Costs { write: PRICE, ..Costs::NONE });
     let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
     let server = world.add_node("server", listen);
-    let speak = |reactor: &mut Reactor| reactor.connect_tcp("server:7", || Speak(3)).map(drop);
+    let speak = |reactor: &mut Reactor| reactor.connect_tcp("server:7", || Sender(3)).map(drop);
     let client = world.add_node("client", speak);
     world.run_for(Duration::from_secs(1));
     for node in [server, client] {
-        assert_eq!(world.worked(node), PRICE * 3, "three pieces, and one back for each");
+        assert_eq!(world.worked(node), PRICE * 3, "three chunks, and an answer to each");
     }
 }
 
 #[test]
-fn each_byte_that_is_read_or_written_costs_its_share_of_a_kibibyte() {
+fn each_byte_costs_its_share_of_a_kibibyte() {
     let mut world = world();
     let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
     let server = world.add_node("server", listen);
-    let speak = |reactor: &mut Reactor| reactor.connect_tcp("server:7", || Speak(PIECES)).map(drop);
+    let speak =
+        |reactor: &mut Reactor| reactor.connect_tcp("server:7", || Sender(PIECES)).map(drop);
     let client = world.add_node("client", speak);
     world.run_for(Duration::from_secs(2));
     for node in [server, client] {
-        assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "there and back");
+        assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "sent and sent back");
     }
 }
 
 #[test]
-fn datagrams_cost_what_their_bytes_do() {
+fn datagrams_cost_the_same_per_byte() {
     let mut world = world();
     let listen = |reactor: &mut Reactor| reactor.listen_udp("0.0.0.0:7", Echo).map(drop);
     let server = world.add_node("server", listen);
     let address = (world.ipv4(server), 7);
     let speak = move |reactor: &mut Reactor| {
         let context = reactor.context();
-        context.connect_udp(address, Speak(PIECES)).map(drop)
+        context.connect_udp(address, Sender(PIECES)).map(drop)
     };
     let client = world.add_node("client", speak);
     world.run_for(Duration::from_secs(2));
     for node in [server, client] {
-        assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "there and back");
+        assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "sent and sent back");
     }
 }
 
 #[test]
 #[cfg(unix)]
-fn datagrams_of_unix_sockets_do_too() {
+fn unix_datagrams_cost_the_same_per_byte() {
     let mut world = world();
     let node = world.add_node("node", |reactor| {
-        reactor.context().listen_unix_datagram("/run/silent", Speak(0))?;
-        reactor.context().connect_unix_datagram("/run/silent", Speak(PIECES)).map(drop)
+        reactor.context().listen_unix_datagram("/run/silent", Sender(0))?;
+        reactor.context().connect_unix_datagram("/run/silent", Sender(PIECES)).map(drop)
     });
     world.run_for(Duration::from_secs(2));
     assert_eq!(world.worked(node), price_of(2 * 100 * PIECES), "sent and received");

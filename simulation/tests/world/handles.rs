@@ -1,4 +1,4 @@
-//! What comes from outside of a world, through the handles of its reactors.
+//! Calls from outside of a world, through handles.
 
 use ropewalk_simulation::World;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 #[test]
-fn a_call_from_another_thread_is_made_where_nothing_else_happens() {
+fn a_call_from_another_thread_wakes_the_world() {
     let mut world = World::new(1);
     let node = world.add_node("node", |_| Ok(()));
     assert!(world.run_until_quiet(Duration::from_secs(1)));

@@ -8,5 +8,5 @@ mod overlaps;
 mod panics;
 mod replaying;
 #[allow(dead_code)] // The tests of faults use all of it.
-#[path = "../support/scene.rs"]
-mod scene;
+#[path = "../support/scripts.rs"]
+mod scripts;

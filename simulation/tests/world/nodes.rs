@@ -1,4 +1,4 @@
-//! Nodes: their time, what lies between a node and itself, and what its listeners hand on.
+//! Nodes: their time, their loopback, and inherited options.
 
 use ropewalk::{
     Address, Context, DatagramProtocol, DatagramTransport, Id, KeepAlive, ListenOptions, Protocol,
@@ -9,11 +9,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-/// Notes when what came.
+/// Records the time of each datagram.
 #[derive(Clone, Default)]
-struct Diary(Rc<RefCell<Vec<(Instant, u8)>>>);
+struct TimeRecorder(Rc<RefCell<Vec<(Instant, u8)>>>);
 
-impl DatagramProtocol for Diary {
+impl DatagramProtocol for TimeRecorder {
     fn datagram_received(
         &mut self,
         transport: &mut DatagramTransport<'_>,
@@ -24,7 +24,7 @@ impl DatagramProtocol for Diary {
     }
 }
 
-/// Sends the socket itself `count` datagrams, one a millisecond, of growing numbers.
+/// Sends `count` numbered datagrams to the socket itself, one per millisecond.
 fn count_up(context: &mut Context, id: Id, to: Address, number: u8, count: u8) {
     if number < count {
         context.send_to(id, &[number; 10], to.clone());
@@ -35,32 +35,32 @@ fn count_up(context: &mut Context, id: Id, to: Address, number: u8, count: u8) {
 }
 
 #[test]
-fn the_time_of_a_node_does_not_go_back_when_it_tells_itself_something() {
-    let diary = Diary::default();
-    let (mut world, theirs) = (World::new(1), diary.clone());
+fn a_nodes_time_is_monotonic_on_loopback() {
+    let times = TimeRecorder::default();
+    let (mut world, shared) = (World::new(1), times.clone());
     world.add_node("node", move |reactor| {
         let context = reactor.context();
-        let port = context.listen_unix_datagram("/run/diary", theirs.clone())?;
-        let (id, to, theirs) = (port.id(), port.address().clone(), theirs.clone());
+        let port = context.listen_unix_datagram("/run/diary", shared.clone())?;
+        let (id, to, shared) = (port.id(), port.address().clone(), shared.clone());
         context.call_later(Duration::ZERO, move |context| {
-            theirs.0.borrow_mut().push((context.now(), 0));
+            shared.0.borrow_mut().push((context.now(), 0));
             context.send_to(id, b"1", to);
         });
         Ok(())
     });
     world.run_for(Duration::from_secs(1));
-    let diary = diary.0.borrow();
-    assert_eq!(diary.len(), 2);
-    assert!(diary[0].0 < diary[1].0, "what is sent in a turn is received in a later one");
+    let times = times.0.borrow();
+    assert_eq!(times.len(), 2);
+    assert!(times[0].0 < times[1].0, "a datagram is received in a later turn");
 }
 
 #[test]
-fn a_slow_line_does_not_lie_between_a_node_and_itself() {
-    let diary = Diary::default();
-    let (mut world, theirs) = (World::new(1), diary.clone());
+fn the_uplink_does_not_affect_loopback() {
+    let times = TimeRecorder::default();
+    let (mut world, shared) = (World::new(1), times.clone());
     let node = world.add_node("node", move |reactor| {
         let context = reactor.context();
-        let port = context.listen_udp("127.0.0.1:7000", theirs.clone())?;
+        let port = context.listen_udp("127.0.0.1:7000", shared.clone())?;
         count_up(context, port.id(), port.address().clone(), 0, 100);
         Ok(())
     });
@@ -69,14 +69,14 @@ fn a_slow_line_does_not_lie_between_a_node_and_itself() {
     plan.add(Duration::from_millis(20), Duration::from_millis(60), fault);
     world.add_faults(&plan);
     world.run_for(Duration::from_secs(1));
-    let numbers: Vec<u8> = diary.0.borrow().iter().map(|(_, number)| *number).collect();
+    let numbers: Vec<u8> = times.0.borrow().iter().map(|(_, number)| *number).collect();
     assert!(numbers.iter().copied().eq(0..100), "{numbers:?}");
 }
 
-/// Notes why it was lost.
-struct Mourner(Rc<RefCell<Vec<Reason>>>);
+/// Records the reason of the loss.
+struct LossRecorder(Rc<RefCell<Vec<Reason>>>);
 
-impl Protocol for Mourner {
+impl Protocol for LossRecorder {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 
     fn connection_lost(&mut self, _transport: &mut Transport<'_>, reason: Reason) {
@@ -85,19 +85,19 @@ impl Protocol for Mourner {
 }
 
 #[test]
-fn connections_inherit_the_options_of_their_listener() {
+fn connections_inherit_their_listeners_options() {
     let reasons = Rc::new(RefCell::new(Vec::new()));
-    let (mut world, theirs) = (World::new(1), reasons.clone());
+    let (mut world, shared) = (World::new(1), reasons.clone());
     let keep_alive =
         KeepAlive { idle: Duration::from_secs(10), interval: Duration::from_secs(1), count: 3 };
     world.add_node("server", move |reactor| {
         let options = ListenOptions::new().keep_alive(keep_alive);
-        let theirs = theirs.clone();
-        let factory = move || Mourner(theirs.clone());
+        let shared = shared.clone();
+        let factory = move || LossRecorder(shared.clone());
         reactor.context().listen_tcp_with("0.0.0.0:7000", &options, factory).map(drop)
     });
     let client = world.add_node("client", |reactor| {
-        reactor.connect_tcp("server:7000", || Mourner(Rc::default())).map(drop)
+        reactor.connect_tcp("server:7000", || LossRecorder(Rc::default())).map(drop)
     });
     world.run_for(Duration::from_secs(1));
     world.crash(client);
@@ -105,12 +105,12 @@ fn connections_inherit_the_options_of_their_listener() {
     assert!(matches!(reasons.borrow()[..], [Reason::TimedOut]), "{reasons:?}");
 }
 
-/// Passes a descriptor as soon as it is connected, and notes what came of it.
+/// Passes a descriptor as soon as it is connected, and records the result.
 #[cfg(unix)]
-struct Giver(Rc<RefCell<Vec<String>>>);
+struct DescriptorSender(Rc<RefCell<Vec<String>>>);
 
 #[cfg(unix)]
-impl Protocol for Giver {
+impl Protocol for DescriptorSender {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let file = std::fs::File::open("/dev/null").unwrap();
         let error = transport.send_descriptors(b"x", [file]).unwrap_err();
@@ -122,17 +122,17 @@ impl Protocol for Giver {
 
 #[cfg(unix)]
 #[test]
-fn descriptors_are_refused_in_a_simulated_network_before_and_after_the_connection_is_made() {
+fn descriptors_are_refused_in_a_simulated_network() {
     let notes = Rc::new(RefCell::new(Vec::new()));
-    let (mut world, theirs) = (World::new(1), Rc::clone(&notes));
+    let (mut world, shared) = (World::new(1), Rc::clone(&notes));
     world.add_node("node", move |reactor| {
-        let (servers, clients) = (Rc::clone(&theirs), Rc::clone(&theirs));
-        reactor.listen_unix("/run/give.sock", move || Giver(Rc::clone(&servers)))?;
-        let factory = move || Giver(Rc::clone(&clients));
+        let (servers, clients) = (Rc::clone(&shared), Rc::clone(&shared));
+        reactor.listen_unix("/run/give.sock", move || DescriptorSender(Rc::clone(&servers)))?;
+        let factory = move || DescriptorSender(Rc::clone(&clients));
         let id = reactor.context().connect_unix("/run/give.sock", factory)?;
         let file = std::fs::File::open("/dev/null").unwrap();
         let error = reactor.context().send_descriptors(id, b"x", [file]).unwrap_err();
-        theirs.borrow_mut().push(error.to_string());
+        shared.borrow_mut().push(error.to_string());
         Ok(())
     });
     world.run_for(Duration::from_secs(1));

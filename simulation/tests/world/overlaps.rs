@@ -1,6 +1,6 @@
-//! Faults that overlap, and what a caller asks of nodes and cuts meanwhile: the end of a fault ends that fault alone.
+//! Overlapping faults, requests of the caller, and cuts: the end of a fault ends that fault only.
 
-use crate::scene::*;
+use crate::scripts::*;
 use ropewalk::{Context, Reactor};
 use ropewalk_simulation::{Fault, FaultKind, NodeId, Plan, World};
 use std::cell::Cell;
@@ -14,9 +14,9 @@ fn plan(faults: &[(u64, u64, Fault)]) -> Plan {
     plan
 }
 
-/// What can be told of a node from outside, and by its own timers.
+/// The observable state of a node.
 #[derive(Debug, Default, PartialEq)]
-struct Tally {
+struct Observed {
     starts: usize,
     ticks: u32,
     looked_up: u32,
@@ -26,25 +26,27 @@ struct Tally {
 
 fn tick(context: &mut Context, ticks: Rc<Cell<u32>>, found: Rc<Cell<u32>>) {
     ticks.set(ticks.get() + 1);
-    if ticks.get().is_multiple_of(10) && context.connect_tcp("client:7001", Cast::quiet()).is_ok() {
+    if ticks.get().is_multiple_of(10)
+        && context.connect_tcp("client:7001", Script::silent()).is_ok()
+    {
         found.set(found.get() + 1);
     }
     context.call_later(milliseconds(100), move |context| tick(context, ticks, found));
 }
 
-/// What becomes of a server with these faults, from the sixth second to the sixteenth.
-fn observe(faults: &[(u64, u64, Fault)]) -> Tally {
+/// Returns what is observed of a server with these faults, from the sixth to the sixteenth second.
+fn observe(faults: &[(u64, u64, Fault)]) -> Observed {
     let mut world = World::new(1);
     let starts = Rc::new(Cell::new(0));
     let (ticks, found): (Rc<Cell<u32>>, Rc<Cell<u32>>) = Default::default();
-    let server = Cast::new(|transport, cue| match cue {
-        Cue::Data(data) => transport.write(data),
-        cue => close_at_end(transport, cue),
+    let server = Script::new(|transport, event| match event {
+        Event::Data(data) => transport.write(data),
+        event => close_at_end(transport, event),
     });
-    let (cast, counts) = (server.clone(), (starts.clone(), Rc::clone(&ticks), Rc::clone(&found)));
+    let (script, counts) = (server.clone(), (starts.clone(), Rc::clone(&ticks), Rc::clone(&found)));
     let node = world.add_node("server", move |reactor: &mut Reactor| {
         counts.0.set(counts.0.get() + 1);
-        reactor.listen_tcp("0.0.0.0:7000", cast.clone())?;
+        reactor.listen_tcp("0.0.0.0:7000", script.clone())?;
         tick(reactor.context(), counts.1.clone(), counts.2.clone());
         Ok(())
     });
@@ -55,23 +57,23 @@ fn observe(faults: &[(u64, u64, Fault)]) -> Tally {
     starts.set(0);
     ticks.set(0);
     found.set(0);
-    let asking = Cast::says(vec![b'x'; 4_000]);
+    let asking = Script::sending(vec![b'x'; 4_000]);
     for _ in 0..10 {
         let context = world.reactor(client).unwrap().context();
         context.connect_tcp("server:7000", asking.clone()).unwrap();
         world.run_for(seconds(1));
     }
-    Tally {
+    Observed {
         starts: starts.get(),
         ticks: ticks.get(),
         looked_up: found.get(),
-        made: server.heard.made.get(),
-        echoed: asking.heard.received(),
+        made: server.record.made.get(),
+        echoed: asking.record.received(),
     }
 }
 
 #[test]
-fn a_fault_lasts_though_a_shorter_one_of_its_kind_has_ended() {
+fn a_fault_outlasts_a_shorter_same_fault() {
     let (node, other) = (NodeId::from(0), NodeId::from(1));
     let calm = observe(&[]);
     for kind in FaultKind::ALL {
@@ -85,26 +87,26 @@ fn a_fault_lasts_though_a_shorter_one_of_its_kind_has_ended() {
     }
     for kind in [FaultKind::Stall, FaultKind::Crash, FaultKind::Drift, FaultKind::Names] {
         let fault = Fault::new(kind, node).towards(other);
-        assert_ne!(observe(&[(1, 20, fault)]), calm, "{kind} can be told");
+        assert_ne!(observe(&[(1, 20, fault)]), calm, "{kind} has an effect");
     }
 }
 
-/// How many connections to the server are made and refused or given up, one a second.
+/// Returns how many connections to the server are made, and how many fail, one attempt per second.
 fn reached(world: &mut World, client: NodeId, times: u64) -> (usize, usize) {
-    let cast = Cast::quiet();
+    let script = Script::silent();
     for _ in 0..times {
         let context = world.reactor(client).unwrap().context();
-        context.connect_tcp("server:7000", cast.clone()).unwrap();
+        context.connect_tcp("server:7000", script.clone()).unwrap();
         world.run_for(seconds(1));
     }
-    (cast.heard.made.get(), cast.heard.failed.borrow().len())
+    (script.record.made.get(), script.record.failed.borrow().len())
 }
 
 #[test]
-fn the_end_of_a_fault_leaves_the_cuts_of_the_caller() {
+fn the_end_of_a_fault_keeps_cuts() {
     for kind in [FaultKind::Cut, FaultKind::Partition] {
         let mut world = World::new(1);
-        let node = listens(&mut world, &Cast::quiet());
+        let node = add_server(&mut world, &Script::silent());
         let client = world.add_node("client", |_| Ok(()));
         let fault = Fault::new(kind, node).towards(client);
         world.add_faults(&plan(&[(1, 5, fault.clone()), (20, 30, fault)]));
@@ -121,9 +123,9 @@ fn the_end_of_a_fault_leaves_the_cuts_of_the_caller() {
 }
 
 #[test]
-fn a_node_that_is_added_during_a_partition_is_parted_too() {
+fn a_partition_separates_nodes_added_later() {
     let mut world = World::new(1);
-    let node = listens(&mut world, &Cast::quiet());
+    let node = add_server(&mut world, &Script::silent());
     world.add_faults(&plan(&[(1, 10, Fault::new(FaultKind::Partition, node))]));
     world.run_for(seconds(2));
     let client = world.add_node("client", |_| Ok(()));
@@ -133,14 +135,14 @@ fn a_node_that_is_added_during_a_partition_is_parted_too() {
 }
 
 #[test]
-fn a_fault_that_begins_before_its_node_is_added_holds_for_it() {
+fn a_fault_applies_to_a_node_added_later() {
     let mut world = World::new(1);
     let late = NodeId::from(1);
     let crash = Fault::new(FaultKind::Crash, late);
     world.add_faults(&plan(&[(1, 5, crash), (1, 9, Fault::new(FaultKind::Refusal, late))]));
     let client = world.add_node("client", |_| Ok(()));
     world.run_for(seconds(2));
-    assert_eq!(listens(&mut world, &Cast::quiet()), late);
+    assert_eq!(add_server(&mut world, &Script::silent()), late);
     assert!(world.reactor(late).is_none());
     world.run_for(seconds(4));
     assert!(world.reactor(late).is_some());
@@ -150,7 +152,7 @@ fn a_fault_that_begins_before_its_node_is_added_holds_for_it() {
 }
 
 #[test]
-fn the_end_of_a_crash_starts_no_node_that_was_not_to_run() {
+fn a_crashs_end_starts_no_stopped_node() {
     let ends: [fn(&mut World, NodeId); 3] =
         [|world, node| world.reactor(node).unwrap().context().stop(), World::kill, World::crash];
     for during in [false, true] {
@@ -173,7 +175,7 @@ fn the_end_of_a_crash_starts_no_node_that_was_not_to_run() {
 }
 
 #[test]
-fn a_node_that_is_started_while_a_crash_is_in_force_starts_when_that_is_over() {
+fn a_start_during_a_crash_is_delayed() {
     let mut world = World::new(1);
     let node = world.add_node("server", |_| Ok(()));
     let crash = Fault::new(FaultKind::Crash, node);
@@ -187,50 +189,50 @@ fn a_node_that_is_started_while_a_crash_is_in_force_starts_when_that_is_over() {
 }
 
 #[test]
-fn what_waits_for_a_slow_line_leaves_at_once_when_the_fault_is_over() {
+fn a_bandwidth_faults_end_empties_the_uplink() {
     for severity in [1.0, 0.9] {
         let mut world = World::new(1);
-        let server = Cast::says(vec![b'x'; 100_000]);
-        let node = listens(&mut world, &server);
+        let server = Script::sending(vec![b'x'; 100_000]);
+        let node = add_server(&mut world, &server);
         let slow = Fault::new(FaultKind::Bandwidth, node).severity(severity);
         world.add_faults(&plan(&[(0, 5, slow)]));
-        let client = Cast::quiet();
-        connects(&mut world, &client);
+        let client = Script::silent();
+        add_client(&mut world, &client);
         world.run_for(seconds(5));
-        let before = client.heard.received();
-        assert!(before <= 16_000, "{before} of at most 2,512 a second");
+        let before = client.record.received();
+        assert!(before <= 16_000, "{before} bytes, at most 2,512 per second");
         world.run_for(milliseconds(10));
-        assert_eq!(client.heard.received(), 100_000);
+        assert_eq!(client.record.received(), 100_000);
     }
 }
 
 #[test]
-fn a_slower_line_slows_what_waits_for_it() {
+fn a_lower_bandwidth_slows_queued_data() {
     let mut world = World::new(1);
-    let server = Cast::says(vec![b'x'; 60_000]);
-    let node = listens(&mut world, &server);
+    let server = Script::sending(vec![b'x'; 60_000]);
+    let node = add_server(&mut world, &server);
     let slow = |severity| Fault::new(FaultKind::Bandwidth, node).severity(severity);
-    // 10,000 bytes a second, and then 1,000.
+    // 10,000 bytes per second, and then 1,000.
     world.add_faults(&plan(&[(0, 100, slow(0.75)), (3, 23, slow(1.0))]));
-    let client = Cast::quiet();
-    connects(&mut world, &client);
+    let client = Script::silent();
+    add_client(&mut world, &client);
     // 30,000 in three seconds, 20,000 in twenty, and 10,000 in one.
     world.run_for(milliseconds(23_900));
-    assert_eq!(client.heard.received(), 0, "they travel as one piece");
+    assert_eq!(client.record.received(), 0, "they are one segment");
     world.run_for(milliseconds(200));
-    assert_eq!(client.heard.received(), 60_000);
+    assert_eq!(client.record.received(), 60_000);
 }
 
 #[test]
-fn what_waits_for_a_line_is_lost_when_the_node_crashes() {
+fn a_crash_discards_packets_in_the_uplink() {
     let mut world = World::new(1);
-    let server = Cast::says(vec![b'x'; 60_000]);
-    let node = listens(&mut world, &server);
+    let server = Script::sending(vec![b'x'; 60_000]);
+    let node = add_server(&mut world, &server);
     world.add_faults(&plan(&[(0, 5, Fault::new(FaultKind::Bandwidth, node))]));
-    let client = Cast::quiet();
-    connects(&mut world, &client);
+    let client = Script::silent();
+    add_client(&mut world, &client);
     world.run_for(seconds(2));
     world.crash(node);
     world.run_for(seconds(100));
-    assert_eq!((client.heard.made.get(), client.heard.received()), (1, 0));
+    assert_eq!((client.record.made.get(), client.record.received()), (1, 0));
 }

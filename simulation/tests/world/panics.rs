@@ -1,4 +1,4 @@
-//! A panic of a callback fails the run of a world, wherever it comes from.
+//! Panics of callbacks fail the run of a world.
 
 use ropewalk::{Context, Error, Protocol, Reactor, Transport};
 use ropewalk_protocols::Echo;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// The message with which `code` panics.
+/// Returns the message with which `code` panics.
 fn message_of<R>(code: impl FnOnce() -> R) -> Option<String> {
     let payload = catch_unwind(AssertUnwindSafe(code)).err()?;
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -17,28 +17,28 @@ fn message_of<R>(code: impl FnOnce() -> R) -> Option<String> {
 }
 
 /// Panics when it is dropped.
-struct Bomb;
+struct PanickingDrop;
 
-impl Drop for Bomb {
+impl Drop for PanickingDrop {
     fn drop(&mut self) {
         panic!("on purpose");
     }
 }
 
-impl Protocol for Bomb {
+impl Protocol for PanickingDrop {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
 }
 
 /// Panics when it receives data.
-struct Deaf;
+struct PanickingProtocol;
 
-impl Protocol for Deaf {
+impl Protocol for PanickingProtocol {
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {
         panic!("on purpose");
     }
 }
 
-/// Says something, and goes.
+/// Sends a line, and closes.
 struct Caller;
 
 impl Protocol for Caller {
@@ -53,28 +53,28 @@ impl Protocol for Caller {
 type Program = fn(&mut Reactor) -> Result<(), Error>;
 
 fn serve(reactor: &mut Reactor, make: fn() -> Box<dyn Protocol>) -> Result<(), Error> {
-    reactor.listen_tcp("[::]:7000", Maker(make)).map(drop)
+    reactor.listen_tcp("[::]:7000", ProtocolFactory(make)).map(drop)
 }
 
-struct Maker(fn() -> Box<dyn Protocol>);
+struct ProtocolFactory(fn() -> Box<dyn Protocol>);
 
-impl ropewalk::Factory for Maker {
+impl ropewalk::Factory for ProtocolFactory {
     fn build(&mut self, _peer: &ropewalk::Address) -> Option<Box<dyn Protocol>> {
         Some((self.0)())
     }
 }
 
-/// What goes wrong, and how.
+/// The panics, and how to cause them.
 const PROGRAMS: [(&str, Program); 6] = [
-    ("panic in data_received of", |reactor| serve(reactor, || Box::new(Deaf))),
-    ("panic in drop of", |reactor| serve(reactor, || Box::new(Bomb))),
+    ("panic in data_received of", |reactor| serve(reactor, || Box::new(PanickingProtocol))),
+    ("panic in drop of", |reactor| serve(reactor, || Box::new(PanickingDrop))),
     ("panic in build of", |reactor| serve(reactor, || panic!("on purpose"))),
     ("panic in timer of", |reactor| {
         reactor.context().call_later(SECOND, |_| panic!("on purpose"));
         Ok(())
     }),
     ("panic in timer of", |reactor| {
-        // Its reactor is gone at the end of the turn.
+        // Its reactor is removed at the end of the turn.
         reactor.context().call_later(SECOND, |context: &mut Context| {
             context.stop();
             panic!("on purpose");
@@ -84,7 +84,7 @@ const PROGRAMS: [(&str, Program); 6] = [
     ("panic in call of", |reactor| {
         let handle = reactor.handle();
         reactor.context().call_later(SECOND, move |_| {
-            handle.call(|_| panic!("on purpose")).expect("it is there");
+            handle.call(|_| panic!("on purpose")).expect("the reactor runs");
         });
         Ok(())
     }),
@@ -95,7 +95,7 @@ fn world(program: Program) -> World {
     world.add_node("server", program);
     world.add_node("client", |reactor| {
         reactor.context().call_later(SECOND, |context| {
-            context.connect_tcp("server:7000", || Caller).expect("it can be tried");
+            context.connect_tcp("server:7000", || Caller).expect("the address is valid");
         });
         Ok(())
     });
@@ -103,37 +103,37 @@ fn world(program: Program) -> World {
 }
 
 #[test]
-fn a_panic_of_a_callback_fails_the_run_of_the_world() {
+fn a_panic_of_a_callback_fails_the_run() {
     for (what, program) in PROGRAMS {
         let mut world = world(program);
         let message = message_of(|| world.run_for(2 * SECOND)).expect(what);
         assert!(message.starts_with("node server: "), "{what}: {message}");
         assert!(message.contains(what) && message.ends_with(": on purpose"), "{message}");
-        world.run_for(2 * SECOND); // It is told once.
+        world.run_for(2 * SECOND); // It is raised once.
     }
 }
 
 #[test]
-fn a_panic_that_is_allowed_lets_the_run_go_on_and_others_do_not() {
+fn allowed_panics_do_not_fail_the_run() {
     for (what, program) in PROGRAMS {
         let mut world = world(program);
         world.allow_panics(|message| message == "on purpose");
         world.run_for(2 * SECOND);
         let mut world = self::world(program);
-        world.allow_panics(|message| message == "on some other purpose");
+        world.allow_panics(|message| message == "another message");
         assert!(message_of(|| world.run_for(2 * SECOND)).is_some(), "{what}");
     }
 }
 
 #[test]
-fn a_panic_when_the_world_is_dropped_or_a_node_crashes_fails_the_run() {
+fn panics_in_drops_fail_the_run() {
     let (_, program) = PROGRAMS[3];
     for crashes in [true, false] {
         let mut world = world(program);
         let node = world.nodes().next().unwrap();
         let context = world.reactor(node).unwrap().context();
-        context.call_later(3600 * SECOND, |_| drop(Bomb));
-        let bomb = Bomb;
+        context.call_later(3600 * SECOND, |_| drop(PanickingDrop));
+        let bomb = PanickingDrop;
         context.call_later(3600 * SECOND, move |_| drop(bomb));
         let message = message_of(|| match crashes {
             true => world.crash(node),
@@ -144,7 +144,7 @@ fn a_panic_when_the_world_is_dropped_or_a_node_crashes_fails_the_run() {
 }
 
 #[test]
-fn a_panic_of_a_callback_fails_an_exploration_with_its_seed() {
+fn a_panic_fails_an_exploration_with_its_seed() {
     for (what, program) in PROGRAMS {
         let message = message_of(|| {
             Exploration::new(7..9).run(2, |world, plan, length| {
@@ -160,11 +160,11 @@ fn a_panic_of_a_callback_fails_an_exploration_with_its_seed() {
 }
 
 #[test]
-fn a_panic_when_the_world_of_an_exploration_is_dropped_has_its_seed() {
+fn a_panic_in_drop_fails_an_exploration() {
     let message = message_of(|| {
         Exploration::new(7..8).run(1, |world, _plan, length| {
             world.add_node("server", |reactor| {
-                let bomb = Bomb;
+                let bomb = PanickingDrop;
                 reactor.context().call_later(3600 * SECOND, move |_| drop(bomb));
                 Ok(())
             });
@@ -177,7 +177,7 @@ fn a_panic_when_the_world_of_an_exploration_is_dropped_has_its_seed() {
 }
 
 #[test]
-fn a_timer_that_stops_and_panics_fails_the_test_in_the_kit() {
+fn a_panicking_timer_that_stops_fails_tests() {
     let mut connection = TestConnection::new(|| Echo);
     connection.call(|context| {
         context.call_later(SECOND, |context| {
@@ -190,8 +190,8 @@ fn a_timer_that_stops_and_panics_fails_the_test_in_the_kit() {
 }
 
 #[test]
-fn a_panic_at_the_end_of_a_test_fails_it() {
-    let mut server = TestServer::new(|| Bomb);
+fn a_panic_in_the_final_drop_fails_tests() {
+    let mut server = TestServer::new(|| PanickingDrop);
     let client = server.connect();
     let message = message_of(|| {
         drop(server);

@@ -227,6 +227,23 @@ fn a_dropped_reactor_releases_its_names() {
     linked.join(0, "bob");
 }
 
+fn read_line(client: &mut BufReader<TcpStream>) -> String {
+    let mut line = String::new();
+    client.read_line(&mut line).unwrap();
+    line
+}
+
+/// Reads until `expected`. An arrival may be received late on some reactors.
+fn read_until(client: &mut BufReader<TcpStream>, expected: &str) {
+    loop {
+        let line = read_line(client);
+        if line == expected {
+            return;
+        }
+        assert!(line.ends_with(" joined lobby\n"), "{line:?} before {expected:?}");
+    }
+}
+
 #[test]
 fn a_group_chats_on_one_port() {
     let mut group = ReactorGroup::new(3).unwrap();
@@ -237,19 +254,6 @@ fn a_group_chats_on_one_port() {
     let (address, handle) = (port.unwrap().address().clone(), group.handle());
     let run = thread::spawn(move || group.run());
 
-    let read = |client: &mut BufReader<TcpStream>| {
-        let mut line = String::new();
-        client.read_line(&mut line).unwrap();
-        line
-    };
-    // An arrival may be received late on some reactors.
-    let until = |client: &mut BufReader<TcpStream>, expected: &str| loop {
-        let line = read(client);
-        if line == expected {
-            return;
-        }
-        assert!(line.ends_with(" joined lobby\n"), "{line:?} before {expected:?}");
-    };
     // Enough clients that each reactor has some, whatever the system chooses.
     let mut clients: Vec<BufReader<TcpStream>> = Vec::new();
     for number in 0..40 {
@@ -257,21 +261,21 @@ fn a_group_chats_on_one_port() {
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut client = BufReader::new(stream);
         writeln!(client.get_mut(), "guest{number}").unwrap();
-        while !read(&mut client).starts_with("* you are ") {}
+        while !read_line(&mut client).starts_with("* you are ") {}
         for other in &mut clients {
-            until(other, &format!("* guest{number} joined lobby\n"));
+            read_until(other, &format!("* guest{number} joined lobby\n"));
         }
         clients.push(client);
     }
     for speaker in [0, 17, 39] {
         writeln!(clients[speaker].get_mut(), "hello").unwrap();
         for (_, client) in clients.iter_mut().enumerate().filter(|(number, _)| *number != speaker) {
-            until(client, &format!("<guest{speaker}> hello\n"));
+            read_until(client, &format!("<guest{speaker}> hello\n"));
         }
     }
     handle.stop().unwrap();
     for client in &mut clients {
-        assert_eq!(read(client), "", "an end in order");
+        assert_eq!(read_line(client), "", "a graceful end");
     }
     drop(clients);
     run.join().unwrap().unwrap();
