@@ -28,13 +28,14 @@
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
+use lexopt::Parser;
 use lexopt::prelude::*;
 use ropewalk::{Address, Context, Reason};
 use ropewalk_chat::{Chat, Network};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::process::ExitCode;
 use std::time::Duration;
-use support::say;
+use support::{Failure, say};
 
 /// The default grace period. Many supervisors kill a service after ten seconds, and closing thousands of connections
 /// takes time after the grace period.
@@ -90,60 +91,110 @@ fn play(context: &mut Context, server: &Address) -> Result<(), ropewalk::Error> 
     Ok(())
 }
 
+/// The options on the command line.
+struct Options {
+    listen: String,
+    demo: bool,
+    reactors: usize,
+    grace: Duration,
+    chat: ChatOptions,
+}
+
+#[derive(Clone, Copy)]
+struct ChatOptions {
+    max_length: usize,
+    write_limit: usize,
+    burst: u32,
+    rate: u32,
+    connections: u32,
+    joins: u32,
+    name_timeout: Duration,
+    limit_loopback: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let chat = ChatOptions {
+            max_length: 1_024,
+            write_limit: 1_048_576,
+            burst: 1_000,
+            rate: 100,
+            connections: 50,
+            joins: 60,
+            name_timeout: Duration::from_secs(60),
+            limit_loopback: false,
+        };
+        let listen = "127.0.0.1:7001".to_owned();
+        Self { listen, demo: false, reactors: 1, grace: GRACE, chat }
+    }
+}
+
+impl ChatOptions {
+    fn apply(self, chat: Chat) -> Chat {
+        let chat = chat.max_length(self.max_length).write_limit(self.write_limit);
+        let chat = chat.flood_limit(self.burst, self.rate);
+        let chat = chat.address_limits(self.connections, self.joins);
+        let chat = chat.name_timeout(self.name_timeout);
+        if self.limit_loopback { chat.limit_loopback() } else { chat }
+    }
+}
+
 fn main() -> ExitCode {
     support::main(include_str!("chat.rs"), |mut arguments| {
-        let (mut listen, mut demo) = ("127.0.0.1:7001".to_owned(), false);
-        let (mut max_length, mut write_limit) = (1_024, 1_048_576);
-        let (mut burst, mut rate, mut reactors) = (1_000, 100, 1);
-        let (mut connections, mut joins, mut limit_loopback) = (50, 60, false);
-        let (mut name_timeout, mut grace) = (Duration::from_secs(60), GRACE);
+        let mut options = Options::default();
         while let Some(argument) = arguments.next()? {
+            let chat = &mut options.chat;
             match argument {
-                Long("listen") => listen = arguments.value()?.string()?,
-                Long("max-length") => max_length = support::at_least_one(&mut arguments)? as usize,
+                Long("listen") => options.listen = arguments.value()?.string()?,
+                Long("max-length") => {
+                    chat.max_length = support::at_least_one(&mut arguments)? as usize;
+                }
                 Long("write-limit") => {
-                    write_limit = support::at_least_one(&mut arguments)? as usize
+                    chat.write_limit = support::at_least_one(&mut arguments)? as usize;
                 }
-                Long("burst") => burst = support::at_least_one(&mut arguments)?,
-                Long("rate") => rate = support::at_least_one(&mut arguments)?,
-                Long("connections") => connections = arguments.value()?.parse()?,
-                Long("joins") => joins = arguments.value()?.parse()?,
-                Long("name-timeout") => {
-                    name_timeout = Duration::from_secs(arguments.value()?.parse()?);
-                }
-                Long("grace") => grace = Duration::from_secs(arguments.value()?.parse()?),
-                Long("limit-loopback") => limit_loopback = true,
-                Long("reactors") => reactors = support::reactors(&mut arguments)?,
-                Long("demo") => demo = true,
+                Long("burst") => chat.burst = support::at_least_one(&mut arguments)?,
+                Long("rate") => chat.rate = support::at_least_one(&mut arguments)?,
+                Long("connections") => chat.connections = arguments.value()?.parse()?,
+                Long("joins") => chat.joins = arguments.value()?.parse()?,
+                Long("limit-loopback") => chat.limit_loopback = true,
+                Long("name-timeout") => chat.name_timeout = seconds(&mut arguments)?,
+                Long("grace") => options.grace = seconds(&mut arguments)?,
+                Long("reactors") => options.reactors = support::reactors(&mut arguments)?,
+                Long("demo") => options.demo = true,
                 argument => return Err(support::other(argument)),
             }
         }
-        // In the demo, logs would stand between the lines.
-        support::log_from(if demo { "warn" } else { "info" });
-        let mut group = support::group(reactors)?;
-        group.set_grace(grace);
-        let listen = if demo { "127.0.0.1:0" } else { &*listen };
-        // Each reactor has a chat for its own clients; the network links them.
-        let network = Network::new();
-        let port = group.listen_tcp(listen, move |member| {
-            let chat = Chat::linked(&network, member.context());
-            let chat = chat.max_length(max_length).write_limit(write_limit);
-            let chat = chat.flood_limit(burst, rate).address_limits(connections, joins);
-            let chat = chat.name_timeout(name_timeout);
-            if limit_loopback { chat.limit_loopback().factory() } else { chat.factory() }
-        })?;
-        say(format_args!("listening on {}", port.address()));
-        if demo {
-            let server = port.address().clone();
-            let played = group.each(move |member| match member.index() {
-                0 => play(member.context(), &server),
-                _ => Ok(()),
-            });
-            played.into_iter().collect::<Result<(), _>>()?;
-        } else {
-            let address = support::reachable(port.address());
-            say(format_args!("join in other terminals: cargo run --example chat_client {address}"));
-        }
-        Ok(group.run()?)
+        run(&options)
     })
+}
+
+fn seconds(arguments: &mut Parser) -> Result<Duration, lexopt::Error> {
+    Ok(Duration::from_secs(arguments.value()?.parse()?))
+}
+
+fn run(options: &Options) -> Result<(), Failure> {
+    let &Options { demo, chat, .. } = options;
+    // In the demo, logs would stand between the lines.
+    support::log_from(if demo { "warn" } else { "info" });
+    let mut group = support::group(options.reactors)?;
+    group.set_grace(options.grace);
+    let listen = if demo { "127.0.0.1:0" } else { &*options.listen };
+    // Each reactor has a chat for its own clients; the network links them.
+    let network = Network::new();
+    let port = group.listen_tcp(listen, move |member| {
+        chat.apply(Chat::linked(&network, member.context())).factory()
+    })?;
+    say(format_args!("listening on {}", port.address()));
+    if demo {
+        let server = port.address().clone();
+        let played = group.each(move |member| match member.index() {
+            0 => play(member.context(), &server),
+            _ => Ok(()),
+        });
+        played.into_iter().collect::<Result<(), _>>()?;
+    } else {
+        let address = support::reachable(port.address());
+        say(format_args!("join in other terminals: cargo run --example chat_client {address}"));
+    }
+    Ok(group.run()?)
 }

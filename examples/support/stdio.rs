@@ -38,8 +38,8 @@ impl Gate {
     }
 }
 
-/// Reads `input` on a thread, and calls `deliver` on the reactor's thread with each chunk; an empty chunk is the end. It
-/// never reads ahead: a chunk is read when the previous one has been delivered and the `gate` is open.
+/// Reads `input` on a thread, and calls `deliver` on the reactor's thread with each chunk; an empty chunk is the end.
+/// It never reads ahead: a chunk is read when the previous one has been delivered and the `gate` is open.
 pub fn read(
     mut input: impl Read + Send + 'static,
     handle: Handle,

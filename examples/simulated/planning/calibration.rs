@@ -1,11 +1,11 @@
-//! How far the costs are off: the chat's server for real and in the simulated world, under the same loads.
+//! Calibration: the chat's server on real sockets and in the simulation, under the same loads.
 //!
-//! What is compared is the processor time of the real server's thread. The time until everything is received
-//! is not: it contains the work of the clients, which cost nothing where they are simulated.
+//! The simulated time is compared with the processor time of the real server's thread. The time until all data is
+//! received contains the work of real clients, so it is not comparable.
 
 use crate::chat::{Site, name, serve};
 use crate::gauge::Gauge;
-use crate::load::{Audience, Load};
+use crate::load::{Clients, Load};
 use ropewalk::{Context, Error, Handle, Reactor};
 use ropewalk_simulation::{Costs, Link, World};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -16,40 +16,40 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use support::{Failure, show};
 
-/// From one client that speaks to itself to as much as a server can send. All rounds of one take some tenths
-/// of a second.
+/// The loads, from one client that receives its own line to the most that a server can send. Each takes some tenths of a
+/// second.
 const LOADS: [Load; 5] = [
-    Load { lines: 1, speakers: 1, clients: 1, rounds: 5_000 },
-    Load { lines: 1, speakers: 1, clients: 200, rounds: 300 },
-    Load { lines: 16, speakers: 10, clients: 200, rounds: 50 },
-    Load { lines: 4, speakers: 4, clients: 1_000, rounds: 50 },
-    Load { lines: 20_000, speakers: 1, clients: 100, rounds: 1 },
+    Load { lines: 1, senders: 1, clients: 1, rounds: 5_000 },
+    Load { lines: 1, senders: 1, clients: 200, rounds: 300 },
+    Load { lines: 16, senders: 10, clients: 200, rounds: 50 },
+    Load { lines: 4, senders: 4, clients: 1_000, rounds: 50 },
+    Load { lines: 20_000, senders: 1, clients: 100, rounds: 1 },
 ];
 
-/// Small ones, for a look at the table.
+/// Small loads, for `--quick`.
 const SMALL_LOADS: [Load; 3] = [
-    Load { lines: 1, speakers: 1, clients: 1, rounds: 100 },
-    Load { lines: 4, speakers: 4, clients: 50, rounds: 10 },
-    Load { lines: 1_000, speakers: 1, clients: 10, rounds: 1 },
+    Load { lines: 1, senders: 1, clients: 1, rounds: 100 },
+    Load { lines: 4, senders: 4, clients: 50, rounds: 10 },
+    Load { lines: 1_000, senders: 1, clients: 10, rounds: 1 },
 ];
 
-/// How often a load is measured on real sockets. The median is taken: what else the machine does makes the
-/// server slower, or faster if it holds the clients up.
+/// The number of measurements of a load on real sockets. The median is used: other programs make the server slower, or
+/// faster if they delay the clients.
 const TIMES: usize = 5;
 
-/// How long a load may take. What was not received by then is lost.
+/// The time limit for a load, some hundred times what it takes.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The way to another process on the same machine.
+/// The link to another process on the same machine.
 const LOOPBACK: Link = Link { latency: Duration::from_micros(10), ..Link::INSTANT };
 
-/// What stands above the rows.
+/// The head of the table.
 const HEADER: &str = concat!(
-    "       |          |         |            | writes of the server |  the server works, ms | simulated\n",
-    " lines | speakers | clients | deliveries |    real    simulated |     real    simulated |    / real",
+    "       |          |         |            | writes of the server |   processor time, ms  | simulated\n",
+    " lines |  senders | clients | deliveries |    real    simulated |     real    simulated |    / real",
 );
 
-/// Measures both under each load, and prints how far they are from each other.
+/// Measures both servers under each load, and prints the table.
 pub(crate) fn calibrate(costs: Costs, is_quick: bool) -> Result<(), Failure> {
     let loads = if is_quick { &SMALL_LOADS } else { &LOADS[..] };
     raise_descriptor_limit(loads)?;
@@ -71,7 +71,7 @@ pub(crate) fn calibrate(costs: Costs, is_quick: bool) -> Result<(), Failure> {
     show(format_args!("\n{}\n", advice(costs, ratios)))
 }
 
-/// How far the simulated server is off, and which costs would be nearer.
+/// Returns the deviation of the simulated server, and costs that fit this machine better.
 fn advice(costs: Costs, mut ratios: Vec<f64>) -> String {
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ratios.len() / 2];
@@ -80,22 +80,22 @@ fn advice(costs: Costs, mut ratios: Vec<f64>) -> String {
     let [turn, call, write, callback, kibibyte] = [turn, call, write, callback, kibibyte]
         .map(|cost| (cost.as_nanos() as f64 / median).round());
     format!(
-        "The simulated server is off by a factor of {worst:.2} at worst; its median is {median:.2} of the real one.\n\
-         Nearer to this machine: --turn {turn} --call {call} --write {write} --callback {callback} \
+        "The largest deviation is a factor of {worst:.2}; the median of simulated / real is {median:.2}.\n\
+         Costs for this machine: --turn {turn} --call {call} --write {write} --callback {callback} \
          --kibibyte {kibibyte}"
     )
 }
 
-/// What a server has done.
+/// The work of a server.
 #[derive(Clone, Copy)]
 struct Work {
     time: Duration,
-    /// Its calls that wrote something.
+    /// The number of system calls that wrote data.
     writes: u64,
 }
 
 impl Work {
-    /// So much by now, which took this time.
+    /// Returns the work up to now, with the given time.
     fn until_now(context: &Context, time: Duration) -> Self {
         let counts = context.connections().filter_map(|id| context.connection_counts(id));
         Self { time, writes: counts.map(|counts| counts.writes).sum() }
@@ -106,64 +106,64 @@ impl Work {
     }
 }
 
-/// A load on real sockets.
+/// Measures a load on real sockets.
 fn real(load: &Load) -> Result<Work, Failure> {
     let server = Server::start()?;
     let mut reactor = Reactor::new()?;
-    let audience = Audience::new(*load, server.address.clone());
-    let mut play = |rounds| {
+    let clients = Clients::new(*load, server.address.clone());
+    let mut measure = |rounds| {
         let (begin, before) = (Instant::now(), server.work()?);
-        audience.play(reactor.context(), rounds);
-        while !audience.is_done() {
+        clients.start(reactor.context(), rounds);
+        while !clients.is_complete() {
             reactor.turn(Some(Duration::from_secs(1)))?;
             if begin.elapsed() > LIMIT {
-                return Err(Failure::Run(audience.progress()));
+                return Err(Failure::Run(clients.progress()));
             }
         }
         Ok(server.work()?.since(before))
     };
-    play(warm_up(load))?;
+    measure(warm_up(load))?;
     let mut works = Vec::new();
     for _ in 0..TIMES {
-        works.push(play(load.rounds)?);
+        works.push(measure(load.rounds)?);
     }
     server.stop()?;
     works.sort_by_key(|work| work.time);
     Ok(works[TIMES / 2])
 }
 
-/// The same load on simulated ones.
+/// Measures a load on simulated sockets.
 fn simulated(load: &Load, costs: Costs) -> Result<Work, Failure> {
     let mut world = World::new(1).link(LOOPBACK).costs(costs);
     let server = world.add_node(&name(0), |reactor| {
         serve(reactor, 1, Site::SIMULATED, &Rc::new(Gauge::new())).map(drop)
     });
-    let clients = world.add_node("clients", |_| Ok(()));
-    world.set_costs(clients, Costs::NONE);
-    let audience = Audience::new(*load, Site::SIMULATED.address(0));
-    let running = "it never stops";
+    let node = world.add_node("clients", |_| Ok(()));
+    world.set_costs(node, Costs::NONE);
+    let clients = Clients::new(*load, Site::SIMULATED.address(0));
+    let running = "nothing stops it";
     let work = |world: &mut World| {
         let worked = world.worked(server);
         Work::until_now(world.reactor(server).expect(running).context(), worked)
     };
-    let mut play = |rounds| {
+    let mut measure = |rounds| {
         let before = work(&mut world);
-        audience.play(world.reactor(clients).expect(running).context(), rounds);
-        if !world.run_until(LIMIT, |_| audience.is_done()) {
-            return Err(Failure::Run(format!("{}, simulated", audience.progress())));
+        clients.start(world.reactor(node).expect(running).context(), rounds);
+        if !world.run_until(LIMIT, |_| clients.is_complete()) {
+            return Err(Failure::Run(format!("{}, simulated", clients.progress())));
         }
         Ok(work(&mut world).since(before))
     };
-    play(warm_up(load))?;
-    play(load.rounds)
+    measure(warm_up(load))?;
+    measure(load.rounds)
 }
 
-/// The rounds that are not measured, in which buffers grow to their size.
+/// Returns the number of rounds before the measurement, in which buffers grow to their size.
 fn warm_up(load: &Load) -> u32 {
     load.rounds.div_ceil(5)
 }
 
-/// The real server, on a thread of its own.
+/// The real server, on a thread.
 struct Server {
     address: String,
     handle: Handle,
@@ -172,30 +172,30 @@ struct Server {
 
 impl Server {
     fn start() -> Result<Self, Failure> {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let thread = thread::spawn(move || {
             let mut reactor = Reactor::new()?;
-            reactor.set_slow_callback_duration(LIMIT); // Some are slow on purpose.
+            reactor.set_slow_callback_duration(LIMIT); // Long callbacks are intended.
             let address = serve(&mut reactor, 1, Site::LOOPBACK, &Rc::new(Gauge::new()))?;
-            tell.send((address.to_string(), reactor.handle())).expect("the other thread waits");
+            sender.send((address.to_string(), reactor.handle())).expect("the other thread waits");
             reactor.run()
         });
-        match told.recv() {
+        match receiver.recv() {
             Ok((address, handle)) => Ok(Self { address, handle, thread }),
             Err(_) => join(thread).and_then(|()| Err(ended())),
         }
     }
 
-    /// What it has done by now, and the processor time of its thread.
+    /// Returns the work up to now, with the processor time of the thread.
     fn work(&self) -> Result<Work, Failure> {
-        let (tell, told) = mpsc::channel();
-        let look = move |context: &mut Context| {
+        let (sender, receiver) = mpsc::channel();
+        let read = move |context: &mut Context| {
             let time = clock_gettime(ClockId::ThreadCPUTime);
             let time = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
-            tell.send(Work::until_now(context, time)).expect("the other thread waits");
+            sender.send(Work::until_now(context, time)).expect("the other thread waits");
         };
-        self.handle.call(look).map_err(|_| ended())?;
-        told.recv().map_err(|_| ended())
+        self.handle.call(read).map_err(|_| ended())?;
+        receiver.recv().map_err(|_| ended())
     }
 
     fn stop(self) -> Result<(), Failure> {
@@ -213,7 +213,7 @@ fn join(thread: JoinHandle<Result<(), Error>>) -> Result<(), Failure> {
     Ok(ended?)
 }
 
-/// Raises the limit of descriptors if it is too low: two for each client, and some for the rest.
+/// Raises the limit of descriptors if it is too low: each client needs two.
 fn raise_descriptor_limit(loads: &[Load]) -> Result<(), Failure> {
     let needed = 50 + 2 * loads.iter().map(|load| u64::from(load.clients)).max().unwrap_or(0);
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);

@@ -1,9 +1,9 @@
-//! One run: a chat of so many clients, and what came of it.
+//! One run of the chat, and its figures.
 
 use crate::Setting;
 use crate::chat::{Site, name, serve};
-use crate::crowd::{BEGIN, Script, gather};
 use crate::gauge::Gauge;
+use crate::population::{BEGIN, Script, connect};
 use ropewalk::Reactor;
 use ropewalk_simulation::{Costs, NodeId, TraceHash, World};
 use std::fmt;
@@ -11,33 +11,33 @@ use std::rc::Rc;
 use std::time::Duration;
 use support::Failure;
 
-/// How long we wait at the end for what is still on its way.
-const LAST_WORDS: Duration = Duration::from_secs(600);
+/// The time limit for lines in flight at the end.
+const DRAIN: Duration = Duration::from_secs(600);
 
-/// How often we tell how far it is.
+/// The number of progress messages of a run.
 const PARTS: u32 = 10;
 
-/// What came of it.
+/// The figures of a run.
 pub(crate) struct Figures {
     pub(crate) clients: u32,
-    /// Lines a second.
-    pub(crate) said: f64,
-    pub(crate) heard: f64,
-    /// In milliseconds: that of half of all lines, of 99 %, of 99.9 %, and of all.
+    /// Lines per second.
+    pub(crate) sent: f64,
+    pub(crate) received: f64,
+    /// In milliseconds: the median, the percentiles 99 and 99.9, and the maximum.
     pub(crate) latency: [f64; 4],
-    /// How many lines waited for a server when it turned to them: 99.9 % of the times, and always.
+    /// The lines that a server finds in a turn: the percentile 99.9, and the maximum.
     pub(crate) queue: [u64; 2],
-    /// The most bytes that waited for one connection.
-    pub(crate) waiting: usize,
-    /// Which part of the time the busiest server worked, from 0 to 1.
+    /// The largest send buffer of a connection in bytes.
+    pub(crate) send_buffer: usize,
+    /// The load of the busiest server, from 0 to 1.
     pub(crate) busiest: f64,
     pub(crate) callbacks: u64,
-    /// What was heard too late to be counted.
+    /// The number of lines that were not received.
     pub(crate) missed: u64,
     pub(crate) trace: TraceHash,
 }
 
-/// Has it happen. `progress` is told which part is over, from 0 to 1.
+/// Runs the chat. `progress` is called with the completed part, from 0 to 1.
 pub(crate) fn run(
     setting: &Setting,
     clients: u32,
@@ -55,30 +55,30 @@ pub(crate) fn run(
     let seconds = setting.span.as_secs_f64();
     let worked = servers.iter().zip(before).map(|(server, before)| world.worked(*server) - before);
     let busiest = worked.max().unwrap_or_default().as_secs_f64() / seconds;
-    let heard = gauge.heard.get() as f64 / seconds;
-    world.run_until(LAST_WORDS, |_| gauge.heard.get() == gauge.due.get());
+    let received = gauge.received.get() as f64 / seconds;
+    world.run_until(DRAIN, |_| gauge.received.get() == gauge.due.get());
 
-    if gauge.broken.get() > 0 {
-        return Err(Failure::Run(format!("{} connections broke", gauge.broken.get())));
+    if gauge.lost.get() > 0 {
+        return Err(Failure::Run(format!("{} connections were lost", gauge.lost.get())));
     }
     let latency = gauge.latency.borrow();
     let queue = gauge.queue.borrow();
     let milliseconds = |nanos: u64| nanos as f64 / 1e6;
     Ok(Figures {
         clients,
-        said: gauge.said.get() as f64 / seconds,
-        heard,
+        sent: gauge.sent.get() as f64 / seconds,
+        received,
         latency: [0.5, 0.99, 0.999, 1.0].map(|part| milliseconds(latency.value_at_quantile(part))),
         queue: [0.999, 1.0].map(|part| queue.value_at_quantile(part)),
-        waiting: gauge.waiting.get(),
+        send_buffer: gauge.send_buffer.get(),
         busiest,
         callbacks: world.callbacks(),
-        missed: gauge.due.get() - gauge.heard.get(),
+        missed: gauge.due.get() - gauge.received.get(),
         trace: world.trace(),
     })
 }
 
-/// A world with so many clients, spread over servers, which are told as well.
+/// Makes a world with the servers and the clients. Returns the servers' nodes.
 fn populate(setting: &Setting, clients: u32, gauge: &Rc<Gauge>) -> (World, Vec<NodeId>) {
     let mut world = World::new(setting.seed).link(setting.link).costs(setting.costs);
     let mut servers = Vec::new();
@@ -88,44 +88,44 @@ fn populate(setting: &Setting, clients: u32, gauge: &Rc<Gauge>) -> (World, Vec<N
             move |reactor: &mut Reactor| serve(reactor, all, Site::SIMULATED, &gauge).map(drop);
         servers.push(world.add_node(&name(server), program));
     }
-    let first = world.reactor(servers[0]).expect("nothing is the matter with it");
+    let first = world.reactor(servers[0]).expect("it has just started");
     let epoch = first.context().now();
     let script = Rc::new(Script::new(setting, clients, epoch, gauge));
     for server in 0..setting.nodes {
         let script = script.clone();
-        let crowd = world.add_node(&format!("crowd-{server}"), move |reactor| {
-            gather(reactor, server, &script);
+        let node = world.add_node(&format!("clients-{server}"), move |reactor| {
+            connect(reactor, server, &script);
             Ok(())
         });
-        world.set_costs(crowd, Costs::NONE);
+        world.set_costs(node, Costs::NONE);
     }
     (world, servers)
 }
 
-/// What stands above the rows.
+/// The head of the table.
 pub(crate) const HEADER: &str = concat!(
-    "        |   lines a second |       ms from said to heard | lines waiting |",
-    "  bytes |  busiest |            |\n",
-    "clients |   said     heard |    p50    p99  p99.9     max |  p99.9    max |",
-    "   wait |   server |  callbacks | trace",
+    "        | lines per second |       ms to the receiver    | lines a turn  |",
+    "   send |  busiest |            |\n",
+    "clients |   sent  received |    p50    p99  p99.9     max |  p99.9    max |",
+    " buffer |   server |  callbacks | trace",
 );
 
-/// A row of the table.
+/// Formats a row of the table.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clients, said, heard, latency, queue, waiting, callbacks, .. } = self;
+        let Self { clients, sent, received, latency, queue, send_buffer, callbacks, .. } = self;
         let (queue, longest, busiest) = (queue[0], queue[1], self.busiest * 100.0);
-        let [half, most, nearly_all, all] = latency;
-        write!(f, "{clients:>7} | {said:>6.1} {heard:>9.0} |")?;
-        write!(f, " {half:>6.2} {most:>6.2} {nearly_all:>6.2} {all:>7.2} |")?;
+        let [p50, p99, p999, max] = latency;
+        write!(f, "{clients:>7} | {sent:>6.1} {received:>9.0} |")?;
+        write!(f, " {p50:>6.2} {p99:>6.2} {p999:>6.2} {max:>7.2} |")?;
         write!(
             f,
-            " {queue:>6} {longest:>6} | {waiting:>6} | {busiest:>6.3} % | {callbacks:>10} | "
+            " {queue:>6} {longest:>6} | {send_buffer:>6} | {busiest:>6.3} % | {callbacks:>10} | "
         )?;
         f.write_str(&self.trace.to_string()[..8])?;
         match self.missed {
             0 => Ok(()),
-            missed => write!(f, "; {missed} were not heard in the end"),
+            missed => write!(f, "; {missed} lines were not received"),
         }
     }
 }

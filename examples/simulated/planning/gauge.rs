@@ -1,50 +1,49 @@
-//! What is measured while a chat goes on.
+//! Measurements during a run.
 
 use hdrhistogram::Histogram;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-/// One for all nodes. What it shows is in nanoseconds, lines and bytes.
+/// The measurements of all nodes, in nanoseconds, lines and bytes.
 pub(crate) struct Gauge {
-    /// Lines that were said, and how many times they are to be heard, and were.
-    pub(crate) said: Cell<u64>,
+    /// The number of sent lines, of their receivers, and of received lines.
+    pub(crate) sent: Cell<u64>,
     pub(crate) due: Cell<u64>,
-    pub(crate) heard: Cell<u64>,
-    /// Connections that ended; nobody means to leave.
-    pub(crate) broken: Cell<u64>,
-    /// The most bytes that waited for one connection at once.
-    pub(crate) waiting: Cell<usize>,
-    /// From when a line was said until it was heard.
+    pub(crate) received: Cell<u64>,
+    /// The number of lost connections. No client leaves.
+    pub(crate) lost: Cell<u64>,
+    /// The largest send buffer of a connection.
+    pub(crate) send_buffer: Cell<usize>,
+    /// From sending a line to receiving it.
     pub(crate) latency: RefCell<Histogram<u64>>,
-    /// How many lines waited for a server when it turned to them.
+    /// The number of lines that a server finds in a turn.
     pub(crate) queue: RefCell<Histogram<u64>>,
 }
 
 impl Gauge {
     pub(crate) fn new() -> Self {
-        // Three digits: a thousandth is finer than anything here is meant.
-        let histogram =
-            || RefCell::new(Histogram::new(3).expect("there are histograms of 3 digits"));
+        // Three digits are more precise than the model.
+        let histogram = || RefCell::new(Histogram::new(3).expect("3 digits are allowed"));
         Self {
-            said: Cell::new(0),
+            sent: Cell::new(0),
             due: Cell::new(0),
-            heard: Cell::new(0),
-            broken: Cell::new(0),
-            waiting: Cell::new(0),
+            received: Cell::new(0),
+            lost: Cell::new(0),
+            send_buffer: Cell::new(0),
             latency: histogram(),
             queue: histogram(),
         }
     }
 
-    /// Something was said to so many.
-    pub(crate) fn note_said(&self, listeners: u32) {
-        self.said.set(self.said.get() + 1);
-        self.due.set(self.due.get() + u64::from(listeners));
+    /// Records a sent line with its number of receivers.
+    pub(crate) fn note_sent(&self, receivers: u32) {
+        self.sent.set(self.sent.get() + 1);
+        self.due.set(self.due.get() + u64::from(receivers));
     }
 
-    /// And one of them has heard it.
-    pub(crate) fn note_heard(&self, after: Duration) {
-        self.heard.set(self.heard.get() + 1);
+    /// Records a received line.
+    pub(crate) fn note_received(&self, after: Duration) {
+        self.received.set(self.received.get() + 1);
         *self.latency.borrow_mut() += after.as_nanos() as u64;
     }
 
@@ -52,17 +51,17 @@ impl Gauge {
         *self.queue.borrow_mut() += lines;
     }
 
-    pub(crate) fn note_waiting(&self, bytes: usize) {
-        self.waiting.set(self.waiting.get().max(bytes));
+    pub(crate) fn note_send_buffer(&self, bytes: usize) {
+        self.send_buffer.set(self.send_buffer.get().max(bytes));
     }
 
     pub(crate) fn note_break(&self) {
-        self.broken.set(self.broken.get() + 1);
+        self.lost.set(self.lost.get() + 1);
     }
 
-    /// The people have come, and nothing that they did until now counts.
+    /// Discards the measurements before the first line.
     pub(crate) fn begin(&self) {
-        self.waiting.set(0);
+        self.send_buffer.set(0);
         self.queue.borrow_mut().reset();
     }
 }

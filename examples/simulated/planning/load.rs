@@ -1,100 +1,100 @@
-//! A load for one server: clients in one room, of which some speak. They are the same on real sockets and
-//! on simulated ones, and cheap: they count bytes, and look at none.
+//! A load for one server: clients in one room, some of which send lines. The same code runs on real and on simulated
+//! sockets. The clients count bytes only, so that their own cost is small.
 
 use ropewalk::{Context, Id, Protocol, Transport};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-/// The room of all.
+/// The room of all clients.
 const ROOM: u32 = 0;
 
 /// A line of common length.
 const LINE: &str = "0 0 has anybody seen the end of the rope that I have left here?\n";
 
-/// What the clients do in a round. They say it at once, and the next round begins when all of them have
-/// received all of it.
+/// A load. In a round, all senders send their lines at once. The next round begins when all clients have received all
+/// lines.
 #[derive(Clone, Copy)]
 pub(crate) struct Load {
-    /// How many are in the room.
+    /// The number of clients in the room.
     pub(crate) clients: u32,
-    /// How many of them speak, and how many lines each of those says.
-    pub(crate) speakers: u32,
+    /// The number of clients that send, and the lines of each in a round.
+    pub(crate) senders: u32,
     pub(crate) lines: u32,
     pub(crate) rounds: u32,
 }
 
 impl Load {
-    /// How many lines are received in all rounds.
+    /// Returns the number of received lines of all rounds.
     pub(crate) fn deliveries(&self) -> u64 {
-        let said = u64::from(self.speakers) * u64::from(self.lines);
-        said * u64::from(self.clients) * u64::from(self.rounds)
+        let sent = u64::from(self.senders) * u64::from(self.lines);
+        sent * u64::from(self.clients) * u64::from(self.rounds)
     }
 }
 
 impl fmt::Display for Load {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { clients, speakers, lines, .. } = self;
-        write!(f, "{lines:>6} | {speakers:>8} | {clients:>7}")
+        let Self { clients, senders, lines, .. } = self;
+        write!(f, "{lines:>6} | {senders:>8} | {clients:>7}")
     }
 }
 
 /// All clients of a load.
-pub(crate) struct Audience {
+pub(crate) struct Clients {
     load: Load,
-    /// Where the server is.
+    /// The server's address.
     address: String,
-    /// What a speaker says in a round.
-    speech: Vec<u8>,
-    clients: RefCell<Vec<Id>>,
+    /// The lines of a sender in a round.
+    batch: Vec<u8>,
+    ids: RefCell<Vec<Id>>,
     rounds_left: Cell<u32>,
-    /// How many bytes the clients are to receive, and have received.
+    /// The number of bytes that the clients have to receive, and have received.
     due: Cell<u64>,
     received: Cell<u64>,
 }
 
-impl Audience {
+impl Clients {
     pub(crate) fn new(load: Load, address: String) -> Rc<Self> {
         Rc::new(Self {
             load,
             address,
-            speech: LINE.repeat(load.lines as usize).into_bytes(),
-            clients: RefCell::default(),
+            batch: LINE.repeat(load.lines as usize).into_bytes(),
+            ids: RefCell::default(),
             rounds_left: Cell::new(0),
             due: Cell::new(0),
             received: Cell::new(0),
         })
     }
 
-    /// Begins to play so many rounds. The clients come first, if they are not there yet.
-    pub(crate) fn play(self: &Rc<Self>, context: &mut Context, rounds: u32) {
+    /// Starts `rounds` rounds, after connecting the clients.
+    pub(crate) fn start(self: &Rc<Self>, context: &mut Context, rounds: u32) {
         self.rounds_left.set(rounds);
-        self.go_on(context);
+        self.advance(context);
     }
 
-    /// Whether all rounds have been played, and everything was received.
-    pub(crate) fn is_done(&self) -> bool {
+    /// Returns true if all rounds have ended and all bytes were received.
+    pub(crate) fn is_complete(&self) -> bool {
         self.rounds_left.get() == 0 && self.due == self.received
     }
 
-    /// How many bytes have been received, and how many are due.
+    /// Returns a message with the number of received bytes.
     pub(crate) fn progress(&self) -> String {
         format!("{} of {} bytes were received", self.received.get(), self.due.get())
     }
 
-    /// Everything that was said was received: what comes next. The clients come one after the other, so no
-    /// queue of the system is too short for them.
-    fn go_on(self: &Rc<Self>, context: &mut Context) {
-        if self.clients.borrow().len() < self.load.clients as usize {
-            let audience = self.clone();
-            let connected = context.connect_tcp(&*self.address, move || Client(audience.clone()));
-            connected.expect("the reactor is not stopping, and the address is one");
+    /// Starts the next step after all bytes were received: the next client's connection, or the next round. The clients
+    /// connect one after the other, so that no backlog is exceeded.
+    fn advance(self: &Rc<Self>, context: &mut Context) {
+        if self.ids.borrow().len() < self.load.clients as usize {
+            let clients = self.clone();
+            let connected = context.connect_tcp(&*self.address, move || Client(clients.clone()));
+            connected.expect("the reactor runs, and the address is valid");
         } else if self.rounds_left.get() > 0 {
             self.rounds_left.set(self.rounds_left.get() - 1);
-            let speakers = &self.clients.borrow()[..self.load.speakers as usize];
-            for speaker in speakers {
-                context.write(*speaker, &self.speech);
-                self.expect(self.speech.len() * self.load.clients as usize);
+            let senders = &self.ids.borrow()[..self.load.senders as usize];
+            for sender in senders {
+                context.write(*sender, &self.batch);
+                self.expect(self.batch.len() * self.load.clients as usize);
             }
         }
     }
@@ -104,16 +104,16 @@ impl Audience {
     }
 }
 
-/// One of them.
-struct Client(Rc<Audience>);
+/// The protocol of a client.
+struct Client(Rc<Clients>);
 
 impl Protocol for Client {
-    /// Enters the room of all, and one of its own. A line that it says in the latter comes back when
-    /// it is in both.
+    /// Joins the room of all clients, and a room of its own. The echo of a line in its own room shows that it has joined
+    /// both.
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        let mut clients = self.0.clients.borrow_mut();
-        clients.push(transport.id());
-        let own = ROOM as usize + clients.len();
+        let mut ids = self.0.ids.borrow_mut();
+        ids.push(transport.id());
+        let own = ROOM as usize + ids.len();
         let greeting = format!("{own} 0 hello\n");
         transport.write(format!("join {ROOM}\njoin {own}\n{greeting}").as_bytes());
         self.0.expect(greeting.len());
@@ -122,7 +122,7 @@ impl Protocol for Client {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         self.0.received.set(self.0.received.get() + data.len() as u64);
         if self.0.received == self.0.due {
-            self.0.go_on(transport.context());
+            self.0.advance(transport.context());
         }
     }
 }

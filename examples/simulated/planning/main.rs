@@ -1,78 +1,74 @@
-//! How many clients does a chat bear, and how many servers does it need? A plan, made by having it happen.
+//! Capacity planning of a chat in the simulation: latencies and queues by the number of clients and servers.
 //!
 //! ```text
 //! cargo run --release --example planning                  # 100 servers, an hour, up to 100,000 clients
 //! cargo run --release --example planning -- --quick       # a minute, up to 5,000 clients: some seconds
-//! cargo run --release --example planning -- --calibrate   # how far its costs are off on this machine
+//! cargo run --release --example planning -- --calibrate   # compares its costs with this machine
 //! ```
 //!
-//! It needs one machine and no network: servers, clients and what lies between them are simulated, and so is
-//! the time, which goes as fast as things happen. What the servers run is the code that would run on real
-//! ones: a chat in rooms, each of which has a home on one of the servers. The rooms are of unequal sizes.
-//! Everybody says something now and then, all in the room hear it, and how long that took is measured, for
-//! each line and each listener; whoever has not heard it at the end is missed.
+//! Servers, clients, the network and the clock are simulated, so one machine is enough. The servers run the code that
+//! real servers would run: a chat in rooms, each of which has a home server. The sizes of rooms are unequal. Each
+//! client sends lines at random times, and all members of the room receive them. The latency is measured for each
+//! line and each receiver. Lines that were not received at the end are counted.
 //!
-//! A server has one processor, whose work takes time, and what comes meanwhile waits. The costs are what
-//! was measured of this chat over loopback, with what the kernel does for it: a turn, a read, a write, a callback,
-//! and the data. Clients are machines of their own, and cost nothing. The network is that of one data centre;
-//! what lies between it and its users comes on top, as it does with any server.
+//! A server has one processor, whose work takes simulated time; data that arrives in the meantime is queued. The costs
+//! were measured with this chat over loopback, including the kernel's work: a turn, a read, a write, a callback, and
+//! the data. Clients run on other machines and have no costs. The network is that of a data centre, without the
+//! latency between it and its users.
 //!
-//! `--calibrate` measures how far the costs are off. One server runs for real and one in the simulated world, under
-//! the same loads, from a line that one client says to itself to a flood of lines to a hundred. It prints how
-//! many writes both needed, how long the real one worked (the processor time of its thread) and how long the
-//! simulated one, and costs that are nearer to this machine. The costs here are those of a virtual EPYC with
-//! Linux 6.18, on which the simulated server worked 0.8 to 1.35 times as long as the real one, beside other programs
-//! but at a raised priority. What remains is above all that a KiB has one price: in the flood it costs 0.4 to
-//! 0.6 µs, in the lines of many speakers 0.8 µs.
+//! `--calibrate` compares the costs with a real server under the same loads, from one client that receives its own
+//! line to a flood of lines to a hundred clients. It prints the number of writes of both servers, the processor time
+//! of the real server's thread, the simulated time, and costs that fit this machine better. The default costs are those
+//! of a virtual EPYC with Linux 6.18, on which the simulated server took 0.8 to 1.35 times the time of the real one. The
+//! main cause of the difference is the single price of a KiB: it is 0.4 to 0.6 µs in the flood, and 0.8 µs for lines
+//! of many senders.
 //!
-//! To find out what one server bears, give it everybody, and have them talk:
+//! The capacity of one server, with all clients on it and many lines:
 //!
 //!     cargo run --release --example planning -- --nodes 1 --minutes 1 --every 1 --clients 2000,5000,10000,20000
 //!
-//! It keeps a processor busy for two minutes, and the hour with 100 servers for three, in which it takes
-//! some 320 MB.
+//! This takes two minutes of processor time. The hour with 100 servers takes three minutes and 320 MB.
 //!
-//! It prints a table, which is the same again from the same options, down to the hash of all that happened. How
-//! far it is, and how long that took, is told on stderr. Lines wait for a server until it turns to them;
-//! those that it finds then are counted, each time. Bytes wait for a connection until they are
-//! sent; the most that did are told. The picture shows how everything grows with the number of clients.
+//! The table on stdout is the same for the same options, including the hash of the trace. Progress and real times are
+//! printed on stderr. The queue is the number of lines that a server finds in a turn. The send buffer is the largest
+//! one of any connection. The picture shows each figure by the number of clients.
 //!
 //! Options:
 //!
-//!     --nodes N               how many servers (100)
-//!     --clients N,N,..        how many clients, a run for each (1000,2000,5000,10000,20000,50000,100000)
-//!     --minutes N             for how long they talk (60)
-//!     --every SECONDS         how often each of them says something, on average (600)
-//!     --room PEOPLE           how many are in a room, on average (12)
+//!     --nodes N               the number of servers (100)
+//!     --clients N,N,..        the numbers of clients, a run for each (1000,2000,5000,10000,20000,50000,100000)
+//!     --minutes N             the length of a run in simulated time (60)
+//!     --every SECONDS         the mean time between two lines of a client (600)
+//!     --room CLIENTS          the mean number of clients in a room (12)
 //!     --latency MICROSECONDS  from any machine to any other (100), and up to half of it more
-//!     --turn NANOSECONDS      what a turn of the reactor costs a server (1200)
-//!     --call NANOSECONDS      what a system call that writes nothing costs it (800)
-//!     --write NANOSECONDS     what one that writes costs it (3400)
-//!     --callback NANOSECONDS  what a callback costs it (100)
-//!     --kibibyte NANOSECONDS  what 1,024 bytes cost it that are read or written (600)
-//!     --seed N                what chance is drawn from (1)
-//!     --svg FILE              where the picture goes (planning.svg)
+//!     --turn NANOSECONDS      the cost of a turn of the reactor (1200)
+//!     --call NANOSECONDS      the cost of a system call that writes nothing (800)
+//!     --write NANOSECONDS     the cost of a system call that writes (3400)
+//!     --callback NANOSECONDS  the cost of a callback (100)
+//!     --kibibyte NANOSECONDS  the cost of reading or writing 1,024 bytes (600)
+//!     --seed N                the seed of all random choices (1)
+//!     --svg FILE              the file of the picture (planning.svg)
 //!     --quick                 the same as --minutes 1 --clients 1000,2000,5000; or three small loads
-//!     --calibrate             has no plan made, but tells how far the costs are off
+//!     --calibrate             compares the costs with a real server
 //!     --help                  this text
 
 #[cfg(unix)]
 mod calibration;
 mod chat;
-mod crowd;
 mod experiment;
 mod gauge;
 #[cfg(unix)]
 mod load;
 mod plot;
+mod population;
 
 #[cfg(unix)]
 use calibration::calibrate;
-use crowd::MOST;
 use experiment::{Figures, HEADER, run};
 use lexopt::Parser;
 use lexopt::prelude::*;
 use plot::{Panel, Series};
+use population::MAX_CLIENTS;
 use ropewalk_simulation::{Costs, Link};
 use std::fs::File;
 use std::io::Write;
@@ -80,11 +76,11 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use support::Failure;
 
-/// How many a run has unless told otherwise, and if it is to be quick.
+/// The default numbers of clients, and those of `--quick`.
 const CLIENTS: [u32; 7] = [1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000];
 const FEW: [u32; 3] = [1_000, 2_000, 5_000];
 
-/// What is the same for all runs.
+/// The options that all runs share.
 pub(crate) struct Setting {
     pub(crate) nodes: u32,
     pub(crate) span: Duration,
@@ -109,7 +105,7 @@ impl Default for Setting {
     }
 }
 
-/// More take gigabytes of memory before anything is said.
+/// The limit for `--nodes`. More servers take gigabytes of memory.
 const MOST_NODES: u32 = 10_000;
 
 fn main() -> ExitCode {
@@ -156,7 +152,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// What lies between two machines.
+/// Reads `--latency`.
 fn link(arguments: &mut Parser) -> Result<Link, lexopt::Error> {
     let latency = Duration::from_micros(arguments.value()?.parse::<u32>()?.into());
     Ok(Link { latency, jitter: latency / 2, ..Link::LOCAL })
@@ -168,37 +164,38 @@ fn calibrate(_costs: Costs, _is_quick: bool) -> Result<(), Failure> {
     Err(Failure::Usage("--calibrate needs Unix".to_owned()))
 }
 
-/// What something costs: seconds at most.
+/// Reads a cost.
 fn nanoseconds(arguments: &mut Parser) -> Result<Duration, lexopt::Error> {
     Ok(Duration::from_nanos(arguments.value()?.parse::<u32>()?.into()))
 }
 
-/// Numbers that are not 0, with commas between them.
+/// Parses numbers that are not 0, with commas between them.
 fn list(text: &str) -> Result<Vec<u32>, String> {
     let number = |text: &str| match text.parse() {
-        Ok(0) => Err("nobody is no chat".to_owned()),
+        Ok(0) => Err("the number of clients must be at least 1".to_owned()),
         Ok(number) => Ok(number),
         Err(error) => Err(format!("{error}: {text}")),
     };
     text.split(',').map(number).collect()
 }
 
-/// Runs the chat with each number of clients, and tells what came of it.
+/// Runs the chat with each number of clients, prints the table, and writes the picture.
 fn plan(setting: &Setting, clients: &[u32], svg: &str) -> Result<(), Failure> {
     let Setting { nodes, span, every, room, .. } = setting;
-    if let Some(many) = clients.iter().find(|clients| clients.div_ceil(*nodes) > MOST) {
-        let message = format!("{many} clients are more than {MOST} for each of {nodes} servers");
+    if let Some(many) = clients.iter().find(|clients| clients.div_ceil(*nodes) > MAX_CLIENTS) {
+        let message =
+            format!("{many} clients are more than {MAX_CLIENTS} for each of {nodes} servers");
         return Err(Failure::Usage(message));
     }
-    // That it cannot be written is said before the hour, not after it.
+    // Fails before the runs if the file cannot be written.
     let failed = |error| Failure::Run(format!("{svg}: {error}"));
     let mut file = File::create(svg).map_err(failed)?;
     let (minutes, every) = (span.as_secs() / 60, every.as_secs());
     support::show(format_args!(
-        "servers: {nodes}, minutes: {minutes}, people in a room: {room}, on average\n"
+        "servers: {nodes}, minutes: {minutes}, mean clients in a room: {room}\n"
     ))?;
     support::show(format_args!(
-        "everybody says something every {every} s, on average\n\n{HEADER}\n"
+        "mean time between two lines of a client: {every} s\n\n{HEADER}\n"
     ))?;
     let mut all = Vec::new();
     for &clients in clients {
@@ -207,7 +204,7 @@ fn plan(setting: &Setting, clients: &[u32], svg: &str) -> Result<(), Failure> {
             support::complain(format_args!("{clients} clients: {:.0} %", share * 100.0));
         })?;
         support::complain(format_args!(
-            "{clients} clients: took {:.1} s",
+            "{clients} clients: {:.1} s",
             begin.elapsed().as_secs_f64()
         ));
         support::show(format_args!("{figures}\n"))?;
@@ -218,7 +215,7 @@ fn plan(setting: &Setting, clients: &[u32], svg: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How it all grows.
+/// Draws the figures by the number of clients.
 fn picture(setting: &Setting, all: &[Figures]) -> String {
     let series = |name, value: fn(&Figures) -> f64| Series {
         name,
@@ -227,10 +224,10 @@ fn picture(setting: &Setting, all: &[Figures]) -> String {
     let panels = [
         Panel {
             title: "Throughput, lines a second",
-            series: vec![series("heard", |all| all.heard), series("said", |all| all.said)],
+            series: vec![series("received", |all| all.received), series("sent", |all| all.sent)],
         },
         Panel {
-            title: "From being said to being heard, ms",
+            title: "Latency from sending to receiving, ms",
             series: vec![
                 series("max", |all| all.latency[3]),
                 series("p99.9", |all| all.latency[2]),
@@ -239,20 +236,20 @@ fn picture(setting: &Setting, all: &[Figures]) -> String {
             ],
         },
         Panel {
-            title: "Queues: lines that wait for a server",
+            title: "Queues: lines that a server finds in a turn",
             series: vec![
                 series("max", |all| all.queue[1] as f64),
                 series("p99.9", |all| all.queue[0] as f64),
             ],
         },
         Panel {
-            title: "How busy the busiest server is, %",
-            series: vec![series("busy", |all| all.busiest * 100.0)],
+            title: "Load of the busiest server, %",
+            series: vec![series("load", |all| all.busiest * 100.0)],
         },
     ];
     let Setting { nodes, span, every, .. } = setting;
     let (minutes, every) = (span.as_secs() / 60, every.as_secs());
     let title =
-        format!("servers: {nodes}, minutes: {minutes}, a line from everybody every {every} s");
+        format!("servers: {nodes}, minutes: {minutes}, a line of each client every {every} s");
     plot::draw(&format!("A simulated chat: {title}"), "clients", &panels)
 }

@@ -1,13 +1,13 @@
-//! Pictures of how something grows, as SVG: panels with curves, both axes logarithmic.
+//! Charts as SVG: panels with curves on logarithmic axes.
 
 use std::fmt::Write;
 use std::ops::Range;
 
-/// One picture in the picture.
+/// A chart.
 pub(crate) struct Panel {
-    /// What the curves show, and in which unit.
+    /// The title with the unit.
     pub(crate) title: &'static str,
-    /// The uppermost first, so that the legend has their order.
+    /// The curves. The uppermost is the first, as in the legend.
     pub(crate) series: Vec<Series>,
 }
 
@@ -17,7 +17,7 @@ pub(crate) struct Series {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// How large a panel is with what is written around it, in pixels, and where in it the curves are.
+/// The size of a panel with its texts in pixels, and the borders of its curves.
 const WIDTH: f64 = 520.0;
 const HEIGHT: f64 = 360.0;
 const LEFT: f64 = 76.0;
@@ -25,14 +25,14 @@ const RIGHT: f64 = WIDTH - 90.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = HEIGHT - 52.0;
 
-/// How much stands above and below the panels.
+/// The height of the texts above and below the panels.
 const HEAD: f64 = 48.0;
 const FOOT: f64 = 28.0;
 
-/// How far one name is from the next.
+/// The distance between two names of the legend.
 const LINE: f64 = 15.0;
 
-/// Colours that the colour-blind can tell apart (Okabe and Ito, 2008).
+/// Colours that are distinguishable with colour blindness (Okabe and Ito, 2008).
 const COLOURS: [&str; 4] = ["#d55e00", "#0072b2", "#009e73", "#cc79a7"];
 
 /// Draws the panels, two in a row, above the `axis` that they share.
@@ -50,7 +50,7 @@ pub(crate) fn draw(title: &str, axis: &str, panels: &[Panel]) -> String {
         panel.draw(&mut svg, axis);
         svg.push_str("</g>\n");
     }
-    let note = "Both axes are logarithmic: what grows in proportion rises by a decade where the clients do.";
+    let note = "Both axes are logarithmic: proportional growth has a slope of 1.";
     text(&mut svg, (width / 2.0, height - 12.0), "middle", "fill=\"#555\"", note);
     svg.push_str("</svg>\n");
     svg
@@ -66,18 +66,18 @@ impl Panel {
         for Tick { value, digit } in across.ticks() {
             let x = across.place(value);
             line(svg, (x, TOP), (x, BOTTOM), digit == 1);
-            if across.names(digit) {
+            if across.has_label(digit) {
                 text(svg, (x, BOTTOM + 19.0), "middle", "", &label(value));
             }
         }
         for Tick { value, digit } in up.ticks() {
             let y = up.place(value);
             line(svg, (LEFT, y), (RIGHT, y), digit == 1);
-            if up.names(digit) {
+            if up.has_label(digit) {
                 text(svg, (LEFT - 8.0, y + 4.0), "end", "", &label(value));
             }
         }
-        // A name stands where its curve ends, but below that of the one before, and above the axis.
+        // A name is at the end of its curve, below the previous name and above the axis.
         let mut name_y = f64::NEG_INFINITY;
         for (number, (series, colour)) in self.series.iter().zip(COLOURS).enumerate() {
             let place = |&(x, y): &(f64, f64)| (across.place(x), up.place(y));
@@ -91,14 +91,14 @@ impl Panel {
     }
 }
 
-/// A logarithmic axis: powers of ten, and where they are.
+/// A logarithmic axis.
 struct Scale {
     decades: Range<i32>,
     pixels: Range<f64>,
 }
 
 impl Scale {
-    /// As many decades as the values need. What is not above 0 has no place on such an axis, and stands at its end.
+    /// Makes an axis with the decades of the values. Values that are not above 0 are drawn at its end.
     fn new(values: impl Iterator<Item = f64>, pixels: Range<f64>) -> Self {
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
         for value in values.filter(|value| *value > 0.0) {
@@ -118,7 +118,7 @@ impl Scale {
         self.pixels.start + share * (self.pixels.end - self.pixels.start)
     }
 
-    /// Where there are lines.
+    /// Returns the grid lines.
     fn ticks(&self) -> impl Iterator<Item = Tick> {
         let Range { start, end } = self.decades;
         let tick = |power, digit| Tick { value: f64::from(digit) * 10.0_f64.powi(power), digit };
@@ -126,22 +126,22 @@ impl Scale {
         (start..end).flat_map(decade).chain([tick(end, 1)])
     }
 
-    /// Whether there is room for the names of such ticks.
-    fn names(&self, digit: u32) -> bool {
+    /// Returns true if ticks with this digit have labels.
+    fn has_label(&self, digit: u32) -> bool {
         digit == 1 || self.decades.len() <= 2 && (digit == 2 || digit == 5)
     }
 }
 
-/// A digit of a power of ten.
+/// A grid line: a digit of a power of ten.
 struct Tick {
     value: f64,
     digit: u32,
 }
 
-/// The number of a tick as people write it.
+/// Returns the label of a tick.
 fn label(value: f64) -> String {
     if value < 1.0 {
-        // A power of ten may be a little less than it is.
+        // Rounding errors must not add a decimal to a power of ten.
         let decimals = -(value.log10() + 1e-9).floor();
         return format!("{:.*}", decimals as usize, value);
     }
@@ -182,7 +182,7 @@ fn curve(svg: &mut String, places: &[(f64, f64)], colour: &str) {
     }
 }
 
-/// Nothing that is written here needs escaping.
+/// Appends a text element. The texts need no escaping.
 fn text(svg: &mut String, (x, y): (f64, f64), anchor: &str, style: &str, text: &str) {
     append(
         svg,
@@ -193,5 +193,5 @@ fn text(svg: &mut String, (x, y): (f64, f64), anchor: &str, style: &str, text: &
 }
 
 fn append(svg: &mut String, what: std::fmt::Arguments<'_>) {
-    writeln!(svg, "{what}").expect("a string takes all");
+    writeln!(svg, "{what}").expect("writing to a string cannot fail");
 }

@@ -52,6 +52,24 @@ fn tail_for_two(path: &std::path::Path) -> (Program, String, [TcpStream; 2]) {
     (server, address, onlookers)
 }
 
+/// Receives the line `four`, which `add` appends, with socat(1).
+fn read_with_socat(server: &mut Program, address: &str, add: impl Fn()) {
+    let mut socat = Command::new("socat");
+    socat.args(["-u", &format!("TCP:{address}"), "-"]).stdout(Stdio::piped());
+    if let Ok(mut socat) = socat.spawn() {
+        let _watched = watch(socat.id());
+        server.read_until("connected");
+        add();
+        let mut line = String::new();
+        BufReader::new(socat.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "four\n");
+        socat.kill().unwrap();
+        socat.wait().unwrap();
+    } else {
+        println!("skipped: there is no socat(1) here");
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn tail_follows_a_rotated_and_truncated_file() {
@@ -63,8 +81,8 @@ fn tail_follows_a_rotated_and_truncated_file() {
         let mut file = File::options().append(true).create(true).open(&path).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     };
-    let (mut server, address, onlookers) = tail_for_two(&path);
-    let mut clients = onlookers.map(BufReader::new);
+    let (mut server, address, streams) = tail_for_two(&path);
+    let mut clients = streams.map(BufReader::new);
     let mut expect = |text: &str| {
         for client in &mut clients {
             let mut line = String::new();
@@ -83,20 +101,7 @@ fn tail_follows_a_rotated_and_truncated_file() {
     let many = (0..50_000).map(|number| format!("{number}\n")).collect::<String>();
     add(&many);
     many.lines().for_each(|line| expect(&format!("{line}\n")));
-    let mut socat = Command::new("socat");
-    socat.args(["-u", &format!("TCP:{address}"), "-"]).stdout(Stdio::piped());
-    if let Ok(mut socat) = socat.spawn() {
-        let _watched = watch(socat.id());
-        server.read_until("connected");
-        add("four\n");
-        let mut line = String::new();
-        BufReader::new(socat.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "four\n");
-        socat.kill().unwrap();
-        socat.wait().unwrap();
-    } else {
-        println!("skipped: there is no socat(1) here");
-    }
+    read_with_socat(&mut server, &address, || add("four\n"));
     server.signal("TERM");
     assert_eq!(server.end().code, Some(0));
     std::fs::remove_dir_all(&folder).unwrap();

@@ -14,7 +14,7 @@ fn planning_is_reproducible_and_writes_a_picture() {
         let rows = end.output.lines().filter(|line| line.contains('%')).count();
         assert_eq!(rows, 3, "{end:?}");
         // Each line was received by all members.
-        assert!(!end.output.contains("not heard"), "{end:?}");
+        assert!(!end.output.contains("not received"), "{end:?}");
         (end.output, std::fs::read_to_string(picture).unwrap())
     };
     let (table, picture) = plan("1");
