@@ -147,7 +147,7 @@ fn unknown_interface_is_named_in_the_error() {
         let text = error.to_string();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
         assert!(text.contains(&format!("there is no network interface `{name}`")), "{text}");
-        assert!(text.contains("an index will do"), "{text}");
+        assert!(text.contains("an index works as well"), "{text}");
         assert!(!text.contains("HOST:PORT"), "{text}");
     };
     for name in ["nosuch0", "99999999999", "a-name-that-no-interface-can-have", "a]b"] {

@@ -9,9 +9,10 @@ use crate::source::detach::{Detached, DetachedSlot};
 use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
 use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
+use crate::sys::error::failed_plainly;
 use crate::sys::{OwnedFd, Watched};
 use crate::values::datagram_options::DatagramOptions;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::options::{ConnectionOptions, ListenOptions};
@@ -156,7 +157,7 @@ impl Context {
         protocol: impl Protocol,
     ) -> Result<Id, Error> {
         let id = self.take_over_connection(socket.into());
-        let id = id.map_err(|cause| Error::new(Action::Adopt, "a connection", cause));
+        let id = id.map_err(|cause| cannot_adopt("a connection".to_owned(), cause));
         let (id, protocol) = self.or_discard(id, protocol)?;
         self.pending.push_back(Pending::Made(id, Box::new(protocol)));
         Ok(id)
@@ -242,7 +243,7 @@ impl ListenOptions {
         factory: impl Factory,
     ) -> Result<Port, Error> {
         let port = context.take_over_listener(socket.into(), self.connections.clone());
-        let port = port.map_err(|cause| Error::new(Action::Adopt, "a listener", cause));
+        let port = port.map_err(|cause| cannot_adopt("a listener".to_owned(), cause));
         let (port, factory) = context.or_discard(port, factory)?;
         context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
@@ -267,9 +268,8 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (socket, what) = (socket.into(), "a socket for datagrams".to_owned());
-        context.open_datagram(Action::Adopt, what, self, protocol, |world| {
-            world.adopt_datagram(socket)
-        })
+        context
+            .open_datagram(cannot_adopt, what, self, protocol, |world| world.adopt_datagram(socket))
     }
 }
 
@@ -297,7 +297,7 @@ impl Context {
     fn detach_connection(&mut self, id: Id) -> Result<Detached, Error> {
         let refused = |what| {
             let cause = io::Error::new(io::ErrorKind::NotConnected, what);
-            Err(Error::new(Action::Detach, id.to_string(), cause))
+            Err(failed_plainly("detach", id.to_string(), cause))
         };
         let departed = match self.sources.stream(id) {
             Some(_) if self.descriptors_lost_on == Some(id) => {
@@ -328,7 +328,7 @@ impl Context {
         self.pending.push_back(Pending::DetachedSlot(id));
         let write_eof = stream.output.write_side != WriteSide::Open;
         let socket = stream.socket.try_into();
-        let socket = socket.map_err(|cause| Error::new(Action::Detach, id.to_string(), cause))?;
+        let socket = socket.map_err(|cause| failed_plainly("detach", id.to_string(), cause))?;
         Ok(Detached { socket, peer, unsent, write_eof })
     }
 }
@@ -344,4 +344,8 @@ fn take_all(send_buffer: &mut SendBuffer, spares: &mut Spares) -> Vec<u8> {
         send_buffer.advance(all.len() - before, spares);
     }
     all
+}
+
+fn cannot_adopt(what: String, cause: io::Error) -> Error {
+    failed_plainly("adopt", what, cause)
 }

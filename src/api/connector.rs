@@ -5,11 +5,13 @@ use crate::api::context::{Context, Pending};
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::connector::{Connector, share};
+use crate::source::error::cannot_connect;
 use crate::source::stream::{Output, Reading, Stream};
 use crate::source::table::Source;
+use crate::sys::error::{Failure, failed};
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::address::Address;
-use crate::values::error::{Action, Error, Explained};
+use crate::values::error::{Error, Explained};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::options::ConnectOptions;
@@ -53,7 +55,7 @@ impl ConnectOptions {
         address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        let begun = context.addresses(Action::Connect, address).and_then(|remaining| {
+        let begun = context.addresses(cannot_connect, address).and_then(|remaining| {
             let remaining = remaining.into_iter().map(Address::from).collect();
             context.open_connector(remaining, self)
         });
@@ -142,7 +144,7 @@ impl Context {
     /// ```
     #[doc(alias = "getaddrinfo")]
     pub fn look_up(&self, address: impl ToAddresses) -> Result<Vec<SocketAddr>, Error> {
-        resolve(Action::LookUp, address, &|name, port| self.world.look_up(name, port))
+        resolve(cannot_look_up, address, &|name, port| self.world.look_up(name, port))
     }
 
     /// Begins to connect to the first of `remaining` that can be connected to. The factory is to be seated.
@@ -152,7 +154,7 @@ impl Context {
         options: &ConnectOptions,
     ) -> Result<Id, Error> {
         let Some(first) = remaining.front().cloned() else {
-            return Err(no_address(Action::Connect));
+            return Err(no_address(cannot_connect));
         };
         let what = first.to_string();
         let (now, timers) = (self.world.now(), &mut self.timers);
@@ -172,7 +174,7 @@ impl Context {
                 readiness: Readiness::default(),
             })))
         });
-        let id = id.ok_or_else(|| Error::new(Action::Connect, what, no_room()))?;
+        let id = id.ok_or_else(|| cannot_connect(what, no_room()))?;
         self.set_slow_reader_of(id, options.connection.slow_reader);
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
@@ -306,21 +308,21 @@ impl Context {
 
     pub(super) fn addresses(
         &self,
-        action: Action,
+        cannot: Failure,
         address: impl ToAddresses,
     ) -> Result<Vec<SocketAddr>, Error> {
-        self.check_not_stopping().map_err(|cause| Error::new(action, name(&address), cause))?;
-        resolve(action, address, &|name, port| self.world.look_up(name, port))
+        self.check_not_stopping().map_err(|cause| cannot(name(&address), cause))?;
+        resolve(cannot, address, &|name, port| self.world.look_up(name, port))
     }
 }
 
 /// What an address or a name stands for. It may block for as long as it takes to find out.
 pub(crate) fn resolve(
-    action: Action,
+    cannot: Failure,
     address: impl ToAddresses,
     look_up: &LookUp<'_>,
 ) -> Result<Vec<SocketAddr>, Error> {
-    address.to_addresses(look_up).map_err(|cause| Error::new(action, name(&address), cause))
+    address.to_addresses(look_up).map_err(|cause| cannot(name(&address), cause))
 }
 
 /// The address as the user wrote it.
@@ -335,12 +337,16 @@ pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
     }
 }
 
-pub(super) fn no_address(action: Action) -> Error {
+pub(super) fn no_address(cannot: Failure) -> Error {
     let text = "the list of addresses is empty";
     let cause = Explained::error(io::ErrorKind::InvalidInput, text);
-    Error::new(action, "nowhere", cause)
+    cannot("nowhere".to_owned(), cause)
 }
 
 pub(super) fn no_room() -> io::Error {
     io::Error::other("the reactor has no room for another socket")
+}
+
+pub(super) fn cannot_look_up(on: String, cause: io::Error) -> Error {
+    failed("look up", on, cause, |cause| cause.on_name())
 }

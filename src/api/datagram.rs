@@ -4,13 +4,18 @@ use crate::api::connector::name;
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::Port;
+use crate::api::listener::cannot_listen;
 use crate::api::timer::Job;
 use crate::source::datagram::{Datagram, closed};
+use crate::source::error::cannot_connect;
+use crate::source::error::cannot_connect_unix;
+use crate::source::error::cannot_send;
 use crate::source::table::Source;
+use crate::sys::error::Failure;
 use crate::sys::{DatagramSocket, World};
 use crate::values::address::Address;
 use crate::values::datagram_options::DatagramOptions;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::DATAGRAM;
 use crate::values::to_address::ToAddress;
@@ -45,7 +50,7 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (address, what) = context.address(address);
-        context.open_datagram(Action::Listen, what, self, protocol, |world| {
+        context.open_datagram(cannot_listen, what, self, protocol, |world| {
             Ok((world.bind_datagram(&address?, self)?, None))
         })
     }
@@ -63,7 +68,7 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (address, what) = context.address(address);
-        context.open_datagram(Action::Connect, what, self, protocol, |world| {
+        context.open_datagram(cannot_connect, what, self, protocol, |world| {
             let peer = address?;
             Ok((world.connect_datagram(&peer, self)?, Some(peer)))
         })
@@ -174,7 +179,7 @@ impl Context {
     /// error.
     pub(super) fn open_datagram(
         &mut self,
-        action: Action,
+        cannot: Failure,
         what: String,
         options: &DatagramOptions,
         protocol: impl DatagramProtocol,
@@ -187,7 +192,7 @@ impl Context {
             let id = self.take_in(Source::Datagram(Box::new(datagram)))?;
             Ok(Port::new(id, address))
         });
-        let opened = opened.map_err(|cause| Error::new(action, what, cause));
+        let opened = opened.map_err(|cause| cannot(what, cause));
         let (port, protocol) = self.or_discard(opened, protocol)?;
         info!(target: DATAGRAM, "{} receiving on {}", port.id(), port.address());
         self.pending.push_back(Pending::Start(port.id(), Box::new(protocol)));
@@ -200,7 +205,7 @@ impl Context {
             Err(cause) => {
                 if let Some(datagram) = self.sources.datagram_mut(id) {
                     let what = format!("{} bytes to {}", data.len(), name(&address));
-                    datagram.refuse(Error::new(Action::Send, what, cause));
+                    datagram.refuse(cannot_send(what, cause));
                     self.handle_datagram(id);
                 } else {
                     self.note_stale(id, "send");
@@ -230,8 +235,8 @@ impl Context {
             datagram.connect(peer)
         });
         self.handle_datagram(id); // What it waits for may be another socket's room.
-        let action = if is_path { Action::ConnectUnix } else { Action::Connect };
-        outcome.map_err(|cause| Error::new(action, what, cause))
+        let cannot = if is_path { cannot_connect_unix } else { cannot_connect };
+        outcome.map_err(|cause| cannot(what, cause))
     }
 
     /// An address, and what an error says of it: as it prints, or else as the user wrote it.
@@ -259,7 +264,7 @@ impl Context {
         {
             socket.awaits_room = !socket.awaits_room;
             if let Err(error) = self.world.watch_anew(socket, id) {
-                datagram.report(Error::new(Action::Send, datagram.address.to_string(), error));
+                datagram.report(cannot_send(datagram.address.to_string(), error));
             }
         }
         let stuck = datagram.is_stuck();

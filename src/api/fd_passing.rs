@@ -8,10 +8,11 @@ use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
 use crate::source::listener::BACKOFF;
 use crate::source::stream::{Stream, WriteSide};
 use crate::source::table::Source;
+use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::values::credentials::Credentials;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::reason::Reason;
 use std::io;
@@ -82,7 +83,9 @@ impl Transport<'_> {
             return Ok(());
         }
         let peer = context.destination(id);
-        context.pass(id, data, descriptors).map_err(|cause| Error::new(Action::Pass, peer, cause))
+        context
+            .pass(id, data, descriptors)
+            .map_err(|cause| failed_plainly("pass descriptors to", peer, cause))
     }
 
     /// Returns the number of descriptors that were given to [`send_descriptors`](Self::send_descriptors)

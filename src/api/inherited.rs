@@ -1,7 +1,8 @@
 //! Sockets that were passed to the program when it began.
 
+use crate::sys::error::failed_plainly;
 use crate::sys::{OwnedFd, inherited};
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use std::io;
 
 /// The sockets that were passed to the program when it began: systemd's socket activation, by
@@ -57,8 +58,8 @@ impl InheritedSockets {
     /// taken before.
     #[doc(alias = "sd_listen_fds")]
     pub fn take() -> Result<Self, Error> {
-        let taken =
-            inherited::descriptors().map_err(|cause| Error::new(Action::Inherit, "", cause));
+        let taken = inherited::descriptors()
+            .map_err(|cause| failed_plainly("take an inherited socket over", "", cause));
         let sockets = taken?.into_iter().map(|(name, descriptor)| (name, Some(descriptor)));
         Ok(Self { sockets: sockets.collect() })
     }
@@ -112,5 +113,9 @@ impl InheritedSockets {
 }
 
 fn missing(what: String) -> Error {
-    Error::new(Action::Inherit, "", io::Error::new(io::ErrorKind::NotFound, what))
+    failed_plainly(
+        "take an inherited socket over",
+        "",
+        io::Error::new(io::ErrorKind::NotFound, what),
+    )
 }

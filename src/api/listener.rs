@@ -7,15 +7,18 @@ use crate::api::timer::Job;
 use crate::source::listener::{BACKOFF, Listener};
 use crate::source::stream::Stream;
 use crate::source::table::Source;
+use crate::sys::errno::ACCES;
+use crate::sys::error::failed;
 use crate::sys::{ListenerSocket, StreamSocket};
 use crate::values::address::Address;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::options::{ConnectionOptions, ListenOptions};
 use crate::values::to_addresses::ToAddresses;
 use log::{info, warn};
 use std::io;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 
 /// A listener, or a socket for datagrams: its [`Id`], and the address that the system gave it.
@@ -124,11 +127,11 @@ impl Context {
         address: impl ToAddresses,
         options: &ListenOptions,
     ) -> Result<Port, Error> {
-        let mut outcome = Err(no_address(Action::Listen));
-        for address in self.addresses(Action::Listen, address)? {
+        let mut outcome = Err(no_address(cannot_listen));
+        for address in self.addresses(cannot_listen, address)? {
             outcome = self
                 .open_listener(address, options)
-                .map_err(|cause| Error::new(Action::Listen, address.to_string(), cause));
+                .map_err(|cause| cannot_listen(address.to_string(), cause));
             if outcome.is_ok() {
                 break;
             }
@@ -225,4 +228,25 @@ impl Context {
             self.pending.push_back(Pending::Free(id));
         }
     }
+}
+
+/// Makes the error of a request to listen, or to receive datagrams.
+pub(crate) fn cannot_listen(on: String, cause: io::Error) -> Error {
+    failed("listen on", on, cause, |cause| {
+        Some(match (cause.number, cause.kind) {
+            (_, ErrorKind::AddrInUse) => {
+                "a socket has it already, of this program or of another; choose another port, or \
+                 port 0 to let the system choose one"
+            }
+            (_, ErrorKind::AddrNotAvailable) => {
+                "this machine has no such address; try 127.0.0.1 or [::1], or for all of them \
+                 0.0.0.0 or [::]"
+            }
+            (Some(ACCES), _) if cause.port().is_some_and(|port| (1..1024).contains(&port)) => {
+                "ports below 1024 need a privilege; choose one above"
+            }
+            (Some(_), _) => return cause.on_address(),
+            (None, _) => return cause.on_name(),
+        })
+    })
 }

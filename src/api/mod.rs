@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 pub(crate) mod adopt;
+#[cfg(test)]
+mod advice_tests;
 pub(crate) mod by_id;
 pub(crate) mod channel;
 pub(crate) mod close;

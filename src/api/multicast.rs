@@ -1,10 +1,13 @@
 //! Multicast: joining and leaving groups, and the options of multicast datagrams.
 
 use crate::api::datagram_transport::DatagramTransport;
+use crate::sys::errno::{AFNOSUPPORT, NOBUFS, NODEV, NOPROTOOPT};
+use crate::sys::error::{Cause, Failure, NO_INTERFACE, failed};
 use crate::sys::{DatagramSocket, Multicast};
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::interface::Interface;
 use std::io;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 
 /// # Multicast
@@ -53,7 +56,7 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, interface) = (group.into(), interface.into());
-        self.with_group(Action::Join, group, &interface, |socket| {
+        self.with_group(cannot_join, group, &interface, |socket| {
             socket.multicast(Multicast::Join(group, &interface))
         })
     }
@@ -70,7 +73,7 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, interface) = (group.into(), interface.into());
-        self.with_group(Action::Leave, group, &interface, |socket| {
+        self.with_group(cannot_leave, group, &interface, |socket| {
             socket.multicast(Multicast::Leave(group, &interface))
         })
     }
@@ -90,7 +93,7 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, source, interface) = (group.into(), source.into(), interface.into());
-        self.with_group(Action::Join, group, &interface, |socket| {
+        self.with_group(cannot_join, group, &interface, |socket| {
             socket.multicast(Multicast::JoinSource(group, source, &interface))
         })
     }
@@ -107,7 +110,7 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, source, interface) = (group.into(), source.into(), interface.into());
-        self.with_group(Action::Leave, group, &interface, |socket| {
+        self.with_group(cannot_leave, group, &interface, |socket| {
             socket.multicast(Multicast::LeaveSource(group, source, &interface))
         })
     }
@@ -152,18 +155,53 @@ impl DatagramTransport<'_> {
 
     fn with_group(
         &mut self,
-        action: Action,
+        cannot: Failure,
         group: IpAddr,
         interface: &Interface,
         change: impl FnOnce(&DatagramSocket) -> io::Result<()>,
     ) -> Result<(), Error> {
         let what = || format!("{group} on {interface}");
         let changed = self.context.datagram_socket(self.id).and_then(change);
-        changed.map_err(|cause| Error::new(action, what(), cause))
+        changed.map_err(|cause| cannot(what(), cause))
     }
 
     fn set(&mut self, option: impl FnOnce(&DatagramSocket) -> io::Result<()>) -> Result<(), Error> {
         let set = self.context.datagram_socket(self.id).and_then(option);
         set.map_err(|cause| self.context.option_error(self.id, cause))
+    }
+}
+
+pub(super) fn cannot_join(on: String, cause: io::Error) -> Error {
+    failed("join", on, cause, |cause| {
+        Some(match (cause.number, cause.kind) {
+            (Some(NODEV), _) => {
+                "no such interface, or no route to the group; name another interface"
+            }
+            (Some(NOBUFS), _) => {
+                "too many groups; raise `net.ipv4.igmp_max_memberships` (sysctl(8))"
+            }
+            (_, ErrorKind::AddrInUse) => "it was joined before",
+            _ => return on_groups(cause),
+        })
+    })
+}
+
+pub(super) fn cannot_leave(on: String, cause: io::Error) -> Error {
+    failed("leave", on, cause, |cause| match (cause.number, cause.kind) {
+        (Some(NODEV), _) => Some(NO_INTERFACE),
+        (_, ErrorKind::AddrNotAvailable) => Some("it was not joined there"),
+        _ => on_groups(cause),
+    })
+}
+
+fn on_groups(cause: &Cause<'_>) -> Option<&'static str> {
+    match (cause.number, cause.kind) {
+        (Some(NOPROTOOPT | AFNOSUPPORT), _) => {
+            Some("the socket is of the other family, IPv4 or IPv6")
+        }
+        (None, ErrorKind::InvalidInput) => {
+            Some("groups are 224.0.0.0 to 239.255.255.255, and ff00::/8")
+        }
+        _ => None,
     }
 }

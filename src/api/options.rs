@@ -4,7 +4,9 @@ use crate::api::context::Context;
 use crate::source::table::Source;
 #[cfg(unix)]
 use crate::sys::Borrowed;
-use crate::values::error::{Action, Error};
+use crate::sys::errno::NODEV;
+use crate::sys::error::{NO_INTERFACE, failed};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
 use std::io;
@@ -68,7 +70,7 @@ impl Context {
     pub(super) fn option_error(&self, id: Id, cause: io::Error) -> Error {
         let address = self.local_address(id);
         let address = address.map_or_else(|| id.to_string(), |address| address.to_string());
-        Error::new(Action::SetOption, address, cause)
+        cannot_set_option(address, cause)
     }
 
     /// The descriptor of a socket, lent: for what the system can do with it and we cannot.
@@ -103,4 +105,10 @@ impl Context {
 
 fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::NotFound, "the socket is gone")
+}
+
+pub(super) fn cannot_set_option(on: String, cause: io::Error) -> Error {
+    failed("set an option of", on, cause, |cause| {
+        (cause.number == Some(NODEV)).then_some(NO_INTERFACE)
+    })
 }

@@ -4,7 +4,8 @@ use crate::api::context::{Context, Pending};
 use crate::api::transport::Transport;
 use crate::source::stream::{Life, Output, Producing, Trouble, WriteSide};
 use crate::source::table::Source;
-use crate::values::error::{Action, Error};
+use crate::sys::error::failed;
+use crate::values::error::Error;
 use crate::values::id::Id;
 use std::any::type_name;
 use std::fs::File;
@@ -139,7 +140,7 @@ impl Context {
         };
         if output.has_producer() {
             let cause = io::ErrorKind::AlreadyExists.into();
-            let error = Error::new(Action::RegisterProducer, id.to_string(), cause);
+            let error = cannot_register(id, cause);
             return self.or_discard(Err(error), producer).map(|((), _)| ());
         }
         output.producing = producing;
@@ -236,4 +237,12 @@ impl Context {
             Ok(sent) => Ok(sent),
         }
     }
+}
+
+pub(super) fn cannot_register(id: Id, cause: io::Error) -> Error {
+    failed("register a producer for", id.to_string(), cause, |cause| {
+        (cause.kind == io::ErrorKind::AlreadyExists).then_some(
+            "the connection has one; unregister it first, or write its data after its own",
+        )
+    })
 }

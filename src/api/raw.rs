@@ -3,9 +3,12 @@
 use crate::api::context::Context;
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::Port;
+use crate::sys::error::failed;
 use crate::values::datagram_options::DatagramOptions;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use std::fmt;
+use std::io;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 
 /// What an IP packet carries, by its number: see the file `/etc/protocols`, or
@@ -136,7 +139,7 @@ impl DatagramOptions {
     ) -> Result<Port, Error> {
         let local = local.into();
         let what = format!("for {number} on {local}");
-        context.open_datagram(Action::OpenRaw, what, self, protocol, |world| {
+        context.open_datagram(cannot_open_raw, what, self, protocol, |world| {
             Ok((world.raw_datagram(local, number.0, self)?, None))
         })
     }
@@ -154,8 +157,28 @@ impl DatagramOptions {
     ) -> Result<Port, Error> {
         let local = local.into();
         let what = format!("on {local}");
-        context.open_datagram(Action::OpenPing, what, self, protocol, |world| {
+        context.open_datagram(cannot_open_ping, what, self, protocol, |world| {
             Ok((world.ping_datagram(local, self)?, None))
         })
     }
+}
+
+pub(super) fn cannot_open_ping(on: String, cause: io::Error) -> Error {
+    failed("open a ping socket", on, cause, |cause| {
+        let denied = cause.kind == ErrorKind::PermissionDenied;
+        denied.then_some(
+            "allow it to your groups, with `sysctl net.ipv4.ping_group_range='0 2147483647'`, or \
+             use a raw socket, with the privilege CAP_NET_RAW",
+        )
+    })
+}
+
+pub(super) fn cannot_open_raw(on: String, cause: io::Error) -> Error {
+    failed("open a raw socket", on, cause, |cause| {
+        let denied = cause.kind == ErrorKind::PermissionDenied;
+        denied.then_some(
+            "it needs the privilege CAP_NET_RAW: run the program with `sudo`, or give it the \
+             privilege with `sudo setcap cap_net_raw+ep PROGRAM`",
+        )
+    })
 }

@@ -5,9 +5,11 @@ use crate::api::listener::Port;
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::connector::Connector;
+use crate::source::error::cannot_connect_unix;
 use crate::source::table::Source;
+use crate::sys::error::failed;
 use crate::values::address::Address;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::options::{ConnectOptions, ConnectionOptions, ListenOptions};
@@ -155,7 +157,7 @@ impl ListenOptions {
             context
                 .open_port(socket, ConnectionOptions { nodelay: false, ..self.connections.clone() })
         });
-        let error = |cause| Error::new(Action::ListenUnix, address.to_string(), cause);
+        let error = |cause| cannot_listen_unix(address.to_string(), cause);
         let (port, factory) = context.or_discard(opened.map_err(error), factory)?;
         context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}", port.id(), port.address());
@@ -179,7 +181,7 @@ impl ConnectOptions {
         factory: impl Factory,
     ) -> Result<Id, Error> {
         let address = address.into();
-        let error = |cause| Error::new(Action::ConnectUnix, address.to_string(), cause);
+        let error = |cause| cannot_connect_unix(address.to_string(), cause);
         let begun = context.check_not_stopping().map_err(error).and_then(|()| {
             let addresses = [Address::Unix(address.clone())].into();
             // TCP_NODELAY is an option of TCP alone.
@@ -196,4 +198,27 @@ impl Connector {
     pub(super) fn is_kept_waiting(&self, error: &io::Error) -> bool {
         self.address.unix().is_some() && error.kind() == io::ErrorKind::WouldBlock
     }
+}
+
+/// Makes the error of a request to listen under the name of a Unix socket.
+pub(super) fn cannot_listen_unix(on: String, cause: io::Error) -> Error {
+    failed("listen on", on, cause, |cause| {
+        Some(match (cause.number, cause.kind) {
+            (None, io::ErrorKind::InvalidInput) => {
+                "choose another; a path may be relative to the working directory"
+            }
+            (_, io::ErrorKind::AddrInUse) => {
+                "a socket has that name already, of this program or of another; choose another name"
+            }
+            (_, io::ErrorKind::AlreadyExists) => {
+                "it is left alone; choose another path, or remove it yourself"
+            }
+            (_, io::ErrorKind::NotFound) => "its directory has to be made first",
+            (_, io::ErrorKind::PermissionDenied) => {
+                "this user has to be allowed to write to the directory, and to what another left \
+                 there; choose a directory of its own"
+            }
+            _ => return None,
+        })
+    })
 }

@@ -3,9 +3,11 @@
 use crate::api::context::Context;
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::Port;
+use crate::api::unix::cannot_listen_unix;
+use crate::source::error::cannot_connect_unix;
 use crate::values::address::Address;
 use crate::values::datagram_options::DatagramOptions;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::unix_address::UnixAddress;
 
 /// # Datagrams over Unix sockets
@@ -97,7 +99,7 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let address = Address::Unix(address.into());
-        context.open_datagram(Action::ListenUnix, address.to_string(), self, protocol, |world| {
+        context.open_datagram(cannot_listen_unix, address.to_string(), self, protocol, |world| {
             Ok((world.bind_datagram(&address, self)?, None))
         })
     }
@@ -116,7 +118,7 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let peer = Address::Unix(address.into());
-        context.open_datagram(Action::ConnectUnix, peer.to_string(), self, protocol, |world| {
+        context.open_datagram(cannot_connect_unix, peer.to_string(), self, protocol, |world| {
             Ok((world.connect_datagram(&peer, self)?, Some(peer.clone())))
         })
     }

@@ -5,8 +5,10 @@ use crate::source::table::Source;
 use crate::source::watch::Watch;
 use crate::sys::Borrowed;
 use crate::sys::Ready;
+use crate::sys::errno::PERM;
+use crate::sys::error::failed;
 use crate::sys::watch::Interest;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;
 use crate::values::reason::Reason;
@@ -114,7 +116,7 @@ impl Context {
     #[doc(alias = "uv_poll")]
     pub fn watch(&mut self, watcher: impl Watcher, interest: Interest) -> Result<Id, Error> {
         let id = self.take_in_watch(&watcher, interest);
-        let id = id.map_err(|cause| Error::new(Action::Watch, "", cause));
+        let id = id.map_err(cannot_watch);
         let (id, watcher) = self.or_discard(id, watcher)?;
         debug!(target: REACTOR, "{id} watched for {interest:?}: {}", type_name_of_val(&watcher));
         self.pending.push_back(Pending::Watch(id, Box::new(watcher)));
@@ -174,4 +176,13 @@ impl Context {
             self.pending.push_back(Pending::Unwatched(id, reason));
         }
     }
+}
+
+pub(super) fn cannot_watch(cause: io::Error) -> Error {
+    failed("watch the descriptor", "", cause, |cause| {
+        (cause.number == Some(PERM)).then_some(
+            "the system's poll does not take regular files and directories, which are always \
+             ready: read it at once, or in a thread",
+        )
+    })
 }

@@ -32,8 +32,9 @@ use crate::api::handle::Handle;
 use crate::api::signals::Signals;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::stop::Ending;
+use crate::sys::error::failed_plainly;
 use crate::sys::{Backend, Poller};
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use std::process;
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ impl Reactor {
     ///
     /// If the system has no descriptors left for a poll and its waker.
     pub fn new() -> Result<Self, Error> {
-        let poller = Poller::new().map_err(|cause| Error::new(Action::Start, "", cause))?;
+        let poller = Poller::new().map_err(|cause| failed_plainly("start a reactor", "", cause))?;
         Self::with(poller)
     }
 
@@ -109,7 +110,7 @@ impl Reactor {
     }
 
     fn with(poller: Poller) -> Result<Self, Error> {
-        let start = |cause| Error::new(Action::Start, "", cause);
+        let start = |cause| failed_plainly("start a reactor", "", cause);
         let world = poller.world().map_err(start)?;
         let handle = Handle::new(poller.waker().map_err(start)?);
         Ok(Self {

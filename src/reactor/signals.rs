@@ -5,7 +5,7 @@ use crate::api::handle::Handle;
 use crate::api::signals::Signals;
 use crate::reactor::Reactor;
 #[cfg(unix)]
-use crate::values::error::Action;
+use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
 
 impl Reactor {
@@ -51,7 +51,7 @@ impl Reactor {
                 return Ok(());
             }
             let signals = Signals::catch(&self.dispatcher.context.world, group)
-                .map_err(|cause| Error::new(Action::CatchSignals, "", cause))?;
+                .map_err(|cause| failed_plainly("catch signals", "", cause))?;
             self.signals = Some(signals);
         }
         Ok(())

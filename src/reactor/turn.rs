@@ -7,7 +7,8 @@ use crate::reactor::call::Once;
 use crate::reactor::dispatcher::{Dispatcher, PENDING};
 use crate::source::stream::LONGEST_READ;
 use crate::sys::Event;
-use crate::values::error::{Action, Error};
+use crate::sys::error::failed_plainly;
+use crate::values::error::Error;
 use std::mem;
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ impl Reactor {
     }
 
     fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
-        self.poller.wait(limit).map_err(|cause| Error::new(Action::Poll, "", cause))
+        self.poller.wait(limit).map_err(|cause| failed_plainly("wait for events", "", cause))
     }
 
     /// Serves the events of the last wait.

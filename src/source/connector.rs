@@ -1,11 +1,14 @@
 //! State of an outgoing connection attempt.
 
+use crate::source::error::cannot_connect;
+#[cfg(unix)]
+use crate::source::error::cannot_connect_unix;
 use crate::source::send_buffer::Spares;
 use crate::source::stream::Output;
 use crate::source::timer::TimerId;
 use crate::sys::{Readiness, StreamSocket};
 use crate::values::address::Address;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::options::ConnectOptions;
 use crate::values::slow_reader::SlowReader;
 use std::collections::VecDeque;
@@ -74,9 +77,9 @@ impl Connector {
     pub(crate) fn error(&self, cause: io::Error) -> Error {
         #[cfg(unix)]
         if let Address::Unix(address) = &self.address {
-            return Error::new(Action::ConnectUnix, address.to_string(), cause);
+            return cannot_connect_unix(address.to_string(), cause);
         }
-        Error::new(Action::Connect, self.address.to_string(), cause)
+        cannot_connect(self.address.to_string(), cause)
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod blocks;
 pub(crate) mod connector;
 pub(crate) mod datagram;
 pub(crate) mod detach;
+pub(crate) mod error;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
 pub(crate) mod lingering;

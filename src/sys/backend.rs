@@ -1,6 +1,7 @@
 //! What another world than the system's has to bring. The world's seam, as those see it who stand on
 //! the other side.
 
+use crate::sys::options::set_by;
 use crate::values::address::Address;
 use crate::values::id::Id;
 use crate::values::interface::Interface;
@@ -111,7 +112,7 @@ pub trait Backend: fmt::Debug {
 ///
 /// If the value makes no sense, or if `set` fails.
 pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    option.set_by(set)
+    set_by(option, set)
 }
 
 /// What a wait of a [`Backend`] brings.

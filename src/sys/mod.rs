@@ -9,6 +9,8 @@ mod adopt;
 pub mod backend;
 mod clock;
 mod datagram;
+pub(crate) mod errno;
+pub(crate) mod error;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -41,7 +43,6 @@ use crate::values::options::{ConnectOptions, ListenOptions};
 use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
-#[cfg(unix)]
 use log::debug;
 use mio::event::Source;
 use mio::{Interest, Registry, Token};

@@ -15,9 +15,9 @@
 //! it to one only.
 
 use crate::sys::unix;
+use crate::values::file_options::FileOptions;
 use crate::values::logging::TCP;
 use crate::values::unix_address::UnixAddress;
-use crate::values::unix_options::FileOptions;
 use log::{debug, info};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use rustix::io::Errno;

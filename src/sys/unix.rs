@@ -64,7 +64,7 @@ fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStrea
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
-    let (socket, _undecoded) = socket2::SockRef::from(listener).accept()?;
+    let (socket, _undecoded) = SockRef::from(listener).accept()?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }

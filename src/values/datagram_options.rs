@@ -1,8 +1,8 @@
 //! How to send and receive datagrams, where the defaults do not suit.
 
-use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
-use crate::values::unix_options::FileOptions;
+use crate::values::file_options::FileOptions;
+use crate::values::socket_option::SocketOption;
 
 /// More than any system sends in one datagram.
 const LONGEST: usize = 16 * 1024 * 1024;

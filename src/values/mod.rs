@@ -4,8 +4,9 @@ pub(crate) mod address;
 #[cfg(unix)]
 pub(crate) mod credentials;
 pub(crate) mod datagram_options;
-pub(crate) mod errno;
 pub(crate) mod error;
+#[cfg(unix)]
+pub(crate) mod file_options;
 pub(crate) mod filter;
 pub(crate) mod id;
 pub(crate) mod interface;

@@ -1,10 +1,10 @@
 //! How to listen and how to connect, where the defaults do not suit.
 
+#[cfg(unix)]
+use crate::values::file_options::FileOptions;
 use crate::values::filter::{Filter, FilterOptions};
 use crate::values::slow_reader::SlowReader;
 use crate::values::socket_option::{KeepAlive, SocketOption};
-#[cfg(unix)]
-use crate::values::unix_options::FileOptions;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

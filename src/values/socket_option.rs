@@ -1,8 +1,5 @@
 //! Socket options, typed. Floor 0: values; `world/options.rs` sets them.
 
-use crate::values::errno;
-use crate::values::error::{Sentence, kind};
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -105,13 +102,8 @@ const MOST_PROBES: u32 = 127;
 const LONGEST_NAME: usize = 15;
 
 impl SocketOption {
-    /// Sets it by `set`, if its value makes sense. An error tells of the option.
-    pub(crate) fn set_by(&self, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        self.check().and_then(|()| set()).map_err(|cause| Unset::error(self, cause))
-    }
-
     /// Refuses what the system would take for something else, or in part before it refuses the rest.
-    fn check(&self) -> io::Result<()> {
+    pub(crate) fn check(&self) -> io::Result<()> {
         let refused = match self {
             Self::KeepAlive(Some(keep_alive)) => return keep_alive.check(),
             Self::Linger(Some(time)) if !time.is_zero() => {
@@ -188,55 +180,5 @@ impl Default for KeepAlive {
     fn default() -> Self {
         let (idle, interval) = (Duration::from_secs(2 * 60 * 60), Duration::from_secs(75));
         Self { idle, interval, count: 9 }
-    }
-}
-
-/// An option that the system has not set, and why: the cause of an [`Error`](crate::Error).
-#[derive(Debug)]
-pub(crate) struct Unset {
-    option: SocketOption,
-    cause: io::Error,
-}
-
-impl Unset {
-    pub(crate) fn error(option: &SocketOption, cause: io::Error) -> io::Error {
-        io::Error::new(kind(&cause), Self { option: option.clone(), cause })
-    }
-
-    /// What to do about it, where we know.
-    fn advice(&self) -> Option<&'static str> {
-        use io::ErrorKind::*;
-        if let (SocketOption::Device(_), Some(errno::NODEV)) =
-            (&self.option, self.cause.raw_os_error())
-        {
-            return Some("there is no such interface; `ip link` lists those that are there");
-        }
-        Some(match (&self.option, kind(&self.cause)) {
-            (SocketOption::Device(_), PermissionDenied) => {
-                "it is tied to an interface already; a change takes the privilege CAP_NET_RAW"
-            }
-            (SocketOption::OnlyIpv6(_), InvalidInput) => {
-                "it is bound already; give this to the options with which it is made"
-            }
-            (SocketOption::Ttl(0), InvalidInput) => "1 to 255 can be had",
-            (_, Unsupported) => "this kind of socket, or this system, has no such option",
-            _ => return None,
-        })
-    }
-}
-
-impl std::error::Error for Unset {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
-    }
-}
-
-impl fmt::Display for Unset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{:?}`: {}", self.option, Sentence(&self.cause))?;
-        match self.advice() {
-            Some(advice) => write!(f, " ({advice})"),
-            None => Ok(()),
-        }
     }
 }

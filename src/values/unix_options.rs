@@ -1,5 +1,6 @@
 //! How to listen on Unix sockets and how to connect to them, where the defaults do not suit. Floor 0.
 
+use crate::values::file_options::FileOptions;
 use crate::values::options::{ConnectOptions, ListenOptions};
 use crate::values::slow_reader::SlowReader;
 use std::time::Duration;
@@ -18,21 +19,6 @@ pub struct UnixListenOptions {
     pub(crate) file: FileOptions,
     pub(crate) descriptors: bool,
     pub(crate) slow_reader: SlowReader,
-}
-
-/// What becomes of the file that a bound socket has.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FileOptions {
-    /// As the umask has it, if there is none.
-    pub(crate) mode: Option<u32>,
-    /// It stays when the socket is closed.
-    pub(crate) keep: bool,
-}
-
-impl FileOptions {
-    pub(crate) const fn new() -> Self {
-        Self { mode: None, keep: false }
-    }
 }
 
 impl UnixListenOptions {

@@ -164,7 +164,7 @@ fn unreachable_receivers_explain_what_to_do() {
     turn_until(&mut reactor, "all errors", |_| events.errors().len() == 5);
     for (error, expected) in events.errors().iter().zip([
         "no such socket; is the server running?",
-        "nobody listens there any more",
+        "nothing listens there any more",
         "rotocol wrong type for socket",
         "that of a socket may have 107",
         "raise that with `send_buffer_size`",

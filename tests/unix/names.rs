@@ -66,8 +66,8 @@ fn failed_connects_explain_what_to_do() {
     let texts: Vec<String> = failures.borrow().iter().map(|(_, error)| error.to_string()).collect();
     for (text, expected) in texts.iter().zip([
         "no such socket; is the server running?",
-        "nobody listens there any more",
-        "nobody listens there any more",
+        "nothing listens there any more",
+        "nothing listens there any more",
         "rotocol wrong type for socket",
         "that of a socket may have 107",
         "nobody can be reached without a name",

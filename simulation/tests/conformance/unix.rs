@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// What is said of a socket of the other type that has a file, and of one that has an abstract name.
 pub(crate) const WRONG_TYPE: &str = "Uncategorized, protocol wrong type for socket (that socket is of another type: \
                                      one is for connections, the other for datagrams)";
-pub(crate) const REFUSED: &str = "ConnectionRefused, connection refused (nobody listens there any more, or it is no \
+pub(crate) const REFUSED: &str = "ConnectionRefused, connection refused (nothing listens there any more, or it is no \
                                   socket; is the server running?)";
 
 /// A name without a file that no other scene has.
@@ -140,7 +140,7 @@ fn nobody_is_at_a_path_that_does_not_exist() {
 #[test]
 fn nobody_is_at_an_abstract_name_that_nobody_has() {
     let expected =
-        &["client: failed: ConnectionRefused, connection refused (nobody listens there any \
+        &["client: failed: ConnectionRefused, connection refused (nothing listens there any \
                       more, or it is no socket; is the server running?)"];
     together(expected, |ground| {
         let name = abstract_name(ground);

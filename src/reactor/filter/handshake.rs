@@ -7,8 +7,8 @@ use crate::reactor::chain::{Chain, Origin};
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::listener::{Built, FactoryOf};
 use crate::sys::StreamSocket;
+use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
-use crate::values::error::{Action, Error};
 use crate::values::filter::FilterOptions;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
@@ -136,7 +136,7 @@ impl Dispatcher {
         let Some(peer) = self.context.peer(id) else {
             return;
         };
-        let error = Error::new(Action::Handshake, peer.to_string(), cause(reason));
+        let error = failed_plainly("complete the handshake with", peer.to_string(), cause(reason));
         debug!(target: TCP, "{id} {error}");
         match origin {
             Origin::Listener(listener) => {

@@ -6,7 +6,8 @@ use crate::api::listener::Port;
 use crate::api::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reactor::group::GroupHandle;
-use crate::values::error::{Action, Error};
+use crate::sys::error::failed_plainly;
+use crate::values::error::Error;
 use crate::values::options::ListenOptions;
 use crate::values::to_addresses::ToAddresses;
 use std::io;
@@ -72,9 +73,10 @@ impl Worker {
                 }
                 Err(error) => _ = tell.send(Err(error)),
             })
-            .map_err(|cause| Error::new(Action::Start, "", cause))?;
+            .map_err(|cause| failed_plainly("start a reactor", "", cause))?;
         let worker = Self { orders: Some(orders), thread: Some(thread) };
-        let ended = || Error::new(Action::Start, "", io::Error::other("its thread has ended"));
+        let ended =
+            || failed_plainly("start a reactor", "", io::Error::other("its thread has ended"));
         let handle = started.recv().unwrap_or_else(|_| Err(ended()))?;
         Ok((worker, handle))
     }

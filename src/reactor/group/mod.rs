@@ -5,10 +5,12 @@ mod member;
 
 use crate::api::connector::resolve;
 use crate::api::handle::Handle;
+use crate::api::listener::cannot_listen;
 use crate::api::protocol::Factory;
 use crate::reactor::Reactor;
+use crate::sys::error::failed_plainly;
 use crate::sys::look_up;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::options::ListenOptions;
 use crate::values::to_addresses::ToAddresses;
 use std::io;
@@ -79,7 +81,7 @@ impl ReactorGroup {
     pub fn new(count: usize) -> Result<Self, Error> {
         if count == 0 {
             let cause = io::Error::new(io::ErrorKind::InvalidInput, "a group has at least one");
-            return Err(Error::new(Action::Start, "", cause));
+            return Err(failed_plainly("start a reactor", "", cause));
         }
         let started: Result<Vec<_>, _> = (0..count).map(Worker::start).collect();
         let (workers, handles): (Vec<_>, Vec<_>) = started?.into_iter().unzip();
@@ -160,7 +162,7 @@ impl ReactorGroup {
         options: &ListenOptions,
         make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
     ) -> Result<GroupPort, Error> {
-        let addresses = resolve(Action::Listen, address, &look_up)?;
+        let addresses = resolve(cannot_listen, address, &look_up)?;
         let make = Arc::new(make);
         // The first checks that the port is free and learns its number; the others join it.
         let (mut first, mut other) = (options.clone(), options.clone());

@@ -4,11 +4,14 @@
 mod queue;
 mod receive;
 
+use crate::source::error::cannot_receive;
+use crate::source::error::cannot_send;
+use crate::source::error::cannot_send_unix;
 use crate::source::listener::BACKOFF;
 use crate::sys::{DatagramSocket, Readiness};
 use crate::values::address::Address;
 use crate::values::datagram_options::DatagramOptions;
-use crate::values::error::{Action, Error};
+use crate::values::error::Error;
 use crate::values::logging::DATAGRAM;
 use crate::values::statistics::DatagramCounts;
 use log::trace;
@@ -211,8 +214,8 @@ impl Datagram {
             Some(to) => format!("{length} bytes to {to}"),
             None => format!("{length} bytes to nobody"),
         };
-        let action = if over_unix { Action::SendUnix } else { Action::Send };
-        self.report(Error::new(action, what, error));
+        let cannot = if over_unix { cannot_send_unix } else { cannot_send };
+        self.report(cannot(what, error));
     }
 
     /// An error that is not about what is being sent. Who is not connected does not hear that one of
@@ -227,9 +230,9 @@ impl Datagram {
             None if is_refusal(&error) => {}
             Some(peer) => {
                 let what = format!("{} from {peer}", self.address);
-                self.report(Error::new(Action::Receive, what, error));
+                self.report(cannot_receive(what, error));
             }
-            None => self.report(Error::new(Action::Receive, self.address.to_string(), error)),
+            None => self.report(cannot_receive(self.address.to_string(), error)),
         }
     }
 

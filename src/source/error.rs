@@ -1,0 +1,81 @@
+//! Errors of connection attempts, and of datagrams that cannot be sent.
+
+use crate::sys::errno::*;
+use crate::sys::error::{NO_WAY, failed, failed_plainly};
+use crate::values::error::Error;
+use std::io::{self, ErrorKind::*};
+
+const WAIT: &str = "send less, or wait for `resume_writing`";
+
+pub(crate) fn cannot_connect(on: String, cause: io::Error) -> Error {
+    failed("connect to", on, cause, |cause| {
+        Some(match (cause.number, cause.kind) {
+            (_, ConnectionRefused) => "nothing listens there; is the server running?",
+            (_, TimedOut) => "no answer; is the address right, and does a firewall stand between?",
+            (_, HostUnreachable | NetworkUnreachable) => NO_WAY,
+            // With another text, it is the address that was chosen for our end, and the text says so.
+            (Some(_), AddrNotAvailable) => "no port is free at our end",
+            (Some(_), _) => return cause.on_way(),
+            (None, _) => return cause.on_name(),
+        })
+    })
+}
+
+pub(crate) fn cannot_connect_unix(on: String, cause: io::Error) -> Error {
+    failed("connect to", on, cause, |cause| match cause.kind {
+        TimedOut => Some("the server's queue was full all the time"),
+        kind => on_unix_sockets(cause.number, kind),
+    })
+}
+
+pub(crate) fn cannot_send(what: String, cause: io::Error) -> Error {
+    failed("send", what, cause, |cause| {
+        Some(match (cause.number, cause.kind) {
+            (Some(MSGSIZE), _) => {
+                "a UDP datagram holds at most 65,507 bytes over IPv4 and 65,527 over IPv6"
+            }
+            (Some(INVAL), _) if cause.on.ends_with(":0") => "there is no port 0 to send to",
+            (Some(NOBUFS), _) => "the queue of the network interface is full; send less at a time",
+            (_, NotConnected) => "use `send_to`, or `connect` it first",
+            (_, WouldBlock) => WAIT,
+            (_, HostUnreachable | NetworkUnreachable) => NO_WAY,
+            _ => return cause.on_way(),
+        })
+    })
+}
+
+pub(crate) fn cannot_send_unix(what: String, cause: io::Error) -> Error {
+    failed("send", what, cause, |cause| {
+        Some(match (cause.number, cause.kind) {
+            (Some(MSGSIZE), _) => {
+                "it may be as long as the send buffer; raise that with `send_buffer_size`"
+            }
+            (_, WouldBlock) => WAIT,
+            (_, NotConnected) => "use `send_to`, or `connect` it first",
+            (number, kind) => return on_unix_sockets(number, kind),
+        })
+    })
+}
+
+pub(crate) fn cannot_receive(on: String, cause: io::Error) -> Error {
+    failed_plainly("receive on", on, cause)
+}
+
+/// Returns advice on the names of Unix sockets that are to exist.
+fn on_unix_sockets(number: Option<i32>, kind: io::ErrorKind) -> Option<&'static str> {
+    Some(match (number, kind) {
+        (None, InvalidInput) => "choose another; a path may be relative to the working directory",
+        (Some(PROTOTYPE), _) => {
+            "that socket is of another type: one is for connections, the other for datagrams"
+        }
+        (Some(PERM), _) => "a connected datagram socket takes datagrams from its own peer only",
+        (_, ConnectionRefused) => {
+            "nothing listens there any more, or it is no socket; is the server running?"
+        }
+        (_, NotFound) => "no such socket; is the server running?",
+        (_, PermissionDenied) => {
+            "this user has to be allowed to write to the socket's file, and to enter its directory"
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,181 @@
+//! Errors of the system: their kinds, and advice on them.
+//!
+//! An error number has advice only where it has one cause for that request, or a few that can all be
+//! named: see errno(3), connect(2), bind(2), sendto(2), ip(7), ipv6(7) and unix(7). A kind of std's may
+//! stand for several numbers, so those that differ are told apart by their numbers first. Advice on one
+//! request stands beside it; what concerns all of them, and addresses, is here.
+
+use crate::sys::errno::*;
+use crate::values::error::{Error, Explained, Sentence};
+use crate::values::socket_option::SocketOption;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, SocketAddrV6};
+
+pub(crate) const NO_WAY: &str = "this machine knows no way there";
+pub(crate) const NO_INTERFACE: &str =
+    "there is no such interface; `ip link` lists those that are there";
+
+/// Makes an error of a failed request.
+pub(crate) type Failure = fn(String, io::Error) -> Error;
+
+/// A cause of the system, as advice looks at it.
+pub(crate) struct Cause<'a> {
+    /// The error number, if the system has given one.
+    pub(crate) number: Option<i32>,
+    pub(crate) kind: ErrorKind,
+    /// What the request was about, as the error prints it.
+    pub(crate) on: &'a str,
+}
+
+/// Makes the error of a request that cannot `action`, with advice where that is known: for too many
+/// open files always, else by `advice`.
+pub(crate) fn failed(
+    action: &'static str,
+    on: impl Into<String>,
+    cause: io::Error,
+    advice: impl FnOnce(&Cause<'_>) -> Option<&'static str>,
+) -> Error {
+    let on = on.into();
+    let of = Cause { number: cause.raw_os_error(), kind: kind(&cause), on: &on };
+    let inner = cause.get_ref();
+    let explains_itself = inner.is_some_and(|inner| inner.is::<Unset>() || inner.is::<Explained>());
+    let advice = if explains_itself { None } else { of.on_files().or_else(|| advice(&of)) };
+    let kind = of.kind;
+    let error = Error::new(action, on, cause).of_kind(kind);
+    match advice {
+        Some(advice) => error.advice(advice),
+        None => error,
+    }
+}
+
+/// Makes the error of a request for which there is no advice but the general one.
+pub(crate) fn failed_plainly(
+    action: &'static str,
+    on: impl Into<String>,
+    cause: io::Error,
+) -> Error {
+    failed(action, on, cause, |_| None)
+}
+
+/// Returns the kind of a cause, also of those for which std has none.
+pub(crate) fn kind(cause: &io::Error) -> ErrorKind {
+    match cause.raw_os_error() {
+        Some(AFNOSUPPORT | NOPROTOOPT) => ErrorKind::Unsupported,
+        _ => cause.kind(),
+    }
+}
+
+impl Cause<'_> {
+    fn on_files(&self) -> Option<&'static str> {
+        match self.number? {
+            MFILE => Some("too many files are open; raise the limit with `ulimit -n`"),
+            NFILE => {
+                Some("too many files are open in the whole system; raise `fs.file-max` (sysctl(8))")
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns advice on what stands in the way to an address.
+    pub(crate) fn on_way(&self) -> Option<&'static str> {
+        Some(match self.number? {
+            ACCES => {
+                "broadcasting has to be allowed first, with `broadcast`; else a route forbids it \
+                 (`ip route get`)"
+            }
+            PERM => "a firewall of this machine forbids it",
+            INVAL if self.link_local().is_none() => {
+                "a blackhole route takes what goes there (`ip route get` shows it)"
+            }
+            _ => return self.on_address(),
+        })
+    }
+
+    /// Returns advice on addresses that this socket, or this machine, cannot have.
+    pub(crate) fn on_address(&self) -> Option<&'static str> {
+        Some(match (self.number?, self.link_local()) {
+            (AFNOSUPPORT, _) => {
+                "the socket is of the other family, IPv4 or IPv6, or this system has only one; a \
+                 socket on [::] takes both"
+            }
+            (NODEV, _) => NO_INTERFACE,
+            (INVAL, Some(address)) if address.scope_id() == 0 => {
+                "a link-local address takes its interface, as in [fe80::1%eth0]:7000"
+            }
+            (INVAL, Some(_)) => NO_INTERFACE,
+            _ => return None,
+        })
+    }
+
+    /// Returns advice on the text of an address.
+    pub(crate) fn on_name(&self) -> Option<&'static str> {
+        Some(match (self.number, self.kind) {
+            (None, ErrorKind::InvalidInput) => {
+                "write it as HOST:PORT, such as 127.0.0.1:7000 or [::1]:7000"
+            }
+            (_, ErrorKind::NotFound) => "is the name right, and can the name server be reached?",
+            _ => return None,
+        })
+    }
+
+    /// Returns the port, if the address is one in digits.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.on.parse::<SocketAddr>().ok().map(|address| address.port())
+    }
+
+    /// Returns the address, if it is of use with its interface only.
+    fn link_local(&self) -> Option<SocketAddrV6> {
+        let last = self.on.rsplit(' ').next()?; // Behind what was sent there.
+        let address = last.parse::<SocketAddrV6>().ok()?;
+        address.ip().is_unicast_link_local().then_some(address)
+    }
+}
+
+/// An option that the system has not set, and why: the cause of an [`Error`](crate::Error).
+#[derive(Debug)]
+pub(crate) struct Unset {
+    option: SocketOption,
+    cause: io::Error,
+}
+
+impl Unset {
+    pub(crate) fn error(option: &SocketOption, cause: io::Error) -> io::Error {
+        io::Error::new(kind(&cause), Self { option: option.clone(), cause })
+    }
+
+    /// What to do about it, where we know.
+    fn advice(&self) -> Option<&'static str> {
+        use io::ErrorKind::*;
+        if let (SocketOption::Device(_), Some(NODEV)) = (&self.option, self.cause.raw_os_error()) {
+            return Some(NO_INTERFACE);
+        }
+        Some(match (&self.option, kind(&self.cause)) {
+            (SocketOption::Device(_), PermissionDenied) => {
+                "it is tied to an interface already; a change takes the privilege CAP_NET_RAW"
+            }
+            (SocketOption::OnlyIpv6(_), InvalidInput) => {
+                "it is bound already; give this to the options with which it is made"
+            }
+            (SocketOption::Ttl(0), InvalidInput) => "1 to 255 can be had",
+            (_, Unsupported) => "this kind of socket, or this system, has no such option",
+            _ => return None,
+        })
+    }
+}
+
+impl std::error::Error for Unset {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.cause)
+    }
+}
+
+impl fmt::Display for Unset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{:?}`: {}", self.option, Sentence(&self.cause))?;
+        match self.advice() {
+            Some(advice) => write!(f, " ({advice})"),
+            None => Ok(()),
+        }
+    }
+}
