@@ -157,7 +157,7 @@ impl Context {
         protocol: impl Protocol,
     ) -> Result<Id, Error> {
         let id = self.take_over_connection(socket.into());
-        let id = id.map_err(|cause| cannot_adopt("a connection".to_owned(), cause));
+        let id = id.map_err(|cause| failed_plainly("adopt", "a connection", cause));
         let (id, protocol) = self.or_discard(id, protocol)?;
         self.pending.push_back(Pending::Made(id, Box::new(protocol)));
         Ok(id)
@@ -243,7 +243,7 @@ impl ListenOptions {
         factory: impl Factory,
     ) -> Result<Port, Error> {
         let port = context.take_over_listener(socket.into(), self.connections.clone());
-        let port = port.map_err(|cause| cannot_adopt("a listener".to_owned(), cause));
+        let port = port.map_err(|cause| failed_plainly("adopt", "a listener", cause));
         let (port, factory) = context.or_discard(port, factory)?;
         context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
@@ -268,8 +268,8 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (socket, what) = (socket.into(), "a socket for datagrams".to_owned());
-        context
-            .open_datagram(cannot_adopt, what, self, protocol, |world| world.adopt_datagram(socket))
+        let cannot = |what, cause| failed_plainly("adopt", what, cause);
+        context.open_datagram(cannot, what, self, protocol, |world| world.adopt_datagram(socket))
     }
 }
 
@@ -344,8 +344,4 @@ fn take_all(send_buffer: &mut SendBuffer, spares: &mut Spares) -> Vec<u8> {
         send_buffer.advance(all.len() - before, spares);
     }
     all
-}
-
-fn cannot_adopt(what: String, cause: io::Error) -> Error {
-    failed_plainly("adopt", what, cause)
 }

@@ -22,13 +22,13 @@ pub struct Sender<T> {
 
 /// What all clones of a sender share. It is dropped with the last of them.
 struct Senders<T> {
-    queue: Arc<Mutex<Queue<T>>>,
+    queue: Arc<Mutex<Messages<T>>>,
     channel: ChannelId,
     handle: Handle,
 }
 
 /// As long as it is not empty the reactor has been told to look at it, and has not yet done so.
-struct Queue<T> {
+struct Messages<T> {
     messages: VecDeque<T>,
     /// All senders have been dropped.
     over: bool,
@@ -156,7 +156,7 @@ pub(crate) enum Left {
 }
 
 struct Channel<T, F> {
-    queue: Arc<Mutex<Queue<T>>>,
+    queue: Arc<Mutex<Messages<T>>>,
     taken: VecDeque<T>,
     receive: F,
 }
@@ -206,14 +206,14 @@ pub(crate) fn channel<T: 'static>(
     handle: Handle,
     receive: impl FnMut(&mut Context, T) + 'static,
 ) -> (Sender<T>, Box<dyn Receiver>) {
-    let queue = Arc::new(Mutex::new(Queue { messages: VecDeque::new(), over: false }));
+    let queue = Arc::new(Mutex::new(Messages { messages: VecDeque::new(), over: false }));
     let senders = Senders { queue: queue.clone(), channel, handle };
     let receiver = Channel { queue, taken: VecDeque::new(), receive };
     (Sender { shared: Arc::new(senders) }, Box::new(receiver))
 }
 
 /// No code of a user runs under the lock, so a poisoned one guards a sound queue.
-fn lock<T>(queue: &Mutex<Queue<T>>) -> MutexGuard<'_, Queue<T>> {
+fn lock<T>(queue: &Mutex<Messages<T>>) -> MutexGuard<'_, Messages<T>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -265,9 +265,7 @@ impl Context {
         let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
             return;
         };
-        let Some(socket) = connector.socket.take() else {
-            return;
-        };
+        let Some(socket) = connector.socket.take() else { return };
         self.timers.cancel(connector.timer);
         set_nodelay(&socket, connector.options.connection.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
@@ -339,8 +337,7 @@ pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
 
 pub(super) fn no_address(cannot: Failure) -> Error {
     let text = "the list of addresses is empty";
-    let cause = Explained::error(io::ErrorKind::InvalidInput, text);
-    cannot("nowhere".to_owned(), cause)
+    cannot("nowhere".to_owned(), Explained::error(io::ErrorKind::InvalidInput, text))
 }
 
 pub(super) fn no_room() -> io::Error {

@@ -118,8 +118,8 @@ pub trait DatagramProtocol: 'static {
     #[doc(alias = "connection_lost")]
     fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {}
 
-    /// What the logs call it.
-    #[doc(hidden)]
+    /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A
+    /// wrapper returns the name of the wrapped object.
     fn type_name(&self) -> &'static str {
         type_name::<Self>()
     }

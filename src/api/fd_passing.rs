@@ -111,48 +111,71 @@ impl Context {
         if count > MOST {
             return Err(invalid(format!("they are {count}, and one message carries {MOST}")));
         }
-        match self.sources.get_mut(id) {
+        match self.sources.get(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
-                if !stream.socket.is_unix() {
-                    return Err(not_unix(&stream.peer));
-                }
-                if stream.filtered().is_some() {
-                    return Err(not_through_filters());
-                }
-                if stream.is_beyond_limit(&mut self.spares) {
-                    self.end(id, Reason::WriteLimit);
-                    return Ok(());
-                }
-                if stream.has_no_room_for(count, &mut self.spares) {
-                    return self.refuse(id);
-                }
-                stream.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
-                stream.output.buffer.push_with(data, descriptors, &mut self.spares);
-                if self.running == Some(id) {
-                    stream.open_piece(false);
-                }
-                stream.note_crossing();
-                self.flush_later(id);
+                self.pass_to_stream(id, data, descriptors)
             }
             Some(Source::Connector(connector))
                 if connector.output.write_side == WriteSide::Open =>
             {
-                if connector.address.unix().is_none() || self.world.is_other() {
-                    return Err(not_unix(&connector.address));
-                }
-                if connector.options.connection.filters.is_some() {
-                    return Err(not_through_filters());
-                }
-                if connector.output.buffer.descriptors_waiting() + count > WAITING {
-                    return self.refuse(id);
-                }
-                self.push(id, &[]); // Which gives the attempt up, if too much waits.
-                if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
-                    connector.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of what waits.
-                    connector.output.buffer.push_with(data, descriptors, &mut self.spares);
-                }
+                self.pass_to_connector(id, data, descriptors)
             }
-            _ => self.note_stale(id, "send_descriptors"),
+            _ => {
+                self.note_stale(id, "send_descriptors");
+                Ok(())
+            }
+        }
+    }
+
+    fn pass_to_stream(&mut self, id: Id, data: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return Ok(());
+        };
+        if !stream.socket.is_unix() {
+            return Err(not_unix(&stream.peer));
+        }
+        if stream.filtered().is_some() {
+            return Err(not_through_filters());
+        }
+        if stream.is_beyond_limit(&mut self.spares) {
+            self.end(id, Reason::WriteLimit);
+            return Ok(());
+        }
+        if stream.has_no_room_for(descriptors.len(), &mut self.spares) {
+            return self.refuse(id);
+        }
+        stream.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of queued data.
+        stream.output.buffer.push_with(data, descriptors, &mut self.spares);
+        if self.running == Some(id) {
+            stream.open_piece(false);
+        }
+        stream.note_crossing();
+        self.flush_later(id);
+        Ok(())
+    }
+
+    fn pass_to_connector(
+        &mut self,
+        id: Id,
+        data: &[u8],
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<()> {
+        let Some(Source::Connector(connector)) = self.sources.get(id) else {
+            return Ok(());
+        };
+        if connector.address.unix().is_none() || self.world.is_other() {
+            return Err(not_unix(&connector.address));
+        }
+        if connector.options.connection.filters.is_some() {
+            return Err(not_through_filters());
+        }
+        if connector.output.buffer.descriptors_waiting() + descriptors.len() > WAITING {
+            return self.refuse(id);
+        }
+        self.push(id, &[]); // It gives the attempt up if too much data is queued.
+        if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+            connector.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of queued data.
+            connector.output.buffer.push_with(data, descriptors, &mut self.spares);
         }
         Ok(())
     }

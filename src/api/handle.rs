@@ -42,14 +42,14 @@ pub struct Handle {
 }
 
 struct Shared {
-    queue: Mutex<Queue>,
+    queue: Mutex<SentQueue>,
     waker: Waker,
     /// A run has ended, and none has begun since.
     between_runs: AtomicBool,
 }
 
 #[derive(Default)]
-struct Queue {
+struct SentQueue {
     calls: VecDeque<Sent>,
     closed: bool,
 }
@@ -130,7 +130,7 @@ impl Handle {
     }
 
     /// No code of a user runs under the lock, so a poisoned one guards a sound queue.
-    fn lock(&self) -> MutexGuard<'_, Queue> {
+    fn lock(&self) -> MutexGuard<'_, SentQueue> {
         self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

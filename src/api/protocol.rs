@@ -212,8 +212,8 @@ pub trait Protocol: 'static {
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {}
 
-    /// What the logs call it.
-    #[doc(hidden)]
+    /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A
+    /// wrapper returns the name of the wrapped object.
     fn type_name(&self) -> &'static str {
         type_name::<Self>()
     }
@@ -325,8 +325,8 @@ pub trait Factory: 'static {
     #[doc(alias = "clientConnectionFailed")]
     fn connection_failed(&mut self, context: &mut Context, id: Id, error: Error) {}
 
-    /// What the logs call it.
-    #[doc(hidden)]
+    /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A
+    /// wrapper returns the name of the wrapped object.
     fn type_name(&self) -> &'static str {
         type_name::<Self>()
     }

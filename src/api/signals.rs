@@ -1,4 +1,4 @@
-//! Signals: SIGINT and SIGTERM stop a run.
+//! StopSignals: SIGINT and SIGTERM stop a run.
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
@@ -10,7 +10,7 @@ use std::fmt;
 use std::io;
 
 /// The signals that end a run.
-pub(crate) struct Signals {
+pub(crate) struct StopSignals {
     signals: CaughtSignals,
     /// The reactors that end together with this one. A second signal reaches all of them, since two
     /// signals in quick succession may look like one to a member that is busy.
@@ -20,7 +20,7 @@ pub(crate) struct Signals {
     received: bool,
 }
 
-impl Signals {
+impl StopSignals {
     pub(crate) fn catch(world: &World, group: &[Handle]) -> io::Result<Self> {
         let signals = CaughtSignals::catch(world)?;
         Ok(Self { signals, group: group.to_vec(), received: false })
@@ -57,8 +57,8 @@ impl Signals {
     }
 }
 
-impl fmt::Debug for Signals {
+impl fmt::Debug for StopSignals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signals").field("received", &self.received).finish_non_exhaustive()
+        f.debug_struct("StopSignals").field("received", &self.received).finish_non_exhaustive()
     }
 }

@@ -90,8 +90,8 @@ pub trait Watcher: 'static {
     #[doc(alias = "connectionLost")]
     fn lost(&mut self, context: &mut Context, id: Id, reason: Reason) {}
 
-    /// What the logs call it.
-    #[doc(hidden)]
+    /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A
+    /// wrapper returns the name of the wrapped object.
     fn type_name(&self) -> &'static str {
         type_name::<Self>()
     }

@@ -6,7 +6,7 @@ use crate::api::datagram_transport::DatagramTransport;
 use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::{Owner, Owners};
-use crate::source::datagram::{DATAGRAMS, DatagramEvent, Received};
+use crate::source::datagram::{DATAGRAMS, DatagramEvent, DatagramOutcome};
 use crate::source::stream::LONGEST_READ;
 use crate::values::address::Address;
 use crate::values::id::Id;
@@ -81,21 +81,21 @@ impl Dispatcher {
                 return;
             };
             match datagram.receive(buffer) {
-                Received::Datagram(arrived) => {
+                DatagramOutcome::Datagram(arrived) => {
                     let (data, sender) = (&buffer[..arrived.length], &arrived.sender);
                     bytes = bytes.saturating_sub(data.len());
                     self.deliver_datagram(id, data, sender, arrived.truncated);
                 }
-                Received::Foreign => {
+                DatagramOutcome::Foreign => {
                     debug!(target: DATAGRAM, "{id} dropped what came before its peer")
                 }
-                Received::Error => self.context.handle_datagram(id),
-                Received::Exhausted => {
+                DatagramOutcome::Error => self.context.handle_datagram(id),
+                DatagramOutcome::Exhausted => {
                     self.context.handle_datagram(id);
                     self.run_pending();
                     return self.context.back_off_datagram(id);
                 }
-                Received::WouldBlock => return,
+                DatagramOutcome::WouldBlock => return,
             }
             self.run_pending();
             if bytes == 0 {

@@ -29,7 +29,7 @@ mod watch;
 use crate::api::context::Context;
 use crate::api::handle::Handle;
 #[cfg(all(unix, feature = "signals"))]
-use crate::api::signals::Signals;
+use crate::api::signals::StopSignals;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::stop::Ending;
 use crate::sys::error::failed_plainly;
@@ -84,7 +84,7 @@ pub struct Reactor {
     /// The process that made it: see [`drop`](Self::drop).
     process: u32,
     #[cfg(all(unix, feature = "signals"))]
-    signals: Option<Signals>,
+    signals: Option<StopSignals>,
 }
 
 impl Reactor {

@@ -2,7 +2,7 @@
 
 use crate::api::handle::Handle;
 #[cfg(unix)]
-use crate::api::signals::Signals;
+use crate::api::signals::StopSignals;
 use crate::reactor::Reactor;
 #[cfg(unix)]
 use crate::sys::error::failed_plainly;
@@ -50,7 +50,7 @@ impl Reactor {
             if self.poller.is_simulated() {
                 return Ok(());
             }
-            let signals = Signals::catch(&self.dispatcher.context.world, group)
+            let signals = StopSignals::catch(&self.dispatcher.context.world, group)
                 .map_err(|cause| failed_plainly("catch signals", "", cause))?;
             self.signals = Some(signals);
         }

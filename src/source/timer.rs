@@ -1,13 +1,14 @@
-//! Things to do later. Floor 0: a priority queue that knows no sockets and calls nobody.
+//! The timer queue.
 
 use crate::source::retention::Shrinking;
 use slab::Slab;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The name of a timer: of [`Context::call_later`](crate::Context::call_later) and its kin.
+/// The name of a timer, returned by [`Context::call_later`](crate::Context::call_later) and
+/// [`call_at`](crate::Context::call_at).
 ///
-/// It stays valid for ever: once the timer has fired or was cancelled, it names nothing.
+/// It may be kept for ever: once the timer has fired or was cancelled, it names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId {
     slot: u32,
@@ -21,26 +22,26 @@ impl fmt::Display for TimerId {
     }
 }
 
-/// Timers with something to do, `T`, ordered by deadline; those due at one instant stand in the
-/// order in which they were scheduled.
+/// Timers with a job `T`, ordered by deadline; equal deadlines are in the order in which they were
+/// scheduled.
 ///
-/// A heap whose entries know their timer. A timer that is cancelled is gone at once, with its job, but
+/// A heap whose entries know their timer. A cancelled timer is removed at once, with its job, but
 /// its entry of 16 bytes stays in the heap and no longer counts, as does the old entry of one that is reset: to
-/// take it out would touch several places of the heap, each a cache miss when there are many timers. When
-/// more entries have ceased to count than count, all of those are removed at once: so the heap is
-/// never more than twice as long as it must be, and a million cancelled timers leave nothing behind. That costs
-/// some 20 ns for each of a million entries, once in as many cancellations.
+/// remove it would touch several places of the heap, each a cache miss when there are many timers. When
+/// more than half of the entries no longer count, all of those are removed at once: so the heap is
+/// at most twice as long as needed, and a million cancelled timers leave no memory. That costs
+/// some 20 ns for each of a million entries, once in a million cancellations.
 ///
-/// To schedule, and to take out the first, costs a logarithm of the number outstanding, and next to nothing when
-/// deadlines grow, as timeouts do.
+/// To schedule a timer, and to remove the first, takes time that grows with the logarithm of their number, and
+/// almost none if deadlines grow, as those of timeouts do.
 #[derive(Debug)]
 pub(crate) struct TimerQueue<T> {
     /// The instant from which deadlines are counted.
     epoch: Instant,
     /// A heap with [`ARITY`] children to a node; the earliest deadline is in front, and counts.
     heap: Vec<Due>,
-    /// By slot: the order of the entry that counts, or [`GONE`]. Apart from the timers, so that few bytes of a
-    /// million timers stay in the cache when all entries are looked at.
+    /// By slot: the order of the entry that counts, or [`GONE`]. Separate from the timers, so that a scan of all
+    /// entries of a million timers touches few bytes.
     orders: Vec<u32>,
     timers: Slab<Timer<T>>,
     shrinking: Shrinking,
@@ -62,9 +63,9 @@ struct Due {
 
 #[derive(Debug)]
 struct Timer<T> {
-    /// Which one it is, of all that ever had this slot.
+    /// Distinguishes it from all earlier timers of this slot.
     serial: u64,
-    /// When it was scheduled, or reset: the how-manieth it was.
+    /// Its number among all schedulings and resets.
     order: u64,
     job: T,
 }
@@ -76,7 +77,7 @@ const ARITY: usize = 4;
 /// The order of no entry.
 const GONE: u32 = u32::MAX;
 
-/// So many entries may not count though few timers are left.
+/// How many entries may not count however few timers are left: less is not worth the work of removing them.
 const SLACK: usize = 64;
 
 impl<T> TimerQueue<T> {
@@ -96,8 +97,8 @@ impl<T> TimerQueue<T> {
         self.timers.len()
     }
 
-    /// A deadline before `now` counts as `now`: what is scheduled in a turn sorts behind all that
-    /// was due before.
+    /// Schedules a timer. A delay counts from `now`, so a timer that is scheduled in a turn is behind all
+    /// that were due before.
     pub(crate) fn schedule(&mut self, now: Instant, delay: Duration, job: T) -> TimerId {
         let order = self.next_order();
         let slot = self.timers.insert(Timer { serial: order, order, job }) as u32;
@@ -121,7 +122,8 @@ impl<T> TimerQueue<T> {
         Some(job)
     }
 
-    /// As though the timer had been scheduled only now.
+    /// Gives a timer a new deadline and a new order, as if it had been scheduled now. Returns true if it was
+    /// active.
     pub(crate) fn reset(&mut self, id: TimerId, now: Instant, delay: Duration) -> bool {
         let order = self.next_order();
         let deadline = self.deadline(now, delay);
@@ -141,21 +143,20 @@ impl<T> TimerQueue<T> {
         self.timers.get(id.slot as usize).is_some_and(|timer| timer.serial == id.serial)
     }
 
-    /// How long until the first one is due: `None` if there is none.
+    /// Returns the time until the first timer is due, or `None` if there is no timer.
     pub(crate) fn until_next(&self, now: Instant) -> Option<Duration> {
         let next = Duration::from_nanos(self.heap.first()?.deadline);
         Some(next.saturating_sub(now.saturating_duration_since(self.epoch)))
     }
 
-    /// Marks this moment: [`pop_due`](Self::pop_due) with this mark gives out none that is
-    /// scheduled later.
+    /// Returns a mark for [`pop_due`](Self::pop_due), which removes no timer that is scheduled after it.
     pub(crate) fn mark(&self) -> u64 {
         self.scheduled
     }
 
-    /// Takes out the first timer if it is due and was scheduled before the mark.
+    /// Removes the first timer if it is due and was scheduled before the mark.
     ///
-    /// One at a time, so that what the first one's job cancels is gone before it is asked for.
+    /// Timers are removed one at a time, so that a job can cancel another timer that is due.
     pub(crate) fn pop_due(&mut self, now: Instant, mark: u64) -> Option<(TimerId, T)> {
         let first = *self.heap.first()?;
         let due = first.deadline <= self.deadline(now, Duration::ZERO)
@@ -163,7 +164,7 @@ impl<T> TimerQueue<T> {
         due.then(|| self.remove(first.slot))
     }
 
-    /// Takes out the first timer, due or not.
+    /// Removes the first timer, due or not.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let Due { slot, .. } = *self.heap.first()?;
         Some(self.remove(slot).1)
@@ -171,7 +172,7 @@ impl<T> TimerQueue<T> {
 
     fn next_order(&mut self) -> u64 {
         if self.scheduled - self.base >= u64::from(GONE) {
-            self.count_anew();
+            self.renumber();
         }
         self.scheduled += 1;
         self.scheduled - 1
@@ -181,10 +182,10 @@ impl<T> TimerQueue<T> {
         (order - self.base) as u32 // It fits: see `next_order`.
     }
 
-    /// Numbers the timers in the heap from zero, in the order that they have. The heap stays one. With
-    /// four thousand million schedulings between two of these it costs nothing that shows.
+    /// Numbers the timers in the heap from zero, in their order. This happens once in 2³² schedulings, so its
+    /// cost does not matter.
     #[cold]
-    fn count_anew(&mut self) {
+    fn renumber(&mut self) {
         self.compact();
         self.heap.sort_unstable_by_key(|due| due.order);
         for (order, due) in self.heap.iter_mut().enumerate() {
@@ -201,12 +202,12 @@ impl<T> TimerQueue<T> {
         u64::try_from(nanoseconds).unwrap_or(u64::MAX)
     }
 
-    /// Whether an entry is its timer's last.
+    /// Returns true if an entry is the last of its timer.
     fn counts(&self, due: &Due) -> bool {
         self.orders[due.slot as usize] == due.order
     }
 
-    /// Puts the entry of a timer into the heap; one that it had before no longer counts.
+    /// Adds the entry of a timer to the heap; its earlier entry no longer counts.
     fn enter(&mut self, due: Due) {
         self.orders[due.slot as usize] = due.order;
         self.heap.push(due);
@@ -221,7 +222,7 @@ impl<T> TimerQueue<T> {
         (TimerId { slot, serial: timer.serial }, timer.job)
     }
 
-    /// Removes entries that do not count from the front, and all of them if they are more than those that do.
+    /// Removes entries that do not count from the front, or everywhere if they are the majority.
     fn clear_away(&mut self) {
         if self.heap.len() > 2 * self.timers.len() + SLACK {
             self.compact();
@@ -255,7 +256,7 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// The gap at `position` moves up until `due` fits in.
+    /// Moves the gap at `position` up until `due` fits in.
     fn rise(&mut self, mut position: usize, due: Due) {
         while position > 0 {
             let parent = (position - 1) / ARITY;
@@ -268,7 +269,7 @@ impl<T> TimerQueue<T> {
         self.heap[position] = due;
     }
 
-    /// The gap at `position` moves down until `due` fits in.
+    /// Moves the gap at `position` down until `due` fits in.
     fn sink(&mut self, mut position: usize, due: Due) {
         loop {
             let children = ARITY * position + 1..self.heap.len().min(ARITY * (position + 1) + 1);
@@ -292,178 +293,4 @@ impl Due {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::source::retention::KEPT_SLOTS;
-
-    fn queue() -> (TimerQueue<u32>, Instant) {
-        let epoch = Instant::now();
-        (TimerQueue::new(epoch), epoch)
-    }
-
-    fn milliseconds(n: u64) -> Duration {
-        Duration::from_millis(n)
-    }
-
-    fn drain(queue: &mut TimerQueue<u32>, now: Instant) -> Vec<u32> {
-        let mark = queue.mark();
-        std::iter::from_fn(|| queue.pop_due(now, mark)).map(|(_, job)| job).collect()
-    }
-
-    #[test]
-    fn fires_by_deadline_then_in_the_order_of_scheduling() {
-        let (mut queue, now) = queue();
-        for (job, delay) in [(1, 5), (2, 3), (3, 5), (4, 0), (5, 3)] {
-            queue.schedule(now, milliseconds(delay), job);
-        }
-        assert_eq!(drain(&mut queue, now + milliseconds(4)), [4, 2, 5]);
-        assert_eq!(queue.until_next(now + milliseconds(4)), Some(milliseconds(1)));
-        assert_eq!(drain(&mut queue, now + milliseconds(5)), [1, 3]);
-    }
-
-    /// A queue that has scheduled so many timers before.
-    fn queue_after(scheduled: u64) -> (TimerQueue<u32>, Instant) {
-        let (mut queue, now) = queue();
-        queue.scheduled = scheduled;
-        queue.base = scheduled.saturating_sub(u64::from(u32::MAX) - 1);
-        (queue, now)
-    }
-
-    #[test]
-    fn equal_deadlines_keep_their_order_after_any_number_of_timers() {
-        for before in [1, 2, 5].map(|times| times * (1 << 32) - 2) {
-            let (mut queue, now) = queue_after(before);
-            let first = queue.schedule(now, milliseconds(5), 1);
-            for (job, delay) in [(2, 5), (3, 4), (4, 5), (5, 5), (6, 4)] {
-                queue.schedule(now, milliseconds(delay), job);
-            }
-            assert!(queue.is_active(first));
-            assert!(queue.reset(first, now, milliseconds(5)));
-            assert!(queue.reset(first, now, milliseconds(5)));
-            assert_eq!(drain(&mut queue, now + milliseconds(5)), [3, 6, 2, 4, 5, 1]);
-            assert_eq!(queue.base, before, "renumbered once, from the first timer on");
-        }
-    }
-
-    #[test]
-    fn agrees_with_a_sorted_list_whatever_is_cancelled_and_reset() {
-        let (mut queue, now) = queue();
-        let mut model: Vec<(u64, usize, TimerId, u32)> = Vec::new();
-        let mut random = 12_345_u64;
-        let mut next = |bound: u64| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (random >> 33) % bound
-        };
-        for step in 0..20_000 {
-            let delay = next(500);
-            match next(4) {
-                0 if !model.is_empty() => {
-                    let (_, _, id, job) = model.remove(next(model.len() as u64) as usize);
-                    assert_eq!(queue.cancel(id), Some(job));
-                    assert!(!queue.is_active(id));
-                }
-                1 if !model.is_empty() => {
-                    let chosen = next(model.len() as u64) as usize;
-                    (model[chosen].0, model[chosen].1) = (delay, step);
-                    assert!(queue.reset(model[chosen].2, now, milliseconds(delay)));
-                }
-                _ => {
-                    let id = queue.schedule(now, milliseconds(delay), step as u32);
-                    model.push((delay, step, id, step as u32));
-                }
-            }
-        }
-        model.sort_unstable_by_key(|&(delay, order, ..)| (delay, order));
-        let expected: Vec<u32> = model.iter().map(|entry| entry.3).collect();
-        assert_eq!(drain(&mut queue, now + milliseconds(500)), expected);
-    }
-
-    #[test]
-    fn a_million_cancelled_timers_leave_no_memory_behind() {
-        let (mut queue, now) = queue();
-        let ids: Vec<TimerId> =
-            (0..1_000_000).map(|n| queue.schedule(now, milliseconds(n % 977), 0)).collect();
-        for id in ids {
-            assert_eq!(queue.cancel(id), Some(0));
-        }
-        assert_eq!(queue.len(), 0);
-        assert!(queue.heap.capacity() <= KEPT_SLOTS && queue.timers.capacity() <= KEPT_SLOTS);
-    }
-
-    #[test]
-    fn one_that_stays_does_not_keep_the_memory_of_the_others() {
-        let (mut queue, now) = queue();
-        let heartbeat = queue.schedule(now, milliseconds(5), 1);
-        let ids: Vec<TimerId> =
-            (0..100_000).map(|_| queue.schedule(now, milliseconds(9), 0)).collect();
-        for id in ids {
-            queue.cancel(id);
-        }
-        assert!(queue.is_active(heartbeat));
-        assert!(queue.heap.capacity() <= KEPT_SLOTS && queue.timers.capacity() <= KEPT_SLOTS);
-    }
-
-    /// To try it more often would cost the order of all timers each time.
-    #[test]
-    fn memory_is_given_back_when_three_quarters_of_the_timers_are_gone_and_not_before() {
-        for (timers, is_much) in [(100_000, true), (1_000, false)] {
-            let (mut queue, now) = queue();
-            let mut ids: Vec<TimerId> =
-                (0..timers).map(|n| queue.schedule(now, milliseconds(n), 0)).collect();
-            let before = (queue.heap.capacity(), queue.timers.capacity());
-            for id in ids.drain(1 + timers as usize / 4..).rev() {
-                queue.cancel(id);
-                assert_eq!((queue.heap.capacity(), queue.timers.capacity()), before);
-            }
-            queue.cancel(ids[timers as usize / 4]);
-            let after = (queue.heap.capacity(), queue.timers.capacity());
-            assert_eq!(after.0 < before.0 && after.1 < before.1, is_much, "{before:?}, {after:?}");
-        }
-    }
-
-    #[test]
-    fn the_heap_is_at_most_twice_as_long_as_it_must_be() {
-        let (mut queue, now) = queue();
-        let timers: Vec<TimerId> =
-            (0..100).map(|n| queue.schedule(now, milliseconds(n), 0)).collect();
-        for step in 0..10_000 {
-            let timer = timers[step * 37 % 100];
-            assert!(queue.reset(timer, now, milliseconds(step as u64 * 31 % 997)));
-            assert!(queue.heap.len() <= 2 * 100 + SLACK);
-        }
-        for (count, timer) in (0..100).rev().zip(timers) {
-            queue.cancel(timer);
-            assert!(queue.heap.len() <= 2 * count + SLACK);
-        }
-    }
-
-    #[test]
-    fn the_wait_is_for_the_first_timer_that_is_left() {
-        let (mut queue, now) = queue();
-        let [first, second, _third] =
-            [1, 2, 5].map(|delay| queue.schedule(now, milliseconds(delay), 0));
-        queue.cancel(first);
-        assert_eq!(queue.until_next(now), Some(milliseconds(2)));
-        queue.reset(second, now, milliseconds(9));
-        assert_eq!(queue.until_next(now), Some(milliseconds(5)));
-    }
-
-    #[test]
-    fn a_slot_that_is_used_again_is_not_the_old_timer() {
-        let (mut queue, now) = queue();
-        let old = queue.schedule(now, milliseconds(1), 1);
-        queue.cancel(old);
-        let new = queue.schedule(now, milliseconds(1), 2);
-        assert_eq!(old.slot, new.slot);
-        assert_eq!(queue.cancel(old), None);
-        assert!(!queue.reset(old, now, milliseconds(9)) && queue.is_active(new));
-    }
-
-    #[test]
-    fn the_longest_delay_is_no_overflow_and_never_due() {
-        let (mut queue, now) = queue();
-        queue.schedule(now, Duration::MAX, 1);
-        assert!(queue.until_next(now).unwrap() > milliseconds(1000 * 60 * 60 * 24 * 365 * 500));
-        assert_eq!(drain(&mut queue, now + milliseconds(1000)), []);
-    }
-}
+mod tests;

@@ -33,7 +33,7 @@ const SENDING: SendFlags = SendFlags::DONTWAIT;
 
 /// What a read has brought.
 #[derive(Debug, Default)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedMessage {
     /// How many bytes.
     pub(crate) count: usize,
     /// What was passed with them.
@@ -66,7 +66,7 @@ pub(super) fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
     take: bool,
-) -> io::Result<Received> {
+) -> io::Result<ReceivedMessage> {
     let mut space = [MaybeUninit::uninit(); ROOM];
     let room = if take { ROOM } else { 0 };
     let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
@@ -81,7 +81,7 @@ pub(super) fn receive(
         }
     }
     close_on_exec(&descriptors);
-    Ok(Received { count: message.bytes, descriptors, cut, stopped })
+    Ok(ReceivedMessage { count: message.bytes, descriptors, cut, stopped })
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

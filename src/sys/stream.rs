@@ -4,7 +4,7 @@
 use crate::sys::OwnedFd;
 use crate::sys::backend::StreamBackend;
 #[cfg(unix)]
-use crate::sys::fd_passing::{self, Received};
+use crate::sys::fd_passing::{self, ReceivedMessage};
 use crate::sys::options::set_options;
 #[cfg(unix)]
 use crate::sys::unix;
@@ -338,7 +338,11 @@ impl StreamSocket {
 
     /// Reads, and takes the descriptors that came with the bytes if `take` says so. If not, the system
     /// closes them.
-    pub(crate) fn read_with(&mut self, buffer: &mut [u8], take: bool) -> io::Result<Received> {
+    pub(crate) fn read_with(
+        &mut self,
+        buffer: &mut [u8],
+        take: bool,
+    ) -> io::Result<ReceivedMessage> {
         let socket = self.descriptor().ok_or_else(not_here)?;
         uninterrupted!(fd_passing::receive(socket, buffer, take))
     }

@@ -15,8 +15,8 @@ use crate::values::error::Error;
 use crate::values::logging::DATAGRAM;
 use crate::values::statistics::DatagramCounts;
 use log::trace;
-use queue::{Queue, Queued};
-pub(crate) use receive::Received;
+use queue::{DatagramQueue, Queued};
+pub(crate) use receive::DatagramOutcome;
 use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
@@ -49,7 +49,7 @@ pub(crate) struct Datagram {
     pub(crate) backing_off: bool,
     /// How long it last waited for room of which nobody tells.
     patience: Duration,
-    queue: Queue,
+    queue: DatagramQueue,
     events: VecDeque<DatagramEvent>,
     /// It was last told to pause.
     paused: bool,
@@ -86,7 +86,7 @@ impl Datagram {
             failing: false,
             backing_off: false,
             patience: Duration::ZERO,
-            queue: Queue::new(options),
+            queue: DatagramQueue::new(options),
             events: VecDeque::new(),
             paused: false,
             noticed: false,

@@ -8,7 +8,7 @@ use std::mem;
 
 /// What a socket has not taken yet, in order and within bounds.
 #[derive(Debug)]
-pub(super) struct Queue {
+pub(super) struct DatagramQueue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     max_datagrams: usize,
@@ -35,7 +35,7 @@ pub(super) enum Queued {
     StillOverflow,
 }
 
-impl Queue {
+impl DatagramQueue {
     pub(super) fn new(options: &DatagramOptions) -> Self {
         Self {
             waiting: VecDeque::new(),

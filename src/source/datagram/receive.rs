@@ -9,7 +9,7 @@ use std::io;
 
 /// What one attempt to receive brought.
 #[derive(Debug)]
-pub(crate) enum Received {
+pub(crate) enum DatagramOutcome {
     Datagram(Arrived),
     /// A datagram of another sender than the peer, from before the socket was connected.
     Foreign,
@@ -38,9 +38,9 @@ impl Datagram {
         self.readiness.has(Readiness::READABLE)
     }
 
-    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Received {
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> DatagramOutcome {
         let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
-            return Received::WouldBlock;
+            return DatagramOutcome::WouldBlock;
         };
         let result = socket.receive(buffer, self.max_size);
         trace!(target: DATAGRAM, "{} receive: {result:?}", self.address);
@@ -48,23 +48,23 @@ impl Datagram {
             Ok(arrived) => {
                 self.failing = false;
                 if self.only.as_ref().is_some_and(|peer| !is_from(&arrived.sender, peer)) {
-                    return Received::Foreign;
+                    return DatagramOutcome::Foreign;
                 }
                 self.counts.received += 1;
                 self.counts.truncated += u64::from(arrived.truncated.is_some());
-                Received::Datagram(arrived)
+                DatagramOutcome::Datagram(arrived)
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.clear(Readiness::READABLE);
                 self.failing = false;
                 self.only = None; // From now on the system sees to it.
-                Received::WouldBlock
+                DatagramOutcome::WouldBlock
             }
             Err(error) => {
                 self.hear(error);
                 match std::mem::replace(&mut self.failing, true) {
-                    false => Received::Error,
-                    true => Received::Exhausted,
+                    false => DatagramOutcome::Error,
+                    true => DatagramOutcome::Exhausted,
                 }
             }
         }

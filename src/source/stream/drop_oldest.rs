@@ -13,7 +13,7 @@ use std::io;
 #[derive(Debug, Default)]
 pub(crate) struct DropOldest {
     /// `None` if nothing may be dropped.
-    queue: Option<Box<Queue>>,
+    queue: Option<Box<ChunkQueue>>,
     /// Pieces that were dropped since newer ones came, and their bytes.
     pub(crate) dropped: u64,
     pub(crate) dropped_bytes: u64,
@@ -21,7 +21,7 @@ pub(crate) struct DropOldest {
 
 /// The pieces themselves. In the send buffer one may have been sent by half; here each is whole, and can go.
 #[derive(Debug)]
-struct Queue {
+struct ChunkQueue {
     pieces: VecDeque<Vec<u8>>,
     bytes: usize,
     /// How many bytes may wait here.
@@ -64,7 +64,7 @@ impl DropOldest {
         match (slow_reader, &mut self.queue) {
             (SlowReader::DropOldest(limit), Some(queue)) => queue.limit = limit,
             (SlowReader::DropOldest(limit), None) => {
-                self.queue = Some(Box::new(Queue::new(limit, open)));
+                self.queue = Some(Box::new(ChunkQueue::new(limit, open)));
             }
             (SlowReader::Pause | SlowReader::Disconnect(_), _) => {
                 self.commit(send_buffer, spares);
@@ -84,7 +84,7 @@ impl DropOldest {
         }
     }
 
-    /// Moves pieces to the send buffer: see [`Queue::refill`].
+    /// Moves pieces to the send buffer: see [`ChunkQueue::refill`].
     fn refill(&mut self, most: usize, send_buffer: &mut SendBuffer, spares: &mut Spares) -> usize {
         self.queue.as_mut().map_or(0, |queue| queue.refill(most, send_buffer, spares))
     }
@@ -109,7 +109,7 @@ impl DropOldest {
     }
 }
 
-impl Queue {
+impl ChunkQueue {
     fn new(limit: usize, open: OpenPiece) -> Self {
         Self { pieces: VecDeque::new(), bytes: 0, limit, open }
     }
