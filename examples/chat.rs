@@ -83,7 +83,7 @@ fn play(context: &mut Context, server: &Address) -> Result<(), ropewalk::Error> 
         for (step, (_, line)) in (1..).zip(SCRIPT).filter(|(_, (speaker, _))| *speaker == name) {
             context.call_later(STEP * step, move |context| {
                 say(format_args!("{:>24} | {line}", format!("{name} sends")));
-                context.write(client, format!("{line}\n").as_bytes());
+                context.transport(client).write(format!("{line}\n").as_bytes());
             });
         }
     }

@@ -56,7 +56,7 @@ impl Ticker {
     fn tick(self, context: &mut Context) {
         let elapsed = context.now().duration_since(self.schedule.start);
         let text = format!("{:.1} s since the start\r\n", elapsed.as_secs_f64());
-        context.write(self.client, text.as_bytes());
+        context.transport(self.client).write(text.as_bytes());
         self.set_timer(context);
     }
 }
@@ -75,7 +75,7 @@ impl Protocol for Clock {
         Ticker { client, schedule: self.schedule, timer: Rc::clone(&self.tick) }.set_timer(context);
         self.idle_timer = Some(context.call_later(idle, move |context| {
             let text = format!("no input for {idle:?}; goodbye\r\n");
-            context.write(client, text.as_bytes());
+            context.transport(client).write(text.as_bytes());
             context.close(client);
         }));
     }

@@ -117,8 +117,8 @@ fn connect(
     let connector = Connector { gate: Gate::default(), failure: Arc::default() };
     let id = reactor.connect_tcp(server, connector.clone())?;
     stdio::read(input, reactor.handle(), connector.gate, move |context, chunk| match chunk {
-        [] => context.write_eof(id),
-        chunk => context.write(id, chunk),
+        [] => context.transport(id).write_eof(),
+        chunk => context.transport(id).write(chunk),
     });
     // After Ctrl-C a user expects the end within a moment.
     reactor.set_grace(Duration::from_millis(500));

@@ -39,8 +39,8 @@ fn main() -> std::process::ExitCode {
 mod program {
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
-        Address, Context, Error, Factory, Handle, Id, Protocol, Reactor, Reason, Transport,
-        UnixAddress, UnixConnectOptions,
+        Address, ConnectOptions, Context, Error, Factory, Handle, Id, Protocol, Reactor, Reason,
+        Transport, UnixAddress,
     };
     use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
     use std::ffi::OsStr;
@@ -198,8 +198,8 @@ mod program {
         let mut reactor = support::reactor()?;
         let outcome = Outcome::default();
         let client = Client { name: file, outcome: outcome.clone() };
-        let options = UnixConnectOptions::new().descriptors(true);
-        reactor.context().connect_unix_with(name, &options, client)?;
+        let options = ConnectOptions::new().descriptors(true);
+        options.connect_unix(reactor.context(), name, client)?;
         reactor.run()?;
         drop(reactor);
         match Arc::into_inner(outcome).and_then(OnceLock::into_inner) {

@@ -52,10 +52,10 @@ impl Group {
             IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
         };
         let options = DatagramOptions::new().reuse_address(true);
-        let port = context.listen_udp_with((local, self.port), &options, member)?;
-        context.join_group(port.id(), self.address, self.interface.clone())?;
-        context.set_multicast_interface(port.id(), self.interface.clone())?;
-        context.set_multicast_ttl(port.id(), self.ttl)?;
+        let port = options.listen_udp(context, (local, self.port), member)?;
+        context.datagram(port.id()).join_group(self.address, self.interface.clone())?;
+        context.datagram(port.id()).set_multicast_interface(self.interface.clone())?;
+        context.datagram(port.id()).set_multicast_ttl(self.ttl)?;
         Ok(port)
     }
 
@@ -141,7 +141,7 @@ fn chat(mut reactor: Reactor, group: &Group, name: String) -> Result<(), Failure
     let to = group.socket_address();
     say(format_args!("{name} has joined {to}; Ctrl-D leaves"));
     let send = move |context: &mut Context, text: &str| {
-        context.send_to(id, format!("<{name}> {text}").as_bytes(), to);
+        context.datagram(id).send_to(format!("<{name}> {text}").as_bytes(), to);
     };
     send(reactor.context(), "has joined");
     // A line can be split between two chunks of input.
@@ -183,7 +183,7 @@ fn demonstrate(mut reactor: Reactor, mut group: Group) -> Result<(), Failure> {
     say(format_args!("three members of {}, on the loopback", group.socket_address()));
     for (name, id) in NAMES.iter().zip(members) {
         let text = format!("<{name}> hello");
-        reactor.context().send_to(id, text.as_bytes(), group.socket_address());
+        reactor.context().datagram(id).send_to(text.as_bytes(), group.socket_address());
     }
     reactor.context().call_later(Duration::from_secs(5), Context::stop);
     reactor.run()?;

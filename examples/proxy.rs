@@ -56,11 +56,11 @@ struct Relay {
 
 impl Producer for Relay {
     fn resume_producing(&mut self, transport: &mut Transport<'_>) {
-        transport.context().resume(self.from);
+        transport.context().transport(self.from).resume();
     }
 
     fn pause_producing(&mut self, transport: &mut Transport<'_>) {
-        transport.context().pause(self.from);
+        transport.context().transport(self.from).pause();
     }
 }
 
@@ -75,9 +75,9 @@ impl End {
 
 /// Registers a relay in each direction.
 fn join(context: &mut Context, client: Id, server: Id) -> Result<(), Error> {
-    context.register_push_producer(client, Relay { from: server })?;
-    context.register_push_producer(server, Relay { from: client })?;
-    context.resume(client);
+    context.transport(client).register_push_producer(Relay { from: server })?;
+    context.transport(server).register_push_producer(Relay { from: client })?;
+    context.transport(client).resume();
     Ok(())
 }
 
@@ -102,15 +102,15 @@ impl Protocol for End {
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         if let Some(other) = self.other {
-            transport.context().write(other, data);
+            transport.context().transport(other).write(data);
         }
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
         if let Some(other) = self.other {
             let (id, context) = (transport.id(), transport.context());
-            context.unregister_producer(other);
-            context.write_eof(other);
+            context.transport(other).unregister_producer();
+            context.transport(other).write_eof();
             watch_half_closed(context, id, other, self.route.timeout);
         }
     }
@@ -121,7 +121,7 @@ impl Protocol for End {
         };
         match reason {
             Reason::Closed | Reason::ClosedByPeer => {
-                transport.context().unregister_producer(other);
+                transport.context().transport(other).unregister_producer();
                 transport.context().close(other);
             }
             // The other end must notice that its data is incomplete.
@@ -132,8 +132,13 @@ impl Protocol for End {
 
 /// Resets a half-closed pair if no byte was transferred since the last check.
 fn watch_half_closed(context: &mut Context, one: Id, other: Id, timeout: Duration) {
-    let transferred = move |context: &Context| {
-        let of = |id| context.connection_counts(id).map(|counts| counts.received + counts.sent);
+    let transferred = move |context: &mut Context| {
+        let mut of = |id| {
+            let transport = context.transport(id);
+            let counts = transport.counts();
+            // The peer of a closed connection is unknown.
+            (transport.peer() != Address::Unknown).then_some(counts.received + counts.sent)
+        };
         Some(of(one)? + of(other)?)
     };
     let Some(before) = transferred(context) else {
@@ -165,9 +170,10 @@ impl Factory for Upstream {
 }
 
 fn refuse(context: &mut Context, client: Id, error: &Error) {
-    if let Some(peer) = context.peer(client) {
-        warn!("{client} from {peer} is closed: {error}");
-        context.close(client);
+    let mut transport = context.transport(client);
+    if transport.peer() != Address::Unknown {
+        warn!("{client} from {} is closed: {error}", transport.peer());
+        transport.close();
     }
 }
 

@@ -228,7 +228,10 @@ mod program {
             for (id, position) in positions.iter_mut().filter(|(_, position)| !position.reads) {
                 position.reads = true;
                 let producer = FileProducer(Rc::clone(&self.connections));
-                context.register_pull_producer(*id, producer).expect("it has no producer");
+                context
+                    .transport(*id)
+                    .register_pull_producer(producer)
+                    .expect("it has no producer");
             }
             Ok(())
         }

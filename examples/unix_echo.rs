@@ -32,8 +32,8 @@ fn main() -> std::process::ExitCode {
 mod program {
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
-        Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport, UnixAddress,
-        UnixListenOptions,
+        Address, Context, Error, Factory, Id, ListenOptions, Protocol, Reactor, Reason, Transport,
+        UnixAddress,
     };
     use std::sync::{Arc, OnceLock};
     use support::{Failure, Printer, say, unix};
@@ -109,7 +109,7 @@ mod program {
 
     pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
         let (mut name, mut text, mut demo) = (None, None, false);
-        let mut options = UnixListenOptions::new();
+        let mut options = ListenOptions::new();
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("say") => text = Some(arguments.value()?.string()?),
@@ -131,7 +131,7 @@ mod program {
         if let (false, Some(text)) = (demo, &text) {
             connect(&mut reactor, &name, format!("{text}\n"), &failure)?;
         } else {
-            let port = reactor.context().listen_unix_with(&name, &options, || Echo)?;
+            let port = options.listen_unix(reactor.context(), &name, || Echo)?;
             say(format_args!("listening on {}", port.address()));
             if demo {
                 let taken = reactor.listen_unix(&name, || Echo);

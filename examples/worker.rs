@@ -113,11 +113,11 @@ fn work(jobs: &Receiver<Job>, handle: &Handle) {
 }
 
 fn send(context: &mut Context, client: Id, answer: &str) {
-    if context.is_closing(client) {
+    if context.transport(client).is_closing() {
         info!("{client} is closed; discarded: {}", answer.trim_end());
     }
     // A write to a stale id does nothing.
-    context.write(client, answer.as_bytes());
+    context.transport(client).write(answer.as_bytes());
 }
 
 /// Computes the n-th prime number by trial division.

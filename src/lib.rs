@@ -31,14 +31,15 @@
 //! | learn it from the beginning | the [`guide`] |
 //! | handle the events of a connection | [`Protocol`] |
 //! | write, close, pause in a callback | [`Transport`] |
-//! | use other connections, set timers, listen and connect in a callback | [`Context`] |
+//! | use other connections, set timers, listen and connect in a callback | [`Context`], [`Context::transport`] |
+//! | listen and connect with other options than the defaults | [`ListenOptions`], [`ConnectOptions`], [`DatagramOptions`] |
 //! | connect within this machine | [`Context::listen_unix`], [`Context::connect_unix`] |
 //! | pass open files and sockets to another process | [`Transport::send_descriptors`] |
 //! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
 //! | send a file, or data that is produced in steps | [`FileSender`], [`Producer`] |
 //! | choose a policy for slow readers | [`SlowReader`] |
 //! | set options of sockets | [`SocketOption`] |
-//! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Context::detach`] |
+//! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Transport::detach`] |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
 //! | read statistics | [`Context::statistics`], [`Transport::counts`] |
 //! | refuse clients, handle failed connection attempts | [`Factory`] |
@@ -134,8 +135,6 @@ pub use values::statistics::{ConnectionCounts, Statistics};
 pub use values::to_address::ToAddress;
 pub use values::to_addresses::{LookUp, ToAddresses};
 pub use values::unix_address::UnixAddress;
-#[cfg(unix)]
-pub use values::unix_options::{UnixConnectOptions, UnixListenOptions};
 
 /// The README's code, compiled and run as the rest.
 #[cfg(doctest)]

@@ -42,11 +42,11 @@ fn for_datagrams(reactor: &mut Reactor, address: impl ToAddress + Copy) -> [Opti
     let errors = Errors::default();
     let context = reactor.context();
     let port = context.listen_udp("[::]:0", Sender(errors.clone())).unwrap();
-    context.send_to(port.id(), b"hello", address);
+    context.datagram(port.id()).send_to(b"hello", address);
     let answers = [
         context.connect_udp(address, Ignore).err(),
         context.listen_udp(address, Ignore).err(),
-        context.connect(port.id(), address).err(),
+        context.datagram(port.id()).connect(address).err(),
     ];
     turns(reactor, 2);
     let [connect_udp, listen_udp, connect] = answers;
@@ -110,16 +110,16 @@ fn interface_name_stands_for_its_index() {
     let text = format!("[{ip}%{name}]:{}", listener.address().port().unwrap());
     let client = reactor.context().connect_udp(text.as_str(), Ignore).unwrap();
     let other = reactor.listen_udp("[::]:0", Ignore).unwrap();
-    reactor.context().send_to(other.id(), b"hello", text.as_str());
-    reactor.context().connect(other.id(), text.as_str()).unwrap();
+    reactor.context().datagram(other.id()).send_to(b"hello", text.as_str());
+    reactor.context().datagram(other.id()).connect(text.as_str()).unwrap();
     let received = |reactor: &mut Reactor, port: &Port| received(reactor, port.id());
-    reactor.context().send(client.id(), b"hello");
+    reactor.context().datagram(client.id()).send(b"hello");
     turn_until(&mut reactor, "both errors", |reactor| received(reactor, &listener) == 2);
 }
 
 #[cfg(target_os = "linux")]
 fn received(reactor: &mut Reactor, id: Id) -> u64 {
-    reactor.context().datagram_counts(id).unwrap().received
+    reactor.context().datagram(id).counts().received
 }
 
 #[cfg(target_os = "linux")]
@@ -218,8 +218,8 @@ fn address_of_the_other_family_is_unsupported() {
     let errors = Errors::default();
     let port = reactor.listen_udp("127.0.0.1:0", Sender(errors.clone())).unwrap();
     let context = reactor.context();
-    context.send_to(port.id(), b"hello", "[::1]:7000");
-    let connected = context.connect(port.id(), "[::1]:7000").unwrap_err();
+    context.datagram(port.id()).send_to(b"hello", "[::1]:7000");
+    let connected = context.datagram(port.id()).connect("[::1]:7000").unwrap_err();
     turns(&mut reactor, 2);
     let sent = errors.0.borrow_mut().pop().unwrap();
     for error in [connected, sent] {

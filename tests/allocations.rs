@@ -67,9 +67,9 @@ fn ended_connections_leave_no_tables() {
         }
         // Each enters all lists: of connections to flush, ready connections, and ended ones.
         for id in &ids {
-            reactor.context().write(*id, b"a line");
-            reactor.context().pause(*id);
-            reactor.context().resume(*id);
+            reactor.context().transport(*id).write(b"a line");
+            reactor.context().transport(*id).pause();
+            reactor.context().transport(*id).resume();
         }
         reactor.turn(Some(Duration::ZERO)).unwrap();
         ids.iter().for_each(|id| reactor.context().abort(*id));
@@ -93,7 +93,7 @@ impl Protocol for Member {
         let speaker = transport.id();
         for line in data.split_inclusive(|&byte| byte == b'\n') {
             for &id in self.0.borrow().iter().filter(|&&id| id != speaker) {
-                transport.context().write(id, line);
+                transport.context().transport(id).write(line);
             }
         }
     }

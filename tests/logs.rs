@@ -214,7 +214,7 @@ fn stop_logs_its_connections_and_bytes() {
     let wires = [Wire::default(), Wire::default()];
     script.accept(wires.iter().cloned().map(Ok));
     reactor.turn(Some(Duration::ZERO)).unwrap();
-    reactor.context().write(wires[0].id(), &[0; 1234]);
+    reactor.context().transport(wires[0].id()).write(&[0; 1234]);
     reactor.context().stop();
     reactor.run().unwrap();
     let logged = lines(Level::Info, "ropewalk::reactor");

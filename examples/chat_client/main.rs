@@ -147,7 +147,7 @@ fn press(context: &mut Context, id: Id, screen: &Mutex<Screen>, keys: &[u8]) {
         match event {
             Event::Clear | Event::Position(_) => {}
             Event::End => context.close(id),
-            Event::Line(line) => context.write(id, format!("{line}\n").as_bytes()),
+            Event::Line(line) => context.transport(id).write(format!("{line}\n").as_bytes()),
         }
     }
     if keys.is_empty() {
@@ -173,11 +173,11 @@ fn redraw(context: &mut Context, screen: &Arc<Mutex<Screen>>) {
 
 /// Sends a chunk of a file or a pipe to the server.
 fn send(context: &mut Context, id: Id, chunk: &[u8]) {
-    context.write(id, chunk);
+    context.transport(id).write(chunk);
     if chunk.is_empty() {
         // The last line may have no newline. The server ignores an empty line.
-        context.write(id, b"\n");
-        context.write_eof(id);
+        context.transport(id).write(b"\n");
+        context.transport(id).write_eof();
     }
 }
 

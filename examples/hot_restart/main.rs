@@ -65,8 +65,7 @@ mod program {
     use crate::handover::Predecessor;
     use lexopt::{Parser, prelude::*};
     use ropewalk::{
-        Context, Error, Factory, Id, Port, Reason, UnixAddress, UnixConnectOptions,
-        UnixListenOptions,
+        ConnectOptions, Context, Error, Factory, Id, ListenOptions, Port, Reason, UnixAddress,
     };
     use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
     use std::cell::RefCell;
@@ -107,9 +106,9 @@ mod program {
     impl Server {
         /// Makes the sockets, in the first process.
         pub(crate) fn begin(&self, context: &mut Context) -> Result<(), Error> {
-            let options = UnixListenOptions::new().mode(0o600);
+            let options = ListenOptions::new().mode(0o600);
             let control = &self.options.control;
-            let port = context.listen_unix_with(control, &options, self.control_factory())?;
+            let port = options.listen_unix(context, control, self.control_factory())?;
             self.state.borrow_mut().listeners.push(port.id());
             for address in &self.options.addresses {
                 let port = context.listen_tcp(&**address, self.client_factory())?;
@@ -237,9 +236,9 @@ mod program {
     fn serve(options: Options) -> Result<(), Failure> {
         let mut reactor = support::reactor()?;
         let server = Server { options: Rc::new(options), state: Rc::default() };
-        let connect = UnixConnectOptions::new().descriptors(true);
+        let connect = ConnectOptions::new().descriptors(true);
         let control = &server.options.control;
-        reactor.context().connect_unix_with(control, &connect, server.clone())?;
+        connect.connect_unix(reactor.context(), control, server.clone())?;
         reactor.run()?;
         let mut state = server.state.borrow_mut();
         if let Some(message) = state.failure.take() {

@@ -104,7 +104,7 @@ impl Ping {
             let has_more = ping.options.count.is_none_or(|count| ping.sent < count);
             (message, ping.target, has_more, ping.options.interval)
         };
-        context.send_to(id, &message, target);
+        context.datagram(id).send_to(&message, target);
         let this = Rc::clone(this);
         if has_more {
             context.call_later(interval, move |context| Self::send_request(&this, context, id));
@@ -325,9 +325,9 @@ fn open(
         errors: 0,
     }));
     let protocol = || PingProtocol(Rc::clone(&ping));
-    let unprivileged = !raw && context.open_ping_with(local, &socket, protocol()).is_ok();
+    let unprivileged = !raw && socket.open_ping(context, local, protocol()).is_ok();
     if !unprivileged {
-        context.open_raw_with(local, number, &socket, protocol())?;
+        socket.open_raw(context, local, number, protocol())?;
     }
     ping.borrow_mut().is_raw = !unprivileged;
     let all = size + headers;

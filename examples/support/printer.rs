@@ -46,7 +46,7 @@ impl Printer {
                 }
                 let before = shared.fetch_sub(chunk.len(), Ordering::Relaxed);
                 if before > LOW && before - chunk.len() <= LOW {
-                    let _ = handle.call(move |context| context.resume(id));
+                    let _ = handle.call(move |context| context.transport(id).resume());
                 }
             }
             let _ = handle.stop();

@@ -27,13 +27,12 @@ use std::time::Instant;
 ///
 /// Its methods come in three kinds:
 ///
-/// - **Those that reach the system now** return a `Result` or an answer:
+/// - **Those that make a system call** return a `Result` or an answer:
 ///   [`listen_tcp`](Self::listen_tcp), [`connect_tcp`](Self::connect_tcp),
 ///   [`local_address`](Self::local_address).
-/// - **Requests** about a connection never fail; what comes of them arrives as a callback:
-///   [`write`](Self::write), [`close`](Self::close), [`abort`](Self::abort),
-///   [`pause`](Self::pause) and their kin. They take an [`Id`], and one whose connection is gone
-///   makes them do nothing.
+/// - **Requests** return no error; results arrive as callbacks: [`close`](Self::close),
+///   [`abort`](Self::abort), and those of [`transport`](Self::transport) and
+///   [`datagram`](Self::datagram). They take an [`Id`]; on a stale id they do nothing.
 /// - **Time**: [`now`](Self::now), [`call_later`](Self::call_later), [`cancel`](Self::cancel) and
 ///   their kin.
 ///
@@ -197,7 +196,7 @@ impl Context {
     /// this instant: it stays the same while callbacks run, however long they take.
     ///
     /// Delays do not count from it, but from the call that takes them, which reads the clock
-    /// ([`call_later`](Self::call_later), [`reset`](Self::reset), [`close_within`](Self::close_within),
+    /// ([`call_later`](Self::call_later), [`reset`](Self::reset), [`close_within`](crate::Transport::close_within),
     /// [`ConnectOptions::timeout`](crate::ConnectOptions::timeout)). What is to come at the same distance
     /// from one event each time is scheduled by [`call_at`](Self::call_at).
     ///

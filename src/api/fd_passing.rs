@@ -24,7 +24,7 @@ impl Transport<'_> {
     /// are (SCM_RIGHTS, unix(7)). Ours are closed once the system has taken them, or when the
     /// connection ends before; keep a duplicate (`try_clone`) of what you go on using.
     ///
-    /// A peer that [does not want any](crate::UnixListenOptions::descriptors) gets `data` alone, and
+    /// A peer that [does not want any](crate::ListenOptions::descriptors) gets `data` alone, and
     /// nobody is told.
     ///
     /// While the system has too many of this user's descriptors on their way, because their receivers

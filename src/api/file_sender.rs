@@ -36,7 +36,7 @@ use std::io;
 ///
 /// What is written while it is sent goes out between two pieces of it. To go on with something after it, write that in
 /// [`on_done`](Self::on_done). To send another file there, first
-/// [unregister](Context::unregister_producer) this one.
+/// [unregister](Transport::unregister_producer) this one.
 ///
 /// If the file cannot be read on, ends before its [range](Self::range) does, or is truncated while it is
 /// sent, [`on_done`](Self::on_done) receives the error, and the connection is

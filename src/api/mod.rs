@@ -4,7 +4,6 @@
 pub(crate) mod adopt;
 #[cfg(test)]
 mod advice_tests;
-pub(crate) mod by_id;
 pub(crate) mod channel;
 pub(crate) mod close;
 pub(crate) mod connector;

@@ -74,7 +74,7 @@ pub trait Protocol: 'static {
 
     /// The peer has sent `data`, as for [`data_received`](Self::data_received), and passed
     /// `descriptors` with it: of a Unix socket for which
-    /// [that was wanted](crate::UnixListenOptions::descriptors).
+    /// [that was wanted](crate::ListenOptions::descriptors).
     ///
     /// They come in the order in which they were passed, never later than the bytes with which they
     /// were sent, and no byte sent after those is in `data`. Bytes sent before may be, so
@@ -172,7 +172,7 @@ pub trait Protocol: 'static {
     /// It comes after the callback in which that happened, not in the middle of it; a long loop of
     /// writes can ask for [`write_buffer_size`](Transport::write_buffer_size). What is written
     /// nevertheless is kept, up to the [limit](Transport::set_write_limit). It comes as well when more than
-    /// 256 descriptors wait: see [`Context::send_descriptors`].
+    /// 256 descriptors wait: see [`Transport::send_descriptors`].
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};

@@ -20,8 +20,7 @@ use std::time::Duration;
 ///
 /// /// Closes all connections but one.
 /// fn close_others(context: &mut Context, stays: Id) {
-///     let others: Vec<Id> = context.connections().filter(|&id| id != stays).collect();
-///     for id in others {
+///     for id in context.connections().filter(|&id| id != stays) {
 ///         let mut transport = context.transport(id);
 ///         transport.write(b"We are closing.\r\n");
 ///         transport.close(); // once that is sent
@@ -85,21 +84,23 @@ impl Context {
         DatagramTransport::new(self, id)
     }
 
-    /// Returns the ids of all established connections, in no particular order.
+    /// Returns the ids of the connections that are established now, in no particular order. The context can
+    /// be used while they are iterated over.
     ///
     /// ```
     /// # let mut reactor = ropewalk::Reactor::new()?;
     /// # let context = reactor.context();
-    /// let ids: Vec<_> = context.connections().collect();
-    /// let queued: usize = ids.into_iter().map(|id| context.transport(id).write_buffer_size()).sum();
-    /// assert_eq!(queued, 0);
+    /// for id in context.connections() {
+    ///     context.transport(id).write(b"The server is closing.\r\n");
+    /// }
     /// # Ok::<(), ropewalk::Error>(())
     /// ```
-    pub fn connections(&self) -> impl Iterator<Item = Id> {
+    pub fn connections(&self) -> impl Iterator<Item = Id> + use<> {
         let streams = self.sources.iter().filter(
             |(_, source)| matches!(source, Source::Stream(stream) if !stream.in_handshake()),
         );
-        streams.map(|(id, _)| id)
+        let ids: Vec<Id> = streams.map(|(id, _)| id).collect();
+        ids.into_iter()
     }
 
     /// Closes what the id names:

@@ -8,7 +8,7 @@ use crate::values::address::Address;
 use crate::values::statistics::ConnectionCounts;
 use std::time::Instant;
 
-/// A connection that left the reactor by [`Context::detach`](crate::Context::detach), with everything that is
+/// A connection that left the reactor by [`Transport::detach`](crate::Transport::detach), with everything that is
 /// needed to continue it.
 ///
 /// Data that was read has been delivered, so the beginning of an incomplete message is with the protocol that

@@ -248,7 +248,7 @@ pub trait DatagramBackend: SocketBackend {
     fn multicast(&self, change: Multicast<'_>) -> io::Result<()>;
 }
 
-/// What can be changed about a socket's multicast: see [`Context::join_group`](crate::Context::join_group)
+/// What can be changed about a socket's multicast: see [`DatagramTransport::join_group`](crate::DatagramTransport::join_group)
 /// and what follows there.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

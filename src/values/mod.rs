@@ -19,6 +19,4 @@ pub(crate) mod statistics;
 pub(crate) mod to_address;
 pub(crate) mod to_addresses;
 pub(crate) mod unix_address;
-#[cfg(unix)]
-pub(crate) mod unix_options;
 pub(crate) mod zone;

@@ -36,14 +36,14 @@ pub enum Reason {
     CloseTimeout,
     /// The peer ended its side first; the system has taken all data that was written before.
     ClosedByPeer,
-    /// The socket was [detached](crate::Context::detach) and stays open. The caller received the unsent
+    /// The socket was [detached](crate::Transport::detach) and stays open. The caller received the unsent
     /// data as well.
     Detached,
     /// The system reported another error.
     Failed(io::Error),
     /// A callback of its protocol or of its producer panicked. Queued data was dropped and a reset was
     /// sent, whatever the callback requested before. Only a
-    /// [detached](crate::Context::detach) socket has left the reactor by then: that stays `Detached`.
+    /// [detached](crate::Transport::detach) socket has left the reactor by then: that stays `Detached`.
     Panicked,
     /// The peer reset it: its program died, or closed with our data unread.
     Reset,

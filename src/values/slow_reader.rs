@@ -38,6 +38,6 @@ pub enum SlowReader {
     /// The unit is a chunk: all data that one callback of the protocol writes to its own connection,
     /// or one write by id from elsewhere, also for a connection attempt. A chunk is sent whole or not at all, so
     /// it must contain whole messages. The newest chunk is kept, however long it is. The
-    /// [counts](crate::Context::connection_counts) of the connection tell how many were dropped.
+    /// [counts](crate::Transport::counts) of the connection tell how many were dropped.
     DropOldest(usize),
 }

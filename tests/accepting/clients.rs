@@ -106,7 +106,7 @@ fn backlog_of_one_serves_clients_in_turn() {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().backlog(1);
     let factory = recorders(&log, echo);
-    let port = reactor.context().listen_tcp_with("127.0.0.1:0", &options, factory).unwrap();
+    let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", factory).unwrap();
     let address = port.address().socket_addr().unwrap();
     let mut clients = Vec::new();
     for count in 1..=20 {

@@ -114,7 +114,7 @@ fn serve() {
                     context.connect_tcp("127.0.0.1:1", caller).unwrap();
                     context.call_later(Duration::from_millis(1), move |context| {
                         let text = failures.borrow().first().map(|(_, error)| error.to_string());
-                        context.write(id, format!("{text:?}\n").as_bytes());
+                        context.transport(id).write(format!("{text:?}\n").as_bytes());
                     });
                 }
                 _ => transport.write(data),

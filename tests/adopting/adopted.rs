@@ -74,9 +74,9 @@ fn adopted_connection_receives_what_arrived_before() {
     let log = Log::default();
     let context = reactor.context();
     let id = context.adopt_connection(connection, Recorder::new(&log, echo)).unwrap();
-    assert_eq!(context.peer(id).unwrap().socket_addr(), client.local_addr().ok());
+    assert_eq!(context.transport(id).peer().socket_addr(), client.local_addr().ok());
     assert_eq!(log.made(), 0, "no callback runs within the call");
-    context.write(id, b"at once, ");
+    context.transport(id).write(b"at once, ");
 
     assert_eq!(read_turning(&mut reactor, &client, 15), b"at once, before");
     drop(client);

@@ -40,7 +40,7 @@ fn adopted_datagram_socket_receives_earlier_datagrams() {
         let address = ours.local_addr().unwrap();
         let port = options.adopt_datagram(reactor.context(), ours, Capitals).unwrap();
         assert_eq!(port.address().socket_addr(), Some(address));
-        assert_eq!(reactor.context().peer(port.id()).is_some(), connected);
+        assert_eq!(reactor.context().datagram(port.id()).peer().is_some(), connected);
         let mut buffer = [0; 10];
         theirs.set_nonblocking(true).unwrap();
         turn_until(&mut reactor, "an answer", |_| theirs.recv(&mut buffer).is_ok());
@@ -70,10 +70,10 @@ fn queued_errors_neither_spin_nor_block_receiving() {
         });
         assert_eq!(buffer[..length], *data);
     };
-    reactor.context().send_to(id, b"hello", theirs.local_addr().unwrap());
+    reactor.context().datagram(id).send_to(b"hello", theirs.local_addr().unwrap());
     expect(&mut reactor, b"hello");
     for _ in 0..100 {
-        reactor.context().send_to(id, b"a question", dead);
+        reactor.context().datagram(id).send_to(b"a question", dead);
         turns(&mut reactor, 1);
     }
     assert!(becomes_idle(&mut reactor));

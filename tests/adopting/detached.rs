@@ -5,7 +5,7 @@ use crate::support::{
     Caller, Echo, Event, Failures, Log, MUCH, Recorder, client, descriptors, in_child, is_child,
     only_record, pattern, peek_now, read_turning, recorders, this_test, turn_until, turns, up,
 };
-use ropewalk::{Detached, Error, Id, Reactor};
+use ropewalk::{Address, Detached, Error, Id, Reactor};
 use std::cell::{Cell, RefCell};
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -37,14 +37,14 @@ fn detach_in_a_callback_returns_unsent_data() {
     let id = log.ids()[0];
     let events = [Event::Made, Event::Data(b"go".to_vec()), Event::Lost("Detached".to_owned())];
     assert_eq!(log.of(id), events);
-    assert_eq!(reactor.context().peer(id), None, "the slot is free");
+    assert_eq!(reactor.context().transport(id).peer(), Address::Unknown, "the slot is free");
 
     let Detached { socket, unsent, .. } = result.borrow_mut().take().unwrap();
     assert_eq!(unsent, b"hel");
     let context = reactor.context();
     let id = context.adopt_connection(socket, Echo).unwrap();
-    context.write(id, &unsent);
-    context.write(id, b"lo ");
+    context.transport(id).write(&unsent);
+    context.transport(id).write(b"lo ");
     assert_eq!(read_turning(&mut reactor, &client, 17), b"hello for another");
 }
 
@@ -53,7 +53,7 @@ fn detach_leaves_one_descriptor() {
     let (mut reactor, address) = up(|| Echo);
     let client = client(address);
     let id = only_connection(&mut reactor);
-    let detached = reactor.context().detach(id).unwrap();
+    let detached = reactor.context().transport(id).detach().unwrap();
     assert!(peek_now(&client, &mut [0]).is_none(), "the connection is open");
     drop(detached);
     assert!(matches!(peek_now(&client, &mut [0]), Some(Ok(0))), "that was the only descriptor");
@@ -71,7 +71,7 @@ fn detach_takes_no_descriptors() {
     let before = descriptors();
     let mut all: Vec<Detached> = Vec::new();
     for id in log.ids() {
-        all.push(reactor.context().detach(id).unwrap());
+        all.push(reactor.context().transport(id).detach().unwrap());
         assert_eq!(descriptors(), before);
     }
     turns(&mut reactor, 1);
@@ -85,7 +85,7 @@ fn detach_without_an_open_connection_fails() {
     let caller = Caller::new(&log, &failures, only_record);
     let connector = reactor.connect_tcp(address, caller).unwrap();
     let refused = |reactor: &mut Reactor, id: Id| -> Error {
-        let error = reactor.context().detach(id).unwrap_err();
+        let error = reactor.context().transport(id).detach().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotConnected);
         assert!(error.to_string().starts_with(&format!("cannot detach {id}: ")), "{error}");
         error
@@ -98,7 +98,7 @@ fn detach_without_an_open_connection_fails() {
     assert!(reactor.context().detach_listener(connector).is_none());
     assert!(reactor.context().local_address(port.id()).is_some());
 
-    reactor.context().write(connector, &pattern(MUCH));
+    reactor.context().transport(connector).write(&pattern(MUCH));
     reactor.context().close(connector);
     let error = refused(&mut reactor, connector);
     assert!(error.to_string().ends_with("the connection is closing"), "{error}");
@@ -150,7 +150,7 @@ fn connection_may_be_detached_before_connection_made() {
     let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
     let context = reactor.context();
     let id = context.adopt_connection(connection, Recorder::new(&log, only_record)).unwrap();
-    let detached = context.detach(id).unwrap();
+    let detached = context.transport(id).detach().unwrap();
     turns(&mut reactor, 2);
     assert_eq!(log.of(id), [Event::Made, Event::Lost("Detached".to_owned())]);
     (&client).write_all(b"x").unwrap();
@@ -177,9 +177,9 @@ fn detach_stops_the_producer() {
     let id = only_connection(&mut reactor);
     let stopped = Rc::new(Cell::new(0));
     let producer = Stopped(Rc::clone(&stopped));
-    reactor.context().register_push_producer(id, producer).unwrap();
+    reactor.context().transport(id).register_push_producer(producer).unwrap();
     turns(&mut reactor, 1);
-    drop(reactor.context().detach(id).unwrap());
+    drop(reactor.context().transport(id).detach().unwrap());
     turns(&mut reactor, 2);
     assert_eq!(stopped.get(), 1);
 }
@@ -192,8 +192,8 @@ fn detach_right_after_registering_stops_the_producer() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
     let context = reactor.context();
-    context.register_push_producer(id, Stopped(Rc::clone(&stopped))).unwrap();
-    let _detached = context.detach(id).unwrap();
+    context.transport(id).register_push_producer(Stopped(Rc::clone(&stopped))).unwrap();
+    let _detached = context.transport(id).detach().unwrap();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!((stopped.get(), log.reasons()), (1, vec!["Detached".to_owned()]));
 }

@@ -5,7 +5,7 @@ use crate::support::{
     Echo, Log, MUCH, Recorder, client, echo, only_record, pattern, read_all_turning, recorders,
     turn_until, turns, up,
 };
-use ropewalk::{Detached, Id, ListenOptions, Protocol, Reactor, SocketOption};
+use ropewalk::{Address, Detached, Id, ListenOptions, Protocol, Reactor, SocketOption};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -19,12 +19,12 @@ fn move_connection(
     to: &mut Reactor,
     protocol: impl Protocol,
 ) -> (Id, usize) {
-    let Detached { socket, unsent, write_eof, .. } = from.context().detach(id).unwrap();
+    let Detached { socket, unsent, write_eof, .. } = from.context().transport(id).detach().unwrap();
     let context = to.context();
     let id = context.adopt_connection(socket, protocol).unwrap();
-    context.write(id, &unsent);
+    context.transport(id).write(&unsent);
     if write_eof {
-        context.write_eof(id);
+        context.transport(id).write_eof();
     }
     (id, unsent.len())
 }
@@ -36,7 +36,7 @@ fn moving_connection_under_load_loses_no_byte() {
     // A small system buffer, so that the reactor has unsent data when the connection moves.
     let options = ListenOptions::new().option(SocketOption::SendBuffer(32 * 1024));
     let factory = recorders(&log, echo);
-    let port = first.context().listen_tcp_with("127.0.0.1:0", &options, factory).unwrap();
+    let port = options.listen_tcp(first.context(), "127.0.0.1:0", factory).unwrap();
     let stream = client(port.address().socket_addr().unwrap());
     let mut id = only_connection(&mut first);
 
@@ -94,14 +94,14 @@ while question := client.recv(100):
 fn connection_moves_to_another_process() {
     let options = ListenOptions::new().option(SocketOption::SendBuffer(32 * 1024));
     let mut reactor = Reactor::new().unwrap();
-    let port = reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Echo).unwrap();
+    let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", || Echo).unwrap();
     let mut client = client(port.address().socket_addr().unwrap());
     let id = only_connection(&mut reactor);
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     turns(&mut reactor, 2);
     // The reactor does not read this any more.
     client.write_all(b"a question").unwrap();
-    let Detached { socket, unsent, .. } = reactor.context().detach(id).unwrap();
+    let Detached { socket, unsent, .. } = reactor.context().transport(id).detach().unwrap();
     assert!(!unsent.is_empty() && unsent.len() < MUCH, "{} are unsent", unsent.len());
 
     let (ours, theirs) = UnixStream::pair().unwrap();
@@ -111,9 +111,10 @@ fn connection_moves_to_another_process() {
         return println!("skipped: python3 does not exist here");
     };
     let channel = reactor.context().adopt_connection(ours, Echo).unwrap();
-    reactor.context().send_descriptors(channel, &unsent, [socket]).unwrap();
+    reactor.context().transport(channel).send_descriptors(&unsent, [socket]).unwrap();
     reactor.context().close(channel);
-    let gone = |reactor: &mut Reactor| reactor.context().peer(channel).is_none();
+    let gone =
+        |reactor: &mut Reactor| reactor.context().transport(channel).peer() == Address::Unknown;
     turn_until(&mut reactor, "everything is passed on", gone);
     drop(reactor);
 
@@ -134,10 +135,10 @@ fn unsent_data_precedes_later_writes() {
     let client = client(address);
     let id = only_connection(&mut first);
     // More than the system takes, so that some of it is unsent.
-    first.context().write(id, &pattern(MUCH));
-    first.context().write_eof(id);
+    first.context().transport(id).write(&pattern(MUCH));
+    first.context().transport(id).write_eof();
     turns(&mut first, 2);
-    let detached = first.context().detach(id).unwrap();
+    let detached = first.context().transport(id).detach().unwrap();
     let waiting = detached.unsent.len();
     assert!(waiting > 0 && waiting < MUCH, "{waiting} bytes are unsent");
     assert!(detached.write_eof);
@@ -147,9 +148,9 @@ fn unsent_data_precedes_later_writes() {
     let context = second.context();
     let socket = detached.socket;
     let id = context.adopt_connection(socket, Recorder::new(&log, only_record)).unwrap();
-    context.write(id, &detached.unsent);
-    context.write(id, b"the end");
-    context.write_eof(id);
+    context.transport(id).write(&detached.unsent);
+    context.transport(id).write(b"the end");
+    context.transport(id).write_eof();
     let got = read_all_turning(&mut second, &client).unwrap();
     assert!(got[..MUCH] == pattern(MUCH) && &got[MUCH..] == b"the end");
 }

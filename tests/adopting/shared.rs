@@ -98,9 +98,9 @@ fn assert_connection_never_blocks(
         rustix::io::write(&peer, &whole).unwrap();
         turn_until(&mut reactor, "all read", |_| log.data().len() == whole.len());
         // More than the socket accepts, in one chunk and in several.
-        reactor.context().write(id, &pattern(MUCH));
+        reactor.context().transport(id).write(&pattern(MUCH));
         turns(&mut reactor, 3);
-        reactor.context().write(id, b"more");
+        reactor.context().transport(id).write(b"more");
         turns(&mut reactor, 3);
         assert_eq!(log.lost(), 0);
     });

@@ -17,7 +17,7 @@ fn silent_address_leaves_time_for_the_next() {
     let caller = Caller::new(&log, &failures, only_record);
     let begin = std::time::Instant::now();
     let addresses = [silent, silent, dead(), address];
-    reactor.context().connect_tcp_with(&addresses[..], &options, caller).unwrap();
+    options.connect_tcp(reactor.context(), &addresses[..], caller).unwrap();
     turn_until(&mut reactor, "made", |_| log.made() + failures.borrow().len() == 1);
     assert_eq!(log.made(), 1, "{:?}", failures.borrow().first());
     assert!(
@@ -34,7 +34,7 @@ fn silent_addresses_share_the_timeout() {
     let options = ConnectOptions::new().timeout(Duration::from_millis(90));
     let caller = Caller::new(&log, &failures, only_record);
     let begin = std::time::Instant::now();
-    reactor.context().connect_tcp_with(&[silent; 3][..], &options, caller).unwrap();
+    options.connect_tcp(reactor.context(), &[silent; 3][..], caller).unwrap();
     turn_until(&mut reactor, "timed out", |_| !failures.borrow().is_empty());
     assert!(begin.elapsed() >= Duration::from_millis(90), "not before its time");
     assert_eq!(failures.borrow()[0].1.kind(), ErrorKind::TimedOut);

@@ -26,7 +26,7 @@ fn refused_attempt_is_reported_once() {
     let text = failures[0].1.to_string();
     let expected = format!("cannot connect to {address}: connection refused");
     assert!(text.starts_with(&expected), "{text}");
-    assert!(reactor.context().is_closing(id));
+    assert!(reactor.context().transport(id).is_closing());
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn unanswered_attempt_times_out() {
     let options = ConnectOptions::new().timeout(Duration::from_millis(50));
     let caller = Caller::new(&log, &failures, only_record);
     let begin = std::time::Instant::now();
-    reactor.context().connect_tcp_with(address, &options, caller).unwrap();
+    options.connect_tcp(reactor.context(), address, caller).unwrap();
     turn_until(&mut reactor, "timed out", |_| !failures.borrow().is_empty());
     assert!(begin.elapsed() >= Duration::from_millis(50), "not before its time");
     turns(&mut reactor, 3);
@@ -162,9 +162,9 @@ fn factory_that_refuses_or_panics_closes_the_socket() {
     for panics in [false, true] {
         let factory = Refuses { panics, _alive: Rc::clone(&alive) };
         let id = reactor.connect_tcp(live, factory).unwrap();
-        reactor.context().write(id, b"early");
+        reactor.context().transport(id).write(b"early");
         let (peer, _) = listener.accept().unwrap();
-        turn_until(&mut reactor, "closed", |reactor| reactor.context().is_closing(id));
+        turn_until(&mut reactor, "closed", |reactor| reactor.context().transport(id).is_closing());
         match (&peer).read(&mut [0]) {
             Ok(count) => assert!(!panics && count == 0),
             Err(error) => assert!(panics && error.kind() == ErrorKind::ConnectionReset),
@@ -184,7 +184,7 @@ fn closed_attempt_with_queued_data_resets_the_peer() {
         let caller = Caller::new(&log, &failures, only_record);
         let id = reactor.connect_tcp(live, caller).unwrap();
         if written {
-            reactor.context().write(id, b"an upload");
+            reactor.context().transport(id).write(b"an upload");
         }
         let (peer, _) = listener.accept().unwrap();
         reactor.context().close(id);

@@ -23,7 +23,7 @@ fn connect(
     let options = ConnectOptions::new().timeout(TIMEOUT);
     let caller = Caller::new(&log, &failures, only_record);
     let context = reactor.context();
-    let id = context.connect_tcp_with(&addresses[..], &options, caller).unwrap();
+    let id = options.connect_tcp(context, &addresses[..], caller).unwrap();
     (script, reactor, log, failures, id)
 }
 
@@ -93,15 +93,15 @@ fn timed_out_attempt_reports_the_socket_error() {
 fn early_data_is_limited() {
     let wire = Wire::unlimited();
     let (_script, mut reactor, log, failures, id) = connect([Ok(wire.clone())]);
-    reactor.context().set_write_limit(id, 1000);
-    (0..101).for_each(|_| reactor.context().write(id, &[0; 10]));
+    reactor.context().transport(id).set_write_limit(1000);
+    (0..101).for_each(|_| reactor.context().transport(id).write(&[0; 10]));
     turn(&mut reactor);
     assert_eq!(
         failures.borrow().len(),
         0,
         "a write fails the attempt if more than the limit is queued before it"
     );
-    reactor.context().write(id, &[0; 10]);
+    reactor.context().transport(id).write(&[0; 10]);
     turn(&mut reactor);
     let text = failures.borrow()[0].1.to_string();
     assert!(text.contains("too much") && log.made() == 0, "{text}");
@@ -112,13 +112,13 @@ fn early_data_is_limited() {
 fn early_limits_apply_to_the_connection() {
     let wire = Wire::default();
     let (script, mut reactor, log, _failures, id) = connect([Ok(wire.clone())]);
-    reactor.context().set_write_limit(id, 1000);
-    reactor.context().set_write_buffer_limits(id, 100, 0);
+    reactor.context().transport(id).set_write_limit(1000);
+    reactor.context().transport(id).set_write_buffer_limits(100, 0);
     wire.connected();
     report_outcome(&script, &mut reactor, &wire);
     assert_eq!(log.made(), 1);
     for (length, pauses, ends) in [(100, 0, 0), (1, 1, 0), (1000, 1, 0), (1, 1, 1)] {
-        reactor.context().write(id, &vec![0; length]);
+        reactor.context().transport(id).write(&vec![0; length]);
         turn(&mut reactor);
         let paused = log.count(|event| *event == Event::PauseWriting);
         assert_eq!((paused, log.lost()), (pauses, ends), "after {length}");

@@ -46,7 +46,7 @@ fn datagram_longer_than_buffer_is_reported_truncated() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let options = DatagramOptions::new().max_datagram_size(100);
     let protocol = DatagramRecorder::quiet(&events);
-    let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
+    let port = options.listen_udp(reactor.context(), "127.0.0.1:0", protocol).unwrap();
     let peer = peer();
     for length in [100, 101, 2_000, 99] {
         peer.send_to(&pattern(length), port.address()).unwrap();
@@ -56,7 +56,7 @@ fn datagram_longer_than_buffer_is_reported_truncated() {
     let whole = |length| DatagramEvent::Data(pattern(length));
     let expected = [whole(100), beginning.clone(), beginning, whole(99)];
     assert_eq!(events.all()[1..], expected);
-    let counts = reactor.context().datagram_counts(port.id()).unwrap();
+    let counts = reactor.context().datagram(port.id()).counts();
     assert_eq!((counts.received, counts.truncated), (4, 2));
 }
 
@@ -65,7 +65,7 @@ fn buffer_larger_than_the_shared_one_works() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let options = DatagramOptions::new().max_datagram_size(200_000);
     let protocol = DatagramRecorder::echo(&events);
-    let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
+    let port = options.listen_udp(reactor.context(), "127.0.0.1:0", protocol).unwrap();
     let peer = peer();
     for (count, length) in [(1, 65_507), (2, 3)] {
         peer.send_to(&pattern(length), port.address()).unwrap();
@@ -79,7 +79,7 @@ fn oversized_buffer_is_not_allocated() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let options = DatagramOptions::new().max_datagram_size(usize::MAX);
     let protocol = DatagramRecorder::echo(&events);
-    let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
+    let port = options.listen_udp(reactor.context(), "127.0.0.1:0", protocol).unwrap();
     let peer = peer();
     peer.send_to(b"hello", port.address()).unwrap();
     turn_until(&mut reactor, "delivered", |_| events.data() == [b"hello"]);
@@ -107,7 +107,7 @@ fn flood_is_received_within_a_budget() {
     let events = DatagramLog::default();
     let options = DatagramOptions::new().option(SocketOption::ReceiveBuffer(4 * 1024 * 1024));
     let protocol = DatagramRecorder::quiet(&events);
-    let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
+    let port = options.listen_udp(reactor.context(), "127.0.0.1:0", protocol).unwrap();
     reactor.turn(Some(Duration::ZERO)).unwrap();
     // The budget bounds a turn by number (small datagrams) and by size (60 KB).
     let peer = peer();
@@ -141,7 +141,7 @@ fn ipv6_socket_receives_ipv4_unless_ipv6_only() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let both = DatagramOptions::new().only_ipv6(false);
     let context = reactor.context();
-    let port = context.listen_udp_with("[::]:0", &both, DatagramRecorder::echo(&events)).unwrap();
+    let port = both.listen_udp(context, "[::]:0", DatagramRecorder::echo(&events)).unwrap();
     let number = port.address().port().unwrap();
     // An IPv6-only socket leaves the same port free on IPv4.
     assert!(UdpSocket::bind(("127.0.0.1", number)).is_err());
@@ -153,8 +153,7 @@ fn ipv6_socket_receives_ipv4_unless_ipv6_only() {
     // Another process may use the same IPv4 port; then try the next.
     assert!((0..100).any(|_| {
         let context = reactor.context();
-        let port =
-            context.listen_udp_with("[::]:0", &only, DatagramRecorder::echo(&events)).unwrap();
+        let port = only.listen_udp(context, "[::]:0", DatagramRecorder::echo(&events)).unwrap();
         UdpSocket::bind(("127.0.0.1", port.address().port().unwrap())).is_ok()
     }));
 }
@@ -225,7 +224,7 @@ with Server(('127.0.0.1', 0), Echo) as server:
     let to = ([127, 0, 0, 1], line.trim().parse::<u16>().unwrap());
     let port = reactor.context().connect_udp(to, DatagramRecorder::quiet(&events)).unwrap();
     for data in [pattern(9), Vec::new()] {
-        reactor.context().send(port.id(), &data);
+        reactor.context().datagram(port.id()).send(&data);
         turn_until(&mut reactor, "the answer", |_| events.data().last() == Some(&data));
     }
     std::io::stdout().flush().unwrap();
@@ -239,18 +238,18 @@ fn broadcast_needs_its_option() {
     let receiving = DatagramLog::default();
     let number = receive_on(&mut reactor, "0.0.0.0:0", DatagramRecorder::quiet(&receiving)).port();
     let to = ([127, 255, 255, 255], number);
-    reactor.context().send_to(port.id(), b"hello", to);
+    reactor.context().datagram(port.id()).send_to(b"hello", to);
     turns(&mut reactor, 2);
     let error = events.errors().pop().expect("an error");
     assert!(error.contains("permission denied") && error.contains("`broadcast`"), "{error}");
     reactor.context().set_option(port.id(), SocketOption::Broadcast(true)).unwrap();
-    reactor.context().send_to(port.id(), b"hello", to);
+    reactor.context().datagram(port.id()).send_to(b"hello", to);
     turn_until(&mut reactor, "the broadcast", |_| receiving.data().len() == 1);
     let context = reactor.context();
     let options = DatagramOptions::new().broadcast(true);
     let allowed =
-        context.listen_udp_with("127.0.0.1:0", &options, DatagramRecorder::quiet(&events)).unwrap();
-    context.send_to(allowed.id(), b"again", to);
+        options.listen_udp(context, "127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
+    context.datagram(allowed.id()).send_to(b"again", to);
     turn_until(&mut reactor, "the broadcast", |_| receiving.data().len() == 2);
     assert_eq!(events.errors().len(), 1);
 }

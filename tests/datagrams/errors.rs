@@ -14,14 +14,14 @@ fn too_long_datagram_is_reported_with_its_size() {
     let peer = peer();
     let to = peer.local_addr().unwrap();
     let context = reactor.context();
-    context.send_to(port.id(), &pattern(65_508), to);
-    context.send_to(port.id(), b"short enough", to);
+    context.datagram(port.id()).send_to(&pattern(65_508), to);
+    context.datagram(port.id()).send_to(b"short enough", to);
     turns(&mut reactor, 2);
     let error = events.errors().pop().expect("an error");
     let expected = format!("cannot send 65508 bytes to {to}: message too long");
     assert!(error.starts_with(&expected) && error.contains("65,507"), "{error}");
     assert_eq!(received(&peer), b"short enough");
-    let counts = reactor.context().datagram_counts(port.id()).unwrap();
+    let counts = reactor.context().datagram(port.id()).counts();
     assert_eq!((counts.sent, counts.dropped), (1, 1));
 }
 
@@ -30,11 +30,11 @@ fn every_error_is_counted_and_few_are_reported() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
     for _ in 0..10_000 {
-        reactor.context().send_to(port.id(), b"lost", "nowhere.example:9");
+        reactor.context().datagram(port.id()).send_to(b"lost", "nowhere.example:9");
     }
     turns(&mut reactor, 2);
     assert!((1..=100).contains(&events.errors().len()), "{}", events.errors().len());
-    assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().dropped, 10_000);
+    assert_eq!(reactor.context().datagram(port.id()).counts().dropped, 10_000);
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn host_names_are_refused() {
         context.connect_udp(name, DatagramRecorder::quiet(&events)).unwrap_err().to_string();
     assert!(error.starts_with(&format!("cannot connect to {why}")), "{error}");
     let port = context.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
-    assert!(context.connect(port.id(), name).is_err());
-    context.send_to(port.id(), b"hello", name);
+    assert!(context.datagram(port.id()).connect(name).is_err());
+    context.datagram(port.id()).send_to(b"hello", name);
     turns(&mut reactor, 1);
     let error = events.errors().pop().expect("an error");
     assert!(error.starts_with(&format!("cannot send 5 bytes to {why}")), "{error}");
@@ -60,8 +60,8 @@ fn host_names_are_refused() {
 fn sending_without_a_peer_is_reported() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
-    reactor.context().send(port.id(), b"hello");
-    reactor.context().send_to(port.id(), b"hello", "[::1]:9");
+    reactor.context().datagram(port.id()).send(b"hello");
+    reactor.context().datagram(port.id()).send_to(b"hello", "[::1]:9");
     turns(&mut reactor, 1);
     let errors = events.errors();
     assert!(errors[0].starts_with("cannot send 5 bytes to nobody"), "{errors:?}");
@@ -104,7 +104,7 @@ fn unix_backoff_restarts_after_a_success() {
     let to = ropewalk::UnixAddress::from(std::path::Path::new("/run/other"));
     let delays = |reactor: &mut Reactor, script: &Script| {
         script.take_datagrams(0);
-        reactor.context().send_to(port.id(), b"data", to.clone());
+        reactor.context().datagram(port.id()).send_to(b"data", to.clone());
         reactor.turn(Some(Duration::ZERO)).unwrap();
         let mut delays = Vec::new();
         for _ in 0..4 {
@@ -113,7 +113,7 @@ fn unix_backoff_restarts_after_a_success() {
         }
         script.take_datagrams(usize::MAX);
         reactor.turn(None).unwrap();
-        assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().waiting, 0);
+        assert_eq!(reactor.context().datagram(port.id()).counts().waiting, 0);
         delays
     };
     for _ in 0..2 {

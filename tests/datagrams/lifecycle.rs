@@ -16,11 +16,8 @@ fn port_in_use_is_refused_unless_shared() {
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
     let share = DatagramOptions::new().reuse_port(true);
     let context = reactor.context();
-    let first =
-        context.listen_udp_with("127.0.0.1:0", &share, DatagramRecorder::quiet(&events)).unwrap();
-    assert!(
-        context.listen_udp_with(first.address(), &share, DatagramRecorder::quiet(&events)).is_ok()
-    );
+    let first = share.listen_udp(context, "127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
+    assert!(share.listen_udp(context, first.address(), DatagramRecorder::quiet(&events)).is_ok());
 }
 
 #[test]
@@ -31,8 +28,8 @@ fn closed_port_is_free_at_once() {
     peer.send_to(b"too late", port.address()).unwrap();
     let context = reactor.context();
     context.close(port.id());
-    assert!(context.is_closing(port.id()));
-    context.send_to(port.id(), b"too late", peer.local_addr().unwrap());
+    assert!(context.transport(port.id()).is_closing());
+    context.datagram(port.id()).send_to(b"too late", peer.local_addr().unwrap());
     once_free(|| UdpSocket::bind(port.address()));
     turns(&mut reactor, 2);
     assert_eq!(events.all(), [DatagramEvent::Started, DatagramEvent::Stopped]);
@@ -63,13 +60,13 @@ fn close_in_any_callback_leaves_only_stop() {
         };
         let options = DatagramOptions::new().max_datagram_size(100);
         let protocol = DatagramRecorder::new(&events, hook);
-        let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
+        let port = options.listen_udp(reactor.context(), "127.0.0.1:0", protocol).unwrap();
         let peer = peer();
         for length in [1, 200, 1] {
             peer.send_to(&pattern(length), port.address()).unwrap();
         }
         turns(&mut reactor, 2);
-        reactor.context().send(port.id(), b"an error");
+        reactor.context().datagram(port.id()).send(b"an error");
         turns(&mut reactor, 2);
         reactor.context().close(port.id());
         turns(&mut reactor, 2);
@@ -96,7 +93,7 @@ fn panic_costs_the_datagram_not_the_socket() {
         };
     let options = DatagramOptions::new().max_datagram_size(100);
     let protocol = DatagramRecorder::new(&events, hook);
-    let port = reactor.context().listen_udp_with("127.0.0.1:0", &options, protocol).unwrap();
+    let port = options.listen_udp(reactor.context(), "127.0.0.1:0", protocol).unwrap();
     let peer = peer();
     let alive = |reactor: &mut Reactor, count: usize| {
         turn_until(reactor, "a callback", |_| events.all().len() == count);
@@ -108,7 +105,7 @@ fn panic_costs_the_datagram_not_the_socket() {
     alive(&mut reactor, 2);
     peer.send_to(&pattern(200), port.address()).unwrap();
     alive(&mut reactor, 4);
-    reactor.context().send(port.id(), b"an error");
+    reactor.context().datagram(port.id()).send(b"an error");
     alive(&mut reactor, 6);
     reactor.context().close(port.id());
     turns(&mut reactor, 2);

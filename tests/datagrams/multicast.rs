@@ -15,7 +15,7 @@ const LO: Ipv4Addr = Ipv4Addr::LOCALHOST;
 fn listener(reactor: &mut Reactor, port: u16, events: &DatagramLog) -> (Id, u16) {
     let options = DatagramOptions::new().reuse_address(true);
     let (address, protocol) = ((Ipv4Addr::UNSPECIFIED, port), DatagramRecorder::quiet(events));
-    let port = reactor.context().listen_udp_with(address, &options, protocol).unwrap();
+    let port = options.listen_udp(reactor.context(), address, protocol).unwrap();
     (port.id(), port.address().port().unwrap())
 }
 
@@ -36,10 +36,10 @@ fn sockets_receive_only_their_joined_groups() {
         .chain(events[1..].iter().map(|events| listener(&mut reactor, port, events).0))
         .collect();
     let context = reactor.context();
-    context.join_group(ids[0], GROUP, LO).unwrap();
-    context.join_group(ids[1], GROUP, LO).unwrap();
-    context.join_group(ids[1], OTHER, LO).unwrap();
-    context.join_group(ids[2], OTHER, LO).unwrap();
+    context.datagram(ids[0]).join_group(GROUP, LO).unwrap();
+    context.datagram(ids[1]).join_group(GROUP, LO).unwrap();
+    context.datagram(ids[1]).join_group(OTHER, LO).unwrap();
+    context.datagram(ids[2]).join_group(OTHER, LO).unwrap();
     let sender = sender();
     sender.send_to(b"one", (GROUP, port)).unwrap();
     sender.send_to(b"other", (OTHER, port)).unwrap();
@@ -51,7 +51,7 @@ fn sockets_receive_only_their_joined_groups() {
         ["one", "oneother", "other"]
     );
     assert_eq!(event(3), b"", "received without a group");
-    reactor.context().leave_group(ids[1], GROUP, LO).unwrap();
+    reactor.context().datagram(ids[1]).leave_group(GROUP, LO).unwrap();
     sender.send_to(b"!", (GROUP, port)).unwrap();
     turn_until(&mut reactor, "received", |_| events[0].data().len() == 2);
     turns(&mut reactor, 3);
@@ -83,11 +83,11 @@ for _ in range(4):
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let (id, _) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
-    context.set_multicast_interface(id, LO).unwrap();
-    context.send_to(id, &[1], to);
+    context.datagram(id).set_multicast_interface(LO).unwrap();
+    context.datagram(id).send_to(&[1], to);
     for ttl in [0, 7, 255] {
-        context.set_multicast_ttl(id, ttl).unwrap();
-        context.send_to(id, &[ttl], to);
+        context.datagram(id).set_multicast_ttl(ttl).unwrap();
+        context.datagram(id).send_to(&[ttl], to);
     }
     assert!(python.wait().unwrap().success());
 }
@@ -100,12 +100,12 @@ fn interface_may_be_address_index_or_name() {
         let events = DatagramLog::default();
         let (id, port) = listener(&mut reactor, 0, &events);
         let context = reactor.context();
-        context.join_group(id, GROUP, interface.clone()).unwrap();
-        context.set_multicast_interface(id, interface.clone()).unwrap();
-        context.send_to(id, b"hello", (GROUP, port));
+        context.datagram(id).join_group(GROUP, interface.clone()).unwrap();
+        context.datagram(id).set_multicast_interface(interface.clone()).unwrap();
+        context.datagram(id).send_to(b"hello", (GROUP, port));
         turn_until(&mut reactor, "received", |_| events.data() == [b"hello"]);
-        reactor.context().leave_group(id, GROUP, interface.clone()).unwrap();
-        assert!(reactor.context().leave_group(id, GROUP, interface).is_err());
+        reactor.context().datagram(id).leave_group(GROUP, interface.clone()).unwrap();
+        assert!(reactor.context().datagram(id).leave_group(GROUP, interface).is_err());
     }
 }
 
@@ -122,7 +122,7 @@ fn join_source_excludes_other_sources() {
             sender.send_to(text.as_bytes(), (GROUP, port)).unwrap();
         }
     };
-    reactor.context().join_source(id, GROUP, sources[1], LO).unwrap();
+    reactor.context().datagram(id).join_source(GROUP, sources[1], LO).unwrap();
     send_all("one");
     turn_until(&mut reactor, "received", |_| !events.data().is_empty());
     turns(&mut reactor, 3);
@@ -130,8 +130,8 @@ fn join_source_excludes_other_sources() {
         events.senders().iter().map(|sender| sender.ip()).collect::<Vec<_>>(),
         [Some(sources[1])]
     );
-    reactor.context().join_source(id, GROUP, sources[0], LO).unwrap();
-    reactor.context().leave_source(id, GROUP, sources[1], LO).unwrap();
+    reactor.context().datagram(id).join_source(GROUP, sources[0], LO).unwrap();
+    reactor.context().datagram(id).leave_source(GROUP, sources[1], LO).unwrap();
     send_all("two");
     turn_until(&mut reactor, "received", |_| events.data().len() > 1);
     turns(&mut reactor, 3);
@@ -140,7 +140,8 @@ fn join_source_excludes_other_sources() {
         [Some(sources[0])]
     );
     let context = reactor.context();
-    let error = context.join_source(id, GROUP, sources[1], Interface::Index(1)).unwrap_err();
+    let error =
+        context.datagram(id).join_source(GROUP, sources[1], Interface::Index(1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
@@ -153,21 +154,21 @@ fn failed_joins_explain_what_to_do() {
         let error = error.to_string();
         assert!(error.starts_with(what) && error.contains(advice), "{error}");
     };
-    let error = context.join_group(id, LO, LO).unwrap_err();
+    let error = context.datagram(id).join_group(LO, LO).unwrap_err();
     check(error, "cannot join 127.0.0.1 on 127.0.0.1: not a multicast address", "ff00::/8");
-    let error = context.join_group(id, GROUP, Ipv4Addr::new(192, 0, 2, 99)).unwrap_err();
+    let error = context.datagram(id).join_group(GROUP, Ipv4Addr::new(192, 0, 2, 99)).unwrap_err();
     check(error, "cannot join 239.255.77.1 on 192.0.2.99: ", "interface");
-    let error = context.join_group(id, GROUP, "nosuch0").unwrap_err();
+    let error = context.datagram(id).join_group(GROUP, "nosuch0").unwrap_err();
     check(error, "cannot join 239.255.77.1 on nosuch0: ", "interface");
-    context.join_group(id, GROUP, LO).unwrap();
-    let error = context.join_group(id, GROUP, LO).unwrap_err();
+    context.datagram(id).join_group(GROUP, LO).unwrap();
+    let error = context.datagram(id).join_group(GROUP, LO).unwrap_err();
     check(error, "cannot join 239.255.77.1 on 127.0.0.1: ", "joined before");
-    let error = context.leave_group(id, OTHER, LO).unwrap_err();
+    let error = context.datagram(id).leave_group(OTHER, LO).unwrap_err();
     check(error, "cannot leave 239.255.77.2 on 127.0.0.1: ", "not joined");
     let v6: Ipv6Addr = "ff02::77".parse().unwrap();
-    assert!(context.join_group(id, v6, LO).is_err());
+    assert!(context.datagram(id).join_group(v6, LO).is_err());
     context.close(id);
-    let error = context.join_group(id, OTHER, LO).unwrap_err();
+    let error = context.datagram(id).join_group(OTHER, LO).unwrap_err();
     check(error, "cannot join", "the socket is closed");
 }
 
@@ -190,23 +191,22 @@ fn loopback_of_own_datagrams_can_be_disabled() {
         let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new().reuse_address(true);
         let context = reactor.context();
-        let port =
-            context.listen_udp_with(local, &options, DatagramRecorder::quiet(&events)).unwrap();
+        let port = options.listen_udp(context, local, DatagramRecorder::quiet(&events)).unwrap();
         let (id, to) = (port.id(), SocketAddr::new(group, port.address().port().unwrap()));
-        context.set_multicast_interface(id, "cable").unwrap();
-        context.set_multicast_ttl(id, 3).unwrap();
-        context.send_to(id, b"not joined", to);
+        context.datagram(id).set_multicast_interface("cable").unwrap();
+        context.datagram(id).set_multicast_ttl(3).unwrap();
+        context.datagram(id).send_to(b"not joined", to);
         turns(&mut reactor, 3);
         let context = reactor.context();
-        context.join_group(id, group, "cable").unwrap();
-        context.send_to(id, b"hello", to);
-        context.set_multicast_loopback(id, false).unwrap();
-        context.send_to(id, b"to others", to);
-        context.set_multicast_loopback(id, true).unwrap();
-        context.send_to(id, b"again", to);
+        context.datagram(id).join_group(group, "cable").unwrap();
+        context.datagram(id).send_to(b"hello", to);
+        context.datagram(id).set_multicast_loopback(false).unwrap();
+        context.datagram(id).send_to(b"to others", to);
+        context.datagram(id).set_multicast_loopback(true).unwrap();
+        context.datagram(id).send_to(b"again", to);
         turn_until(&mut reactor, "received", |_| events.data().len() > 1);
-        reactor.context().leave_group(id, group, "cable").unwrap();
-        reactor.context().send_to(id, b"has left", to);
+        reactor.context().datagram(id).leave_group(group, "cable").unwrap();
+        reactor.context().datagram(id).send_to(b"has left", to);
         turns(&mut reactor, 3);
         assert_eq!(events.data(), [b"hello", b"again"]);
         assert_eq!(events.errors(), [] as [&str; 0]);
@@ -229,14 +229,14 @@ while s.recv(100) != b'welcome': pass";
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let (id, port) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
-    context.join_group(id, GROUP, LO).unwrap();
-    context.set_multicast_interface(id, LO).unwrap();
+    context.datagram(id).join_group(GROUP, LO).unwrap();
+    context.datagram(id).set_multicast_interface(LO).unwrap();
     let arguments = ["-c", member, &GROUP.to_string(), &port.to_string()];
     let Ok(mut python) = Command::new("python3").args(arguments).spawn() else {
         return println!("skipped: python3 does not exist here");
     };
     turn_until(&mut reactor, "received", |_| events.data().contains(&b"joined".to_vec()));
-    reactor.context().send_to(id, b"welcome", (GROUP, port));
+    reactor.context().datagram(id).send_to(b"welcome", (GROUP, port));
     turn_until(&mut reactor, "its exit", |_| python.try_wait().unwrap().is_some());
     assert!(python.wait().unwrap().success());
 }
@@ -249,12 +249,12 @@ fn dual_stack_options_apply_to_both_families() {
     let quiet = || DatagramRecorder::quiet(&DatagramLog::default());
     let port = reactor.listen_udp("[::]:0", quiet()).unwrap();
     let only = DatagramOptions::new().only_ipv6(true);
-    let other = reactor.context().listen_udp_with("[::]:0", &only, quiet()).unwrap();
+    let other = only.listen_udp(reactor.context(), "[::]:0", quiet()).unwrap();
     let context = reactor.context();
     for id in [port.id(), other.id()] {
-        context.set_multicast_ttl(id, 7).unwrap();
-        context.set_multicast_loopback(id, false).unwrap();
-        context.set_multicast_interface(id, "lo").unwrap();
+        context.datagram(id).set_multicast_ttl(7).unwrap();
+        context.datagram(id).set_multicast_loopback(false).unwrap();
+        context.datagram(id).set_multicast_interface("lo").unwrap();
     }
     let of = |reactor: &mut Reactor, id| {
         let socket = reactor.context().descriptor(id).unwrap();
@@ -270,9 +270,9 @@ fn dual_stack_options_apply_to_both_families() {
     // Datagrams to an IPv4 group leave on the chosen interface.
     let (member, number) = listener(&mut reactor, 0, &events);
     let context = reactor.context();
-    context.join_group(member, GROUP, LO).unwrap();
-    context.set_multicast_loopback(port.id(), true).unwrap();
+    context.datagram(member).join_group(GROUP, LO).unwrap();
+    context.datagram(port.id()).set_multicast_loopback(true).unwrap();
     let group = Ipv4Addr::to_ipv6_mapped(&GROUP);
-    context.send_to(port.id(), b"hello", (group, number));
+    context.datagram(port.id()).send_to(b"hello", (group, number));
     turn_until(&mut reactor, "received on lo", |_| events.data() == [b"hello"]);
 }

@@ -30,21 +30,18 @@ fn queued_datagrams_keep_the_peer_they_had() {
     let id = context.connect_unix_datagram(&a, DatagramRecorder::quiet(&events)).unwrap().id();
     let send = |reactor: &mut Reactor, numbers: std::ops::Range<u32>| {
         for number in numbers {
-            reactor.context().send(id, &number.to_be_bytes());
+            reactor.context().datagram(id).send(&number.to_be_bytes());
         }
     };
     send(&mut reactor, 0..MANY);
     turns(&mut reactor, 1);
-    assert!(
-        reactor.context().datagram_counts(id).unwrap().waiting > 0,
-        "the system holds all of them"
-    );
+    assert!(reactor.context().datagram(id).counts().waiting > 0, "the system holds all of them");
 
     // A connect that fails changes nothing.
     let missing = UnixAddress::from(folder.path("missing"));
-    assert!(reactor.context().connect(id, missing).is_err());
+    assert!(reactor.context().datagram(id).connect(missing).is_err());
     send(&mut reactor, MANY..MANY + 1);
-    reactor.context().connect(id, UnixAddress::from(&b)).unwrap();
+    reactor.context().datagram(id).connect(UnixAddress::from(&b)).unwrap();
     send(&mut reactor, MANY + 1..2 * MANY);
     let (mut at_a, mut at_b) = (Vec::new(), Vec::new());
     turn_until(&mut reactor, "all", |_| {
@@ -71,13 +68,13 @@ fn datagrams_of_others_before_connect_are_discarded() {
     other.send(b"early").unwrap();
     peer.send(b"early, too").unwrap();
     other.send(b"early again").unwrap();
-    reactor.context().connect(port.id(), peer.local_addr().unwrap()).unwrap();
+    reactor.context().datagram(port.id()).connect(peer.local_addr().unwrap()).unwrap();
     turn_until(&mut reactor, "a datagram", |_| !events.data().is_empty());
     peer.send(b"late").unwrap();
     turn_until(&mut reactor, "all", |_| events.data().len() >= 2);
     turns(&mut reactor, 2);
     assert_eq!(events.data(), [b"early, too".as_slice(), b"late"]);
-    assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().received, 2);
+    assert_eq!(reactor.context().datagram(port.id()).counts().received, 2);
 }
 
 #[test]
@@ -111,7 +108,7 @@ fn peer_has_the_address_the_system_assigned() {
         let host = if peer.starts_with('[') { "[::1]" } else { "127.0.0.1" };
         socket.send_to(b"hello", format!("{host}:{ours}")).unwrap();
         let number = socket.local_addr().unwrap().port();
-        reactor.context().connect(port.id(), format!("{peer}:{number}")).unwrap();
+        reactor.context().datagram(port.id()).connect(format!("{peer}:{number}")).unwrap();
         turn_until(&mut reactor, "the datagram", |_| events.data().len() == 1);
     }
 }

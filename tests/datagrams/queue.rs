@@ -27,7 +27,7 @@ fn full_socket(
 ) -> ropewalk::Id {
     let options = options.option(SocketOption::SendBuffer(4096));
     let (to, protocol) = (to.local_addr().unwrap(), DatagramRecorder::quiet(events));
-    reactor.context().connect_udp_with(to, &options, protocol).unwrap().id()
+    options.connect_udp(reactor.context(), to, protocol).unwrap().id()
 }
 
 /// Returns a datagram of about 1 kB that begins with `number`.
@@ -45,11 +45,11 @@ fn full_socket_queues_and_sends_in_order() {
     for round in 1..=2 {
         let context = reactor.context();
         for number in 0..300 {
-            context.send(id, &numbered(number));
+            context.datagram(id).send(&numbered(number));
         }
-        let waiting = context.datagram_counts(id).unwrap().waiting;
+        let waiting = context.datagram(id).counts().waiting;
         assert!((200..300).contains(&waiting), "{waiting} are queued");
-        assert_eq!(context.write_buffer_size(id), waiting * 1002);
+        assert_eq!(context.transport(id).write_buffer_size(), waiting * 1002);
         let mut next = 0;
         peer.set_nonblocking(true).unwrap();
         turn_until(&mut reactor, "all have arrived", |_| {
@@ -65,7 +65,7 @@ fn full_socket_queues_and_sends_in_order() {
         assert_eq!(events.count(|event| *event == DatagramEvent::Resumed), round);
         assert_eq!(events.all().last(), Some(&DatagramEvent::Resumed));
     }
-    assert_eq!(reactor.context().datagram_counts(id).unwrap().sent, 600);
+    assert_eq!(reactor.context().datagram(id).counts().sent, 600);
 }
 
 #[test]
@@ -81,16 +81,16 @@ fn datagrams_beyond_the_queue_limit_are_dropped() {
         let id = full_socket(&mut reactor, options, &peer, &events);
         for round in 1..=2 {
             for number in 0..100 {
-                reactor.context().send(id, &numbered(number));
+                reactor.context().datagram(id).send(&numbered(number));
             }
-            assert_eq!(reactor.context().datagram_counts(id).unwrap().waiting, 10);
+            assert_eq!(reactor.context().datagram(id).counts().waiting, 10);
             let resumed = |event: &DatagramEvent| *event == DatagramEvent::Resumed;
             turn_until(&mut reactor, "room", |_| events.count(resumed) == round);
             let errors = events.errors();
             assert_eq!(errors.len(), round, "{errors:?}");
             assert!(errors[0].contains("too much waits to be sent"), "{errors:?}");
         }
-        let counts = reactor.context().datagram_counts(id).unwrap();
+        let counts = reactor.context().datagram(id).counts();
         assert_eq!(counts.sent + counts.dropped, 200);
         assert!(counts.dropped > 100, "{counts:?}");
     }
@@ -115,9 +115,9 @@ fn close_or_stop_drops_and_counts_the_queue() {
         let options = DatagramOptions::new().option(SocketOption::SendBuffer(4096));
         let (to, protocol) = (peer.local_addr().unwrap(), DatagramRecorder::new(&events, hook));
         let context = reactor.context();
-        let id = context.connect_udp_with(to, &options, protocol).unwrap().id();
+        let id = options.connect_udp(context, to, protocol).unwrap().id();
         for number in 0..100 {
-            context.send(id, &numbered(number));
+            context.datagram(id).send(&numbered(number));
         }
         if stop {
             context.stop();

@@ -46,7 +46,7 @@ fn ipv4_echo_arrives_with_its_header() {
     }
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let port = raw(&mut reactor, Ipv4Addr::UNSPECIFIED, IpProtocol::ICMP, &events);
-    reactor.context().send_to(port.id(), &echo_request(8), LO);
+    reactor.context().datagram(port.id()).send_to(&echo_request(8), LO);
     // The system delivers a copy of the request, and then the answer.
     turn_until(&mut reactor, "the answer", |_| events.data().len() == 2);
     for (packet, kind) in events.data().iter().zip([8, 0]) {
@@ -66,7 +66,7 @@ fn ipv6_echo_has_no_header_but_a_checksum() {
     let port = raw(&mut reactor, Ipv6Addr::UNSPECIFIED, IpProtocol::ICMPV6, &events);
     let mut request = echo_request(128);
     request[2..4].copy_from_slice(&[0, 0]);
-    reactor.context().send_to(port.id(), &request, Ipv6Addr::LOCALHOST);
+    reactor.context().datagram(port.id()).send_to(&request, Ipv6Addr::LOCALHOST);
     let answers = || events.data().into_iter().filter(|data| data[0] == 129);
     turn_until(&mut reactor, "the answer", |_| answers().count() == 1);
     assert!(answers().all(|answer| answer[4..] == request[4..]));
@@ -83,12 +83,11 @@ fn raw_packets_carry_ttl_and_tos() {
             .option(SocketOption::Ttl(7))
             .option(SocketOption::TrafficClass(0x10));
         let context = reactor.context();
-        let port =
-            context.open_raw_with(LO, number, &options, DatagramRecorder::quiet(&events)).unwrap();
-        context.send_to(port.id(), b"one", LO);
+        let port = options.open_raw(context, LO, number, DatagramRecorder::quiet(&events)).unwrap();
+        context.datagram(port.id()).send_to(b"one", LO);
         context.set_option(port.id(), SocketOption::Ttl(9)).unwrap();
         context.set_option(port.id(), SocketOption::TrafficClass(0x20)).unwrap();
-        context.send_to(port.id(), b"two", LO);
+        context.datagram(port.id()).send_to(b"two", LO);
         turn_until(&mut reactor, "both", |_| events.data().len() == 2);
         for (packet, (ttl, tos, data)) in
             events.data().iter().zip([(7, 0x10, b"one"), (9, 0x20, b"two")])
@@ -104,8 +103,8 @@ fn raw_packets_carry_ttl_and_tos() {
         .option(SocketOption::Ttl(7))
         .option(SocketOption::TrafficClass(0x10));
     let (lo, protocol) = (Ipv6Addr::LOCALHOST, DatagramRecorder::quiet(&events));
-    let port = reactor.context().open_raw_with(lo, EXPERIMENT, &options, protocol).unwrap();
-    reactor.context().send_to(port.id(), b"one", lo);
+    let port = options.open_raw(reactor.context(), lo, EXPERIMENT, protocol).unwrap();
+    reactor.context().datagram(port.id()).send_to(b"one", lo);
     turn_until(&mut reactor, "received", |_| events.data() == [b"one"]);
 }
 
@@ -128,14 +127,14 @@ fn packets_may_include_their_own_header() {
     let context = reactor.context();
     let senders: [Id; 2] = [
         context.open_raw(any, IpProtocol::RAW, DatagramRecorder::quiet(&sending)).unwrap().id(),
-        context
-            .open_raw_with(any, IpProtocol(254), &included, DatagramRecorder::quiet(&sending))
+        included
+            .open_raw(context, any, IpProtocol(254), DatagramRecorder::quiet(&sending))
             .unwrap()
             .id(),
     ];
     for id in senders {
-        reactor.context().send_to(id, &whole_packet(b"own header"), LO);
-        reactor.context().send_to(id, b"no header", LO);
+        reactor.context().datagram(id).send_to(&whole_packet(b"own header"), LO);
+        reactor.context().datagram(id).send_to(b"no header", LO);
     }
     turn_until(&mut reactor, "both", |_| events.data().len() == 2);
     for packet in events.data() {
@@ -202,7 +201,7 @@ fn ping_answers_have_own_identifier_without_header() {
         let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let port = reactor.context().open_ping(lo, DatagramRecorder::quiet(&events)).unwrap();
         let request = echo_request(kind);
-        reactor.context().send_to(port.id(), &request, lo);
+        reactor.context().datagram(port.id()).send_to(&request, lo);
         turn_until(&mut reactor, "the answer", |_| events.data().len() == 1);
         let answer = &events.data()[0];
         assert_eq!(answer[0], if kind == 8 { 0 } else { 129 });

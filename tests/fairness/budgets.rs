@@ -78,7 +78,7 @@ fn sent_by_turns(script: &Script, reactor: &mut Reactor, wire: &Wire, total: usi
 fn turn_sends_quarter_mebibyte_of_queued_data() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
-    reactor.context().write(wire.id(), &pattern(1_000_000));
+    reactor.context().transport(wire.id()).write(&pattern(1_000_000));
     turn(&mut reactor);
     let sent = sent_by_turns(&script, &mut reactor, &wire, 1_000_000);
     assert_eq!(sent.len(), 4, "{sent:?}");
@@ -90,9 +90,9 @@ fn turn_sends_quarter_mebibyte_of_drop_oldest_queue() {
     const PIECE: usize = 8 * KIB;
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
-    reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(1024 * KIB));
+    reactor.context().transport(wire.id()).set_slow_reader(SlowReader::DropOldest(1024 * KIB));
     for piece in pattern(101 * PIECE).chunks(PIECE) {
-        reactor.context().write(wire.id(), piece);
+        reactor.context().transport(wire.id()).write(piece);
         turn(&mut reactor);
     }
     let sent = sent_by_turns(&script, &mut reactor, &wire, 101 * PIECE);
@@ -106,10 +106,10 @@ fn counts_include_only_what_the_socket_took() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     let counts = |reactor: &mut Reactor| {
-        let counts = reactor.context().connection_counts(wire.id()).unwrap();
+        let counts = reactor.context().transport(wire.id()).counts();
         (counts.sent, counts.writes, counts.waiting)
     };
-    reactor.context().write(wire.id(), &[0; 100]);
+    reactor.context().transport(wire.id()).write(&[0; 100]);
     turn(&mut reactor);
     assert_eq!(counts(&mut reactor), (0, 0, 100), "the socket takes nothing");
     for taken in 1..=3 {

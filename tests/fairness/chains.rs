@@ -5,8 +5,8 @@
 use crate::support::*;
 use crate::unix;
 use ropewalk::{
-    Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id, Interest, Producer,
-    Protocol, Reactor, Reason, Transport, UnixListenOptions, Watcher,
+    Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id, Interest,
+    ListenOptions, Producer, Protocol, Reactor, Reason, Transport, Watcher,
 };
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -86,7 +86,7 @@ impl Protocol for Passer {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         if self.0.count_round() {
             let (next, id) = (Self(self.0.clone()), transport.id());
-            let socket = transport.context().detach(id).unwrap().socket;
+            let socket = transport.context().transport(id).detach().unwrap().socket;
             transport.context().adopt_connection(socket, next).unwrap();
         }
     }
@@ -190,9 +190,9 @@ struct Relay(Count, Id);
 impl Relay {
     fn next(&self, context: &mut Context) {
         if self.0.count_round() {
-            context.unregister_producer(self.1);
+            context.transport(self.1).unregister_producer();
             let next = Self(self.0.clone(), self.1);
-            context.register_push_producer(self.1, next).unwrap();
+            context.transport(self.1).register_push_producer(next).unwrap();
         }
     }
 }
@@ -216,9 +216,9 @@ fn producer_chain_in_pause_leaves_turns() {
     let _client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
-    reactor.context().write(id, &pattern(2 * MUCH));
+    reactor.context().transport(id).write(&pattern(2 * MUCH));
     turn_until(&mut reactor, "paused", |_| log.count(|event| *event == Event::PauseWriting) == 1);
-    reactor.context().register_push_producer(id, Relay(count.clone(), id)).unwrap();
+    reactor.context().transport(id).register_push_producer(Relay(count.clone(), id)).unwrap();
     count.assert_spread_over_turns(&mut reactor);
 }
 
@@ -229,7 +229,7 @@ fn producer_chain_in_stop_leaves_turns() {
     drop(client(address));
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     let id = log.ids()[0];
-    reactor.context().register_push_producer(id, Relay(count.clone(), id)).unwrap();
+    reactor.context().transport(id).register_push_producer(Relay(count.clone(), id)).unwrap();
     count.assert_spread_over_turns(&mut reactor);
 }
 
@@ -260,8 +260,8 @@ fn descriptor_chain_leaves_turns() {
     let (theirs, counter, passed) = (Rc::clone(&peer), count.clone(), Rc::clone(&file));
     let factory =
         move || DescriptorReceiver(counter.clone(), theirs.take().unwrap(), Rc::clone(&passed));
-    let options = UnixListenOptions::new().descriptors(true);
-    reactor.context().listen_unix_with(&*path, &options, factory).unwrap();
+    let options = ListenOptions::new().descriptors(true);
+    options.listen_unix(reactor.context(), &*path, factory).unwrap();
     let client = Rc::new(unix::unix_client(&path));
     unix::pass(&client, b"x", &file, 1);
     peer.set(Some(client));

@@ -146,9 +146,9 @@ fn huge_answer_does_not_starve_a_client() {
     let mut sent_in_a_turn = 0;
     small.write_all(b"small").unwrap();
     while log.lost() == 0 {
-        let before = reactor.context().write_buffer_size(id);
+        let before = reactor.context().transport(id).write_buffer_size();
         reactor.turn(Some(PATIENCE)).unwrap();
-        let after = reactor.context().write_buffer_size(id);
+        let after = reactor.context().transport(id).write_buffer_size();
         sent_in_a_turn = sent_in_a_turn.max(before.saturating_sub(after));
         turns_taken += 1;
         assert!(turns_taken < 1_000_000);
@@ -202,11 +202,11 @@ fn writable_connection() -> (Reactor, TcpStream, Id, Vec<u8>) {
     let client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
-    reactor.context().write(id, &pattern(4 * MUCH));
+    reactor.context().transport(id).write(&pattern(4 * MUCH));
     turn_until(&mut reactor, "the socket is full", |reactor| {
-        let before = reactor.context().write_buffer_size(id);
+        let before = reactor.context().transport(id).write_buffer_size();
         reactor.turn(Some(Duration::from_millis(1))).unwrap();
-        before == reactor.context().write_buffer_size(id)
+        before == reactor.context().transport(id).write_buffer_size()
     });
     let (mut got, mut buffer) = (Vec::new(), vec![0; 64 * 1024]);
     while let Some(Ok(count @ 1..)) = peek_now(&client, &mut buffer) {
@@ -218,11 +218,11 @@ fn writable_connection() -> (Reactor, TcpStream, Id, Vec<u8>) {
 #[test]
 fn connection_sends_within_a_budget() {
     let (mut reactor, client, id, mut got) = writable_connection();
-    let before = reactor.context().write_buffer_size(id);
+    let before = reactor.context().transport(id).write_buffer_size();
     turn_until(&mut reactor, "it sends", |reactor| {
-        reactor.context().write_buffer_size(id) < before
+        reactor.context().transport(id).write_buffer_size() < before
     });
-    let sent_in_a_turn = before - reactor.context().write_buffer_size(id);
+    let sent_in_a_turn = before - reactor.context().transport(id).write_buffer_size();
     assert!(sent_in_a_turn <= 256 * 1024 + 64 * 1024, "{sent_in_a_turn} bytes in one turn");
     got.extend(read_turning(&mut reactor, &client, 4 * MUCH - got.len()));
     assert!(got == pattern(4 * MUCH));
@@ -231,10 +231,10 @@ fn connection_sends_within_a_budget() {
 #[test]
 fn turn_does_not_wait_while_work_is_queued() {
     let (mut reactor, _client, id, _) = writable_connection();
-    let before = reactor.context().write_buffer_size(id);
+    let before = reactor.context().transport(id).write_buffer_size();
     let begin = Instant::now();
     // The writable event is reported once, and the peer reads no more, so no other event follows.
-    while before - reactor.context().write_buffer_size(id) < 1_000_000 {
+    while before - reactor.context().transport(id).write_buffer_size() < 1_000_000 {
         reactor.turn(Some(2 * PATIENCE)).unwrap();
     }
     assert!(begin.elapsed() < PATIENCE, "the poll waited although a connection was queued");

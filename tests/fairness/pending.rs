@@ -42,7 +42,7 @@ fn turn_with<T: 'static>(
 fn stop_many(context: &mut Context, gone: Id) {
     for _ in 0..MANY {
         let producer = producers::noting(&producers::ProducerLog::default(), producers::ignore);
-        context.register_pull_producer(gone, producer).unwrap();
+        context.transport(gone).register_pull_producer(producer).unwrap();
     }
 }
 
@@ -214,7 +214,7 @@ fn producer_registered_in_busy_turn_is_resumed() {
     let producer = producers::pieces(&calls, 3);
     (&client).write_all(b"data").unwrap();
     busy_turn_with(&mut reactor, move |context| {
-        context.register_pull_producer(id, producer).unwrap();
+        context.transport(id).register_pull_producer(producer).unwrap();
     });
     assert_eq!(log.data(), b"data", "the connection was served");
     assert_eq!(read_turning(&mut reactor, &client, 30_000).len(), 30_000);
@@ -243,7 +243,7 @@ fn late_producer_stops_before_pending_connection_lost() {
         ids.iter().for_each(|id| context.abort(*id));
     });
     reactor.context().call_later(Duration::ZERO, move |context| {
-        context.register_pull_producer(last, producer).unwrap();
+        context.transport(last).register_pull_producer(producer).unwrap();
     });
     turn_until(&mut reactor, "all lost", |_| log.lost() == MANY);
     assert_eq!(*events.borrow(), [Event::Made]);

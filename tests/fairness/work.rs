@@ -139,7 +139,7 @@ fn ping_pong_does_not_grow_the_stack() {
         };
         let (mut reactor, address) = up(player.clone());
         let id = reactor.connect_tcp(address, player).unwrap();
-        reactor.context().write(id, b"ball");
+        reactor.context().transport(id).write(b"ball");
         while rounds.get() < ROUNDS {
             reactor.turn(Some(PATIENCE)).unwrap();
         }

@@ -2,9 +2,7 @@
 
 use crate::support::*;
 use crate::unix::*;
-use ropewalk::{
-    Context, Id, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
-};
+use ropewalk::{ConnectOptions, Context, Id, ListenOptions, Reactor, SlowReader, Transport};
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -37,9 +35,9 @@ impl Scene {
         let (folder, log) = (Folder::new(), Log::default());
         let path = folder.path("give.sock");
         let mut reactor = Reactor::new().unwrap();
-        let options = UnixListenOptions::new().slow_reader(slow_reader);
+        let options = ListenOptions::new().slow_reader(slow_reader);
         let factory = recorders(&log, hook);
-        reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+        options.listen_unix(reactor.context(), &path, factory).unwrap();
         let client = unix_client(&path);
         client.set_nonblocking(true).unwrap();
         turn_until(&mut reactor, "made", |_| log.made() == 1);
@@ -52,7 +50,7 @@ impl Scene {
         for _ in 0..count {
             let file = self.file.try_clone().unwrap();
             let id = self.id;
-            if let Err(error) = self.context().send_descriptors(id, b"x", [file]) {
+            if let Err(error) = self.context().transport(id).send_descriptors(b"x", [file]) {
                 return Some(error);
             }
             self.reactor.turn(Some(Duration::ZERO)).unwrap();
@@ -66,7 +64,7 @@ impl Scene {
 
     fn waiting(&mut self) -> usize {
         let id = self.id;
-        self.context().descriptors_waiting(id)
+        self.context().transport(id).descriptors_waiting()
     }
 
     /// Reads at the client, turn by turn, until the sender receives `resume_writing`: at 64 queued
@@ -77,9 +75,9 @@ impl Scene {
             assert!(self.waiting() > 64);
             let Self { reactor, client, .. } = self;
             while client.read(&mut [0; 64]).is_ok() {}
-            let before = reactor.context().descriptors_waiting(id);
+            let before = reactor.context().transport(id).descriptors_waiting();
             turn_until(reactor, "buffer space", |reactor| {
-                reactor.context().descriptors_waiting(id) < before
+                reactor.context().transport(id).descriptors_waiting() < before
             });
         }
         assert!(self.waiting() <= 64);
@@ -122,13 +120,13 @@ fn sender_pauses_and_resumes_at_descriptor_marks() {
 fn byte_and_descriptor_marks_cause_one_pause() {
     let mut scene = Scene::new(SlowReader::Pause);
     let id = scene.id;
-    scene.context().write(id, &vec![0; MUCH]);
+    scene.context().transport(id).write(&vec![0; MUCH]);
     turns(&mut scene.reactor, 1);
     assert_eq!(scene.events(), [PauseWriting]);
     // Batches, so that this process needs few descriptors.
     for _ in 0..3 {
         let files: Vec<File> = (0..100).map(|_| scene.file.try_clone().unwrap()).collect();
-        scene.context().send_descriptors(id, b"x", files).unwrap();
+        scene.context().transport(id).send_descriptors(b"x", files).unwrap();
     }
     turns(&mut scene.reactor, 1);
     let (mut buffer, mut read) = (vec![0; 64 * 1024], 0);
@@ -136,7 +134,7 @@ fn byte_and_descriptor_marks_cause_one_pause() {
     turn_until(reactor, "all data", |reactor| {
         read += client.read(&mut buffer).unwrap_or(0);
         let resumed = log.count(|event| *event == ResumeWriting) > 0;
-        assert!(!resumed || reactor.context().descriptors_waiting(id) <= 64);
+        assert!(!resumed || reactor.context().transport(id).descriptors_waiting() <= 64);
         read == MUCH + 3
     });
     assert_eq!(scene.events(), [PauseWriting, ResumeWriting]);
@@ -157,7 +155,7 @@ fn descriptors_pause_and_resume_push_producer() {
     }
     let mut scene = Scene::new(SlowReader::Pause);
     let id = scene.id;
-    scene.context().register_push_producer(id, Counting(Rc::clone(&calls))).unwrap();
+    scene.context().transport(id).register_push_producer(Counting(Rc::clone(&calls))).unwrap();
     while calls.get() == (0, 0) {
         assert!(scene.send(1).is_none());
     }
@@ -225,23 +223,23 @@ fn connecting_attempt_limits_queued_descriptors() {
     let mut reactor = receiver(&path, &events);
     let (log, failures) = (Log::default(), Failures::default());
     let files = |count| (0..count).map(|_| File::open("/dev/null").unwrap());
-    let options = UnixConnectOptions::new().slow_reader(SlowReader::Disconnect(1_000_000));
+    let options = ConnectOptions::new().slow_reader(SlowReader::Disconnect(1_000_000));
     let patient = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
     let context = reactor.context();
     let caller = Caller::new(&log, &failures, only_record);
-    let impatient = context.connect_unix_with(&path, &options, caller).unwrap();
+    let impatient = options.connect_unix(context, &path, caller).unwrap();
     for id in [patient, impatient] {
         for _ in 0..4 {
-            context.send_descriptors(id, b"x", files(250)).unwrap();
+            context.transport(id).send_descriptors(b"x", files(250)).unwrap();
         }
-        assert_eq!(context.descriptors_waiting(id), 1000);
+        assert_eq!(context.transport(id).descriptors_waiting(), 1000);
     }
-    let error = context.send_descriptors(patient, b"x", files(25)).unwrap_err();
+    let error = context.transport(patient).send_descriptors(b"x", files(25)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    context.send_descriptors(impatient, b"x", files(25)).unwrap();
+    context.transport(impatient).send_descriptors(b"x", files(25)).unwrap();
     turn_until(&mut reactor, "made", |_| log.made() == 1 && failures.borrow().len() == 1);
     assert_eq!((log.ids()[0], failures.borrow()[0].0), (patient, impatient));
     let text = failures.borrow()[0].1.to_string();
     assert!(text.contains("too much queued data"), "{text}");
-    assert_eq!(reactor.context().descriptors_waiting(patient), 0);
+    assert_eq!(reactor.context().transport(patient).descriptors_waiting(), 0);
 }

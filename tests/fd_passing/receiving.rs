@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use crate::unix::*;
-use ropewalk::{Port, Reactor, Transport, UnixListenOptions};
+use ropewalk::{ListenOptions, Port, Reactor, Transport};
 use std::cell::RefCell;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -17,9 +17,9 @@ fn keeping_receiver(
     let kept = Rc::new(RefCell::new(Vec::new()));
     let (theirs, keep) = (Rc::clone(events), Rc::clone(&kept));
     let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().descriptors(true);
+    let options = ListenOptions::new().descriptors(true);
     let factory = move || Receiver { events: Rc::clone(&theirs), kept: Some(Rc::clone(&keep)) };
-    let port = reactor.context().listen_unix_with(path, &options, factory).unwrap();
+    let port = options.listen_unix(reactor.context(), path, factory).unwrap();
     (reactor, port, kept)
 }
 
@@ -123,9 +123,9 @@ fn default_descriptors_received_closes_and_delivers_bytes() {
     let (folder, log) = (Folder::new(), Log::default());
     let path = folder.path("default.sock");
     let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().descriptors(true);
+    let options = ListenOptions::new().descriptors(true);
     let factory = recorders(&log, only_record);
-    reactor.context().listen_unix_with(&path, &options, factory).unwrap();
+    options.listen_unix(reactor.context(), &path, factory).unwrap();
     let client = unix_client(&path);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let file = file_with(&folder, "");

@@ -3,7 +3,7 @@
 use crate::support::*;
 use crate::unix::*;
 use ropewalk::{
-    Context, Id, Protocol, Reactor, SlowReader, Transport, UnixConnectOptions, UnixListenOptions,
+    ConnectOptions, Context, Id, ListenOptions, Protocol, Reactor, SlowReader, Transport,
 };
 use rustix::net::{RecvAncillaryBuffer, RecvFlags};
 use std::fs::File;
@@ -55,12 +55,12 @@ fn descriptor_arrives_with_its_bytes_in_order() {
     let theirs = Rc::clone(&folder);
     let file: Rc<dyn Fn() -> File> = Rc::new(move || file_with(&theirs, "the text"));
     let mut reactor = up_unix(&path, move || Sender(Rc::clone(&file)));
-    let options = UnixConnectOptions::new().descriptors(true);
+    let options = ConnectOptions::new().descriptors(true);
     let receiver = Receiver::new(&events);
     let mut receiver = Some(receiver);
     let factory = move || receiver.take().expect("one connection");
-    let id = reactor.context().connect_unix_with(&path, &options, factory).unwrap();
-    reactor.context().write(id, b"!");
+    let id = options.connect_unix(reactor.context(), &path, factory).unwrap();
+    reactor.context().transport(id).write(b"!");
     turn_until(&mut reactor, "lost", |_| {
         matches!(events.borrow().last(), Some(ReceiverEvent::End(_)))
     });
@@ -92,7 +92,7 @@ fn queued_descriptors_keep_their_byte_positions() {
     for number in 0..60_usize {
         // Long and short chunks, which the socket does not accept entirely.
         let chunk = pattern(1 + (number * 7_919) % 50_000);
-        reactor.context().write(id, &chunk);
+        reactor.context().transport(id).write(&chunk);
         expected.0.extend_from_slice(&chunk);
         if number % 4 == 0 {
             reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
@@ -101,10 +101,10 @@ fn queued_descriptors_keep_their_byte_positions() {
         // The position of the descriptor among all bytes.
         expected.1.push((expected.0.len(), word.clone()));
         let file = file_with(&folder, &word);
-        reactor.context().send_descriptors(id, word.as_bytes(), [file]).unwrap();
+        reactor.context().transport(id).send_descriptors(word.as_bytes(), [file]).unwrap();
         expected.0.extend_from_slice(word.as_bytes());
     }
-    assert!(reactor.context().write_buffer_size(id) > 500_000, "data is queued");
+    assert!(reactor.context().transport(id).write_buffer_size() > 500_000, "data is queued");
     let (mut got, mut places, mut buffer) = (Vec::new(), Vec::new(), vec![0; 10_007]);
     turn_until(&mut reactor, "all data", |_| {
         while let Some((count, passed)) = receive(&client, &mut buffer) {
@@ -122,7 +122,7 @@ fn queued_descriptors_keep_their_byte_positions() {
         assert_eq!(text, word);
         assert!(range.contains(at), "{word} belongs to byte {at}, and arrived with {range:?}");
     }
-    assert_eq!(reactor.context().write_buffer_size(id), 0);
+    assert_eq!(reactor.context().transport(id).write_buffer_size(), 0);
 }
 
 fn read_text(descriptor: OwnedFd) -> String {
@@ -144,20 +144,20 @@ fn descriptors_are_closed_once_sent_or_undeliverable() {
     let (id, client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
     let before = descriptors();
     let files = || (0..10).map(|_| file_with(&folder, "")).collect::<Vec<File>>();
-    reactor.context().send_descriptors(id, b"x", files()).unwrap();
+    reactor.context().transport(id).send_descriptors(b"x", files()).unwrap();
     assert_eq!(descriptors(), before + 10, "queued until the end of the turn");
     turns(&mut reactor, 1);
     assert_eq!(descriptors(), before, "sent");
 
     // They are queued behind data that the peer does not read, until the peer closes.
-    reactor.context().write(id, &pattern(MUCH));
-    reactor.context().send_descriptors(id, b"x", files()).unwrap();
+    reactor.context().transport(id).write(&pattern(MUCH));
+    reactor.context().transport(id).send_descriptors(b"x", files()).unwrap();
     turns(&mut reactor, 3);
     assert_eq!(descriptors(), before + 10);
     drop(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(descriptors(), before - 2);
-    reactor.context().send_descriptors(id, b"x", files()).unwrap();
+    reactor.context().transport(id).send_descriptors(b"x", files()).unwrap();
     assert_eq!(descriptors(), before - 2, "the connection is lost");
 }
 
@@ -171,8 +171,8 @@ fn dropping_the_reactor_closes_queued_descriptors() {
     let before = descriptors();
     let mut reactor = Reactor::new().unwrap();
     let (id, client) = sending_connection(&mut reactor, &folder.path("give.sock"), &log);
-    reactor.context().write(id, &pattern(MUCH));
-    reactor.context().send_descriptors(id, b"x", [file_with(&folder, "")]).unwrap();
+    reactor.context().transport(id).write(&pattern(MUCH));
+    reactor.context().transport(id).send_descriptors(b"x", [file_with(&folder, "")]).unwrap();
     turns(&mut reactor, 2);
     drop((reactor, client));
     assert_eq!(descriptors(), before);
@@ -191,7 +191,7 @@ fn refused_descriptors_are_closed_with_a_reason() {
     let files = |count| (0..count).map(|_| file.try_clone().unwrap()).collect::<Vec<File>>();
     let before = descriptors();
     let refuse = |context: &mut Context, id, data: &[u8], count| {
-        let error = context.send_descriptors(id, data, files(count)).unwrap_err();
+        let error = context.transport(id).send_descriptors(data, files(count)).unwrap_err();
         assert_eq!(descriptors(), before, "refused descriptors are open");
         (error.kind(), error.to_string())
     };
@@ -202,24 +202,24 @@ fn refused_descriptors_are_closed_with_a_reason() {
     let (kind, text) = refuse(reactor.context(), id, b"x", 254);
     assert_eq!(kind, ErrorKind::InvalidInput);
     assert!(text.contains("they are 254, and one message carries 253"), "{text}");
-    assert_eq!(reactor.context().write_buffer_size(id), 0);
+    assert_eq!(reactor.context().transport(id).write_buffer_size(), 0);
 
-    reactor.context().write(id, &pattern(MUCH)); // The peer does not read, so later data is queued.
+    reactor.context().transport(id).write(&pattern(MUCH)); // The peer does not read, so later data is queued.
     turns(&mut reactor, 1);
-    let waiting = reactor.context().write_buffer_size(id);
+    let waiting = reactor.context().transport(id).write_buffer_size();
     for _ in 0..4 {
-        reactor.context().send_descriptors(id, b"x", files(250)).unwrap();
+        reactor.context().transport(id).send_descriptors(b"x", files(250)).unwrap();
     }
     let before = descriptors();
-    let error = reactor.context().send_descriptors(id, b"x", files(25)).unwrap_err();
+    let error = reactor.context().transport(id).send_descriptors(b"x", files(25)).unwrap_err();
     assert_eq!(descriptors(), before);
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
     assert!(error.to_string().contains("1000 wait already"), "{error}");
-    reactor.context().send_descriptors(id, b"x", files(24)).unwrap();
+    reactor.context().transport(id).send_descriptors(b"x", files(24)).unwrap();
 
     // Without descriptors it is a plain write.
-    reactor.context().send_descriptors(id, b"y", files(0)).unwrap();
-    assert_eq!(reactor.context().write_buffer_size(id), waiting + 6);
+    reactor.context().transport(id).send_descriptors(b"y", files(0)).unwrap();
+    assert_eq!(reactor.context().transport(id).write_buffer_size(), waiting + 6);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn tcp_refuses_descriptors_and_stays_open() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
     let file = File::open("/dev/null").unwrap();
-    let error = reactor.context().send_descriptors(id, b"x", [file]).unwrap_err();
+    let error = reactor.context().transport(id).send_descriptors(b"x", [file]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("only Unix sockets pass descriptors"), "{error}");
     assert_eq!(reactor.context().connections().count(), 1);
@@ -243,9 +243,9 @@ fn early_descriptors_are_sent_once_connected() {
     let mut reactor = receiver(&path, &events);
     let (log, failures) = (Log::default(), Failures::default());
     let id = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
-    reactor.context().write(id, b"early ");
+    reactor.context().transport(id).write(b"early ");
     let file = file_with(&folder, "early bird");
-    reactor.context().send_descriptors(id, b"bird", [file]).unwrap();
+    reactor.context().transport(id).send_descriptors(b"bird", [file]).unwrap();
     turn_until(&mut reactor, "all data", |_| sum(&events).0.len() == 10);
     assert_eq!(sum(&events), (b"early bird".to_vec(), vec!["early bird".to_owned()]));
 }
@@ -269,14 +269,14 @@ fn descriptors_in_flight_limit_is_retried() {
     let file = file_with(&folder, "one of many");
     for _ in 0..20 {
         let files: Vec<File> = (0..6).map(|_| file.try_clone().unwrap()).collect();
-        reactor.context().send_descriptors(id, b"six ", files).unwrap();
+        reactor.context().transport(id).send_descriptors(b"six ", files).unwrap();
         turns(&mut reactor, 1);
-        if reactor.context().write_buffer_size(id) > 0 {
+        if reactor.context().transport(id).write_buffer_size() > 0 {
             break;
         }
     }
-    assert!(reactor.context().write_buffer_size(id) > 0, "nothing is queued");
-    reactor.context().write(id, b"and the end");
+    assert!(reactor.context().transport(id).write_buffer_size() > 0, "nothing is queued");
+    reactor.context().transport(id).write(b"and the end");
     turns(&mut reactor, 5);
     assert_eq!(log.lost(), 0);
     assert!(becomes_idle(&mut reactor), "the retries spin");
@@ -290,7 +290,7 @@ fn descriptors_in_flight_limit_is_retried() {
         }
         got.ends_with(b"six and the end")
     });
-    assert_eq!(reactor.context().write_buffer_size(id), 0);
+    assert_eq!(reactor.context().transport(id).write_buffer_size(), 0);
 }
 
 #[test]
@@ -299,21 +299,21 @@ fn descriptors_do_not_overtake_queued_chunks() {
     let path = folder.path("queue.sock");
     let log = Log::default();
     let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().slow_reader(SlowReader::DropOldest(20_000));
+    let options = ListenOptions::new().slow_reader(SlowReader::DropOldest(20_000));
     let context = reactor.context();
-    context.listen_unix_with(&path, &options, recorders(&log, only_record)).unwrap();
+    options.listen_unix(context, &path, recorders(&log, only_record)).unwrap();
     let client = unix_client(&path);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
     let mut written = 0_u32;
     turn_until(&mut reactor, "dropped", |reactor| {
-        reactor.context().write(id, &written.to_be_bytes().repeat(250));
+        reactor.context().transport(id).write(&written.to_be_bytes().repeat(250));
         written += 1;
-        reactor.context().connection_counts(id).unwrap().dropped == 20
+        reactor.context().transport(id).counts().dropped == 20
     });
     let file = file_with(&folder, "the text");
-    reactor.context().send_descriptors(id, b"with", [file]).unwrap();
-    reactor.context().write(id, b"next");
+    reactor.context().transport(id).send_descriptors(b"with", [file]).unwrap();
+    reactor.context().transport(id).write(b"next");
     reactor.context().close(id);
     let (mut got, mut passed) = (Vec::new(), Vec::new());
     let mut buffer = vec![0; 64 * 1024];

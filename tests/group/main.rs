@@ -109,8 +109,8 @@ fn port_in_use_is_refused_though_shareable() {
     assert_eq!(group.listen_tcp(alone, |_| || Echo).unwrap_err().kind(), ErrorKind::AddrInUse);
     // The option permits sharing.
     let share = ListenOptions::new().reuse_port(true);
-    second.listen_tcp_with(&address, &share, |_| || Echo).unwrap();
-    reactor.context().listen_tcp_with(&address, &share, || Echo).unwrap();
+    share.listen_tcp_group(&mut second, &address, |_| || Echo).unwrap();
+    share.listen_tcp(reactor.context(), &address, || Echo).unwrap();
 }
 
 #[test]

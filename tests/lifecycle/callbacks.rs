@@ -94,7 +94,7 @@ fn close_in_any_callback_ends_it_once() {
     for when in EVERY {
         scenario(when, |context, me, _| {
             context.close(me);
-            assert!(context.is_closing(me));
+            assert!(context.transport(me).is_closing());
         });
     }
 }
@@ -104,7 +104,7 @@ fn abort_in_any_callback_reports_aborted_once() {
     for when in EVERY {
         let log = scenario(when, |context, me, _| {
             context.abort(me);
-            assert!(context.is_closing(me));
+            assert!(context.transport(me).is_closing());
         });
         if when != Lost {
             let last = log.of(log.ids()[1]).pop();

@@ -84,10 +84,10 @@ fn requests_run_no_callback_under_borrowed_refcell() {
                     room.received += 1;
                     let context = transport.context();
                     for &member in &room.members {
-                        context.set_write_buffer_limits(member, 0, 0);
-                        context.write(member, b"broadcast");
-                        context.pause(member);
-                        context.resume(member);
+                        context.transport(member).set_write_buffer_limits(0, 0);
+                        context.transport(member).write(b"broadcast");
+                        context.transport(member).pause();
+                        context.transport(member).resume();
                         context.close(member);
                         context.abort(member);
                     }
@@ -120,9 +120,9 @@ fn linked_connections_reset_in_one_batch_end_once() {
             let other = pair.borrow().iter().copied().find(|id| *id != me);
             let Some(other) = other else { return };
             match event {
-                Event::Data(data) => transport.context().write(other, data),
-                Event::PauseWriting => transport.context().pause(other),
-                Event::ResumeWriting => transport.context().resume(other),
+                Event::Data(data) => transport.context().transport(other).write(data),
+                Event::PauseWriting => transport.context().transport(other).pause(),
+                Event::ResumeWriting => transport.context().transport(other).resume(),
                 Event::Lost(_) => transport.context().close(other),
                 _ => {}
             }
@@ -201,7 +201,7 @@ fn established_connection_beats_a_zero_connect_timeout() {
     let (mut reactor, address) = up(recorders(&log, only_record));
     let options = ConnectOptions::new().timeout(Duration::ZERO);
     let caller = Caller::new(&log, &failures, only_record);
-    reactor.context().connect_tcp_with(address, &options, caller).unwrap();
+    options.connect_tcp(reactor.context(), address, caller).unwrap();
     turn_until(&mut reactor, "both ends", |_| log.made() == 2);
     assert!(failures.borrow().is_empty());
 }
@@ -216,6 +216,6 @@ fn peer_is_the_address_that_answered() {
     let caller = Caller::new(&log, &failures, only_record);
     let id = reactor.connect_tcp(port.address(), caller).unwrap();
     turn_until(&mut reactor, "made", |_| log.made() == 1);
-    let peer = reactor.context().peer(id).unwrap();
+    let peer = reactor.context().transport(id).peer();
     assert_eq!(peer.ip().unwrap().to_string(), "127.0.0.1");
 }

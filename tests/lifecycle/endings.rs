@@ -35,7 +35,7 @@ fn failed_end_reports_the_socket_error() {
             wire.shutdown_fails(shutdown);
             error.into_iter().for_each(|kind| wire.has_error(kind));
             match half {
-                true => reactor.context().write_eof(wire.id()),
+                true => reactor.context().transport(wire.id()).write_eof(),
                 false => reactor.context().close(wire.id()),
             }
             wire.push_read(Err(ConnectionReset)); // For reads, which continue after a half-close.
@@ -54,7 +54,7 @@ fn close_after_failed_write_reports_its_reason() {
     let id = wire.id();
     reactor.context().call_later(Duration::ZERO, move |context| {
         // Long enough to be sent at once. Data of the peer is not read before that.
-        context.write(id, &[0; 100_000]);
+        context.transport(id).write(&[0; 100_000]);
         context.close(id);
     });
     (0..2).for_each(|_| _ = turn(&mut reactor));
@@ -66,12 +66,12 @@ fn close_after_failed_write_reports_its_reason() {
 fn closing_paused_connection_discards_input() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
-    reactor.context().pause(wire.id());
+    reactor.context().transport(wire.id()).pause();
     wire.push_read(Ok(b"a long question"));
     script.report_readable(&wire);
     turn(&mut reactor);
     assert_eq!(wire.unread(), 1, "reading is paused");
-    reactor.context().write(wire.id(), b"an answer that is not sent yet");
+    reactor.context().transport(wire.id()).write(b"an answer that is not sent yet");
     reactor.context().close(wire.id());
     turn(&mut reactor);
     assert_eq!(wire.unread(), 0, "input of an earlier event is read and discarded");
@@ -91,7 +91,7 @@ fn pass(reactor: &mut Reactor, seconds: u64) {
 fn close_continues_while_the_peer_reads() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
-    reactor.context().write(wire.id(), &[7; 1000]);
+    reactor.context().transport(wire.id()).write(&[7; 1000]);
     reactor.context().close(wire.id());
     turn(&mut reactor);
     for taken in (10..=100).step_by(10) {
@@ -111,10 +111,10 @@ fn close_continues_while_the_peer_reads() {
 fn half_close_times_out_without_progress() {
     let (log, wire) = (Log::default(), Wire::default());
     let (_script, mut reactor) = serve(&log, &wire);
-    reactor.context().write(wire.id(), b"last words");
+    reactor.context().transport(wire.id()).write(b"last words");
     pass(&mut reactor, 3600);
     assert_eq!(log.lost(), 0, "an open connection has no time limit");
-    reactor.context().write_eof(wire.id());
+    reactor.context().transport(wire.id()).write_eof();
     turn(&mut reactor);
     pass(&mut reactor, 60);
     assert_eq!(log.reasons(), ["CloseTimeout"]);
@@ -125,7 +125,7 @@ fn stop_aborts_a_peer_that_reads_nothing() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.set_grace(Duration::from_secs(3600));
-    reactor.context().write(wire.id(), b"last words");
+    reactor.context().transport(wire.id()).write(b"last words");
     reactor.context().stop();
     let begin = script.time();
     while reactor.run_turn(None).unwrap() {}
@@ -152,7 +152,7 @@ fn panic_in_connection_lost_keeps_graceful_close() {
 fn resume_writing_precedes_data_of_broken_peer() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
-    reactor.context().write(wire.id(), &[0; 100_000]);
+    reactor.context().transport(wire.id()).write(&[0; 100_000]);
     turn(&mut reactor);
     wire.write_fails(ErrorKind::ConnectionReset);
     wire.push_read(Ok(b"last words"));

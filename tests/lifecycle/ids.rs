@@ -35,15 +35,18 @@ fn stale_id_reaches_no_connection_in_its_slot() {
     assert_ne!(stale, id);
 
     let context = reactor.context();
-    context.write(stale, b"for the stale only");
-    context.set_write_limit(stale, 0);
-    context.pause(stale);
-    context.write_eof(stale);
+    context.transport(stale).write(b"for the stale only");
+    context.transport(stale).set_write_limit(0);
+    context.transport(stale).pause();
+    context.transport(stale).write_eof();
     context.close(stale);
     context.abort(stale);
-    assert!(context.is_closing(stale) && !context.is_closing(id));
-    assert_eq!((context.peer(stale), context.write_buffer_size(stale)), (None, 0));
-    context.write(id, b"for the second");
+    assert!(context.transport(stale).is_closing() && !context.transport(id).is_closing());
+    assert_eq!(
+        (context.transport(stale).peer(), context.transport(stale).write_buffer_size()),
+        (Address::Unknown, 0)
+    );
+    context.transport(id).write(b"for the second");
     turns(&mut reactor, 3);
     let mut buffer = [0; 100];
     let count = second.read(&mut buffer).unwrap();
@@ -68,7 +71,7 @@ fn stale_listener_and_attempt_ids_reach_nothing() {
         reactor.context().connections().count() == 2
     });
     for id in [port.id(), attempt] {
-        reactor.context().write(id, b"stale");
+        reactor.context().transport(id).write(b"stale");
         reactor.context().close(id);
         reactor.context().abort(id);
     }

@@ -86,7 +86,7 @@ fn stop_waits_for_lingering_peer_that_sends() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.set_grace(Duration::from_millis(500));
-    reactor.context().write(wire.id(), b"last words");
+    reactor.context().transport(wire.id()).write(b"last words");
     reactor.context().close(wire.id());
     wire.push_read(Ok(b"a long question"));
     script.report_readable(&wire);

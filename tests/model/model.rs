@@ -263,10 +263,10 @@ impl Model {
     }
 
     /// Returns the trace and the state of each side, for a report.
-    pub(crate) fn report(&self, context: &Context) -> String {
+    pub(crate) fn report(&self, context: &mut Context) -> String {
         let mut lines: Vec<String> = self.trace.iter().rev().take(200).rev().cloned().collect();
         for (number, side) in self.sides.iter().enumerate() {
-            let counts = side.id.and_then(|id| context.connection_counts(id));
+            let counts = side.id.map(|id| context.transport(id).counts());
             let out = &side.out;
             let [written, received, skipped] = [out.written, out.received, out.skipped];
             lines.push(format!(

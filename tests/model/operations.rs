@@ -142,8 +142,8 @@ pub(crate) fn operate_on(shared: &Shared, face: &mut Face<'_>, side: usize) -> b
 
 /// Makes requests that have no effect.
 fn request_of_stale_id(context: &mut Context, gone: Id) {
-    context.write(gone, b"too late");
-    context.resume(gone);
+    context.transport(gone).write(b"too late");
+    context.transport(gone).resume();
     context.abort(gone);
 }
 
@@ -160,34 +160,38 @@ fn request(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), oper
         Operation::Close => {
             close(model, side);
             let limit = Duration::from_secs(60);
-            if amount % 2 == 0 { context.close(id) } else { context.close_within(id, limit) }
+            if amount % 2 == 0 {
+                context.close(id)
+            } else {
+                context.transport(id).close_within(limit)
+            }
         }
         Operation::Disconnect => {
             own.limited = true;
-            context.set_slow_reader(id, SlowReader::Disconnect(amount));
+            context.transport(id).set_slow_reader(SlowReader::Disconnect(amount));
         }
         Operation::DropOldest => {
             own.out.may_skip = true;
-            context.set_slow_reader(id, SlowReader::DropOldest(amount));
+            context.transport(id).set_slow_reader(SlowReader::DropOldest(amount));
         }
         Operation::Limit => {
             own.limited = true;
-            context.set_write_limit(id, 8 * amount);
+            context.transport(id).set_write_limit(8 * amount);
         }
         Operation::Look => _ = context.now(),
-        Operation::Marks => context.set_write_buffer_limits(id, amount, amount / 3),
+        Operation::Marks => context.transport(id).set_write_buffer_limits(amount, amount / 3),
         Operation::Pause => {
             (own.paused, own.resumed) = (true, false);
-            context.pause(id);
+            context.transport(id).pause();
         }
-        Operation::PauseWriter => context.set_slow_reader(id, SlowReader::Pause),
+        Operation::PauseWriter => context.transport(id).set_slow_reader(SlowReader::Pause),
         Operation::Resume => resume(model, context, side, id),
         Operation::Unregister => unregister(model, context, side, id),
         Operation::WriteEof => {
             if own.ending == Ending::Open {
                 own.ending = Ending::WriteEof;
             }
-            context.write_eof(id);
+            context.transport(id).write_eof();
         }
         _ => {}
     }
@@ -197,21 +201,21 @@ pub(crate) fn resume(model: &mut Model, context: &mut Context, side: usize, id: 
     let own = &mut model.sides[side];
     // An attempt to connect has no protocol to notify.
     own.resumed |= std::mem::take(&mut own.paused) && own.phase == Phase::Made;
-    context.resume(id);
+    context.transport(id).resume();
 }
 
 pub(crate) fn unregister(model: &mut Model, context: &mut Context, side: usize, id: Id) {
     model.unregister(side);
-    context.unregister_producer(id);
+    context.transport(id).unregister_producer();
 }
 
 fn write(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
     let most = *model.random.choose(&[1, 100, 1000, 1000, 20_000, 20_000, 100_000, 600_000]);
     let length = model.random.below(most) as usize;
     if !model.takes_writes(side) {
-        return face.context().write(id, b"too late");
+        return face.context().transport(id).write(b"too late");
     }
-    if face.context().write_buffer_size(id) > 4_000_000 {
+    if face.context().transport(id).write_buffer_size() > 4_000_000 {
         return;
     }
     let (_, bytes) = model.sides[side].out.frame(length, false);
@@ -225,7 +229,7 @@ fn write(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
             }
             transport.write(body);
         }
-        face => face.context().write(id, &bytes),
+        face => face.context().transport(id).write(&bytes),
     }
 }
 
@@ -241,7 +245,7 @@ fn pass(model: &mut Model, face: &mut Face<'_>, side: usize, id: Id) {
         Face::Own(transport) if transport.id() == id => {
             transport.send_descriptors(&bytes, [reader])
         }
-        face => face.context().send_descriptors(id, &bytes, [reader]),
+        face => face.context().transport(id).send_descriptors(&bytes, [reader]),
     };
     model.check(side, sent.is_ok(), &format!("a descriptor could not be sent: {sent:?}"));
 }
@@ -265,11 +269,15 @@ fn register(shared: &Shared, face: &mut Face<'_>, side: usize, id: Id, operation
     let frames = Frames { model: Rc::clone(shared), side, number, kind, left };
     let context = face.context();
     let registered = match kind {
-        Kind::File => {
-            context.register_pull_producer(id, file_sender(shared, side, number, file(), count))
-        }
-        Kind::Pull => context.register_pull_producer(id, frames),
-        Kind::Push => context.register_push_producer(id, frames),
+        Kind::File => context.transport(id).register_pull_producer(file_sender(
+            shared,
+            side,
+            number,
+            file(),
+            count,
+        )),
+        Kind::Pull => context.transport(id).register_pull_producer(frames),
+        Kind::Push => context.transport(id).register_push_producer(frames),
     };
     let what = format!("producer {number}: {registered:?}");
     shared.borrow_mut().check(side, registered.is_ok(), &what);

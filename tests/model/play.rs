@@ -6,8 +6,8 @@ use crate::operations::{Face, operate_on, resume, unregister};
 use crate::raw::Raw;
 use crate::support::{PATIENCE, client};
 use crate::unix::{Folder, unix_client};
-use ropewalk::{ConnectOptions, Reactor, SocketOption, UnixConnectOptions, UnixListenOptions};
-use ropewalk::{Id, ListenOptions};
+use ropewalk::Id;
+use ropewalk::{ConnectOptions, ListenOptions, Reactor, SocketOption};
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -86,7 +86,7 @@ impl Play {
         let options = ListenOptions::new().option(BUFFER);
         let maker = self.maker(side);
         let context = self.reactor.context();
-        let port = context.listen_tcp_with("127.0.0.1:0", &options, maker).expect("a free port");
+        let port = options.listen_tcp(context, "127.0.0.1:0", maker).expect("a free port");
         let address: SocketAddr = port.address().socket_addr().expect("an IP address");
         self.listeners.push(port.id());
         if is_raw {
@@ -94,23 +94,23 @@ impl Play {
         }
         let options = ConnectOptions::new().option(BUFFER);
         let maker = self.maker(side + 1);
-        let id = self.reactor.context().connect_tcp_with(address, &options, maker);
+        let id = options.connect_tcp(self.reactor.context(), address, maker);
         self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("an attempt"));
     }
 
     fn connect_unix(&mut self, side: usize, is_raw: bool) {
         let path: PathBuf = self.folder.path(&format!("{side}.sock"));
         let takes = |side: usize| self.shared.borrow().sides[side].takes_descriptors;
-        let options = UnixListenOptions::new().descriptors(takes(side));
-        let connecting = UnixConnectOptions::new().descriptors(takes(side + 1));
+        let options = ListenOptions::new().descriptors(takes(side));
+        let connecting = ConnectOptions::new().descriptors(takes(side + 1));
         let maker = self.maker(side);
-        let port = self.reactor.context().listen_unix_with(path.clone(), &options, maker);
+        let port = options.listen_unix(self.reactor.context(), path.clone(), maker);
         self.listeners.push(port.expect("a free name").id());
         if is_raw {
             return self.raws.push(Raw::unix(side + 1, unix_client(&path)));
         }
         let maker = self.maker(side + 1);
-        let id = self.reactor.context().connect_unix_with(path, &connecting, maker);
+        let id = connecting.connect_unix(self.reactor.context(), path, maker);
         self.shared.borrow_mut().sides[side + 1].id = Some(id.expect("an attempt"));
     }
 

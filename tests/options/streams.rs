@@ -37,9 +37,9 @@ fn connections_have_nodelay_by_default() {
         }
         let context = reactor.context();
         let server = recorders(&served, only_record);
-        let port = context.listen_tcp_with("127.0.0.1:0", &listen, server).unwrap();
+        let port = listen.listen_tcp(context, "127.0.0.1:0", server).unwrap();
         let client = recorders(&called, only_record);
-        context.connect_tcp_with(port.address(), &connect, client).unwrap();
+        connect.connect_tcp(context, port.address(), client).unwrap();
         turn_until(&mut reactor, "both", |_| served.made() == 1 && called.made() == 1);
         for log in [&served, &called] {
             let option = SocketOption::Nodelay(nodelay.unwrap_or(true));
@@ -54,7 +54,7 @@ fn accepted_connections_inherit_listener_options() {
         let options = all().into_iter().fold(ListenOptions::new(), ListenOptions::option);
         let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
         let factory = recorders(&log, only_record);
-        let port = reactor.context().listen_tcp_with(address, &options, factory).unwrap();
+        let port = options.listen_tcp(reactor.context(), address, factory).unwrap();
         // `Nodelay` is set on each connection, not on the listener.
         assert_all_set(reactor.context().descriptor(port.id()).unwrap(), &all()[1..]);
 
@@ -72,7 +72,7 @@ fn ipv6_only_listener_leaves_ipv4_port_free() {
     let options = ListenOptions::new().only_ipv6(true);
     // Another process may have the IPv4 port; then the test tries the next port.
     for attempt in 1.. {
-        let Ok(port) = reactor.context().listen_tcp_with("[::]:0", &options, || Echo) else {
+        let Ok(port) = options.listen_tcp(reactor.context(), "[::]:0", || Echo) else {
             return println!("skipped: no IPv6");
         };
         assert_all_set(
@@ -101,7 +101,7 @@ fn connect(options: &ConnectOptions) -> (Reactor, Result<Id, String>, SocketAddr
     let (mut reactor, address) = up(|| Echo);
     let (log, failures) = (Log::default(), Failures::default());
     let caller = Caller::new(&log, &failures, only_record);
-    reactor.context().connect_tcp_with(address, options, caller).unwrap();
+    options.connect_tcp(reactor.context(), address, caller).unwrap();
     turn_until(&mut reactor, "an outcome", |_| log.made() + failures.borrow().len() == 1);
     let outcome = log.ids().first().copied();
     let outcome = outcome.ok_or_else(|| failures.borrow()[0].1.to_string());
@@ -199,7 +199,7 @@ fn error_names_an_unusable_local_address() {
 fn refused(option: SocketOption) -> Error {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().option(option);
-    reactor.context().listen_tcp_with("127.0.0.1:0", &options, || Echo).unwrap_err()
+    options.listen_tcp(reactor.context(), "127.0.0.1:0", || Echo).unwrap_err()
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn connected(options: &ListenOptions, log: &Log, paused: bool) -> (Reactor, TcpS
             transport.pause();
         }
     });
-    let port = reactor.context().listen_tcp_with("127.0.0.1:0", options, factory).unwrap();
+    let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", factory).unwrap();
     let mut client = client(SocketAddr::from(([127, 0, 0, 1], port.address().port().unwrap())));
     client.write_all(b"hello").unwrap();
     turn_until(&mut reactor, "received", |_| log.data() == b"hello");
@@ -68,7 +68,7 @@ fn user_timeout_ends_an_unacknowledged_connection() {
         let timeout = SocketOption::UserTimeout(Some(Duration::from_millis(500)));
         let (mut reactor, client) = connected(&ListenOptions::new().option(timeout), &log, paused);
         vanish(&client);
-        reactor.context().write(log.ids()[0], b"unanswered");
+        reactor.context().transport(log.ids()[0]).write(b"unanswered");
         turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
         assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
         log.check(true);

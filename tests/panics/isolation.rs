@@ -104,8 +104,8 @@ fn writes_before_a_panic_reach_no_other_connection() {
                 // The next callback belongs to the other connection, and precedes
                 // `connection_lost`.
                 let other = log.ids().into_iter().find(|&id| id != transport.id()).unwrap();
-                transport.context().write(other, b"much");
-                transport.context().set_write_buffer_limits(other, 3, 0);
+                transport.context().transport(other).write(b"much");
+                transport.context().transport(other).set_write_buffer_limits(3, 0);
                 transport.write(b"to one only");
                 panic!("the test's panic");
             }

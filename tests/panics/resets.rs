@@ -22,7 +22,7 @@ const REQUESTS: [Request; 9] = [
     }),
     ("write, close by id", |transport| {
         let id = transport.id();
-        transport.context().write(id, b"bye");
+        transport.context().transport(id).write(b"bye");
         transport.context().close(id);
     }),
     ("write, close_within", |transport| {

@@ -66,7 +66,7 @@ fn reset_is_noticed_with_silent_producer_registered() {
     let (mut reactor, id, client) = one(&log);
     push(&mut reactor, id, noting(&calls, ignore));
     client.shutdown(Shutdown::Write).unwrap();
-    turn_until(&mut reactor, "closing", |reactor| reactor.context().is_closing(id));
+    turn_until(&mut reactor, "closing", |reactor| reactor.context().transport(id).is_closing());
     reset(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Reset"]);
@@ -77,10 +77,10 @@ fn reset_is_noticed_with_silent_producer_registered() {
 fn unregistered_producer_misses_the_pending_pause() {
     let (log, first, second) = (Log::default(), ProducerLog::default(), ProducerLog::default());
     let (mut reactor, id, _client) = one(&log);
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| log.count(|event| *event == Event::PauseWriting) == 1);
     push(&mut reactor, id, noting(&first, ignore));
-    reactor.context().unregister_producer(id);
+    reactor.context().transport(id).unregister_producer();
     push(&mut reactor, id, noting(&second, ignore));
     turns(&mut reactor, 3);
     assert_eq!((first.take(), second.take()), (vec![], vec!["pause"]));
@@ -99,7 +99,7 @@ fn producer_unregistered_in_resume_writing_is_not_resumed() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
     push(&mut reactor, id, noting(&calls, |transport| transport.write(b"too late")));
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     assert!(read_turning(&mut reactor, &client, MUCH) == pattern(MUCH));
     turn_until(&mut reactor, "resumed", |_| log.count(|event| *event == Event::ResumeWriting) == 1);
     reactor.context().close(id);
@@ -115,7 +115,7 @@ fn producer_may_be_registered_while_connecting() {
     let address = listener.local_addr().unwrap();
     let id = reactor.connect_tcp(address, recorders(&log, only_record)).unwrap();
     pull(&mut reactor, id, pieces(&calls, 3));
-    reactor.context().write_eof(id);
+    reactor.context().transport(id).write_eof();
     let (peer, _) = listener.accept().unwrap();
     let got = read_all_turning(&mut reactor, &peer).unwrap();
     assert!(got == pattern(10_000).repeat(3), "{} bytes", got.len());
@@ -145,7 +145,7 @@ fn producer_of_failed_attempt_is_stopped_once() {
     let mut reactor = Reactor::new().unwrap();
     let options = ConnectOptions::new().timeout(Duration::from_millis(1));
     let caller = Caller::new(&log, &failures, only_record);
-    let id = reactor.context().connect_tcp_with(dead(), &options, caller).unwrap();
+    let id = options.connect_tcp(reactor.context(), dead(), caller).unwrap();
     push(&mut reactor, id, noting(&calls, ignore));
     turn_until(&mut reactor, "failed", |_| !failures.borrow().is_empty());
     assert_eq!(calls.take(), ["stop"]);

@@ -21,9 +21,9 @@ fn file_is_sent_between_earlier_and_later_writes() {
     let kept = Rc::clone(&outcome);
     let sender = sender.on_done(move |context, result| {
         kept.borrow_mut().replace(Ok(result.unwrap()));
-        context.write(id, b"after");
+        context.transport(id).write(b"after");
     });
-    reactor.context().write(id, b"before");
+    reactor.context().transport(id).write(b"before");
     pull(&mut reactor, id, sender);
     reactor.context().close(id);
     let got = read_all_turning(&mut reactor, &client).unwrap();
@@ -43,7 +43,7 @@ fn file_buffers_one_chunk_for_slow_reader() {
     pull(&mut reactor, id, noting_outcome(FileSender::new(file), &outcome));
     turns(&mut reactor, 200);
     assert!(becomes_idle(&mut reactor));
-    assert!(reactor.context().write_buffer_size(id) <= 64 * 1024);
+    assert!(reactor.context().transport(id).write_buffer_size() <= 64 * 1024);
     assert!(outcome.borrow().is_none());
     assert!(read_turning(&mut reactor, &client, 50_000_000).iter().all(|byte| *byte == 0));
     turn_until(&mut reactor, "done", |_| outcome.borrow().is_some());
@@ -184,8 +184,8 @@ fn on_done_may_register_the_next_file() {
     let second = noting_outcome(FileSender::new(file(&pattern(200_000))), &outcome);
     let first = FileSender::new(file(&pattern(100_000))).on_done(move |context, result| {
         assert_eq!(result.unwrap(), 100_000);
-        context.unregister_producer(id);
-        context.register_pull_producer(id, second).unwrap();
+        context.transport(id).unregister_producer();
+        context.transport(id).register_pull_producer(second).unwrap();
         context.close(id);
     });
     pull(&mut reactor, id, first);

@@ -14,7 +14,7 @@ fn close_waits_for_pull_producer_to_finish() {
     let (mut reactor, id, client) = one(&log);
     pull(&mut reactor, id, pieces(&calls, 1000));
     reactor.context().close(id);
-    assert!(reactor.context().is_closing(id));
+    assert!(reactor.context().transport(id).is_closing());
     let got = read_all_turning(&mut reactor, &client).unwrap();
     assert_eq!(got.len(), 10_000_000);
     assert!(got.chunks(10_000).all(|piece| piece == pattern(10_000)));
@@ -39,7 +39,7 @@ fn pull_producer_resumes_only_with_empty_buffer() {
     turns(&mut reactor, 200);
     assert!(becomes_idle(&mut reactor));
     let asked = calls.borrow().len();
-    assert!(asked > 1 && reactor.context().write_buffer_size(id) <= 100_000);
+    assert!(asked > 1 && reactor.context().transport(id).write_buffer_size() <= 100_000);
     assert_eq!(*most.borrow(), 0);
     assert!(becomes_idle(&mut reactor));
     assert_eq!(calls.borrow().len(), asked);
@@ -54,7 +54,7 @@ fn idle_pull_producer_resumes_after_next_send() {
     pull(&mut reactor, id, noting(&calls, ignore));
     assert!(becomes_idle(&mut reactor));
     assert_eq!(*calls.borrow(), ["resume"]);
-    reactor.context().write(id, b"else");
+    reactor.context().transport(id).write(b"else");
     assert_eq!(read_turning(&mut reactor, &client, 4), b"else");
     assert!(becomes_idle(&mut reactor));
     assert_eq!(*calls.borrow(), ["resume", "resume"]);
@@ -81,7 +81,7 @@ fn push_producer_pauses_and_resumes_at_marks() {
     push(&mut reactor, id, noting(&calls, ignore));
     turns(&mut reactor, 3);
     assert!(calls.borrow().is_empty(), "a callback before any pause");
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| !calls.borrow().is_empty());
     assert_eq!(*calls.borrow(), ["pause"]);
     assert_eq!(read_turning(&mut reactor, &client, MUCH), pattern(MUCH));
@@ -95,7 +95,7 @@ fn push_producer_pauses_and_resumes_at_marks() {
 fn push_producer_above_mark_is_paused_immediately() {
     let (log, calls) = (Log::default(), ProducerLog::default());
     let (mut reactor, id, _client) = one(&log);
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     turn_until(&mut reactor, "notified", |_| log.of(id).contains(&Event::PauseWriting));
     push(&mut reactor, id, noting(&calls, ignore));
     turns(&mut reactor, 2);
@@ -118,7 +118,7 @@ fn push_producer_still_pauses_after_close() {
     });
     push(&mut reactor, id, producer);
     reactor.context().close(id);
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     let got = read_all_turning(&mut reactor, &client).unwrap();
     assert_eq!(got.len(), 2 * MUCH + 16);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -131,13 +131,13 @@ fn write_eof_waits_for_the_producer() {
     let (log, calls) = (Log::default(), ProducerLog::default());
     let (mut reactor, id, mut client) = one(&log);
     push(&mut reactor, id, noting(&calls, ignore));
-    reactor.context().write_eof(id);
-    reactor.context().write(id, b"from the producer");
+    reactor.context().transport(id).write_eof();
+    reactor.context().transport(id).write(b"from the producer");
     assert_eq!(read_turning(&mut reactor, &client, 17), b"from the producer");
     turns(&mut reactor, 3);
     assert!(peek_now(&client, &mut [0; 10]).is_none(), "data, or the end");
-    reactor.context().unregister_producer(id);
-    reactor.context().write(id, b"too late");
+    reactor.context().transport(id).unregister_producer();
+    reactor.context().transport(id).write(b"too late");
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"");
     client.write_all(b"still here").unwrap();
     turn_until(&mut reactor, "data", |_| log.data() == b"still here");
@@ -151,7 +151,8 @@ fn second_producer_is_refused_first_continues() {
     let (log, calls) = (Log::default(), ProducerLog::default());
     let (mut reactor, id, client) = one(&log);
     pull(&mut reactor, id, pieces(&calls, 2));
-    let error = reactor.context().register_push_producer(id, noting(&calls, ignore)).unwrap_err();
+    let error =
+        reactor.context().transport(id).register_push_producer(noting(&calls, ignore)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AlreadyExists);
     assert_eq!(
         error.to_string(),
@@ -207,14 +208,14 @@ fn unregistered_producer_receives_no_callback() {
     let (mut reactor, id, client) = one(&log);
     // Unregistered before its first resume, and after a pause.
     pull(&mut reactor, id, noting(&calls, ignore));
-    reactor.context().unregister_producer(id);
-    reactor.context().unregister_producer(id);
+    reactor.context().transport(id).unregister_producer();
+    reactor.context().transport(id).unregister_producer();
     turns(&mut reactor, 2);
     assert!(calls.borrow().is_empty());
     push(&mut reactor, id, noting(&calls, ignore));
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| !calls.borrow().is_empty());
-    reactor.context().unregister_producer(id);
+    reactor.context().transport(id).unregister_producer();
     read_turning(&mut reactor, &client, MUCH);
     drop(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -243,7 +244,7 @@ fn stop_resets_connection_with_producer() {
     let (log, calls) = (Log::default(), ProducerLog::default());
     let (mut reactor, id, client) = one(&log);
     push(&mut reactor, id, noting(&calls, ignore));
-    reactor.context().write(id, b"final data");
+    reactor.context().transport(id).write(b"final data");
     reactor.context().close(id);
     reactor.context().stop();
     reactor.run().unwrap();

@@ -58,7 +58,7 @@ fn producer_registered_between_turns_resumes_next_turn() {
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     script.make_room(&wire, 3);
     turn(&mut reactor);
-    reactor.context().register_pull_producer(wire.id(), chunks(&calls, b"abc")).unwrap();
+    reactor.context().transport(wire.id()).register_pull_producer(chunks(&calls, b"abc")).unwrap();
     turn(&mut reactor);
     turn(&mut reactor);
     assert_eq!((wire.written(), &calls.borrow()[..2]), (b"abc".to_vec(), &["resume"; 2][..]));
@@ -68,11 +68,11 @@ fn producer_registered_between_turns_resumes_next_turn() {
 fn broken_connection_does_not_resume_its_producer() {
     let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
-    reactor.context().register_pull_producer(wire.id(), chunks(&calls, b"")).unwrap();
+    reactor.context().transport(wire.id()).register_pull_producer(chunks(&calls, b"")).unwrap();
     script.make_room(&wire, 30);
     turn(&mut reactor);
     // A part of the data is sent, after which a working connection would resume its producer.
-    reactor.context().write(wire.id(), &[0; 100]);
+    reactor.context().transport(wire.id()).write(&[0; 100]);
     turn(&mut reactor);
     wire.write_fails(ErrorKind::ConnectionReset);
     wire.push_read(Ok(b"final data"));
@@ -87,8 +87,8 @@ fn broken_connection_does_not_resume_its_producer() {
 fn stop_does_not_resume_a_paused_producer() {
     let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
     let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
-    reactor.context().register_push_producer(wire.id(), chunks(&calls, b"")).unwrap();
-    reactor.context().write(wire.id(), &[0; 100_000]);
+    reactor.context().transport(wire.id()).register_push_producer(chunks(&calls, b"")).unwrap();
+    reactor.context().transport(wire.id()).write(&[0; 100_000]);
     turn(&mut reactor);
     reactor.context().stop();
     for room in [90_000, usize::MAX] {
@@ -105,11 +105,13 @@ fn unregistering_the_producer_completes_the_close() {
     let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::unlimited());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     let id = wire.id();
-    reactor.context().register_push_producer(id, chunks(&calls, b"")).unwrap();
+    reactor.context().transport(id).register_push_producer(chunks(&calls, b"")).unwrap();
     reactor.context().close(id);
     turn(&mut reactor);
     assert_eq!(log.lost(), 0, "the close waits for the producer");
-    reactor.context().call_later(Duration::ZERO, move |context| context.unregister_producer(id));
+    reactor
+        .context()
+        .call_later(Duration::ZERO, move |context| context.transport(id).unregister_producer());
     turn(&mut reactor);
     assert_eq!(log.reasons(), ["Closed"], "the close needs no further event");
     assert_eq!(*calls.borrow(), [""; 0], "an unregistered producer receives no callback");
@@ -122,12 +124,16 @@ fn producer_after_close_is_stopped_without_reset() {
         let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());
         let (script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
         let id = wire.id();
-        reactor.context().write(id, b"final data");
+        reactor.context().transport(id).write(b"final data");
         match closes {
             true => reactor.context().close(id),
-            false => reactor.context().write_eof(id),
+            false => reactor.context().transport(id).write_eof(),
         }
-        reactor.context().register_pull_producer(id, chunks(&calls, b"too late")).unwrap();
+        reactor
+            .context()
+            .transport(id)
+            .register_pull_producer(chunks(&calls, b"too late"))
+            .unwrap();
         turn(&mut reactor);
         assert_eq!(*calls.borrow(), ["stop"], "closes: {closes}");
         script.make_room(&wire, usize::MAX);
@@ -142,10 +148,10 @@ fn producer_unregistered_after_abort_is_not_stopped() {
     let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::unlimited());
     let (_script, mut reactor) = serve(&log, std::slice::from_ref(&wire));
     let id = wire.id();
-    reactor.context().register_push_producer(id, chunks(&calls, b"")).unwrap();
+    reactor.context().transport(id).register_push_producer(chunks(&calls, b"")).unwrap();
     turn(&mut reactor);
     reactor.context().abort(id);
-    reactor.context().unregister_producer(id);
+    reactor.context().transport(id).unregister_producer();
     turn(&mut reactor);
     assert_eq!(log.reasons(), ["Aborted"]);
     assert_eq!(*calls.borrow(), [""; 0], "an unregistered producer receives no callback");
@@ -170,9 +176,9 @@ fn connect(script: &Script, reactor: &mut Reactor, wire: &Wire) {
 fn producer_after_early_write_eof_is_stopped() {
     let (log, calls) = (Log::default(), ProducerLog::default());
     let (script, mut reactor, wire, id) = attempt(&log);
-    reactor.context().write(id, b"hello");
-    reactor.context().write_eof(id);
-    reactor.context().register_pull_producer(id, chunks(&calls, b"too late")).unwrap();
+    reactor.context().transport(id).write(b"hello");
+    reactor.context().transport(id).write_eof();
+    reactor.context().transport(id).register_pull_producer(chunks(&calls, b"too late")).unwrap();
     turn(&mut reactor);
     assert_eq!(*calls.borrow(), ["stop"]);
     connect(&script, &mut reactor, &wire);
@@ -184,8 +190,8 @@ fn producer_after_early_write_eof_is_stopped() {
 fn producer_unregistered_while_connecting_is_never_called() {
     let (log, calls) = (Log::default(), ProducerLog::default());
     let (script, mut reactor, wire, id) = attempt(&log);
-    reactor.context().register_pull_producer(id, chunks(&calls, b"too late")).unwrap();
-    reactor.context().unregister_producer(id);
+    reactor.context().transport(id).register_pull_producer(chunks(&calls, b"too late")).unwrap();
+    reactor.context().transport(id).unregister_producer();
     connect(&script, &mut reactor, &wire);
     turn(&mut reactor);
     assert_eq!((log.made(), wire.written()), (1, Vec::new()));
@@ -201,7 +207,7 @@ fn writes_of_panicking_producer_reach_no_other() {
     let wires = [Wire::unlimited(), Wire::unlimited()];
     let (script, mut reactor) = serve(&log, &wires);
     let panics = Chunks { calls: Rc::clone(&calls), chunk: b"part of a chunk", panics: true };
-    reactor.context().register_pull_producer(wires[0].id(), panics).unwrap();
+    reactor.context().transport(wires[0].id()).register_pull_producer(panics).unwrap();
     wires[1].push_read(Ok(b"hello"));
     script.report_readable(&wires[1]);
     turn(&mut reactor);

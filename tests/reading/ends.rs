@@ -22,7 +22,7 @@ fn resume_delivers_remaining_data_before_end() {
     assert_eq!((log.data().len(), log.lost()), (5, 0));
     assert_eq!(log.count(|event| *event == Event::EofNoticed), 1);
     assert!(becomes_idle(&mut reactor));
-    reactor.context().resume(log.ids()[0]);
+    reactor.context().transport(log.ids()[0]).resume();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data()[5..], rest);
     assert_eq!(log.count(|event| *event == Event::Eof), 1);
@@ -41,8 +41,8 @@ fn end_is_noticed_while_paused_delivered_on_resume() {
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
     assert!(becomes_idle(&mut reactor));
     let id = log.ids()[0];
-    reactor.context().write(id, b"data that causes an event");
-    reactor.context().resume(id);
+    reactor.context().transport(id).write(b"data that causes an event");
+    reactor.context().transport(id).resume();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     let lost = Event::Lost(log.reasons()[0].clone());
     let first = Event::Data(b"first".to_vec());
@@ -62,7 +62,7 @@ fn pause_reports_end_already_seen_by_poll() {
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
     assert!(log.data().len() < 100_000);
     assert!(becomes_idle(&mut reactor));
-    reactor.context().resume(log.ids()[0]);
+    reactor.context().transport(log.ids()[0]).resume();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert!(log.data() == pattern(100_000));
     log.check(true);
@@ -104,13 +104,13 @@ fn reset_after_eof(writes: bool) {
     turn_until(&mut reactor, "the end", |_| log.all().len() == 2);
     let id = log.ids()[0];
     turns(&mut reactor, 3);
-    assert_eq!((log.lost(), reactor.context().is_closing(id)), (0, false));
+    assert_eq!((log.lost(), reactor.context().transport(id).is_closing()), (0, false));
     // After a FIN, a peer sends no RST when it closes, but it answers data with one.
     drop(client);
-    reactor.context().write(id, b"provokes a reset");
+    reactor.context().transport(id).write(b"provokes a reset");
     turns(&mut reactor, 3);
     if writes {
-        reactor.context().write(id, b"meets it");
+        reactor.context().transport(id).write(b"meets it");
     }
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Reset"]);
@@ -136,7 +136,7 @@ fn data_before_reset_is_delivered_despite_failed_write() {
     let id = log.ids()[0];
     client.write_all(b"last words").unwrap();
     reset(client);
-    reactor.context().write(id, b"too late");
+    reactor.context().transport(id).write(b"too late");
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data(), b"last words");
     assert_eq!(log.reasons(), ["Reset"]);
@@ -151,7 +151,7 @@ fn broken_connection_is_reported_while_paused() {
     let id = log.ids()[0];
     client.write_all(b"last words").unwrap();
     reset(client);
-    reactor.context().write(id, b"too late");
+    reactor.context().transport(id).write(b"too late");
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Reset"]);
 }
@@ -210,7 +210,7 @@ fn eof_received_without_close_keeps_sending_open() {
             transport.write(b"at once ");
             let id = transport.id();
             let later = move |context: &mut Context| {
-                context.write(id, b"and later");
+                context.transport(id).write(b"and later");
                 context.close(id);
             };
             transport.context().call_later(Duration::from_millis(5), later);

@@ -21,7 +21,7 @@ fn pause_stops_delivery_and_resume_continues_it() {
     turns(&mut reactor, 5);
     assert_eq!(log.data(), b"one");
     let id = log.ids()[0];
-    reactor.context().resume(id);
+    reactor.context().transport(id).resume();
     turn_until(&mut reactor, "the second data", |_| log.data() == b"onetwo");
     let expected = [
         Event::Made,
@@ -31,7 +31,7 @@ fn pause_stops_delivery_and_resume_continues_it() {
     ];
     assert_eq!(log.of(id), expected);
     // Resuming a connection that is not paused does nothing.
-    reactor.context().resume(id);
+    reactor.context().transport(id).resume();
     turns(&mut reactor, 2);
     assert_eq!(log.of(id), expected);
 }
@@ -49,7 +49,7 @@ fn pause_in_connection_made_delays_received_data() {
     client.write_all(b"eager").unwrap();
     turns(&mut reactor, 5);
     assert_eq!((log.made(), log.data()), (1, Vec::new()));
-    reactor.context().resume(log.ids()[0]);
+    reactor.context().transport(log.ids()[0]).resume();
     turn_until(&mut reactor, "delivered", |_| log.data() == b"eager");
 }
 
@@ -69,7 +69,7 @@ fn paused_connection_blocks_its_sender_until_resumed() {
     assert_eq!(log.data().len(), held);
     assert!(!sender.is_finished(), "the data exceeds the socket buffers");
     assert!(becomes_idle(&mut reactor), "a paused connection with unread data does not spin");
-    reactor.context().resume(log.ids()[0]);
+    reactor.context().transport(log.ids()[0]).resume();
     turn_until(&mut reactor, "all data", |_| log.count(|event| *event == Event::Eof) == 1);
     assert!(log.data() == data);
     sender.join().unwrap().unwrap();
@@ -132,7 +132,7 @@ fn random_pauses_lose_no_data() {
     };
     turn_until(&mut reactor, "all data", |reactor| {
         if let Some(id) = *id.borrow() {
-            reactor.context().resume(id);
+            reactor.context().transport(id).resume();
         }
         log.lost() == 1
     });

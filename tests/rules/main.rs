@@ -1,6 +1,7 @@
 //! Rules about the sources: which file may use what, and how long files and functions may be.
 
 mod code;
+mod context;
 mod floors;
 mod sizes;
 

@@ -62,11 +62,11 @@ pub(crate) fn one(log: &Log) -> (Reactor, Id, TcpStream) {
 }
 
 pub(crate) fn pull(reactor: &mut Reactor, id: Id, producer: impl Producer) {
-    reactor.context().register_pull_producer(id, producer).expect("it is the first");
+    reactor.context().transport(id).register_pull_producer(producer).expect("it is the first");
 }
 
 pub(crate) fn push(reactor: &mut Reactor, id: Id, producer: impl Producer) {
-    reactor.context().register_push_producer(id, producer).expect("it is the first");
+    reactor.context().transport(id).register_push_producer(producer).expect("it is the first");
 }
 
 pub(crate) fn ignore(_transport: &mut Transport<'_>) {}

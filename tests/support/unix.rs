@@ -3,7 +3,7 @@
 #![allow(dead_code)] // No test program uses all of it.
 
 use crate::support::*;
-use ropewalk::{Error, Factory, Protocol, Reactor, Reason, Transport, UnixListenOptions};
+use ropewalk::{Error, Factory, ListenOptions, Protocol, Reactor, Reason, Transport};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage};
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -192,8 +192,8 @@ pub(crate) fn file_with(folder: &Folder, text: &str) -> File {
 /// Returns a reactor that listens on a path and receives descriptors.
 fn taker(path: &Path, factory: impl Factory) -> Reactor {
     let mut reactor = Reactor::new().expect("a reactor");
-    let options = UnixListenOptions::new().descriptors(true);
-    reactor.context().listen_unix_with(path, &options, factory).expect("a free name");
+    let options = ListenOptions::new().descriptors(true);
+    options.listen_unix(reactor.context(), path, factory).expect("a free name");
     reactor
 }
 

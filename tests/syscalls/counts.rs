@@ -61,7 +61,7 @@ fn writes_of_a_turn_take_one_call() {
                 let me = transport.id();
                 for _ in 0..100 {
                     for id in all.ids().into_iter().filter(|id| *id != me) {
-                        transport.context().write(id, b"broadcast\n");
+                        transport.context().transport(id).write(b"broadcast\n");
                     }
                 }
             }

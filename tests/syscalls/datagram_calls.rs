@@ -18,7 +18,7 @@ fn without_faults_datagrams_arrive_in_order() {
     let before = Instant::now();
     let mut turns = 0;
     for number in 0..10_u8 {
-        reactor.context().send(caller.id(), &[number]);
+        reactor.context().datagram(caller.id()).send(&[number]);
     }
     let limit = Duration::from_millis(if is_child() { 700 } else { 10_000 });
     while called.data().len() < 10 && before.elapsed() < limit {
@@ -28,7 +28,7 @@ fn without_faults_datagrams_arrive_in_order() {
     let data: Vec<u8> = called.data().concat();
     assert!(data.is_sorted(), "out of order: {data:?}");
     assert!(is_child() || data.len() == 10);
-    let counts = reactor.context().datagram_counts(caller.id()).unwrap();
+    let counts = reactor.context().datagram(caller.id()).counts();
     println!("\nRECEIVED {} DROPPED {} TURNS {turns}", data.len(), counts.dropped);
     println!("ERRORS {:?} {:?}", called.errors(), served.errors());
     let pauses = |event: &DatagramEvent| *event == DatagramEvent::Paused;
@@ -69,10 +69,10 @@ fn datagrams_beyond_queue_limit_are_dropped_and_reported() {
         let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
         let options = DatagramOptions::new().queue_limits(5, 100);
         let protocol = DatagramRecorder::quiet(&events);
-        let port = reactor.context().connect_udp_with("127.0.0.1:9", &options, protocol).unwrap();
-        (0..20).for_each(|_| reactor.context().send(port.id(), b"short"));
+        let port = options.connect_udp(reactor.context(), "127.0.0.1:9", protocol).unwrap();
+        (0..20).for_each(|_| reactor.context().datagram(port.id()).send(b"short"));
         turns(&mut reactor, 1);
-        let counts = reactor.context().datagram_counts(port.id()).unwrap();
+        let counts = reactor.context().datagram(port.id()).counts();
         assert_eq!((counts.waiting, counts.dropped, counts.sent), (5, 15, 0));
         assert_eq!(events.errors().len(), 1);
         reactor.context().close(port.id());
@@ -96,8 +96,8 @@ fn queued_datagrams_are_retried_on_close() {
         socket2::SockRef::from(&peer).set_recv_buffer_size(200 * 1024).unwrap();
         let to = peer.local_addr().unwrap();
         let port = reactor.context().connect_udp(to, DatagramRecorder::quiet(&events)).unwrap();
-        (0..300_u16).for_each(|n| reactor.context().send(port.id(), &n.to_be_bytes()));
-        assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().waiting, 300);
+        (0..300_u16).for_each(|n| reactor.context().datagram(port.id()).send(&n.to_be_bytes()));
+        assert_eq!(reactor.context().datagram(port.id()).counts().waiting, 300);
         reactor.context().close(port.id());
         (0..300_u16).for_each(|n| assert_eq!(received(&peer), n.to_be_bytes()));
         turns(&mut reactor, 1);

@@ -76,7 +76,7 @@ fn play(served: &Log, called: &Log, failures: &Failures) -> Result<(), Error> {
                     if number < LINES {
                         let id = transport.id();
                         transport.write(b"");
-                        transport.context().write(id, &line(client, number));
+                        transport.context().transport(id).write(&line(client, number));
                     } else {
                         transport.close();
                     }

@@ -209,7 +209,7 @@ fn call_reaches_connections_by_id() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let (handle, id) = (reactor.handle(), log.ids()[0]);
     let worker = thread::spawn(move || {
-        handle.call(move |context| context.write(id, b"the answer")).unwrap();
+        handle.call(move |context| context.transport(id).write(b"the answer")).unwrap();
         handle.call(move |context| context.close(id)).unwrap();
     });
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"the answer");

@@ -280,7 +280,7 @@ fn receiver_may_open_channels_and_use_connections() {
     let id = log.ids()[0];
     let opener = reactor.context().channel(move |context, words: [&'static str; 2]| {
         let sender = context.channel(move |context, word: &str| {
-            context.write(id, word.as_bytes());
+            context.transport(id).write(word.as_bytes());
         });
         words.into_iter().for_each(|word| sender.send(word).unwrap());
     });

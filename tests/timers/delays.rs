@@ -96,7 +96,7 @@ fn attempt_after_work_has_its_whole_timeout() {
     let factory = Fails(script.clone(), Rc::clone(&when));
     let (made, came) = after_work(&script, &mut reactor, &when, move |context| {
         let options = ConnectOptions::new().timeout(DELAY);
-        context.connect_tcp_with("10.0.0.2:7000", &options, factory).unwrap();
+        options.connect_tcp(context, "10.0.0.2:7000", factory).unwrap();
     });
     assert_eq!(came - made, DELAY);
 }
@@ -119,7 +119,7 @@ fn close_after_work_has_its_whole_timeout() {
         turn_until(&mut reactor, "made", |_| log.made() == 1);
         let id = log.ids()[0];
         let (made, came) = after_work(&script, &mut reactor, &when, move |context| match limit {
-            Some(limit) => context.close_within(id, limit),
+            Some(limit) => context.transport(id).close_within(limit),
             None => context.close(id),
         });
         assert_eq!(came - made, limit.unwrap_or(Duration::from_secs(60)));

@@ -238,7 +238,7 @@ fn timeout_may_exceed_the_clocks_range() {
     let (mut reactor, address) = up(|| Echo);
     let options = ropewalk::ConnectOptions::new().timeout(Duration::MAX);
     let caller = Caller::new(&log, &failures, only_record);
-    reactor.context().connect_tcp_with(address, &options, caller).unwrap();
+    options.connect_tcp(reactor.context(), address, caller).unwrap();
     reactor.set_grace(Duration::MAX);
     turn_until(&mut reactor, "connected", |_| log.made() == 1);
     reactor.context().stop();

@@ -73,7 +73,7 @@ fn client_and_server_know_their_addresses() {
         }
     });
     let id = reactor.connect_unix(&path, caller).unwrap();
-    reactor.context().write(id, b"written early");
+    reactor.context().transport(id).write(b"written early");
     assert_eq!(log.made(), 0, "a callback within the call");
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data(), b"written early");
@@ -103,7 +103,7 @@ fn write_to_closed_peer_ends_the_connection() {
     turn_until(&mut reactor, "both made", |_| log.made() == 2);
     let id = log.ids()[1];
     drop(client);
-    reactor.context().write(id, b"too late");
+    reactor.context().transport(id).write(b"too late");
     turn_until(&mut reactor, "lost", |_| log.lost() == 2);
     log.check(true);
 }
@@ -120,11 +120,11 @@ fn write_to_closed_peer_raises_no_signal() {
     let raised = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register(signal_hook::consts::SIGPIPE, raised.clone()).unwrap();
     let writes: [fn(&mut Context, Id); 3] = [
-        |context, id| context.write(id, b"too late"),
-        |context, id| (0..100).for_each(|_| context.write(id, &[b'x'; 5_000])), // several chunks
+        |context, id| context.transport(id).write(b"too late"),
+        |context, id| (0..100).for_each(|_| context.transport(id).write(&[b'x'; 5_000])), // several chunks
         |context, id| {
             let null = fs::File::open("/dev/null").unwrap();
-            context.send_descriptors(id, b"too late", [null]).unwrap();
+            context.transport(id).send_descriptors(b"too late", [null]).unwrap();
         },
     ];
     for write in writes {
@@ -158,7 +158,7 @@ fn closed_peer_is_noticed_while_paused() {
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
     assert!(becomes_idle(&mut reactor));
     assert_eq!(log.lost(), 0);
-    reactor.context().resume(log.ids()[0]);
+    reactor.context().transport(log.ids()[0]).resume();
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data(), b"final data");
     log.check(true);
@@ -229,11 +229,11 @@ fn requests_on_listener_or_closed_socket_do_nothing() {
     let mut reactor = Reactor::new().unwrap();
     let port = reactor.listen_unix(&path, || Echo).unwrap();
     let try_all = |context: &mut Context, id: Id| {
-        context.write(id, b"nothing");
-        context.pause(id);
-        assert_eq!(context.peer_credentials(id), None);
+        context.transport(id).write(b"nothing");
+        context.transport(id).pause();
+        assert_eq!(context.transport(id).peer_credentials(), None);
         let file = fs::File::open("/dev/null").unwrap();
-        context.send_descriptors(id, b"x", [file]).unwrap();
+        context.transport(id).send_descriptors(b"x", [file]).unwrap();
     };
     try_all(reactor.context(), port.id());
     reactor.context().close(port.id());
@@ -261,16 +261,20 @@ fn unix_sockets_can_be_detached_and_adopted() {
     turn_until(&mut reactor, "received", |_| log.data() == b"hello");
     // Queued descriptors cannot be detached with the bytes.
     theirs.set_nonblocking(true).unwrap();
-    reactor.context().write(id, &pattern(MUCH));
-    reactor.context().send_descriptors(id, b"x", [fs::File::open("/dev/null").unwrap()]).unwrap();
+    reactor.context().transport(id).write(&pattern(MUCH));
+    reactor
+        .context()
+        .transport(id)
+        .send_descriptors(b"x", [fs::File::open("/dev/null").unwrap()])
+        .unwrap();
     turns(&mut reactor, 2);
-    let error = reactor.context().detach(id).unwrap_err();
+    let error = reactor.context().transport(id).detach().unwrap_err();
     assert!(error.to_string().contains("descriptors wait to be passed"), "{error}");
     turn_until(&mut reactor, "all sent", |reactor| {
         let _ = theirs.read(&mut vec![0; 1_000_000]);
-        reactor.context().write_buffer_size(id) == 0
+        reactor.context().transport(id).write_buffer_size() == 0
     });
-    let detached = reactor.context().detach(id).unwrap();
+    let detached = reactor.context().transport(id).detach().unwrap();
     assert_eq!(detached.peer.unix(), Some(&UnixAddress::unnamed()));
 
     let name = folder.path("datagram");

@@ -40,7 +40,7 @@ fn both_sides_have_peer_credentials() {
     let _client = client(address);
     turn_until(&mut reactor, "a TCP client", |_| log.made() == 3);
     let id = log.ids()[2];
-    assert_eq!(reactor.context().peer_credentials(id), None, "TCP has no credentials");
+    assert_eq!(reactor.context().transport(id).peer_credentials(), None, "TCP has no credentials");
 }
 
 /// Linux reports pid 0 for a process outside the own namespace.

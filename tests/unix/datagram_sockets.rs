@@ -47,7 +47,7 @@ fn unnamed_sender_cannot_be_answered() {
     let port =
         reactor.context().connect_unix_datagram(&path, DatagramRecorder::quiet(&theirs)).unwrap();
     assert!(port.address().unix().is_some_and(UnixAddress::is_unnamed));
-    reactor.context().send(port.id(), b"hello");
+    reactor.context().datagram(port.id()).send(b"hello");
     turn_until(&mut reactor, "notified", |_| !events.errors().is_empty());
     assert_eq!(events.senders(), [Address::from(UnixAddress::unnamed())]);
     let error = &events.errors()[0];
@@ -94,8 +94,8 @@ fn client_with_system_name_is_answered() {
         reactor.context().listen_unix_datagram(name, DatagramRecorder::quiet(&theirs)).unwrap();
     let address = port.address().unix().unwrap();
     assert!(address.as_abstract_name().is_some(), "{address}");
-    reactor.context().connect(port.id(), UnixAddress::from(&path)).unwrap();
-    reactor.context().send(port.id(), b"hello");
+    reactor.context().datagram(port.id()).connect(UnixAddress::from(&path)).unwrap();
+    reactor.context().datagram(port.id()).send(b"hello");
     turn_until(&mut reactor, "answered", |_| !theirs.data().is_empty());
     assert_eq!(theirs.data(), [b"hello"]);
     assert_eq!(events.senders(), [port.address().clone()]);
@@ -119,11 +119,11 @@ fn full_receiver_queues_datagrams_without_loss() {
         context.listen_unix_datagram(&unconnected, DatagramRecorder::quiet(&other)).unwrap().id();
     for id in [connected, unconnected] {
         for number in 0..800_u32 {
-            reactor.context().send_to(id, &number.to_be_bytes(), UnixAddress::from(&path));
+            reactor.context().datagram(id).send_to(&number.to_be_bytes(), UnixAddress::from(&path));
         }
     }
     turns(&mut reactor, 2);
-    let waiting = reactor.context().datagram_counts(connected).unwrap().waiting;
+    let waiting = reactor.context().datagram(connected).counts().waiting;
     assert!(waiting > 0, "nothing is queued");
     assert!(becomes_idle(&mut reactor), "queued datagrams spin");
     slow.set_nonblocking(true).unwrap();
@@ -138,7 +138,7 @@ fn full_receiver_queues_datagrams_without_loss() {
     got.sort();
     assert!(got.chunks(2).enumerate().all(|(number, two)| two == [number as u32; 2]));
     for id in [connected, unconnected] {
-        let counts = reactor.context().datagram_counts(id).unwrap();
+        let counts = reactor.context().datagram(id).counts();
         assert_eq!((counts.sent, counts.dropped, counts.waiting), (800, 0, 0));
     }
 }
@@ -156,11 +156,11 @@ fn unreachable_receivers_explain_what_to_do() {
     let receiver = UnixDatagram::bind(folder.path("there")).unwrap();
     let names = [folder.path("nowhere"), stale, stream, folder.path(&"x".repeat(100))];
     for name in &names {
-        reactor.context().send_to(port.id(), b"hello", UnixAddress::from(name));
+        reactor.context().datagram(port.id()).send_to(b"hello", UnixAddress::from(name));
     }
     let there = UnixAddress::from(folder.path("there"));
-    reactor.context().send_to(port.id(), &vec![0; 4_000_000], &there);
-    reactor.context().send_to(port.id(), b"hello", &there);
+    reactor.context().datagram(port.id()).send_to(&vec![0; 4_000_000], &there);
+    reactor.context().datagram(port.id()).send_to(b"hello", &there);
     turn_until(&mut reactor, "all errors", |_| events.errors().len() == 5);
     for (error, expected) in events.errors().iter().zip([
         "no such socket; is the server running?",
@@ -173,8 +173,9 @@ fn unreachable_receivers_explain_what_to_do() {
         assert!(error.contains(expected), "{error}");
     }
     assert_eq!(received(&receiver), b"hello", "later datagrams are sent");
-    assert_eq!(reactor.context().datagram_counts(port.id()).unwrap().dropped, 5);
-    let error = reactor.context().connect(port.id(), UnixAddress::from(&names[0])).unwrap_err();
+    assert_eq!(reactor.context().datagram(port.id()).counts().dropped, 5);
+    let error =
+        reactor.context().datagram(port.id()).connect(UnixAddress::from(&names[0])).unwrap_err();
     let expected = format!("cannot connect to {}: no such file", names[0].display());
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
@@ -187,24 +188,24 @@ fn closed_peer_is_reported_as_refused() {
     let mut reactor = Reactor::new().unwrap();
     let port =
         reactor.context().connect_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap();
-    reactor.context().send(port.id(), b"hello");
+    reactor.context().datagram(port.id()).send(b"hello");
     assert_eq!(received(&peer), b"hello");
     drop(peer);
-    reactor.context().send(port.id(), b"second");
+    reactor.context().datagram(port.id()).send(b"second");
     turn_until(&mut reactor, "refused", |_| {
         events.count(|event| *event == DatagramEvent::Refused) == 1
     });
     // Later sends are refused as well, until the socket is connected again.
     let third = UnixDatagram::bind(folder.path("other")).unwrap();
-    reactor.context().send(port.id(), b"third");
+    reactor.context().datagram(port.id()).send(b"third");
     turn_until(&mut reactor, "refused", |_| {
         events.count(|event| *event == DatagramEvent::Refused) == 2
     });
     assert!(becomes_idle(&mut reactor));
     assert_eq!(events.errors(), [""; 0]);
     let other = UnixAddress::from(folder.path("other"));
-    reactor.context().connect(port.id(), other).unwrap();
-    reactor.context().send(port.id(), b"hello again");
+    reactor.context().datagram(port.id()).connect(other).unwrap();
+    reactor.context().datagram(port.id()).send(b"hello again");
     assert_eq!(received(&third), b"hello again");
 }
 
@@ -215,7 +216,7 @@ fn oversized_datagram_is_reported_as_truncated() {
     let mut reactor = Reactor::new().unwrap();
     let options = DatagramOptions::new().max_datagram_size(4);
     let recorder = DatagramRecorder::quiet(&events);
-    reactor.context().listen_unix_datagram_with(&path, &options, recorder).unwrap();
+    options.listen_unix_datagram(reactor.context(), &path, recorder).unwrap();
     let client = UnixDatagram::unbound().unwrap();
     client.send_to(b"four", &path).unwrap();
     client.send_to(b"fives", &path).unwrap();
@@ -243,7 +244,7 @@ fn datagram_socket_file_follows_listener_rules() {
     }
     let options = DatagramOptions::new().mode(0o606);
     let recorder = DatagramRecorder::quiet(&events);
-    reactor.context().listen_unix_datagram_with(&stale, &options, recorder).unwrap();
+    options.listen_unix_datagram(reactor.context(), &stale, recorder).unwrap();
     let mode = std::fs::metadata(&stale).unwrap().permissions().mode();
     assert_eq!(mode & 0o7777, 0o606);
     UnixDatagram::unbound().unwrap().send_to(b"hello", &stale).unwrap();
@@ -259,12 +260,12 @@ fn ip_options_are_refused() {
     let mut reactor = Reactor::new().unwrap();
     let options = DatagramOptions::new().option(SocketOption::Ttl(3));
     let recorder = DatagramRecorder::quiet(&events);
-    let error = reactor.context().listen_unix_datagram_with(&path, &options, recorder).unwrap_err();
+    let error = options.listen_unix_datagram(reactor.context(), &path, recorder).unwrap_err();
     assert!(error.to_string().starts_with("cannot listen on "), "{error}");
     let port =
         reactor.context().listen_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap();
     reactor.context().set_option(port.id(), SocketOption::Ttl(3)).unwrap_err();
-    reactor.context().join_group(port.id(), [224, 0, 0, 7], 0).unwrap_err();
+    reactor.context().datagram(port.id()).join_group([224, 0, 0, 7], 0).unwrap_err();
 }
 
 /// Only its peer may connect to it, so a connect does not show whether the name is in use.
@@ -289,9 +290,9 @@ fn ip_addresses_are_unreachable_from_unix_sockets() {
     let context = reactor.context();
     let port =
         context.listen_unix_datagram(folder.path("one"), DatagramRecorder::quiet(&events)).unwrap();
-    let error = context.connect(port.id(), "127.0.0.1:7000").unwrap_err();
+    let error = context.datagram(port.id()).connect("127.0.0.1:7000").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
-    context.send_to(port.id(), b"hello", "127.0.0.1:7000");
+    context.datagram(port.id()).send_to(b"hello", "127.0.0.1:7000");
     turn_until(&mut reactor, "notified", |_| !events.errors().is_empty());
     let expected = "cannot send 5 bytes to 127.0.0.1:7000: sockets with an IP address and Unix sockets do not \
                     reach each other";

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use crate::unix::*;
-use ropewalk::{Reactor, UnixListenOptions};
+use ropewalk::{ListenOptions, Reactor};
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -32,8 +32,8 @@ fn keep_file_leaves_the_file() {
     let folder = Folder::new();
     let path = folder.path("kept.sock");
     let mut reactor = Reactor::new().unwrap();
-    let options = UnixListenOptions::new().keep_file(true);
-    let port = reactor.context().listen_unix_with(&path, &options, || Echo).unwrap();
+    let options = ListenOptions::new().keep_file(true);
+    let port = options.listen_unix(reactor.context(), &path, || Echo).unwrap();
     reactor.context().close(port.id());
     assert!(path.exists());
 }
@@ -195,8 +195,8 @@ fn file_mode_ignores_the_umask() {
     for mode in [0o600, 0o660, 0o777] {
         let path = folder.path(&format!("{mode:o}"));
         let mut reactor = Reactor::new().unwrap();
-        let options = UnixListenOptions::new().mode(mode);
-        reactor.context().listen_unix_with(&path, &options, || Echo).unwrap();
+        let options = ListenOptions::new().mode(mode);
+        options.listen_unix(reactor.context(), &path, || Echo).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, mode);
         assert!(is_echoed(&mut reactor, &path));
     }

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use crate::unix::*;
-use ropewalk::{Reactor, UnixAddress, UnixConnectOptions};
+use ropewalk::{ConnectOptions, Reactor, UnixAddress};
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixDatagram;
@@ -110,7 +110,7 @@ fn client_waits_for_space_in_listener_queue() {
     let _waiting = fill_queue(&path);
     let mut reactor = Reactor::new().unwrap();
     let id = reactor.connect_unix(&path, Caller::new(&log, &failures, only_record)).unwrap();
-    reactor.context().write(id, b"queued");
+    reactor.context().transport(id).write(b"queued");
     turns(&mut reactor, 30);
     assert_eq!((log.made(), failures.borrow().len()), (0, 0), "the attempt is pending");
     listener.accept().unwrap();
@@ -125,10 +125,10 @@ fn client_waiting_for_queue_space_times_out() {
     let _listener = crowded_listener(&path);
     let _waiting = fill_queue(&path);
     let mut reactor = Reactor::new().unwrap();
-    let options = UnixConnectOptions::new().timeout(Duration::from_millis(300));
+    let options = ConnectOptions::new().timeout(Duration::from_millis(300));
     let caller = Caller::new(&log, &failures, only_record);
     let begin = Instant::now();
-    reactor.context().connect_unix_with(&path, &options, caller).unwrap();
+    options.connect_unix(reactor.context(), &path, caller).unwrap();
     let mut turns = 0;
     while failures.borrow().is_empty() {
         reactor.turn(None).unwrap();

@@ -21,12 +21,12 @@ fn watch_closed_in_callback_receives_only_lost() {
             context.close(id);
             context.close(id);
             context.abort(id);
-            assert!(context.is_closing(id));
+            assert!(context.transport(id).is_closing());
             context.set_interest(id, Interest::Both);
         }
     });
     let id = reactor.context().watch(watcher, Interest::Both).unwrap();
-    assert!(!reactor.context().is_closing(id));
+    assert!(!reactor.context().transport(id).is_closing());
     turns(&mut reactor, 3);
     assert_eq!(words(&calls), ["readable", "lost: Closed"]);
     // Both copies of the descriptor are closed with unread data.

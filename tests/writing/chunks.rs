@@ -17,15 +17,15 @@ type Between = fn(&mut Context, Id);
 const BETWEEN: &[(&str, Between)] = &[
     ("nothing", |_, _| {}),
     ("uses the context", |context, _| _ = context.now()),
-    ("writes by id", |context, id| context.write(id, b"")),
-    ("sets a limit", |context, id| context.set_write_limit(id, 10_000_000)),
+    ("writes by id", |context, id| context.transport(id).write(b"")),
+    ("sets a limit", |context, id| context.transport(id).set_write_limit(10_000_000)),
     ("sets the same again", |context, id| {
-        context.set_slow_reader(id, SlowReader::DropOldest(LIMIT))
+        context.transport(id).set_slow_reader(SlowReader::DropOldest(LIMIT))
     }),
     ("sets two modes", |context, id| {
-        context.set_slow_reader(id, SlowReader::Pause);
+        context.transport(id).set_slow_reader(SlowReader::Pause);
 
-        context.set_slow_reader(id, SlowReader::DropOldest(LIMIT));
+        context.transport(id).set_slow_reader(SlowReader::DropOldest(LIMIT));
     }),
 ];
 
@@ -72,7 +72,7 @@ fn serve(between: Between, limit: usize) -> (Wire, Script, Reactor) {
     };
     let (script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
     turn(&mut reactor);
-    reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(limit));
+    reactor.context().transport(wire.id()).set_slow_reader(SlowReader::DropOldest(limit));
     (wire, script, reactor)
 }
 
@@ -91,7 +91,7 @@ fn writes_of_one_callback_are_dropped_whole() {
             for _ in 0..50 {
                 ask(&script, &mut reactor, &wire);
             }
-            let counts = reactor.context().connection_counts(wire.id()).unwrap();
+            let counts = reactor.context().transport(wire.id()).counts();
             take_all(&script, &mut reactor, &wire);
             let got = numbers(&wire.written(), what);
             assert!(got.is_sorted_by(|before, after| before < after), "{what}: {got:?}");
@@ -105,7 +105,7 @@ fn writes_of_one_callback_are_dropped_whole() {
 #[test]
 fn write_limit_below_a_chunk_keeps_it_whole() {
     let (wire, script, mut reactor) = serve(|_, _| {}, 5_000_000);
-    reactor.context().set_write_limit(wire.id(), 3_000);
+    reactor.context().transport(wire.id()).set_write_limit(3_000);
     wire.set_room(18_000);
     for _ in 0..20 {
         ask(&script, &mut reactor, &wire);
@@ -119,14 +119,14 @@ fn callback_without_writes_ends_no_chunk() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = Script::with_connection(recorders(&log, echo), &wire);
     turn(&mut reactor);
-    reactor.context().set_slow_reader(wire.id(), SlowReader::DropOldest(LIMIT));
+    reactor.context().transport(wire.id()).set_slow_reader(SlowReader::DropOldest(LIMIT));
     wire.set_room(0);
     // Each write is a chunk, whether before or after callbacks.
     for number in 0..100 {
-        reactor.context().write(wire.id(), &message(number));
+        reactor.context().transport(wire.id()).write(&message(number));
         turn(&mut reactor);
     }
-    let waiting = reactor.context().write_buffer_size(wire.id());
+    let waiting = reactor.context().transport(wire.id()).write_buffer_size();
     assert!(waiting <= LIMIT + message(0).len(), "{waiting} bytes are queued");
     take_all(&script, &mut reactor, &wire);
     assert_eq!(numbers(&wire.written(), "writes by id").last(), Some(&99));
@@ -143,14 +143,14 @@ fn attempt_drops_its_oldest_data() {
             options = options.slow_reader(SlowReader::DropOldest(LIMIT));
         }
         let caller = Caller::new(&log, &failures, only_record);
-        let id = reactor.context().connect_tcp_with("10.0.0.1:7000", &options, caller).unwrap();
+        let id = options.connect_tcp(reactor.context(), "10.0.0.1:7000", caller).unwrap();
         if early {
-            reactor.context().set_slow_reader(id, SlowReader::DropOldest(LIMIT));
+            reactor.context().transport(id).set_slow_reader(SlowReader::DropOldest(LIMIT));
         }
         for number in 0..10_000 {
-            reactor.context().write(id, &message(number));
-            reactor.context().write(id, b""); // Not a chunk.
-            assert!(reactor.context().write_buffer_size(id) <= LIMIT, "after {number}");
+            reactor.context().transport(id).write(&message(number));
+            reactor.context().transport(id).write(b""); // Not a chunk.
+            assert!(reactor.context().transport(id).write_buffer_size() <= LIMIT, "after {number}");
         }
         wire.connected();
         let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
@@ -159,7 +159,7 @@ fn attempt_drops_its_oldest_data() {
         assert!(failures.borrow().is_empty(), "{failures:?}");
         turn(&mut reactor);
         assert_eq!(numbers(&wire.written(), "early"), [9996, 9997, 9998, 9999]);
-        let counts = reactor.context().connection_counts(id).unwrap();
+        let counts = reactor.context().transport(id).counts();
         assert_eq!((counts.dropped, counts.waiting), (9996, 0));
         assert_eq!(counts.dropped_bytes, 9996 * 20_000);
     }
@@ -178,8 +178,8 @@ fn attempt_that_stops_dropping_keeps_queued_data() {
         SlowReader::Pause,
         SlowReader::DropOldest(10),
     ]) {
-        reactor.context().set_slow_reader(id, slow_reader);
-        reactor.context().write(id, &message(number));
+        reactor.context().transport(id).set_slow_reader(slow_reader);
+        reactor.context().transport(id).write(&message(number));
     }
     wire.connected();
     let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };

@@ -54,8 +54,8 @@ fn both_sides_may_end_in_any_order() {
                     turn_until(&mut reactor, "received", |_| log.all().len() == 2);
                 }
             }
-            reactor.context().write(id, b"bye");
-            reactor.context().write_eof(id);
+            reactor.context().transport(id).write(b"bye");
+            reactor.context().transport(id).write_eof();
             if !peer_first {
                 client.shutdown(Shutdown::Write).unwrap();
             }
@@ -76,7 +76,7 @@ fn writes_after_close_are_dropped() {
         transport.write(b"before");
         transport.close();
         transport.write(b"after");
-        transport.context().write(id, b"after");
+        transport.context().transport(id).write(b"after");
         transport.write_eof();
     });
     let (mut reactor, address) = up(recorders(&log, hook));
@@ -84,7 +84,7 @@ fn writes_after_close_are_dropped() {
     client.write_all(b"go").unwrap();
     assert_eq!(read_all_turning(&mut reactor, &client).unwrap(), b"before");
     turns(&mut reactor, 2);
-    reactor.context().write(log.ids()[0], b"after it was lost");
+    reactor.context().transport(log.ids()[0]).write(b"after it was lost");
     assert_eq!(log.reasons(), ["Closed"]);
 }
 
@@ -103,7 +103,7 @@ fn close_sends_queued_data_to_a_slow_reader() {
     turns(&mut reactor, 20);
     assert_eq!(log.lost(), 0, "lost before all data was sent");
     let id = log.ids()[0];
-    assert!(reactor.context().is_closing(id));
+    assert!(reactor.context().transport(id).is_closing());
     let (mut got, mut buffer) = (Vec::new(), vec![0; 50_000]);
     while got.len() < data.len() {
         let count = client.read(&mut buffer).unwrap();

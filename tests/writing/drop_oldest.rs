@@ -17,7 +17,7 @@ fn drop_oldest_drops_whole_chunks_and_keeps_order() {
     let counted = counts(&mut reactor, id);
     assert_eq!(counted.dropped_bytes, counted.dropped * CHUNK as u64);
     assert!(counted.waiting <= LIMIT + 16 * 1024, "{} bytes are queued", counted.waiting);
-    assert_eq!(counted.waiting, reactor.context().write_buffer_size(id));
+    assert_eq!(counted.waiting, reactor.context().transport(id).write_buffer_size());
 
     let got = rest(&mut reactor, id, &client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -47,7 +47,7 @@ fn drop_oldest_continues_when_the_reader_resumes() {
     let before = numbers(&read_turning(&mut reactor, &client, length));
     assert_eq!(before.last(), Some(&(written - 1)));
     for number in written..written + 50 {
-        reactor.context().write(id, &chunk(number));
+        reactor.context().transport(id).write(&chunk(number));
         assert_eq!(numbers(&read_turning(&mut reactor, &client, CHUNK)), [number]);
     }
     assert_eq!(counts(&mut reactor, id).dropped, dropped, "a reader that keeps up loses nothing");
@@ -72,8 +72,7 @@ fn writes_of_one_callback_form_one_chunk() {
     let log = Log::default();
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().slow_reader(SlowReader::DropOldest(100_000));
-    let port =
-        reactor.context().listen_tcp_with("127.0.0.1:0", &options, recorders(&log, hook)).unwrap();
+    let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", recorders(&log, hook)).unwrap();
     let mut client = client(port.address().socket_addr().unwrap());
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
@@ -102,7 +101,7 @@ fn newest_chunk_is_kept_at_any_length() {
     let written = write_until_dropped(&mut reactor, id);
     let dropped = counts(&mut reactor, id).dropped;
     let long = pattern(MUCH);
-    reactor.context().write(id, &long);
+    reactor.context().transport(id).write(&long);
     assert_eq!(counts(&mut reactor, id).dropped, dropped + (LIMIT / CHUNK) as u64);
     reactor.context().close(id);
     let got = read_all_turning(&mut reactor, &client).unwrap();
@@ -119,7 +118,7 @@ fn empty_writes_drop_nothing() {
     write_until_dropped(&mut reactor, id);
     let before = counts(&mut reactor, id);
     for _ in 0..100 {
-        reactor.context().write(id, b"");
+        reactor.context().transport(id).write(b"");
     }
     assert_eq!(counts(&mut reactor, id), before);
     assert!(before.waiting <= CHUNK + 16 * 1024, "the newest chunk and the next bytes are queued");
@@ -141,7 +140,7 @@ fn queued_chunks_are_discarded_when_connection_ends() {
                 Some(client)
             }
             _ => {
-                reactor.context().close_within(id, Duration::from_millis(1));
+                reactor.context().transport(id).close_within(Duration::from_millis(1));
                 Some(client)
             }
         };
@@ -164,10 +163,8 @@ fn fast_reader_loses_nothing_beside_slow_reader() {
     let log = Log::default();
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().slow_reader(SlowReader::DropOldest(LIMIT));
-    let port = reactor
-        .context()
-        .listen_tcp_with("127.0.0.1:0", &options, recorders(&log, only_record))
-        .unwrap();
+    let port =
+        options.listen_tcp(reactor.context(), "127.0.0.1:0", recorders(&log, only_record)).unwrap();
     let address = port.address().socket_addr().unwrap();
     let stuck = client(address);
     turn_until(&mut reactor, "the stuck client", |_| log.made() == 1);
@@ -177,7 +174,7 @@ fn fast_reader_loses_nothing_beside_slow_reader() {
     let mut next = 0;
     while counts(&mut reactor, ids[0]).dropped < 100 {
         for id in &ids {
-            reactor.context().write(*id, &chunk(next));
+            reactor.context().transport(*id).write(&chunk(next));
         }
         assert_eq!(numbers(&read_turning(&mut reactor, &quick, CHUNK)), [next]);
         next += 1;
@@ -196,8 +193,8 @@ fn drop_oldest_queue_keeps_its_memory_bound() {
     write_until_dropped(&mut reactor, id);
     let mut lengths: VecDeque<usize> = VecDeque::new();
     for number in 0..10_000 {
-        reactor.context().write(id, &chunk(number));
-        lengths.push_back(reactor.context().write_buffer_size(id));
+        reactor.context().transport(id).write(&chunk(number));
+        lengths.push_back(reactor.context().transport(id).write_buffer_size());
     }
     assert!(lengths.iter().all(|length| *length <= LIMIT + 16 * 1024));
 }

@@ -61,7 +61,7 @@ fn broadcast_costs_one_write_per_connection() {
     begin_count();
     for _ in 0..100 {
         for id in log.ids() {
-            reactor.context().write(id, b"a line for everyone.\n");
+            reactor.context().transport(id).write(b"a line for everyone.\n");
         }
     }
     turns(&mut reactor, 1);
@@ -86,7 +86,7 @@ fn simultaneous_broadcasts_share_one_write() {
             }
             let speaker = transport.id();
             for id in members.ids().into_iter().filter(|&id| id != speaker) {
-                transport.context().write(id, data);
+                transport.context().transport(id).write(data);
             }
         }
     }));
@@ -153,11 +153,11 @@ fn long_write_keeps_its_place() {
     let id = log.ids()[0];
     begin_count();
     let context = reactor.context();
-    context.write(id, b"short, ");
-    context.write(id, &pattern(100_000));
+    context.transport(id).write(b"short, ");
+    context.transport(id).write(&pattern(100_000));
     // It is sent already, with the data queued before it.
     assert_eq!(count(" write: "), 1);
-    reactor.context().write(id, b", short");
+    reactor.context().transport(id).write(b", short");
     let all = read_turning(&mut reactor, &clients[0], 100_014);
     assert_eq!(all, [b"short, ".as_slice(), &pattern(100_000), b", short"].concat());
 }
@@ -166,7 +166,7 @@ fn long_write_keeps_its_place() {
 fn long_write_is_sent_at_once() {
     let (mut reactor, log, clients) = crowd(1);
     begin_count();
-    reactor.context().write(log.ids()[0], &pattern(20_000));
+    reactor.context().transport(log.ids()[0]).write(&pattern(20_000));
     assert_eq!(count(" write: "), 1);
     assert!(read_turning(&mut reactor, &clients[0], 20_000) == pattern(20_000));
 }
@@ -176,8 +176,8 @@ fn short_write_is_not_repeated_at_once() {
     let (mut reactor, log, _clients) = crowd(1);
     let id = log.ids()[0];
     begin_count();
-    reactor.context().write(id, &pattern(4 * MUCH));
+    reactor.context().transport(id).write(&pattern(4 * MUCH));
     turns(&mut reactor, 2);
-    assert!(reactor.context().write_buffer_size(id) > 0, "the socket is full");
+    assert!(reactor.context().transport(id).write_buffer_size() > 0, "the socket is full");
     assert_eq!(count("WouldBlock"), 0);
 }

@@ -20,7 +20,7 @@ fn turn(reactor: &mut Reactor) {
 
 /// Writes `count` bytes, and runs a turn.
 fn write(reactor: &mut Reactor, wire: &Wire, count: usize) {
-    reactor.context().write(wire.id(), &vec![0; count]);
+    reactor.context().transport(wire.id()).write(&vec![0; count]);
     turn(reactor);
 }
 
@@ -33,7 +33,7 @@ fn last_flow(log: &Log) -> Option<Event> {
 #[test]
 fn marks_apply_to_writes_of_any_length() {
     let (log, wire, script, mut reactor) = serve();
-    reactor.context().set_write_buffer_limits(wire.id(), 100, 40);
+    reactor.context().transport(wire.id()).set_write_buffer_limits(100, 40);
     write(&mut reactor, &wire, 60);
     assert_eq!(last_flow(&log), None);
     write(&mut reactor, &wire, 40);
@@ -52,9 +52,9 @@ fn marks_apply_to_writes_of_any_length() {
 fn mark_crossed_and_recrossed_in_turn_is_reported() {
     let (log, wire, _script, mut reactor) = serve();
     wire.set_room(usize::MAX);
-    reactor.context().set_write_buffer_limits(wire.id(), 100, 40);
+    reactor.context().transport(wire.id()).set_write_buffer_limits(100, 40);
     // Each write is short enough to be gathered; together they exceed the mark.
-    (0..3).for_each(|_| reactor.context().write(wire.id(), &[0; 50]));
+    (0..3).for_each(|_| reactor.context().transport(wire.id()).write(&[0; 50]));
     turn(&mut reactor);
     let flow = [Event::PauseWriting, Event::ResumeWriting].map(|what| log.count(|it| *it == what));
     assert_eq!((flow, wire.written().len()), ([1, 1], 150));
@@ -63,7 +63,7 @@ fn mark_crossed_and_recrossed_in_turn_is_reported() {
 #[test]
 fn low_mark_is_capped_at_high_mark() {
     let (log, wire, script, mut reactor) = serve();
-    reactor.context().set_write_buffer_limits(wire.id(), 100, 1000);
+    reactor.context().transport(wire.id()).set_write_buffer_limits(100, 1000);
     write(&mut reactor, &wire, 150);
     for _ in 0..3 {
         turn(&mut reactor);
@@ -91,7 +91,7 @@ fn until_lost(reactor: &mut Reactor, log: &Log, wire: &Wire) -> usize {
 fn write_limit_applies_to_writes_of_any_length() {
     let (log, wire, _script, mut reactor) = serve();
     write(&mut reactor, &wire, 50);
-    reactor.context().set_write_limit(wire.id(), 1000);
+    reactor.context().transport(wire.id()).set_write_limit(1000);
     // The connection ends at the first write that finds the limit exceeded.
     assert_eq!(until_lost(&mut reactor, &log, &wire), 970);
 }
@@ -100,8 +100,8 @@ fn write_limit_applies_to_writes_of_any_length() {
 fn the_lower_of_both_limits_disconnects() {
     for (disconnect, limit) in [(1000, 5000), (5000, 1000)] {
         let (log, wire, _script, mut reactor) = serve();
-        reactor.context().set_write_limit(wire.id(), limit);
-        reactor.context().set_slow_reader(wire.id(), SlowReader::Disconnect(disconnect));
+        reactor.context().transport(wire.id()).set_write_limit(limit);
+        reactor.context().transport(wire.id()).set_slow_reader(SlowReader::Disconnect(disconnect));
         assert_eq!(until_lost(&mut reactor, &log, &wire), 1020);
         assert_eq!(last_flow(&log), None, "pause_writing was called");
     }
@@ -110,7 +110,7 @@ fn the_lower_of_both_limits_disconnects() {
 #[test]
 fn raised_write_limit_takes_effect() {
     let (log, wire, _script, mut reactor) = serve();
-    reactor.context().set_write_limit(wire.id(), 10);
-    reactor.context().set_write_limit(wire.id(), 2000);
+    reactor.context().transport(wire.id()).set_write_limit(10);
+    reactor.context().transport(wire.id()).set_write_limit(2000);
     assert_eq!(until_lost(&mut reactor, &log, &wire), 2020);
 }

@@ -37,12 +37,12 @@ fn pauses_and_resumes_at_marks_alternate() {
             let pauses = || log.count(|event| *event == Event::PauseWriting);
             turn_until(&mut reactor, "paused", |_| pauses() == round);
             let id = log.ids()[0];
-            assert!(reactor.context().write_buffer_size(id) > 0);
+            assert!(reactor.context().transport(id).write_buffer_size() > 0);
             let got = read_turning(&mut reactor, &client, MUCH);
             assert_eq!(got.len(), MUCH);
             let resumes = || log.count(|event| *event == Event::ResumeWriting);
             turn_until(&mut reactor, "resumed", |_| resumes() == round);
-            assert_eq!(reactor.context().write_buffer_size(id), 0);
+            assert_eq!(reactor.context().transport(id).write_buffer_size(), 0);
         }
         let flow = |event: &Event| matches!(event, Event::PauseWriting | Event::ResumeWriting);
         let events: Vec<Event> =
@@ -60,9 +60,9 @@ fn new_marks_apply_immediately() {
     client.write_all(b"go").unwrap();
     turn_until(&mut reactor, "paused", |_| log.count(|e| *e == Event::PauseWriting) == 1);
     let id = log.ids()[0];
-    reactor.context().set_write_buffer_limits(id, 10 * MUCH, 10 * MUCH);
+    reactor.context().transport(id).set_write_buffer_limits(10 * MUCH, 10 * MUCH);
     turn_until(&mut reactor, "resumed", |_| log.count(|e| *e == Event::ResumeWriting) == 1);
-    reactor.context().set_write_buffer_limits(id, 0, 0);
+    reactor.context().transport(id).set_write_buffer_limits(0, 0);
     turn_until(&mut reactor, "paused again", |_| log.count(|e| *e == Event::PauseWriting) == 2);
 }
 
@@ -76,12 +76,12 @@ fn write_limit_disconnects_peer_that_never_reads() {
         turn_until(&mut reactor, "made", |_| log.made() == 1);
         let id = log.ids()[0];
         if let Some(limit) = limit {
-            reactor.context().set_write_limit(id, limit);
+            reactor.context().transport(id).set_write_limit(limit);
         }
         let (chunk, mut most) = (vec![0; MIB], 0);
         turn_until(&mut reactor, "disconnected", |reactor| {
-            reactor.context().write(id, &chunk);
-            most = most.max(reactor.context().write_buffer_size(id));
+            reactor.context().transport(id).write(&chunk);
+            most = most.max(reactor.context().transport(id).write_buffer_size());
             log.lost() == 1
         });
         assert_eq!(log.reasons(), ["WriteLimit"]);
@@ -106,9 +106,9 @@ fn write_limit_is_set_per_connection() {
     member.write_all(b"login").unwrap();
     turn_until(&mut reactor, "logged in", |_| log.made() == 2 && log.data() == b"login");
     for id in log.ids() {
-        reactor.context().write(id, &pattern(MUCH));
+        reactor.context().transport(id).write(&pattern(MUCH));
         turns(&mut reactor, 2);
-        reactor.context().write(id, b"and more");
+        reactor.context().transport(id).write(b"and more");
     }
     turn_until(&mut reactor, "one disconnected", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["WriteLimit"]);
@@ -127,7 +127,7 @@ fn stuck_broadcast_member_is_dropped_others_receive_everything() {
     let line = vec![b'l'; 100_000];
     for _ in 0..120 {
         for id in &ids {
-            reactor.context().write(*id, &line);
+            reactor.context().transport(*id).write(&line);
         }
         for other in &others {
             assert_eq!(read_turning(&mut reactor, other, line.len()).len(), line.len());
@@ -160,9 +160,9 @@ fn pausing_echo_buffers_little_for_slow_reader() {
     turn_until(&mut reactor, "paused", |_| log.count(|e| *e == Event::PauseWriting) == 1);
     turns(&mut reactor, 50);
     let id = log.ids()[0];
-    let waiting = reactor.context().write_buffer_size(id);
+    let waiting = reactor.context().transport(id).write_buffer_size();
     assert!(waiting < 1_000_000, "{waiting} bytes are queued");
-    assert!(reactor.context().is_paused(id) && !sender.is_finished());
+    assert!(reactor.context().transport(id).is_paused() && !sender.is_finished());
     let reader = reading(client);
     turn_until(&mut reactor, "all echoed", |_| reader.is_finished());
     assert!(reader.join().unwrap().unwrap() == data);

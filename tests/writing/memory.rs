@@ -34,7 +34,7 @@ fn assert_returned(connections: usize, chunks: usize) {
     let before = resident();
     // One chunk to each connection in turn, as in a broadcast.
     for _ in 0..chunks {
-        wires.iter().for_each(|wire| reactor.context().write(wire.id(), &[0; 2_000]));
+        wires.iter().for_each(|wire| reactor.context().transport(wire.id()).write(&[0; 2_000]));
         turn(&mut reactor);
     }
     assert!(resident() > before + connections * chunks * 2_000 / 1024);

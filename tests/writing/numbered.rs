@@ -29,10 +29,8 @@ pub(crate) fn numbers(bytes: &[u8]) -> Vec<u32> {
 pub(crate) fn one_connection(log: &Log, slow_reader: SlowReader) -> (Reactor, Id, TcpStream) {
     let mut reactor = Reactor::new().unwrap();
     let options = ListenOptions::new().slow_reader(slow_reader);
-    let port = reactor
-        .context()
-        .listen_tcp_with("127.0.0.1:0", &options, recorders(log, only_record))
-        .unwrap();
+    let port =
+        options.listen_tcp(reactor.context(), "127.0.0.1:0", recorders(log, only_record)).unwrap();
     let client = client(port.address().socket_addr().unwrap());
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
@@ -40,7 +38,7 @@ pub(crate) fn one_connection(log: &Log, slow_reader: SlowReader) -> (Reactor, Id
 }
 
 pub(crate) fn counts(reactor: &mut Reactor, id: Id) -> ConnectionCounts {
-    reactor.context().connection_counts(id).expect("the connection exists")
+    reactor.context().transport(id).counts()
 }
 
 /// Sends chunks, from number 0, until the system accepts no more and each new chunk drops an old
@@ -49,7 +47,7 @@ pub(crate) fn write_until_dropped(reactor: &mut Reactor, id: Id) -> u32 {
     let (mut next, mut sent, mut unchanged) = (0, 0, 0);
     turn_until(reactor, "dropped", |reactor| {
         for _ in 0..100 {
-            reactor.context().write(id, &chunk(next));
+            reactor.context().transport(id).write(&chunk(next));
             next += 1;
         }
         let now = counts(reactor, id).sent;

@@ -33,7 +33,7 @@ fn small_writes_keep_order_across_connection_made() {
                     let id = transport.id();
                     // Own writes and writes by the own id keep one order.
                     if n % 3 == 0 {
-                        transport.context().write(id, &bytes);
+                        transport.context().transport(id).write(&bytes);
                     } else {
                         transport.write(&bytes);
                     }
@@ -44,11 +44,11 @@ fn small_writes_keep_order_across_connection_made() {
     let address = listener.local_addr().unwrap();
     let id = reactor.connect_tcp(address, Caller::new(&log, &failures, hook)).unwrap();
     for _ in 0..2_000 {
-        reactor.context().write(id, &next());
+        reactor.context().transport(id).write(&next());
     }
     turn_until(&mut reactor, "connected", |_| log.made() == 1);
     for n in 0..6_000 {
-        reactor.context().write(id, &next());
+        reactor.context().transport(id).write(&next());
         if n % 100 == 0 {
             reactor.turn(Some(Duration::ZERO)).unwrap();
         }
@@ -77,7 +77,7 @@ fn chunks_of_every_size_arrive_in_order() {
             if n % 2 == 0 {
                 transport.write(chunk)
             } else {
-                transport.context().write(id, chunk)
+                transport.context().transport(id).write(chunk)
             }
             rest = later;
         }
@@ -118,10 +118,10 @@ fn own_and_other_writes_keep_their_order() {
                 let me = transport.id();
                 for n in 0..100_u8 {
                     for id in &ids {
-                        transport.context().write(*id, &[n]);
+                        transport.context().transport(*id).write(&[n]);
                     }
                     transport.write(&[n]);
-                    transport.context().write(me, &[n]);
+                    transport.context().transport(me).write(&[n]);
                 }
             }
         }
@@ -145,7 +145,10 @@ fn broadcast_arrives_whole_at_every_connection() {
             if let Event::Data(_) = event {
                 for line in 0..100 {
                     for id in log.ids() {
-                        transport.context().write(id, format!("line {line}\n").as_bytes());
+                        transport
+                            .context()
+                            .transport(id)
+                            .write(format!("line {line}\n").as_bytes());
                     }
                 }
             }
@@ -168,7 +171,7 @@ fn empty_write_sends_nothing() {
     let hook = on_data(|transport| {
         let id = transport.id();
         transport.write(b"");
-        transport.context().write(id, b"");
+        transport.context().transport(id).write(b"");
         transport.write_sequence([&b""[..], b"some", b"", b"thing"]);
         write!(transport, "");
     });

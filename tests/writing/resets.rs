@@ -2,7 +2,7 @@
 
 use super::{on_data, on_made};
 use crate::support::*;
-use ropewalk::{Context, Id, Transport};
+use ropewalk::{Address, Context, Id, Transport};
 use std::cell::RefCell;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
@@ -39,10 +39,10 @@ fn reset_during_large_write_frees_the_buffer() {
         let id = log.ids()[round - 1];
         client.read_exact(&mut vec![0; 100_000]).unwrap();
         reactor.turn(Some(Duration::ZERO)).unwrap();
-        assert!(reactor.context().write_buffer_size(id) > 1_000_000);
+        assert!(reactor.context().transport(id).write_buffer_size() > 1_000_000);
         reset(client);
         turn_until(&mut reactor, "lost", |_| log.lost() == round);
-        assert_eq!(reactor.context().write_buffer_size(id), 0);
+        assert_eq!(reactor.context().transport(id).write_buffer_size(), 0);
     }
     assert_eq!(log.reasons(), vec!["Reset"; 10]);
     log.check(true);
@@ -83,15 +83,19 @@ fn requests_on_attempts_and_stale_ids_are_harmless() {
     let id = reactor.connect_tcp(address, caller).unwrap();
     seen.borrow_mut().push(id);
     let ask = |context: &mut Context| {
-        context.pause(id);
-        context.resume(id);
-        context.set_write_buffer_limits(id, 1, 1);
-        context.set_write_limit(id, 1);
-        (context.is_closing(id), context.is_paused(id), context.peer(id))
+        context.transport(id).pause();
+        context.transport(id).resume();
+        context.transport(id).set_write_buffer_limits(1, 1);
+        context.transport(id).set_write_limit(1);
+        (
+            context.transport(id).is_closing(),
+            context.transport(id).is_paused(),
+            context.transport(id).peer(),
+        )
     };
-    assert_eq!(ask(reactor.context()), (false, false, None));
+    assert_eq!(ask(reactor.context()), (false, false, Address::Unknown));
     turn_until(&mut reactor, "connected", |_| log.made() == 1);
     reactor.context().abort(id);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
-    assert_eq!(ask(reactor.context()), (true, false, None));
+    assert_eq!(ask(reactor.context()), (true, false, Address::Unknown));
 }

@@ -24,7 +24,7 @@ fn later_writes_leave_without_a_new_event() {
     client.write_all(b"hello, ").unwrap();
     turn_until(&mut reactor, "received", |_| log.data() == b"hello, ");
     for word in [b"more to ", b"come now"] {
-        reactor.context().write(id, word);
+        reactor.context().transport(id).write(word);
         turns(&mut reactor, 1);
     }
     assert_eq!(read_turning(&mut reactor, &client, 23), b"hello, more to come now");
@@ -44,7 +44,7 @@ fn short_answers_survive_a_full_socket() {
     };
     let (mut reactor, id, mut client) = connect(&log, hook);
     let mut requests = 0;
-    while reactor.context().write_buffer_size(id) == 0 {
+    while reactor.context().transport(id).write_buffer_size() == 0 {
         client.write_all(b"?").unwrap();
         requests += 1;
         turn_until(&mut reactor, "received", |_| log.data().len() == requests);

@@ -17,8 +17,8 @@ fn disconnect_policy_ends_slow_reader_without_pause() {
     let (mut reactor, id, mut client) = one_connection(&log, SlowReader::Disconnect(limit));
     let mut most = 0;
     turn_until(&mut reactor, "lost", |reactor| {
-        reactor.context().write(id, &[b'x'; 10_000]);
-        most = most.max(reactor.context().write_buffer_size(id));
+        reactor.context().transport(id).write(&[b'x'; 10_000]);
+        most = most.max(reactor.context().transport(id).write_buffer_size());
         log.lost() == 1
     });
     assert_eq!(log.of(id), [Event::Made, Event::Lost("WriteLimit".into())]);
@@ -33,7 +33,7 @@ fn default_policy_pauses_the_writer() {
     let client = client(address);
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let id = log.ids()[0];
-    reactor.context().write(id, &pattern(MUCH));
+    reactor.context().transport(id).write(&pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| log.count(|e| *e == Event::PauseWriting) == 1);
     assert!(read_turning(&mut reactor, &client, MUCH) == pattern(MUCH));
     turn_until(&mut reactor, "resumed", |_| log.count(|e| *e == Event::ResumeWriting) == 1);
@@ -47,17 +47,17 @@ fn policy_can_change_while_data_is_queued() {
     let written = write_until_dropped(&mut reactor, id);
     let dropped = counts(&mut reactor, id).dropped;
     // From here on nothing may be dropped: the protocol receives `pause_writing`, and writes on.
-    reactor.context().set_slow_reader(id, SlowReader::Pause);
+    reactor.context().transport(id).set_slow_reader(SlowReader::Pause);
     for number in written..written + 200 {
-        reactor.context().write(id, &chunk(number));
+        reactor.context().transport(id).write(&chunk(number));
     }
     turn_until(&mut reactor, "paused", |_| log.count(|e| *e == Event::PauseWriting) == 1);
     assert_eq!(counts(&mut reactor, id).dropped, dropped);
     // With the first policy again, the paused protocol may write immediately.
-    reactor.context().set_slow_reader(id, SlowReader::DropOldest(LIMIT / 2));
+    reactor.context().transport(id).set_slow_reader(SlowReader::DropOldest(LIMIT / 2));
     turn_until(&mut reactor, "resumed", |_| log.count(|e| *e == Event::ResumeWriting) == 1);
     for number in written + 200..written + 400 {
-        reactor.context().write(id, &chunk(number));
+        reactor.context().transport(id).write(&chunk(number));
     }
     let now = counts(&mut reactor, id).dropped;
     assert_eq!(now - dropped, 200 - (LIMIT / 2 / CHUNK) as u64);
@@ -80,9 +80,9 @@ fn client_can_choose_policy_before_connecting() {
         }
         let address = listener.local_addr().unwrap();
         let caller = Caller::new(&log, &failures, only_record);
-        let id = reactor.context().connect_tcp_with(address, &options, caller).unwrap();
+        let id = options.connect_tcp(reactor.context(), address, caller).unwrap();
         if early {
-            reactor.context().set_slow_reader(id, SlowReader::DropOldest(LIMIT));
+            reactor.context().transport(id).set_slow_reader(SlowReader::DropOldest(LIMIT));
         }
         let (server, _) = listener.accept().unwrap();
         turn_until(&mut reactor, "made", |_| log.made() == 1);
@@ -99,7 +99,7 @@ fn half_close_waits_for_queued_chunks() {
     let log = Log::default();
     let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
     let written = write_until_dropped(&mut reactor, id);
-    reactor.context().write_eof(id);
+    reactor.context().transport(id).write_eof();
     let got = numbers(&read_all_turning(&mut reactor, &client).unwrap());
     assert_eq!(got.last(), Some(&(written - 1)));
     client.shutdown(Shutdown::Write).unwrap();
@@ -117,7 +117,7 @@ fn file_follows_queued_chunks_and_arrives_whole() {
     let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
     write_until_dropped(&mut reactor, id);
     let sender = FileSender::new(file);
-    reactor.context().register_pull_producer(id, sender).unwrap();
+    reactor.context().transport(id).register_pull_producer(sender).unwrap();
     reactor.context().close(id);
     let got = read_all_turning(&mut reactor, &client).unwrap();
     let (chunks, sent) = got.split_at(got.len() - whole.len());
@@ -132,7 +132,7 @@ fn detach_returns_queued_chunks() {
     let (mut reactor, id, client) = one_connection(&log, SlowReader::DropOldest(LIMIT));
     let written = write_until_dropped(&mut reactor, id);
     let counted = counts(&mut reactor, id);
-    let detached = reactor.context().detach(id).unwrap();
+    let detached = reactor.context().transport(id).detach().unwrap();
     assert_eq!(detached.unsent.len(), counted.waiting);
     turn_until(&mut reactor, "disconnected", |_| log.lost() == 1);
     let statistics = reactor.context().statistics();

@@ -43,7 +43,7 @@ fn connection_counts_are_exact_until_connection_lost() {
     drop(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(last.get(), counted);
-    assert_eq!(reactor.context().connection_counts(id), None);
+    assert_eq!(reactor.context().transport(id).counts(), ConnectionCounts::default());
 }
 
 #[test]

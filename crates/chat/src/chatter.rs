@@ -125,8 +125,8 @@ impl Chatter {
         self.address = Some(address);
         if !limits.name_timeout.is_zero() {
             let timer = lines.context().call_later(limits.name_timeout, move |context| {
-                context.write(id, b"* goodbye: you did not say your name in time\n");
-                context.close_within(id, CLOSE_TIMEOUT);
+                context.transport(id).write(b"* goodbye: you did not say your name in time\n");
+                context.transport(id).close_within(CLOSE_TIMEOUT);
             });
             self.deadline = Some(timer);
         }
@@ -224,7 +224,7 @@ impl Chatter {
         if let Some(wait) = slowed.map(|slowed| slowed.wait).max(turn_is_over).max(is_peer_behind) {
             let id = lines.id();
             lines.pause();
-            lines.context().call_later(wait, move |context| context.resume(id));
+            lines.context().call_later(wait, move |context| context.transport(id).resume());
         }
     }
 }

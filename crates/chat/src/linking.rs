@@ -112,7 +112,7 @@ impl Members {
                 }
                 Update::Message { id, line } => {
                     self.catch_up(context, id);
-                    context.write(id, line.as_bytes());
+                    context.transport(id).write(line.as_bytes());
                 }
             }
         }

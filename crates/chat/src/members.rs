@@ -151,7 +151,7 @@ impl Members {
         let MemberId { server, id } = member_id;
         if server == self.links.here {
             self.catch_up(context, id);
-            context.write(id, self.line.as_bytes());
+            context.transport(id).write(self.line.as_bytes());
         } else {
             let first = self.links.send_to(server, Update::Message { id, line: self.line.clone() });
             self.schedule_flush(context, first);

@@ -115,8 +115,10 @@ impl Room {
             }
             // Most members arrived before the first of them.
             match seen == Position::default() {
-                true => context.write(member.member_id.id, all.as_bytes()),
-                false => context.write(member.member_id.id, announced.since(seen).as_bytes()),
+                true => context.transport(member.member_id.id).write(all.as_bytes()),
+                false => {
+                    context.transport(member.member_id.id).write(announced.since(seen).as_bytes())
+                }
             }
         }
     }
@@ -128,7 +130,7 @@ impl Room {
             && member.seen != announced.end
         {
             let seen = std::mem::replace(&mut member.seen, announced.end);
-            context.write(member.member_id.id, announced.since(seen).as_bytes());
+            context.transport(member.member_id.id).write(announced.since(seen).as_bytes());
         }
     }
 
@@ -142,7 +144,7 @@ impl Room {
     ) {
         for Member { member_id: MemberId { server, id }, .. } in self.members.values() {
             if *server == here && Some(*id) != except {
-                context.write(*id, lines.as_bytes());
+                context.transport(*id).write(lines.as_bytes());
             }
         }
     }

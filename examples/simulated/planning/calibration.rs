@@ -96,8 +96,8 @@ struct Work {
 
 impl Work {
     /// Returns the work up to now, with the given time.
-    fn until_now(context: &Context, time: Duration) -> Self {
-        let counts = context.connections().filter_map(|id| context.connection_counts(id));
+    fn until_now(context: &mut Context, time: Duration) -> Self {
+        let counts = context.connections().map(|id| context.transport(id).counts());
         Self { time, writes: counts.map(|counts| counts.writes).sum() }
     }
 

@@ -102,7 +102,7 @@ impl Server {
             context.connect_tcp(address, root).expect("every server listens")
         });
         write_line(context, home, line);
-        self.gauge.note_send_buffer(context.write_buffer_size(home));
+        self.gauge.note_send_buffer(context.transport(home).write_buffer_size());
     }
 
     /// Counts the lines of a turn, which arrived during the previous turn.
@@ -133,7 +133,7 @@ impl Rooms {
         let rooms = self.0.borrow();
         for id in rooms.get(&room).into_iter().flatten() {
             write_line(context, *id, line);
-            gauge.note_send_buffer(context.write_buffer_size(*id));
+            gauge.note_send_buffer(context.transport(*id).write_buffer_size());
         }
     }
 }
@@ -197,8 +197,8 @@ impl LineHandler for Root {
 }
 
 fn write_line(context: &mut Context, id: Id, line: &[u8]) {
-    context.write(id, line);
-    context.write(id, b"\n");
+    context.transport(id).write(line);
+    context.transport(id).write(b"\n");
 }
 
 /// Returns the room of `join ROOM`.

@@ -93,7 +93,7 @@ impl Clients {
             self.rounds_left.set(self.rounds_left.get() - 1);
             let senders = &self.ids.borrow()[..self.load.senders as usize];
             for sender in senders {
-                context.write(*sender, &self.batch);
+                context.transport(*sender).write(&self.batch);
                 self.expect(self.batch.len() * self.load.clients as usize);
             }
         }

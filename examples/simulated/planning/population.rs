@@ -125,7 +125,7 @@ impl Sender {
     fn send(&self, context: &mut Context, id: Id) {
         let room = self.room();
         let time = (context.now() - self.script.epoch).as_nanos();
-        context.write(id, format!("{room} {time} {TEXT}\n").as_bytes());
+        context.transport(id).write(format!("{room} {time} {TEXT}\n").as_bytes());
         self.script.gauge.note_sent(self.script.sizes[room as usize]);
     }
 }

@@ -36,7 +36,8 @@ fn a_peer_that_only_writes_costs_bounded_memory() {
         stuck = if count == 0 { stuck + 1 } else { 0 };
         reactor.turn(Some(std::time::Duration::from_millis(1))).unwrap();
         let context = reactor.context();
-        let waiting = context.connections().map(|id| context.write_buffer_size(id)).sum();
+        let waiting =
+            context.connections().map(|id| context.transport(id).write_buffer_size()).sum();
         most = most.max(waiting);
     }
     // The high mark, and the data of one read.

@@ -145,7 +145,7 @@ fn a_handler_can_write_after_the_peers_end() {
         fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &str) {
             let (id, unfinished) = (lines.id(), unfinished.to_owned());
             lines.context().call_later(std::time::Duration::from_millis(1), move |context| {
-                context.write(id, unfinished.as_bytes());
+                context.transport(id).write(unfinished.as_bytes());
                 context.close(id);
             });
         }

@@ -61,12 +61,12 @@ fn a_pause_holds_back_later_lines_of_the_chunk() {
     run_idle_turns(&mut reactor);
     assert_eq!(lines_of(&record).len(), 2);
 
-    reactor.context().resume(id);
+    reactor.context().transport(id).resume();
     turn_until(&mut reactor, || lines_of(&record).len() == 4);
     run_idle_turns(&mut reactor);
     assert_eq!(lines_of(&record), ["one", "pause", "two", "pause"]);
 
-    reactor.context().resume(id);
+    reactor.context().transport(id).resume();
     turn_until(&mut reactor, || client.has_ended());
     assert_eq!(lines_of(&record)[4..], ["three", "half"]);
     let events = record.borrow().clone();
@@ -80,7 +80,7 @@ fn another_connections_callback_can_resume() {
 
     impl Protocol for Resumer {
         fn data_received(&mut self, transport: &mut ropewalk::Transport<'_>, _data: &[u8]) {
-            transport.context().resume(self.0);
+            transport.context().transport(self.0).resume();
         }
     }
 
@@ -114,7 +114,7 @@ fn a_close_while_paused_delivers_nothing_more() {
     let id = id_of(&record);
     client.send(&mut reactor, "pause\ntwo\n");
     turn_until(&mut reactor, || lines_of(&record).len() == 1);
-    reactor.context().resume(id);
+    reactor.context().transport(id).resume();
     reactor.context().close(id);
     turn_until(&mut reactor, || client.has_ended());
     assert_eq!(lines_of(&record), ["pause"]);
@@ -127,7 +127,7 @@ fn a_pause_holds_back_raw_data() {
     let id = id_of(&record);
     client.send(&mut reactor, "one\nraw 4\na\nb\ntwo\n");
     turn_until(&mut reactor, || lines_of(&record).len() == 1);
-    reactor.context().resume(id);
+    reactor.context().transport(id).resume();
     turn_until(&mut reactor, || lines_of(&record).len() == 3);
     let expected = [
         Event::Line("one".into()),

@@ -35,7 +35,7 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
 ///         let id = transport.id();
 ///         transport.context().call_later(Duration::from_secs(60), move |context| {
-///             context.write(id, b"Time is up.\r\n");
+///             context.transport(id).write(b"Time is up.\r\n");
 ///             context.close(id);
 ///         });
 ///     }
@@ -226,7 +226,7 @@ impl TestConnection {
     /// # use ropewalk_simulation::kit::TestConnection;
     /// let mut connection = TestConnection::new(|| Echo);
     /// let id = connection.id();
-    /// connection.call(|context| context.write(id, b"from elsewhere"));
+    /// connection.call(|context| context.transport(id).write(b"from elsewhere"));
     /// assert_eq!(connection.take_text(), "from elsewhere");
     /// ```
     ///

@@ -79,7 +79,7 @@ impl TestConnection {
     /// As [`call`](Self::call).
     pub fn is_paused(&mut self) -> bool {
         let id = self.id();
-        self.call(|context| context.is_paused(id))
+        self.call(|context| context.transport(id).is_paused())
     }
 }
 

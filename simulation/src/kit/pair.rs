@@ -141,7 +141,7 @@ impl TestPair {
     /// # use ropewalk_protocols::Discard;
     /// let mut pair = TestPair::new(|| Echo, || Discard);
     /// let id = pair.id(Side::Client).unwrap();
-    /// pair.call(Side::Client, |context| context.write(id, b"hello"));
+    /// pair.call(Side::Client, |context| context.transport(id).write(b"hello"));
     /// assert_eq!(pair.transcript().text_of(Side::Server), "hello");
     /// ```
     ///

@@ -20,7 +20,10 @@ fn held(length: usize, option: Option<SocketOption>, expected: RangeInclusive<us
         ground.settle();
         ground.hold(Server);
         for _ in 0..1000 {
-            ground.at(Client).send_to(client.id(), &vec![b'x'; length], port.address().clone());
+            ground
+                .at(Client)
+                .datagram(client.id())
+                .send_to(&vec![b'x'; length], port.address().clone());
         }
         ground.release();
         ground.settle();

@@ -73,7 +73,7 @@ fn nobody_connects_to_itself() {
         ground.settle();
         let options = ConnectOptions::new().local_address(free);
         let actors = ground.actors("client itself", quiet);
-        ground.at(Client).connect_tcp_with(free, &options, actors).unwrap();
+        options.connect_tcp(ground.at(Client), free, actors).unwrap();
         ground.until("an outcome", |log| log.has("client itself", ""));
         let refused = ground.log().take("client itself");
         assert!(
@@ -93,7 +93,7 @@ fn one_connects_from_where_it_says() {
         let ip = ground.ip(Client);
         let options = ConnectOptions::new().local_address((ip, 0).into());
         let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_tcp_with(address, &options, actors).unwrap();
+        options.connect_tcp(ground.at(Client), address, actors).unwrap();
         ground.until("both there", |log| log.made("client") && log.made("server"));
         let (_, from) = log.addresses("server");
         if from.ip() == ip && from.port() != 0 {
@@ -110,7 +110,7 @@ fn one_cannot_connect_from_an_address_that_is_not_ours() {
         let address = ground.listen("server", quiet);
         let options = ConnectOptions::new().local_address("192.0.2.77:0".parse().unwrap());
         let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_tcp_with(address, &options, actors).unwrap();
+        options.connect_tcp(ground.at(Client), address, actors).unwrap();
         ground.until("refused", |log| log.has("client", "failed"));
     });
 }
@@ -129,7 +129,7 @@ fn two_cannot_connect_from_one_port_to_the_same() {
         ground.until("both there", |log| log.made("client") && log.made("server"));
         let options = ConnectOptions::new().local_address(log.addresses("server").1);
         let actors = ground.actors("client other", quiet);
-        ground.at(Client).connect_tcp_with(address, &options, actors).unwrap();
+        options.connect_tcp(ground.at(Client), address, actors).unwrap();
         ground.until("refused", |log| log.has("client other", "failed"));
         let why = ground.log().take("client other");
         ground.note("client other", why[0].split(" 1").next().unwrap());
@@ -164,7 +164,7 @@ fn dual(ground: &mut Ground, only_ipv6: bool) {
     let options = ListenOptions::new().only_ipv6(only_ipv6);
     let (log, actors) = (ground.log(), ground.actors("server", quiet));
     let any = (Ipv6Addr::UNSPECIFIED, 0);
-    let port = ground.at(Server).listen_tcp_with(any, &options, actors).unwrap();
+    let port = options.listen_tcp(ground.at(Server), any, actors).unwrap();
     let port = port.address().port().unwrap();
     for (name, ip) in [
         ("client of IPv4", IpAddr::from(Ipv4Addr::LOCALHOST)),
@@ -279,7 +279,7 @@ fn who_knocks_at_a_full_queue_gets_in_later() {
     apart(expected, |ground| {
         let options = ListenOptions::new().backlog(1);
         let (address, actors) = ((ground.ip(Server), 0), ground.actors("server", quiet));
-        let port = ground.at(Server).listen_tcp_with(address, &options, actors).unwrap();
+        let port = options.listen_tcp(ground.at(Server), address, actors).unwrap();
         ground.hold(Server);
         for name in ["client", "client 2", "client 3"] {
             ground.connect(name, port.address(), quiet);

@@ -31,7 +31,7 @@ fn a_datagram_is_echoed_to_where_it_came_from() {
     everywhere(expected, |ground| {
         let server = ground.bind(Server, "server", echo);
         let client = ground.bind(Client, "client", silent);
-        ground.at(Client).send_to(client.id(), b"hello", server.address());
+        ground.at(Client).datagram(client.id()).send_to(b"hello", server.address());
         ground.until("echoed", |log| log.has("client", "\"hello"));
     });
 }
@@ -50,7 +50,7 @@ fn the_sender_is_told_by_its_address() {
                 log.note("server", "by its address");
             }
         });
-        ground.at(Client).send_to(client.id(), b"hello", server.address());
+        ground.at(Client).datagram(client.id()).send_to(b"hello", server.address());
         // What was sent before the end is sent.
         ground.at(Client).close(client.id());
         ground.until("heard", |log| log.has("server", "by"));
@@ -63,8 +63,8 @@ fn an_empty_datagram_is_one() {
     everywhere(expected, |ground| {
         let server = ground.bind(Server, "server", silent);
         let client = ground.bind(Client, "client", silent);
-        ground.at(Client).send_to(client.id(), b"", server.address());
-        ground.at(Client).send_to(client.id(), b"x", server.address());
+        ground.at(Client).datagram(client.id()).send_to(b"", server.address());
+        ground.at(Client).datagram(client.id()).send_to(b"x", server.address());
         ground.until("both", |log| log.has("server", "\"x"));
     });
 }
@@ -80,7 +80,7 @@ fn what_is_longer_than_asked_for_is_cut() {
         let client = ground.bind(Client, "client", silent);
         for length in [10, 8, 7] {
             let data = &b"0123456789"[..length];
-            ground.at(Client).send_to(client.id(), data, server.address());
+            ground.at(Client).datagram(client.id()).send_to(data, server.address());
         }
         ground.until("all", |log| log.has("server", "\"0123456\""));
     });
@@ -97,7 +97,7 @@ fn the_longest_datagram_arrives_and_a_longer_one_is_an_error() {
         let server = ground.bind(Server, "server", silent);
         let client = ground.bind(Client, "client", silent);
         for length in [65_508, 65_507] {
-            ground.at(Client).send_to(client.id(), &vec![7; length], server.address());
+            ground.at(Client).datagram(client.id()).send_to(&vec![7; length], server.address());
         }
         ground.until("the longest", |log| log.has("server", "65507"));
     });
@@ -109,7 +109,7 @@ fn a_connected_socket_hears_that_nobody_is_there() {
     everywhere(expected, |ground| {
         let nobody = deserted(ground);
         let client = ground.bind_to("client", nobody, silent);
-        ground.at(Client).send(client.id(), b"anybody?");
+        ground.at(Client).datagram(client.id()).send(b"anybody?");
         ground.until("refused", |log| log.has("client", "refused"));
     });
 }
@@ -122,7 +122,7 @@ fn a_refusal_is_told_for_each_datagram_and_does_not_eat_the_next() {
         let nobody = deserted(ground);
         let client = ground.bind_to("client", nobody, silent);
         for count in 1..=2 {
-            ground.at(Client).send(client.id(), b"anybody?");
+            ground.at(Client).datagram(client.id()).send(b"anybody?");
             ground.until("refused", |log| log.count("client", "refused") == count);
         }
         let options = DatagramOptions::new();
@@ -132,7 +132,7 @@ fn a_refusal_is_told_for_each_datagram_and_does_not_eat_the_next() {
             }
         });
         server.expect("its port");
-        ground.at(Client).send(client.id(), b"hello");
+        ground.at(Client).datagram(client.id()).send(b"hello");
         ground.until("an answer", |log| log.has("client", "\"back"));
     });
 }
@@ -145,9 +145,9 @@ fn a_refusal_by_another_than_the_peer_is_not_heard() {
         let nobody = deserted(ground);
         let server = ground.bind(Server, "server", echo);
         let client = ground.bind_to("client", server.address(), silent);
-        ground.at(Client).send_to(client.id(), b"anybody?", nobody);
+        ground.at(Client).datagram(client.id()).send_to(b"anybody?", nobody);
         ground.settle();
-        ground.at(Client).send(client.id(), b"echo");
+        ground.at(Client).datagram(client.id()).send(b"echo");
         ground.until("echoed", |log| log.has("client", "\"echo"));
     });
 }
@@ -159,7 +159,7 @@ fn nothing_is_sent_to_port_0() {
     everywhere(expected, |ground| {
         let client = ground.bind(Client, "client", silent);
         let address = (ground.ip(Server), 0);
-        ground.at(Client).send_to(client.id(), b"nobody", address);
+        ground.at(Client).datagram(client.id()).send_to(b"nobody", address);
         ground.until("refused", |log| log.has("client", "error"));
     });
 }
@@ -173,10 +173,10 @@ fn a_socket_that_is_not_connected_hears_nothing_of_it() {
         let client = ground.bind(Client, "client", silent);
         ground.settle();
         ground.hold(Client);
-        ground.at(Client).send_to(client.id(), b"anybody?", nobody);
+        ground.at(Client).datagram(client.id()).send_to(b"anybody?", nobody);
         ground.settle();
         // No refusal stands in its way.
-        ground.at(Client).send_to(client.id(), b"echo", server.address());
+        ground.at(Client).datagram(client.id()).send_to(b"echo", server.address());
         ground.release();
         ground.until("echoed", |log| log.has("client", "\"echo"));
     });
@@ -193,12 +193,12 @@ fn what_others_sent_before_it_was_connected_is_not_heard() {
         let client = ground.bind(Client, "client", silent);
         ground.settle();
         ground.hold(Client);
-        ground.at(Server).send_to(other.id(), b"early", client.address());
+        ground.at(Server).datagram(other.id()).send_to(b"early", client.address());
         ground.settle();
-        let outcome = ground.at(Client).connect(client.id(), server.address());
+        let outcome = ground.at(Client).datagram(client.id()).connect(server.address());
         ground.note_outcome("client", outcome);
-        ground.at(Server).send_to(other.id(), b"late", client.address());
-        ground.at(Server).send_to(server.id(), b"from the peer", client.address());
+        ground.at(Server).datagram(other.id()).send_to(b"late", client.address());
+        ground.at(Server).datagram(server.id()).send_to(b"from the peer", client.address());
         ground.settle();
         ground.release();
         ground.until("heard", |log| log.has("client", "\"from the peer"));
@@ -215,7 +215,7 @@ fn nobody_broadcasts_without_being_allowed_to() {
         let any = (Ipv4Addr::UNSPECIFIED, 0);
         let client = ground.bind_with(Client, "client", any, &DatagramOptions::new(), silent);
         let id = client.unwrap().id();
-        ground.at(Client).send_to(id, b"everybody!", (Ipv4Addr::BROADCAST, 7000));
+        ground.at(Client).datagram(id).send_to(b"everybody!", (Ipv4Addr::BROADCAST, 7000));
         ground.until("refused", |log| log.has("client", "error"));
     });
 }
@@ -228,7 +228,7 @@ fn a_socket_that_is_not_connected_has_to_say_to_whom() {
     ];
     everywhere(expected, |ground| {
         let client = ground.bind(Client, "client", silent);
-        ground.at(Client).send(client.id(), b"to nobody");
+        ground.at(Client).datagram(client.id()).send(b"to nobody");
         ground.until("refused", |log| log.has("client", "error"));
     });
 }
@@ -241,8 +241,8 @@ fn a_connected_socket_hears_its_peer_and_nobody_else() {
         let server = ground.bind(Server, "server", silent);
         let other = ground.bind(Server, "server other", silent);
         let client = ground.bind_to("client", server.address(), silent);
-        ground.at(Server).send_to(other.id(), b"from another", client.address());
-        ground.at(Server).send_to(server.id(), b"from the peer", client.address());
+        ground.at(Server).datagram(other.id()).send_to(b"from another", client.address());
+        ground.at(Server).datagram(server.id()).send_to(b"from the peer", client.address());
         ground.until("heard", |log| log.has("client", "\"from the peer"));
     });
 }
@@ -258,12 +258,12 @@ fn two_that_are_connected_hear_each_its_own_peer() {
         let server = ground.bind(Server, "server", silent);
         let first = ground.bind_to("client", server.address(), silent);
         let other = ground.bind_to("client 2", server.address(), silent);
-        ground.at(Client).send(first.id(), b"a");
+        ground.at(Client).datagram(first.id()).send(b"a");
         ground.until("a", |log| log.has("server", "\"a"));
-        ground.at(Client).send(other.id(), b"b");
+        ground.at(Client).datagram(other.id()).send(b"b");
         ground.until("b", |log| log.has("server", "\"b"));
-        ground.at(Server).send_to(server.id(), b"to the first", first.address());
-        ground.at(Server).send_to(server.id(), b"to the other", other.address());
+        ground.at(Server).datagram(server.id()).send_to(b"to the first", first.address());
+        ground.at(Server).datagram(server.id()).send_to(b"to the other", other.address());
         ground.until("both", |log| log.has("client", "\"to") && log.has("client 2", "\"to"));
     });
 }
@@ -274,11 +274,11 @@ fn what_came_before_it_was_connected_is_still_there() {
     everywhere(expected, |ground| {
         let server = ground.bind(Server, "server", silent);
         let client = ground.bind(Client, "client", silent);
-        ground.at(Server).send_to(server.id(), b"early", client.address());
+        ground.at(Server).datagram(server.id()).send_to(b"early", client.address());
         ground.until("early", |log| log.has("client", "\"early"));
-        let outcome = ground.at(Client).connect(client.id(), server.address());
+        let outcome = ground.at(Client).datagram(client.id()).connect(server.address());
         ground.note_outcome("client", outcome);
-        ground.at(Server).send_to(server.id(), b"later", client.address());
+        ground.at(Server).datagram(server.id()).send_to(b"later", client.address());
         ground.until("later", |log| log.has("client", "\"later"));
     });
 }
@@ -325,10 +325,10 @@ fn both_families_are_heard_by_one_of_all_ipv6_addresses() {
         let server = ground.bind_with(Server, "server", any, &DatagramOptions::new(), tell);
         let port = server.unwrap().address().port().unwrap();
         let client = ground.bind_to("client of IPv4", (Ipv4Addr::LOCALHOST, port), silent);
-        ground.at(Client).send(client.id(), b"4");
+        ground.at(Client).datagram(client.id()).send(b"4");
         ground.until("4", |log| log.has("client of IPv4", "\"::"));
         let client = ground.bind_to("client of IPv6", (Ipv6Addr::LOCALHOST, port), silent);
-        ground.at(Client).send(client.id(), b"6");
+        ground.at(Client).datagram(client.id()).send(b"6");
         ground.until("6", |log| log.has("client of IPv6", "\"::"));
     });
 }

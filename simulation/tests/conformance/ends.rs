@@ -139,7 +139,9 @@ fn a_close_flushes_megabytes_to_a_slow_reader() {
                 transport.pause();
                 let id = transport.id();
                 let later = Duration::from_micros(300);
-                transport.context().call_later(later, move |context| context.resume(id));
+                transport
+                    .context()
+                    .call_later(later, move |context| context.transport(id).resume());
             }
             heard => quiet(transport, heard),
         });
@@ -166,7 +168,7 @@ fn a_reply_arrives_though_the_question_is_not_read_to_its_end() {
         });
         ground.until("full", |log| log.made("server") && log.has("client", "pause"));
         ground.with("server", |context, id| {
-            context.write(id, b"enough");
+            context.transport(id).write(b"enough");
             context.close(id);
         });
         ground.until_lost(&["client", "server"]);
@@ -192,7 +194,7 @@ fn the_end_of_one_whose_peer_has_paused_is_noticed_and_then_heard() {
         });
         ground.until("noticed", |log| log.has("server", "eof noticed"));
         ground.settle();
-        ground.with("server", |context, id| context.resume(id));
+        ground.with("server", |context, id| context.transport(id).resume());
         ground.until_lost(&["client", "server"]);
     });
 }
@@ -210,7 +212,7 @@ fn data_and_the_end_that_come_together_are_both_heard() {
         ground.settle();
         ground.hold(Server);
         ground.with("client", |context, id| {
-            context.write(id, b"all of it");
+            context.transport(id).write(b"all of it");
             context.close(id);
         });
         ground.until_lost(&["client"]);

@@ -38,7 +38,7 @@ fn who_writes_too_fast_is_told_to_pause_and_to_resume_once_each() {
     ];
     everywhere(expected, |ground| {
         fill(ground, |_| {});
-        ground.with("client", |context, id| context.resume(id));
+        ground.with("client", |context, id| context.transport(id).resume());
         ground.until("all there", |log| log.bytes("client") == MUCH);
         ground.settle();
         ground.with("client", |context, id| context.close(id));
@@ -80,7 +80,7 @@ fn beyond_the_write_limit_the_connection_ends() {
     ];
     everywhere(expected, |ground| {
         fill(ground, |transport| transport.set_write_limit(100_000));
-        ground.with("server", |context, id| context.write(id, b"one more"));
+        ground.with("server", |context, id| context.transport(id).write(b"one more"));
         ground.until_lost(&["client", "server"]);
     });
 }
@@ -106,7 +106,9 @@ fn a_close_that_nobody_takes_ends_in_time() {
     ];
     everywhere(expected, |ground| {
         fill(ground, |_| {});
-        ground.with("server", |context, id| context.close_within(id, Duration::from_millis(30)));
+        ground.with("server", |context, id| {
+            context.transport(id).close_within(Duration::from_millis(30))
+        });
         ground.until_lost(&["client", "server"]);
     });
 }
@@ -153,13 +155,13 @@ fn one_that_pauses_after_each_piece_has_them_all() {
         ground.until("there", |log| log.made("server"));
         while log.bytes("server") < 1_000_000 {
             let before = log.bytes("server");
-            ground.with("server", |context, id| context.resume(id));
+            ground.with("server", |context, id| context.transport(id).resume());
             ground.until("more", |log| log.bytes("server") > before);
-            ground.with("server", |context, id| context.pause(id));
+            ground.with("server", |context, id| context.transport(id).pause());
             ground.settle();
         }
         ground.with("client", |context, id| context.close(id));
-        ground.with("server", |context, id| context.resume(id));
+        ground.with("server", |context, id| context.transport(id).resume());
         ground.until_lost(&["client", "server"]);
     });
 }

@@ -258,7 +258,7 @@ impl Ground {
         H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
     {
         let actor = self.datagram_actor(name, hook);
-        self.at(side).listen_udp_with(address, options, actor)
+        options.listen_udp(self.at(side), address, actor)
     }
 
     /// The client has a datagram socket that is connected.

@@ -30,17 +30,17 @@ fn those_of_a_group_hear_it_until_they_leave() {
         hearer(ground, "server 3", port).unwrap();
         ground.settle();
         for (name, id) in [("server", first), ("server 2", second)] {
-            let outcome = ground.at(Server).join_group(id, GROUP, LO);
+            let outcome = ground.at(Server).datagram(id).join_group(GROUP, LO);
             ground.note_outcome(name, outcome);
         }
         let speaker = ground.bind(Server, "speaker", silent);
-        ground.at(Server).set_multicast_interface(speaker.id(), LO).unwrap();
-        ground.at(Server).send_to(speaker.id(), b"one", (GROUP, port));
+        ground.at(Server).datagram(speaker.id()).set_multicast_interface(LO).unwrap();
+        ground.at(Server).datagram(speaker.id()).send_to(b"one", (GROUP, port));
         ground.until("one", |log| log.has("server", "\"one") && log.has("server 2", "\"one"));
         ground.settle();
-        let outcome = ground.at(Server).leave_group(second, GROUP, LO);
+        let outcome = ground.at(Server).datagram(second).leave_group(GROUP, LO);
         ground.note_outcome("server 2", outcome);
-        ground.at(Server).send_to(speaker.id(), b"two", (GROUP, port));
+        ground.at(Server).datagram(speaker.id()).send_to(b"two", (GROUP, port));
         ground.until("two", |log| log.has("server", "\"two"));
     });
 }
@@ -51,13 +51,13 @@ fn what_leaves_by_the_loopback_comes_in_there_even_if_looping_is_off() {
     together(expected, |ground| {
         let (id, port) = hearer(ground, "server", 0).unwrap();
         ground.settle();
-        let outcome = ground.at(Server).join_group(id, GROUP, LO);
+        let outcome = ground.at(Server).datagram(id).join_group(GROUP, LO);
         ground.note_outcome("server", outcome);
         let speaker = ground.bind(Server, "speaker", silent);
-        ground.at(Server).set_multicast_interface(speaker.id(), LO).unwrap();
+        ground.at(Server).datagram(speaker.id()).set_multicast_interface(LO).unwrap();
         for (says, loops) in [(b"one", false), (b"two", true)] {
-            ground.at(Server).set_multicast_loopback(speaker.id(), loops).unwrap();
-            ground.at(Server).send_to(speaker.id(), says, (GROUP, port));
+            ground.at(Server).datagram(speaker.id()).set_multicast_loopback(loops).unwrap();
+            ground.at(Server).datagram(speaker.id()).send_to(says, (GROUP, port));
             ground.settle();
         }
         ground.until("two", |log| log.has("server", "\"two"));
@@ -74,11 +74,11 @@ fn a_group_is_joined_once_and_left_once() {
         let (id, _) = hearer(ground, "server", 0).unwrap();
         ground.settle();
         for _ in 0..2 {
-            let outcome = ground.at(Server).join_group(id, GROUP, LO);
+            let outcome = ground.at(Server).datagram(id).join_group(GROUP, LO);
             ground.note_outcome("server", outcome);
         }
         for _ in 0..2 {
-            let outcome = ground.at(Server).leave_group(id, GROUP, LO);
+            let outcome = ground.at(Server).datagram(id).leave_group(GROUP, LO);
             ground.note_outcome("server", outcome);
         }
     });
@@ -90,7 +90,7 @@ fn what_is_no_group_cannot_be_joined() {
     together(expected, |ground| {
         let (id, _) = hearer(ground, "server", 0).unwrap();
         ground.settle();
-        let outcome = ground.at(Server).join_group(id, Ipv4Addr::new(10, 0, 0, 9), LO);
+        let outcome = ground.at(Server).datagram(id).join_group(Ipv4Addr::new(10, 0, 0, 9), LO);
         ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
     });
 }

@@ -55,7 +55,7 @@ fn who_has_a_port_of_all_ipv6_addresses_has_it_of_ipv4_too_unless_it_says_no() {
             let actors = ground.actors("server", quiet);
             let (any, options) =
                 ((Ipv6Addr::UNSPECIFIED, 0), ListenOptions::new().only_ipv6(only_ipv6));
-            let port = ground.at(Server).listen_tcp_with(any, &options, actors).unwrap();
+            let port = options.listen_tcp(ground.at(Server), any, actors).unwrap();
             let port = port.address().port().unwrap();
             for ip in [ground.ip(Server), ANY].iter().take(2 - usize::from(only_ipv6)) {
                 let actors = ground.actors("server", quiet);

@@ -108,7 +108,7 @@ fn an_attempt_that_fails_for_an_option_tells_of_the_option() {
         let address = ground.listen("server", quiet);
         let options = ConnectOptions::new().option(SocketOption::Ttl(0));
         let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_tcp_with(address, &options, actors).unwrap();
+        options.connect_tcp(ground.at(Client), address, actors).unwrap();
         ground.until("failed", |log| log.has("client", "failed"));
     });
 }
@@ -150,7 +150,7 @@ fn a_bad_option_is_refused_before_a_name_that_is_taken() {
         ground.log().forget("other");
         let options = DatagramOptions::new().option(SocketOption::SendBuffer(usize::MAX));
         let actor = ground.datagram_actor("second", silent);
-        let outcome = ground.at(Server).listen_unix_datagram_with(path, &options, actor);
+        let outcome = options.listen_unix_datagram(ground.at(Server), path, actor);
         ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
         let outcome = ground.bind_with(Server, "second", address, &options, silent);
         ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));

@@ -49,7 +49,7 @@ fn a_paused_peer_loses_what_came_before_a_reset() {
     ];
     everywhere(expected, |ground| {
         meet(ground, pause_when_made, quiet);
-        ground.with("client", |context, id| context.write(id, b"unheard"));
+        ground.with("client", |context, id| context.transport(id).write(b"unheard"));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client", "server"]);
@@ -65,7 +65,7 @@ fn what_arrived_before_a_reset_is_read() {
     apart(expected, |ground| {
         meet(ground, quiet, quiet);
         ground.hold(Server);
-        ground.with("client", |context, id| context.write(id, b"last words"));
+        ground.with("client", |context, id| context.transport(id).write(b"last words"));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client"]);
@@ -82,7 +82,7 @@ fn an_abort_with_megabytes_waiting_drops_them() {
     ];
     everywhere(expected, |ground| {
         meet(ground, idle, pause_when_made);
-        ground.with("server", |context, id| context.write(id, &pattern(5_000_000)));
+        ground.with("server", |context, id| context.transport(id).write(&pattern(5_000_000)));
         ground.until("full", |log| log.has("server", "pause"));
         ground.settle();
         ground.with("server", |context, id| context.abort(id));
@@ -99,7 +99,7 @@ fn a_write_to_one_who_has_reset_is_a_reset() {
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client"]);
         ground.settle();
-        ground.with("server", |context, id| context.write(id, b"too late"));
+        ground.with("server", |context, id| context.transport(id).write(b"too late"));
         ground.release();
         ground.until_lost(&["server"]);
     });
@@ -112,12 +112,12 @@ fn a_write_to_one_who_has_closed_both_ways_is_answered_with_a_reset() {
         &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
     everywhere(expected, |ground| {
         meet(ground, idle, quiet);
-        ground.with("client", |context, id| context.write_eof(id));
+        ground.with("client", |context, id| context.transport(id).write_eof());
         ground.until("ended", |log| log.has("server", "eof"));
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client"]);
         ground.settle();
-        ground.with("server", |context, id| context.write(id, b"anybody there?"));
+        ground.with("server", |context, id| context.transport(id).write(b"anybody there?"));
         ground.until_lost(&["server"]);
     });
 }
@@ -130,7 +130,7 @@ fn a_reset_after_the_end_is_met_by_the_next_write() {
         &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
     everywhere(expected, |ground| {
         meet(ground, idle, quiet);
-        ground.with("client", |context, id| context.write_eof(id));
+        ground.with("client", |context, id| context.transport(id).write_eof());
         ground.until("ended", |log| log.has("server", "eof"));
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client", "server"]);
@@ -146,7 +146,7 @@ fn a_write_to_one_who_has_closed_in_order_goes_nowhere_at_first() {
         meet(ground, idle, quiet);
         ground.with("client", |context, id| context.close(id));
         ground.until("ended", |log| log.has("server", "eof"));
-        ground.with("server", |context, id| context.write(id, b"anybody there?"));
+        ground.with("server", |context, id| context.transport(id).write(b"anybody there?"));
         ground.settle();
         ground.with("server", |context, id| context.close(id));
         ground.until_lost(&["client", "server"]);
@@ -161,8 +161,8 @@ fn a_reset_while_both_write_is_one_to_both() {
     ];
     everywhere(expected, |ground| {
         meet(ground, idle, idle);
-        ground.with("client", |context, id| context.write(id, &pattern(1000)));
-        ground.with("server", |context, id| context.write(id, &pattern(1000)));
+        ground.with("client", |context, id| context.transport(id).write(&pattern(1000)));
+        ground.with("server", |context, id| context.transport(id).write(&pattern(1000)));
         ground.until("heard", |log| log.bytes("client") + log.bytes("server") == 2000);
         ground.with("server", |context, id| context.abort(id));
         ground.until_lost(&["client", "server"]);
@@ -176,7 +176,7 @@ fn an_echo_to_one_who_is_gone_ends_with_a_reset() {
     apart(expected, |ground| {
         meet(ground, echo, idle);
         ground.hold(Server);
-        ground.with("client", |context, id| context.write(id, b"hello"));
+        ground.with("client", |context, id| context.transport(id).write(b"hello"));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client"]);

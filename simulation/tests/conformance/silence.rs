@@ -41,12 +41,12 @@ fn is_repeated(sends: fn(&mut Context, Id)) {
 
 #[test]
 fn a_reset_that_was_lost_is_repeated_to_a_client_that_writes() {
-    is_repeated(|context, id| context.write(id, b"anybody there?"));
+    is_repeated(|context, id| context.transport(id).write(b"anybody there?"));
 }
 
 #[test]
 fn a_reset_that_was_lost_is_repeated_to_a_client_that_ends_its_side() {
-    is_repeated(|context, id| context.write_eof(id));
+    is_repeated(|context, id| context.transport(id).write_eof());
 }
 
 #[test]
@@ -55,11 +55,11 @@ fn a_user_timeout_ends_a_connection_whose_bytes_get_no_answer() {
     apart(expected, |ground| {
         ground.meet(Server, quiet, patient_for(Duration::from_millis(300)));
         ground.part(Server);
-        ground.with("client", |context, id| context.write(id, b"unheard"));
+        ground.with("client", |context, id| context.transport(id).write(b"unheard"));
         ground.until_lost(&["client"]);
         ground.heal();
         ground.settle();
-        ground.with("server", |context, id| context.write(id, b"anybody there?"));
+        ground.with("server", |context, id| context.transport(id).write(b"anybody there?"));
         ground.until_lost(&["server"]);
     });
 }
@@ -70,7 +70,7 @@ fn what_was_lost_for_a_while_is_repeated_within_the_user_timeout() {
     apart(expected, |ground| {
         ground.meet(Server, quiet, patient_for(Duration::from_secs(20)));
         ground.part(Server);
-        ground.with("client", |context, id| context.write(id, b"late"));
+        ground.with("client", |context, id| context.transport(id).write(b"late"));
         ground.settle();
         ground.heal();
         ground.until("repeated", |log| log.bytes("server") == 4);
@@ -96,7 +96,7 @@ fn a_user_timeout_holds_where_the_peer_answers_and_has_no_room() {
         });
         ground.until_lost(&["server"]);
         // When it reads, its system says that there is room, and is answered with a reset.
-        ground.with("client", |context, id| context.resume(id));
+        ground.with("client", |context, id| context.transport(id).resume());
         ground.until_lost(&["client"]);
         // How much had arrived is left to the buffers.
         let heard = ground.log().take("client");

@@ -3,7 +3,7 @@
 use crate::actors::{Actors, Heard, echo, pause_when_made, quiet, silent};
 use crate::ground::{Client, Ground, Server, together};
 use crate::log::pattern;
-use ropewalk::{Error, Port, Transport, UnixAddress, UnixListenOptions};
+use ropewalk::{Error, ListenOptions, Port, Transport, UnixAddress};
 use std::path::PathBuf;
 
 /// What is said of a socket of the other type that has a file, and of one that has an abstract name.
@@ -154,9 +154,8 @@ fn who_finds_the_queue_full_waits_for_room() {
     let expected = &["all: 20 made"];
     together(expected, |ground| {
         let path = ground.path("full.sock");
-        let (actors, options) =
-            (ground.actors("server", quiet), UnixListenOptions::new().backlog(2));
-        ground.at(Server).listen_unix_with(path.clone(), &options, actors).unwrap();
+        let (actors, options) = (ground.actors("server", quiet), ListenOptions::new().backlog(2));
+        options.listen_unix(ground.at(Server), path.clone(), actors).unwrap();
         for number in 0..20 {
             let actors: Actors<fn(&mut Transport<'_>, Heard<'_>)> =
                 ground.actors(&format!("client {number}"), quiet);
@@ -211,7 +210,7 @@ fn an_abort_with_something_unread_is_a_reset() {
     together(expected, |ground| {
         let path = ground.path("unread.sock");
         connect(ground, path, quiet, pause_when_made);
-        ground.with("server", |context, id| context.write(id, b"unread"));
+        ground.with("server", |context, id| context.transport(id).write(b"unread"));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
         ground.until_lost(&["client", "server"]);
@@ -228,7 +227,7 @@ fn a_write_to_one_who_is_gone_is_a_reset() {
         ground.with("client", |context, id| context.abort(id));
         ground.until("ended", |log| log.has("server", "eof"));
         ground.settle();
-        ground.with("server", |context, id| context.write(id, b"anybody?"));
+        ground.with("server", |context, id| context.transport(id).write(b"anybody?"));
         ground.until_lost(&["server"]);
     });
 }
@@ -269,7 +268,7 @@ fn a_paused_peer_hears_of_an_end_behind_much_that_is_unread() {
     together(expected, |ground| {
         let path = ground.path("unread.sock");
         connect(ground, path, pause_when_made, quiet);
-        ground.with("client", |context, id| context.write(id, &pattern(1_000_000)));
+        ground.with("client", |context, id| context.transport(id).write(&pattern(1_000_000)));
         ground.settle();
         ground.with("client", |context, id| context.abort(id));
         ground.until("noticed", |log| log.has("server", "eof noticed"));
@@ -287,7 +286,7 @@ fn a_write_to_one_who_is_gone_fails_at_once() {
         ground.with("client", |context, id| context.abort(id));
         ground.until("ended", |log| log.has("server", "eof"));
         ground.with("server", |context, id| {
-            context.write(id, b"anybody?");
+            context.transport(id).write(b"anybody?");
             context.close(id);
         });
         ground.until_lost(&["server"]);

@@ -27,7 +27,7 @@ fn datagrams_tell_the_name_of_a_sender_that_has_one() {
         };
         receive(ground, "server", path.clone(), answer).unwrap();
         let client = receive(ground, "client", own, silent).unwrap();
-        ground.at(Client).send_to(client.id(), b"hello", UnixAddress::from(path));
+        ground.at(Client).datagram(client.id()).send_to(b"hello", UnixAddress::from(path));
         ground.until("answered", |log| log.has("client", "\"hello"));
     });
 }
@@ -45,7 +45,7 @@ fn a_sender_without_a_name_is_heard_and_cannot_be_answered() {
         receive(ground, "server", path.clone(), hook).unwrap();
         let actor = ground.datagram_actor("client", silent);
         let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
-        ground.at(Client).send(client.id(), b"hello");
+        ground.at(Client).datagram(client.id()).send(b"hello");
         ground.until("heard", |log| log.has("server", "from"));
     });
 }
@@ -60,7 +60,7 @@ fn datagrams_to_nobody_are_errors() {
         let (own, nobody) = (ground.path("client.sock"), ground.path("nobody.sock"));
         let client = receive(ground, "client", own, silent).unwrap();
         let to = UnixAddress::from(nobody.clone());
-        ground.at(Client).send_to(client.id(), b"anybody?", to);
+        ground.at(Client).datagram(client.id()).send_to(b"anybody?", to);
         ground.until("an error", |log| log.has("client", "error"));
         let actor = ground.datagram_actor("client", silent);
         let error = ground.at(Client).connect_unix_datagram(nobody, actor).unwrap_err();
@@ -79,7 +79,7 @@ fn who_was_connected_hears_that_the_receiver_is_gone() {
         ground.settle();
         ground.at(Server).close(server.id());
         ground.settle();
-        ground.at(Client).send(client.id(), b"anybody?");
+        ground.at(Client).datagram(client.id()).send(b"anybody?");
         ground.until("refused", |log| log.has("client", "refused"));
     });
 }
@@ -100,7 +100,7 @@ fn datagrams_wait_for_room_and_then_arrive_in_order() {
         let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
         ground.settle();
         for number in 0..50 {
-            ground.at(Client).send(client.id(), number.to_string().as_bytes());
+            ground.at(Client).datagram(client.id()).send(number.to_string().as_bytes());
         }
         ground.until("all", |log| log.count("heard", "") == 50);
         ground.until("room", |log| log.has("client", "resume"));
@@ -122,7 +122,7 @@ fn a_datagram_that_was_waiting_is_sent_before_the_end() {
         receive(ground, "server", path.clone(), silent).unwrap();
         let actor = ground.datagram_actor("client", silent);
         let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap();
-        ground.at(Client).send(client.id(), b"last words");
+        ground.at(Client).datagram(client.id()).send(b"last words");
         ground.at(Client).close(client.id());
         ground.until("heard", |log| log.has("server", "\"last"));
     });
@@ -143,12 +143,12 @@ fn a_socket_that_is_connected_takes_datagrams_of_its_peer_only() {
             let path = UnixAddress::from(ground.path(name));
             (receive(ground, name, path.clone(), silent).unwrap().id(), path)
         });
-        ground.at(Client).connect(client.0, server.1).unwrap();
-        ground.at(Client).send_to(other.0, b"of another", client.1.clone());
+        ground.at(Client).datagram(client.0).connect(server.1).unwrap();
+        ground.at(Client).datagram(other.0).send_to(b"of another", client.1.clone());
         ground.until("refused", |log| log.has("other", "error"));
-        let outcome = ground.at(Client).connect(other.0, client.1.clone());
+        let outcome = ground.at(Client).datagram(other.0).connect(client.1.clone());
         ground.note_outcome("other", outcome);
-        ground.at(Server).send_to(server.0, b"of the peer", client.1);
+        ground.at(Server).datagram(server.0).send_to(b"of the peer", client.1);
         ground.until("heard", |log| log.has("client", "\"of the peer"));
     });
 }
@@ -163,9 +163,9 @@ fn a_listener_for_connections_takes_no_datagrams() {
         for (count, name) in names(ground, "connections.sock").into_iter().enumerate() {
             let actors = ground.actors("server", quiet);
             ground.at(Server).listen_unix(name.clone(), actors).unwrap();
-            ground.at(Client).send_to(client, b"a datagram", name.clone());
+            ground.at(Client).datagram(client).send_to(b"a datagram", name.clone());
             ground.until("an error", |log| log.count("client", "error") == count + 1);
-            let outcome = ground.at(Client).connect(client, name);
+            let outcome = ground.at(Client).datagram(client).connect(name);
             ground.note_outcome("client", outcome);
         }
     });
@@ -174,7 +174,7 @@ fn a_listener_for_connections_takes_no_datagrams() {
 /// What is only long if the receiver does not take them as they come.
 fn send_many(ground: &mut Ground, from: ropewalk::Id, to: &UnixAddress) {
     for number in 0..50 {
-        ground.at(Client).send_to(from, &[number], to.clone());
+        ground.at(Client).datagram(from).send_to(&[number], to.clone());
     }
     ground.settle();
 }
@@ -189,7 +189,7 @@ fn the_queue_of_ones_own_has_no_limit() {
         });
         // To itself, and to one that is connected with it.
         send_many(ground, one.0, &one.1);
-        ground.at(Client).connect(other.0, one.1).unwrap();
+        ground.at(Client).datagram(other.0).connect(one.1).unwrap();
         send_many(ground, one.0, &other.1);
         let log = ground.log();
         let [mut lines, others] = ["one", "other"].map(|name| log.take(name));
@@ -210,7 +210,7 @@ fn who_is_connected_hears_of_room_at_once() {
         let actor = ground.datagram_actor("client", silent);
         let client = ground.at(Client).connect_unix_datagram(path, actor).unwrap().id();
         ground.settle();
-        (0..50).for_each(|number| ground.at(Client).send(client, &[number]));
+        (0..50).for_each(|number| ground.at(Client).datagram(client).send(&[number]));
         ground.settle();
         ground.log().forget("server");
     });
@@ -229,9 +229,9 @@ fn a_datagram_is_no_longer_than_the_send_buffer() {
         // The least that Linux makes of it is 4,608 bytes.
         let options = DatagramOptions::new().option(SocketOption::SendBuffer(1));
         let actor = ground.datagram_actor("client", silent);
-        let client = ground.at(Client).connect_unix_datagram_with(path, &options, actor).unwrap();
+        let client = options.connect_unix_datagram(ground.at(Client), path, actor).unwrap();
         for length in [4577, 4576] {
-            ground.at(Client).send(client.id(), &vec![7; length]);
+            ground.at(Client).datagram(client.id()).send(&vec![7; length]);
         }
         ground.until("heard", |log| log.has("server", "4576"));
     });
@@ -249,7 +249,7 @@ fn the_system_chooses_a_name_for_one_that_has_none() {
         };
         receive(ground, "server", path.clone(), answer).unwrap();
         let client = receive(ground, "client", UnixAddress::unnamed(), silent).unwrap();
-        ground.at(Client).send_to(client.id(), b"hello", path);
+        ground.at(Client).datagram(client.id()).send_to(b"hello", path);
         ground.until("answered", |log| log.has("client", "\"hello"));
     });
 }
@@ -263,12 +263,12 @@ fn unix_and_ip_addresses_do_not_reach_each_other() {
         let path = UnixAddress::from(ground.path("client.sock"));
         let unix = receive(ground, "client", path.clone(), silent).unwrap().id();
         let inet = ground.bind(Client, "client of IP", silent);
-        ground.at(Client).send_to(unix, b"hello", inet.address());
-        ground.at(Client).send_to(inet.id(), b"hello", path.clone());
+        ground.at(Client).datagram(unix).send_to(b"hello", inet.address());
+        ground.at(Client).datagram(inet.id()).send_to(b"hello", path.clone());
         ground.settle();
-        let outcome = ground.at(Client).connect(unix, inet.address());
+        let outcome = ground.at(Client).datagram(unix).connect(inet.address());
         ground.note_outcome("client", outcome);
-        let outcome = ground.at(Client).connect(inet.id(), path);
+        let outcome = ground.at(Client).datagram(inet.id()).connect(path);
         ground.note_outcome("client of IP", outcome);
     });
 }

@@ -86,7 +86,7 @@ fn mutual_closes_are_reported_once_each() {
                     pair.set(ids);
                 }
                 Event::Data(data) => {
-                    ids[1 - side].inspect(|id| transport.context().write(*id, data));
+                    ids[1 - side].inspect(|id| transport.context().transport(*id).write(data));
                 }
                 Event::Lost => {
                     ids[1 - side].inspect(|id| transport.context().close(*id));

@@ -128,7 +128,7 @@ fn a_queue_of_one_accepts_all_in_turn() {
     world.add_node("server", move |reactor| {
         let options = ListenOptions::new().backlog(1);
         let context = reactor.context();
-        context.listen_tcp_with("0.0.0.0:7000", &options, shared.clone()).map(drop)
+        options.listen_tcp(context, "0.0.0.0:7000", shared.clone()).map(drop)
     });
     let clients = Script::silent();
     for _ in 0..30 {
@@ -179,7 +179,7 @@ fn an_unanswered_attempt_times_out() {
     let begun = since.clone();
     run_on_node(&mut world, "client", move |context| {
         let options = ConnectOptions::new().timeout(seconds(5));
-        assert!(context.connect_tcp_with("10.0.0.1:7000", &options, shared.clone()).is_ok());
+        assert!(options.connect_tcp(context, "10.0.0.1:7000", shared.clone()).is_ok());
         begun.set(Some(context.now()));
     });
     world.run_for(seconds(60));

@@ -89,7 +89,7 @@ fn listens_for(world: &mut World, name: &str, recorder: &DatagramRecorder) -> No
     let recorder = recorder.clone();
     run_on_node(world, name, move |context| {
         let options = DatagramOptions::new().max_datagram_size(2000);
-        assert!(context.listen_udp_with("0.0.0.0:7000", &options, recorder.clone()).is_ok());
+        assert!(options.listen_udp(context, "0.0.0.0:7000", recorder.clone()).is_ok());
     })
 }
 
@@ -112,11 +112,11 @@ fn a_refusal_is_reported_to_connected_sockets() {
     world.run_for(seconds(1));
     on(&mut world, node, |context| context.close(server.id()));
     assert_eq!(server.0.stopped.get(), 1);
-    on(&mut world, other, |context| context.send(recorder.id(), b"anybody?"));
+    on(&mut world, other, |context| context.datagram(recorder.id()).send(b"anybody?"));
     assert_eq!(recorder.0.refused.get(), 1);
     let again = server.clone();
     on(&mut world, node, move |context| _ = context.listen_udp("0.0.0.0:7000", again).unwrap());
-    on(&mut world, other, |context| context.send(recorder.id(), b"and now?"));
+    on(&mut world, other, |context| context.datagram(recorder.id()).send(b"and now?"));
     assert_eq!(
         (recorder.count(), recorder.0.errors.borrow().len(), recorder.0.stopped.get()),
         (1, 0, 0)
@@ -131,12 +131,12 @@ fn an_answer_to_a_closed_socket_is_ignored() {
     let node = listens_for(&mut world, "client", &client);
     world.run_for(seconds(1));
     on(&mut world, node, |context| {
-        context.send_to(client.id(), b"one", SERVER);
+        context.datagram(client.id()).send_to(b"one", SERVER);
         context.close(client.id());
     });
     let again = client.clone();
     on(&mut world, node, move |context| _ = context.listen_udp("0.0.0.0:7000", again).unwrap());
-    on(&mut world, node, |context| context.send_to(client.id(), b"two", SERVER));
+    on(&mut world, node, |context| context.datagram(client.id()).send_to(b"two", SERVER));
     assert_eq!(client.count(), 1);
     assert!(server.0.errors.borrow().is_empty() && server.0.refused.get() == 0);
 }
@@ -150,7 +150,7 @@ fn truncated_and_empty_datagrams_are_received() {
     world.run_for(seconds(1));
     on(&mut world, node, |context| {
         for length in [2001, 60_000, 0, 2000] {
-            context.send_to(client.id(), &pattern(length), SERVER);
+            context.datagram(client.id()).send_to(&pattern(length), SERVER);
         }
     });
     let mut lengths: Vec<usize> = server.0.data.borrow().iter().map(Vec::len).collect();
@@ -170,7 +170,7 @@ fn a_flood_of_datagrams_does_not_starve_connections() {
     let id = client.id();
     fn flood(context: &mut Context, id: Id, left: u32) {
         for _ in 0..100 {
-            context.send_to(id, b"!", SERVER);
+            context.datagram(id).send_to(b"!", SERVER);
         }
         if left > 0 {
             context.call_later(Duration::ZERO, move |context| flood(context, id, left - 1));
@@ -195,11 +195,11 @@ fn send_errors_are_reported_and_others_queued() {
     add_fault(&mut world, FaultKind::WouldBlock, node, seconds(10));
     world.run_for(seconds(1));
     on(&mut world, node, |context| {
-        context.send_to(client.id(), &pattern(70_000), SERVER); // longer than any datagram
-        context.send_to(client.id(), b"to all", "255.255.255.255:7000"); // not allowed
-        context.send_to(client.id(), b"!", "192.0.2.1:7000"); // unreachable
+        context.datagram(client.id()).send_to(&pattern(70_000), SERVER); // longer than any datagram
+        context.datagram(client.id()).send_to(b"to all", "255.255.255.255:7000"); // not allowed
+        context.datagram(client.id()).send_to(b"!", "192.0.2.1:7000"); // unreachable
         for number in 0..200_u8 {
-            context.send_to(client.id(), &[number], SERVER);
+            context.datagram(client.id()).send_to(&[number], SERVER);
         }
     });
     world.run_for(seconds(10));
@@ -208,5 +208,5 @@ fn send_errors_are_reported_and_others_queued() {
     assert!(client.0.flow.borrow().len().is_multiple_of(2), "{:?}", client.0.flow);
     assert!(!client.0.flow.borrow().is_empty(), "some datagrams were queued");
     let context = world.reactor(node).unwrap().context();
-    assert_eq!(context.datagram_counts(client.id()).unwrap().waiting, 0);
+    assert_eq!(context.datagram(client.id()).counts().waiting, 0);
 }

@@ -24,7 +24,9 @@ fn an_echo_stops_reading_under_backpressure() {
             transport.pause();
             transport.write(&pattern(10 * MUCH));
             let id = transport.id();
-            transport.context().call_later(seconds(60), move |context| context.resume(id));
+            transport
+                .context()
+                .call_later(seconds(60), move |context| context.transport(id).resume());
         }
         Event::Data(_) => transport.write_eof(),
         _ => {}
@@ -59,7 +61,7 @@ fn a_client_that_does_not_read_is_disconnected() {
     for _ in 0..100 {
         let context = world.reactor(node).unwrap().context();
         for id in members.borrow().iter() {
-            context.write(*id, &[b'x'; 30_000]);
+            context.transport(*id).write(&[b'x'; 30_000]);
         }
         world.run_for(milliseconds(50));
     }
@@ -76,7 +78,7 @@ fn two_floods_do_not_starve_a_third_client() {
     world.add_node("server", move |reactor| {
         let options = ListenOptions::new().option(SocketOption::ReceiveBuffer(MUCH));
         let context = reactor.context();
-        context.listen_tcp_with("0.0.0.0:7000", &options, shared.clone()).map(drop)
+        options.listen_tcp(context, "0.0.0.0:7000", shared.clone()).map(drop)
     });
     let floods = || {
         Script::new(|transport, event| match event {

@@ -36,7 +36,7 @@ fn all_data_is_read_after_a_stall() {
     let shared = server.clone();
     let node = world.add_node("server", move |reactor| {
         let options = ListenOptions::new().option(SocketOption::ReceiveBuffer(2 * MUCH));
-        reactor.context().listen_tcp_with("0.0.0.0:7000", &options, shared.clone()).map(drop)
+        options.listen_tcp(reactor.context(), "0.0.0.0:7000", shared.clone()).map(drop)
     });
     add_client(&mut world, &Script::sending(pattern(MUCH)));
     world.run_for(milliseconds(1));
@@ -90,7 +90,9 @@ fn data_arriving_with_the_end_is_received_first() {
         Event::Made => {
             transport.pause();
             let id = transport.id();
-            transport.context().call_later(seconds(5), move |context| context.resume(id));
+            transport
+                .context()
+                .call_later(seconds(5), move |context| context.transport(id).resume());
         }
         event => close_at_end(transport, event),
     });

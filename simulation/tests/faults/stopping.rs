@@ -15,7 +15,9 @@ fn a_stop_sends_queued_data_to_slow_readers() {
         Event::Data(_) => {
             transport.pause();
             let id = transport.id();
-            transport.context().call_later(milliseconds(100), move |context| context.resume(id));
+            transport
+                .context()
+                .call_later(milliseconds(100), move |context| context.transport(id).resume());
         }
         event => close_at_end(transport, event),
     });
@@ -138,7 +140,7 @@ fn server_with_deadlines(late: Rc<Cell<u32>>) -> Script {
 /// Returns a client that sends every five seconds.
 fn sending_client(rounds: u32) -> Script {
     fn send(context: &mut Context, id: ropewalk::Id, left: u32) {
-        context.write(id, b"still here");
+        context.transport(id).write(b"still here");
         if left > 0 {
             context.call_later(seconds(5), move |context| send(context, id, left - 1));
         }

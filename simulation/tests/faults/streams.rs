@@ -86,8 +86,8 @@ fn writes_to_a_lost_connection_are_dropped() {
     world.run_for(seconds(1));
     assert_eq!(slot(server.record.id.get().unwrap()), slot(gone));
     let context = world.reactor(node).unwrap().context();
-    context.write(gone, b"who is there?");
-    context.write_eof(gone);
+    context.transport(gone).write(b"who is there?");
+    context.transport(gone).write_eof();
     context.abort(gone);
     world.run_for(seconds(1));
     assert_eq!((next.record.received(), next.record.ends.get()), (0, 0));
@@ -99,7 +99,9 @@ fn a_close_waits_for_a_slow_reader() {
         Event::Data(_) => {
             transport.pause();
             let id = transport.id();
-            transport.context().call_later(seconds(1), move |context| context.resume(id));
+            transport
+                .context()
+                .call_later(seconds(1), move |context| context.transport(id).resume());
         }
         event => close_at_end(transport, event),
     });
@@ -164,7 +166,9 @@ fn an_early_answer_reaches_a_sending_client() {
             transport.pause();
             transport.write(&pattern(MUCH));
             let id = transport.id();
-            transport.context().call_later(seconds(1), move |context| context.resume(id));
+            transport
+                .context()
+                .call_later(seconds(1), move |context| context.transport(id).resume());
         }
         event => close_at_end(transport, event),
     });
@@ -194,7 +198,7 @@ fn writes_before_the_connection_are_sent_first() {
         let id = context.connect_tcp("server:7000", Script::silent()).unwrap();
         fn write(context: &mut Context, id: ropewalk::Id, number: u32) {
             for number in number..number + 100 {
-                context.write(id, &number.to_le_bytes());
+                context.transport(id).write(&number.to_le_bytes());
             }
             if number < 9_900 {
                 let delay = Duration::from_micros(10);
@@ -267,7 +271,7 @@ fn hears_of_silence(options: ConnectOptions, client: &Script) -> Option<Duration
     let begun = since.clone();
     run_on_node(&mut world, "client", move |context| {
         begun.set(Some(context.now()));
-        let connected = context.connect_tcp_with("server:7000", &options, shared.clone());
+        let connected = options.connect_tcp(context, "server:7000", shared.clone());
         assert!(connected.is_ok());
     });
     world.run_for(seconds(1));
@@ -292,7 +296,9 @@ fn the_user_timeout_ends_unanswered_data() {
     let client = Script::new(|transport, event| {
         if let Event::Made = event {
             let id = transport.id();
-            transport.context().call_later(seconds(2), move |context| context.write(id, b"?"));
+            transport
+                .context()
+                .call_later(seconds(2), move |context| context.transport(id).write(b"?"));
         }
     });
     let options = ConnectOptions::new().option(SocketOption::UserTimeout(Some(seconds(20))));
@@ -305,7 +311,9 @@ fn the_system_gives_up_after_fifteen_minutes() {
     let client = Script::new(|transport, event| {
         if let Event::Made = event {
             let id = transport.id();
-            transport.context().call_later(seconds(2), move |context| context.write(id, b"?"));
+            transport
+                .context()
+                .call_later(seconds(2), move |context| context.transport(id).write(b"?"));
         }
     });
     let took = hears_of_silence(ConnectOptions::new(), &client).unwrap();
@@ -320,14 +328,14 @@ fn the_user_timeout_applies_to_random_loss() {
     let shared = client.clone();
     let options = ConnectOptions::new().option(SocketOption::UserTimeout(Some(milliseconds(3000))));
     let other = run_on_node(&mut world, "client", move |context| {
-        context.connect_tcp_with("server:7000", &options, shared.clone()).unwrap();
+        options.connect_tcp(context, "server:7000", shared.clone()).unwrap();
     });
     world.run_for(seconds(1));
     // Each fault loses at most half of the segments; together they lose all.
     add_fault(&mut world, FaultKind::Loss, node, seconds(600));
     add_fault(&mut world, FaultKind::Loss, other, seconds(600));
     let id = client.record.id.get().unwrap();
-    world.reactor(other).unwrap().context().write(id, b"?");
+    world.reactor(other).unwrap().context().transport(id).write(b"?");
     world.run_for(milliseconds(3100));
     assert!(client.record.reasons().is_empty());
     world.run_for(milliseconds(300));

@@ -148,7 +148,9 @@ fn simultaneous_timers_do_not_starve_sockets() {
     let client = Script::new(move |transport, event| match event {
         Event::Made => {
             let id = transport.id();
-            transport.context().call_later(milliseconds(5), move |context| context.write(id, b"?"));
+            transport
+                .context()
+                .call_later(milliseconds(5), move |context| context.transport(id).write(b"?"));
         }
         Event::Data(_) => shared.set(storm.borrow().len()),
         _ => {}

@@ -97,7 +97,7 @@ fn connect_repeatedly(context: &mut Context, script: Script, mut random: Random)
         random.duration(Duration::from_secs(1), Duration::from_secs(240)),
     );
     context.call_later(stay_connected, move |context| {
-        context.write(id, b"goodbye");
+        context.transport(id).write(b"goodbye");
         context.close(id);
         context.call_later(away, move |context| connect_repeatedly(context, script, random));
     });
@@ -106,14 +106,14 @@ fn connect_repeatedly(context: &mut Context, script: Script, mut random: Random)
 /// Stays connected, and reconnects a minute after a loss.
 fn stay_connected(context: &mut Context, script: Script) {
     let options = ConnectOptions::new().keep_alive(KEEP_ALIVE);
-    let id = context.connect_tcp_with("server:7000", &options, script.clone());
+    let id = options.connect_tcp(context, "server:7000", script.clone());
     let id = id.expect("there is a server");
     check_connection(context, script, id);
 }
 
 fn check_connection(context: &mut Context, script: Script, id: Id) {
     context.call_later(Duration::from_secs(60), move |context| {
-        if context.peer(id).is_some() {
+        if context.transport(id).peer() != Address::Unknown {
             return check_connection(context, script, id);
         }
         stay_connected(context, script);
@@ -149,7 +149,7 @@ fn weeks(weeks: u32, interval: Duration) {
     let node = world.add_node("server", move |reactor| {
         let context = reactor.context();
         let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
-        context.listen_tcp_with("0.0.0.0:7000", &options, shared.clone())?;
+        options.listen_tcp(context, "0.0.0.0:7000", shared.clone())?;
         context.listen_udp("0.0.0.0:7000", ours.clone())?;
         ours.every(context, interval, |_, _| {});
         ours.every(context, HOUR * 24, |_, _| {});
@@ -184,7 +184,7 @@ fn weeks(weeks: u32, interval: Duration) {
 }
 
 fn send(context: &mut Context, log: Log, socket: Id) {
-    context.send_to(socket, b"tick", "10.0.0.1:7000");
+    context.datagram(socket).send_to(b"tick", "10.0.0.1:7000");
     log.0.sent.set(log.0.sent.get() + 1);
     context.call_later(Duration::from_secs(11), move |context| send(context, log, socket));
 }

@@ -38,7 +38,9 @@ fn a_server_advances_time_for_all_its_clients() {
     impl Protocol for Late {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
             let id = transport.id();
-            transport.context().call_later(SECOND, move |context| context.write(id, b"late"));
+            transport
+                .context()
+                .call_later(SECOND, move |context| context.transport(id).write(b"late"));
         }
 
         fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
@@ -54,7 +56,7 @@ fn a_server_advances_time_for_all_its_clients() {
     }
     let handle = server.call(|context| context.handle());
     let id = clients[0].id();
-    handle.call(move |context| context.write(id, b"from elsewhere")).unwrap();
+    handle.call(move |context| context.transport(id).write(b"from elsewhere")).unwrap();
     server.settle();
     assert_eq!(clients[0].take_text(), "from elsewhere");
 }
@@ -167,8 +169,8 @@ fn the_peer_has_the_given_address() {
         connection.feed("hello");
         assert_eq!(connection.take(), b"hello");
         let id = connection.id();
-        let peer = connection.call(|context| context.peer(id));
-        assert_eq!(peer.unwrap().to_string(), address);
+        let peer = connection.call(|context| context.transport(id).peer());
+        assert_eq!(peer.to_string(), address);
     }
     assert!(server.connect_from("10.0.0.1:1").was_refused());
     let received: Vec<String> = peers.borrow().iter().map(ToString::to_string).collect();

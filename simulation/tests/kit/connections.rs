@@ -47,12 +47,12 @@ fn a_protocol_receives_all_its_callbacks() {
     let shared = received.clone();
     let mut connection = TestConnection::new(move || Recorder(shared.clone()));
     let id = connection.id();
-    connection.call(|context| context.set_write_buffer_limits(id, 5, 1));
+    connection.call(|context| context.transport(id).set_write_buffer_limits(5, 1));
     connection.stop_reading();
     connection.feed("long enough");
     connection.start_reading();
     connection.feed_eof();
-    connection.call(|context| context.resume(id));
+    connection.call(|context| context.transport(id).resume());
     let expected = [
         "connection_made",
         "data_received",
@@ -115,7 +115,7 @@ fn only_the_test_moves_the_clock() {
             let (shared, id) = (shared.clone(), transport.id());
             shared.set(Some(transport.context().now()));
             transport.context().call_later(60 * SECOND, move |context| {
-                context.write(id, b"a minute");
+                context.transport(id).write(b"a minute");
                 let since = context.now() - shared.get().unwrap();
                 assert_eq!(since, 60 * SECOND);
                 context.call_later(SECOND, move |context| context.close(id));
@@ -141,9 +141,13 @@ fn the_peer_reads_during_a_long_advance() {
     let ticking = || {
         Hooks::made(|transport, ()| {
             fn tick(context: &mut Context, id: Id) {
-                context.write(id, &[b'x'; 300_000]);
+                context.transport(id).write(&[b'x'; 300_000]);
                 context.call_later(SECOND, move |context| {
-                    assert_eq!(context.write_buffer_size(id), 0, "the peer has read everything");
+                    assert_eq!(
+                        context.transport(id).write_buffer_size(),
+                        0,
+                        "the peer has read everything"
+                    );
                     tick(context, id);
                 });
             }
@@ -163,18 +167,18 @@ fn a_peer_that_stops_reading_causes_backpressure() {
     });
     let id = connection.id();
     connection.stop_reading();
-    connection.call(|context| context.write(id, b"0123456789"));
+    connection.call(|context| context.transport(id).write(b"0123456789"));
     assert_eq!(connection.callbacks(), ["build", "connection_made"]);
-    connection.call(|context| context.write(id, b"!"));
+    connection.call(|context| context.transport(id).write(b"!"));
     assert_eq!(connection.callbacks(), ["build", "connection_made", "pause_writing"]);
-    assert_eq!(connection.call(|context| context.write_buffer_size(id)), 11);
+    assert_eq!(connection.call(|context| context.transport(id).write_buffer_size()), 11);
     assert_eq!(connection.take(), b"");
     connection.start_reading();
     assert_eq!(connection.take(), b"0123456789!");
     assert_eq!(connection.callbacks().last(), Some(&"resume_writing"));
     connection.stop_reading();
     connection.call(|context| {
-        context.write(id, b"the rest");
+        context.transport(id).write(b"the rest");
         context.close(id);
     });
     assert!(connection.reason().is_none());
@@ -190,7 +194,7 @@ fn data_for_a_paused_protocol_is_queued() {
     connection.feed(vec![b'x'; 1_000_000]);
     connection.feed_eof();
     assert!(!connection.callbacks().contains(&"data_received"));
-    connection.call(|context| context.resume(id));
+    connection.call(|context| context.transport(id).resume());
     assert_eq!(connection.call(|context| context.statistics().received), 1_000_000);
     assert!(matches!(connection.reason(), Some(Reason::ClosedByPeer)));
 }
@@ -256,7 +260,7 @@ fn a_peer_can_reset_or_hang_up() {
     let id = connection.id();
     connection.hang_up();
     assert!(connection.reason().is_none());
-    connection.call(|context| context.write(id, b"first"));
-    connection.call(|context| context.write(id, b"second"));
+    connection.call(|context| context.transport(id).write(b"first"));
+    connection.call(|context| context.transport(id).write(b"second"));
     assert!(matches!(connection.reason(), Some(Reason::Reset)));
 }

@@ -15,8 +15,12 @@ fn the_transcript_has_all_data_with_times() {
             lines.send_line("drawer");
             lines.send_line("live");
             let id = lines.id();
-            lines.context().call_later(SECOND / 2, move |context| context.write(id, b"by"));
-            lines.context().call_later(SECOND, move |context| context.write(id, b"e\r\n"));
+            lines
+                .context()
+                .call_later(SECOND / 2, move |context| context.transport(id).write(b"by"));
+            lines
+                .context()
+                .call_later(SECOND, move |context| context.transport(id).write(b"e\r\n"));
         }
         fn line_received(&mut self, _lines: &mut LineTransport<'_>, _line: &str) {}
     }
@@ -73,7 +77,8 @@ fn settle_makes_calls_from_other_threads() {
     let mut connection = TestConnection::new(|| Echo);
     let id = connection.id();
     let handle = connection.call(|context| context.handle());
-    let worker = move || handle.call(move |context| context.write(id, b"from a thread")).is_ok();
+    let worker =
+        move || handle.call(move |context| context.transport(id).write(b"from a thread")).is_ok();
     assert!(std::thread::spawn(worker).join().unwrap());
     connection.settle();
     assert_eq!(connection.take(), b"from a thread");

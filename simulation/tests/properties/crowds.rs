@@ -36,7 +36,7 @@ pub(crate) fn start(
         .backlog(200)
         .keep_alive(KEEP_ALIVE)
         .option(SocketOption::ReceiveBuffer(BUFFER));
-    reactor.context().listen_tcp_with("0.0.0.0:7002", &options, CrowdFactory::new(model, false))?;
+    options.listen_tcp(reactor.context(), "0.0.0.0:7002", CrowdFactory::new(model, false))?;
     let node = random.below(nodes);
     let (crowd, flood) = (random.chance(0.05), random.chance(0.1));
     let delay = random.duration(Duration::ZERO, Duration::from_secs(8));
@@ -60,7 +60,7 @@ pub(crate) fn start(
 fn connect(context: &mut Context, model: &Model, node: u64, factory: CrowdFactory) {
     let options =
         ConnectOptions::new().keep_alive(KEEP_ALIVE).option(SocketOption::SendBuffer(BUFFER));
-    if context.connect_tcp_with(format!("node{node}:7002"), &options, factory).is_ok() {
+    if options.connect_tcp(context, format!("node{node}:7002"), factory).is_ok() {
         model.begin("connection attempts");
     }
 }
@@ -117,7 +117,10 @@ struct CrowdProtocol {
 impl CrowdProtocol {
     /// Checks the number of bytes sent in each of the next turns.
     fn watch_sent(context: &mut Context, id: Id, model: Model, before: u64, turns: u32) {
-        let Some(counts) = context.connection_counts(id) else { return };
+        if context.transport(id).peer() == Address::Unknown {
+            return; // It is gone.
+        }
+        let counts = context.transport(id).counts();
         // There may be two flushes: the socket was writable, and data written by id was sent at the end.
         if counts.sent > before + 2 * WRITE_BUDGET {
             model.fail(format!("{} bytes were sent in one turn", counts.sent - before));
@@ -147,7 +150,7 @@ impl Protocol for CrowdProtocol {
         let id = transport.id();
         transport.pause();
         let delay = Duration::from_millis(50);
-        transport.context().call_later(delay, move |context| context.resume(id));
+        transport.context().call_later(delay, move |context| context.transport(id).resume());
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {

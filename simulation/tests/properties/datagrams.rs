@@ -51,7 +51,7 @@ impl RandomSocket {
         let context = reactor.context();
         let socket = Self::new(model, random);
         let (name, paused) = (socket.name, socket.paused.clone());
-        let port = context.listen_udp_with("0.0.0.0:7000", &options, socket)?;
+        let port = options.listen_udp(context, "0.0.0.0:7000", socket)?;
         let others = (0..nodes).filter(|other| *other != node);
         let addresses = others.map(|other| format!("10.0.0.{}:7000", other + 1).parse());
         let mut addresses: Vec<Address> = addresses.map(|it| Address::Inet(it.unwrap())).collect();
@@ -61,7 +61,7 @@ impl RandomSocket {
 
         let socket = Self::new(model, random);
         let (name, paused) = (socket.name, socket.paused.clone());
-        let port = context.listen_unix_datagram_with(PATH, &options, socket)?;
+        let port = options.listen_unix_datagram(context, PATH, socket)?;
         let addresses = vec![port.address().clone()];
         let sender = (port.id(), name, paused);
         SocketSender::new(model, random, sender, addresses).send_after(context, Duration::ZERO);
@@ -215,7 +215,7 @@ impl SocketSender {
             return;
         }
         self.check();
-        let waiting = context.datagram_counts(self.id).map_or(0, |counts| counts.waiting);
+        let waiting = context.datagram(self.id).counts().waiting;
         if self.paused.get() != (waiting > 0) {
             self.model
                 .fail(format!("paused: {}, and {waiting} datagrams are queued", self.paused.get()));
@@ -240,7 +240,7 @@ impl SocketSender {
                 let name = self.name;
                 self.model.with(|records| records.own_datagrams.entry(name).or_default().sent += 1);
             }
-            context.send_to(self.id, &data, to.clone());
+            context.datagram(self.id).send_to(&data, to.clone());
         }
         self.send_after(context, if many { Duration::from_millis(500) } else { Duration::ZERO });
     }

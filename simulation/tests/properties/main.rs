@@ -49,7 +49,7 @@ fn roam(context: &mut Context, model: &Model, who: (u64, u64), mut random: Rando
         0 => context.connect_unix("/run/talk.sock", factory),
         1 => context.connect_tcp("nobody:7000", factory),
         2 => context.connect_tcp(format!("{node}:7009"), factory),
-        3..6 => context.connect_tcp_with(format!("{node}:7001"), &narrow, factory),
+        3..6 => narrow.connect_tcp(context, format!("{node}:7001"), factory),
         _ => context.connect_tcp(format!("{node}:7000"), factory),
     };
     if let Ok(id) = connected {
@@ -73,9 +73,9 @@ fn program(
     let mut random = Random::new(seed ^ node ^ model.number() << 8);
     model.clear_lost(node);
     reactor.listen_tcp("0.0.0.0:7000", random_factory(model, who, false))?;
-    reactor.context().listen_tcp_with(
+    ListenOptions::new().option(SocketOption::SendBuffer(NARROW)).listen_tcp(
+        reactor.context(),
         "0.0.0.0:7001",
-        &ListenOptions::new().option(SocketOption::SendBuffer(NARROW)),
         random_factory(model, who, false),
     )?;
     reactor.listen_unix("/run/talk.sock", random_factory(model, who, false))?;

@@ -18,9 +18,9 @@ pub(crate) fn perform(context: &mut Context, id: Id, state: &Rc<RefCell<State>>)
         this.paused = false;
         let again = Rc::clone(state);
         context.call_later(FINAL_WRITE_AFTER, move |context| write_once_more(context, id, &again));
-        return context.resume(id);
+        return context.transport(id).resume();
     }
-    let waiting = context.write_buffer_size(id);
+    let waiting = context.transport(id).write_buffer_size();
     if this.stage == Stage::Open && !context.is_stopping() && this.should_pause(waiting) {
         this.fail("more data than the high mark is queued, without pause_writing");
     }
@@ -40,7 +40,7 @@ pub(crate) fn perform(context: &mut Context, id: Id, state: &Rc<RefCell<State>>)
                 this.model.lost(this.node)
             };
             for id in lost {
-                context.write(id, &[0xee; 300]);
+                context.transport(id).write(&[0xee; 300]);
                 context.close(id);
             }
         }
@@ -59,7 +59,7 @@ fn write(context: &mut Context, id: Id, this: &mut State) {
     let count = this.random.between(1, most);
     if this.written + count < MAX_WRITTEN {
         let bytes = this.next_bytes(count);
-        context.write(id, bytes);
+        context.transport(id).write(bytes);
     }
 }
 
@@ -72,7 +72,7 @@ fn produce(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
     let chunks = this.random.between(1, 10);
     drop(this);
     let producer = RandomProducer { state: Rc::clone(state), chunks };
-    if context.register_pull_producer(id, producer).is_err() {
+    if context.transport(id).register_pull_producer(producer).is_err() {
         state.borrow().fail("the first producer is refused");
     }
 }
@@ -80,13 +80,13 @@ fn produce(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
 fn pause_or_resume(context: &mut Context, id: Id, this: &mut State, pauses: bool) {
     if pauses {
         (this.paused, this.resumed_at) = (true, None);
-        return context.pause(id);
+        return context.transport(id).pause();
     }
     if this.paused {
         this.resumed_at = Some(context.now());
     }
     this.paused = false;
-    context.resume(id);
+    context.transport(id).resume();
 }
 
 fn end(context: &mut Context, id: Id, this: &mut State, choice: u64) {
@@ -96,7 +96,7 @@ fn end(context: &mut Context, id: Id, this: &mut State, choice: u64) {
     match choice {
         76..80 => {
             this.end_writing();
-            context.write_eof(id);
+            context.transport(id).write_eof();
         }
         80..83 => {
             this.end_writing();
@@ -117,7 +117,7 @@ const FINAL_WRITE_AFTER: Duration = Duration::from_secs(100);
 fn write_once_more(context: &mut Context, id: Id, state: &Rc<RefCell<State>>) {
     let mut this = state.borrow_mut();
     if this.stage == Stage::Open && !this.write_ended && !context.is_stopping() {
-        context.write(id, this.next_bytes(1));
+        context.transport(id).write(this.next_bytes(1));
     }
 }
 

@@ -120,7 +120,7 @@ impl Protocol for RandomProtocol {
         if this.stage == Stage::Open && speaks && this.random.chance(0.3) {
             let id = transport.id();
             transport.write(this.next_bytes(30));
-            transport.context().write(id, this.next_bytes(10));
+            transport.context().transport(id).write(this.next_bytes(10));
             transport.write(this.next_bytes(20));
         }
         if this.random.chance(0.1) {

@@ -42,7 +42,7 @@ impl Sender {
 impl Protocol for Sender {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let id = transport.id();
-        self.speak(transport.context(), move |context, data| context.write(id, data));
+        self.speak(transport.context(), move |context, data| context.transport(id).write(data));
     }
 
     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
@@ -51,7 +51,7 @@ impl Protocol for Sender {
 impl DatagramProtocol for Sender {
     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
         let id = transport.id();
-        self.speak(transport.context(), move |context, data| context.send(id, data));
+        self.speak(transport.context(), move |context, data| context.datagram(id).send(data));
     }
 
     fn datagram_received(
@@ -116,7 +116,7 @@ fn requests_outside_of_turns_take_time() {
     let clock = world.reactor(client).unwrap().context().now();
     world.set_costs(client, Costs { write: Duration::from_secs(1), ..Costs::NONE });
     for length in [3, 2, 1] {
-        world.reactor(client).unwrap().context().send(socket, &vec![b'x'; length]);
+        world.reactor(client).unwrap().context().datagram(socket).send(&vec![b'x'; length]);
     }
     assert!(world.run_until(day, |_| lengths.borrow().len() == 3));
     assert_eq!(*lengths.borrow(), [3, 2, 1]);

@@ -27,7 +27,7 @@ impl DatagramProtocol for TimeRecorder {
 /// Sends `count` numbered datagrams to the socket itself, one per millisecond.
 fn count_up(context: &mut Context, id: Id, to: Address, number: u8, count: u8) {
     if number < count {
-        context.send_to(id, &[number; 10], to.clone());
+        context.datagram(id).send_to(&[number; 10], to.clone());
         context.call_later(Duration::from_millis(1), move |context| {
             count_up(context, id, to, number + 1, count);
         });
@@ -44,7 +44,7 @@ fn a_nodes_time_is_monotonic_on_loopback() {
         let (id, to, shared) = (port.id(), port.address().clone(), shared.clone());
         context.call_later(Duration::ZERO, move |context| {
             shared.0.borrow_mut().push((context.now(), 0));
-            context.send_to(id, b"1", to);
+            context.datagram(id).send_to(b"1", to);
         });
         Ok(())
     });
@@ -94,7 +94,7 @@ fn connections_inherit_their_listeners_options() {
         let options = ListenOptions::new().keep_alive(keep_alive);
         let shared = shared.clone();
         let factory = move || LossRecorder(shared.clone());
-        reactor.context().listen_tcp_with("0.0.0.0:7000", &options, factory).map(drop)
+        options.listen_tcp(reactor.context(), "0.0.0.0:7000", factory).map(drop)
     });
     let client = world.add_node("client", |reactor| {
         reactor.connect_tcp("server:7000", || LossRecorder(Rc::default())).map(drop)
@@ -131,7 +131,7 @@ fn descriptors_are_refused_in_a_simulated_network() {
         let factory = move || DescriptorSender(Rc::clone(&clients));
         let id = reactor.context().connect_unix("/run/give.sock", factory)?;
         let file = std::fs::File::open("/dev/null").unwrap();
-        let error = reactor.context().send_descriptors(id, b"x", [file]).unwrap_err();
+        let error = reactor.context().transport(id).send_descriptors(b"x", [file]).unwrap_err();
         shared.borrow_mut().push(error.to_string());
         Ok(())
     });

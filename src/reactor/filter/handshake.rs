@@ -107,7 +107,7 @@ impl Dispatcher {
             return;
         };
         let origin = mem::replace(&mut chain.origin, Origin::Made);
-        let Some(peer) = self.context.peer(id) else {
+        let Some(peer) = self.context.peer_of(id) else {
             return;
         };
         match origin {
@@ -133,7 +133,7 @@ impl Dispatcher {
     /// Reports to the factory that a connection has ended for `reason` before there was a protocol.
     pub(in crate::reactor) fn notify_handshake_failed(&mut self, id: Id, reason: Reason) {
         let origin = self.owners.filters.get(&id).map_or(Origin::Made, |chain| chain.origin);
-        let Some(peer) = self.context.peer(id) else {
+        let Some(peer) = self.context.peer_of(id) else {
             return;
         };
         let error = failed_plainly("complete the handshake with", peer.to_string(), cause(reason));

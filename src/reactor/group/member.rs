@@ -45,7 +45,7 @@ impl Member<'_> {
         make: &impl Fn(&mut Member<'_>) -> F,
     ) -> Result<Port, Error> {
         let factory = make(self);
-        self.context().listen_tcp_with(address, options, factory)
+        options.listen_tcp(self.context(), address, factory)
     }
 }
 

@@ -142,50 +142,7 @@ impl ReactorGroup {
         address: impl ToAddresses,
         make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
     ) -> Result<GroupPort, Error> {
-        self.listen_tcp_with(address, &ListenOptions::new(), make)
-    }
-
-    /// [`listen_tcp`](Self::listen_tcp) with other options than the defaults. With
-    /// [`reuse_port`](ListenOptions::reuse_port) the port may be shared with others than this
-    /// group.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    ///
-    /// # Panics
-    ///
-    /// As there.
-    pub fn listen_tcp_with<F: Factory>(
-        &mut self,
-        address: impl ToAddresses,
-        options: &ListenOptions,
-        make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
-    ) -> Result<GroupPort, Error> {
-        let addresses = resolve(cannot_listen, address, &look_up)?;
-        let make = Arc::new(make);
-        // The first checks that the port is free and learns its number; the others join it.
-        let (mut first, mut other) = (options.clone(), options.clone());
-        if self.workers.len() > 1 && !options.reuse_port {
-            (first.reuse_port, first.claim, other.reuse_port) = (true, true, true);
-        }
-        let listen = make.clone();
-        let port = self.on(0, move |member| member.listen(&addresses[..], &first, &*listen))?;
-        let address = port.address().clone();
-        let mut ids = vec![port.id()];
-        for index in 1..self.workers.len() {
-            let (listen, options, address) = (make.clone(), other.clone(), address.clone());
-            match self.on(index, move |member| member.listen(address, &options, &*listen)) {
-                Ok(port) => ids.push(port.id()),
-                Err(error) => {
-                    for (index, id) in ids.into_iter().enumerate() {
-                        self.on(index, move |member| member.context().close(id));
-                    }
-                    return Err(error);
-                }
-            }
-        }
-        Ok(GroupPort { address, ids, group: self.handle() })
+        ListenOptions::new().listen_tcp_group(self, address, make)
     }
 
     /// Runs `call` on each reactor's thread and returns the results, in the order of the reactors. It is for
@@ -316,6 +273,52 @@ impl ReactorGroup {
             Some(Err(panic)) => resume_unwind(panic),
             _ => unreachable!("a thread ends by a panic, or when nobody can give it orders"),
         }
+    }
+}
+
+impl ListenOptions {
+    /// Listens with every reactor of `group` with these options. All else is as for
+    /// [`ReactorGroup::listen_tcp`]. With [`reuse_port`](Self::reuse_port) the port may be shared with
+    /// listeners outside of the group.
+    ///
+    /// # Errors
+    ///
+    /// See there.
+    ///
+    /// # Panics
+    ///
+    /// See there.
+    #[doc(alias = "listenTCP")]
+    pub fn listen_tcp_group<F: Factory>(
+        &self,
+        group: &mut ReactorGroup,
+        address: impl ToAddresses,
+        make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
+    ) -> Result<GroupPort, Error> {
+        let addresses = resolve(cannot_listen, address, &look_up)?;
+        let make = Arc::new(make);
+        // The first checks that the port is free and learns its number; the others join it.
+        let (mut first, mut other) = (self.clone(), self.clone());
+        if group.workers.len() > 1 && !self.reuse_port {
+            (first.reuse_port, first.claim, other.reuse_port) = (true, true, true);
+        }
+        let listen = make.clone();
+        let port = group.on(0, move |member| member.listen(&addresses[..], &first, &*listen))?;
+        let address = port.address().clone();
+        let mut ids = vec![port.id()];
+        for index in 1..group.workers.len() {
+            let (listen, options, address) = (make.clone(), other.clone(), address.clone());
+            match group.on(index, move |member| member.listen(address, &options, &*listen)) {
+                Ok(port) => ids.push(port.id()),
+                Err(error) => {
+                    for (index, id) in ids.into_iter().enumerate() {
+                        group.on(index, move |member| member.context().close(id));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(GroupPort { address, ids, group: group.handle() })
     }
 }
 

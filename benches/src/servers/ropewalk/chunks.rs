@@ -27,7 +27,7 @@ impl Protocol for Member {
         let from = transport.id();
         self.lines.cut(data, |lines| {
             for &id in room.iter().filter(|&&id| id != from) {
-                transport.context().write(id, lines);
+                transport.context().transport(id).write(lines);
             }
         });
     }

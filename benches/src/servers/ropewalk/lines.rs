@@ -38,7 +38,7 @@ impl LineHandler for Member {
         room.line.push(b'\n');
         let from = lines.id();
         for &id in room.members.iter().filter(|&&id| id != from) {
-            lines.context().write(id, &room.line);
+            lines.context().transport(id).write(&room.line);
         }
     }
 

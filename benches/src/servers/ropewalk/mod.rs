@@ -22,21 +22,21 @@ const WAITING_LIMIT: usize = 64 * 1024 * 1024;
 /// Serves until a signal arrives, then ends gracefully.
 pub(super) fn serve(work: Work, address: SocketAddr) -> Served {
     run(|context| match work {
-        Work::Echo => context.listen_tcp_with(address, &options(), || Echo),
-        Work::Broadcast => context.listen_tcp_with(address, &options(), chunks::members()),
-        Work::Digest => context.listen_tcp_with(address, &options(), Digest::default),
+        Work::Echo => options().listen_tcp(context, address, || Echo),
+        Work::Broadcast => options().listen_tcp(context, address, chunks::members()),
+        Work::Digest => options().listen_tcp(context, address, Digest::default),
     })
 }
 
 /// Serves the broadcast on `LineReceiver`.
 pub(super) fn serve_lines(_broadcast: Work, address: SocketAddr) -> Served {
-    run(|context| context.listen_tcp_with(address, &options(), lines::members()))
+    run(|context| options().listen_tcp(context, address, lines::members()))
 }
 
 /// Serves the chat of the crate `ropewalk-chat`, without its limits on the rate and on queued data.
 pub(super) fn serve_chat(_broadcast: Work, address: SocketAddr) -> Served {
     let chat = Chat::new().without_flood_limit().write_limit(WAITING_LIMIT);
-    run(|context| context.listen_tcp_with(address, &options(), chat.factory()))
+    run(|context| options().listen_tcp(context, address, chat.factory()))
 }
 
 /// Serves with a reactor for each available processor.
@@ -45,8 +45,10 @@ pub(super) fn serve_on_threads(work: Work, address: SocketAddr) -> Served {
     group.stop_on_signals()?;
     group.set_grace(Duration::ZERO);
     let port = match work {
-        Work::Echo => group.listen_tcp_with(address, &options(), |_member| || Echo)?,
-        Work::Digest => group.listen_tcp_with(address, &options(), |_member| Digest::default)?,
+        Work::Echo => options().listen_tcp_group(&mut group, address, |_member| || Echo)?,
+        Work::Digest => {
+            options().listen_tcp_group(&mut group, address, |_member| Digest::default)?
+        }
         Work::Broadcast => return Err(super::refusal("ropewalk-threads", work)),
     };
     announce(port.address())?;

@@ -74,7 +74,11 @@ fn a_client_with_unread_data_leaves_immediately() {
         let line = "x".repeat(1000);
         let waiting = |chat: &mut TestChat| {
             let context = chat.reactor.context();
-            context.connections().map(|id| context.write_buffer_size(id)).max().unwrap_or_default()
+            context
+                .connections()
+                .map(|id| context.transport(id).write_buffer_size())
+                .max()
+                .unwrap_or_default()
         };
         // Bob does not read any more.
         while waiting(&mut chat) < 50_000 {

@@ -85,7 +85,8 @@ fn a_client_that_does_not_read_is_disconnected() {
         }
         sent += 50;
         let context = chat.reactor.context();
-        let waiting = context.connections().map(|id| context.write_buffer_size(id)).max();
+        let waiting =
+            context.connections().map(|id| context.transport(id).write_buffer_size()).max();
         assert!(waiting <= Some(200_000), "{waiting:?} bytes are queued");
         chat.reactor.turn(Some(Duration::ZERO)).unwrap();
     }

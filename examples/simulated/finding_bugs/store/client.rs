@@ -83,7 +83,7 @@ impl State {
         let request = Request { client: self.index, number: self.number, change };
         self.number += 1;
         if let Some(id) = self.connection {
-            context.write(id, format!("{request}\n").as_bytes());
+            context.transport(id).write(format!("{request}\n").as_bytes());
         }
         self.shared.requests.borrow_mut().push(request.clone());
         self.unanswered.push_back(request);

@@ -114,7 +114,7 @@ impl State {
         let position = self.log.len() + 1;
         self.positions.insert((request.client, request.number), position);
         if let Some(link) = &self.link {
-            context.write(link.id, format!("{position} {request}\n").as_bytes());
+            context.transport(link.id).write(format!("{position} {request}\n").as_bytes());
             self.sent = position;
         }
         self.log.push(request);
@@ -128,7 +128,7 @@ impl State {
         self.unanswered.retain(|(position, number, id)| {
             let safe = *position <= acknowledged;
             if safe {
-                context.write(*id, format!("{number} ok\n").as_bytes());
+                context.transport(*id).write(format!("{number} ok\n").as_bytes());
             }
             !safe
         });

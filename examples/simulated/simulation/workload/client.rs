@@ -69,7 +69,7 @@ impl Client {
         }
         if state.shared.is_ending.get() {
             drop(state);
-            return context.resume(id);
+            return context.transport(id).resume();
         }
         state.act(context, id);
         let delay = state.random.duration(Duration::from_millis(1), Duration::from_secs(1));
@@ -83,25 +83,25 @@ impl State {
         match self.random.below(100) {
             0..10 => {
                 self.room = (*self.random.choose(&ROOMS)).to_owned();
-                context.write(id, format!("/join {}\n", self.room).as_bytes());
+                context.transport(id).write(format!("/join {}\n", self.room).as_bytes());
             }
             10..16 => {
                 // To itself, since it knows that this name is present.
                 let to = self.full_name();
                 let line = format!("/msg {to} only for {to}, {}\n", self.shared.number());
-                context.write(id, line.as_bytes());
+                context.transport(id).write(line.as_bytes());
                 self.shared.update(|record| record.report.private += 1);
             }
-            16..20 => context.write(id, b"/who\n/me yawns\n"),
-            20..25 => context.pause(id),
-            25..40 => context.resume(id),
-            40 => context.write(id, b"/quit\n"),
+            16..20 => context.transport(id).write(b"/who\n/me yawns\n"),
+            20..25 => context.transport(id).pause(),
+            25..40 => context.transport(id).resume(),
+            40 => context.transport(id).write(b"/quit\n"),
             41 => context.abort(id),
             _ => {
                 let lines = [1, 1, 1, 3, 40][self.random.below(5) as usize];
                 for _ in 0..lines {
                     let line = format!("to {}, {}\n", self.room, self.shared.number());
-                    context.write(id, line.as_bytes());
+                    context.transport(id).write(line.as_bytes());
                 }
                 self.shared.update(|record| record.report.sent += lines);
             }

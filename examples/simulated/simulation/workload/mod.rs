@@ -90,7 +90,9 @@ pub(crate) fn run(
     world.run_for(DRAIN);
     if let Some(reactor) = world.reactor(all[0]) {
         let observers = shared.update(|record| record.observers.clone());
-        observers.iter().for_each(|observer| reactor.context().write(*observer, b"/who\n"));
+        observers
+            .iter()
+            .for_each(|observer| reactor.context().transport(*observer).write(b"/who\n"));
     }
     world.run_for(Duration::from_secs(1));
     shared.update(|record| record.check())?;

@@ -73,7 +73,7 @@ impl Stage {
             Op::Tie(side, target, options) => self.tie(*side, *target, options),
             Op::Retie(socket, target) => {
                 if let Some(address) = self.peer(*target) {
-                    self.at_socket(*socket, |context, id| context.connect(id, address));
+                    self.at_socket(*socket, |context, id| context.datagram(id).connect(address));
                 }
             }
             Op::Send(socket, target, count, size) => self.send(*socket, *target, *count, *size),
@@ -92,17 +92,25 @@ impl Stage {
         let notes = self.notes.clone();
         match op {
             Op::Write(end, count) => {
-                self.at_end(*end, |context, id| context.write(id, &notes.next_bytes(*end, *count)));
+                self.at_end(*end, |context, id| {
+                    context.transport(id).write(&notes.next_bytes(*end, *count))
+                });
             }
             Op::Produce(end, left, size) => self.at_end(*end, |context, id| {
                 let pieces = Pieces { notes: notes.clone(), end: *end, left: *left, size: *size };
-                note(&notes, &end.to_string(), context.register_pull_producer(id, pieces));
+                note(
+                    &notes,
+                    &end.to_string(),
+                    context.transport(id).register_pull_producer(pieces),
+                );
             }),
-            Op::EndWriting(end) => self.at_end(*end, Context::write_eof),
+            Op::EndWriting(end) => {
+                self.at_end(*end, |context, id| context.transport(id).write_eof())
+            }
             Op::Close(end) => self.at_end(*end, Context::close),
             Op::Abort(end) => self.at_end(*end, Context::abort),
-            Op::Pause(end) => self.at_end(*end, Context::pause),
-            Op::Resume(end) => self.at_end(*end, Context::resume),
+            Op::Pause(end) => self.at_end(*end, |context, id| context.transport(id).pause()),
+            Op::Resume(end) => self.at_end(*end, |context, id| context.transport(id).resume()),
             Op::Set(end, option) => self.at_end(*end, |context, id| {
                 note(&notes, &end.to_string(), context.set_option(id, option.clone()));
             }),
@@ -169,7 +177,7 @@ impl Stage {
             address => {
                 let begin = ListenOptions::new();
                 let options = options.iter().cloned().fold(begin, ListenOptions::option);
-                context.listen_tcp_with(address.socket_addr().expect("an IP"), &options, factory)
+                options.listen_tcp(context, address.socket_addr().expect("an IP"), factory)
             }
         };
         let (id, address) = opened(&outcome, address);
@@ -187,7 +195,7 @@ impl Stage {
             address => {
                 let begin = ConnectOptions::new();
                 let options = options.iter().cloned().fold(begin, ConnectOptions::option);
-                context.connect_tcp_with(address.socket_addr().expect("an IP"), &options, factory)
+                options.connect_tcp(context, address.socket_addr().expect("an IP"), factory)
             }
         };
         match outcome {
@@ -204,10 +212,8 @@ impl Stage {
         let actor = self.actor();
         let context = self.ground.at(side);
         let outcome = match &address {
-            Address::Unix(name) => context.listen_unix_datagram_with(name.clone(), &options, actor),
-            address => {
-                context.listen_udp_with(address.socket_addr().expect("an IP"), &options, actor)
-            }
+            Address::Unix(name) => options.listen_unix_datagram(context, name.clone(), actor),
+            address => options.listen_udp(context, address.socket_addr().expect("an IP"), actor),
         };
         self.keep(side, outcome, address);
     }
@@ -221,12 +227,8 @@ impl Stage {
         let actor = self.actor();
         let context = self.ground.at(side);
         let outcome = match &address {
-            Address::Unix(name) => {
-                context.connect_unix_datagram_with(name.clone(), &options, actor)
-            }
-            address => {
-                context.connect_udp_with(address.socket_addr().expect("an IP"), &options, actor)
-            }
+            Address::Unix(name) => options.connect_unix_datagram(context, name.clone(), actor),
+            address => options.connect_udp(context, address.socket_addr().expect("an IP"), actor),
         };
         let no_port = SocketAddr::new(self.ground.ip(side), 0).into();
         let address = if address.ip().is_some() { no_port } else { address };
@@ -269,8 +271,8 @@ impl Stage {
             self.sent = self.sent.wrapping_add(1);
             let data = vec![self.sent; size];
             match &to {
-                Some(address) => self.ground.at(side).send_to(id, &data, address.clone()),
-                None => self.ground.at(side).send(id, &data),
+                Some(address) => self.ground.at(side).datagram(id).send_to(&data, address.clone()),
+                None => self.ground.at(side).datagram(id).send(&data),
             }
         }
     }
