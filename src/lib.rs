@@ -77,6 +77,8 @@
 //!
 //! # Features
 //!
+//! - `system` (on by default): `Reactor::new` and [`ReactorGroup`], with the crates mio, socket2, rustix and nix. Without
+//!   it a reactor is made by [`Reactor::with_backend`], and the crate compiles for `wasm32-wasip1`.
 //! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crates signal-hook
 //!   and signal-hook-mio.
 //! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
@@ -111,13 +113,12 @@ pub use api::transport::Transport;
 #[cfg(unix)]
 pub use api::watch::Watcher;
 pub use reactor::Reactor;
+#[cfg(feature = "system")]
 pub use reactor::group::{GroupHandle, GroupPort, Member, ReactorGroup};
 #[cfg(unix)]
 pub use source::detach::Detached;
 pub use source::timer::TimerId;
 pub use sys::backend;
-#[cfg(unix)]
-pub use sys::watch::Interest;
 pub use values::address::Address;
 #[cfg(unix)]
 pub use values::credentials::Credentials;
@@ -135,6 +136,8 @@ pub use values::statistics::{ConnectionCounts, Statistics};
 pub use values::to_address::ToAddress;
 pub use values::to_addresses::{LookUp, ToAddresses};
 pub use values::unix_address::UnixAddress;
+#[cfg(unix)]
+pub use values::watch::Interest;
 
 /// The README's code, compiled and run as the rest.
 #[cfg(doctest)]

@@ -3,7 +3,10 @@
 use crate::net::{Shared, SimulatedDatagram, SimulatedListener, SimulatedStream, nanos};
 use crate::node::NodeId;
 use crate::trace::What;
-use ropewalk::backend::{Backend, DatagramBackend, Event, ListenerBackend, StreamBackend};
+use ropewalk::backend::{
+    Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
+    ListenerBackend, StreamSocket,
+};
 use ropewalk::{Address, Id, SocketOption};
 use std::fmt;
 use std::io;
@@ -54,7 +57,7 @@ pub(crate) struct NodeBackend {
 
 impl fmt::Debug for NodeBackend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NodeWorld").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("NodeBackend").field("node", &self.node).finish_non_exhaustive()
     }
 }
 
@@ -64,13 +67,17 @@ impl Backend for NodeBackend {
     }
 
     /// Never waits: the world runs a turn of the reactor when there is work.
-    fn wait(&self, _limit: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait(&self, _limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
         self.net.borrow_mut().take_events(self.node, events);
         Ok(())
     }
 
     fn waker(&self) -> Waker {
         Waker::from(Arc::new(NodeWaker { node: self.node, wakeups: Arc::clone(&self.wakeups) }))
+    }
+
+    fn observes_callbacks(&self) -> bool {
+        true
     }
 
     fn called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
@@ -109,34 +116,35 @@ impl Backend for NodeBackend {
     fn listen(
         &self,
         address: &Address,
-        backlog: u32,
-        options: &[SocketOption],
+        request: &ListenRequest<'_>,
     ) -> io::Result<Box<dyn ListenerBackend>> {
-        Ok(Box::new(SimulatedListener::listen(&self.net, self.node, address, backlog, options)?))
+        let mut options = request.options.to_vec();
+        if address.ip().is_some() {
+            options.push(SocketOption::ReuseAddress(request.reuse_address));
+            options.push(SocketOption::ReusePort(request.reuse_port));
+        }
+        let (net, backlog) = (&self.net, request.backlog);
+        Ok(Box::new(SimulatedListener::listen(net, self.node, address, backlog, &options)?))
     }
 
-    fn connect(
-        &self,
-        peer: &Address,
-        local: Option<SocketAddr>,
-        options: &[SocketOption],
-    ) -> io::Result<Box<dyn StreamBackend>> {
-        Ok(Box::new(SimulatedStream::connect(&self.net, self.node, peer, local, options)?))
+    fn connect(&self, peer: &Address, request: &ConnectRequest<'_>) -> io::Result<StreamSocket> {
+        let stream = SimulatedStream::connect(&self.net, self.node, peer, request)?;
+        Ok(StreamSocket::new(stream))
     }
 
     fn bind_datagram(
         &self,
         local: &Address,
-        options: &[SocketOption],
+        request: &DatagramRequest<'_>,
     ) -> io::Result<Box<dyn DatagramBackend>> {
-        Ok(Box::new(SimulatedDatagram::bind(&self.net, self.node, local, options)?))
+        Ok(Box::new(SimulatedDatagram::bind(&self.net, self.node, local, request.options)?))
     }
 
     fn connect_datagram(
         &self,
         peer: &Address,
-        options: &[SocketOption],
+        request: &DatagramRequest<'_>,
     ) -> io::Result<Box<dyn DatagramBackend>> {
-        Ok(Box::new(SimulatedDatagram::connected(&self.net, self.node, peer, options)?))
+        Ok(Box::new(SimulatedDatagram::connected(&self.net, self.node, peer, request.options)?))
     }
 }

@@ -10,7 +10,7 @@ use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
 use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
 use crate::sys::error::failed_plainly;
-use crate::sys::{OwnedFd, Watched};
+use crate::sys::{OwnedFd, SocketBackend};
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::Error;
 use crate::values::id::Id;
@@ -113,7 +113,7 @@ impl Context {
         connections: ConnectionOptions,
     ) -> io::Result<Port> {
         self.check_not_stopping()?;
-        let socket = self.world.adopt_listener(socket)?;
+        let socket = self.backend.adopt_listener(socket)?;
         self.open_port(socket, connections)
     }
 
@@ -165,7 +165,7 @@ impl Context {
 
     fn take_over_connection(&mut self, socket: OwnedFd) -> io::Result<Id> {
         self.check_not_stopping()?;
-        let (socket, peer) = self.world.adopt_connection(socket)?;
+        let (socket, peer) = self.backend.adopt_connection(socket)?;
         self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
     }
 
@@ -222,7 +222,7 @@ impl Context {
         };
         info!(target: TCP, "{id} let go, it listens on {}", listener.address);
         self.pending.push_back(Pending::Free(id));
-        listener.socket.try_into().ok()
+        listener.socket.into_descriptor().ok()
     }
 }
 
@@ -269,7 +269,8 @@ impl DatagramOptions {
     ) -> Result<Port, Error> {
         let (socket, what) = (socket.into(), "a socket for datagrams".to_owned());
         let cannot = |what, cause| failed_plainly("adopt", what, cause);
-        context.open_datagram(cannot, what, self, protocol, |world| world.adopt_datagram(socket))
+        context
+            .open_datagram(cannot, what, self, protocol, |backend| backend.adopt_datagram(socket))
     }
 }
 
@@ -312,7 +313,7 @@ impl Context {
                 );
             }
             Some(stream) if stream.socket.descriptor().is_none() => {
-                return refused("the connection is of another world than the system's");
+                return refused("the connection has no descriptor");
             }
             Some(stream) if matches!(stream.life, Life::Open) => DetachedSlot::new(stream),
             Some(_) => return refused("the connection is closing"),
@@ -327,7 +328,7 @@ impl Context {
         self.sources.replace(id, Source::DetachedSlot(Box::new(departed)));
         self.pending.push_back(Pending::DetachedSlot(id));
         let write_eof = stream.output.write_side != WriteSide::Open;
-        let socket = stream.socket.try_into();
+        let socket = stream.socket.detach();
         let socket = socket.map_err(|cause| failed_plainly("detach", id.to_string(), cause))?;
         Ok(Detached { socket, peer, unsent, write_eof })
     }

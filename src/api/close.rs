@@ -6,9 +6,9 @@ use crate::source::lingering::{LINGER, Lingering};
 use crate::source::retention::give_back_beyond;
 use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
-use crate::sys::{Readiness, StreamSocket};
+use crate::sys::{Readiness, SocketBackend, StreamBackend, StreamSocket};
 use crate::values::id::Id;
-use crate::values::logging::TCP;
+use crate::values::logging::{REACTOR, TCP};
 use crate::values::reason::Reason;
 use log::debug;
 use std::fmt::Display;
@@ -186,11 +186,11 @@ impl Context {
         give_back_beyond(&mut self.held, left);
     }
 
-    /// Closes a socket now, and keeps its slot. It is forgotten first (see [`World`](crate::sys::World)).
+    /// Closes a socket now, and keeps its slot. It is deregistered first.
     pub(super) fn shut(&mut self, id: Id) -> Option<Source> {
         let mut source = self.sources.replace(id, Source::Gone)?;
-        if let Some(socket) = source.watched() {
-            self.world.forget(socket);
+        if let Some(socket) = source.socket() {
+            deregister(socket);
         }
         Some(source)
     }
@@ -257,7 +257,7 @@ impl Context {
     }
 
     /// Ends the run without waiting for anybody.
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     pub(crate) fn stop_at_once(&mut self) {
         self.stop = Stop::AtOnce;
     }
@@ -269,6 +269,13 @@ impl Context {
 
     fn all(&self) -> Vec<Id> {
         self.sources.iter().map(|(id, _)| id).collect()
+    }
+}
+
+/// Stops the events of a socket that is about to be closed.
+pub(crate) fn deregister(socket: &mut dyn SocketBackend) {
+    if let Err(error) = socket.deregister() {
+        debug!(target: REACTOR, "deregistering a socket: {error}");
     }
 }
 

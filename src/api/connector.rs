@@ -1,6 +1,6 @@
 //! Connecting.
 
-use crate::api::close::reset_on_close;
+use crate::api::close::{deregister, reset_on_close};
 use crate::api::context::{Context, Pending};
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
@@ -9,7 +9,7 @@ use crate::source::error::cannot_connect;
 use crate::source::stream::{Output, Reading, Stream};
 use crate::source::table::Source;
 use crate::sys::error::{Failure, failed};
-use crate::sys::{Readiness, StreamSocket};
+use crate::sys::{Readiness, SocketBackend, StreamBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::error::{Error, Explained};
 use crate::values::id::Id;
@@ -144,7 +144,7 @@ impl Context {
     /// ```
     #[doc(alias = "getaddrinfo")]
     pub fn look_up(&self, address: impl ToAddresses) -> Result<Vec<SocketAddr>, Error> {
-        resolve(cannot_look_up, address, &|name, port| self.world.look_up(name, port))
+        resolve(cannot_look_up, address, &|name, port| self.backend.look_up(name, port))
     }
 
     /// Begins to connect to the first of `remaining` that can be connected to. The factory is to be seated.
@@ -157,7 +157,7 @@ impl Context {
             return Err(no_address(cannot_connect));
         };
         let what = first.to_string();
-        let (now, timers) = (self.world.now(), &mut self.timers);
+        let (now, timers) = (self.backend.now(), &mut self.timers);
         let share = share(options.timeout, remaining.len());
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
@@ -202,7 +202,7 @@ impl Context {
     /// Gives the attempt that has just begun its share of the time; one that waits for room in the queue
     /// of a listener has it already.
     fn give_time(&mut self, id: Id) {
-        let now = self.world.now();
+        let now = self.backend.now();
         if let Some(Source::Connector(connector)) = self.sources.get_mut(id)
             && connector.socket.is_some()
         {
@@ -219,13 +219,13 @@ impl Context {
             return None;
         };
         if let Some(mut socket) = connector.socket.take() {
-            self.world.forget(&mut socket);
+            deregister(&mut socket);
         }
         // What the poll said of the last attempt does not hold for the next one.
         connector.readiness = Readiness::default();
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
-        let connected = self.world.connect(&address, &connector.options);
+        let connected = self.backend.connect(&address, &(&connector.options).into());
         connector.address = address;
         #[cfg(unix)]
         if connected.as_ref().is_err_and(|error| connector.is_kept_waiting(error)) {
@@ -233,7 +233,7 @@ impl Context {
             return Some(Ok(()));
         }
         Some(connected.and_then(|mut socket| {
-            self.world.watch(&mut socket, id)?;
+            socket.register(id)?;
             connector.socket = Some(socket);
             Ok(())
         }))
@@ -310,7 +310,7 @@ impl Context {
         address: impl ToAddresses,
     ) -> Result<Vec<SocketAddr>, Error> {
         self.check_not_stopping().map_err(|cause| cannot(name(&address), cause))?;
-        resolve(cannot, address, &|name, port| self.world.look_up(name, port))
+        resolve(cannot, address, &|name, port| self.backend.look_up(name, port))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::api::watch::Watcher;
 use crate::source::send_buffer::Spares;
 use crate::source::table::Sources;
 use crate::source::timer::TimerQueue;
-use crate::sys::{Clock, World};
+use crate::sys::SharedBackend;
 use crate::values::error::Error;
 use crate::values::id::Id;
 #[cfg(unix)]
@@ -56,8 +56,8 @@ use std::time::Instant;
 /// [`Reactor::context`](crate::Reactor::context) before and between runs; timers, receivers and
 /// [`Handle::call`] are given one.
 pub struct Context {
-    /// Where sockets come from, and what time it is there.
-    pub(crate) world: World,
+    /// What sockets, names and the time come from.
+    pub(crate) backend: SharedBackend,
     /// When the turn began, or rather when its poll returned.
     pub(super) now: Instant,
 
@@ -163,15 +163,15 @@ pub(crate) enum Stop {
     /// End in order.
     Wanted,
     /// End without waiting for anybody: a second signal asks for it.
-    #[cfg_attr(not(all(unix, feature = "signals")), allow(dead_code))]
+    #[cfg_attr(not(feature = "signals"), allow(dead_code))]
     AtOnce,
 }
 
 impl Context {
-    pub(crate) fn new(world: World, handle: Handle) -> Self {
-        let now = world.now();
+    pub(crate) fn new(backend: SharedBackend, handle: Handle) -> Self {
+        let now = backend.now();
         Self {
-            world,
+            backend,
             now,
             sources: Sources::default(),
             spares: Spares::default(),
@@ -214,12 +214,8 @@ impl Context {
 
     /// Reads the clock anew.
     pub(crate) fn refresh(&mut self) -> Instant {
-        self.now = self.world.now();
+        self.now = self.backend.now();
         self.now
-    }
-
-    pub(crate) fn clock(&self) -> Clock {
-        self.world.clock()
     }
 
     /// A handle to this reactor for other threads.

@@ -1,5 +1,6 @@
 //! Datagram sockets: opening them, and what may be asked of them by id.
 
+use crate::api::close::deregister;
 use crate::api::connector::name;
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
@@ -12,7 +13,7 @@ use crate::source::error::cannot_connect_unix;
 use crate::source::error::cannot_send;
 use crate::source::table::Source;
 use crate::sys::error::Failure;
-use crate::sys::{DatagramSocket, World};
+use crate::sys::{Backend, DatagramBackend};
 use crate::values::address::Address;
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::Error;
@@ -21,6 +22,9 @@ use crate::values::logging::DATAGRAM;
 use crate::values::to_address::ToAddress;
 use log::{debug, info};
 use std::io;
+
+/// A socket that was opened, and the peer to which it is connected.
+pub(super) type Opened = (Box<dyn DatagramBackend>, Option<Address>);
 
 /// # Datagrams
 impl DatagramOptions {
@@ -50,8 +54,8 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (address, what) = context.address(address);
-        context.open_datagram(cannot_listen, what, self, protocol, |world| {
-            Ok((world.bind_datagram(&address?, self)?, None))
+        context.open_datagram(cannot_listen, what, self, protocol, |backend| {
+            Ok((backend.bind_datagram(&address?, &self.into())?, None))
         })
     }
 
@@ -68,9 +72,9 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let (address, what) = context.address(address);
-        context.open_datagram(cannot_connect, what, self, protocol, |world| {
+        context.open_datagram(cannot_connect, what, self, protocol, |backend| {
             let peer = address?;
-            Ok((world.connect_datagram(&peer, self)?, Some(peer)))
+            Ok((backend.connect_datagram(&peer, &self.into())?, Some(peer)))
         })
     }
 }
@@ -183,10 +187,10 @@ impl Context {
         what: String,
         options: &DatagramOptions,
         protocol: impl DatagramProtocol,
-        open: impl FnOnce(&World) -> io::Result<(DatagramSocket, Option<Address>)>,
+        open: impl FnOnce(&dyn Backend) -> io::Result<Opened>,
     ) -> Result<Port, Error> {
         let opened = self.check_not_stopping().and_then(|()| {
-            let (socket, peer) = open(&self.world)?;
+            let (socket, peer) = open(self.backend.as_ref())?;
             let address = socket.local_address()?;
             let datagram = Datagram::new(socket, address.clone(), peer, options);
             let id = self.take_in(Source::Datagram(Box::new(datagram)))?;
@@ -200,7 +204,7 @@ impl Context {
     }
 
     pub(super) fn send_datagram_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
-        match address.to_address(&|name, port| self.world.look_up(name, port)) {
+        match address.to_address(&|name, port| self.backend.look_up(name, port)) {
             Ok(address) => self.send_datagram(id, data, Some(&address)),
             Err(cause) => {
                 if let Some(datagram) = self.sources.datagram_mut(id) {
@@ -241,14 +245,14 @@ impl Context {
 
     /// An address, and what an error says of it: as it prints, or else as the user wrote it.
     fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
-        let result = address.to_address(&|name, port| self.world.look_up(name, port));
+        let result = address.to_address(&|name, port| self.backend.look_up(name, port));
         let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
         (result, shown)
     }
 
-    pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&DatagramSocket> {
+    pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&dyn DatagramBackend> {
         match self.sources.get(id) {
-            Some(Source::Datagram(datagram)) => datagram.socket.as_ref().ok_or_else(closed),
+            Some(Source::Datagram(datagram)) => datagram.socket.as_deref().ok_or_else(closed),
             _ => Err(closed()),
         }
     }
@@ -262,8 +266,8 @@ impl Context {
         if datagram.watch_changes()
             && let Some(socket) = &mut datagram.socket
         {
-            socket.awaits_room = !socket.awaits_room;
-            if let Err(error) = self.world.watch_anew(socket, id) {
+            datagram.writable_watched = !datagram.writable_watched;
+            if let Err(error) = socket.watch_writable(id, datagram.writable_watched) {
                 datagram.report(cannot_send(datagram.address.to_string(), error));
             }
         }
@@ -303,7 +307,7 @@ impl Context {
             return;
         };
         if let Some(mut socket) = datagram.end() {
-            self.world.forget(&mut socket);
+            deregister(socket.as_mut());
             debug!(target: DATAGRAM, "{id} closed");
             self.handle_datagram(id);
         }

@@ -8,6 +8,8 @@ use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
 use crate::source::listener::BACKOFF;
 use crate::source::stream::{Stream, WriteSide};
 use crate::source::table::Source;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::sys::StreamBackend;
 use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -131,7 +133,7 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return Ok(());
         };
-        if !stream.socket.is_unix() {
+        if !stream.is_unix() {
             return Err(not_unix(&stream.peer));
         }
         if stream.filtered().is_some() {
@@ -163,7 +165,7 @@ impl Context {
         let Some(Source::Connector(connector)) = self.sources.get(id) else {
             return Ok(());
         };
-        if connector.address.unix().is_none() || self.world.is_other() {
+        if connector.address.unix().is_none() || !self.backend.passes_descriptors() {
             return Err(not_unix(&connector.address));
         }
         if connector.options.connection.filters.is_some() {
@@ -231,7 +233,7 @@ fn not_through_filters() -> io::Error {
 fn not_unix(peer: &Address) -> io::Error {
     let text = match peer.unix() {
         None => "only Unix sockets pass descriptors",
-        Some(_) => "a simulated network passes no descriptors",
+        Some(_) => "the reactor's backend passes no descriptors",
     };
     io::Error::new(io::ErrorKind::Unsupported, text)
 }

@@ -4,13 +4,12 @@ use crate::api::channel::ChannelId;
 use crate::api::context::Context;
 use crate::api::timer::Call;
 use crate::source::retention::give_back;
-use crate::sys::Waker;
-use crate::values::logging::HANDLE;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 
 /// How many calls are made and messages received in a turn before the sockets have theirs, however
 /// fast they are sent.
@@ -123,8 +122,8 @@ impl Handle {
         drop(queue);
         // The reactor takes all that is there at once. So whoever finds the queue empty wakes it,
         // and nobody else has to.
-        if first && let Err(error) = self.shared.waker.wake() {
-            log::error!(target: HANDLE, "cannot wake the reactor: {error}");
+        if first {
+            self.shared.waker.wake_by_ref();
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::source::stream::Stream;
 use crate::source::table::Source;
 use crate::sys::errno::ACCES;
 use crate::sys::error::failed;
-use crate::sys::{ListenerSocket, StreamSocket};
+use crate::sys::{ListenerBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
@@ -140,14 +140,14 @@ impl Context {
     }
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
-        let socket = self.world.listen(address, options)?;
+        let socket = self.backend.listen(&address.into(), &options.into())?;
         self.open_port(socket, options.connections.clone())
     }
 
     /// Takes in a socket that listens.
     pub(super) fn open_port(
         &mut self,
-        socket: ListenerSocket,
+        socket: Box<dyn ListenerBackend>,
         connections: ConnectionOptions,
     ) -> io::Result<Port> {
         let address = socket.local_address()?;
@@ -185,13 +185,12 @@ impl Context {
     ///
     /// If the poll cannot take it, or the table is full.
     pub(super) fn take_in(&mut self, mut source: Source) -> io::Result<Id> {
-        let mut watched = Ok(());
-        let world = &self.world;
+        let mut registered = Ok(());
         let id = self.sources.insert(|id| {
-            watched = source.watched().map_or(Ok(()), |socket| world.watch(socket, id));
-            watched.is_ok().then_some(source)
+            registered = source.socket().map_or(Ok(()), |socket| socket.register(id));
+            registered.is_ok().then_some(source)
         });
-        watched?;
+        registered?;
         id.ok_or_else(no_room)
     }
 

@@ -29,7 +29,7 @@ pub(crate) mod protocol;
 pub(crate) mod raw;
 pub(crate) mod ready;
 pub(crate) mod send;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 pub(crate) mod signals;
 pub(crate) mod statistics;
 pub(crate) mod stream;

@@ -3,7 +3,7 @@
 use crate::api::datagram_transport::DatagramTransport;
 use crate::sys::errno::{AFNOSUPPORT, NOBUFS, NODEV, NOPROTOOPT};
 use crate::sys::error::{Cause, Failure, NO_INTERFACE, failed};
-use crate::sys::{DatagramSocket, Multicast};
+use crate::sys::{DatagramBackend, Multicast};
 use crate::values::error::Error;
 use crate::values::interface::Interface;
 use std::io;
@@ -158,14 +158,17 @@ impl DatagramTransport<'_> {
         cannot: Failure,
         group: IpAddr,
         interface: &Interface,
-        change: impl FnOnce(&DatagramSocket) -> io::Result<()>,
+        change: impl FnOnce(&dyn DatagramBackend) -> io::Result<()>,
     ) -> Result<(), Error> {
         let what = || format!("{group} on {interface}");
         let changed = self.context.datagram_socket(self.id).and_then(change);
         changed.map_err(|cause| cannot(what(), cause))
     }
 
-    fn set(&mut self, option: impl FnOnce(&DatagramSocket) -> io::Result<()>) -> Result<(), Error> {
+    fn set(
+        &mut self,
+        option: impl FnOnce(&dyn DatagramBackend) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let set = self.context.datagram_socket(self.id).and_then(option);
         set.map_err(|cause| self.context.option_error(self.id, cause))
     }

@@ -3,7 +3,7 @@
 use crate::api::context::Context;
 use crate::source::table::Source;
 #[cfg(unix)]
-use crate::sys::Borrowed;
+use crate::sys::BorrowedFd;
 use crate::sys::errno::NODEV;
 use crate::sys::error::{NO_INTERFACE, failed};
 use crate::values::error::Error;
@@ -51,8 +51,8 @@ impl Context {
     #[doc(alias = "setTcpNoDelay")]
     #[doc(alias = "setTcpKeepAlive")]
     pub fn set_option(&mut self, id: Id, option: SocketOption) -> Result<(), Error> {
-        let socket = self.sources.get_mut(id).and_then(Source::watched);
-        let set = socket.map(|socket| self.world.set_option(socket, &option));
+        let socket = self.sources.get_mut(id).and_then(Source::socket);
+        let set = socket.map(|socket| socket.set_option(&option));
         let connector = match self.sources.get_mut(id) {
             Some(Source::Connector(connector)) => Some(connector),
             _ => None,
@@ -96,8 +96,8 @@ impl Context {
     #[cfg(unix)]
     #[doc(alias = "getHandle")]
     #[doc(alias = "fileno")]
-    pub fn descriptor(&mut self, id: Id) -> Option<Borrowed<'_>> {
-        let socket = self.sources.get_mut(id)?.watched()?;
+    pub fn descriptor(&mut self, id: Id) -> Option<BorrowedFd<'_>> {
+        let socket = self.sources.get_mut(id)?.socket()?;
         socket.share();
         socket.descriptor()
     }

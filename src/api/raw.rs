@@ -139,8 +139,8 @@ impl DatagramOptions {
     ) -> Result<Port, Error> {
         let local = local.into();
         let what = format!("for {number} on {local}");
-        context.open_datagram(cannot_open_raw, what, self, protocol, |world| {
-            Ok((world.raw_datagram(local, number.0, self)?, None))
+        context.open_datagram(cannot_open_raw, what, self, protocol, |backend| {
+            Ok((backend.open_raw(local, number.0, &self.into())?, None))
         })
     }
 
@@ -157,8 +157,8 @@ impl DatagramOptions {
     ) -> Result<Port, Error> {
         let local = local.into();
         let what = format!("on {local}");
-        context.open_datagram(cannot_open_ping, what, self, protocol, |world| {
-            Ok((world.ping_datagram(local, self)?, None))
+        context.open_datagram(cannot_open_ping, what, self, protocol, |backend| {
+            Ok((backend.open_ping(local, &self.into())?, None))
         })
     }
 }

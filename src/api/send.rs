@@ -4,7 +4,7 @@ use crate::api::close::broken_by_peer;
 use crate::api::context::{Context, Pending};
 use crate::source::stream::{Life, WriteSide};
 use crate::source::table::Source;
-use crate::sys::Readiness;
+use crate::sys::{Readiness, StreamBackend};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::reason::Reason;

@@ -2,16 +2,14 @@
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
-use crate::sys::World;
-use crate::sys::signals::CaughtSignals;
+use crate::sys::backend::SignalBackend;
 use crate::values::logging::SIGNAL;
 use log::info;
 use std::fmt;
-use std::io;
 
 /// The signals that end a run.
 pub(crate) struct StopSignals {
-    signals: CaughtSignals,
+    signals: Box<dyn SignalBackend>,
     /// The reactors that end together with this one. A second signal reaches all of them, since two
     /// signals in quick succession may look like one to a member that is busy.
     group: Vec<Handle>,
@@ -21,9 +19,8 @@ pub(crate) struct StopSignals {
 }
 
 impl StopSignals {
-    pub(crate) fn catch(world: &World, group: &[Handle]) -> io::Result<Self> {
-        let signals = CaughtSignals::catch(world)?;
-        Ok(Self { signals, group: group.to_vec(), received: false })
+    pub(crate) fn new(signals: Box<dyn SignalBackend>, group: &[Handle]) -> Self {
+        Self { signals, group: group.to_vec(), received: false }
     }
 
     /// Begins a run, unless it has begun before.

@@ -5,6 +5,7 @@ use crate::api::datagram_transport::DatagramTransport;
 use crate::api::timer::Job;
 use crate::api::transport::Transport;
 use crate::source::table::Source;
+use crate::sys::SocketBackend;
 use crate::values::address::Address;
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;

@@ -122,7 +122,7 @@ impl Context {
     /// counts from this call of `reset`, as though it had been scheduled only now. Whether there was one.
     pub fn reset(&mut self, timer: TimerId, delay: Duration) -> bool {
         trace!(target: TIMER, "{timer} reset to {delay:?}");
-        self.timers.reset(timer, self.world.now(), delay)
+        self.timers.reset(timer, self.backend.now(), delay)
     }
 
     /// Whether the call is still to be made.
@@ -133,7 +133,7 @@ impl Context {
 
     /// Has a job done after `delay`. It reads the clock, since much time may have passed in this turn.
     pub(crate) fn schedule(&mut self, delay: Duration, job: Job) -> TimerId {
-        self.timers.schedule(self.world.now(), delay, job)
+        self.timers.schedule(self.backend.now(), delay, job)
     }
 
     pub(crate) fn timer_mark(&self) -> u64 {
@@ -153,6 +153,6 @@ impl Context {
 
     /// How long until the first timer is due, from now on. It reads the clock if there is one.
     pub(crate) fn until_next_timer(&self) -> Option<Duration> {
-        (self.timers.len() > 0).then(|| self.timers.until_next(self.world.now())).flatten()
+        (self.timers.len() > 0).then(|| self.timers.until_next(self.backend.now())).flatten()
     }
 }

@@ -152,7 +152,7 @@ impl ListenOptions {
     ) -> Result<Port, Error> {
         let address = address.into();
         let opened = context.check_not_stopping().and_then(|()| {
-            let socket = context.world.listen_unix(&address, self)?;
+            let socket = context.backend.listen(&Address::Unix(address.clone()), &self.into())?;
             // TCP_NODELAY is an option of TCP alone.
             context
                 .open_port(socket, ConnectionOptions { nodelay: false, ..self.connections.clone() })

@@ -99,8 +99,8 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let address = Address::Unix(address.into());
-        context.open_datagram(cannot_listen_unix, address.to_string(), self, protocol, |world| {
-            Ok((world.bind_datagram(&address, self)?, None))
+        context.open_datagram(cannot_listen_unix, address.to_string(), self, protocol, |backend| {
+            Ok((backend.bind_datagram(&address, &self.into())?, None))
         })
     }
 
@@ -118,8 +118,8 @@ impl DatagramOptions {
         protocol: impl DatagramProtocol,
     ) -> Result<Port, Error> {
         let peer = Address::Unix(address.into());
-        context.open_datagram(cannot_connect_unix, peer.to_string(), self, protocol, |world| {
-            Ok((world.connect_datagram(&peer, self)?, Some(peer.clone())))
+        context.open_datagram(cannot_connect_unix, peer.to_string(), self, protocol, |backend| {
+            Ok((backend.connect_datagram(&peer, &self.into())?, Some(peer.clone())))
         })
     }
 }

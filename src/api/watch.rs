@@ -3,15 +3,14 @@
 use crate::api::context::{Context, Pending};
 use crate::source::table::Source;
 use crate::source::watch::Watch;
-use crate::sys::Borrowed;
-use crate::sys::Ready;
+use crate::sys::BorrowedFd;
 use crate::sys::errno::PERM;
 use crate::sys::error::failed;
-use crate::sys::watch::Interest;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;
 use crate::values::reason::Reason;
+use crate::values::watch::{Interest, Ready};
 use log::debug;
 use std::any::type_name;
 use std::any::type_name_of_val;
@@ -76,7 +75,7 @@ pub trait Watcher: 'static {
     /// What is to be watched. It is asked for once, by [`Context::watch`]; the reactor keeps a copy of
     /// the descriptor (dup(2)) until the watch ends.
     #[doc(alias = "fileno")]
-    fn descriptor(&self) -> Borrowed<'_>;
+    fn descriptor(&self) -> BorrowedFd<'_>;
 
     /// There is something to read: bytes, the end or an error.
     #[doc(alias = "doRead")]
@@ -125,7 +124,7 @@ impl Context {
 
     fn take_in_watch(&mut self, watcher: &impl Watcher, interest: Interest) -> io::Result<Id> {
         self.check_not_stopping()?;
-        let descriptor = self.world.copy(watcher.descriptor())?;
+        let descriptor = self.backend.watch(watcher.descriptor())?;
         self.take_in(Source::Watch(Watch { descriptor, interest }))
     }
 

@@ -65,8 +65,8 @@ impl Dispatcher {
         let returned = guarded(|| code(object, &mut callee.lend(&mut self.context)));
         if self.stopwatch.returned() {
             let who = name_of(|| callee.type_name(object));
-            if callee.is_reported() {
-                self.context.world.note_called(callee.id(), who, callback);
+            if self.stopwatch.is_observed() && callee.is_reported() {
+                self.context.backend.called(callee.id(), who, callback);
             }
             self.look(Some((who, callback)));
         }
@@ -95,7 +95,7 @@ impl Dispatcher {
     ) {
         self.context.totals.panics += 1;
         error!(target: REACTOR, "{who}: panic in {callback}: {}", panic.message());
-        self.context.world.note_panicked(id, who, callback, panic.message());
+        self.context.backend.panicked(id, who, callback, panic.message());
     }
 
     /// Compares the time since the last look with the threshold of slow callbacks. `last` is the type and the

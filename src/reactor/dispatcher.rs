@@ -38,7 +38,7 @@ pub(crate) struct Dispatcher {
 impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
         let calls = Calls::new(context.handle());
-        let stopwatch = Stopwatch::new(context.clock());
+        let stopwatch = Stopwatch::new(context.backend.clone());
         Self {
             context,
             owners: Owners::default(),

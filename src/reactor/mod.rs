@@ -9,6 +9,7 @@ mod datagram;
 mod discard;
 mod dispatcher;
 mod filter;
+#[cfg(feature = "system")]
 pub(crate) mod group;
 mod guard;
 mod listener;
@@ -28,14 +29,17 @@ mod watch;
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 use crate::api::signals::StopSignals;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::stop::Ending;
+#[cfg(feature = "system")]
+use crate::sys::System;
+#[cfg(feature = "system")]
 use crate::sys::error::failed_plainly;
-use crate::sys::{Backend, Poller};
+use crate::sys::{Backend, Events, SharedBackend, process_id};
 use crate::values::error::Error;
-use std::process;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// How many bytes one read returns at most, at first. One buffer serves all connections, so it may be
@@ -72,8 +76,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// ```
 #[derive(Debug)]
 pub struct Reactor {
-    poller: Poller,
     dispatcher: Dispatcher,
+    /// The events of the last wait.
+    events: Events,
     /// Lent to `data_received`; one for all connections. It grows while reads fill it.
     buffer: Vec<u8>,
     grace: Duration,
@@ -83,7 +88,7 @@ pub struct Reactor {
     abandoned: bool,
     /// The process that made it: see [`drop`](Self::drop).
     process: u32,
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     signals: Option<StopSignals>,
 }
 
@@ -93,37 +98,29 @@ impl Reactor {
     /// # Errors
     ///
     /// If the system has no descriptors left for a poll and its waker.
+    #[cfg(feature = "system")]
     pub fn new() -> Result<Self, Error> {
-        let poller = Poller::new().map_err(|cause| failed_plainly("start a reactor", "", cause))?;
-        Self::with(poller)
+        let system = System::new().map_err(|cause| failed_plainly("start a reactor", "", cause))?;
+        Ok(Self::with_backend(system))
     }
 
-    /// A reactor that lives in another world than the system's. What only the system has, adopted
-    /// sockets, raw ones, watches, descriptors that go with the bytes, is
-    /// [`Unsupported`](std::io::ErrorKind::Unsupported) there; signals are the process's, and not heeded.
-    ///
-    /// # Errors
-    ///
-    /// None that are known.
-    pub fn in_world(backend: impl Backend + 'static) -> Result<Self, Error> {
-        Self::with(Poller::of(backend))
-    }
-
-    fn with(poller: Poller) -> Result<Self, Error> {
-        let start = |cause| failed_plainly("start a reactor", "", cause);
-        let world = poller.world().map_err(start)?;
-        let handle = Handle::new(poller.waker().map_err(start)?);
-        Ok(Self {
-            poller,
-            dispatcher: Dispatcher::new(Context::new(world, handle)),
+    /// A reactor on a backend other than the system, such as a simulated network, or one that wraps the
+    /// system. What the backend lacks fails with [`Unsupported`](std::io::ErrorKind::Unsupported):
+    /// adopted sockets, raw sockets, watches, passed descriptors.
+    pub fn with_backend(backend: impl Backend + 'static) -> Self {
+        let backend: SharedBackend = Rc::new(backend);
+        let handle = Handle::new(backend.waker());
+        Self {
+            dispatcher: Dispatcher::new(Context::new(backend, handle)),
+            events: Events::new(),
             buffer: vec![0; READ_SIZE],
             grace: GRACE,
             ending: None,
             abandoned: false,
-            process: process::id(),
-            #[cfg(all(unix, feature = "signals"))]
+            process: process_id(),
+            #[cfg(feature = "signals")]
             signals: None,
-        })
+        }
     }
 
     /// Turns until [`stop`](Context::stop) is called, then ends in order:
@@ -259,7 +256,7 @@ impl Reactor {
     /// From the first turn of a later run on signals are caught again, and messages received.
     fn begin_run(&mut self) {
         self.dispatcher.set_between_runs(false);
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(feature = "signals")]
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
         }
@@ -296,7 +293,7 @@ impl Reactor {
 /// with the parent: to end connections or to remove the files of Unix sockets would end them there.
 impl Drop for Reactor {
     fn drop(&mut self) {
-        if !self.abandoned && self.process == process::id() {
+        if !self.abandoned && self.process == process_id() {
             self.dispatcher.shut();
         }
     }

@@ -3,7 +3,7 @@
 use crate::reactor::dispatcher::Dispatcher;
 use crate::source::stream::{Filled, READ_BUDGET};
 use crate::source::table::Source;
-use crate::sys::Readiness;
+use crate::sys::{Event, Readiness};
 use crate::values::id::Id;
 
 impl Dispatcher {
@@ -35,26 +35,25 @@ impl Dispatcher {
         }
     }
 
-    /// Records an event on its socket, and serves the socket unless it is in the ready queue.
+    /// Records an event on its socket, and serves the socket unless it is in the ready queue. Returns false
+    /// if the event is of no socket.
     #[inline(always)]
-    pub(super) fn serve_event(&mut self, token: usize, readiness: Readiness, buffer: &mut [u8]) {
-        let Some(entry) = self.context.sources.find(token) else {
-            return; // The socket was closed since the poll.
+    pub(super) fn serve_event(&mut self, event: Event, buffer: &mut [u8]) -> bool {
+        let Some(entry) = self.context.sources.find(event.id) else {
+            return false;
         };
-        let id = entry.id;
+        let (id, readiness) = (entry.id, event.readiness);
         if let Source::Stream(stream) = &mut entry.source {
             stream.readiness |= readiness;
             // The common case.
             if stream.wants_only_read() && !entry.queued {
-                if stream.is_simulated() {
-                    return self.serve_reading(id, buffer, READ_BUDGET);
-                }
-                return match stream.fill(buffer) {
+                match stream.fill(buffer) {
                     Filled::Data(count) if !stream.is_readable() => {
                         self.deliver(id, &buffer[..count]);
                     }
                     filled => self.read_on(id, filled, buffer),
-                };
+                }
+                return true;
             }
         } else {
             entry.source.note(readiness);
@@ -62,10 +61,11 @@ impl Dispatcher {
         if !entry.queued {
             self.serve(id, buffer);
         }
-        if readiness.has(Readiness::FAILED) {
+        if readiness.has(Readiness::HAS_FAILED) {
             self.context.end_if_broken(id);
             self.run_pending();
         }
+        true
     }
 
     fn serve(&mut self, id: Id, buffer: &mut [u8]) {

@@ -1,10 +1,8 @@
 //! Signals that end a run.
 
 use crate::api::handle::Handle;
-#[cfg(unix)]
 use crate::api::signals::StopSignals;
 use crate::reactor::Reactor;
-#[cfg(unix)]
 use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
 
@@ -43,17 +41,10 @@ impl Reactor {
     }
 
     /// [`stop_on_signals`](Self::stop_on_signals), as a member of a group.
-    #[cfg_attr(not(unix), allow(unused_variables))]
     pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
-        #[cfg(unix)]
-        {
-            if self.poller.is_simulated() {
-                return Ok(());
-            }
-            let signals = StopSignals::catch(&self.dispatcher.context.world, group)
-                .map_err(|cause| failed_plainly("catch signals", "", cause))?;
-            self.signals = Some(signals);
-        }
+        let signals = self.dispatcher.context.backend.catch_signals();
+        let signals = signals.map_err(|cause| failed_plainly("catch signals", "", cause))?;
+        self.signals = signals.map(|signals| StopSignals::new(signals, group));
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ impl Reactor {
         self.dispatcher.context.stop = Stop::No;
         self.dispatcher.set_between_runs(true);
         self.ending = None;
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(feature = "signals")]
         if let Some(signals) = &mut self.signals {
             signals.end_run();
         }

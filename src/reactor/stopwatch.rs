@@ -1,6 +1,6 @@
 //! Detection of slow callbacks.
 
-use crate::sys::Clock;
+use crate::sys::SharedBackend;
 use crate::values::logging::REACTOR;
 use log::warn;
 use std::time::{Duration, Instant};
@@ -22,7 +22,9 @@ const CLOSELY: u32 = 100_000;
 /// while, since a callback that was slow once will be slow again.
 #[derive(Debug)]
 pub(super) struct Stopwatch {
-    clock: Clock,
+    backend: SharedBackend,
+    /// The backend receives every callback, so each is timed by itself.
+    observed: bool,
     threshold: Duration,
     last_look: Instant,
     /// How many callbacks are timed together now.
@@ -36,10 +38,11 @@ pub(super) struct Stopwatch {
 }
 
 impl Stopwatch {
-    pub(super) fn new(clock: Clock) -> Self {
-        let last_look = clock.now();
+    pub(super) fn new(backend: SharedBackend) -> Self {
+        let (last_look, observed) = (backend.now(), backend.observes_callbacks());
         Self {
-            clock,
+            backend,
+            observed,
             threshold: SLOW,
             last_look,
             stretch: 1,
@@ -56,6 +59,11 @@ impl Stopwatch {
     pub(super) fn start(&mut self, now: Instant) {
         self.last_look = now;
         (self.stretch, self.left) = (1, 1);
+    }
+
+    /// Returns true if the backend receives every callback.
+    pub(super) fn is_observed(&self) -> bool {
+        self.observed
     }
 
     /// Returns the longest time that callbacks which were timed together have taken.
@@ -76,12 +84,12 @@ impl Stopwatch {
         if callbacks == 0 {
             return None;
         }
-        let now = self.clock.now();
+        let now = self.backend.now();
         let took = now.saturating_duration_since(self.last_look);
         self.longest = self.longest.max(took);
         let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
         self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
-        let one_by_one = self.closely > 0 || self.clock.is_simulated();
+        let one_by_one = self.closely > 0 || self.observed;
         self.stretch = if one_by_one { 1 } else { STRETCH };
         (self.last_look, self.left) = (now, self.stretch);
         slow

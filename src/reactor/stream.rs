@@ -107,10 +107,7 @@ impl Dispatcher {
                 }
                 continue;
             }
-            let filled = match stream.is_simulated() {
-                true => stream.fill_from_other(&mut buffer[..most]),
-                false => stream.fill(&mut buffer[..most]),
-            };
+            let filled = stream.fill(&mut buffer[..most]);
             self.note_filling(&filled, buffer);
             budget = left(budget, self.handle_read(id, filled, buffer));
             if self.is_filtered(id) {

@@ -9,6 +9,9 @@ use crate::source::stream::LONGEST_READ;
 use crate::sys::Event;
 use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
+use crate::values::logging::REACTOR;
+use log::{Level, log_enabled, trace};
+use std::io;
 use std::mem;
 use std::time::Duration;
 
@@ -67,40 +70,36 @@ impl Reactor {
         Ok(())
     }
 
+    /// Waits for events, up to `limit`.
     fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
-        self.poller.wait(limit).map_err(|cause| failed_plainly("wait for events", "", cause))
+        self.events.clear();
+        let result = self.dispatcher.context.backend.wait(limit, &mut self.events);
+        trace!(target: REACTOR, "poll for {limit:?}: {result:?}");
+        if log_enabled!(target: REACTOR, Level::Trace) {
+            self.events.iter().for_each(|event| trace!(target: REACTOR, "{event:?}"));
+        }
+        match result {
+            // A signal handler has run; there are no events.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            result => result.map_err(|cause| failed_plainly("wait for events", "", cause)),
+        }
     }
 
     /// Serves the events of the last wait.
     fn serve_events(&mut self) {
-        for event in self.poller.events() {
+        for event in &self.events {
+            if self.dispatcher.serve_event(event, &mut self.buffer) {
+                continue;
+            }
             match event {
-                Event::Ready(token, readiness) => {
-                    self.dispatcher.serve_event(token, readiness, &mut self.buffer);
-                }
-                Event::Woken => self.dispatcher.take_calls(),
-                #[cfg(all(unix, feature = "signals"))]
-                Event::Signalled => {
+                Event::WOKEN => self.dispatcher.take_calls(),
+                #[cfg(feature = "signals")]
+                Event::SIGNALLED => {
                     if let Some(signals) = &mut self.signals {
                         signals.handle(&mut self.dispatcher.context);
                     }
                 }
-            }
-        }
-        if self.poller.is_simulated() {
-            self.serve_others();
-        }
-    }
-
-    /// Serves the events of the last wait in a simulated backend.
-    #[cold]
-    fn serve_others(&mut self) {
-        for event in self.poller.others() {
-            match event {
-                Event::Ready(token, readiness) => {
-                    self.dispatcher.serve_event(token, readiness, &mut self.buffer);
-                }
-                _ => self.dispatcher.take_calls(),
+                _ => {} // The socket was closed since the poll.
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::source::error::cannot_connect_unix;
 use crate::source::send_buffer::Spares;
 use crate::source::stream::Output;
 use crate::source::timer::TimerId;
-use crate::sys::{Readiness, StreamSocket};
+use crate::sys::{Readiness, StreamBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::options::ConnectOptions;

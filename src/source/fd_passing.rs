@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-pub(crate) use crate::sys::OwnedFd;
-pub(crate) use crate::sys::fd_passing::MOST;
+pub(crate) use crate::sys::{MOST, OwnedFd};
 
 /// The most descriptors queued on one connection. Each of them counts against the process's limit.
 pub(crate) const WAITING: usize = 1024;

@@ -33,7 +33,7 @@ impl Lingering {
     pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
         let mut budget = LONGEST_READ;
         while budget > 0 {
-            match self.socket.read_from_other(buffer) {
+            match self.socket.receive(buffer) {
                 Ok(0) => return true,
                 Ok(count) => {
                     self.received_after_close = true;

@@ -1,6 +1,6 @@
 //! Listeners: the outcomes of accept.
 
-use crate::sys::{ListenerSocket, StreamSocket};
+use crate::sys::{ListenerBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
@@ -20,7 +20,7 @@ pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
 /// A listening socket.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    pub(crate) socket: ListenerSocket,
+    pub(crate) socket: Box<dyn ListenerBackend>,
     /// The address, kept for the log when descriptors have run out.
     pub(crate) address: Address,
     /// Options of accepted connections.
@@ -45,7 +45,7 @@ pub(crate) enum Accepted {
 
 impl Listener {
     pub(crate) fn new(
-        socket: ListenerSocket,
+        socket: Box<dyn ListenerBackend>,
         address: Address,
         connections: ConnectionOptions,
     ) -> Self {

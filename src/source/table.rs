@@ -9,12 +9,12 @@ use crate::source::retention::Shrinking;
 use crate::source::stream::Stream;
 #[cfg(unix)]
 use crate::source::watch::Watch;
-use crate::sys::{Readiness, Watched};
-use crate::values::id::{self, Id};
+use crate::sys::{Readiness, SocketBackend};
+use crate::values::id::Id;
 use slab::Slab;
 
 /// Every kind of source. The enum is closed on purpose: all kinds are listed here. The compiler finds the
-/// matches that name each kind (`note` and `watched` below, `begin_stop` in `api/close.rs`, `serve` in
+/// matches that name each kind (`note` and `socket` below, `begin_stop` in `api/close.rs`, `serve` in
 /// `reactor/serve.rs`); most others look for one kind and end in `_`.
 #[derive(Debug)]
 #[repr(u8)] // As for `State`: the kind is one byte.
@@ -54,17 +54,17 @@ impl Source {
         }
     }
 
-    /// Returns the socket that the poll watches, if there is one.
-    pub(crate) fn watched(&mut self) -> Option<&mut dyn Watched> {
+    /// Returns the socket, if it is open.
+    pub(crate) fn socket(&mut self) -> Option<&mut dyn SocketBackend> {
         match self {
             Self::Connector(connector) => Some(connector.socket.as_mut()?),
-            Self::Datagram(datagram) => Some(datagram.socket.as_mut()?),
+            Self::Datagram(datagram) => Some(datagram.socket.as_mut()?.as_mut()),
             Self::DetachedSlot(_) | Self::Gone => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
-            Self::Listener(listener) => Some(&mut listener.socket),
+            Self::Listener(listener) => Some(listener.socket.as_mut()),
             Self::Stream(stream) => Some(&mut stream.socket),
             #[cfg(unix)]
-            Self::Watch(watch) => Some(&mut watch.descriptor),
+            Self::Watch(watch) => Some(watch.descriptor.as_mut()),
         }
     }
 }
@@ -156,8 +156,10 @@ impl Sources {
     }
 
     /// Returns the entry for which an event is, or `None` if its socket was closed after the poll.
-    pub(crate) fn find(&mut self, token: usize) -> Option<&mut Entry> {
-        self.entries.get_mut(id::slot_of(token)).filter(|entry| entry.id.token() == token)
+    ///
+    /// The id comes from a token, which may lack upper bits of the serial.
+    pub(crate) fn find(&mut self, id: Id) -> Option<&mut Entry> {
+        self.entries.get_mut(id.slot()).filter(|entry| entry.id.token() == id.token())
     }
 
     /// Notes that a socket was taken from the ready queue and may be listed again.

@@ -1,7 +1,7 @@
 //! Watches: descriptors that the user reads and writes.
 
-use crate::sys::watch::Interest;
-use crate::sys::{Descriptor, Ready};
+use crate::sys::WatchBackend;
+use crate::values::watch::{Interest, Ready};
 use std::io;
 
 /// A watched descriptor.
@@ -11,7 +11,7 @@ use std::io;
 /// each callback and once after, and is queued again as long as it is ready.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pub(crate) descriptor: Descriptor,
+    pub(crate) descriptor: Box<dyn WatchBackend>,
     pub(crate) interest: Interest,
 }
 

@@ -1,24 +1,28 @@
 //! Taking over sockets that were made elsewhere: what is looked at before one is believed.
 
+use crate::sys::datagram::SystemDatagram;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::sys::foreign_options;
-use crate::sys::{DatagramSocket, ListenerSocket, StreamSocket};
+use crate::sys::listener::SystemListener;
+use crate::sys::stream::SystemStream;
 use crate::values::address::Address;
+use mio::Registry;
 use socket2::{Domain, Socket, Type};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::rc::Rc;
 
 /// A socket that listens, from whoever made it.
 ///
 /// # Errors
 ///
 /// If it is anything else. Its descriptor is closed then.
-pub(super) fn listener(descriptor: OwnedFd) -> io::Result<ListenerSocket> {
+pub(super) fn listener(poll: &Rc<Registry>, descriptor: OwnedFd) -> io::Result<SystemListener> {
     let socket = stream_socket(descriptor)?;
     if !listens(&socket)? {
         return Err(unfit("the socket does not listen; call listen(2) first"));
     }
-    ListenerSocket::adopt(socket)
+    SystemListener::adopt(poll, socket)
 }
 
 /// A socket that is connected, and its peer's address.
@@ -26,7 +30,10 @@ pub(super) fn listener(descriptor: OwnedFd) -> io::Result<ListenerSocket> {
 /// # Errors
 ///
 /// If it is anything else. Its descriptor is closed then.
-pub(super) fn connection(descriptor: OwnedFd) -> io::Result<(StreamSocket, Address)> {
+pub(super) fn connection(
+    poll: &Rc<Registry>,
+    descriptor: OwnedFd,
+) -> io::Result<(SystemStream, Address)> {
     let socket = stream_socket(descriptor)?;
     if listens(&socket)? {
         return Err(unfit("the socket listens; adopt it as a listener"));
@@ -37,7 +44,7 @@ pub(super) fn connection(descriptor: OwnedFd) -> io::Result<(StreamSocket, Addre
             _ => error,
         });
     }
-    StreamSocket::adopt(socket)
+    SystemStream::adopt(poll, socket)
 }
 
 /// A datagram socket, UDP or raw, and the address of whom it is connected with.
@@ -45,7 +52,10 @@ pub(super) fn connection(descriptor: OwnedFd) -> io::Result<(StreamSocket, Addre
 /// # Errors
 ///
 /// If it is anything else. Its descriptor is closed then.
-pub(super) fn datagram(descriptor: OwnedFd) -> io::Result<(DatagramSocket, Option<Address>)> {
+pub(super) fn datagram(
+    poll: &Rc<Registry>,
+    descriptor: OwnedFd,
+) -> io::Result<(SystemDatagram, Option<Address>)> {
     let socket = Socket::from(descriptor);
     match kind(&socket)? {
         Type::DGRAM | Type::RAW => {}
@@ -55,7 +65,7 @@ pub(super) fn datagram(descriptor: OwnedFd) -> io::Result<(DatagramSocket, Optio
     make_fit(&socket)?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     foreign_options::turn_off_for_datagrams(socket.as_fd());
-    DatagramSocket::adopt(socket)
+    SystemDatagram::adopt(poll, socket)
 }
 
 /// A stream socket of a family that we speak, made fit for a reactor.

@@ -1,6 +1,6 @@
 //! The system's error numbers that have no kind of their own in std, or share one (errno(3)).
 
-#[cfg(unix)]
+#[cfg(all(unix, feature = "system"))]
 mod numbers {
     use nix::errno::Errno;
 
@@ -20,7 +20,7 @@ mod numbers {
 }
 
 /// Windows Sockets has some of them. The others are negative, which no error is.
-#[cfg(not(unix))]
+#[cfg(not(all(unix, feature = "system")))]
 mod numbers {
     pub(crate) const ACCES: i32 = 10_013;
     #[cfg(test)]

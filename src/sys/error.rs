@@ -179,3 +179,11 @@ impl fmt::Display for Unset {
         }
     }
 }
+
+/// Sets an option by `set`, if its value makes sense. An error names the option.
+pub(super) fn set_by(
+    option: &SocketOption,
+    set: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    option.check().and_then(|()| set()).map_err(|cause| Unset::error(option, cause))
+}

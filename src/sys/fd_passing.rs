@@ -1,5 +1,6 @@
 //! Descriptors on their way through a Unix socket (SCM_RIGHTS, unix(7)).
 
+use crate::sys::received::{MOST, ReceivedMessage};
 use rustix::cmsg_space;
 use rustix::net::{
     self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -8,9 +9,6 @@ use rustix::net::{
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// How many descriptors one message carries at most (SCM_MAX_FD, unix(7)).
-pub(crate) const MOST: usize = 253;
 
 /// Room for as many as a message can carry.
 const SPACE: usize = cmsg_space!(ScmRights(MOST));
@@ -30,21 +28,6 @@ const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
 const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const SENDING: SendFlags = SendFlags::DONTWAIT;
-
-/// What a read has brought.
-#[derive(Debug, Default)]
-pub(crate) struct ReceivedMessage {
-    /// How many bytes.
-    pub(crate) count: usize,
-    /// What was passed with them.
-    pub(crate) descriptors: Vec<OwnedFd>,
-    /// More was passed, and the system has closed it (MSG_CTRUNC, recv(2)): nobody wanted it, or
-    /// this process may have no more descriptors.
-    pub(crate) cut: bool,
-    /// Something came besides bytes. Then the read has stopped behind the message that it came with,
-    /// whether more has arrived or not.
-    pub(crate) stopped: bool,
-}
 
 /// Sends bytes, and `descriptors` with the first of them. If any byte was taken, all descriptors were.
 pub(super) fn send(

@@ -1,53 +1,49 @@
-//! Listening sockets, each call named after what it does to the system.
+//! The system's listening sockets.
 
-#[cfg(unix)]
-use crate::sys::OwnedFd;
-use crate::sys::backend::ListenerBackend;
+use crate::sys::backend::{ListenRequest, ListenerBackend, SocketBackend, StreamSocket};
 use crate::sys::options::{set_option, set_options};
 #[cfg(unix)]
 use crate::sys::socket_file::{self, SocketFile};
-use crate::sys::{Borrowed, StreamSocket, Watchable, Watched};
+use crate::sys::stream::SystemStream;
 #[cfg(unix)]
-use crate::sys::{adopt, not_here, shared, unix};
-use crate::values::address::Address;
-use crate::values::options::ListenOptions;
+use crate::sys::{BorrowedFd, OwnedFd, adopt, shared, unix};
+use crate::values::address::{Address, unknown};
+use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
-use mio::Interest;
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+use std::rc::Rc;
 
 /// A listening socket.
 #[derive(Debug)]
-pub(crate) enum ListenerSocket {
-    Tcp(TcpListener),
-    #[cfg(unix)]
-    Unix(UnixListener),
-    Other(Box<dyn ListenerBackend>),
-}
-
-/// A listening TCP socket.
-#[derive(Debug)]
-pub(crate) struct TcpListener {
-    socket: mio::net::TcpListener,
-    /// What accepted connections have to be given, where the system does not hand it down.
-    hand_down: Vec<SocketOption>,
-    #[cfg(unix)]
-    holders: Holders,
-}
-
-/// A listening Unix socket.
-#[cfg(unix)]
-#[derive(Debug)]
-pub(crate) struct UnixListener {
+pub(super) struct SystemListener {
     // Removed before the socket is closed: the fields are dropped in this order.
+    #[cfg(unix)]
     file: Option<Box<SocketFile>>,
-    socket: mio::net::UnixListener,
-    /// Whether those that it accepts take descriptors.
+    socket: Family,
+    poll: Rc<Registry>,
+    /// The options that accepted connections are given, where the system does not pass them on.
+    hand_down: Vec<SocketOption>,
+    /// The connections that it accepts receive descriptors.
+    #[cfg(unix)]
     takes_descriptors: bool,
+    #[cfg(unix)]
     holders: Holders,
+}
+
+/// A socket of either family.
+#[derive(Debug)]
+enum Family {
+    Tcp(mio::net::TcpListener),
+    #[cfg(unix)]
+    Unix(mio::net::UnixListener),
 }
 
 /// Which others may hold a listener, by a copy of its descriptor.
@@ -61,201 +57,214 @@ enum Holders {
     Maker,
 }
 
-#[cfg(unix)]
-impl Holders {
-    fn share(&mut self) {
-        if *self == Self::Us {
-            *self = Self::Copies;
-        }
-    }
-}
-
 /// Whether an accepted connection has the options of the listener: POSIX leaves it open.
 const HANDS_DOWN: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
-impl ListenerSocket {
-    pub(super) fn bind(address: SocketAddr, options: &ListenOptions) -> io::Result<Self> {
-        if options.reuse_port && options.claim {
-            Self::claim(address, options)?;
+impl SystemListener {
+    pub(super) fn bind(
+        poll: &Rc<Registry>,
+        address: &Address,
+        request: &ListenRequest<'_>,
+    ) -> io::Result<Self> {
+        match address {
+            Address::Inet(address) => Self::bind_tcp(poll, *address, request),
+            #[cfg(unix)]
+            Address::Unix(address) => Self::bind_unix(poll, address, request),
+            Address::Unknown => Err(unknown()),
         }
-        let socket = Self::open(address, options)?;
-        if options.reuse_port {
+    }
+
+    fn new(poll: &Rc<Registry>, socket: Family) -> Self {
+        Self {
+            #[cfg(unix)]
+            file: None,
+            socket,
+            poll: Rc::clone(poll),
+            hand_down: Vec::new(),
+            #[cfg(unix)]
+            takes_descriptors: false,
+            #[cfg(unix)]
+            holders: Holders::Us,
+        }
+    }
+
+    fn bind_tcp(
+        poll: &Rc<Registry>,
+        address: SocketAddr,
+        request: &ListenRequest<'_>,
+    ) -> io::Result<Self> {
+        if request.reuse_port && request.claim {
+            Self::claim(address, request)?;
+        }
+        let socket = Self::open(address, request)?;
+        if request.reuse_port {
             share_port(&socket)?;
         }
         socket.bind(&address.into())?;
-        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
+        socket.listen(backlog(request))?;
         socket.set_nonblocking(true)?;
-        let hand_down = if HANDS_DOWN { Vec::new() } else { options.others.clone() };
-        let socket = mio::net::TcpListener::from_std(socket.into());
-        Ok(Self::Tcp(TcpListener {
-            socket,
-            hand_down,
-            #[cfg(unix)]
-            holders: Holders::Us,
-        }))
-    }
-
-    /// From one that listens and does not block.
-    #[cfg(unix)]
-    pub(super) fn adopt(socket: Socket) -> io::Result<Self> {
-        if socket.local_addr()?.domain() == Domain::UNIX {
-            let socket = mio::net::UnixListener::from_std(socket.into());
-            let (file, takes_descriptors, holders) = (None, false, Holders::Maker);
-            return Ok(Self::Unix(UnixListener { file, socket, takes_descriptors, holders }));
-        }
-        let socket = mio::net::TcpListener::from_std(socket.into());
-        Ok(Self::Tcp(TcpListener { socket, hand_down: Vec::new(), holders: Holders::Maker }))
+        let hand_down = if HANDS_DOWN { Vec::new() } else { request.options.to_vec() };
+        let socket = Family::Tcp(mio::net::TcpListener::from_std(socket.into()));
+        Ok(Self { hand_down, ..Self::new(poll, socket) })
     }
 
     #[cfg(unix)]
-    pub(super) fn bind_unix(address: &UnixAddress, options: &ListenOptions) -> io::Result<Self> {
+    fn bind_unix(
+        poll: &Rc<Registry>,
+        address: &UnixAddress,
+        request: &ListenRequest<'_>,
+    ) -> io::Result<Self> {
         let socket = unix::open(Type::STREAM)?;
-        set_options(&SockRef::from(&socket), &options.others)?;
-        let file = socket_file::bind(&socket, address, options.file)?;
-        socket.listen(options.backlog.min(i32::MAX as u32) as i32)?;
-        Ok(Self::Unix(UnixListener {
-            file: file.map(Box::new),
-            socket: mio::net::UnixListener::from_std(socket.into()),
-            takes_descriptors: options.descriptors,
-            holders: Holders::Us,
-        }))
+        set_options(&SockRef::from(&socket), request.options)?;
+        let file = socket_file::bind(&socket, address, request.file_mode, request.keep_file)?;
+        socket.listen(backlog(request))?;
+        let socket = Family::Unix(mio::net::UnixListener::from_std(socket.into()));
+        let takes_descriptors = request.takes_descriptors;
+        Ok(Self { file: file.map(Box::new), takes_descriptors, ..Self::new(poll, socket) })
     }
 
-    /// Whether the port could be had by one who does not share it.
+    /// Takes over a socket that listens and does not block.
+    #[cfg(unix)]
+    pub(super) fn adopt(poll: &Rc<Registry>, socket: Socket) -> io::Result<Self> {
+        let socket = match socket.local_addr()?.domain() {
+            Domain::UNIX => Family::Unix(mio::net::UnixListener::from_std(socket.into())),
+            _ => Family::Tcp(mio::net::TcpListener::from_std(socket.into())),
+        };
+        Ok(Self { holders: Holders::Maker, ..Self::new(poll, socket) })
+    }
+
+    /// Fails if a socket that does not share its port could not bind this one.
     ///
-    /// With SO_REUSEPORT a second server of the same user gets the port without an error, and from
-    /// then on takes half of the first one's clients: a server that was started twice, and nobody
-    /// knows. So it is asked for without that option, which fails as everybody expects, by a socket
-    /// that never listens and so takes no client. Two that ask in the same instant both get it; to
-    /// rule that out there is no way that is documented.
-    fn claim(address: SocketAddr, options: &ListenOptions) -> io::Result<()> {
-        Self::open(address, options)?.bind(&address.into())
+    /// With SO_REUSEPORT a second server of the same user binds the port without an error, and from
+    /// then on receives half of the first one's clients: a server that was started twice, unnoticed.
+    /// So the port is first bound without that option, which fails as expected, by a socket
+    /// that never listens and so takes no client. Two servers that try at the same moment both succeed; no
+    /// documented way excludes that.
+    fn claim(address: SocketAddr, request: &ListenRequest<'_>) -> io::Result<()> {
+        Self::open(address, request)?.bind(&address.into())
     }
 
-    fn open(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+    fn open(address: SocketAddr, request: &ListenRequest<'_>) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // On Unix this lets a server that is started anew have its port at once, though old
-        // connections are still in TIME_WAIT; a port that is listened on stays refused. On Windows
-        // it would let two programs share the port.
+        // On Unix this lets a restarted server bind its port at once, though old connections are still in
+        // TIME_WAIT; a port with a listener stays refused. On Windows it would let two programs share the port.
         #[cfg(unix)]
-        socket.set_reuse_address(options.reuse_address)?;
-        set_options(&SockRef::from(&socket), &options.others)?;
+        socket.set_reuse_address(request.reuse_address)?;
+        set_options(&SockRef::from(&socket), request.options)?;
         Ok(socket)
     }
 
-    pub(crate) fn accept(&self) -> io::Result<(StreamSocket, Address)> {
-        #[cfg(unix)]
-        if self.holders() != Holders::Us
-            && let Some(descriptor) = self.descriptor()
-        {
-            shared::check(descriptor)?; // accept(2) has no MSG_DONTWAIT.
-        }
-        let accepted = self.accept_any()?;
-        #[cfg(unix)]
-        if self.holders() == Holders::Maker
-            && let Some(descriptor) = accepted.0.descriptor()
-        {
-            adopt::clear_options(descriptor);
-        }
-        Ok(accepted)
-    }
-
-    fn accept_any(&self) -> io::Result<(StreamSocket, Address)> {
-        match self {
-            Self::Tcp(listener) => {
-                let (socket, peer) = listener.socket.accept()?;
-                for option in &listener.hand_down {
-                    // Some are the listener's alone; and if the peer is gone, the first read will say so.
+    fn accept_any(&self) -> io::Result<(SystemStream, Address)> {
+        match &self.socket {
+            Family::Tcp(listener) => {
+                let (socket, peer) = listener.accept()?;
+                for option in &self.hand_down {
+                    // Some are for listeners only; and if the peer is gone, the first read reports it.
                     _ = set_option(&SockRef::from(&socket), option);
                 }
-                Ok((StreamSocket::new(socket), peer.into()))
+                Ok((SystemStream::new(&self.poll, socket), peer.into()))
             }
             #[cfg(unix)]
-            Self::Unix(listener) => {
-                let (socket, peer) = unix::accept(&listener.socket)?;
-                Ok((StreamSocket::unix(socket, listener.takes_descriptors), peer))
-            }
-            Self::Other(listener) => {
-                let (socket, peer) = listener.accept()?;
-                Ok((StreamSocket::other(socket), peer))
+            Family::Unix(listener) => {
+                let (socket, peer) = unix::accept(listener)?;
+                Ok((SystemStream::unix(&self.poll, socket, self.takes_descriptors), peer))
             }
         }
+    }
+
+    fn any(&self) -> SockRef<'_> {
+        match &self.socket {
+            Family::Tcp(socket) => SockRef::from(socket),
+            #[cfg(unix)]
+            Family::Unix(socket) => SockRef::from(socket),
+        }
+    }
+}
+
+impl Family {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(socket) => socket,
+            #[cfg(unix)]
+            Self::Unix(socket) => socket,
+        }
+    }
+}
+
+impl ListenerBackend for SystemListener {
+    fn accept(&self) -> io::Result<(StreamSocket, Address)> {
+        #[cfg(unix)]
+        if self.holders != Holders::Us {
+            shared::check(self.borrowed())?; // accept(2) has no MSG_DONTWAIT.
+        }
+        let (socket, peer) = self.accept_any()?;
+        #[cfg(unix)]
+        if self.holders == Holders::Maker {
+            adopt::clear_options(socket.descriptor());
+        }
+        Ok((StreamSocket::system(socket), peer))
+    }
+}
+
+impl SocketBackend for SystemListener {
+    fn register(&mut self, id: Id) -> io::Result<()> {
+        self.poll.register(self.socket.source(), Token(id.token()), Interest::READABLE)
+    }
+
+    fn deregister(&mut self) -> io::Result<()> {
+        self.poll.deregister(self.socket.source())
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.local_addr().map(Address::from),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+        }
+    }
+
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        set_option(&self.any(), option)
     }
 
     #[cfg(unix)]
-    fn holders(&self) -> Holders {
-        match self {
-            Self::Tcp(listener) => listener.holders,
-            Self::Unix(listener) => listener.holders,
-            Self::Other(_) => Holders::Us,
-        }
-    }
-
-    pub(crate) fn local_address(&self) -> io::Result<Address> {
-        match self {
-            Self::Tcp(listener) => listener.socket.local_addr().map(Address::from),
-            #[cfg(unix)]
-            Self::Unix(listener) => Ok(unix::address(&listener.socket.local_addr()?)),
-            Self::Other(listener) => listener.local_address(),
-        }
-    }
-}
-
-#[cfg(unix)]
-impl TryFrom<ListenerSocket> for OwnedFd {
-    type Error = io::Error;
-
-    fn try_from(listener: ListenerSocket) -> io::Result<Self> {
-        match listener {
-            ListenerSocket::Tcp(listener) => Ok(listener.socket.into()),
-            ListenerSocket::Unix(mut listener) => {
-                // Whoever goes on with it can be found by it.
-                if let Some(file) = &mut listener.file {
-                    file.keep();
-                }
-                Ok(listener.socket.into())
-            }
-            ListenerSocket::Other(_) => Err(not_here()),
-        }
-    }
-}
-
-impl Watched for ListenerSocket {
-    fn interest(&self) -> Interest {
-        Interest::READABLE
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.borrowed())
     }
 
     #[cfg(unix)]
     fn share(&mut self) {
-        match self {
-            Self::Tcp(listener) => listener.holders.share(),
-            Self::Unix(listener) => listener.holders.share(),
-            Self::Other(_) => {}
+        if self.holders == Holders::Us {
+            self.holders = Holders::Copies;
         }
     }
 
-    fn watchable(&mut self) -> Watchable<'_> {
-        match self {
-            Self::Tcp(listener) => Watchable::System(&mut listener.socket),
-            #[cfg(unix)]
-            Self::Unix(listener) => Watchable::System(&mut listener.socket),
-            Self::Other(listener) => Watchable::Other(listener.as_mut()),
+    #[cfg(unix)]
+    fn into_descriptor(self: Box<Self>) -> io::Result<OwnedFd> {
+        let mut listener = *self;
+        // The file leads to the next holder.
+        if let Some(file) = &mut listener.file {
+            file.keep();
         }
+        Ok(match listener.socket {
+            Family::Tcp(socket) => socket.into(),
+            Family::Unix(socket) => socket.into(),
+        })
     }
+}
 
-    fn descriptor(&self) -> Option<Borrowed<'_>> {
-        match self {
-            #[cfg(unix)]
-            Self::Tcp(listener) => Some(std::os::fd::AsFd::as_fd(&listener.socket)),
-            #[cfg(unix)]
-            Self::Unix(listener) => Some(std::os::fd::AsFd::as_fd(&listener.socket)),
-            #[cfg(windows)]
-            Self::Tcp(listener) => {
-                Some(std::os::windows::io::AsSocket::as_socket(&listener.socket))
-            }
-            Self::Other(_) => None,
+#[cfg(unix)]
+impl SystemListener {
+    fn borrowed(&self) -> BorrowedFd<'_> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.as_fd(),
+            Family::Unix(socket) => socket.as_fd(),
         }
     }
+}
+
+fn backlog(request: &ListenRequest<'_>) -> i32 {
+    request.backlog.min(i32::MAX as u32) as i32
 }
 
 #[cfg(any(target_os = "android", target_os = "dragonfly", target_os = "linux"))]

@@ -1,7 +1,7 @@
 //! What a datagram socket has to do with multicast: ip(7), ipv6(7).
 
-use crate::sys::datagram::Family;
-use crate::sys::{DatagramSocket, Multicast};
+use crate::sys::backend::Multicast;
+use crate::sys::datagram::SystemDatagram;
 use crate::values::error::Explained;
 use crate::values::interface::Interface;
 use std::io;
@@ -10,12 +10,9 @@ use std::net::{IpAddr, Ipv4Addr};
 /// An interface, as IPv4 takes it: by its address, or by its index if that is not 0.
 type InterfaceV4 = (Ipv4Addr, u32);
 
-impl DatagramSocket {
-    /// Changes what the socket has to do with multicast.
-    pub(crate) fn multicast(&self, change: Multicast<'_>) -> io::Result<()> {
-        if let Family::Other(socket) = &self.socket {
-            return socket.multicast(change);
-        }
+impl SystemDatagram {
+    /// Changes a multicast setting.
+    pub(super) fn change_multicast(&self, change: Multicast<'_>) -> io::Result<()> {
         match change {
             Multicast::Join(IpAddr::V4(group), interface) => {
                 check(group.into())?;
@@ -23,7 +20,7 @@ impl DatagramSocket {
             }
             Multicast::Join(IpAddr::V6(group), interface) => {
                 check(group.into())?;
-                self.any()?.join_multicast_v6(&group, self.index(interface)?)
+                self.any().join_multicast_v6(&group, self.index(interface)?)
             }
             Multicast::Leave(IpAddr::V4(group), interface) => {
                 check(group.into())?;
@@ -31,7 +28,7 @@ impl DatagramSocket {
             }
             Multicast::Leave(IpAddr::V6(group), interface) => {
                 check(group.into())?;
-                self.any()?.leave_multicast_v6(&group, self.index(interface)?)
+                self.any().leave_multicast_v6(&group, self.index(interface)?)
             }
             Multicast::JoinSource(group, source, interface) => {
                 let (group, source, interface) = self.source_specific(group, source, interface)?;
@@ -42,16 +39,16 @@ impl DatagramSocket {
                 system::leave_source(self, group, source, interface)
             }
             Multicast::Ttl(ttl) => self.for_families(
-                || self.any()?.set_multicast_ttl_v4(ttl.into()),
-                || self.any()?.set_multicast_hops_v6(ttl.into()),
+                || self.any().set_multicast_ttl_v4(ttl.into()),
+                || self.any().set_multicast_hops_v6(ttl.into()),
             ),
             Multicast::Loopback(on) => self.for_families(
-                || self.any()?.set_multicast_loop_v4(on),
-                || self.any()?.set_multicast_loop_v6(on),
+                || self.any().set_multicast_loop_v4(on),
+                || self.any().set_multicast_loop_v6(on),
             ),
             Multicast::Interface(interface) => self.for_families(
                 || system::set_interface(self, self.v4(interface)?),
-                || self.any()?.set_multicast_if_v6(self.index(interface)?),
+                || self.any().set_multicast_if_v6(self.index(interface)?),
             ),
         }
     }
@@ -67,7 +64,7 @@ impl DatagramSocket {
             return v4();
         }
         v6()?;
-        match system::BOTH_FAMILIES && !self.any()?.only_v6()? {
+        match system::BOTH_FAMILIES && !self.any().only_v6()? {
             true => v4(),
             false => Ok(()),
         }
@@ -92,16 +89,16 @@ impl DatagramSocket {
     /// Has the socket hear those groups alone that it has joined itself. Unless told so, Linux
     /// gives it what comes for any group that any program has joined, if the port is its own.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    pub(super) fn hear_own_groups(&self) -> io::Result<()> {
+    pub(super) fn receive_own_groups(&self) -> io::Result<()> {
         match self.is_ipv6()? {
-            false => self.any()?.set_multicast_all_v4(false),
-            true => self.any()?.set_multicast_all_v6(false),
+            false => self.any().set_multicast_all_v4(false),
+            true => self.any().set_multicast_all_v6(false),
         }
     }
 
     /// Elsewhere it does of itself, as far as is known.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(super) fn hear_own_groups(&self) -> io::Result<()> {
+    pub(super) fn receive_own_groups(&self) -> io::Result<()> {
         Ok(())
     }
 
@@ -138,8 +135,7 @@ fn unsupported(text: &'static str) -> io::Error {
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
-    use super::{DatagramSocket, InterfaceV4};
-    use crate::sys::{Watched, not_here};
+    use super::{InterfaceV4, SystemDatagram};
     use rustix::net::{netdevice, sockopt};
     use std::io;
     use std::net::Ipv4Addr;
@@ -148,58 +144,58 @@ mod system {
     pub(super) const BOTH_FAMILIES: bool = true;
 
     pub(super) fn join(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         (address, index): InterfaceV4,
     ) -> io::Result<()> {
-        let socket = socket.descriptor().ok_or_else(not_here)?;
+        let socket = socket.borrowed();
         Ok(sockopt::set_ip_add_membership_with_ifindex(socket, &group, &address, index)?)
     }
 
     pub(super) fn leave(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         (address, index): InterfaceV4,
     ) -> io::Result<()> {
-        let socket = socket.descriptor().ok_or_else(not_here)?;
+        let socket = socket.borrowed();
         Ok(sockopt::set_ip_drop_membership_with_ifindex(socket, &group, &address, index)?)
     }
 
     pub(super) fn join_source(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         source: Ipv4Addr,
         interface: Ipv4Addr,
     ) -> io::Result<()> {
-        socket.any()?.join_ssm_v4(&source, &group, &interface)
+        socket.any().join_ssm_v4(&source, &group, &interface)
     }
 
     pub(super) fn leave_source(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         source: Ipv4Addr,
         interface: Ipv4Addr,
     ) -> io::Result<()> {
-        socket.any()?.leave_ssm_v4(&source, &group, &interface)
+        socket.any().leave_ssm_v4(&source, &group, &interface)
     }
 
     pub(super) fn set_interface(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         (address, index): InterfaceV4,
     ) -> io::Result<()> {
-        let socket = socket.descriptor().ok_or_else(not_here)?;
+        let socket = socket.borrowed();
         let any = Ipv4Addr::UNSPECIFIED;
         Ok(sockopt::set_ip_multicast_if_with_ifindex(socket, &any, &address, index)?)
     }
 
-    pub(super) fn index(socket: &DatagramSocket, name: &str) -> io::Result<u32> {
-        Ok(netdevice::name_to_index(socket.descriptor().ok_or_else(not_here)?, name)?)
+    pub(super) fn index(socket: &SystemDatagram, name: &str) -> io::Result<u32> {
+        Ok(netdevice::name_to_index(socket.borrowed(), name)?)
     }
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 mod system {
-    use super::{DatagramSocket, InterfaceV4, unsupported};
+    use super::{InterfaceV4, SystemDatagram, unsupported};
     use std::io;
     use std::net::Ipv4Addr;
 
@@ -214,23 +210,23 @@ mod system {
     }
 
     pub(super) fn join(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         interface: InterfaceV4,
     ) -> io::Result<()> {
-        socket.any()?.join_multicast_v4(&group, &address(interface)?)
+        socket.any().join_multicast_v4(&group, &address(interface)?)
     }
 
     pub(super) fn leave(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         interface: InterfaceV4,
     ) -> io::Result<()> {
-        socket.any()?.leave_multicast_v4(&group, &address(interface)?)
+        socket.any().leave_multicast_v4(&group, &address(interface)?)
     }
 
     pub(super) fn join_source(
-        _socket: &DatagramSocket,
+        _socket: &SystemDatagram,
         _group: Ipv4Addr,
         _source: Ipv4Addr,
         _interface: Ipv4Addr,
@@ -239,7 +235,7 @@ mod system {
     }
 
     pub(super) fn leave_source(
-        socket: &DatagramSocket,
+        socket: &SystemDatagram,
         group: Ipv4Addr,
         source: Ipv4Addr,
         interface: Ipv4Addr,
@@ -247,11 +243,11 @@ mod system {
         join_source(socket, group, source, interface)
     }
 
-    pub(super) fn set_interface(socket: &DatagramSocket, interface: InterfaceV4) -> io::Result<()> {
-        socket.any()?.set_multicast_if_v4(&address(interface)?)
+    pub(super) fn set_interface(socket: &SystemDatagram, interface: InterfaceV4) -> io::Result<()> {
+        socket.any().set_multicast_if_v4(&address(interface)?)
     }
 
-    pub(super) fn index(_socket: &DatagramSocket, _name: &str) -> io::Result<u32> {
+    pub(super) fn index(_socket: &SystemDatagram, _name: &str) -> io::Result<u32> {
         Err(unsupported("here an interface has no name; tell its index or its address"))
     }
 }

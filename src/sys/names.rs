@@ -1,6 +1,7 @@
 //! Names of hosts and of interfaces, as the system knows them.
 
-use crate::values::zone::{no_interface, zoned};
+use crate::values::error::Explained;
+use crate::values::zone::zoned;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 
@@ -44,4 +45,14 @@ fn interface_index(name: &str) -> io::Result<u32> {
 #[cfg(not(unix))]
 fn interface_index(name: &str) -> io::Result<u32> {
     Err(no_interface(name)) // Its advice is to take the index.
+}
+
+/// Makes the error for an unknown interface.
+fn no_interface(name: &str) -> io::Error {
+    let what = match name.is_empty() {
+        true => "there is no interface behind the `%`".to_owned(),
+        false => format!("there is no network interface `{name}`"),
+    };
+    let text = format!("{what} (`ip link` lists the interfaces; an index works as well)");
+    Explained::error(io::ErrorKind::InvalidInput, text)
 }

@@ -1,6 +1,6 @@
 //! Setting the options of sockets, whatever kind they are of.
 
-use crate::sys::error::Unset;
+use crate::sys::error::set_by;
 use crate::values::socket_option::{KeepAlive, SocketOption, whole_seconds};
 use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
@@ -18,14 +18,6 @@ pub(super) fn set_option(socket: &SockRef<'_>, option: &SocketOption) -> io::Res
 /// Sets several, until one fails.
 pub(super) fn set_options(socket: &SockRef<'_>, options: &[SocketOption]) -> io::Result<()> {
     options.iter().try_for_each(|option| set_option(socket, option))
-}
-
-/// Sets an option by `set`, if its value makes sense. An error names the option.
-pub(super) fn set_by(
-    option: &SocketOption,
-    set: impl FnOnce() -> io::Result<()>,
-) -> io::Result<()> {
-    option.check().and_then(|()| set()).map_err(|cause| Unset::error(option, cause))
 }
 
 fn set(socket: &SockRef<'_>, option: &SocketOption) -> io::Result<()> {

@@ -1,44 +1,52 @@
-//! What the poll says of a socket.
+//! Readiness of a socket, as events report it.
 
 use std::ops::{BitAnd, BitOr, BitOrAssign};
 
-/// Hints about a socket: only reading or writing tells the truth.
+/// What may have happened to a socket. These are hints, reported once when they become true, as an
+/// edge-triggered poll does: only a read or a write proves them.
 ///
-/// They are bits of one byte, since an event that is like most others is taken in by a single `or`.
+/// They are bits of one byte, so a usual event is noted by a single `or`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Readiness(u8);
+pub struct Readiness(u8);
 
 impl Readiness {
-    /// A read is worth a try; `WouldBlock` clears it, or a short read.
-    pub(crate) const READABLE: Self = Self(1);
-    /// A read that returns less than was asked for does not mean that nothing more is to come: the
-    /// peer's end is known to follow, an error, or urgent data, at which a read stops short.
-    pub(crate) const MORE_FOLLOWS: Self = Self(2);
-    /// A write is worth a try; `WouldBlock` clears it, or a short write.
-    pub(crate) const WRITABLE: Self = Self(4);
-    /// The peer has ended its side. All that it sent before may still be unread.
-    pub(crate) const ENDED: Self = Self(16);
-    /// The socket has an error. A read tells which; where nobody reads, the socket is asked.
-    pub(crate) const FAILED: Self = Self(8);
+    /// A read or an accept is worth a try. After a read that returned less than requested, or
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), it is reported again when more has come.
+    pub const READABLE: Self = Self(1);
+    /// A short read does not mean that the socket is empty: the peer's end is known to follow, an error, or
+    /// urgent data, at which a read stops short.
+    pub const MORE_FOLLOWS: Self = Self(2);
+    /// A write is worth a try, or the attempt to connect has an outcome. After a write that took less than
+    /// offered, or [`WouldBlock`](std::io::ErrorKind::WouldBlock), it is reported again.
+    pub const WRITABLE: Self = Self(4);
+    /// The peer has ended its side. Data that it sent before may still be unread.
+    pub const ENDED: Self = Self(16).or(Self::READABLE).or(Self::MORE_FOLLOWS);
+    /// The socket has an error. A read reports it, or
+    /// [`take_error`](crate::backend::SocketBackend::take_error).
+    pub const FAILED: Self = Self(8).or(Self::READABLE).or(Self::WRITABLE).or(Self::MORE_FOLLOWS);
 
-    /// The poll does not say this, and nothing clears it: it is a Unix socket, which is not read like
-    /// others. It stands here because it then costs the others nothing.
-    pub(crate) const UNIX: Self = Self(32);
+    /// The bit that only [`ENDED`](Self::ENDED) has.
+    pub(crate) const HAS_ENDED: Self = Self(16);
+    /// The bit that only [`FAILED`](Self::FAILED) has.
+    pub(crate) const HAS_FAILED: Self = Self(8);
 
-    /// Nor does the poll say this: it is a socket of another world than the system's.
-    pub(crate) const OTHER: Self = Self(64);
+    /// Not reported by events, and never cleared: the connection can pass descriptors, and is read by a
+    /// call that receives them. The bit stands here because it then costs other connections nothing.
+    pub(crate) const PASSES_DESCRIPTORS: Self = Self(32);
 
-    /// Nor does the poll say this: a write event concerns the connection even if its send buffer is empty,
-    /// since a pull producer or a feed may have more.
+    /// Not reported by events: a write event concerns the connection even if its send buffer is empty,
+    /// since a pull producer or a drop-oldest queue may have more.
     pub(crate) const CLOSELY: Self = Self(128);
 
-    /// These, and `others`.
-    pub(crate) const fn or(self, others: Self) -> Self {
+    /// Returns these and `others`.
+    #[must_use]
+    pub const fn or(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// Whether any of `hints` is there.
-    pub(crate) fn has(self, hints: Self) -> bool {
+    /// Returns true if any of `hints` is set.
+    #[must_use]
+    pub fn has(self, hints: Self) -> bool {
         self & hints != Self::default()
     }
 

@@ -1,8 +1,10 @@
 //! Signals: SIGINT and SIGTERM as events of the poll.
 
-use crate::sys::World;
+use crate::sys::backend::SignalBackend;
+use crate::values::id::Id;
 use crate::values::logging::SIGNAL;
 use log::debug;
+use mio::{Interest, Registry, Token};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
@@ -17,26 +19,27 @@ const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 ///
 /// They are caught from the call of [`catch`](Self::catch) to the end of the run, and again in each later run.
 /// After a run they have the effect that they had before the reactor was made.
-pub(crate) struct CaughtSignals {
+pub(super) struct CaughtSignals {
     signals: signal_hook_mio::v1_0::Signals,
     /// True in a run, and before the first one: a program may print that it serves before it runs.
     running: bool,
 }
 
 impl CaughtSignals {
-    pub(crate) fn catch(world: &World) -> io::Result<Self> {
+    pub(super) fn catch(poll: &Registry) -> io::Result<Self> {
         // Handlers run in the order in which they were registered. The conditional default must come
         // first: the reactor may have ended, on another thread, by the time that it looks.
         let caught = Catchers::prepare()?;
         let mut signals = signal_hook_mio::v1_0::Signals::new(caught)?;
-        world.watch_signals(&mut signals)?;
+        poll.register(&mut signals, Token(Id::SIGNALS.token()), Interest::READABLE)?;
         let mut signals = Self { signals, running: false };
         signals.begin_run();
         Ok(signals)
     }
+}
 
-    /// Begins a run. Returns true if it had not begun before.
-    pub(crate) fn begin_run(&mut self) -> bool {
+impl SignalBackend for CaughtSignals {
+    fn begin_run(&mut self) -> bool {
         if self.running {
             return false;
         }
@@ -47,18 +50,16 @@ impl CaughtSignals {
         true
     }
 
-    /// Ends the run.
-    pub(crate) fn end_run(&mut self) {
+    fn end_run(&mut self) {
         if self.running {
             self.running = false;
             Catchers::leave();
         }
     }
 
-    /// Returns the names of the signals that have arrived.
-    pub(crate) fn pending(&mut self) -> impl Iterator<Item = &'static str> {
+    fn pending(&mut self) -> Vec<&'static str> {
         let name = |signal| if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-        self.signals.pending().map(name)
+        self.signals.pending().map(name).collect()
     }
 }
 

@@ -15,7 +15,6 @@
 //! it to one only.
 
 use crate::sys::unix;
-use crate::values::file_options::FileOptions;
 use crate::values::logging::TCP;
 use crate::values::unix_address::UnixAddress;
 use log::{debug, info};
@@ -48,14 +47,15 @@ type Identity = (u64, u64);
 pub(super) fn bind(
     socket: &Socket,
     address: &UnixAddress,
-    options: FileOptions,
+    mode: Option<u32>,
+    keep: bool,
 ) -> io::Result<Option<SocketFile>> {
     let name = unix::system_address(address)?;
     let Some(path) = address.path() else {
         rustix::net::bind(socket, &name)?;
         return Ok(None);
     };
-    if let Some(mode) = options.mode {
+    if let Some(mode) = mode {
         restrict(socket, mode)?;
     }
     let _lock = match rustix::net::bind(socket, &name).map_err(io::Error::from) {
@@ -71,10 +71,10 @@ pub(super) fn bind(
     // From here on it goes again if there is trouble.
     let mut file =
         SocketFile { path, identity: identity(&found), keep: false, process: process::id() };
-    if let Some(mode) = options.mode.filter(|mode| found.mode() & 0o7777 != *mode) {
+    if let Some(mode) = mode.filter(|mode| found.mode() & 0o7777 != *mode) {
         fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
     }
-    file.keep = options.keep;
+    file.keep = keep;
     Ok(Some(file))
 }
 

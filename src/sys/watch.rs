@@ -1,65 +1,41 @@
-//! Descriptors that are not sockets of ours, and what the poll can know of them.
+//! Watched descriptors of users.
 
-use crate::sys::{Borrowed, OwnedFd, Watchable, Watched};
-use mio::event::Source;
+use crate::sys::backend::{SocketBackend, WatchBackend, unsupported};
+use crate::sys::options::set_option;
+use crate::sys::{BorrowedFd, OwnedFd};
+use crate::values::address::Address;
+use crate::values::id::Id;
+use crate::values::socket_option::SocketOption;
+use crate::values::watch::{Interest, Ready};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
 
-/// For what a descriptor is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[doc(alias = "addReader")]
-#[doc(alias = "addWriter")]
-pub enum Interest {
-    /// For nothing, for the time being.
-    Nothing,
-    /// For something to read; the end and an error count, too.
-    Readable,
-    /// For room to write; an error counts, too.
-    Writable,
-    /// For both.
-    Both,
-}
-
-impl Interest {
-    pub(crate) fn wants_readable(self) -> bool {
-        matches!(self, Self::Readable | Self::Both)
-    }
-
-    pub(crate) fn wants_writable(self) -> bool {
-        matches!(self, Self::Writable | Self::Both)
-    }
-}
-
-/// Any descriptor, in a copy of our own.
+/// A copy of a user's descriptor.
 ///
-/// The poll goes by the descriptor's number. Whoever watches one may close it before its time, and the
-/// number may be given to a stranger; of the copy only we dispose.
+/// The poll identifies a descriptor by its number. The user may close the descriptor early, and the
+/// number may be assigned to another file; the copy is closed only here.
 #[derive(Debug)]
-pub(crate) struct Descriptor {
+pub(super) struct SystemWatch {
+    poll: Rc<Registry>,
     copy: OwnedFd,
-}
-
-/// For what a descriptor is ready.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ready {
-    pub(crate) readable: bool,
-    pub(crate) writable: bool,
 }
 
 const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
-impl Descriptor {
-    pub(super) fn new(descriptor: Borrowed<'_>) -> io::Result<Self> {
-        Ok(Self { copy: descriptor.try_clone_to_owned()? })
+impl SystemWatch {
+    pub(super) fn new(poll: &Rc<Registry>, descriptor: BorrowedFd<'_>) -> io::Result<Self> {
+        Ok(Self { poll: Rc::clone(poll), copy: descriptor.try_clone_to_owned()? })
     }
+}
 
-    /// For what it is ready now, of what is asked for (poll(2)). Its end and its errors count as
-    /// ready: whoever reads or writes then learns of them.
-    pub(crate) fn ready(&self, interest: Interest) -> io::Result<Ready> {
+impl WatchBackend for SystemWatch {
+    fn ready(&self, interest: Interest) -> io::Result<Ready> {
         let mut asked = PollFlags::empty();
         asked.set(PollFlags::IN, interest.wants_readable());
         asked.set(PollFlags::OUT, interest.wants_writable());
@@ -80,40 +56,26 @@ impl Descriptor {
     }
 }
 
-impl Source for Descriptor {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interest: mio::Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.copy.as_raw_fd()).register(registry, token, interest)
+impl SocketBackend for SystemWatch {
+    fn register(&mut self, id: Id) -> io::Result<()> {
+        let interest = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        self.poll.register(&mut SourceFd(&self.copy.as_raw_fd()), Token(id.token()), interest)
     }
 
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interest: mio::Interest,
-    ) -> io::Result<()> {
-        SourceFd(&self.copy.as_raw_fd()).reregister(registry, token, interest)
+    fn deregister(&mut self) -> io::Result<()> {
+        self.poll.deregister(&mut SourceFd(&self.copy.as_raw_fd()))
     }
 
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        SourceFd(&self.copy.as_raw_fd()).deregister(registry)
-    }
-}
-
-impl Watched for Descriptor {
-    fn interest(&self) -> mio::Interest {
-        mio::Interest::READABLE | mio::Interest::WRITABLE
+    /// It need not be a socket.
+    fn local_address(&self) -> io::Result<Address> {
+        Err(unsupported())
     }
 
-    fn watchable(&mut self) -> Watchable<'_> {
-        Watchable::System(self)
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        set_option(&SockRef::from(&self.copy), option)
     }
 
-    fn descriptor(&self) -> Option<Borrowed<'_>> {
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.copy.as_fd())
     }
 }

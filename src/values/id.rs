@@ -42,6 +42,12 @@ impl Id {
     /// three and a half years.
     pub(crate) const SERIALS: u64 = 1 << (u64::BITS - SLOT_BITS);
 
+    /// The id of the reactor's waker: no socket has its slot.
+    pub(crate) const WAKER: Self = Self(u64::MAX);
+
+    /// The id of the signals: no socket has its slot.
+    pub(crate) const SIGNALS: Self = Self(u64::MAX - (1 << SLOT_BITS));
+
     pub(crate) fn new(slot: usize, serial: u64) -> Self {
         debug_assert!(slot < Self::SLOTS && serial < Self::SERIALS);
         Self(serial << SLOT_BITS | slot as u64)
@@ -57,14 +63,15 @@ impl Id {
         self.0 as usize
     }
 
+    /// Returns the id that a token belongs to, without the bits that a token has lost.
+    #[cfg(feature = "system")]
+    pub(crate) fn from_token(token: usize) -> Self {
+        Self(token as u64)
+    }
+
     fn serial(self) -> u64 {
         self.0 >> SLOT_BITS
     }
-}
-
-/// Returns the slot of the socket that is registered under a token.
-pub(crate) fn slot_of(token: usize) -> usize {
-    slot(token as u64)
 }
 
 fn slot(bits: u64) -> usize {
@@ -92,7 +99,7 @@ mod tests {
     fn slot_and_serial_survive_packing() {
         let id = Id::new(Id::SLOTS - 1, Id::SERIALS - 1);
         assert_eq!((id.slot(), id.serial()), (Id::SLOTS - 1, Id::SERIALS - 1));
-        assert_eq!(slot_of(id.token()), id.slot());
+        assert_eq!(Id::from_token(id.token()).slot(), id.slot());
     }
 
     #[test]

@@ -10,7 +10,8 @@ pub(crate) const DATAGRAM: &str = "ropewalk::datagram";
 /// Timers set, cancelled, fired.
 pub(crate) const TIMER: &str = "ropewalk::timer";
 /// Calls from other threads.
+#[cfg(feature = "system")]
 pub(crate) const HANDLE: &str = "ropewalk::handle";
 /// Signals.
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 pub(crate) const SIGNAL: &str = "ropewalk::signal";

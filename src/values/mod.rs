@@ -19,4 +19,6 @@ pub(crate) mod statistics;
 pub(crate) mod to_address;
 pub(crate) mod to_addresses;
 pub(crate) mod unix_address;
+#[cfg(unix)]
+pub(crate) mod watch;
 pub(crate) mod zone;

@@ -39,7 +39,6 @@ impl ConnectionOptions {
 pub struct ListenOptions {
     pub(crate) backlog: u32,
     pub(crate) connections: ConnectionOptions,
-    #[cfg_attr(not(unix), allow(dead_code))]
     pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
     /// Whether to ask first if the port is somebody else's, which with `reuse_port` would not show.
@@ -197,16 +196,6 @@ impl ListenOptions {
             other => self.others.push(other),
         }
         self
-    }
-}
-
-impl ListenOptions {
-    /// All that a socket is to have before it is bound, one by one.
-    pub(crate) fn before_bind(&self) -> Vec<SocketOption> {
-        let mut options = self.others.clone();
-        options.push(SocketOption::ReuseAddress(self.reuse_address));
-        options.push(SocketOption::ReusePort(self.reuse_port));
-        options
     }
 }
 

@@ -1,4 +1,4 @@
-//! Socket options, typed. Floor 0: values; `world/options.rs` sets them.
+//! Socket options, typed. Floor 0: values; `sys/options.rs` sets them.
 
 use std::io;
 use std::time::Duration;

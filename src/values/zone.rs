@@ -1,7 +1,5 @@
 //! Zones of IPv6 addresses: `fe80::1%eth0` (RFC 4007, section 11).
 
-use crate::values::error::Explained;
-use std::io;
 use std::net::{Ipv6Addr, SocketAddr};
 
 /// Splits a numeric address with the name of an interface. Returns `None` for an index in place of
@@ -18,16 +16,6 @@ pub(crate) fn in_digits(ip: &str, port: u16) -> Option<SocketAddr> {
         Err(_) if ip.contains('%') => format!("[{ip}]:{port}").parse().ok(),
         Err(_) => None,
     }
-}
-
-/// Makes the error for an unknown interface.
-pub(crate) fn no_interface(name: &str) -> io::Error {
-    let what = match name.is_empty() {
-        true => "there is no interface behind the `%`".to_owned(),
-        false => format!("there is no network interface `{name}`"),
-    };
-    let text = format!("{what} (`ip link` lists the interfaces; an index works as well)");
-    Explained::error(io::ErrorKind::InvalidInput, text)
 }
 
 #[cfg(test)]

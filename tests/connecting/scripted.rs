@@ -2,7 +2,7 @@
 
 use crate::script::{Script, Wire};
 use crate::support::*;
-use ropewalk::backend::Happening;
+use ropewalk::backend::Readiness;
 use ropewalk::{ConnectOptions, Id, Reactor};
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ fn connect(
 
 /// Reports an event for the attempt, which then reads its outcome.
 fn report_outcome(script: &Script, reactor: &mut Reactor, wire: &Wire) {
-    script.report(wire.id(), Happening { writable: true, ..Happening::default() });
+    script.report(wire.id(), Readiness::WRITABLE);
     turn(reactor);
 }
 

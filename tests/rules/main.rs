@@ -26,7 +26,7 @@ fn only_in(word: &str, folder: &str, allowed: &[&str]) {
 
 #[test]
 fn the_clock_is_read_in_one_place() {
-    only_in("Instant::now", "src", &["src/sys/clock.rs"]);
+    only_in("Instant::now", "src", &["src/sys/system.rs"]);
     only_in("SystemTime", "src", &[]);
     for folder in ["protocols/src", "crates/chat/src"] {
         only_in("Instant::now", folder, &[]);
@@ -56,6 +56,15 @@ fn the_system_is_used_in_sys_only() {
     for member in MEMBERS {
         only_in("mio", member, &[]);
     }
+}
+
+#[test]
+fn nothing_above_sys_names_a_kind_of_backend() {
+    for word in ["simulated", "is_simulated", "Simulated", "Poller", "is_system"] {
+        only_in(word, "src", &["src/sys"]);
+    }
+    // The system is chosen where a reactor is made.
+    only_in("System", "src", &["src/sys", "src/reactor/mod.rs"]);
 }
 
 #[test]

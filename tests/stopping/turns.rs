@@ -2,7 +2,7 @@
 
 use crate::script::{Script, Wire};
 use crate::support::*;
-use ropewalk::backend::Happening;
+use ropewalk::backend::Readiness;
 use ropewalk::{Reactor, Transport};
 use std::io::ErrorKind;
 use std::slice;
@@ -61,7 +61,7 @@ fn stop_before_first_turn_ends_the_run() {
     let wire = Wire::unlimited();
     accept_all(&script, &mut reactor, &log, slice::from_ref(&wire));
     wire.push_read(Ok(b"too late"));
-    script.report(wire.id(), Happening { readable: true, ..Happening::default() });
+    script.report(wire.id(), Readiness::READABLE);
     reactor.context().stop();
     while reactor.run_turn(None).unwrap() {}
     assert_eq!(log.reasons(), ["Stopped"]);

@@ -153,8 +153,8 @@ fn attempt_drops_its_oldest_data() {
             assert!(reactor.context().transport(id).write_buffer_size() <= LIMIT, "after {number}");
         }
         wire.connected();
-        let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
-        script.report(wire.id(), happening);
+        let readiness = ropewalk::backend::Readiness::WRITABLE;
+        script.report(wire.id(), readiness);
         turn(&mut reactor);
         assert!(failures.borrow().is_empty(), "{failures:?}");
         turn(&mut reactor);
@@ -182,8 +182,8 @@ fn attempt_that_stops_dropping_keeps_queued_data() {
         reactor.context().transport(id).write(&message(number));
     }
     wire.connected();
-    let happening = ropewalk::backend::Happening { writable: true, ..Default::default() };
-    script.report(wire.id(), happening);
+    let readiness = ropewalk::backend::Readiness::WRITABLE;
+    script.report(wire.id(), readiness);
     (0..2).for_each(|_| turn(&mut reactor));
     assert_eq!(numbers(&wire.written(), "changed modes"), [0, 1, 2, 3]);
 }

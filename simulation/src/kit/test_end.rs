@@ -93,7 +93,7 @@ impl TestEnd {
         if let Some(stream) = self.stream.take()
             && resets
         {
-            stream.reset_on_close();
+            _ = stream.reset_on_close();
         }
     }
 }

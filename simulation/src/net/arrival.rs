@@ -5,7 +5,7 @@ use crate::net::direction::{Fin, Segment};
 use crate::net::{Net, nanos};
 use crate::schedule::{Key, Scheduled};
 use crate::trace::What;
-use ropewalk::backend::Happening;
+use ropewalk::backend::Readiness;
 use std::io::ErrorKind;
 
 impl Net {
@@ -41,8 +41,7 @@ impl Net {
             self.schedule.add(at + latency, Scheduled::Writable(key, side));
         }
         if comes > 0 {
-            let happening = Happening { readable: true, ..Happening::default() };
-            self.notify_end(key, 1 - side, happening);
+            self.notify_end(key, 1 - side, Readiness::READABLE);
         }
         self.notify_spuriously(key, side);
         if breaks {
@@ -59,7 +58,7 @@ impl Net {
         let (one, other) = (connection.ends[0].node, connection.ends[1].node);
         let spurious = self.host(one).conditions.spurious + self.host(other).conditions.spurious;
         if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
-            let ready = Happening { readable: true, writable: true, ..Happening::default() };
+            let ready = Readiness::READABLE | Readiness::WRITABLE;
             self.notify_end(key, side, ready);
         }
     }
@@ -71,8 +70,7 @@ impl Net {
             return self.reset(key, side);
         }
         end.ended = true;
-        let happening = Happening { readable: true, ended: true, ..Happening::default() };
-        self.notify_end(key, side, happening);
+        self.notify_end(key, side, Readiness::ENDED);
     }
 
     pub(super) fn arrive_reset(&mut self, key: Key, side: u8) {
@@ -149,8 +147,7 @@ impl Net {
 
     /// Reports an end as writable.
     pub(super) fn notify_writable(&mut self, key: Key, side: u8) {
-        let happening = Happening { writable: true, ..Happening::default() };
-        self.notify_end(key, side, happening);
+        self.notify_end(key, side, Readiness::WRITABLE);
     }
 
     pub(super) fn record_activity(&mut self, key: Key, side: u8) {

@@ -6,7 +6,7 @@ use crate::node::{NodeId, PendingSource};
 use crate::random::Random;
 use crate::schedule::{Key, Scheduled, Time};
 use crate::trace::What;
-use ropewalk::backend::{Event, Happening};
+use ropewalk::backend::{Event, Readiness};
 use ropewalk::{Address, Id, KeepAlive};
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +39,7 @@ pub(super) struct End {
     /// The id in its reactor.
     pub(super) id: Option<Id>,
     /// The readiness that its reactor has not received yet.
-    pub(super) pending: Happening,
+    pub(super) pending: Readiness,
     /// The schedule has a repetition of its events. One is enough, even after many short reads and writes.
     pub(super) will_repeat: bool,
     pub(super) error: Option<io::ErrorKind>,
@@ -77,7 +77,7 @@ impl End {
             stage,
             is_ipv6_socket: false,
             id: None,
-            pending: Happening::default(),
+            pending: Readiness::default(),
             will_repeat: false,
             error: None,
             ended: false,
@@ -197,14 +197,14 @@ impl Net {
     }
 
     /// Adds readiness to an end's next event.
-    pub(super) fn notify_end(&mut self, key: Key, side: u8, happening: Happening) {
+    pub(super) fn notify_end(&mut self, key: Key, side: u8, readiness: Readiness) {
         let Some(connection) = self.connection(key) else { return };
         let end = &mut connection.ends[usize::from(side)];
         if end.id.is_none() {
             return; // Registration reports the readiness.
         }
-        let first = end.pending == Happening::default();
-        end.pending = merged(end.pending, happening);
+        let first = end.pending == Readiness::default();
+        end.pending |= readiness;
         let node = end.node;
         if first {
             self.notify(node, PendingSource::End(key, side));
@@ -217,8 +217,8 @@ impl Net {
     }
 
     /// Returns the readiness of an end.
-    pub(super) fn readiness(&mut self, key: Key, side: u8) -> Happening {
-        let Some(connection) = self.connection(key) else { return Happening::default() };
+    pub(super) fn readiness(&mut self, key: Key, side: u8) -> Readiness {
+        let Some(connection) = self.connection(key) else { return Readiness::default() };
         let end = &connection.ends[usize::from(side)];
         let (out, incoming) = match side {
             0 => (&connection.directions[0], &connection.directions[1]),
@@ -226,12 +226,20 @@ impl Net {
         };
         let failed = end.error.is_some();
         let over = failed || end.is_broken;
-        Happening {
-            readable: incoming.arrived > 0 || end.ended || over,
-            writable: end.stage == Stage::Connected && out.free_space() > 0 || over,
-            ended: end.ended || over,
-            failed,
+        let mut readiness = Readiness::default();
+        if incoming.arrived > 0 {
+            readiness |= Readiness::READABLE;
         }
+        if end.stage == Stage::Connected && out.free_space() > 0 || over {
+            readiness |= Readiness::WRITABLE;
+        }
+        if end.ended || over {
+            readiness |= Readiness::ENDED;
+        }
+        if failed {
+            readiness |= Readiness::FAILED;
+        }
+        readiness
     }
 
     /// Schedules another event after a read or write that did less than possible.
@@ -284,14 +292,5 @@ impl Net {
         if closed && connection.directions.iter().all(|direction| direction.segments.is_empty()) {
             self.connections.remove(key.slot as usize);
         }
-    }
-}
-
-fn merged(one: Happening, other: Happening) -> Happening {
-    Happening {
-        readable: one.readable || other.readable,
-        writable: one.writable || other.writable,
-        ended: one.ended || other.ended,
-        failed: one.failed || other.failed,
     }
 }

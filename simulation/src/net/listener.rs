@@ -11,7 +11,7 @@ use crate::trace::What;
 use crate::unix_names::UnixKind;
 #[cfg(unix)]
 use ropewalk::UnixAddress;
-use ropewalk::backend::{Event, Happening, ListenerBackend, SocketBackend, StreamBackend};
+use ropewalk::backend::{Event, ListenerBackend, Readiness, SocketBackend, StreamSocket};
 use ropewalk::{Address, Id, SocketOption};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -197,7 +197,7 @@ impl Net {
     pub(super) fn take_listener_event(&mut self, key: Key) -> Option<Event> {
         let listener = self.listener(key)?;
         listener.is_notified = false;
-        event(listener.id, Happening { readable: true, ..Happening::default() })
+        event(listener.id, Readiness::READABLE)
     }
 
     pub(super) fn accept(&mut self, key: Key) -> io::Result<(Key, Address)> {
@@ -259,20 +259,22 @@ pub(super) fn overlap(
 }
 
 impl SocketBackend for SimulatedListener {
-    fn register(&mut self, id: Id) {
+    fn register(&mut self, id: Id) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
-        let Some(listener) = net.listener(self.key) else { return };
+        let Some(listener) = net.listener(self.key) else { return Ok(()) };
         listener.id = Some(id);
         let node = listener.node;
         if !listener.queue.is_empty() && !std::mem::replace(&mut listener.is_notified, true) {
             net.notify(node, PendingSource::Listener(self.key));
         }
+        Ok(())
     }
 
-    fn deregister(&mut self) {
+    fn deregister(&mut self) -> io::Result<()> {
         if let Some(listener) = self.net.borrow_mut().listener(self.key) {
             listener.id = None;
         }
+        Ok(())
     }
 
     fn local_address(&self) -> io::Result<Address> {
@@ -292,9 +294,9 @@ impl SocketBackend for SimulatedListener {
 }
 
 impl ListenerBackend for SimulatedListener {
-    fn accept(&self) -> io::Result<(Box<dyn StreamBackend>, Address)> {
+    fn accept(&self) -> io::Result<(StreamSocket, Address)> {
         let (key, peer) = self.net.borrow_mut().accept(self.key)?;
-        Ok((Box::new(SimulatedStream::new(self.net.clone(), key, 1)), peer))
+        Ok((StreamSocket::new(SimulatedStream::new(self.net.clone(), key, 1)), peer))
     }
 }
 

@@ -26,7 +26,7 @@ use connection::Connection;
 use datagram::{DatagramInFlight, DatagramSocket};
 use listener::Listener;
 use ropewalk::Id;
-use ropewalk::backend::{Event, Happening};
+use ropewalk::backend::{Event, Events, Readiness};
 use slab::Slab;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,11 +178,11 @@ impl Net {
     }
 
     /// Moves the pending events of a node's reactor into `events`.
-    pub(crate) fn take_events(&mut self, node: NodeId, events: &mut Vec<Event>) {
+    pub(crate) fn take_events(&mut self, node: NodeId, events: &mut Events) {
         let mut pending = std::mem::take(&mut self.host_mut(node).pending);
         for pending in pending.drain(..) {
             let event = match pending {
-                PendingSource::Woken => Some(Event::Woken),
+                PendingSource::Woken => Some(Event::WOKEN),
                 PendingSource::End(key, side) => self.take_end_event(key, side),
                 PendingSource::Listener(key) => self.take_listener_event(key),
                 PendingSource::Datagram(key) => self.take_datagram_event(key),
@@ -274,6 +274,6 @@ pub(crate) fn nanos(span: Duration) -> Time {
 }
 
 /// Returns an event, if there is any readiness to report.
-fn event(id: Option<Id>, happening: Happening) -> Option<Event> {
-    (happening != Happening::default()).then_some(Event::Ready(id?, happening))
+fn event(id: Option<Id>, readiness: Readiness) -> Option<Event> {
+    (readiness != Readiness::default()).then_some(Event::ready(id?, readiness))
 }

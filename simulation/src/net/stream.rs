@@ -8,7 +8,7 @@ use crate::net::{Net, Shared, nanos, no_descriptors};
 use crate::node::NodeId;
 use crate::schedule::{Key, Scheduled};
 use crate::trace::What;
-use ropewalk::backend::{SocketBackend, StreamBackend};
+use ropewalk::backend::{ConnectRequest, SocketBackend, StreamBackend};
 use ropewalk::{Address, Id, SocketOption};
 use std::io::{self, ErrorKind, IoSlice};
 use std::net::SocketAddr;
@@ -31,16 +31,16 @@ impl SimulatedStream {
         net: &Shared,
         node: NodeId,
         peer: &Address,
-        local: Option<SocketAddr>,
-        options: &[SocketOption],
+        request: &ConnectRequest<'_>,
     ) -> io::Result<Self> {
+        let options = request.options;
         SocketKind::stream(peer).check_all(options)?;
         let key = {
             let mut net = net.borrow_mut();
             net.charge_call();
             net.note(node, None, What::Connects(peer));
             let begun = match peer {
-                Address::Inet(peer) => net.connect(node, *peer, local),
+                Address::Inet(peer) => net.connect(node, *peer, request.local),
                 #[cfg(unix)]
                 Address::Unix(peer) => net.connect_unix(node, peer),
                 _ => Err(ErrorKind::Unsupported.into()),
@@ -130,7 +130,7 @@ fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
 }
 
 impl SocketBackend for SimulatedStream {
-    fn register(&mut self, id: Id) {
+    fn register(&mut self, id: Id) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         if let Some(connection) = net.connection(self.key) {
             connection.ends[usize::from(self.side)].id = Some(id);
@@ -139,14 +139,16 @@ impl SocketBackend for SimulatedStream {
         if readiness != Default::default() {
             net.notify_end(self.key, self.side, readiness);
         }
+        Ok(())
     }
 
-    fn deregister(&mut self) {
+    fn deregister(&mut self) -> io::Result<()> {
         if let Some(connection) = self.net.borrow_mut().connection(self.key) {
             let end = &mut connection.ends[usize::from(self.side)];
             end.id = None;
             end.pending = Default::default();
         }
+        Ok(())
     }
 
     fn local_address(&self) -> io::Result<Address> {
@@ -203,11 +205,12 @@ impl StreamBackend for SimulatedStream {
         self.net.borrow_mut().shut_down(self.key, self.side)
     }
 
-    fn reset_on_close(&self) {
+    fn reset_on_close(&self) -> io::Result<()> {
         if let Some(connection) = self.net.borrow_mut().connection(self.key) {
             // A Unix socket has no SO_LINGER (unix(7)): it resets only if data is unread.
             connection.ends[usize::from(self.side)].resets_on_close = !connection.is_unix;
         }
+        Ok(())
     }
 }
 

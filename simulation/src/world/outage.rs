@@ -104,13 +104,9 @@ impl World {
         }
         let (net, wakeups) = (self.net().clone(), Arc::clone(&self.wakeups));
         let this = &mut self.nodes[node.index()];
-        let started =
-            Reactor::in_world(NodeBackend { net, node, wakeups }).and_then(|mut reactor| {
-                (this.program)(&mut reactor)?;
-                Ok(reactor)
-            });
-        match started {
-            Ok(reactor) => {
+        let mut reactor = Reactor::with_backend(NodeBackend { net, node, wakeups });
+        match (this.program)(&mut reactor) {
+            Ok(()) => {
                 this.reactor = Some(reactor);
                 self.net().borrow_mut().schedule_turn(node);
             }

@@ -244,8 +244,5 @@ fn read(stream: &mut Stream, buffer: &mut [u8]) -> Filled {
     if stream.is_unix() {
         return stream.fill_unix(buffer).0;
     }
-    match stream.is_simulated() {
-        true => stream.fill_from_other(buffer),
-        false => stream.fill(buffer),
-    }
+    stream.fill(buffer)
 }

@@ -8,7 +8,7 @@ use crate::source::error::cannot_receive;
 use crate::source::error::cannot_send;
 use crate::source::error::cannot_send_unix;
 use crate::source::listener::BACKOFF;
-use crate::sys::{DatagramSocket, Readiness};
+use crate::sys::{DatagramBackend, Readiness};
 use crate::values::address::Address;
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::Error;
@@ -32,7 +32,9 @@ const ERRORS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Datagram {
     /// `None` once it has been closed; then it stays until its protocol has been told.
-    pub(crate) socket: Option<DatagramSocket>,
+    pub(crate) socket: Option<Box<dyn DatagramBackend>>,
+    /// The poll reports when the socket can send again.
+    pub(crate) writable_watched: bool,
     /// Where it is bound. Kept, since it is told even when the socket is closed.
     pub(crate) address: Address,
     pub(crate) peer: Option<Address>,
@@ -70,13 +72,14 @@ pub(crate) enum DatagramEvent {
 
 impl Datagram {
     pub(crate) fn new(
-        socket: DatagramSocket,
+        socket: Box<dyn DatagramBackend>,
         address: Address,
         peer: Option<Address>,
         options: &DatagramOptions,
     ) -> Self {
         Self {
             socket: Some(socket),
+            writable_watched: false,
             address,
             peer,
             only: None,
@@ -251,7 +254,7 @@ impl Datagram {
 
     /// Ends it: what waits gets a last chance, and no more datagrams are taken or delivered. The
     /// socket is the caller's to close.
-    pub(crate) fn end(&mut self) -> Option<DatagramSocket> {
+    pub(crate) fn end(&mut self) -> Option<Box<dyn DatagramBackend>> {
         self.readiness |= Readiness::WRITABLE; // Who knows; a last try tells.
         while self.flush() {}
         self.counts.dropped += self.queue.clear() as u64;
@@ -261,7 +264,7 @@ impl Datagram {
     /// Whether the poll has to be told anew what to watch for.
     pub(crate) fn watch_changes(&self) -> bool {
         let waits = !self.queue.is_empty() && self.gets_room_events();
-        self.socket.as_ref().is_some_and(|socket| socket.awaits_room != waits)
+        self.socket.is_some() && self.writable_watched != waits
     }
 
     /// Whether the poll tells when there is room. What a Unix socket waits for is room at the receiver's,

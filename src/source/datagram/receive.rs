@@ -1,13 +1,23 @@
 //! Receiving datagrams, of the peer alone if there is one.
 
 use crate::source::datagram::{Datagram, closed};
-use crate::sys::{Arrived, Readiness};
+use crate::sys::Readiness;
 use crate::values::address::Address;
 use crate::values::logging::DATAGRAM;
 use log::trace;
 use std::io;
 
-/// What one attempt to receive brought.
+/// A datagram that was received.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    /// How much of it is in the buffer.
+    pub(crate) length: usize,
+    /// The length that is known of it, if that is more.
+    pub(crate) truncated: Option<usize>,
+    pub(crate) sender: Address,
+}
+
+/// The result of one attempt to receive.
 #[derive(Debug)]
 pub(crate) enum DatagramOutcome {
     Datagram(Arrived),
@@ -38,21 +48,25 @@ impl Datagram {
         self.readiness.has(Readiness::READABLE)
     }
 
+    /// Receives a datagram. The buffer has room for one byte more than the longest that is delivered: a
+    /// datagram that fills it was too long.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> DatagramOutcome {
         let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
             return DatagramOutcome::WouldBlock;
         };
-        let result = socket.receive(buffer, self.max_size);
+        let most = self.max_size;
+        let result = socket.receive(&mut buffer[..=most]);
         trace!(target: DATAGRAM, "{} receive: {result:?}", self.address);
         match result {
-            Ok(arrived) => {
+            Ok((length, sender)) => {
                 self.failing = false;
-                if self.only.as_ref().is_some_and(|peer| !is_from(&arrived.sender, peer)) {
+                if self.only.as_ref().is_some_and(|peer| !is_from(&sender, peer)) {
                     return DatagramOutcome::Foreign;
                 }
                 self.counts.received += 1;
-                self.counts.truncated += u64::from(arrived.truncated.is_some());
-                DatagramOutcome::Datagram(arrived)
+                self.counts.truncated += u64::from(length > most);
+                let truncated = (length > most).then_some(length);
+                DatagramOutcome::Datagram(Arrived { length: length.min(most), truncated, sender })
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.clear(Readiness::READABLE);

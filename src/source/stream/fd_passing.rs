@@ -3,7 +3,7 @@
 use crate::source::fd_passing::{OwnedFd, WAITING};
 use crate::source::send_buffer::Spares;
 use crate::source::stream::{Filled, Stream};
-use crate::sys::{Readiness, StreamSocket};
+use crate::sys::{Readiness, StreamBackend};
 use crate::values::logging::TCP;
 use log::{debug, trace};
 use std::io;
@@ -20,7 +20,7 @@ pub(crate) struct Passed {
 impl Stream {
     /// Whether it is to be read by [`fill_unix`](Self::fill_unix).
     pub(crate) fn is_unix(&self) -> bool {
-        self.readiness.has(Readiness::UNIX)
+        self.readiness.has(Readiness::PASSES_DESCRIPTORS)
     }
 
     /// Whether so many descriptors more are more than may wait, and the socket does not take those that
@@ -39,13 +39,13 @@ impl Stream {
     pub(crate) fn fill_unix(&mut self, buffer: &mut [u8]) -> (Filled, Option<Passed>) {
         let closing = self.is_closing();
         let take = self.socket.takes_descriptors() && !closing;
-        let result = self.socket.read_with(buffer, take);
+        let result = self.socket.read_with_descriptors(buffer, take);
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         let received = match result {
             Ok(received) => received,
             Err(error) => return (self.not_read(error), None),
         };
-        let short = received.count < buffer.len() && StreamSocket::SHORT_READ_MEANS_DRY;
+        let short = received.count < buffer.len() && self.socket.short_means_would_block();
         if received.cut && !take {
             debug!(target: TCP, "{} passed descriptors that nobody takes", self.peer);
         }
@@ -58,7 +58,9 @@ impl Stream {
     /// not tell when it will take some again.
     pub(super) fn is_too_many(&mut self, error: &io::Error) -> bool {
         match self.output.buffer.passing() {
-            Some(passing) if StreamSocket::is_too_many(error) && passing.refusals < REFUSALS => {
+            Some(passing)
+                if self.socket.is_too_many_descriptors(error) && passing.refusals < REFUSALS =>
+            {
                 passing.refusals += 1;
                 true
             }

@@ -3,7 +3,7 @@
 use crate::source::send_buffer::Spares;
 use crate::source::stream::Stream;
 use crate::source::stream::transfer::WRITE_BUDGET;
-use crate::sys::Readiness;
+use crate::sys::{Readiness, StreamBackend};
 use crate::values::logging::TCP;
 use log::trace;
 use std::fs::File;

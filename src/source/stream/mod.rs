@@ -12,7 +12,7 @@ mod limits;
 mod output;
 mod transfer;
 
-use crate::sys::{Readiness, StreamSocket};
+use crate::sys::{Readiness, StreamBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::reason::Reason;
 use crate::values::slow_reader::SlowReader;
@@ -71,19 +71,17 @@ pub(crate) struct Traffic {
 }
 
 /// What [`Stream::wants_only_read`] looks at.
-const ONLY_READ: Readiness =
-    Readiness::READABLE.or(Readiness::FAILED).or(Readiness::UNIX).or(Readiness::CLOSELY);
+const ONLY_READ: Readiness = Readiness::READABLE
+    .or(Readiness::HAS_FAILED)
+    .or(Readiness::PASSES_DESCRIPTORS)
+    .or(Readiness::CLOSELY);
 
 impl Stream {
     pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
         // The first write will tell, so a greeting leaves without waiting for the poll.
         let mut readiness = Readiness::WRITABLE;
-        #[cfg(unix)]
-        if socket.is_unix() {
-            readiness |= Readiness::UNIX;
-        }
-        if socket.is_simulated() {
-            readiness |= Readiness::OTHER;
+        if socket.passes_descriptors() {
+            readiness |= Readiness::PASSES_DESCRIPTORS;
         }
         Self {
             socket,
@@ -183,7 +181,7 @@ impl Stream {
 
     /// Whether the peer has ended its side while reading is paused, and nobody knows yet.
     pub(crate) fn has_unnoticed_eof(&self) -> bool {
-        self.readiness.has(Readiness::ENDED)
+        self.readiness.has(Readiness::HAS_ENDED)
             && self.input.reading == Reading::Paused
             && self.input.peer_side == PeerSide::Open
             && !self.is_closing()
@@ -192,8 +190,8 @@ impl Stream {
 
     /// Whether the poll has said that the socket has an error; the next question says no.
     pub(crate) fn take_failed(&mut self) -> bool {
-        let failed = self.readiness.has(Readiness::FAILED);
-        self.readiness.clear(Readiness::FAILED);
+        let failed = self.readiness.has(Readiness::HAS_FAILED);
+        self.readiness.clear(Readiness::HAS_FAILED);
         failed
     }
 
@@ -245,12 +243,6 @@ impl Stream {
             && !self.readiness.has(Readiness::CLOSELY)
     }
 
-    /// Whether its socket is of another world than the system's, and not read and written by the
-    /// straight way.
-    pub(crate) fn is_simulated(&self) -> bool {
-        self.readiness.has(Readiness::OTHER)
-    }
-
     /// Keeps a connection that has a pull producer or a feed off the shortcuts. Room in the socket
     /// concerns it even if its send buffer is empty.
     pub(crate) fn check_each_write(&mut self) {
@@ -259,7 +251,7 @@ impl Stream {
         if check_each_write {
             self.readiness |= Readiness::CLOSELY;
         }
-        self.output.limits.set_check_each_write(check_each_write || self.is_simulated());
+        self.output.limits.set_check_each_write(check_each_write);
     }
 
     /// The reason for which it is broken, to be given away once: it ends with it.

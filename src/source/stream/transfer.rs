@@ -3,7 +3,7 @@
 use crate::source::send_buffer::{SLICES, Spares};
 use crate::source::stream::limits::GATHER;
 use crate::source::stream::{PeerSide, Stream, WriteSide};
-use crate::sys::{Readiness, StreamSocket};
+use crate::sys::{Readiness, StreamBackend};
 use crate::values::logging::TCP;
 use log::trace;
 use std::io::{self, IoSlice};
@@ -45,25 +45,14 @@ impl Stream {
     #[inline(always)]
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
         let closing = self.is_closing(); // Asked here, where the caller often knows.
-        let result = self.socket.read(buffer);
+        let result = self.socket.receive(buffer);
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
             Ok(count) => {
                 let would_block = count < buffer.len() && count <= LONG;
-                let short = would_block && StreamSocket::SHORT_READ_MEANS_DRY;
+                let short = would_block && self.socket.short_means_would_block();
                 self.took_in(count, short, closing)
             }
-            Err(error) => self.not_read(error),
-        }
-    }
-
-    /// Reads once from a socket of another world.
-    pub(crate) fn fill_from_other(&mut self, buffer: &mut [u8]) -> Filled {
-        let closing = self.is_closing();
-        let result = self.socket.read_from_other(buffer);
-        trace!(target: TCP, "{} read: {result:?}", self.peer);
-        match result {
-            Ok(count) => self.took_in(count, count < buffer.len(), closing),
             Err(error) => self.not_read(error),
         }
     }
@@ -159,7 +148,7 @@ impl Stream {
     /// If it did not take all of it: how much it took, or why nothing.
     #[inline(always)]
     pub(crate) fn offer(&mut self, data: &[u8]) -> Result<(), io::Result<usize>> {
-        let result = self.socket.write(data);
+        let result = self.socket.send(data);
         trace!(target: TCP, "{} write: {result:?}", self.peer);
         match result {
             Ok(count) if count == data.len() => {
@@ -176,13 +165,13 @@ impl Stream {
     pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
         let sent = match self.output.buffer.only_slice() {
             // Nearly always it is one buffer, and the first call takes all of it.
-            Some(bytes) if !self.readiness.has(Readiness::OTHER) => {
-                let (offered, result) = (bytes.len(), self.socket.write(bytes));
+            Some(bytes) => {
+                let (offered, result) = (bytes.len(), self.socket.send(bytes));
                 let sent = self.took(offered, result)?;
                 self.output.buffer.advance(sent, spares);
                 sent
             }
-            _ => self.send(&[], spares)?,
+            None => self.send(&[], spares)?,
         };
         if self.wants_flush() {
             self.flush_on(WRITE_BUDGET.saturating_sub(sent), spares)
@@ -216,8 +205,10 @@ impl Stream {
         let descriptors = self.output.buffer.descriptors_at_front();
         let result = match slices {
             #[cfg(unix)]
-            slices if !descriptors.is_empty() => self.socket.write_with(slices, descriptors),
-            slices => self.socket.write_slices(slices),
+            slices if !descriptors.is_empty() => {
+                self.socket.write_with_descriptors(slices, descriptors)
+            }
+            slices => self.socket.write(slices),
         };
         let sent = self.took(offered, result)?;
         self.output.buffer.advance(sent.min(self.output.buffer.len()), spares);
@@ -241,7 +232,7 @@ impl Stream {
     #[cold]
     fn not_all_written(&mut self, result: io::Result<usize>) -> io::Result<usize> {
         let full = match &result {
-            Ok(_) => StreamSocket::SHORT_WRITE_MEANS_FULL,
+            Ok(_) => self.socket.short_means_would_block(),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             #[cfg(unix)]
             Err(error) if self.is_too_many(error) => true,

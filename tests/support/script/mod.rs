@@ -6,8 +6,8 @@
 mod wire;
 
 use ropewalk::backend::{
-    Backend, DatagramBackend, Event, Happening, ListenerBackend, Multicast, SocketBackend,
-    StreamBackend,
+    Backend, ConnectRequest, DatagramBackend, DatagramRequest, Event, Events, ListenRequest,
+    ListenerBackend, Multicast, Readiness, SocketBackend, StreamSocket,
 };
 use ropewalk::{Address, Factory, Id, Reactor, SocketOption};
 use std::cell::{Cell, RefCell};
@@ -63,7 +63,7 @@ impl Script {
             receives: RefCell::default(),
             takes: Cell::new(usize::MAX),
         }));
-        let reactor = Reactor::in_world(script.clone()).unwrap();
+        let reactor = Reactor::with_backend(script.clone());
         (script, reactor)
     }
 
@@ -103,7 +103,7 @@ impl Script {
     pub(crate) fn accept(&self, outcomes: impl IntoIterator<Item = Result<Wire, ErrorKind>>) {
         self.0.accepts.borrow_mut().extend(outcomes);
         let listener = self.0.listener.get().expect("it listens");
-        self.report(listener, Happening { readable: true, ..Happening::default() });
+        self.report(listener, Readiness::READABLE);
     }
 
     /// Adds the outcome of a connect.
@@ -115,7 +115,7 @@ impl Script {
     pub(crate) fn receive(&self, outcomes: impl IntoIterator<Item = Result<Vec<u8>, ErrorKind>>) {
         self.0.receives.borrow_mut().extend(outcomes);
         let port = self.0.port.get().expect("it is registered");
-        self.report(port, Happening { readable: true, ..Happening::default() });
+        self.report(port, Readiness::READABLE);
     }
 
     /// Lets the datagram socket take `count` more, without an event.
@@ -125,18 +125,18 @@ impl Script {
 
     /// Reports the connection as readable.
     pub(crate) fn report_readable(&self, wire: &Wire) {
-        self.report(wire.id(), Happening { readable: true, ..Happening::default() });
+        self.report(wire.id(), Readiness::READABLE);
     }
 
     /// Lets the connection take `bytes` more, and reports it as writable.
     pub(crate) fn make_room(&self, wire: &Wire, bytes: usize) {
         wire.set_room(bytes);
-        self.report(wire.id(), Happening { writable: true, ..Happening::default() });
+        self.report(wire.id(), Readiness::WRITABLE);
     }
 
     /// Adds an event to the next poll.
-    pub(crate) fn report(&self, id: Id, happening: Happening) {
-        self.0.events.borrow_mut().push(Event::Ready(id, happening));
+    pub(crate) fn report(&self, id: Id, readiness: Readiness) {
+        self.0.events.borrow_mut().push(Event::ready(id, readiness));
     }
 }
 
@@ -154,12 +154,12 @@ impl Backend for Script {
         self.0.now.get()
     }
 
-    fn wait(&self, limit: Option<Duration>, events: &mut Vec<Event>) -> io::Result<()> {
+    fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
         self.0.waits.borrow_mut().push(limit);
         if let Some(kind) = self.0.poll_fails.get() {
             return Err(failure(kind));
         }
-        events.append(&mut self.0.events.borrow_mut());
+        events.extend(self.0.events.borrow_mut().drain(..));
         if events.is_empty() {
             let limit = limit.expect("a poll without an event and without a limit never returns");
             self.0.now.set(self.0.now.get() + limit);
@@ -178,20 +178,14 @@ impl Backend for Script {
     fn listen(
         &self,
         _address: &Address,
-        _backlog: u32,
-        _options: &[SocketOption],
+        _request: &ListenRequest<'_>,
     ) -> io::Result<Box<dyn ListenerBackend>> {
         Ok(Box::new(ScriptedListener(self.clone())))
     }
 
-    fn connect(
-        &self,
-        _peer: &Address,
-        _local: Option<SocketAddr>,
-        _options: &[SocketOption],
-    ) -> io::Result<Box<dyn StreamBackend>> {
+    fn connect(&self, _peer: &Address, _request: &ConnectRequest<'_>) -> io::Result<StreamSocket> {
         match self.0.connects.borrow_mut().pop_front() {
-            Some(Ok(wire)) => Ok(Box::new(ScriptedStream(self.clone(), wire))),
+            Some(Ok(wire)) => Ok(StreamSocket::new(ScriptedStream(self.clone(), wire))),
             Some(Err(kind)) => Err(failure(kind)),
             None => Err(failure(ErrorKind::ConnectionRefused)),
         }
@@ -200,7 +194,7 @@ impl Backend for Script {
     fn bind_datagram(
         &self,
         local: &Address,
-        _options: &[SocketOption],
+        _request: &DatagramRequest<'_>,
     ) -> io::Result<Box<dyn DatagramBackend>> {
         Ok(Box::new(ScriptedDatagram(self.clone(), local.clone())))
     }
@@ -208,7 +202,7 @@ impl Backend for Script {
     fn connect_datagram(
         &self,
         _peer: &Address,
-        _options: &[SocketOption],
+        _request: &DatagramRequest<'_>,
     ) -> io::Result<Box<dyn DatagramBackend>> {
         Err(ErrorKind::Unsupported.into())
     }
@@ -218,12 +212,14 @@ impl Backend for Script {
 struct ScriptedListener(Script);
 
 impl SocketBackend for ScriptedListener {
-    fn register(&mut self, id: Id) {
+    fn register(&mut self, id: Id) -> io::Result<()> {
         self.0.0.listener.set(Some(id));
+        Ok(())
     }
 
-    fn deregister(&mut self) {
+    fn deregister(&mut self) -> io::Result<()> {
         self.0.0.listener.set(None);
+        Ok(())
     }
 
     fn local_address(&self) -> io::Result<Address> {
@@ -236,9 +232,11 @@ impl SocketBackend for ScriptedListener {
 }
 
 impl ListenerBackend for ScriptedListener {
-    fn accept(&self) -> io::Result<(Box<dyn StreamBackend>, Address)> {
+    fn accept(&self) -> io::Result<(StreamSocket, Address)> {
         match self.0.0.accepts.borrow_mut().pop_front() {
-            Some(Ok(wire)) => Ok((Box::new(ScriptedStream(self.0.clone(), wire)), address())),
+            Some(Ok(wire)) => {
+                Ok((StreamSocket::new(ScriptedStream(self.0.clone(), wire)), address()))
+            }
             Some(Err(kind)) => Err(failure(kind)),
             None => Err(ErrorKind::WouldBlock.into()),
         }
@@ -249,12 +247,14 @@ impl ListenerBackend for ScriptedListener {
 struct ScriptedDatagram(Script, Address);
 
 impl SocketBackend for ScriptedDatagram {
-    fn register(&mut self, id: Id) {
+    fn register(&mut self, id: Id) -> io::Result<()> {
         self.0.0.port.set(Some(id));
+        Ok(())
     }
 
-    fn deregister(&mut self) {
+    fn deregister(&mut self) -> io::Result<()> {
         self.0.0.port.set(None);
+        Ok(())
     }
 
     fn local_address(&self) -> io::Result<Address> {

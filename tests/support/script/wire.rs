@@ -1,7 +1,7 @@
 //! Scripted connections.
 
 use super::{Script, address, failure};
-use ropewalk::backend::{Happening, SocketBackend, StreamBackend};
+use ropewalk::backend::{Readiness, SocketBackend, StreamBackend};
 use ropewalk::{Address, Id, SocketOption};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -102,15 +102,17 @@ impl Drop for ScriptedStream {
 }
 
 impl SocketBackend for ScriptedStream {
-    fn register(&mut self, id: Id) {
+    fn register(&mut self, id: Id) -> io::Result<()> {
         self.1.0.id.set(Some(id));
         self.1.record("registered");
         let readable = !self.1.0.reads.borrow().is_empty();
-        self.0.report(id, Happening { readable, ..Happening::default() });
+        self.0.report(id, if readable { Readiness::READABLE } else { Readiness::default() });
+        Ok(())
     }
 
-    fn deregister(&mut self) {
+    fn deregister(&mut self) -> io::Result<()> {
         self.1.record("deregistered");
+        Ok(())
     }
 
     fn local_address(&self) -> io::Result<Address> {
@@ -168,7 +170,8 @@ impl StreamBackend for ScriptedStream {
         self.1.0.shutdown_fails.get().map_or(Ok(()), |kind| Err(failure(kind)))
     }
 
-    fn reset_on_close(&self) {
+    fn reset_on_close(&self) -> io::Result<()> {
         self.1.record("reset");
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::schedule::{Key, Scheduled};
 use crate::trace::What;
 #[cfg(unix)]
 use crate::unix_names::UnixKind;
-use ropewalk::backend::{Event, Happening};
+use ropewalk::backend::{Event, Readiness};
 use ropewalk::{Address, Id, SocketOption};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, ErrorKind};
@@ -58,7 +58,7 @@ pub(super) struct DatagramSocket {
     multicast_loopback: bool,
     hops: u8,
     id: Option<Id>,
-    pending: Happening,
+    pending: Readiness,
     /// The schedule has a repetition of its events. One is enough, even after many refused or short operations.
     will_repeat: bool,
     random: Random,
@@ -157,7 +157,7 @@ impl Net {
             multicast_loopback: true,
             hops: 1,
             id: None,
-            pending: Happening::default(),
+            pending: Readiness::default(),
             will_repeat: false,
             random,
         });
@@ -177,15 +177,13 @@ impl Net {
         self.datagrams.get_mut(key.slot as usize).filter(|socket| socket.key == key)
     }
 
-    fn notify_datagram(&mut self, key: Key, happening: Happening) {
+    fn notify_datagram(&mut self, key: Key, readiness: Readiness) {
         let Some(socket) = self.datagram(key) else { return };
         if socket.id.is_none() {
             return;
         }
-        let first = socket.pending == Happening::default();
-        socket.pending.readable |= happening.readable;
-        socket.pending.writable |= happening.writable;
-        socket.pending.failed |= happening.failed;
+        let first = socket.pending == Readiness::default();
+        socket.pending |= readiness;
         let node = socket.node;
         if first {
             self.notify(node, PendingSource::Datagram(key));
@@ -217,8 +215,8 @@ impl Net {
     fn notify_datagram_state(&mut self, key: Key) {
         let Some(socket) = self.datagram(key) else { return };
         let readable = !socket.queue.is_empty() || socket.refused;
-        let happening = Happening { readable, writable: true, ..Happening::default() };
-        self.notify_datagram(key, happening);
+        let readable = if readable { Readiness::READABLE } else { Readiness::default() };
+        self.notify_datagram(key, readable | Readiness::WRITABLE);
     }
 
     fn close_datagram(&mut self, key: Key) {

@@ -11,7 +11,7 @@ use crate::trace::What;
 use crate::unix_names::UnixKind;
 #[cfg(unix)]
 use ropewalk::UnixAddress;
-use ropewalk::backend::{DatagramBackend, Happening, Multicast, SocketBackend};
+use ropewalk::backend::{DatagramBackend, Multicast, Readiness, SocketBackend};
 use ropewalk::{Address, Id, Interface, SocketOption};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -101,19 +101,21 @@ fn is_loopback(interface: &Interface) -> bool {
 }
 
 impl SocketBackend for SimulatedDatagram {
-    fn register(&mut self, id: Id) {
+    fn register(&mut self, id: Id) -> io::Result<()> {
         let mut net = self.net.borrow_mut();
         if let Some(socket) = net.datagram(self.key) {
             socket.id = Some(id);
         }
         net.notify_datagram_state(self.key);
+        Ok(())
     }
 
-    fn deregister(&mut self) {
+    fn deregister(&mut self) -> io::Result<()> {
         if let Some(socket) = self.net.borrow_mut().datagram(self.key) {
             socket.id = None;
-            socket.pending = Happening::default();
+            socket.pending = Readiness::default();
         }
+        Ok(())
     }
 
     fn local_address(&self) -> io::Result<Address> {

@@ -8,7 +8,7 @@ use crate::random::Random;
 use crate::schedule::{Key, Scheduled, Time};
 use crate::trace::What;
 use ropewalk::Address;
-use ropewalk::backend::Happening;
+use ropewalk::backend::Readiness;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
@@ -212,7 +212,7 @@ impl Net {
         }
         socket.queued += memory;
         socket.queue.push_back((data, sender));
-        self.notify_datagram(key, Happening { readable: true, ..Happening::default() });
+        self.notify_datagram(key, Readiness::READABLE);
     }
 
     /// Reports a refused datagram: only to a connected socket (udp(7)), and only for datagrams to its peer.
@@ -221,8 +221,7 @@ impl Net {
             && socket.peer.is_some()
         {
             socket.refused = true;
-            let happening = Happening { readable: true, failed: true, ..Happening::default() };
-            self.notify_datagram(key, happening);
+            self.notify_datagram(key, Readiness::FAILED);
         }
     }
 

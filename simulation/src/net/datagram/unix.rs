@@ -7,7 +7,7 @@ use crate::node::NodeId;
 use crate::schedule::Key;
 use crate::unix_names::UnixKind;
 use ropewalk::UnixAddress;
-use ropewalk::backend::Happening;
+use ropewalk::backend::Readiness;
 use std::io::{self, ErrorKind};
 
 /// The number of datagrams that a Unix socket queues before senders block (unix(7), `max_dgram_qlen`).
@@ -19,7 +19,7 @@ impl Net {
         let Some(socket) = self.datagram(key) else { return };
         for sender in std::mem::take(&mut socket.waiting) {
             if self.datagram(sender).is_some_and(|sender| sender.unix_peer == Some(key)) {
-                self.notify_datagram(sender, Happening { writable: true, ..Happening::default() });
+                self.notify_datagram(sender, Readiness::WRITABLE);
             }
         }
     }
@@ -74,7 +74,7 @@ impl Net {
         }
         socket.queued += memory_for(data.len());
         socket.queue.push_back((data.into(), sender));
-        self.notify_datagram(receiver, Happening { readable: true, ..Happening::default() });
+        self.notify_datagram(receiver, Readiness::READABLE);
         self.charge_data(node, data.len());
         Ok(())
     }

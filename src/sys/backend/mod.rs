@@ -1,0 +1,257 @@
+//! The seam: the trait through which a reactor reaches everything outside it.
+//!
+//! The system implements [`Backend`] like any other backend: see [`System`](crate::backend::System). A simulated network is
+//! another implementation; a recording one wraps any other. Nothing above `sys` knows which one a
+//! reactor has. What only a system has is answered by default methods with
+//! [`Unsupported`](std::io::ErrorKind::Unsupported).
+//!
+//! Streams are the one exception to trait objects. [`StreamSocket`] holds either a socket of the system
+//! or a boxed [`StreamBackend`], so that the read and the write of an echo are inlined. A call through
+//! a trait object would return after the system call, and the first such return costs some 500 ns where
+//! the kernel guards against speculation (ARCHITECTURE.md, "What an echo costs").
+
+mod event;
+mod request;
+mod socket;
+mod stream;
+
+use crate::sys::error::set_by;
+#[cfg(unix)]
+use crate::sys::{BorrowedFd, OwnedFd};
+use crate::values::address::Address;
+use crate::values::id::Id;
+use crate::values::socket_option::SocketOption;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+#[cfg(feature = "system")]
+pub use crate::sys::System;
+pub use crate::sys::readiness::Readiness;
+#[cfg(unix)]
+pub use crate::sys::received::ReceivedMessage;
+#[cfg(unix)]
+pub use crate::values::watch::Ready;
+pub use event::{Event, EventIter, Events};
+pub use request::{ConnectRequest, DatagramRequest, ListenRequest};
+#[cfg(unix)]
+pub use socket::WatchBackend;
+pub use socket::{DatagramBackend, ListenerBackend, Multicast, SocketBackend, StreamBackend};
+pub use stream::StreamSocket;
+
+/// What a reactor lives on: the poll, the clock, names and sockets.
+///
+/// A reactor made with [`Reactor::with_backend`](crate::Reactor::with_backend) learns everything from
+/// outside through these methods, and through those of the sockets that they return. Protocols cannot
+/// tell one backend from another.
+///
+/// Errors mean what they mean from the system: [`WouldBlock`](io::ErrorKind::WouldBlock) says that
+/// nothing can be done now and that an event will follow when it can,
+/// [`ConnectionReset`](io::ErrorKind::ConnectionReset) that the peer has reset the connection, and so on.
+pub trait Backend: fmt::Debug {
+    /// Returns the current time, which never decreases.
+    fn now(&self) -> Instant;
+
+    /// Appends the events since the last call to `events`. If there are none, it may wait for one, but
+    /// no longer than `limit`; `None` is without limit. It may return without any.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`](io::ErrorKind::Interrupted) counts as a wait without events. Any other error ends
+    /// the run.
+    fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()>;
+
+    /// Returns the waker that other threads use to end a wait: it must cause [`Event::WOKEN`].
+    fn waker(&self) -> Waker;
+
+    /// Returns true if the reactor is to call [`called`](Self::called) after every callback. Each
+    /// callback is then timed by itself, so reading the clock should be cheap. Default: false.
+    fn observes_callbacks(&self) -> bool {
+        false
+    }
+
+    /// Notes that user code has returned: `callback` of `owner`, a type or a function. `id` is the socket
+    /// that it belongs to, if any. Called only if the backend [observes
+    /// callbacks](Self::observes_callbacks).
+    fn called(&self, id: Option<Id>, owner: &'static str, callback: &'static str) {
+        let _ = (id, owner, callback);
+    }
+
+    /// Notes that user code has panicked, with the panic's message. `callback` is `drop` if a user's value was
+    /// being dropped. The reactor continues; a backend that runs tests may fail them.
+    fn panicked(&self, id: Option<Id>, owner: &'static str, callback: &'static str, message: &str) {
+        let _ = (id, owner, callback, message);
+    }
+
+    /// Returns the addresses of a name, in the order in which they are to be tried. It may block. It is not called
+    /// for a numeric address, unless an IPv6 address carries the name of an interface: `fe80::1%eth0`.
+    ///
+    /// # Errors
+    ///
+    /// If the name does not exist.
+    fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+
+    /// Opens a socket that listens on an address. Port 0 means any free port.
+    ///
+    /// # Errors
+    ///
+    /// If the address is in use or not local.
+    fn listen(
+        &self,
+        address: &Address,
+        request: &ListenRequest<'_>,
+    ) -> io::Result<Box<dyn ListenerBackend>>;
+
+    /// Begins to connect. [`StreamBackend::connected_to`] reports the outcome.
+    ///
+    /// # Errors
+    ///
+    /// If the attempt fails immediately.
+    fn connect(&self, peer: &Address, request: &ConnectRequest<'_>) -> io::Result<StreamSocket>;
+
+    /// Opens a datagram socket that is bound to an address.
+    ///
+    /// # Errors
+    ///
+    /// If the address is in use or not local.
+    fn bind_datagram(
+        &self,
+        local: &Address,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>>;
+
+    /// Opens a datagram socket that is connected to a peer.
+    ///
+    /// # Errors
+    ///
+    /// If the peer cannot be reached.
+    fn connect_datagram(
+        &self,
+        peer: &Address,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>>;
+
+    /// Opens a raw socket for an IP protocol.
+    ///
+    /// # Errors
+    ///
+    /// Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    fn open_raw(
+        &self,
+        local: IpAddr,
+        protocol: u8,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        let _ = (local, protocol, request);
+        Err(unsupported())
+    }
+
+    /// Opens a socket for ICMP echoes.
+    ///
+    /// # Errors
+    ///
+    /// Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    fn open_ping(
+        &self,
+        local: IpAddr,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        let _ = (local, request);
+        Err(unsupported())
+    }
+
+    /// Adopts a descriptor of a socket that listens.
+    ///
+    /// # Errors
+    ///
+    /// If it is anything else. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(unix)]
+    fn adopt_listener(&self, descriptor: OwnedFd) -> io::Result<Box<dyn ListenerBackend>> {
+        drop(descriptor);
+        Err(unsupported())
+    }
+
+    /// Adopts a descriptor of a connected stream socket. Returns the peer's address as well.
+    ///
+    /// # Errors
+    ///
+    /// If it is anything else. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(unix)]
+    fn adopt_connection(&self, descriptor: OwnedFd) -> io::Result<(StreamSocket, Address)> {
+        drop(descriptor);
+        Err(unsupported())
+    }
+
+    /// Adopts a descriptor of a datagram socket. Returns the address of the peer as well, if the socket is
+    /// connected.
+    ///
+    /// # Errors
+    ///
+    /// If it is anything else. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(unix)]
+    fn adopt_datagram(
+        &self,
+        descriptor: OwnedFd,
+    ) -> io::Result<(Box<dyn DatagramBackend>, Option<Address>)> {
+        drop(descriptor);
+        Err(unsupported())
+    }
+
+    /// Copies a descriptor in order to watch it.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be copied. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(unix)]
+    fn watch(&self, descriptor: BorrowedFd<'_>) -> io::Result<Box<dyn WatchBackend>> {
+        let _ = descriptor;
+        Err(unsupported())
+    }
+
+    /// Returns true if descriptors can be passed over its Unix connections. Default: false.
+    #[cfg(unix)]
+    fn passes_descriptors(&self) -> bool {
+        false
+    }
+
+    /// Catches SIGINT and SIGTERM from now on; [`Event::SIGNALLED`] reports them. Returns `None` where
+    /// signals do not reach the reactor, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left.
+    #[cfg(feature = "signals")]
+    fn catch_signals(&self) -> io::Result<Option<Box<dyn SignalBackend>>> {
+        Ok(None)
+    }
+}
+
+/// The signals that a [`Backend`] catches.
+#[cfg(feature = "signals")]
+pub trait SignalBackend {
+    /// Begins a run, from which on signals are reported. Returns true if it had not begun before.
+    fn begin_run(&mut self) -> bool;
+
+    /// Ends the run: signals have their default action again.
+    fn end_run(&mut self);
+
+    /// Returns the names of the signals that have arrived since the last call.
+    fn pending(&mut self) -> Vec<&'static str>;
+}
+
+/// Sets an option by calling `set`, if the option's value is valid for any socket. Errors name the option.
+/// All backends and their sockets set options this way.
+///
+/// # Errors
+///
+/// If the value is invalid, or if `set` fails.
+pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    set_by(option, set)
+}
+
+/// Only a system has this.
+pub(crate) fn unsupported() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "the reactor's backend does not support this")
+}

@@ -1,0 +1,219 @@
+//! The socket of a connection: one of the system, or one of another backend.
+
+use crate::sys::backend::{SocketBackend, StreamBackend};
+#[cfg(unix)]
+use crate::sys::received::ReceivedMessage;
+#[cfg(feature = "system")]
+use crate::sys::stream::SystemStream;
+#[cfg(unix)]
+use crate::sys::{BorrowedFd, OwnedFd};
+use crate::values::address::Address;
+#[cfg(unix)]
+use crate::values::credentials::Credentials;
+use crate::values::id::Id;
+use crate::values::socket_option::SocketOption;
+use std::fs::File;
+use std::io::{self, IoSlice};
+
+/// The socket of a connection, or of an attempt to connect: one of the system, or any other
+/// [`StreamBackend`].
+///
+/// It implements [`StreamBackend`] itself, so a backend that records can wrap it.
+#[derive(Debug)]
+pub struct StreamSocket(Kind);
+
+/// The system's sockets are not boxed: see [`backend`](crate::backend).
+#[derive(Debug)]
+enum Kind {
+    #[cfg(feature = "system")]
+    System(SystemStream),
+    Backend(Box<dyn StreamBackend>),
+}
+
+/// Calls a method of either kind of socket.
+macro_rules! either {
+    ($self:expr, $socket:ident => $call:expr) => {
+        match $self {
+            #[cfg(feature = "system")]
+            Kind::System($socket) => $call,
+            Kind::Backend($socket) => $call,
+        }
+    };
+}
+
+impl StreamSocket {
+    /// Wraps a socket of a backend.
+    pub fn new(socket: impl StreamBackend + 'static) -> Self {
+        Self(Kind::Backend(Box::new(socket)))
+    }
+
+    #[cfg(feature = "system")]
+    pub(in crate::sys) fn system(socket: SystemStream) -> Self {
+        Self(Kind::System(socket))
+    }
+
+    /// Reads. Inlined into the loop over the events if it is the system's.
+    #[inline(always)]
+    pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(socket) => socket.read(buffer),
+            Kind::Backend(socket) => receive_from(socket.as_mut(), buffer),
+        }
+    }
+
+    /// Writes. Inlined like [`receive`](Self::receive).
+    #[inline(always)]
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(socket) => socket.write(bytes),
+            Kind::Backend(socket) => send_to(socket.as_mut(), bytes),
+        }
+    }
+
+    /// Turns the socket into its descriptor, which stays open.
+    #[cfg(unix)]
+    pub(crate) fn detach(self) -> io::Result<OwnedFd> {
+        Box::new(self).into_descriptor()
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn receive_from(socket: &mut dyn StreamBackend, buffer: &mut [u8]) -> io::Result<usize> {
+    socket.read(buffer)
+}
+
+#[cold]
+#[inline(never)]
+fn send_to(socket: &mut dyn StreamBackend, bytes: &[u8]) -> io::Result<usize> {
+    socket.write(&[IoSlice::new(bytes)])
+}
+
+impl SocketBackend for StreamSocket {
+    fn register(&mut self, id: Id) -> io::Result<()> {
+        either!(&mut self.0, socket => socket.register(id))
+    }
+
+    fn deregister(&mut self) -> io::Result<()> {
+        either!(&mut self.0, socket => socket.deregister())
+    }
+
+    fn local_address(&self) -> io::Result<Address> {
+        either!(&self.0, socket => socket.local_address())
+    }
+
+    fn take_error(&self) -> io::Result<Option<io::Error>> {
+        either!(&self.0, socket => socket.take_error())
+    }
+
+    fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        either!(&self.0, socket => socket.set_option(option))
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(socket) => Some(socket.descriptor()),
+            Kind::Backend(socket) => socket.descriptor(),
+        }
+    }
+
+    #[cfg(unix)]
+    fn share(&mut self) {
+        either!(&mut self.0, socket => socket.share());
+    }
+
+    #[cfg(unix)]
+    fn into_descriptor(self: Box<Self>) -> io::Result<OwnedFd> {
+        match self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(socket) => Ok(socket.into()),
+            Kind::Backend(socket) => socket.into_descriptor(),
+        }
+    }
+}
+
+impl StreamBackend for StreamSocket {
+    fn connected_to(&self) -> io::Result<Option<Address>> {
+        either!(&self.0, socket => socket.connected_to())
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        either!(&mut self.0, socket => socket.read(buffer))
+    }
+
+    fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match &mut self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(socket) => socket.write_slices(slices),
+            Kind::Backend(socket) => socket.write(slices),
+        }
+    }
+
+    fn shutdown_write(&self) -> io::Result<()> {
+        either!(&self.0, socket => socket.shutdown_write())
+    }
+
+    fn reset_on_close(&self) -> io::Result<()> {
+        either!(&self.0, socket => socket.reset_on_close())
+    }
+
+    fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        either!(&self.0, socket => socket.set_nodelay(nodelay))
+    }
+
+    #[inline]
+    fn short_means_would_block(&self) -> bool {
+        // A constant on Linux, where a question would cost each echo an instruction or two.
+        cfg!(any(target_os = "linux", target_os = "android"))
+            || match &self.0 {
+                #[cfg(feature = "system")]
+                Kind::System(_) => false,
+                Kind::Backend(socket) => socket.short_means_would_block(),
+            }
+    }
+
+    fn write_from_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+        either!(&mut self.0, socket => socket.write_from_file(file, offset, count))
+    }
+
+    fn passes_descriptors(&self) -> bool {
+        either!(&self.0, socket => socket.passes_descriptors())
+    }
+
+    #[cfg(unix)]
+    fn takes_descriptors(&self) -> bool {
+        either!(&self.0, socket => socket.takes_descriptors())
+    }
+
+    #[cfg(unix)]
+    fn read_with_descriptors(
+        &mut self,
+        buffer: &mut [u8],
+        take: bool,
+    ) -> io::Result<ReceivedMessage> {
+        either!(&mut self.0, socket => socket.read_with_descriptors(buffer, take))
+    }
+
+    #[cfg(unix)]
+    fn write_with_descriptors(
+        &mut self,
+        slices: &[IoSlice<'_>],
+        descriptors: &[OwnedFd],
+    ) -> io::Result<usize> {
+        either!(&mut self.0, socket => socket.write_with_descriptors(slices, descriptors))
+    }
+
+    #[cfg(unix)]
+    fn is_too_many_descriptors(&self, error: &io::Error) -> bool {
+        either!(&self.0, socket => socket.is_too_many_descriptors(error))
+    }
+
+    #[cfg(unix)]
+    fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
+        either!(&self.0, socket => socket.peer_credentials())
+    }
+}

@@ -1,0 +1,75 @@
+//! The system calls of an echo, and their flags.
+
+use crate::sys::Borrowed;
+#[cfg(windows)]
+use crate::sys::uninterrupted;
+#[cfg(unix)]
+use rustix::io::Errno;
+#[cfg(unix)]
+use rustix::net::{self, RecvFlags, SendFlags};
+#[cfg(windows)]
+use socket2::SockRef;
+use std::io;
+
+/// Without MSG_NOSIGNAL, a write to a connection that the peer has reset would kill a process in which the
+/// signal is not ignored, such as one whose `main` is not Rust's. Plain writes have it already.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) const FLAGS: i32 = 0x4040; // MSG_NOSIGNAL and MSG_DONTWAIT, send(2)
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+pub(super) const FLAGS: i32 = SendFlags::DONTWAIT.bits() as i32;
+#[cfg(windows)]
+pub(super) const FLAGS: i32 = 0;
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
+const SENDING: SendFlags = SendFlags::DONTWAIT;
+
+/// Reads.
+///
+/// On Linux this and [`send`], the two calls of an echo, are made without the C library, and everything from
+/// here up to the loop over the events is inlined: on some machines the first return after a system call
+/// costs more than all code of the reactor (docs/costs.md).
+#[cfg(unix)]
+#[inline(always)]
+pub(super) fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match net::recv(socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((_, count)) => return Ok(count),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Writes.
+#[cfg(unix)]
+#[inline(always)]
+pub(super) fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
+    loop {
+        match net::send(socket, bytes, SENDING) {
+            Ok(count) => return Ok(count),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(windows)]
+pub(super) fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    uninterrupted(|| io::Read::read(&mut &*SockRef::from(&socket), buffer))
+}
+
+#[cfg(windows)]
+pub(super) fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
+    uninterrupted(|| io::Write::write(&mut &*SockRef::from(&socket), bytes))
+}
+
+/// Whether an attempt to connect goes on, though the call has returned (connect(2), EINPROGRESS).
+pub(super) fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let under_way = error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error());
+    #[cfg(not(unix))]
+    let under_way = error.kind() == io::ErrorKind::WouldBlock;
+    under_way
+}

@@ -1,0 +1,248 @@
+//! The system's stream sockets.
+
+mod calls;
+#[cfg(unix)]
+mod unix;
+
+use crate::sys::options::{set_option, set_options};
+use crate::sys::{Borrowed, uninterrupted};
+use crate::values::address::Address;
+use crate::values::error::Explained;
+use crate::values::id::Id;
+use crate::values::socket_option::SocketOption;
+use calls::{FLAGS, is_under_way, receive, send};
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// A connected socket, or one that is connecting.
+#[derive(Debug)]
+pub(in crate::sys) struct SystemStream {
+    poll: Rc<Registry>,
+    socket: Family,
+    /// The descriptors that the peer passes are to be received.
+    #[cfg(unix)]
+    takes_descriptors: bool,
+    /// Other holders may have copies of the descriptor.
+    #[cfg(unix)]
+    shared: bool,
+}
+
+/// A socket of either family. Both hold the descriptor in the same place, so that telling them apart
+/// costs nothing where no difference matters.
+#[derive(Debug)]
+enum Family {
+    Tcp(mio::net::TcpStream),
+    #[cfg(unix)]
+    Unix(mio::net::UnixStream),
+}
+
+impl Family {
+    fn source(&mut self) -> &mut dyn Source {
+        match self {
+            Self::Tcp(socket) => socket,
+            #[cfg(unix)]
+            Self::Unix(socket) => socket,
+        }
+    }
+}
+
+impl SystemStream {
+    pub(super) fn new(poll: &Rc<Registry>, socket: mio::net::TcpStream) -> Self {
+        Self {
+            poll: Rc::clone(poll),
+            socket: Family::Tcp(socket),
+            #[cfg(unix)]
+            takes_descriptors: false,
+            #[cfg(unix)]
+            shared: false,
+        }
+    }
+
+    /// Begins to connect. [`connected_to`](Self::connected_to) reports the outcome.
+    pub(super) fn connect(
+        poll: &Rc<Registry>,
+        address: SocketAddr,
+        local: Option<SocketAddr>,
+        options: &[SocketOption],
+    ) -> io::Result<Self> {
+        if local.is_none() && options.is_empty() {
+            return mio::net::TcpStream::connect(address).map(|socket| Self::new(poll, socket));
+        }
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        set_options(&SockRef::from(&socket), options)?;
+        if let Some(local) = local {
+            let refused = |error: io::Error| {
+                let text = format!("from the local address {local}: {error}");
+                Explained::error(error.kind(), text)
+            };
+            if local.is_ipv4() != address.is_ipv4() {
+                let text = "it is of the other family, IPv4 or IPv6";
+                return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, text)));
+            }
+            socket.bind(&local.into()).map_err(refused)?;
+        }
+        match socket.connect(&address.into()) {
+            Err(error) if !is_under_way(&error) => Err(error),
+            _ => Ok(Self::new(poll, mio::net::TcpStream::from_std(socket.into()))),
+        }
+    }
+
+    /// Returns the peer's address; `Ok(None)` while the attempt is in progress. A writable socket proves nothing:
+    /// the error is read, then the peer's address. A socket that has connected to itself (a closed port in the
+    /// range from which the system chose the local one) counts as refused.
+    pub(super) fn connected_to(&self) -> io::Result<Option<Address>> {
+        if let Some(error) = self.take_error()? {
+            return Err(error);
+        }
+        match self.peer_address() {
+            Ok(peer) if peer.ip().is_some() && self.local_address()? == peer => {
+                Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself"))
+            }
+            Ok(peer) => Ok(Some(peer)),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        receive(self.borrowed(), buffer)
+    }
+
+    #[inline(always)]
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        send(self.borrowed(), bytes)
+    }
+
+    /// Writes the bytes of the slices, one after the other.
+    pub(super) fn write_slices(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match slices {
+            [only] => self.write(only),
+            _ => uninterrupted(|| self.any().send_vectored_with_flags(slices, FLAGS)),
+        }
+    }
+
+    /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
+    /// the system cannot, or not for this file; a read of the file then reports why. Nor if the socket is
+    /// shared: sendfile(2) has no MSG_DONTWAIT.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn write_from_file(
+        &mut self,
+        file: &File,
+        offset: u64,
+        count: usize,
+    ) -> io::Result<usize> {
+        use rustix::io::Errno;
+        if self.shared {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let socket = self.borrowed();
+        let send = || rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
+        uninterrupted(|| {
+            send().map_err(|error| match error {
+                // What sendfile(2) reports of the file, or if there is no such call for it.
+                Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW => {
+                    io::ErrorKind::Unsupported.into()
+                }
+                of_socket => of_socket.into(),
+            })
+        })
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn write_from_file(&mut self, _: &File, _: u64, _: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+        self.any().shutdown(Shutdown::Write)
+    }
+
+    /// Makes the next close a reset. A Unix socket has none, and what it has taken belongs to the peer.
+    pub(super) fn reset_on_close(&self) -> io::Result<()> {
+        self.any().set_linger(Some(Duration::ZERO))
+    }
+
+    pub(super) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.set_nodelay(nodelay),
+            #[cfg(unix)]
+            Family::Unix(_) => Ok(()), // It never delays a write.
+        }
+    }
+
+    pub(super) fn set_option(&self, option: &SocketOption) -> io::Result<()> {
+        set_option(&self.any(), option)
+    }
+
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.any().take_error()
+    }
+
+    pub(super) fn local_address(&self) -> io::Result<Address> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.local_addr().map(Address::from),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(crate::sys::unix::address(&socket.local_addr()?)),
+        }
+    }
+
+    fn peer_address(&self) -> io::Result<Address> {
+        match &self.socket {
+            Family::Tcp(socket) => socket.peer_addr().map(Address::from),
+            #[cfg(unix)]
+            Family::Unix(socket) => Ok(crate::sys::unix::address(&socket.peer_addr()?)),
+        }
+    }
+
+    /// Returns true if it is a Unix socket.
+    pub(super) fn passes_descriptors(&self) -> bool {
+        match self.socket {
+            Family::Tcp(_) => false,
+            #[cfg(unix)]
+            Family::Unix(_) => true,
+        }
+    }
+
+    pub(super) fn register(&mut self, id: Id) -> io::Result<()> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // Urgent data is watched for because a read stops short before it (see `MORE_FOLLOWS`).
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let interest = interest | Interest::PRIORITY;
+        self.poll.register(self.socket.source(), Token(id.token()), interest)
+    }
+
+    pub(super) fn deregister(&mut self) -> io::Result<()> {
+        self.poll.deregister(self.socket.source())
+    }
+
+    /// For calls that are the same for either family.
+    fn any(&self) -> SockRef<'_> {
+        match &self.socket {
+            Family::Tcp(socket) => SockRef::from(socket),
+            #[cfg(unix)]
+            Family::Unix(socket) => SockRef::from(socket),
+        }
+    }
+
+    #[inline(always)]
+    fn borrowed(&self) -> Borrowed<'_> {
+        match &self.socket {
+            #[cfg(unix)]
+            Family::Tcp(socket) => socket.as_fd(),
+            #[cfg(unix)]
+            Family::Unix(socket) => socket.as_fd(),
+            #[cfg(windows)]
+            Family::Tcp(socket) => std::os::windows::io::AsSocket::as_socket(socket),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The system as a backend: its clock, its names, and what opens its sockets.
+
+#[cfg(unix)]
+use crate::sys::adopt;
+#[cfg(all(unix, feature = "signals"))]
+use crate::sys::backend::SignalBackend;
+#[cfg(unix)]
+use crate::sys::backend::WatchBackend;
+use crate::sys::backend::{
+    Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
+    ListenerBackend, StreamSocket,
+};
+use crate::sys::datagram::SystemDatagram;
+use crate::sys::listener::SystemListener;
+use crate::sys::names;
+use crate::sys::poll::Poller;
+#[cfg(all(unix, feature = "signals"))]
+use crate::sys::signals::CaughtSignals;
+use crate::sys::stream::SystemStream;
+#[cfg(unix)]
+use crate::sys::watch::SystemWatch;
+#[cfg(unix)]
+use crate::sys::{BorrowedFd, OwnedFd};
+use crate::values::address::{Address, unknown};
+use mio::Registry;
+use std::cell::RefCell;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// The operating system, as a [`Backend`]: that of [`Reactor::new`](crate::Reactor::new).
+///
+/// Each socket is registered with the poll from its beginning to its end, edge-triggered. A stream is registered
+/// for everything.
+///
+/// ```
+/// use ropewalk::backend::System;
+/// use ropewalk::Reactor;
+///
+/// // A backend of your own may wrap the system.
+/// let system = System::new().unwrap();
+/// let reactor = Reactor::with_backend(system);
+/// # let _ = reactor;
+/// ```
+#[derive(Debug)]
+pub struct System {
+    /// Borrowed during a wait, in which nothing else is called.
+    poller: RefCell<Poller>,
+    registry: Rc<Registry>,
+    waker: Waker,
+}
+
+impl System {
+    /// Opens a poll and its waker.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no descriptors left.
+    pub fn new() -> io::Result<Self> {
+        let poller = Poller::new()?;
+        let registry = Rc::new(poller.registry().try_clone()?);
+        let waker = poller.waker()?;
+        Ok(Self { poller: RefCell::new(poller), registry, waker })
+    }
+}
+
+impl Backend for System {
+    /// The monotonic clock, which setting the wall clock does not change. It is read here only.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
+        self.poller.borrow_mut().wait(limit, events)
+    }
+
+    fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+
+    fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        names::look_up(name, port)
+    }
+
+    fn listen(
+        &self,
+        address: &Address,
+        request: &ListenRequest<'_>,
+    ) -> io::Result<Box<dyn ListenerBackend>> {
+        Ok(Box::new(SystemListener::bind(&self.registry, address, request)?))
+    }
+
+    fn connect(&self, peer: &Address, request: &ConnectRequest<'_>) -> io::Result<StreamSocket> {
+        let poll = &self.registry;
+        let stream = match peer {
+            Address::Inet(peer) => {
+                SystemStream::connect(poll, *peer, request.local, request.options)
+            }
+            #[cfg(unix)]
+            Address::Unix(peer) => SystemStream::connect_unix(poll, peer, request),
+            Address::Unknown => Err(unknown()),
+        };
+        stream.map(StreamSocket::system)
+    }
+
+    fn bind_datagram(
+        &self,
+        local: &Address,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        Ok(Box::new(SystemDatagram::bind(&self.registry, local, request)?))
+    }
+
+    fn connect_datagram(
+        &self,
+        peer: &Address,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        Ok(Box::new(SystemDatagram::connected(&self.registry, peer, request)?))
+    }
+
+    fn open_raw(
+        &self,
+        local: IpAddr,
+        protocol: u8,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        Ok(Box::new(SystemDatagram::raw(&self.registry, local, protocol, request)?))
+    }
+
+    fn open_ping(
+        &self,
+        local: IpAddr,
+        request: &DatagramRequest<'_>,
+    ) -> io::Result<Box<dyn DatagramBackend>> {
+        Ok(Box::new(SystemDatagram::ping(&self.registry, local, request)?))
+    }
+
+    #[cfg(unix)]
+    fn adopt_listener(&self, descriptor: OwnedFd) -> io::Result<Box<dyn ListenerBackend>> {
+        Ok(Box::new(adopt::listener(&self.registry, descriptor)?))
+    }
+
+    #[cfg(unix)]
+    fn adopt_connection(&self, descriptor: OwnedFd) -> io::Result<(StreamSocket, Address)> {
+        let (socket, peer) = adopt::connection(&self.registry, descriptor)?;
+        Ok((StreamSocket::system(socket), peer))
+    }
+
+    #[cfg(unix)]
+    fn adopt_datagram(
+        &self,
+        descriptor: OwnedFd,
+    ) -> io::Result<(Box<dyn DatagramBackend>, Option<Address>)> {
+        let (socket, peer) = adopt::datagram(&self.registry, descriptor)?;
+        Ok((Box::new(socket), peer))
+    }
+
+    #[cfg(unix)]
+    fn watch(&self, descriptor: BorrowedFd<'_>) -> io::Result<Box<dyn WatchBackend>> {
+        Ok(Box::new(SystemWatch::new(&self.registry, descriptor)?))
+    }
+
+    #[cfg(unix)]
+    fn passes_descriptors(&self) -> bool {
+        true
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    fn catch_signals(&self) -> io::Result<Option<Box<dyn SignalBackend>>> {
+        Ok(Some(Box::new(CaughtSignals::catch(&self.registry)?)))
+    }
+}
