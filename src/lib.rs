@@ -38,6 +38,7 @@
 //! | send and receive datagrams | [`DatagramProtocol`], [`DatagramTransport`] |
 //! | send a file, or data that is produced in steps | [`FileSender`], [`Producer`] |
 //! | choose a policy for slow readers | [`SlowReader`] |
+//! | encrypt, compress or inspect the bytes of a connection | [`Filter`] |
 //! | set options of sockets | [`SocketOption`] |
 //! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Transport::detach`] |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |

@@ -140,11 +140,13 @@ pub(crate) enum Pending {
 
 impl Pending {
     /// Whether it makes a callback, and so may be held. The others seat an owner, which an event may need in this
-    /// very turn, or drop a user's value, which cannot cause another notice.
+    /// very turn, or drop a user's value, which cannot cause another notice, or have filters encode, which is bounded by what was
+    /// written.
     pub(crate) fn calls(&self) -> bool {
         match self {
             Self::AddFilter(..)
             | Self::Discard
+            | Self::Encode(_)
             | Self::Free(_)
             | Self::Open(..)
             | Self::Produced(_)

@@ -1,5 +1,6 @@
 //! Filters that are added to connections that exist.
 
+use super::streams::hello;
 use super::*;
 use ropewalk::Producer;
 
@@ -39,6 +40,16 @@ fn earlier_writes_are_plain_and_later_ones_encoded() {
 fn received_bytes_are_handed_to_the_filter() {
     let mut scene = upgrading();
     // The command and the hello arrive together.
+    let mut together = b"UPGRADE\n".to_vec();
+    together.extend(hello());
+    scene.connect(&ConnectOptions::new(), on_made(move |transport| transport.write(&together)));
+    scene.turn_until("the answer to the hello", |scene| scene.client.data().len() > 8);
+    assert!(scene.client.data().starts_with(b"OK\n"));
+}
+
+#[test]
+fn filter_may_begin_before_the_answer() {
+    let mut scene = upgrading();
     scene.connect(&ConnectOptions::new(), |transport, event| match event {
         Event::Made => {
             transport.write(b"UPGRADE\n");
@@ -94,7 +105,7 @@ impl ropewalk::Filter for Late {
     }
 }
 
-/// Writes when it is asked to, so many times.
+/// Writes when it is asked to, a number of times.
 struct Counting(u8);
 
 impl Producer for Counting {
@@ -169,6 +180,21 @@ fn failed_handshake_ends_the_connection() {
     let (server, client) = scene.reasons();
     assert!(server[0].contains("wrong checksum"), "{server:?}");
     assert!(client[0].contains("alert"), "{client:?}");
+}
+
+#[test]
+fn close_waits_for_an_added_handshake() {
+    let mut scene = upgrading();
+    scene.connect(
+        &ConnectOptions::new(),
+        on_made(|transport| {
+            transport.write(b"UPGRADE\n");
+            transport.add_filter(Late(ToyCipher::client(7), false), b"");
+            transport.close();
+        }),
+    );
+    let reasons = scene.reasons();
+    assert_eq!(reasons, (vec!["ClosedByPeer".to_owned()], vec!["Closed".to_owned()]));
 }
 
 #[test]

@@ -157,7 +157,7 @@ fn pause_in_mid_delivery_holds_the_rest() {
     assert!(scene.server.data() == pattern(20_000));
 }
 
-/// A pull producer of so many pieces.
+/// A pull producer of a number of pieces.
 struct Pieces(usize);
 
 impl Producer for Pieces {
@@ -260,4 +260,24 @@ fn stop_says_goodbye_to_filtered_connections() {
     scene.reactor.run().unwrap();
     assert_eq!(scene.server.reasons(), ["Stopped"]);
     assert_eq!(scene.client.reasons(), ["Stopped"]);
+}
+
+#[test]
+fn broadcast_reaches_many_connections_in_one_turn() {
+    let count = 300;
+    let mut scene = Scene::ciphered(only_record);
+    for _ in 0..count {
+        scene.connect(&ciphered(), only_record);
+        turns(&mut scene.reactor, 1);
+    }
+    scene.turn_until("all are made", |scene| scene.server.made() + scene.client.made() == 600);
+    for id in scene.server.ids() {
+        scene.reactor.context().transport(id).write(b"hello, all of you");
+    }
+    scene.reactor.turn(Some(std::time::Duration::ZERO)).unwrap();
+    for id in scene.server.ids() {
+        assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 0);
+    }
+    let all = count * b"hello, all of you".len();
+    scene.turn_until("all arrived", |scene| scene.client.data().len() == all);
 }

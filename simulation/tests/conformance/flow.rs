@@ -102,7 +102,7 @@ fn who_is_lost_while_writing_is_paused_is_told_to_resume_first() {
 fn a_close_that_nobody_takes_ends_in_time() {
     let expected = &[
         "client: made, eof noticed, lost: reset by the peer",
-        "server: made, pause writing, lost: closed by us, and the peer did not take what waited in time",
+        "server: made, pause writing, lost: closed by us, and the peer did not take the queued data in time",
     ];
     everywhere(expected, |ground| {
         fill(ground, |_| {});

@@ -51,6 +51,7 @@ impl Dispatcher {
             self.run_pending();
         }
         self.run_filters(id);
+        self.run_pending();
     }
 
     /// Decides by the state alone. The highest filter that can decode does so first, so that no more

@@ -26,7 +26,6 @@ impl Dispatcher {
         if budget == 0 {
             self.context.enqueue(id);
         }
-        self.run_pending();
     }
 
     /// Returns false if there are no filters that may send.

@@ -31,7 +31,12 @@ pub(crate) struct Limits {
     pub(super) gather: usize,
     /// Whether each write has to be looked at.
     check_each_write: bool,
-    pub(crate) slow_reader: SlowReader,
+    /// The limit of [`SlowReader::Disconnect`], else none. Kept apart from the policy, which would take eight bytes
+    /// of every connection for its kind.
+    disconnect_at: usize,
+    disconnects: bool,
+    /// The policy is [`SlowReader::Pause`].
+    pauses: bool,
 }
 
 impl Limits {
@@ -46,26 +51,27 @@ impl Limits {
     }
 
     pub(crate) fn set_slow_reader(&mut self, slow_reader: SlowReader) {
-        self.slow_reader = slow_reader;
+        (self.disconnects, self.disconnect_at) = match slow_reader {
+            SlowReader::Disconnect(bytes) => (true, bytes),
+            SlowReader::Pause | SlowReader::DropOldest(_) => (false, usize::MAX),
+        };
+        self.pauses = slow_reader == SlowReader::Pause;
         self.update();
     }
 
     /// A write that finds more than this ends the connection.
     pub(crate) fn most(&self) -> usize {
-        match self.slow_reader {
-            SlowReader::Disconnect(bytes) => bytes.min(self.write_limit),
-            SlowReader::Pause | SlowReader::DropOldest(_) => self.write_limit,
-        }
+        self.disconnect_at.min(self.write_limit)
     }
 
     /// Whether the marks on bytes call `pause_writing` and `resume_writing`.
     fn uses_marks(&self) -> bool {
-        self.slow_reader == SlowReader::Pause
+        self.pauses
     }
 
     /// Whether a connection on which too much waits ends, without a call of `pause_writing` before.
     pub(crate) fn disconnects(&self) -> bool {
-        matches!(self.slow_reader, SlowReader::Disconnect(_))
+        self.disconnects
     }
 
     /// Whether more waits than a high-water mark that calls `pause_writing`.
@@ -101,7 +107,9 @@ impl Default for Limits {
             write_limit: WRITE_LIMIT,
             gather: GATHER,
             check_each_write: false,
-            slow_reader: SlowReader::Pause,
+            disconnect_at: usize::MAX,
+            disconnects: false,
+            pauses: true,
         }
     }
 }
