@@ -74,7 +74,7 @@ const FAULTY: [(&str, &[&str], i32, &str); 47] = [
     ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
     ("ping", &[], 2, "HOST"),
     ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
-    ("planning", &["--clients", "1000,0"], 2, "nobody"),
+    ("planning", &["--clients", "1000,0"], 2, "at least 1"),
     ("planning", &["--latency", "99999999999"], 2, "too large"),
     ("planning", &["--kibibyte", "99999999999"], 2, "too large"),
     ("planning", &["--nodes", "10001"], 2, "more than 10000"),
