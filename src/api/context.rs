@@ -11,6 +11,7 @@ use crate::api::timer::Job;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::source::send_buffer::Spares;
+use crate::source::stream::GATHER;
 use crate::source::table::Sources;
 use crate::source::timer::TimerQueue;
 use crate::sys::SharedBackend;
@@ -177,7 +178,7 @@ impl Context {
             now,
             sources: Sources::default(),
             spares: Spares::default(),
-            gathered: Vec::new(),
+            gathered: Vec::with_capacity(GATHER),
             running: None,
             #[cfg(unix)]
             descriptors_lost_on: None,

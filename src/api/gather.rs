@@ -6,16 +6,17 @@
 //! was gathered where all else waits.
 
 use crate::api::context::Context;
-use crate::source::stream::GATHER;
 use crate::values::id::Id;
 use std::io;
 use std::mem;
 
 impl Context {
-    /// Takes `data` that the running callback writes to its own connection.
+    /// Adds `data` that the running callback writes to its own connection.
+    ///
+    /// The capacity of the buffer, which has `GATHER` bytes, is the limit, so that one comparison decides.
     #[inline]
     pub(crate) fn gather(&mut self, id: Id, data: &[u8]) {
-        if self.gathered.len() + data.len() > GATHER {
+        if data.len() > self.gathered.capacity() - self.gathered.len() {
             return self.push_gathered(id, data);
         }
         self.gathered.extend_from_slice(data);

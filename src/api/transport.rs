@@ -102,6 +102,7 @@ impl<'a> Transport<'a> {
     /// [limit](Self::set_write_limit) ends the connection with
     /// [`Reason::WriteLimit`](crate::Reason::WriteLimit); see also
     /// [`pause_writing`](crate::Protocol::pause_writing).
+    #[inline]
     pub fn write(&mut self, data: &[u8]) {
         if self.gathers {
             self.context.gather(self.id, data);
