@@ -150,8 +150,7 @@ fn request_of_stale_id(context: &mut Context, gone: Id) {
 /// Performs an operation that is one request.
 fn request(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operation: Operation) {
     let amount = model.random.below(60_000) as usize;
-    let own = &mut model.sides[side];
-    let context = face.context();
+    let (own, context) = (&mut model.sides[side], face.context());
     match operation {
         Operation::Abort => {
             own.cut = true;
@@ -159,11 +158,9 @@ fn request(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), oper
         }
         Operation::Close => {
             close(model, side);
-            let limit = Duration::from_secs(60);
-            if amount % 2 == 0 {
-                context.close(id)
-            } else {
-                context.transport(id).close_within(limit)
+            match amount % 2 {
+                0 => context.close(id),
+                _ => context.transport(id).close_within(Duration::from_secs(60)),
             }
         }
         Operation::Disconnect => {
