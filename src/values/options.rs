@@ -47,7 +47,6 @@ pub struct ListenOptions {
     pub(crate) others: Vec<SocketOption>,
     #[cfg(unix)]
     pub(crate) file: FileOptions,
-    #[cfg(unix)]
     pub(crate) descriptors: bool,
 }
 
@@ -63,7 +62,6 @@ impl ListenOptions {
             others: Vec::new(),
             #[cfg(unix)]
             file: FileOptions::new(),
-            #[cfg(unix)]
             descriptors: false,
         }
     }
@@ -220,7 +218,6 @@ pub struct ConnectOptions {
     pub(crate) local_address: Option<SocketAddr>,
     /// What has no field of its own.
     pub(crate) others: Vec<SocketOption>,
-    #[cfg(unix)]
     pub(crate) descriptors: bool,
 }
 
@@ -232,7 +229,6 @@ impl ConnectOptions {
             timeout: Duration::from_secs(30),
             local_address: None,
             others: Vec::new(),
-            #[cfg(unix)]
             descriptors: false,
         }
     }
