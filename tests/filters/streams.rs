@@ -281,3 +281,27 @@ fn broadcast_reaches_many_connections_in_one_turn() {
     let all = count * b"hello, all of you".len();
     scene.turn_until("all arrived", |scene| scene.client.data().len() == all);
 }
+
+#[cfg(unix)]
+#[test]
+fn cipher_works_over_unix_sockets() {
+    let path = std::env::temp_dir().join(format!("ropewalk-cipher-{}.sock", std::process::id()));
+    let mut scene = Scene::ciphered(only_record);
+    let server = recorders(&scene.server, echo);
+    listen().listen_unix(scene.reactor.context(), path.as_path(), server).unwrap();
+    let sent = pattern(300_000);
+    let caller = Caller::new(
+        &scene.client,
+        &scene.failures,
+        on_made(move |transport| transport.write(&sent)),
+    );
+    ciphered().connect_unix(scene.reactor.context(), path.as_path(), caller).unwrap();
+    scene.turn_until("all is back", |scene| scene.client.data().len() == 300_000);
+    assert!(scene.client.data() == pattern(300_000));
+    let error = {
+        let id = scene.client.ids()[0];
+        let descriptor = File::open("/dev/null").unwrap();
+        scene.reactor.context().transport(id).send_descriptors(b"x", [descriptor]).unwrap_err()
+    };
+    assert!(error.to_string().contains("filter"), "{error}");
+}
