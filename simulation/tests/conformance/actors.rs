@@ -1,12 +1,12 @@
-//! Protocols that note what they hear, and then do what the scene says.
+//! Protocols that record their events, and then act as the scenario requires.
 
 use crate::log::Log;
 use ropewalk::{Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id};
 use ropewalk::{Protocol, Reason, Transport};
 
-/// What a protocol hears.
+/// An event of a protocol.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Heard<'a> {
+pub(crate) enum Event<'a> {
     Made,
     Data(&'a [u8]),
     Eof,
@@ -17,39 +17,39 @@ pub(crate) enum Heard<'a> {
     Lost,
 }
 
-/// What a datagram protocol hears.
+/// An event of a datagram protocol.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum News<'a> {
+pub(crate) enum DatagramEvent<'a> {
     Started,
     Data(&'a [u8], &'a Address),
     Other,
 }
 
-/// Closes at the peer's end, as protocols do of themselves.
-pub(crate) fn quiet(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    if let Heard::Eof = heard {
+/// Closes when the peer has ended, as protocols do by default.
+pub(crate) fn quiet(transport: &mut Transport<'_>, event: Event<'_>) {
+    if let Event::Eof = event {
         transport.close();
     }
 }
 
-pub(crate) fn pause_when_made(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    match heard {
-        Heard::Made => transport.pause(),
-        heard => quiet(transport, heard),
+pub(crate) fn pause_when_made(transport: &mut Transport<'_>, event: Event<'_>) {
+    match event {
+        Event::Made => transport.pause(),
+        event => quiet(transport, event),
     }
 }
 
-/// Does nothing of itself.
-pub(crate) fn idle(_transport: &mut Transport<'_>, _heard: Heard<'_>) {}
+/// Does nothing.
+pub(crate) fn idle(_transport: &mut Transport<'_>, _heard: Event<'_>) {}
 
-pub(crate) fn echo(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    match heard {
-        Heard::Data(data) => transport.write(data),
-        heard => quiet(transport, heard),
+pub(crate) fn echo(transport: &mut Transport<'_>, event: Event<'_>) {
+    match event {
+        Event::Data(data) => transport.write(data),
+        event => quiet(transport, event),
     }
 }
 
-pub(crate) fn silent(_transport: &mut DatagramTransport<'_>, _news: News<'_>) {}
+pub(crate) fn silent(_transport: &mut DatagramTransport<'_>, _news: DatagramEvent<'_>) {}
 
 pub(crate) struct Actor<H> {
     name: String,
@@ -57,55 +57,55 @@ pub(crate) struct Actor<H> {
     hook: H,
 }
 
-impl<H: FnMut(&mut Transport<'_>, Heard<'_>) + 'static> Actor<H> {
-    fn hear(&mut self, transport: &mut Transport<'_>, heard: Heard<'_>, text: &str) {
+impl<H: FnMut(&mut Transport<'_>, Event<'_>) + 'static> Actor<H> {
+    fn handle(&mut self, transport: &mut Transport<'_>, event: Event<'_>, text: &str) {
         self.log.note(&self.name, text);
-        (self.hook)(transport, heard);
+        (self.hook)(transport, event);
     }
 }
 
-impl<H: FnMut(&mut Transport<'_>, Heard<'_>) + 'static> Protocol for Actor<H> {
+impl<H: FnMut(&mut Transport<'_>, Event<'_>) + 'static> Protocol for Actor<H> {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         self.log.know(&self.name, transport.id());
         let local = transport.local_address().and_then(|local| local.socket_addr());
         if let (Some(local), Some(peer)) = (local, transport.peer().socket_addr()) {
             self.log.know_addresses(&self.name, local, peer);
         }
-        self.hear(transport, Heard::Made, "made");
+        self.handle(transport, Event::Made, "made");
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         self.log.data(&self.name, data);
-        (self.hook)(transport, Heard::Data(data));
+        (self.hook)(transport, Event::Data(data));
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
-        self.hear(transport, Heard::Eof, "eof");
+        self.handle(transport, Event::Eof, "eof");
     }
 
     fn eof_noticed(&mut self, transport: &mut Transport<'_>) {
-        self.hear(transport, Heard::EofNoticed, "eof noticed");
+        self.handle(transport, Event::EofNoticed, "eof noticed");
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
-        self.hear(transport, Heard::PauseWriting, "pause writing");
+        self.handle(transport, Event::PauseWriting, "pause writing");
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
-        self.hear(transport, Heard::ResumeWriting, "resume writing");
+        self.handle(transport, Event::ResumeWriting, "resume writing");
     }
 
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
         self.log.note_once(&self.name, "reading resumed");
-        (self.hook)(transport, Heard::ReadingResumed);
+        (self.hook)(transport, Event::ReadingResumed);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        self.hear(transport, Heard::Lost, &format!("lost: {reason}"));
+        self.handle(transport, Event::Lost, &format!("lost: {reason}"));
     }
 }
 
-/// Makes actors of one name; the second is `NAME 2`.
+/// A factory of protocols with one name; the second one is `NAME 2`.
 pub(crate) struct Actors<H> {
     pub(crate) name: String,
     pub(crate) log: Log,
@@ -115,7 +115,7 @@ pub(crate) struct Actors<H> {
 
 impl<H> Factory for Actors<H>
 where
-    H: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+    H: FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
 {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
         self.made += 1;
@@ -131,8 +131,8 @@ where
     }
 }
 
-/// An error's kind and words, with what is between "cannot …" and the first colon that a space follows,
-/// an address mostly, left out.
+/// Returns an error's kind and text, without the part between "cannot …" and the first colon before a space, which
+/// is usually an address.
 pub(crate) fn plain(error: &Error) -> String {
     let text = error.to_string();
     let (_, why) = text.split_once(": ").unwrap_or(("", &text));
@@ -145,19 +145,24 @@ pub(crate) struct DatagramActor<H> {
     pub(crate) hook: H,
 }
 
-impl<H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static> DatagramActor<H> {
-    fn hear(&mut self, transport: &mut DatagramTransport<'_>, news: News<'_>, text: &str) {
+impl<H: FnMut(&mut DatagramTransport<'_>, DatagramEvent<'_>) + 'static> DatagramActor<H> {
+    fn handle(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        event: DatagramEvent<'_>,
+        text: &str,
+    ) {
         self.log.note(&self.name, text);
-        (self.hook)(transport, news);
+        (self.hook)(transport, event);
     }
 }
 
-impl<H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static> DatagramProtocol
+impl<H: FnMut(&mut DatagramTransport<'_>, DatagramEvent<'_>) + 'static> DatagramProtocol
     for DatagramActor<H>
 {
     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
         self.log.know(&self.name, transport.id());
-        self.hear(transport, News::Started, "started");
+        self.handle(transport, DatagramEvent::Started, "started");
     }
 
     fn datagram_received(
@@ -170,7 +175,7 @@ impl<H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static> DatagramProtocol
             0..=60 => format!("{:?}", String::from_utf8_lossy(data)),
             length => format!("{length} bytes"),
         };
-        self.hear(transport, News::Data(data, sender), &text);
+        self.handle(transport, DatagramEvent::Data(data, sender), &text);
     }
 
     fn datagram_truncated(
@@ -180,26 +185,26 @@ impl<H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static> DatagramProtocol
         _sender: &Address,
     ) {
         let text = format!("truncated {:?}", String::from_utf8_lossy(data));
-        self.hear(transport, News::Other, &text);
+        self.handle(transport, DatagramEvent::Other, &text);
     }
 
     fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.hear(transport, News::Other, "refused");
+        self.handle(transport, DatagramEvent::Other, "refused");
     }
 
     fn error_received(&mut self, transport: &mut DatagramTransport<'_>, error: Error) {
-        self.hear(transport, News::Other, &format!("error: {}", plain(&error)));
+        self.handle(transport, DatagramEvent::Other, &format!("error: {}", plain(&error)));
     }
 
     fn pause_writing(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.hear(transport, News::Other, "pause writing");
+        self.handle(transport, DatagramEvent::Other, "pause writing");
     }
 
     fn resume_writing(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.hear(transport, News::Other, "resume writing");
+        self.handle(transport, DatagramEvent::Other, "resume writing");
     }
 
     fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
-        self.hear(transport, News::Other, "stopped");
+        self.handle(transport, DatagramEvent::Other, "stopped");
     }
 }

@@ -1,43 +1,43 @@
-//! How much a socket holds that nobody receives. Kernels differ a little in what a datagram takes of it.
+//! Sizes of sockets' buffers. Kernels differ slightly in the memory of a datagram.
 
 use crate::actors::silent;
-use crate::ground::{Client, Server, apart};
+use crate::environment::{Client, Server, run_with_two_reactors};
 use ropewalk::{DatagramOptions, SocketOption};
 use std::ops::RangeInclusive;
 
-/// How many datagrams of a length wait at a socket that is sent many more, with this option.
+/// Returns how many datagrams of a length a socket queues with this option.
 #[track_caller]
 fn held(length: usize, option: Option<SocketOption>, expected: RangeInclusive<usize>) {
     let line = format!("server: as many as expected, {expected:?}");
-    apart(&["client: started", &line], |ground| {
+    run_with_two_reactors(&["client: started", &line], |environment| {
         let options = match &option {
             Some(option) => DatagramOptions::new().option(option.clone()),
             None => DatagramOptions::new(),
         };
-        let address = (ground.ip(Server), 0);
-        let port = ground.bind_with(Server, "server", address, &options, silent).unwrap();
-        let client = ground.bind(Client, "client", silent);
-        ground.settle();
-        ground.hold(Server);
+        let address = (environment.ip(Server), 0);
+        let port = environment.bind_with(Server, "server", address, &options, silent).unwrap();
+        let client = environment.bind(Client, "client", silent);
+        environment.settle();
+        environment.hold(Server);
         for _ in 0..1000 {
-            ground
+            environment
                 .at(Client)
                 .datagram(client.id())
                 .send_to(&vec![b'x'; length], port.address().clone());
         }
-        ground.release();
-        ground.settle();
-        let count = ground.log().take("server").len() - 1;
+        environment.release();
+        environment.settle();
+        let count = environment.log().take("server").len() - 1;
         let fits = if expected.contains(&count) { "as many as expected" } else { "others" };
         let more =
             if expected.contains(&count) { format!("{expected:?}") } else { count.to_string() };
-        ground.note("server", fits);
-        ground.note("server", more);
+        environment.note("server", fits);
+        environment.note("server", more);
     });
 }
 
 #[test]
-fn datagrams_take_memory_beside_their_bytes() {
+fn datagrams_take_additional_memory() {
     held(1, None, 200..=300);
     held(500, None, 140..=190);
     held(1000, None, 80..=100);
@@ -46,7 +46,7 @@ fn datagrams_take_memory_beside_their_bytes() {
 }
 
 #[test]
-fn one_datagram_fits_into_the_smallest_buffer() {
+fn the_smallest_buffer_holds_one_datagram() {
     held(5000, Some(SocketOption::ReceiveBuffer(1000)), 1..=1);
     held(1, Some(SocketOption::ReceiveBuffer(20_000)), 40..=55);
 }

@@ -1,139 +1,139 @@
-//! How connections end in order: by either side, by both, with bytes on their way.
+//! Graceful ends of connections: by either side or both, with data in flight.
 
-use crate::actors::{Heard, echo, quiet};
-use crate::ground::{Client, Ground, Server, apart, everywhere};
+use crate::actors::{Event, echo, quiet};
+use crate::environment::{Client, Environment, Server, run_everywhere, run_with_two_reactors};
 use crate::log::pattern;
 use ropewalk::{SocketOption, Transport};
 use std::time::Duration;
 
 const MUCH: usize = 1_000_000;
 
-/// Says something, and ends its side.
-fn ask(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    match heard {
-        Heard::Made => {
+/// Sends data, and ends its side.
+fn ask(transport: &mut Transport<'_>, event: Event<'_>) {
+    match event {
+        Event::Made => {
             transport.write(b"a question");
             transport.write_eof();
         }
-        heard => quiet(transport, heard),
+        event => quiet(transport, event),
     }
 }
 
-fn close_when_made(transport: &mut Transport<'_>, heard: Heard<'_>) {
-    if let Heard::Made = heard {
+fn close_when_made(transport: &mut Transport<'_>, event: Event<'_>) {
+    if let Event::Made = event {
         transport.close();
     }
 }
 
 #[test]
-fn an_echo_comes_back() {
+fn an_echo_is_received() {
     let expected = &[
         "client: made, \"hello\", lost: closed by us",
         "server: made, \"hello\", eof, lost: closed by the peer",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", echo);
-        ground.connect("client", address, |transport, heard| match heard {
-            Heard::Made => transport.write(b"hello"),
-            Heard::Data(_) => transport.close(),
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", echo);
+        environment.connect("client", address, |transport, event| match event {
+            Event::Made => transport.write(b"hello"),
+            Event::Data(_) => transport.close(),
             _ => {}
         });
-        ground.until_lost(&["client", "server"]);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn a_question_with_an_end_behind_it_has_its_whole_answer() {
+fn a_half_closed_request_receives_the_answer() {
     let expected = &[
         "client: made, 1000000 bytes, eof, lost: closed by us",
         "server: made, \"a question\", eof, lost: closed by the peer",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", |transport, heard| {
-            if let Heard::Eof = heard {
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", |transport, event| {
+            if let Event::Eof = event {
                 transport.write(&pattern(MUCH));
                 transport.close();
             }
         });
-        ground.connect("client", address, ask);
-        ground.until_lost(&["client", "server"]);
+        environment.connect("client", address, ask);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn the_server_ends_its_side_and_hears_on() {
+fn a_half_closed_server_still_receives() {
     let expected = &[
         "client: made, \"welcome\", eof, lost: closed by the peer",
         "server: made, 1000000 bytes, eof, lost: closed by us",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", |transport, heard| match heard {
-            Heard::Made => {
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", |transport, event| match event {
+            Event::Made => {
                 transport.write(b"welcome");
                 transport.write_eof();
             }
-            Heard::Eof => transport.close(),
+            Event::Eof => transport.close(),
             _ => {}
         });
-        ground.connect("client", address, |transport, heard| {
-            if let Heard::Eof = heard {
+        environment.connect("client", address, |transport, event| {
+            if let Event::Eof = event {
                 transport.set_write_buffer_limits(100_000_000, 0);
                 transport.write(&pattern(MUCH));
                 transport.close();
             }
         });
-        ground.until_lost(&["client", "server"]);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn both_end_their_sides_at_once() {
+fn both_sides_can_half_close_simultaneously() {
     let expected = &[
         "client: made, \"goodbye\", eof, lost: closed by us",
         "server: made, \"goodbye\", eof, lost: closed by us",
     ];
-    everywhere(expected, |ground| {
-        let farewell = |transport: &mut Transport<'_>, heard: Heard<'_>| {
-            if let Heard::Made = heard {
+    run_everywhere(expected, |environment| {
+        let farewell = |transport: &mut Transport<'_>, event: Event<'_>| {
+            if let Event::Made = event {
                 transport.write(b"goodbye");
                 transport.write_eof();
             }
         };
-        let address = ground.listen("server", farewell);
-        ground.connect("client", address, farewell);
-        ground.until_lost(&["client", "server"]);
+        let address = environment.listen("server", farewell);
+        environment.connect("client", address, farewell);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn both_close_at_once() {
+fn both_sides_can_close_simultaneously() {
     let expected = &["client: made, lost: closed by us", "server: made, lost: closed by us"];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", close_when_made);
-        ground.connect("client", address, close_when_made);
-        ground.until_lost(&["client", "server"]);
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", close_when_made);
+        environment.connect("client", address, close_when_made);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn a_close_flushes_megabytes_to_a_slow_reader() {
+fn a_close_sends_megabytes_to_slow_readers() {
     let expected = &[
         "client: made, reading resumed, 1000000 bytes, eof, lost: closed by the peer",
         "server: made, lost: closed by us",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", |transport, heard| {
-            if let Heard::Made = heard {
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", |transport, event| {
+            if let Event::Made = event {
                 transport.set_write_buffer_limits(100_000_000, 0);
                 transport.write(&pattern(MUCH));
                 transport.close();
             }
         });
-        ground.connect("client", address, |transport, heard| match heard {
-            // Pauses end at 700,000 bytes: a paused connection notices the end as soon as it is in the system's buffer,
-            // which therefore must not hold the remaining 300,000.
-            Heard::Made | Heard::Data(_) if transport.counts().received < 700_000 => {
-                if let Heard::Made = heard {
+        environment.connect("client", address, |transport, event| match event {
+            // The pauses end at 700,000 bytes. A paused connection notices the end as soon as it is in the
+            // system's buffer, which must not hold the remaining 300,000 bytes.
+            Event::Made | Event::Data(_) if transport.counts().received < 700_000 => {
+                if let Event::Made = event {
                     transport.set_option(SocketOption::ReceiveBuffer(50_000)).unwrap();
                 }
                 transport.pause();
@@ -143,130 +143,130 @@ fn a_close_flushes_megabytes_to_a_slow_reader() {
                     .context()
                     .call_later(later, move |context| context.transport(id).resume());
             }
-            heard => quiet(transport, heard),
+            event => quiet(transport, event),
         });
-        ground.until_lost(&["client", "server"]);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn a_reply_arrives_though_the_question_is_not_read_to_its_end() {
+fn a_reply_arrives_before_the_whole_request() {
     let expected = &[
         "client: made, pause writing, \"enough\", eof, lost: closed by the peer",
         "server: made, lost: closed by us",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", |transport, heard| {
-            if let Heard::Made = heard {
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", |transport, event| {
+            if let Event::Made = event {
                 transport.pause();
             }
         });
-        ground.connect("client", address, |transport, heard| match heard {
-            // More than the system's buffers hold while nobody reads (tcp(7), `tcp_wmem`).
-            Heard::Made => transport.write(&pattern(5_000_000)),
-            heard => quiet(transport, heard),
+        environment.connect("client", address, |transport, event| match event {
+            // More than the system's buffers hold (tcp(7), `tcp_wmem`).
+            Event::Made => transport.write(&pattern(5_000_000)),
+            event => quiet(transport, event),
         });
-        ground.until("full", |log| log.made("server") && log.has("client", "pause"));
-        ground.with("server", |context, id| {
+        environment.until("full", |log| log.made("server") && log.has("client", "pause"));
+        environment.with("server", |context, id| {
             context.transport(id).write(b"enough");
             context.close(id);
         });
-        ground.until_lost(&["client", "server"]);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn the_end_of_one_whose_peer_has_paused_is_noticed_and_then_heard() {
+fn an_end_is_noticed_while_paused() {
     let expected = &[
         "client: made, eof, lost: closed by us",
         "server: made, eof noticed, reading resumed, \"goodbye\", eof, lost: closed by the peer",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", |transport, heard| match heard {
-            Heard::Made => transport.pause(),
-            heard => quiet(transport, heard),
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", |transport, event| match event {
+            Event::Made => transport.pause(),
+            event => quiet(transport, event),
         });
-        ground.connect("client", address, |transport, heard| {
-            if let Heard::Made = heard {
+        environment.connect("client", address, |transport, event| {
+            if let Event::Made = event {
                 transport.write(b"goodbye");
                 transport.write_eof();
             }
         });
-        ground.until("noticed", |log| log.has("server", "eof noticed"));
-        ground.settle();
-        ground.with("server", |context, id| context.transport(id).resume());
-        ground.until_lost(&["client", "server"]);
+        environment.until("noticed", |log| log.has("server", "eof noticed"));
+        environment.settle();
+        environment.with("server", |context, id| context.transport(id).resume());
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn data_and_the_end_that_come_together_are_both_heard() {
+fn data_and_end_received_together_are_delivered() {
     let expected = &[
         "client: made, lost: closed by us",
         "server: made, \"all of it\", eof, lost: closed by the peer",
     ];
-    apart(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        ground.connect("client", address, quiet);
-        ground.until("both there", |log| log.made("client") && log.made("server"));
-        ground.settle();
-        ground.hold(Server);
-        ground.with("client", |context, id| {
+    run_with_two_reactors(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        environment.connect("client", address, quiet);
+        environment.until("both there", |log| log.made("client") && log.made("server"));
+        environment.settle();
+        environment.hold(Server);
+        environment.with("client", |context, id| {
             context.transport(id).write(b"all of it");
             context.close(id);
         });
-        ground.until_lost(&["client"]);
-        ground.release();
-        ground.until_lost(&["server"]);
+        environment.until_lost(&["client"]);
+        environment.release();
+        environment.until_lost(&["server"]);
     });
 }
 
 #[test]
-fn who_connects_and_closes_at_once_is_heard_to_come_and_go() {
+fn an_immediate_close_is_seen_by_the_server() {
     let expected = &[
         "client: failed: ConnectionAborted, the attempt was given up",
         "server: made, eof, lost: closed by the peer",
     ];
-    apart(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        ground.hold(Client);
-        let client = ground.connect("client", address, quiet);
-        // On the loopback it is connected by now; it has not been told.
-        ground.settle();
-        ground.at(Client).close(client);
-        ground.release();
-        ground.until("both told", |log| log.has("client", "failed") && log.lost("server"));
+    run_with_two_reactors(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        environment.hold(Client);
+        let client = environment.connect("client", address, quiet);
+        // On loopback it is connected by now, but has received no callback.
+        environment.settle();
+        environment.at(Client).close(client);
+        environment.release();
+        environment.until("both told", |log| log.has("client", "failed") && log.lost("server"));
     });
 }
 
-/// Loopback is too fast for this: the server's system has answered before anybody can give up. It forgets
-/// one who resets before he has heard the answer (RFC 9293, section 3.10.7.4, SYN-RECEIVED).
+/// On loopback this cannot happen, since the server's system answers first. It discards an attempt that is reset
+/// before the answer (RFC 9293, section 3.10.7.4, SYN-RECEIVED).
 #[test]
-fn who_gives_up_before_there_is_an_answer_is_not_heard_of() {
-    let mut ground = Ground::simulated(2);
-    let address = ground.listen("server", quiet);
-    let client = ground.connect("client", address, quiet);
-    ground.at(Client).close(client);
-    ground.settle();
+fn an_early_cancelled_attempt_is_not_seen() {
+    let mut environment = Environment::simulated(2);
+    let address = environment.listen("server", quiet);
+    let client = environment.connect("client", address, quiet);
+    environment.at(Client).close(client);
+    environment.settle();
     let expected = ["client: failed: ConnectionAborted, the attempt was given up"];
-    assert_eq!(ground.log().lines(), expected);
+    assert_eq!(environment.log().lines(), expected);
 }
 
 #[test]
-fn what_is_written_after_our_own_end_goes_nowhere() {
+fn writes_after_a_half_close_are_dropped() {
     let expected = &[
         "client: made, eof, lost: closed by us",
         "server: made, \"before\", eof, lost: closed by the peer",
     ];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        ground.connect("client", address, |transport, heard| {
-            if let Heard::Made = heard {
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        environment.connect("client", address, |transport, event| {
+            if let Event::Made = event {
                 transport.write(b"before");
                 transport.write_eof();
                 transport.write(b"after");
             }
         });
-        ground.until_lost(&["client", "server"]);
+        environment.until_lost(&["client", "server"]);
     });
 }

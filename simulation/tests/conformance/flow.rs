@@ -1,65 +1,65 @@
-//! Who writes faster than the other reads.
+//! Flow control: a writer that is faster than the reader.
 
-use crate::actors::{Heard, pause_when_made, quiet};
-use crate::ground::{Ground, everywhere};
+use crate::actors::{Event, pause_when_made, quiet};
+use crate::environment::{Environment, run_everywhere};
 use crate::log::pattern;
 use ropewalk::{SocketOption, Transport};
 use std::time::Duration;
 
-/// More than the system's buffers hold, when they are small.
+/// More than the system's buffers hold, if they are small.
 const MUCH: usize = 1_000_000;
 
 fn make_buffers_small(transport: &mut Transport<'_>) {
     transport.set_option(SocketOption::SendBuffer(50_000)).unwrap();
 }
 
-/// The server writes much to a client that does not read.
-fn fill(ground: &mut Ground, act: impl Fn(&mut Transport<'_>) + Clone + 'static) {
+/// The server sends much data to a client that does not read.
+fn fill(environment: &mut Environment, act: impl Fn(&mut Transport<'_>) + Clone + 'static) {
     let address =
-        ground.listen("server", move |transport: &mut Transport<'_>, heard: Heard<'_>| {
-            if let Heard::Made = heard {
+        environment.listen("server", move |transport: &mut Transport<'_>, event: Event<'_>| {
+            if let Event::Made = event {
                 make_buffers_small(transport);
                 act(transport);
                 transport.write(&pattern(MUCH));
             } else {
-                quiet(transport, heard);
+                quiet(transport, event);
             }
         });
-    ground.connect("client", address, pause_when_made);
-    ground.until("both there", |log| log.made("client") && log.made("server"));
-    ground.settle();
+    environment.connect("client", address, pause_when_made);
+    environment.until("both there", |log| log.made("client") && log.made("server"));
+    environment.settle();
 }
 
 #[test]
-fn who_writes_too_fast_is_told_to_pause_and_to_resume_once_each() {
+fn a_fast_writer_is_paused_and_resumed_once() {
     let expected = &[
         "client: made, reading resumed, 1000000 bytes, lost: closed by us",
         "server: made, pause writing, resume writing, eof, lost: closed by the peer",
     ];
-    everywhere(expected, |ground| {
-        fill(ground, |_| {});
-        ground.with("client", |context, id| context.transport(id).resume());
-        ground.until("all there", |log| log.bytes("client") == MUCH);
-        ground.settle();
-        ground.with("client", |context, id| context.close(id));
-        ground.until_lost(&["client", "server"]);
+    run_everywhere(expected, |environment| {
+        fill(environment, |_| {});
+        environment.with("client", |context, id| context.transport(id).resume());
+        environment.until("all there", |log| log.bytes("client") == MUCH);
+        environment.settle();
+        environment.with("client", |context, id| context.close(id));
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn each_burst_has_its_pause_and_its_resumption() {
+fn each_burst_is_paused_and_resumed() {
     let expected = &[
         "client: made, 3000000 bytes",
         "server: made, pause writing, resume writing, pause writing, resume writing, \
          pause writing, resume writing",
     ];
-    everywhere(expected, |ground| {
+    run_everywhere(expected, |environment| {
         let mut bursts = 0;
-        let address = ground.listen("server", move |transport, heard| {
-            if let Heard::Made = heard {
+        let address = environment.listen("server", move |transport, event| {
+            if let Event::Made = event {
                 make_buffers_small(transport);
             }
-            if let Heard::Made | Heard::ResumeWriting = heard
+            if let Event::Made | Event::ResumeWriting = event
                 && bursts < 3
             {
                 let begin = bursts * MUCH;
@@ -67,101 +67,102 @@ fn each_burst_has_its_pause_and_its_resumption() {
                 transport.write(&pattern(bursts * MUCH)[begin..]);
             }
         });
-        ground.connect("client", address, quiet);
-        ground.until("all there", |log| log.bytes("client") == 3 * MUCH);
+        environment.connect("client", address, quiet);
+        environment.until("all there", |log| log.bytes("client") == 3 * MUCH);
     });
 }
 
 #[test]
-fn beyond_the_write_limit_the_connection_ends() {
+fn exceeding_the_write_limit_ends_the_connection() {
     let expected = &[
         "client: made, eof noticed, lost: reset by the peer",
         "server: made, pause writing, lost: too much queued data",
     ];
-    everywhere(expected, |ground| {
-        fill(ground, |transport| transport.set_write_limit(100_000));
-        ground.with("server", |context, id| context.transport(id).write(b"one more"));
-        ground.until_lost(&["client", "server"]);
+    run_everywhere(expected, |environment| {
+        fill(environment, |transport| transport.set_write_limit(100_000));
+        environment.with("server", |context, id| context.transport(id).write(b"one more"));
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn who_is_lost_while_writing_is_paused_is_told_to_resume_first() {
+fn a_paused_writer_is_resumed_before_the_loss() {
     let expected = &[
         "client: made, lost: aborted by us",
         "server: made, pause writing, resume writing, lost: reset by the peer",
     ];
-    everywhere(expected, |ground| {
-        fill(ground, |_| {});
-        ground.with("client", |context, id| context.abort(id));
-        ground.until_lost(&["client", "server"]);
+    run_everywhere(expected, |environment| {
+        fill(environment, |_| {});
+        environment.with("client", |context, id| context.abort(id));
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn a_close_that_nobody_takes_ends_in_time() {
+fn a_close_without_reader_times_out() {
     let expected = &[
         "client: made, eof noticed, lost: reset by the peer",
         "server: made, pause writing, lost: closed by us, and the peer did not take the queued data in time",
     ];
-    everywhere(expected, |ground| {
-        fill(ground, |_| {});
-        ground.with("server", |context, id| {
+    run_everywhere(expected, |environment| {
+        fill(environment, |_| {});
+        environment.with("server", |context, id| {
             context.transport(id).close_within(Duration::from_millis(30))
         });
-        ground.until_lost(&["client", "server"]);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn nothing_is_lost_when_both_write_much_at_once() {
+fn simultaneous_large_writes_lose_nothing() {
     let expected = &[
         "client: made, 1000000 bytes, eof, lost: closed by the peer",
         "server: made, 1000000 bytes, lost: closed by us",
     ];
-    everywhere(expected, |ground| {
-        let writer = |transport: &mut Transport<'_>, heard: Heard<'_>| {
-            if let Heard::Made = heard {
+    run_everywhere(expected, |environment| {
+        let writer = |transport: &mut Transport<'_>, event: Event<'_>| {
+            if let Event::Made = event {
                 transport.set_write_buffer_limits(100_000_000, 0);
                 transport.write(&pattern(1_000_000));
             }
-            quiet(transport, heard);
+            quiet(transport, event);
         };
-        let address = ground.listen("server", writer);
-        ground.connect("client", address, writer);
+        let address = environment.listen("server", writer);
+        environment.connect("client", address, writer);
         let all = 1_000_000;
-        ground.until("all there", |log| log.bytes("client") == all && log.bytes("server") == all);
-        ground.settle();
-        ground.with("server", |context, id| context.close(id));
-        ground.until_lost(&["client", "server"]);
+        environment
+            .until("all there", |log| log.bytes("client") == all && log.bytes("server") == all);
+        environment.settle();
+        environment.with("server", |context, id| context.close(id));
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn one_that_pauses_after_each_piece_has_them_all() {
+fn pausing_after_each_chunk_loses_nothing() {
     let expected = &[
         "client: made, lost: closed by us",
         "server: made, reading resumed, 1000000 bytes, eof, lost: closed by the peer",
     ];
-    everywhere(expected, |ground| {
-        let log = ground.log();
-        let address = ground.listen("server", pause_when_made);
-        ground.connect("client", address, |transport, heard| {
-            if let Heard::Made = heard {
+    run_everywhere(expected, |environment| {
+        let log = environment.log();
+        let address = environment.listen("server", pause_when_made);
+        environment.connect("client", address, |transport, event| {
+            if let Event::Made = event {
                 transport.set_write_buffer_limits(100_000_000, 0);
                 transport.write(&pattern(1_000_000));
             }
         });
-        ground.until("there", |log| log.made("server"));
+        environment.until("there", |log| log.made("server"));
         while log.bytes("server") < 1_000_000 {
             let before = log.bytes("server");
-            ground.with("server", |context, id| context.transport(id).resume());
-            ground.until("more", |log| log.bytes("server") > before);
-            ground.with("server", |context, id| context.transport(id).pause());
-            ground.settle();
+            environment.with("server", |context, id| context.transport(id).resume());
+            environment.until("more", |log| log.bytes("server") > before);
+            environment.with("server", |context, id| context.transport(id).pause());
+            environment.settle();
         }
-        ground.with("client", |context, id| context.close(id));
-        ground.with("server", |context, id| context.transport(id).resume());
-        ground.until_lost(&["client", "server"]);
+        environment.with("client", |context, id| context.close(id));
+        environment.with("server", |context, id| context.transport(id).resume());
+        environment.until_lost(&["client", "server"]);
     });
 }

@@ -1,7 +1,7 @@
-//! Where one can listen, and what becomes of those who knock.
+//! Listening, and connections that were not accepted.
 
-use crate::actors::{Heard, quiet};
-use crate::ground::{Client, Server, apart, everywhere};
+use crate::actors::{Event, quiet};
+use crate::environment::{Client, Server, run_everywhere, run_with_two_reactors};
 use ropewalk::{ListenOptions, Transport};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,194 +11,195 @@ const IN_USE: &str = "AddrInUse, address already in use (a socket has it already
                       another; choose another port, or port 0 to let the system choose one)";
 
 #[test]
-fn port_0_is_one_of_the_systems_choice() {
+fn port_0_is_assigned_by_the_system() {
     let expected = &["server: another each time"];
-    everywhere(expected, |ground| {
-        let ports: Vec<u16> = (0..5).map(|_| ground.listen("server", quiet).port()).collect();
+    run_everywhere(expected, |environment| {
+        let ports: Vec<u16> = (0..5).map(|_| environment.listen("server", quiet).port()).collect();
         if ports.iter().all(|port| *port > 1023) && ports.windows(2).all(|two| two[0] != two[1]) {
-            ground.note("server", "another each time");
+            environment.note("server", "another each time");
         }
     });
 }
 
 #[test]
-fn an_address_can_be_listened_on_once() {
+fn an_address_can_have_one_listener() {
     let expected = format!("server: {IN_USE}, {IN_USE}");
-    everywhere(&[&expected], |ground| {
-        let address = ground.listen("server", quiet);
+    run_everywhere(&[&expected], |environment| {
+        let address = environment.listen("server", quiet);
         for ip in [address.ip(), ANY] {
-            let actors = ground.actors("server", quiet);
+            let actors = environment.actors("server", quiet);
             let address = SocketAddr::new(ip, address.port());
-            let outcome = ground.at(Server).listen_tcp(address, actors);
-            ground.note_outcome("server", outcome);
+            let outcome = environment.at(Server).listen_tcp(address, actors);
+            environment.note_outcome("server", outcome);
         }
     });
 }
 
 #[test]
-fn who_has_a_port_of_all_addresses_leaves_none_to_others() {
+fn a_wildcard_listener_excludes_specific_ones() {
     let expected = format!("server: {IN_USE}");
-    everywhere(&[&expected], |ground| {
-        let actors = ground.actors("server", quiet);
-        let port = ground.at(Server).listen_tcp((ANY, 0), actors).unwrap();
-        let (actors, ip) = (ground.actors("server", quiet), ground.ip(Server));
-        let outcome = ground.at(Server).listen_tcp((ip, port.address().port().unwrap()), actors);
-        ground.note_outcome("server", outcome);
+    run_everywhere(&[&expected], |environment| {
+        let actors = environment.actors("server", quiet);
+        let port = environment.at(Server).listen_tcp((ANY, 0), actors).unwrap();
+        let (actors, ip) = (environment.actors("server", quiet), environment.ip(Server));
+        let outcome =
+            environment.at(Server).listen_tcp((ip, port.address().port().unwrap()), actors);
+        environment.note_outcome("server", outcome);
     });
 }
 
 #[test]
-fn who_has_a_port_of_all_ipv6_addresses_has_it_of_ipv4_too_unless_it_says_no() {
+fn the_ipv6_wildcard_includes_ipv4_by_default() {
     let expected = format!("server: {IN_USE}, {IN_USE}, done");
-    everywhere(&[&expected], |ground| {
+    run_everywhere(&[&expected], |environment| {
         for only_ipv6 in [false, true] {
-            let actors = ground.actors("server", quiet);
+            let actors = environment.actors("server", quiet);
             let (any, options) =
                 ((Ipv6Addr::UNSPECIFIED, 0), ListenOptions::new().only_ipv6(only_ipv6));
-            let port = options.listen_tcp(ground.at(Server), any, actors).unwrap();
+            let port = options.listen_tcp(environment.at(Server), any, actors).unwrap();
             let port = port.address().port().unwrap();
-            for ip in [ground.ip(Server), ANY].iter().take(2 - usize::from(only_ipv6)) {
-                let actors = ground.actors("server", quiet);
-                let outcome = ground.at(Server).listen_tcp((*ip, port), actors);
-                ground.note_outcome("server", outcome);
+            for ip in [environment.ip(Server), ANY].iter().take(2 - usize::from(only_ipv6)) {
+                let actors = environment.actors("server", quiet);
+                let outcome = environment.at(Server).listen_tcp((*ip, port), actors);
+                environment.note_outcome("server", outcome);
             }
         }
     });
 }
 
 #[test]
-fn a_port_from_which_somebody_has_connected_cannot_be_listened_on() {
+fn a_port_of_a_connection_is_in_use() {
     let expected = format!("client: made, {IN_USE}");
-    everywhere(&[&expected, "server: made"], |ground| {
-        let address = ground.listen("server", quiet);
-        ground.connect("client", address, quiet);
-        ground.until("both there", |log| log.made("client") && log.made("server"));
-        let (from, _) = ground.log().addresses("client");
-        let actors = ground.actors("client", quiet);
-        let outcome = ground.at(Client).listen_tcp(from, actors);
-        ground.note_outcome("client", outcome);
+    run_everywhere(&[&expected, "server: made"], |environment| {
+        let address = environment.listen("server", quiet);
+        environment.connect("client", address, quiet);
+        environment.until("both there", |log| log.made("client") && log.made("server"));
+        let (from, _) = environment.log().addresses("client");
+        let actors = environment.actors("client", quiet);
+        let outcome = environment.at(Client).listen_tcp(from, actors);
+        environment.note_outcome("client", outcome);
     });
 }
 
 #[test]
-fn a_port_is_free_again_when_its_listener_has_been_closed() {
+fn closing_a_listener_frees_its_port() {
     let expected = &["client: made", "server: made, done, made, eof, lost: closed by the peer"];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        // The connection stays, and does not stand in the way.
-        ground.connect("client", address, |_, _| {});
-        ground.until("both there", |log| log.made("client") && log.made("server"));
-        let listener = ground.listener();
-        ground.at(Server).close(listener);
-        ground.settle();
-        let actors = ground.actors("server", quiet);
-        let outcome = ground.at(Server).listen_tcp(address, actors);
-        ground.note_outcome("server", outcome);
-        let id = ground.connect("client new", address, quiet);
-        ground.until("made", |log| log.made("client new"));
-        ground.settle();
-        ground.at(Client).close(id);
-        ground.until_lost(&["client new"]);
-        ground.settle();
-        _ = ground.log().take("client new");
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        // The connection stays, and does not keep the port in use.
+        environment.connect("client", address, |_, _| {});
+        environment.until("both there", |log| log.made("client") && log.made("server"));
+        let listener = environment.listener();
+        environment.at(Server).close(listener);
+        environment.settle();
+        let actors = environment.actors("server", quiet);
+        let outcome = environment.at(Server).listen_tcp(address, actors);
+        environment.note_outcome("server", outcome);
+        let id = environment.connect("client new", address, quiet);
+        environment.until("made", |log| log.made("client new"));
+        environment.settle();
+        environment.at(Client).close(id);
+        environment.until_lost(&["client new"]);
+        environment.settle();
+        _ = environment.log().take("client new");
     });
 }
 
 #[test]
-fn an_address_that_is_not_ours_cannot_be_listened_on() {
+fn a_foreign_address_cannot_be_listened_on() {
     let expected =
         &["server: AddrNotAvailable, cannot assign requested address (this machine has no \
                       such address; try 127.0.0.1 or [::1], or for all of them 0.0.0.0 or [::])"];
-    everywhere(expected, |ground| {
-        let actors = ground.actors("server", quiet);
-        let outcome = ground.at(Server).listen_tcp("192.0.2.77:0", actors);
-        ground.note_outcome("server", outcome);
+    run_everywhere(expected, |environment| {
+        let actors = environment.actors("server", quiet);
+        let outcome = environment.at(Server).listen_tcp("192.0.2.77:0", actors);
+        environment.note_outcome("server", outcome);
     });
 }
 
 #[test]
-fn who_was_not_accepted_hears_of_the_end_of_the_listener() {
+fn closing_a_listener_resets_unaccepted_connections() {
     let expected = &["client: made, lost: reset by the peer"];
-    apart(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        let listener = ground.listener();
-        ground.hold(Server);
-        ground.connect("client", address, quiet);
-        ground.until("made", |log| log.made("client"));
-        ground.settle();
-        ground.at(Server).close(listener);
-        ground.release();
-        ground.until_lost(&["client"]);
+    run_with_two_reactors(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        let listener = environment.listener();
+        environment.hold(Server);
+        environment.connect("client", address, quiet);
+        environment.until("made", |log| log.made("client"));
+        environment.settle();
+        environment.at(Server).close(listener);
+        environment.release();
+        environment.until_lost(&["client"]);
     });
 }
 
 #[test]
-fn what_was_said_before_being_accepted_is_heard() {
+fn data_sent_before_accept_is_received() {
     let expected = &[
         "client: made, lost: closed by us",
         "server: made, \"hello\", eof, lost: closed by the peer",
     ];
-    apart(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        ground.hold(Server);
-        ground.connect("client", address, |transport, heard| {
-            if let Heard::Made = heard {
+    run_with_two_reactors(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        environment.hold(Server);
+        environment.connect("client", address, |transport, event| {
+            if let Event::Made = event {
                 transport.write(b"hello");
                 transport.close();
             }
         });
-        ground.until_lost(&["client"]);
-        ground.release();
-        ground.until_lost(&["server"]);
+        environment.until_lost(&["client"]);
+        environment.release();
+        environment.until_lost(&["server"]);
     });
 }
 
-/// Linux has it accepted as others; then it is read, and the reset is met.
+/// Linux accepts it like others; the reset is noticed by the next read.
 #[test]
-fn who_has_reset_before_being_accepted_is_heard_to_come_and_go() {
+fn a_connection_reset_before_accept_is_seen() {
     let expected = &["client: made, lost: aborted by us", "server: made, lost: reset by the peer"];
-    apart(expected, |ground| {
-        let address = ground.listen("server", quiet);
-        ground.hold(Server);
-        ground.connect("client", address, |transport, heard| {
-            if let Heard::Made = heard {
+    run_with_two_reactors(expected, |environment| {
+        let address = environment.listen("server", quiet);
+        environment.hold(Server);
+        environment.connect("client", address, |transport, event| {
+            if let Event::Made = event {
                 transport.abort();
             }
         });
-        ground.until_lost(&["client"]);
-        ground.release();
-        ground.until_lost(&["server"]);
+        environment.until_lost(&["client"]);
+        environment.release();
+        environment.until_lost(&["server"]);
     });
 }
 
 #[test]
-fn a_hundred_who_come_at_once_are_all_accepted() {
+fn a_hundred_simultaneous_connections_are_accepted() {
     let expected = &["server: all heard"];
-    everywhere(expected, |ground| {
-        let log = ground.log();
-        let hook = move |transport: &mut Transport<'_>, heard: Heard<'_>| {
-            if let Heard::Data(data) = heard {
+    run_everywhere(expected, |environment| {
+        let log = environment.log();
+        let hook = move |transport: &mut Transport<'_>, event: Event<'_>| {
+            if let Event::Data(data) = event {
                 let number = String::from_utf8_lossy(data).into_owned();
                 log.note("number", number);
                 transport.close();
             }
         };
-        let address = ground.listen("many", hook);
+        let address = environment.listen("many", hook);
         for number in 0..100 {
-            ground.connect("clients", address, move |transport, heard| match heard {
-                Heard::Made => write!(transport, "{number}"),
-                heard => quiet(transport, heard),
+            environment.connect("clients", address, move |transport, event| match event {
+                Event::Made => write!(transport, "{number}"),
+                event => quiet(transport, event),
             });
         }
-        ground.until("all", |log| log.count("number", "") == 100);
-        ground.until("all gone", |log| log.count("clients", "lost") == 100);
-        ground.settle();
-        let log = ground.log();
+        environment.until("all", |log| log.count("number", "") == 100);
+        environment.until("all gone", |log| log.count("clients", "lost") == 100);
+        environment.settle();
+        let log = environment.log();
         let mut numbers = log.take("number");
         numbers.sort_by_key(|number| number.parse::<u32>().unwrap());
         assert_eq!(numbers, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
         log.forget("many");
         log.forget("clients");
-        ground.note("server", "all heard");
+        environment.note("server", "all heard");
     });
 }

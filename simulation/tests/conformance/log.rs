@@ -1,4 +1,4 @@
-//! What the protocols of a scene have heard.
+//! The recorded events of a scenario.
 
 use ropewalk::Id;
 use std::cell::RefCell;
@@ -7,18 +7,18 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-/// What each of them has heard, in order. Between two of them there is no order: it is left to chance.
+/// The events of each protocol, in order. The order between protocols is not determined.
 #[derive(Clone, Default)]
 pub(crate) struct Log {
     lines: Rc<RefCell<BTreeMap<String, Vec<Line>>>>,
     ids: Rc<RefCell<BTreeMap<String, Id>>>,
-    /// Their own, and the peer's; the latest, if there were several of one name.
+    /// The ids, own and peer's; the latest, if there are several of one name.
     addresses: Rc<RefCell<BTreeMap<String, (SocketAddr, SocketAddr)>>>,
 }
 
 #[derive(Debug)]
 enum Line {
-    /// In how many pieces they came is left to chance.
+    /// The number of chunks is not determined.
     Data(Vec<u8>),
     Text(String),
 }
@@ -37,14 +37,14 @@ impl Log {
         }
     }
 
-    /// How often reading is resumed is left to chance, mostly.
+    /// The number of resumptions is mostly not determined.
     pub(crate) fn note_once(&self, who: &str, text: &str) {
         if !self.has(who, text) {
             self.note(who, text);
         }
     }
 
-    /// Notes what somebody's connection is called.
+    /// Records the id of a connection.
     pub(crate) fn know(&self, who: &str, id: Id) {
         self.ids.borrow_mut().insert(who.to_owned(), id);
     }
@@ -61,30 +61,30 @@ impl Log {
         self.addresses.borrow()[who]
     }
 
-    /// Who came last of those with a name and a number behind it.
+    /// Returns the latest protocol with a name and a number.
     pub(crate) fn last(&self, who: &str) -> String {
         let lines = self.lines.borrow();
         lines.keys().rfind(|name| name.starts_with(who)).expect("somebody").clone()
     }
 
-    /// What somebody has heard, which is forgotten then.
+    /// Returns the events of a protocol, and removes them.
     pub(crate) fn take(&self, who: &str) -> Vec<String> {
         let lines = self.lines.borrow_mut().remove(who).unwrap_or_default();
         lines.iter().map(Line::to_string).collect()
     }
 
-    /// Forgets what all have heard whose names begin so.
+    /// Removes the events of all protocols whose names begin with `prefix`.
     pub(crate) fn forget(&self, beginning: &str) {
         self.lines.borrow_mut().retain(|who, _| !who.starts_with(beginning));
     }
 
-    /// How many bytes somebody has received.
+    /// Returns the number of bytes that a protocol has received.
     pub(crate) fn bytes(&self, who: &str) -> usize {
         let length = |line: &Line| if let Line::Data(data) = line { data.len() } else { 0 };
         self.lines.borrow().get(who).map_or(0, |lines| lines.iter().map(length).sum())
     }
 
-    /// Whether somebody has heard something that begins so.
+    /// Returns true if a protocol has an event that begins with a text.
     pub(crate) fn has(&self, who: &str, beginning: &str) -> bool {
         self.count(who, beginning) > 0
     }
@@ -102,7 +102,7 @@ impl Log {
         self.has(who, "made")
     }
 
-    /// A line for each of them.
+    /// Returns a line for each protocol.
     pub(crate) fn lines(&self) -> Vec<String> {
         let log = self.lines.borrow();
         let line = |(who, lines): (&String, &Vec<Line>)| {
@@ -126,7 +126,7 @@ impl fmt::Display for Line {
     }
 }
 
-/// Bytes in which none can be missing or misplaced unseen.
+/// Returns data in which missing or misplaced bytes are detectable.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {
     (0..count).map(|place| (place % 251) as u8 ^ (place >> 12) as u8).collect()
 }

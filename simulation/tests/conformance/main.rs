@@ -1,5 +1,5 @@
-//! One suite, run over real sockets and in the simulation: whatever a scene's protocols hear must be the
-//! same, and it must be what is written here. Where the two differ, the kernel is right.
+//! Conformance of the simulation: the same scenarios run on real sockets and in the simulation, and the callbacks
+//! must be the same, and as expected here. If they differ, the kernel is right.
 
 #![cfg(target_os = "linux")]
 
@@ -8,19 +8,19 @@ mod buffers;
 mod connecting;
 mod datagrams;
 mod ends;
+mod environment;
 mod flow;
-mod ground;
 mod groups;
 mod listening;
 mod log;
-#[allow(dead_code)] // The properties need more of it.
+#[allow(dead_code)] // The property tests use all of it.
 #[path = "../support/model.rs"]
 mod model;
-#[allow(dead_code)] // Some of it is for those who crash.
+#[allow(dead_code)] // Only crashes use some of it.
 #[path = "../support/operations.rs"]
 mod operations;
 mod options;
-mod parting;
+mod partition;
 #[path = "../support/protocol_state.rs"]
 mod protocol_state;
 mod random;
@@ -28,7 +28,7 @@ mod random;
 mod random_protocol;
 mod reactor;
 mod resets;
+mod retransmission;
 mod rules;
-mod silence;
 mod unix;
 mod unix_datagrams;

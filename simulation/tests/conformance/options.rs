@@ -1,12 +1,12 @@
-//! What options sockets have, and what is said of others.
+//! Socket options, and errors of unsupported ones.
 
 use crate::actors::{quiet, silent};
-use crate::ground::{Client, Ground, Server, everywhere, together};
+use crate::environment::{Client, Environment, Server, run_everywhere, run_with_one_reactor};
 use ropewalk::{ConnectOptions, DatagramOptions, Id, KeepAlive, SocketOption};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// Those of TCP and of IP.
+/// The options of TCP and of IP.
 fn of_tcp_and_ip() -> [SocketOption; 7] {
     [
         SocketOption::Nodelay(true),
@@ -19,11 +19,11 @@ fn of_tcp_and_ip() -> [SocketOption; 7] {
     ]
 }
 
-/// Notes which of these options a socket of the client's has.
-fn note_options(ground: &mut Ground, who: &str, id: Id, options: &[SocketOption]) {
+/// Records which of these options a socket of the client has.
+fn note_options(environment: &mut Environment, who: &str, id: Id, options: &[SocketOption]) {
     for option in options {
-        let outcome = ground.at(Client).set_option(id, option.clone());
-        ground.note(
+        let outcome = environment.at(Client).set_option(id, option.clone());
+        environment.note(
             who,
             match &outcome {
                 Ok(()) => "done".to_owned(),
@@ -34,7 +34,7 @@ fn note_options(ground: &mut Ground, who: &str, id: Id, options: &[SocketOption]
 }
 
 #[test]
-fn unix_sockets_have_no_options_of_tcp_and_ip() {
+fn unix_sockets_have_no_inet_options() {
     let refused = ["Unsupported"; 7].join(", ");
     let expected = [
         format!("client: made, {refused}"),
@@ -42,44 +42,45 @@ fn unix_sockets_have_no_options_of_tcp_and_ip() {
         format!("listener: {refused}"),
         "server: made".to_owned(),
     ];
-    together(&expected.each_ref().map(String::as_str), |ground| {
-        let path = ground.path("options.sock");
-        let (actors, others) = (ground.actors("server", quiet), ground.actors("client", quiet));
-        let listener = ground.at(Server).listen_unix(path.clone(), actors).unwrap().id();
-        let client = ground.at(Client).connect_unix(path, others).unwrap();
+    run_with_one_reactor(&expected.each_ref().map(String::as_str), |environment| {
+        let path = environment.path("options.sock");
+        let (actors, others) =
+            (environment.actors("server", quiet), environment.actors("client", quiet));
+        let listener = environment.at(Server).listen_unix(path.clone(), actors).unwrap().id();
+        let client = environment.at(Client).connect_unix(path, others).unwrap();
         let (path, actor) =
-            (ground.path("datagrams.sock"), ground.datagram_actor("datagrams", silent));
-        let datagrams = ground.at(Client).listen_unix_datagram(path, actor).unwrap().id();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
+            (environment.path("datagrams.sock"), environment.datagram_actor("datagrams", silent));
+        let datagrams = environment.at(Client).listen_unix_datagram(path, actor).unwrap().id();
+        environment.until("both there", |log| log.made("client") && log.made("server"));
         for (who, id) in [("client", client), ("datagrams", datagrams), ("listener", listener)] {
-            note_options(ground, who, id, &of_tcp_and_ip());
+            note_options(environment, who, id, &of_tcp_and_ip());
         }
     });
 }
 
 #[test]
-fn udp_has_no_options_of_tcp() {
+fn udp_sockets_have_no_tcp_options() {
     let expected = &[
         "client: started, Unsupported, Unsupported, Unsupported, done, done, Unsupported, done, done, done",
     ];
-    everywhere(expected, |ground| {
-        let client = ground.bind(Client, "client", silent).id();
-        ground.settle();
-        note_options(ground, "client", client, &of_tcp_and_ip());
+    run_everywhere(expected, |environment| {
+        let client = environment.bind(Client, "client", silent).id();
+        environment.settle();
+        note_options(environment, "client", client, &of_tcp_and_ip());
         let own = [SocketOption::Broadcast(true), SocketOption::ReceiveBuffer(100_000)];
-        note_options(ground, "client", client, &own);
+        note_options(environment, "client", client, &own);
     });
 }
 
 #[test]
-fn values_that_make_no_sense_are_refused_by_every_socket() {
+fn invalid_values_are_refused_by_every_socket() {
     let refused = ["InvalidInput"; 5].join(", ");
     let expected = [
         format!("client: made, {refused}"),
         format!("datagrams: started, {refused}"),
         "server: made".to_owned(),
     ];
-    together(&expected.each_ref().map(String::as_str), |ground| {
+    run_with_one_reactor(&expected.each_ref().map(String::as_str), |environment| {
         let short = KeepAlive { idle: Duration::ZERO, ..KeepAlive::default() };
         let senseless = [
             SocketOption::KeepAlive(Some(short)),
@@ -88,35 +89,36 @@ fn values_that_make_no_sense_are_refused_by_every_socket() {
             SocketOption::ReceiveBuffer(1 << 31),
             SocketOption::Device("a name that is too long".to_owned()),
         ];
-        let path = ground.path("options.sock");
-        let (actors, others) = (ground.actors("server", quiet), ground.actors("client", quiet));
-        ground.at(Server).listen_unix(path.clone(), actors).unwrap();
-        let client = ground.at(Client).connect_unix(path, others).unwrap();
-        let datagrams = ground.bind(Client, "datagrams", silent).id();
-        ground.until("both there", |log| log.made("client") && log.made("server"));
-        note_options(ground, "client", client, &senseless);
-        note_options(ground, "datagrams", datagrams, &senseless);
+        let path = environment.path("options.sock");
+        let (actors, others) =
+            (environment.actors("server", quiet), environment.actors("client", quiet));
+        environment.at(Server).listen_unix(path.clone(), actors).unwrap();
+        let client = environment.at(Client).connect_unix(path, others).unwrap();
+        let datagrams = environment.bind(Client, "datagrams", silent).id();
+        environment.until("both there", |log| log.made("client") && log.made("server"));
+        note_options(environment, "client", client, &senseless);
+        note_options(environment, "datagrams", datagrams, &senseless);
     });
 }
 
-/// No advice on addresses, say, which an error with the same number would have without the option.
+/// No advice on addresses, which an error with the same number would have without the option.
 #[test]
-fn an_attempt_that_fails_for_an_option_tells_of_the_option() {
+fn a_failed_option_is_named_in_the_error() {
     let expected =
         &["client: failed: InvalidInput, `Ttl(0)`: invalid argument (1 to 255 can be had)"];
-    everywhere(expected, |ground| {
-        let address = ground.listen("server", quiet);
+    run_everywhere(expected, |environment| {
+        let address = environment.listen("server", quiet);
         let options = ConnectOptions::new().option(SocketOption::Ttl(0));
-        let actors = ground.actors("client", quiet);
-        options.connect_tcp(ground.at(Client), address, actors).unwrap();
-        ground.until("failed", |log| log.has("client", "failed"));
+        let actors = environment.actors("client", quiet);
+        options.connect_tcp(environment.at(Client), address, actors).unwrap();
+        environment.until("failed", |log| log.has("client", "failed"));
     });
 }
 
 #[test]
-fn an_address_is_shared_by_those_that_all_share_it_in_the_same_way() {
+fn sharing_requires_the_option_on_all_sockets() {
     let expected = &["server: started, started, AddrInUse, AddrInUse, AddrInUse"];
-    everywhere(expected, |ground| {
+    run_everywhere(expected, |environment| {
         let address = SocketOption::ReuseAddress;
         let mut first = None;
         for options in [
@@ -127,32 +129,32 @@ fn an_address_is_shared_by_those_that_all_share_it_in_the_same_way() {
             vec![SocketOption::ReusePort(true)],
         ] {
             let options = options.into_iter().fold(DatagramOptions::new(), DatagramOptions::option);
-            let at = first.unwrap_or_else(|| SocketAddr::new(ground.ip(Server), 0));
-            match ground.bind_with(Server, "server", at, &options, silent) {
+            let at = first.unwrap_or_else(|| SocketAddr::new(environment.ip(Server), 0));
+            match environment.bind_with(Server, "server", at, &options, silent) {
                 Ok(port) => first = port.address().socket_addr(),
-                Err(error) => ground.note("server", format!("{:?}", error.kind())),
+                Err(error) => environment.note("server", format!("{:?}", error.kind())),
             }
-            ground.settle();
+            environment.settle();
         }
     });
 }
 
-/// The system sees to the options first.
+/// The system checks the options first.
 #[test]
-fn a_bad_option_is_refused_before_a_name_that_is_taken() {
+fn an_invalid_option_precedes_a_taken_name() {
     let expected = &["server: started, InvalidInput, InvalidInput"];
-    together(expected, |ground| {
-        let path = ground.path("taken.sock");
-        let actor = ground.datagram_actor("server", silent);
-        ground.at(Server).listen_unix_datagram(path.clone(), actor).unwrap();
-        let address = ground.bind(Server, "other", silent).address().socket_addr().unwrap();
-        ground.settle();
-        ground.log().forget("other");
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("taken.sock");
+        let actor = environment.datagram_actor("server", silent);
+        environment.at(Server).listen_unix_datagram(path.clone(), actor).unwrap();
+        let address = environment.bind(Server, "other", silent).address().socket_addr().unwrap();
+        environment.settle();
+        environment.log().forget("other");
         let options = DatagramOptions::new().option(SocketOption::SendBuffer(usize::MAX));
-        let actor = ground.datagram_actor("second", silent);
-        let outcome = options.listen_unix_datagram(ground.at(Server), path, actor);
-        ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
-        let outcome = ground.bind_with(Server, "second", address, &options, silent);
-        ground.note("server", format!("{:?}", outcome.unwrap_err().kind()));
+        let actor = environment.datagram_actor("second", silent);
+        let outcome = options.listen_unix_datagram(environment.at(Server), path, actor);
+        environment.note("server", format!("{:?}", outcome.unwrap_err().kind()));
+        let outcome = environment.bind_with(Server, "second", address, &options, silent);
+        environment.note("server", format!("{:?}", outcome.unwrap_err().kind()));
     });
 }

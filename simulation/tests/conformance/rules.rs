@@ -1,5 +1,5 @@
-//! The same properties that hold in the simulation, whatever happens there, checked on real sockets: random
-//! programs on several reactors, from a few seeds.
+//! The properties of the simulation, checked on real sockets: random programs on several reactors, from a few
+//! seeds.
 
 use crate::model::{Model, UNTIMELY};
 use crate::random_protocol::RandomFactory;
@@ -16,22 +16,22 @@ use std::time::{Duration, Instant};
 
 const REACTORS: u64 = 3;
 
-/// How long new ones come.
+/// How long new connections are made.
 const LENGTH: Duration = Duration::from_millis(1500);
 
-/// How long it takes until everybody has resumed reading: the longest pause of a talker, and some.
+/// How long until all protocols have resumed reading: the longest pause, and a margin.
 const CALM: Duration = Duration::from_millis(600);
 
-/// A fail-safe, not a measure.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit, so that a broken run ends.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// Reactors that talk to each other on the loopback.
-struct Town {
+/// Reactors that connect to each other on loopback.
+struct Reactors {
     model: Model,
     reactors: Vec<Reactor>,
 }
 
-/// Where one can go; what belongs to nobody is refused.
+/// Addresses to connect to. Those without a listener refuse.
 #[derive(Clone)]
 struct Places {
     inet: Rc<RefCell<Vec<SocketAddr>>>,
@@ -42,7 +42,7 @@ fn random_factory(model: &Model, (seed, node): (u64, u64), connects: bool) -> Ra
     RandomFactory { model: model.clone(), seed, node, connects }
 }
 
-/// Connects to somebody, now and then.
+/// Connects to a random address, and schedules the next attempt.
 fn roam(
     context: &mut Context,
     model: &Model,
@@ -68,9 +68,9 @@ fn roam(
     context.call_later(delay, move |context| roam(context, &model, &places, who, random));
 }
 
-impl Town {
+impl Reactors {
     fn new(seed: u64, directory: &Path) -> Result<Self, Error> {
-        // On a busy machine everything may come late; and nobody waits until last words have been said.
+        // On a busy machine everything may be late, and the final writes are not waited for.
         let model = Model::new([UNTIMELY, &[FaultKind::Cut]].concat());
         let unix = directory.join(seed.to_string());
         fs::create_dir_all(&unix).expect("a directory");
@@ -92,7 +92,7 @@ impl Town {
         Ok(Self { model, reactors })
     }
 
-    /// A turn each; whoever has stopped is gone.
+    /// Runs a turn of each reactor, and removes those that have stopped.
     fn turn(&mut self) {
         self.reactors.retain_mut(|reactor| {
             reactor.run_turn(Some(Duration::from_micros(300))).expect("a poll that works")
@@ -107,14 +107,14 @@ impl Town {
 #[test]
 fn the_rules_hold_on_real_sockets() {
     let directory = env::temp_dir().join(format!("ropewalk-rules-{}", process::id()));
-    let mut towns: Vec<Town> =
-        (1..=4).map(|seed| Town::new(seed, &directory).expect("sockets")).collect();
+    let mut towns: Vec<Reactors> =
+        (1..=4).map(|seed| Reactors::new(seed, &directory).expect("sockets")).collect();
     let send_repeatedly =
-        |towns: &mut Vec<Town>, what: &str, done: &mut dyn FnMut(&Town) -> bool| {
+        |towns: &mut Vec<Reactors>, what: &str, done: &mut dyn FnMut(&Reactors) -> bool| {
             let begin = Instant::now();
             while !towns.iter().all(&mut *done) {
-                towns.iter_mut().for_each(Town::turn);
-                assert!(begin.elapsed() < PATIENCE, "not in time: {what}");
+                towns.iter_mut().for_each(Reactors::turn);
+                assert!(begin.elapsed() < TIME_LIMIT, "not in time: {what}");
             }
         };
     let until = Instant::now() + LENGTH;
@@ -126,7 +126,7 @@ fn the_rules_hold_on_real_sockets() {
     let until = Instant::now() + CALM;
     send_repeatedly(&mut towns, "the calm", &mut |town| Instant::now() >= until && town.settled());
     for town in &mut towns {
-        // Who stops ends in order whatever anybody writes, and one stops before the other hears.
+        // A stopping reactor closes gracefully while others write, and one reactor stops before the other.
         town.model.with(|records| {
             records.streams.values_mut().for_each(|stream| stream.ended = true);
         });

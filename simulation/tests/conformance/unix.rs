@@ -1,294 +1,298 @@
 //! Connections over Unix sockets.
 
-use crate::actors::{Actors, Heard, echo, pause_when_made, quiet, silent};
-use crate::ground::{Client, Ground, Server, together};
+use crate::actors::{Actors, Event, echo, pause_when_made, quiet, silent};
+use crate::environment::{Client, Environment, Server, run_with_one_reactor};
 use crate::log::pattern;
 use ropewalk::{Error, ListenOptions, Port, Transport, UnixAddress};
 use std::path::PathBuf;
 
-/// What is said of a socket of the other type that has a file, and of one that has an abstract name.
+/// The errors for a socket of the other type: with a path, and with an abstract name.
 pub(crate) const WRONG_TYPE: &str = "Uncategorized, protocol wrong type for socket (that socket is of another type: \
                                      one is for connections, the other for datagrams)";
 pub(crate) const REFUSED: &str = "ConnectionRefused, connection refused (nothing listens there any more, or it is no \
                                   socket; is the server running?)";
 
-/// A name without a file that no other scene has.
-pub(crate) fn abstract_name(ground: &mut Ground) -> UnixAddress {
-    UnixAddress::abstract_name(ground.path("abstract").to_string_lossy().as_bytes())
+/// Returns an abstract name that no other scenario has.
+pub(crate) fn abstract_name(environment: &mut Environment) -> UnixAddress {
+    UnixAddress::abstract_name(environment.path("abstract").to_string_lossy().as_bytes())
 }
 
-/// A path, and a name without a file.
-pub(crate) fn names(ground: &mut Ground, path: &str) -> [UnixAddress; 2] {
-    [ground.path(path).into(), abstract_name(ground)]
+/// A path, and an abstract name.
+pub(crate) fn names(environment: &mut Environment, path: &str) -> [UnixAddress; 2] {
+    [environment.path(path).into(), abstract_name(environment)]
 }
 
 fn listen(
-    ground: &mut Ground,
+    environment: &mut Environment,
     address: impl Into<UnixAddress>,
-    hook: impl FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+    hook: impl FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
 ) -> Result<Port, Error> {
-    let actors = ground.actors("server", hook);
-    ground.at(Server).listen_unix(address, actors)
+    let actors = environment.actors("server", hook);
+    environment.at(Server).listen_unix(address, actors)
 }
 
-/// A client and a server that are connected.
+/// Connects a client to a server.
 fn connect(
-    ground: &mut Ground,
+    environment: &mut Environment,
     path: PathBuf,
-    server: impl FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
-    client: impl FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+    server: impl FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
+    client: impl FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
 ) {
-    listen(ground, path.clone(), server).unwrap();
-    let actors = ground.actors("client", client);
-    ground.at(Client).connect_unix(path, actors).unwrap();
-    ground.until("both there", |log| log.made("client") && log.made("server"));
+    listen(environment, path.clone(), server).unwrap();
+    let actors = environment.actors("client", client);
+    environment.at(Client).connect_unix(path, actors).unwrap();
+    environment.until("both there", |log| log.made("client") && log.made("server"));
 }
 
-fn ask(ground: &mut Ground, address: impl Into<UnixAddress>) {
+fn ask(environment: &mut Environment, address: impl Into<UnixAddress>) {
     let actors =
-        ground.actors("client", |transport: &mut Transport<'_>, heard: Heard<'_>| match heard {
-            Heard::Made => transport.write(b"hello"),
-            Heard::Data(_) => transport.close(),
-            _ => {}
-        });
-    ground.at(Client).connect_unix(address, actors).unwrap();
+        environment.actors(
+            "client",
+            |transport: &mut Transport<'_>, event: Event<'_>| match event {
+                Event::Made => transport.write(b"hello"),
+                Event::Data(_) => transport.close(),
+                _ => {}
+            },
+        );
+    environment.at(Client).connect_unix(address, actors).unwrap();
 }
 
 #[test]
-fn an_echo_comes_back_by_a_path() {
+fn an_echo_is_received_over_a_path() {
     let expected = &[
         "client: made, \"hello\", lost: closed by us",
         "server: made, \"hello\", eof, lost: closed by the peer",
     ];
-    together(expected, |ground| {
-        let path = ground.path("echo.sock");
-        listen(ground, path.clone(), echo).unwrap();
-        ask(ground, path);
-        ground.until_lost(&["client", "server"]);
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("echo.sock");
+        listen(environment, path.clone(), echo).unwrap();
+        ask(environment, path);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn an_echo_comes_back_by_an_abstract_name() {
+fn an_echo_is_received_over_an_abstract_name() {
     let expected = &[
         "client: made, \"hello\", lost: closed by us",
         "server: made, \"hello\", eof, lost: closed by the peer",
     ];
-    together(expected, |ground| {
-        let name = abstract_name(ground);
-        listen(ground, name.clone(), echo).unwrap();
-        ask(ground, name);
-        ground.until_lost(&["client", "server"]);
+    run_with_one_reactor(expected, |environment| {
+        let name = abstract_name(environment);
+        listen(environment, name.clone(), echo).unwrap();
+        ask(environment, name);
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
 fn the_client_has_no_name() {
     let expected = &["client: made", "server: made", "who: (unnamed) and the listener's"];
-    together(expected, |ground| {
-        let (path, log) = (ground.path("name.sock"), ground.log());
+    run_with_one_reactor(expected, |environment| {
+        let (path, log) = (environment.path("name.sock"), environment.log());
         let name = UnixAddress::from(path.clone()).to_string();
-        let hook = move |transport: &mut Transport<'_>, heard: Heard<'_>| {
-            if let Heard::Made = heard
+        let hook = move |transport: &mut Transport<'_>, event: Event<'_>| {
+            if let Event::Made = event
                 && transport.local_address().is_some_and(|local| local.to_string() == name)
             {
                 log.note("who", format!("{} and the listener's", transport.peer()));
             }
         };
-        connect(ground, path, hook, quiet);
+        connect(environment, path, hook, quiet);
     });
 }
 
 #[test]
-fn a_name_can_be_listened_on_once_until_it_is_free() {
+fn a_name_can_have_one_listener() {
     let expected = &[
         "server: AddrInUse, address already in use (a socket has that name already, of this program \
                       or of another; choose another name), AddrInUse, address already in use (a socket has that \
                       name already, of this program or of another; choose another name), done, done",
     ];
-    together(expected, |ground| {
-        let names = names(ground, "once.sock");
+    run_with_one_reactor(expected, |environment| {
+        let names = names(environment, "once.sock");
         let ports: Vec<Port> =
-            names.iter().map(|name| listen(ground, name.clone(), quiet).unwrap()).collect();
+            names.iter().map(|name| listen(environment, name.clone(), quiet).unwrap()).collect();
         for name in &names {
-            let outcome = listen(ground, name.clone(), quiet);
-            ground.note_outcome("server", outcome);
+            let outcome = listen(environment, name.clone(), quiet);
+            environment.note_outcome("server", outcome);
         }
         for port in ports {
-            ground.at(Server).close(port.id());
+            environment.at(Server).close(port.id());
         }
-        ground.settle();
+        environment.settle();
         for name in &names {
-            let outcome = listen(ground, name.clone(), quiet);
-            ground.note_outcome("server", outcome);
+            let outcome = listen(environment, name.clone(), quiet);
+            environment.note_outcome("server", outcome);
         }
     });
 }
 
 #[test]
-fn nobody_is_at_a_path_that_does_not_exist() {
+fn a_missing_path_refuses_connections() {
     let expected =
         &["client: failed: NotFound, no such file or directory (no such socket; is the \
                       server running?)"];
-    together(expected, |ground| {
-        let path = ground.path("nobody.sock");
-        ask(ground, path);
-        ground.until("failed", |log| log.has("client", "failed"));
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("nobody.sock");
+        ask(environment, path);
+        environment.until("failed", |log| log.has("client", "failed"));
     });
 }
 
 #[test]
-fn nobody_is_at_an_abstract_name_that_nobody_has() {
+fn an_unused_abstract_name_refuses_connections() {
     let expected =
         &["client: failed: ConnectionRefused, connection refused (nothing listens there any \
                       more, or it is no socket; is the server running?)"];
-    together(expected, |ground| {
-        let name = abstract_name(ground);
-        ask(ground, name);
-        ground.until("failed", |log| log.has("client", "failed"));
+    run_with_one_reactor(expected, |environment| {
+        let name = abstract_name(environment);
+        ask(environment, name);
+        environment.until("failed", |log| log.has("client", "failed"));
     });
 }
 
 #[test]
-fn who_finds_the_queue_full_waits_for_room() {
+fn a_client_waits_for_a_full_queue() {
     let expected = &["all: 20 made"];
-    together(expected, |ground| {
-        let path = ground.path("full.sock");
-        let (actors, options) = (ground.actors("server", quiet), ListenOptions::new().backlog(2));
-        options.listen_unix(ground.at(Server), path.clone(), actors).unwrap();
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("full.sock");
+        let (actors, options) =
+            (environment.actors("server", quiet), ListenOptions::new().backlog(2));
+        options.listen_unix(environment.at(Server), path.clone(), actors).unwrap();
         for number in 0..20 {
-            let actors: Actors<fn(&mut Transport<'_>, Heard<'_>)> =
-                ground.actors(&format!("client {number}"), quiet);
-            ground.at(Client).connect_unix(path.clone(), actors).unwrap();
+            let actors: Actors<fn(&mut Transport<'_>, Event<'_>)> =
+                environment.actors(&format!("client {number}"), quiet);
+            environment.at(Client).connect_unix(path.clone(), actors).unwrap();
         }
-        ground.until("all in", |log| {
+        environment.until("all in", |log| {
             (0..20).all(|number| log.made(&format!("client {number}"))) && log.made("server 20")
         });
-        ground.settle();
-        ground.log().forget("client");
-        ground.log().forget("server");
-        ground.note("all", "20 made");
+        environment.settle();
+        environment.log().forget("client");
+        environment.log().forget("server");
+        environment.note("all", "20 made");
     });
 }
 
 #[test]
-fn much_goes_over_a_unix_connection() {
+fn megabytes_are_sent_over_a_unix_connection() {
     let expected = &[
         "client: made, 1000000 bytes, eof, lost: closed by the peer",
         "server: made, pause writing, lost: closed by us",
     ];
-    together(expected, |ground| {
-        let path = ground.path("much.sock");
-        let hook = |transport: &mut Transport<'_>, heard: Heard<'_>| match heard {
-            Heard::Made => transport.write(&pattern(1_000_000)),
-            Heard::PauseWriting => transport.close(),
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("much.sock");
+        let hook = |transport: &mut Transport<'_>, event: Event<'_>| match event {
+            Event::Made => transport.write(&pattern(1_000_000)),
+            Event::PauseWriting => transport.close(),
             _ => {}
         };
-        listen(ground, path.clone(), hook).unwrap();
-        let actors = ground.actors("client", quiet);
-        ground.at(Client).connect_unix(path, actors).unwrap();
-        ground.until_lost(&["client", "server"]);
+        listen(environment, path.clone(), hook).unwrap();
+        let actors = environment.actors("client", quiet);
+        environment.at(Client).connect_unix(path, actors).unwrap();
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn an_abort_is_seen_by_the_peer() {
+fn an_abort_ends_the_peer() {
     let expected =
         &["client: made, lost: aborted by us", "server: made, eof, lost: closed by the peer"];
-    together(expected, |ground| {
-        let path = ground.path("abort.sock");
-        connect(ground, path, quiet, quiet);
-        ground.with("client", |context, id| context.abort(id));
-        ground.until_lost(&["client", "server"]);
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("abort.sock");
+        connect(environment, path, quiet, quiet);
+        environment.with("client", |context, id| context.abort(id));
+        environment.until_lost(&["client", "server"]);
     });
 }
 
-/// unix(7) knows of a reset: the peer has closed with something unread.
+/// unix(7) has resets: the peer has closed with unread data.
 #[test]
-fn an_abort_with_something_unread_is_a_reset() {
+fn an_abort_with_unread_data_is_a_reset() {
     let expected = &["client: made, lost: aborted by us", "server: made, lost: reset by the peer"];
-    together(expected, |ground| {
-        let path = ground.path("unread.sock");
-        connect(ground, path, quiet, pause_when_made);
-        ground.with("server", |context, id| context.transport(id).write(b"unread"));
-        ground.settle();
-        ground.with("client", |context, id| context.abort(id));
-        ground.until_lost(&["client", "server"]);
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("unread.sock");
+        connect(environment, path, quiet, pause_when_made);
+        environment.with("server", |context, id| context.transport(id).write(b"unread"));
+        environment.settle();
+        environment.with("client", |context, id| context.abort(id));
+        environment.until_lost(&["client", "server"]);
     });
 }
 
 #[test]
-fn a_write_to_one_who_is_gone_is_a_reset() {
+fn a_write_to_a_closed_peer_is_reset() {
     let expected =
         &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
-    together(expected, |ground| {
-        let path = ground.path("gone.sock");
-        connect(ground, path, |_, _| {}, quiet);
-        ground.with("client", |context, id| context.abort(id));
-        ground.until("ended", |log| log.has("server", "eof"));
-        ground.settle();
-        ground.with("server", |context, id| context.transport(id).write(b"anybody?"));
-        ground.until_lost(&["server"]);
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("gone.sock");
+        connect(environment, path, |_, _| {}, quiet);
+        environment.with("client", |context, id| context.abort(id));
+        environment.until("ended", |log| log.has("server", "eof"));
+        environment.settle();
+        environment.with("server", |context, id| context.transport(id).write(b"anybody?"));
+        environment.until_lost(&["server"]);
     });
 }
 
-/// Those that wait to be accepted have been connected all the time.
+/// Connections in the queue are connected.
 #[test]
-fn who_waits_at_a_listener_that_closes_hears_it_at_once() {
+fn closing_a_listener_resets_queued_connections() {
     let expected = &["client: failed: ConnectionReset, connection reset by peer"];
-    together(expected, |ground| {
-        let path = ground.path("closing.sock");
-        let port = listen(ground, path.clone(), quiet).unwrap();
-        ground.settle();
-        ask(ground, path);
-        ground.at(Server).close(port.id());
-        ground.until("failed", |log| log.has("client", "failed"));
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("closing.sock");
+        let port = listen(environment, path.clone(), quiet).unwrap();
+        environment.settle();
+        ask(environment, path);
+        environment.at(Server).close(port.id());
+        environment.until("failed", |log| log.has("client", "failed"));
     });
 }
 
 #[test]
-fn a_socket_for_datagrams_takes_no_connections() {
+fn a_datagram_socket_refuses_connections() {
     let expected = format!("client: failed: {WRONG_TYPE}, failed: {REFUSED}");
-    together(&[&expected], |ground| {
-        for (count, name) in names(ground, "datagrams.sock").into_iter().enumerate() {
-            let actor = ground.datagram_actor("server", silent);
-            ground.at(Server).listen_unix_datagram(name.clone(), actor).unwrap();
-            ask(ground, name);
-            ground.until("failed", |log| log.count("client", "failed") == count + 1);
+    run_with_one_reactor(&[&expected], |environment| {
+        for (count, name) in names(environment, "datagrams.sock").into_iter().enumerate() {
+            let actor = environment.datagram_actor("server", silent);
+            environment.at(Server).listen_unix_datagram(name.clone(), actor).unwrap();
+            ask(environment, name);
+            environment.until("failed", |log| log.count("client", "failed") == count + 1);
         }
-        ground.log().forget("server");
+        environment.log().forget("server");
     });
 }
 
-/// What was written lies with the reader at once, and so does the end behind it.
+/// Written data is in the reader's buffer immediately, and so is the end after it.
 #[test]
-fn a_paused_peer_hears_of_an_end_behind_much_that_is_unread() {
+fn a_paused_peer_notices_an_end_after_data() {
     let expected =
         &["client: made, pause writing, lost: aborted by us", "server: made, eof noticed"];
-    together(expected, |ground| {
-        let path = ground.path("unread.sock");
-        connect(ground, path, pause_when_made, quiet);
-        ground.with("client", |context, id| context.transport(id).write(&pattern(1_000_000)));
-        ground.settle();
-        ground.with("client", |context, id| context.abort(id));
-        ground.until("noticed", |log| log.has("server", "eof noticed"));
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("unread.sock");
+        connect(environment, path, pause_when_made, quiet);
+        environment.with("client", |context, id| context.transport(id).write(&pattern(1_000_000)));
+        environment.settle();
+        environment.with("client", |context, id| context.abort(id));
+        environment.until("noticed", |log| log.has("server", "eof noticed"));
     });
 }
 
-/// Before the close could be one in order.
+/// Before the close could be a graceful one.
 #[test]
-fn a_write_to_one_who_is_gone_fails_at_once() {
+fn a_write_to_a_closed_peer_fails_immediately() {
     let expected =
         &["client: made, lost: aborted by us", "server: made, eof, lost: reset by the peer"];
-    together(expected, |ground| {
-        let path = ground.path("gone.sock");
-        connect(ground, path, |_, _| {}, quiet);
-        ground.with("client", |context, id| context.abort(id));
-        ground.until("ended", |log| log.has("server", "eof"));
-        ground.with("server", |context, id| {
+    run_with_one_reactor(expected, |environment| {
+        let path = environment.path("gone.sock");
+        connect(environment, path, |_, _| {}, quiet);
+        environment.with("client", |context, id| context.abort(id));
+        environment.until("ended", |log| log.has("server", "eof"));
+        environment.with("server", |context, id| {
             context.transport(id).write(b"anybody?");
             context.close(id);
         });
-        ground.until_lost(&["server"]);
+        environment.until_lost(&["server"]);
     });
 }

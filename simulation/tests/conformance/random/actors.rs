@@ -1,9 +1,9 @@
-//! The protocols that are played with: they note what they observe, and have few manners of their own.
+//! The protocols of random scripts: they record what they observe, and have a few behaviours.
 
 use crate::actors::plain;
-use crate::ground::{Client, Server, Side};
-use crate::random::notes::Notes;
-use crate::random::script::{End, Manner};
+use crate::environment::{Client, Server, Side};
+use crate::random::observations::Observations;
+use crate::random::script::{Behaviour, End};
 use ropewalk::{Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id};
 use ropewalk::{Producer, Protocol, Reason, Transport};
 use std::cell::RefCell;
@@ -11,9 +11,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub(crate) struct Stream {
-    notes: Notes,
+    notes: Observations,
     end: End,
-    manner: Manner,
+    behaviour: Behaviour,
 }
 
 impl Protocol for Stream {
@@ -24,14 +24,14 @@ impl Protocol for Stream {
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         self.notes.received(self.end, data);
-        if self.manner.answers {
+        if self.behaviour.answers {
             transport.write(&self.notes.next_bytes(self.end, data.len()));
         }
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
         self.notes.note(self.end, "eof");
-        if !self.manner.stays {
+        if !self.behaviour.stays {
             transport.close();
         }
     }
@@ -45,35 +45,35 @@ impl Protocol for Stream {
     }
 }
 
-/// The connections that are made in a step, in this order.
-pub(crate) type Coming = Rc<RefCell<VecDeque<(usize, Manner)>>>;
+/// The connections made in a step, in this order.
+pub(crate) type Coming = Rc<RefCell<VecDeque<(usize, Behaviour)>>>;
 
-/// Makes the protocols of a listener, or of one that connects.
+/// A factory of the protocols of a listener, or of a connecting client.
 pub(crate) struct Streams {
-    pub(crate) notes: Notes,
+    pub(crate) notes: Observations,
     pub(crate) side: Side,
     pub(crate) coming: Coming,
 }
 
 impl Streams {
-    pub(crate) fn client(notes: &Notes, conn: usize, manner: Manner) -> Self {
-        let coming = Rc::new(RefCell::new(VecDeque::from([(conn, manner)])));
+    pub(crate) fn client(notes: &Observations, conn: usize, behaviour: Behaviour) -> Self {
+        let coming = Rc::new(RefCell::new(VecDeque::from([(conn, behaviour)])));
         Self { notes: notes.clone(), side: Client, coming }
     }
 
-    pub(crate) fn server(notes: &Notes, coming: &Coming) -> Self {
+    pub(crate) fn server(notes: &Observations, coming: &Coming) -> Self {
         Self { notes: notes.clone(), side: Server, coming: Rc::clone(coming) }
     }
 }
 
 impl Factory for Streams {
     fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-        let Some((conn, manner)) = self.coming.borrow_mut().pop_front() else {
+        let Some((conn, behaviour)) = self.coming.borrow_mut().pop_front() else {
             self.notes.note("calls", "a connection that nobody made");
             return None;
         };
         let (notes, end) = (self.notes.clone(), End(conn, self.side));
-        Some(Box::new(Stream { notes, end, manner }))
+        Some(Box::new(Stream { notes, end, behaviour }))
     }
 
     fn connection_failed(&mut self, _context: &mut Context, _id: Id, error: Error) {
@@ -82,9 +82,9 @@ impl Factory for Streams {
     }
 }
 
-/// Produces some pieces, one each time that it is asked.
+/// A producer of some chunks, one for each request.
 pub(crate) struct Pieces {
-    pub(crate) notes: Notes,
+    pub(crate) notes: Observations,
     pub(crate) end: End,
     pub(crate) left: usize,
     pub(crate) size: usize,
@@ -101,7 +101,7 @@ impl Producer for Pieces {
 }
 
 pub(crate) struct Datagrams {
-    pub(crate) notes: Notes,
+    pub(crate) notes: Observations,
     pub(crate) name: String,
 }
 

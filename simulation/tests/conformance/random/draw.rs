@@ -1,27 +1,27 @@
-//! Draws a script from a seed, such that the script alone determines what is observed.
+//! Drawing of scripts from a seed, such that the script alone determines what is observed.
 
 mod sockets;
 
-use crate::ground::{Client, Server, Side};
+use crate::environment::{Client, Server, Side};
 use crate::random::options::{option, options};
-use crate::random::script::{End, Manner, Op, Place, Script, Step};
+use crate::random::script::{Behaviour, End, Op, Place, Script, Step};
 use ropewalk_simulation::Random;
 
-/// What the buffers of any connection hold, even if its reader is paused.
+/// The minimum size of a connection's buffers, even if its reader is paused.
 const SURE: usize = 8 * 1024;
 
-/// How many bytes are written at once.
+/// Sizes of writes.
 const SIZES: [usize; 7] = [0, 1, 10, 100, 5_000, 60_000, 1_500_000];
 
 pub(crate) fn draw(seed: u64) -> Script {
     let mut drawing = Drawing {
         random: Random::new(seed ^ 0x5eed_d1ff),
-        apart: false,
+        run_with_two_reactors: false,
         listeners: Vec::new(),
         conns: Vec::new(),
         sockets: Vec::new(),
     };
-    drawing.apart = drawing.random.chance(0.3);
+    drawing.run_with_two_reactors = drawing.random.chance(0.3);
     let mut steps = drawing.begin();
     for _ in 0..drawing.random.between(10, 40) {
         let step = drawing.step();
@@ -32,12 +32,12 @@ pub(crate) fn draw(seed: u64) -> Script {
     }
     steps.extend(drawing.end());
     let vague = drawing.conns.iter().map(|conn| conn.vague).collect();
-    Script { apart: drawing.apart, steps, vague }
+    Script { run_with_two_reactors: drawing.run_with_two_reactors, steps, vague }
 }
 
 struct Drawing {
     random: Random,
-    apart: bool,
+    run_with_two_reactors: bool,
     listeners: Vec<Socket>,
     conns: Vec<Conn>,
     sockets: Vec<Socket>,
@@ -50,7 +50,7 @@ struct Socket {
     /// At an address that this machine does not have.
     is_foreign: bool,
     side: Side,
-    /// The first that had its address.
+    /// The first socket that had its address.
     root: usize,
 }
 
@@ -59,19 +59,19 @@ struct Conn {
     paused: [bool; 2],
     /// What each end has written that the other may not have read.
     outstanding: [usize; 2],
-    /// Whether one of the ends answers.
+    /// One of the ends answers.
     answers: bool,
     vague: bool,
 }
 
 impl Conn {
-    /// Whether more waits for a reader that is paused than the buffers are sure to hold. How much the system has
-    /// taken is left to chance then, and so is when all is sent and the end behind it.
+    /// Returns true if more data for a paused reader is queued than the buffers hold for certain. How much the
+    /// system has buffered is then not determined, nor when everything is sent.
     fn is_full(&self) -> bool {
         (0..2).any(|writer| self.paused[1 - writer] && self.outstanding[writer] > SURE)
     }
 
-    /// It may end such that what is on its way is dropped: how much of it was read by then is left to chance.
+    /// It may end with data in flight being dropped. How much was read by then is not determined.
     fn reset(&mut self) {
         self.vague |= self.outstanding.iter().any(|count| *count > SURE);
     }
@@ -79,18 +79,18 @@ impl Conn {
 
 impl Drawing {
     fn begin(&mut self) -> Vec<Step> {
-        // One that is there for certain.
+        // Returns an end that certainly exists.
         let (is_unix, is_foreign, side, root) = (false, false, Server, 0);
         self.listeners.push(Socket { is_unix, is_foreign, side, root });
         let mut first = vec![Op::Listen(Place::Ip, vec![])];
         first.extend([self.listen(), self.bind(), self.bind()]);
-        if !self.apart {
+        if !self.run_with_two_reactors {
             first.extend([self.listen(), self.bind(), self.bind()]);
         }
         vec![first, vec![self.connect()], vec![self.connect(), self.tie()]]
     }
 
-    /// All that is left is closed.
+    /// Closes all that is left.
     fn end(&mut self) -> Vec<Step> {
         let conns = 0..self.conns.len();
         let ends = |side| conns.clone().map(move |conn| End(conn, side));
@@ -104,7 +104,7 @@ impl Drawing {
         ]
     }
 
-    /// After a step, every end that reads has read all.
+    /// After a step, every reading end has read everything.
     fn settle(&mut self) {
         for conn in &mut self.conns {
             for writer in 0..2 {
@@ -142,7 +142,7 @@ impl Drawing {
     }
 
     fn is_unix(&mut self) -> bool {
-        !self.apart && self.random.chance(0.5)
+        !self.run_with_two_reactors && self.random.chance(0.5)
     }
 
     fn a_listener(&mut self) -> usize {
@@ -153,13 +153,13 @@ impl Drawing {
         self.random.below(self.sockets.len() as u64) as usize
     }
 
-    /// One of those that fit.
+    /// Returns one of those that match.
     fn one_of(&mut self, all: &[Socket], fits: impl Fn(&Socket) -> bool) -> Option<usize> {
         let fitting: Vec<_> = (0..all.len()).filter(|number| fits(&all[*number])).collect();
         (!fitting.is_empty()).then(|| *self.random.choose(&fitting))
     }
 
-    /// Where a socket on a side is to be, beside others.
+    /// Returns the address of a new socket of a side.
     fn place(&mut self, is_unix: bool, side: Side, others: &[Socket]) -> (Place, Socket) {
         let other = self.one_of(others, |other| other.is_unix == is_unix && other.side == side);
         let place = match (self.random.below(10), other) {
@@ -190,10 +190,12 @@ impl Drawing {
         Op::Listen(place, options)
     }
 
-    fn manners(&mut self) -> [Manner; 2] {
+    fn manners(&mut self) -> [Behaviour; 2] {
         let answerer = self.random.below(6);
-        [Server, Client]
-            .map(|side| Manner { answers: answerer == side as u64, stays: self.random.chance(0.5) })
+        [Server, Client].map(|side| Behaviour {
+            answers: answerer == side as u64,
+            stays: self.random.chance(0.5),
+        })
     }
 
     fn connect(&mut self) -> Op {
@@ -206,13 +208,13 @@ impl Drawing {
         Op::Connect(listener, options, manners)
     }
 
-    fn add_connection(&mut self, is_unix: bool, manners: &[Manner; 2]) {
-        let answers = manners.iter().any(|manner| manner.answers);
+    fn add_connection(&mut self, is_unix: bool, manners: &[Behaviour; 2]) {
+        let answers = manners.iter().any(|behaviour| behaviour.answers);
         let (paused, outstanding) = ([false; 2], [0; 2]);
         self.conns.push(Conn { is_unix, paused, outstanding, answers, vague: false });
     }
 
-    /// At most one with each listener, or they could not be told apart.
+    /// At most one for each listener, so that they can be distinguished.
     fn connect_several(&mut self) -> Step {
         let mut step = Step::new();
         for _ in 0..self.random.between(1, 3) {
@@ -230,7 +232,7 @@ impl Drawing {
         step
     }
 
-    /// Something is done before the connection is there.
+    /// An operation before the connection is made.
     fn connect_and_more(&mut self) -> Step {
         let connect = self.connect();
         let Op::Connect(listener, ..) = connect else { return vec![connect] };
@@ -240,7 +242,7 @@ impl Drawing {
             0 => self.write(end),
             1 => Op::EndWriting(end),
             2 => Op::Set(end, option(&mut self.random, is_unix)),
-            // Over TCP the result depends on which end is first.
+            // Over TCP, the result depends on which end is first.
             _ if !is_unix => return vec![connect],
             3 => Op::Close(end),
             4 => Op::Abort(end),
@@ -249,7 +251,7 @@ impl Drawing {
         vec![connect, more]
     }
 
-    /// To where there is a socket for datagrams.
+    /// Sends to the address of a datagram socket.
     fn connect_wrongly(&mut self) -> Op {
         let (manners, sockets) = (self.manners(), self.sockets.clone());
         match self.one_of(&sockets, |socket| socket.is_unix) {
@@ -261,12 +263,12 @@ impl Drawing {
         }
     }
 
-    /// What one end does, one thing after the other.
+    /// Draws the operations of one end.
     fn on_connection(&mut self) -> Step {
         if self.conns.is_empty() {
             return vec![];
         }
-        // The latest are most likely to be there still.
+        // The latest ones are the most likely to exist still.
         let latest = self.conns.len().saturating_sub(5) as u64;
         let conn = self.random.between(latest, self.conns.len() as u64 - 1) as usize;
         let end = End(conn, *self.random.choose(&[Server, Client]));
@@ -276,7 +278,7 @@ impl Drawing {
             let ends = matches!(op, Op::EndWriting(_) | Op::Close(_));
             step.push(op);
             if ends {
-                // It is left to chance whether the peer receives it or a reset first.
+                // Whether the peer receives it or a reset first is not determined.
                 break;
             }
         }
@@ -295,7 +297,7 @@ impl Drawing {
             45..60 if self.conns[end.0].is_full() => Op::Write(end, 0),
             45..53 => Op::EndWriting(end),
             53..60 => {
-                // With something unread it may be a reset.
+                // With unread data it may be a reset.
                 self.conns[end.0].reset();
                 Op::Close(end)
             }

@@ -1,46 +1,46 @@
-//! Scripts at random: drawn from a seed, played on real sockets and in the simulation, and compared. What the
-//! protocols observe must be the same, step by step.
+//! Random scripts: drawn from a seed, run on real sockets and in the simulation, and compared. The protocols must
+//! observe the same, step by step.
 //!
-//! | Variable | What it does |
+//! | Variable | Effect |
 //! |---|---|
-//! | `ROPEWALK_SEEDS` | other seeds: one, as in `17`, or from one up to another, as in `0..20000` |
+//! | `ROPEWALK_SEEDS` | other seeds: one, such as `17`, or a range, such as `0..20000` |
 
 mod actors;
 mod draw;
-mod notes;
+mod observations;
 mod options;
-mod play;
 mod script;
+mod steps;
 
-use crate::ground::Ground;
-use notes::Observed;
-use play::Stage;
+use crate::environment::Environment;
+use observations::Observed;
 use ropewalk_simulation::seeds;
 use script::Script;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
+use steps::Stage;
 
-/// How long real sockets may take for a step: a fail-safe, not a measure.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time limit of a step on real sockets, so that a broken one ends.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// How many turns without news end a step on real sockets.
+/// The number of turns without events that end a step on real sockets.
 const CALM: u32 = 3;
 
-/// How often a script is played on real sockets before a difference counts. What another play does not show,
-/// the script does not determine: a busy machine did it.
+/// The number of runs on real sockets before a difference counts. A difference that another run does not show is
+/// not determined by the script, but by a busy machine.
 const PLAYS: u32 = 3;
 
-/// What was observed in each step.
+/// The observations of each step.
 fn simulate(script: &Script) -> Vec<Observed> {
-    let ground = Ground::simulated(if script.apart { 2 } else { 1 });
-    let mut stage = Stage::new(ground, script);
+    let environment = Environment::simulated(if script.run_with_two_reactors { 2 } else { 1 });
+    let mut stage = Stage::new(environment, script);
     let steps = script.steps.iter().map(|step| {
         stage.begin(step);
         loop {
-            let before = stage.notes.heard();
-            stage.ground.settle();
-            if stage.notes.heard() == before {
+            let before = stage.notes.event();
+            stage.environment.settle();
+            if stage.notes.event() == before {
                 return stage.notes.observed();
             }
         }
@@ -48,10 +48,10 @@ fn simulate(script: &Script) -> Vec<Observed> {
     steps.collect()
 }
 
-/// The same on real sockets, up to the first step that differs from what is expected.
-fn play(script: &Script, expected: &[Observed]) -> Vec<Observed> {
-    let ground = Ground::real(if script.apart { 2 } else { 1 });
-    let mut stage = Stage::new(ground, script);
+/// Returns those on real sockets, up to the first step that differs from the expected ones.
+fn run(script: &Script, expected: &[Observed]) -> Vec<Observed> {
+    let environment = Environment::real(if script.run_with_two_reactors { 2 } else { 1 });
+    let mut stage = Stage::new(environment, script);
     let mut observed = Vec::new();
     for (step, expected) in script.steps.iter().zip(expected) {
         stage.begin(step);
@@ -63,26 +63,26 @@ fn play(script: &Script, expected: &[Observed]) -> Vec<Observed> {
     observed
 }
 
-/// Goes on until what is expected has come, and nothing more comes.
+/// Runs until the expected events have occurred, and no more occur.
 fn settle(stage: &mut Stage, expected: &Observed) -> Observed {
     let (begin, mut calm) = (Instant::now(), 0);
     loop {
-        let before = stage.notes.heard();
-        stage.ground.turn(Duration::from_millis(1));
-        calm = if stage.notes.heard() == before { calm + 1 } else { 0 };
+        let before = stage.notes.event();
+        stage.environment.turn(Duration::from_millis(1));
+        calm = if stage.notes.event() == before { calm + 1 } else { 0 };
         let observed = stage.notes.observed();
-        if calm >= CALM && (observed == *expected || begin.elapsed() > PATIENCE) {
+        if calm >= CALM && (observed == *expected || begin.elapsed() > TIME_LIMIT) {
             return observed;
         }
     }
 }
 
-/// What differs.
+/// Returns the differences.
 fn compare(script: &Script) -> Result<(), String> {
     let simulated = simulate(script);
     let mut real = Vec::new();
     for _ in 0..PLAYS {
-        real = play(script, &simulated);
+        real = run(script, &simulated);
         if real == simulated {
             return Ok(());
         }
@@ -109,7 +109,7 @@ fn report(script: &Script, real: &[Observed], simulated: &[Observed]) -> String 
 }
 
 #[test]
-fn a_random_script_is_observed_alike_on_real_sockets_and_in_the_simulation() {
+fn random_scripts_behave_as_on_real_sockets() {
     for seed in seeds(0..60) {
         let script = draw::draw(seed);
         if let Err(wrong) = compare(&script) {

@@ -1,12 +1,12 @@
-//! Options with legal and illegal values, for sockets of every kind.
+//! Options with valid and invalid values, for all kinds of sockets.
 
 use ropewalk::{KeepAlive, SocketOption};
 use ropewalk_simulation::Random;
 use std::time::Duration;
 
-/// Those with which a socket is made: few, since one that is refused makes the socket impossible.
+/// Options of new sockets: few, since a refused one makes the socket impossible.
 ///
-/// Not that they share a port: chance has which of them gets what is sent there.
+/// Ports are not shared: which socket receives is not determined.
 pub(crate) fn options(random: &mut Random, is_unix: bool) -> Vec<SocketOption> {
     let count = *random.choose(&[0, 0, 0, 1, 2]);
     let options = (0..count).map(|_| option(random, is_unix));
@@ -51,7 +51,7 @@ fn keep_alive(random: &mut Random) -> Option<KeepAlive> {
     })
 }
 
-/// Smaller ones would have TCP wait for its timers, and drop datagrams as chance has it.
+/// Smaller buffers would make TCP wait for its timers, and drop datagrams at random.
 fn buffer(random: &mut Random, is_unix: bool) -> usize {
     match random.below(5) {
         0 => usize::MAX,

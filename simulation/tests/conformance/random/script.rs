@@ -1,17 +1,17 @@
-//! What is played: steps of operations, in words that a reader of a failure understands.
+//! A script: steps of operations, in words that explain a failure.
 
-use crate::ground::Side;
+use crate::environment::Side;
 use ropewalk::SocketOption;
 use std::fmt;
 
-/// What is done before the reactors run again, until nothing more comes of it.
+/// Operations before the reactors run again, until no more events occur.
 pub(crate) type Step = Vec<Op>;
 
 pub(crate) struct Script {
-    /// Whether each side has a reactor of its own.
-    pub(crate) apart: bool,
+    /// Each side has its own reactor.
+    pub(crate) run_with_two_reactors: bool,
     pub(crate) steps: Vec<Step>,
-    /// The connections of which it is left to chance how many bytes arrive before they end.
+    /// Connections for which it is not determined how many bytes arrive before they end.
     pub(crate) vague: Vec<bool>,
 }
 
@@ -19,7 +19,7 @@ pub(crate) struct Script {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct End(pub(crate) usize, pub(crate) Side);
 
-/// Where a socket listens or receives.
+/// The address of a socket.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
     Ip,
@@ -27,29 +27,29 @@ pub(crate) enum Place {
     Abstract,
     /// The system chooses an abstract name.
     Unnamed,
-    /// Where the listener, or the datagram socket, of this number is or was.
+    /// The address of the listener, or the datagram socket, of this number.
     Of(usize),
     /// An address that this machine does not have.
     Foreign,
 }
 
-/// What an end does of itself.
+/// The behaviour of an end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
-    /// It answers each byte with one of its own.
+pub(crate) struct Behaviour {
+    /// It answers each byte with a byte.
     pub(crate) answers: bool,
-    /// It goes on when the peer has ended its side.
+    /// It stays open when the peer has ended.
     pub(crate) stays: bool,
 }
 
-/// Where a datagram goes.
+/// The destination of a datagram.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Target {
-    /// The peer with which the socket is connected.
+    /// The peer to which the socket is connected.
     Peer,
-    /// A datagram socket, or where it was.
+    /// A datagram socket, or its former address.
     Socket(usize),
-    /// A listener for connections.
+    /// A stream listener.
     Listener(usize),
     Nobody,
 }
@@ -59,11 +59,11 @@ pub(crate) enum Op {
     /// A listener with the next number.
     Listen(Place, Vec<SocketOption>),
     /// A connection with the next number, to a listener.
-    Connect(usize, Vec<SocketOption>, [Manner; 2]),
-    /// To where a datagram socket is.
-    ConnectWrongly(usize, [Manner; 2]),
+    Connect(usize, Vec<SocketOption>, [Behaviour; 2]),
+    /// To the address of a datagram socket.
+    ConnectWrongly(usize, [Behaviour; 2]),
     Write(End, usize),
-    /// So many pieces of so many bytes, one whenever there is room.
+    /// Chunks of equal size, one whenever the connection is writable.
     Produce(End, usize, usize),
     EndWriting(End),
     Close(End),
@@ -79,7 +79,7 @@ pub(crate) enum Op {
     Tie(Side, Target, Vec<SocketOption>),
     /// A datagram socket is connected.
     Retie(usize, Target),
-    /// So many datagrams of so many bytes.
+    /// Datagrams of equal size.
     Send(usize, Target, usize, usize),
     SetOnSocket(usize, SocketOption),
     CloseSocket(usize),
@@ -96,7 +96,8 @@ impl fmt::Display for End {
 
 impl fmt::Display for Script {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let reactors = if self.apart { "a reactor for each side" } else { "one reactor" };
+        let reactors =
+            if self.run_with_two_reactors { "a reactor for each side" } else { "one reactor" };
         writeln!(f, "{reactors}")?;
         for (number, step) in self.steps.iter().enumerate() {
             writeln!(f, "{number:3}  {step:?}")?;

@@ -1,7 +1,7 @@
-//! What is done to datagram sockets.
+//! Operations on datagram sockets.
 
 use super::{Drawing, Socket};
-use crate::ground::{Client, Server};
+use crate::environment::{Client, Server};
 use crate::random::options::options;
 use crate::random::script::{Op, Step, Target};
 
@@ -13,7 +13,7 @@ impl Drawing {
         Op::Bind(side, place, options(&mut self.random, is_unix))
     }
 
-    /// A peer for sockets of a kind.
+    /// Returns a peer for sockets of a kind.
     fn target(&mut self, is_unix: bool) -> Target {
         let (sockets, any) = (self.sockets.clone(), self.random.chance(0.05));
         let fits = |other: &Socket| (any || other.is_unix == is_unix) && !other.is_foreign;
@@ -55,7 +55,7 @@ impl Drawing {
         let to_peer = self.random.chance(0.4);
         let target = if to_peer { Target::Peer } else { self.target(is_unix) };
         let (count, size) = match self.random.below(10) {
-            // More than a Unix socket's queue takes.
+            // More than a Unix socket's queue holds.
             0 if is_unix => (self.random.between(12, 40) as usize, 100),
             1 => (1, 65_507),
             2 => (1, 65_508),

@@ -1,47 +1,47 @@
-//! What the protocols of a script have observed in a step, as far as the script determines it.
+//! Observations of a script's protocols in a step, as far as the script determines them.
 
-use crate::ground::{Client, Server};
+use crate::environment::{Client, Server};
 use crate::random::script::End;
 use ropewalk::{Address, Id};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// What each has observed, in order.
+/// The observations of each protocol, in order.
 pub(crate) type Observed = BTreeMap<String, Vec<String>>;
 
-/// Shared by all protocols of a ground.
+/// Shared by all protocols of an environment.
 #[derive(Clone, Default)]
-pub(crate) struct Notes(Rc<RefCell<Inner>>);
+pub(crate) struct Observations(Rc<RefCell<Inner>>);
 
 #[derive(Default)]
 struct Inner {
     lines: BTreeMap<String, Vec<Line>>,
     ids: BTreeMap<End, Id>,
-    /// How many bytes each end has written, and how many it has received.
+    /// The number of bytes that each end has written, and received.
     written: BTreeMap<End, usize>,
     received: BTreeMap<End, usize>,
-    /// What datagram sockets are called.
+    /// The names of datagram sockets.
     names: BTreeMap<String, String>,
     vague: Vec<bool>,
-    /// How much has been heard in all.
-    heard: usize,
+    /// The number of all events.
+    event: usize,
 }
 
 enum Line {
-    /// In how many pieces they came is left to chance.
+    /// The number of chunks is not determined.
     Bytes(usize),
     Text(String),
 }
 
-impl Notes {
+impl Observations {
     pub(crate) fn new(vague: &[bool]) -> Self {
         let notes = Self::default();
         notes.0.borrow_mut().vague = vague.to_vec();
         notes
     }
 
-    /// Notes what may come once or several times: the refusals of datagrams that were sent together.
+    /// Records an event that may occur once or several times: refusals of datagrams sent together.
     pub(crate) fn note_once(&self, who: &str, text: &str) {
         let is_last =
             |lines: &Vec<Line>| matches!(lines.last(), Some(Line::Text(last)) if last == text);
@@ -52,22 +52,22 @@ impl Notes {
 
     pub(crate) fn note(&self, who: impl ToString, text: impl Into<String>) {
         let inner = &mut *self.0.borrow_mut();
-        inner.heard += 1;
+        inner.event += 1;
         inner.lines.entry(who.to_string()).or_default().push(Line::Text(text.into()));
     }
 
-    /// The next bytes that an end writes. That is news: it may write more in the next turn.
+    /// Returns the next bytes that an end writes. This counts as an event: it may write more in the next turn.
     pub(crate) fn next_bytes(&self, end: End, count: usize) -> Vec<u8> {
         let mut inner = self.0.borrow_mut();
-        inner.heard += 1;
+        inner.event += 1;
         let written = inner.written.entry(end).or_default();
         let from = *written;
         *written += count;
         (from..from + count).map(|place| byte(end, place)).collect()
     }
 
-    /// An end that reads nothing has noticed the peer's end. Whether it has something to send, and meets the end
-    /// when it sends, is left to chance where more was written than the system is sure to take.
+    /// Records that a paused end has noticed the peer's end. Whether it has queued data, and meets the end when it
+    /// sends, is not determined if more was written than the system certainly buffers.
     pub(crate) fn eof_noticed(&self, end: End) {
         let is_vague = self.0.borrow().vague.get(end.0) == Some(&true);
         if !is_vague {
@@ -75,10 +75,10 @@ impl Notes {
         }
     }
 
-    /// An end has received these.
+    /// Records received bytes.
     pub(crate) fn received(&self, end: End, data: &[u8]) {
         let inner = &mut *self.0.borrow_mut();
-        inner.heard += 1;
+        inner.event += 1;
         let received = inner.received.entry(end).or_default();
         let peer = peer(end);
         let lines = inner.lines.entry(end.to_string()).or_default();
@@ -106,15 +106,15 @@ impl Notes {
         self.0.borrow_mut().names.insert(address.to_string(), name);
     }
 
-    /// What a socket with this address is called.
+    /// Returns the name of the socket with this address.
     pub(crate) fn name(&self, address: &Address) -> String {
         let address = address.to_string();
         self.0.borrow().names.get(&address).cloned().unwrap_or(address)
     }
 
-    /// How much there is, for the one that waits until there is no more.
-    pub(crate) fn heard(&self) -> usize {
-        self.0.borrow().heard
+    /// Returns the number of events, to wait until there are no more.
+    pub(crate) fn event(&self) -> usize {
+        self.0.borrow().event
     }
 
     pub(crate) fn observed(&self) -> Observed {
@@ -123,11 +123,11 @@ impl Notes {
             Line::Text(text) => text.clone(),
         };
         let lines = &self.0.borrow().lines;
-        let heard = lines.iter().filter(|(_, lines)| !lines.is_empty());
-        heard.map(|(who, lines)| (who.clone(), lines.iter().map(text).collect())).collect()
+        let event = lines.iter().filter(|(_, lines)| !lines.is_empty());
+        event.map(|(who, lines)| (who.clone(), lines.iter().map(text).collect())).collect()
     }
 
-    /// The next step begins.
+    /// Begins the next step.
     pub(crate) fn forget(&self) {
         self.0.borrow_mut().lines.clear();
     }
@@ -137,7 +137,7 @@ fn peer(end: End) -> End {
     End(end.0, if end.1 == Client { Server } else { Client })
 }
 
-/// None can be missing, misplaced or another connection's unseen.
+/// Returns data in which missing, misplaced or foreign bytes are detectable.
 fn byte(end: End, place: usize) -> u8 {
     (place % 251) as u8 ^ (place >> 12) as u8 ^ (end.0 as u8) << 2 ^ end.1 as u8
 }

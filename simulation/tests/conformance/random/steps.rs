@@ -1,23 +1,23 @@
-//! Plays steps on a ground: what each operation does there.
+//! Running of steps: what each operation does.
 
 use crate::actors::plain;
-use crate::ground::{Client, Ground, Server, Side};
+use crate::environment::{Client, Environment, Server, Side};
 use crate::random::actors::{Coming, Datagrams, Pieces, Streams};
-use crate::random::notes::Notes;
-use crate::random::script::{End, Manner, Op, Place, Script, Target};
+use crate::random::observations::Observations;
+use crate::random::script::{Behaviour, End, Op, Place, Script, Target};
 use ropewalk::{Address, ConnectOptions, Context, DatagramOptions, Error, Id, ListenOptions};
 use ropewalk::{Port, SocketOption, UnixAddress};
 use std::net::SocketAddr;
 
-/// A ground with what a script has made there.
+/// An environment with the objects that a script has made.
 pub(crate) struct Stage {
-    pub(crate) ground: Ground,
-    pub(crate) notes: Notes,
+    pub(crate) environment: Environment,
+    pub(crate) notes: Observations,
     listeners: Vec<Listener>,
-    /// How many connections there were.
+    /// The number of connections.
     conns: usize,
     sockets: Vec<Socket>,
-    /// Datagrams differ by their bytes.
+    /// Datagrams differ in their bytes.
     sent: u8,
 }
 
@@ -34,22 +34,22 @@ struct Socket {
 }
 
 impl Stage {
-    pub(crate) fn new(ground: Ground, script: &Script) -> Self {
-        let notes = Notes::new(&script.vague);
-        Self { ground, notes, listeners: Vec::new(), conns: 0, sockets: Vec::new(), sent: 0 }
+    pub(crate) fn new(environment: Environment, script: &Script) -> Self {
+        let notes = Observations::new(&script.vague);
+        Self { environment, notes, listeners: Vec::new(), conns: 0, sockets: Vec::new(), sent: 0 }
     }
 
-    /// A step begins.
+    /// Begins a step.
     pub(crate) fn begin(&mut self, step: &[Op]) {
         self.notes.forget();
-        // Connections that were to be accepted in the last step have been.
+        // Connections of the last step have been accepted.
         self.listeners.iter().for_each(|listener| listener.coming.borrow_mut().clear());
         for op in step {
-            self.play(op);
+            self.run(op);
         }
     }
 
-    fn play(&mut self, op: &Op) {
+    fn run(&mut self, op: &Op) {
         match op {
             Op::Listen(place, options) => self.listen(place, options),
             Op::Connect(to, options, manners) => {
@@ -120,7 +120,7 @@ impl Stage {
 
     fn at_end(&mut self, end: End, act: impl FnOnce(&mut Context, Id)) {
         if let Some(id) = self.notes.id(end) {
-            act(self.ground.at(end.1), id);
+            act(self.environment.at(end.1), id);
         }
     }
 
@@ -130,7 +130,7 @@ impl Stage {
         act: impl FnOnce(&mut Context, Id) -> Result<(), Error>,
     ) {
         if let Some(id) = self.listeners[number].id {
-            let outcome = act(self.ground.at(Server), id);
+            let outcome = act(self.environment.at(Server), id);
             note(&self.notes, &format!("listener {number}"), outcome);
         }
     }
@@ -142,18 +142,18 @@ impl Stage {
     ) {
         let socket = &self.sockets[number];
         if let Some(id) = socket.id {
-            let outcome = act(self.ground.at(socket.side), id);
+            let outcome = act(self.environment.at(socket.side), id);
             note(&self.notes, &format!("socket {number}"), outcome);
         }
     }
 
-    /// An address where a socket is to be.
+    /// Returns the address of a new socket.
     fn address(&mut self, side: Side, place: &Place, which: &str, of: &[Address]) -> Address {
         match place {
-            Place::Ip => SocketAddr::new(self.ground.ip(side), 0).into(),
-            Place::Path => UnixAddress::from(self.ground.path(which)).into(),
+            Place::Ip => SocketAddr::new(self.environment.ip(side), 0).into(),
+            Place::Path => UnixAddress::from(self.environment.path(which)).into(),
             Place::Abstract => {
-                let name = self.ground.path(which);
+                let name = self.environment.path(which);
                 UnixAddress::abstract_name(name.to_string_lossy().as_bytes()).into()
             }
             Place::Unnamed => UnixAddress::unnamed().into(),
@@ -171,7 +171,7 @@ impl Stage {
         let taken: Vec<_> = self.listeners.iter().map(|other| other.address.clone()).collect();
         let address = self.address(Server, place, &format!("listener {number}"), &taken);
         let factory = Streams::server(&self.notes, &coming);
-        let context = self.ground.at(Server);
+        let context = self.environment.at(Server);
         let outcome = match &address {
             Address::Unix(name) => context.listen_unix(name.clone(), factory),
             address => {
@@ -185,11 +185,11 @@ impl Stage {
         self.listeners.push(Listener { id, address, coming });
     }
 
-    fn connect(&mut self, address: Address, options: &[SocketOption], manners: &[Manner; 2]) {
+    fn connect(&mut self, address: Address, options: &[SocketOption], manners: &[Behaviour; 2]) {
         let end = End(self.conns, Client);
         self.conns += 1;
         let factory = Streams::client(&self.notes, end.0, manners[Client as usize]);
-        let context = self.ground.at(Client);
+        let context = self.environment.at(Client);
         let outcome = match &address {
             Address::Unix(name) => context.connect_unix(name.clone(), factory),
             address => {
@@ -210,7 +210,7 @@ impl Stage {
         let address = self.address(side, place, &format!("socket {number}"), &taken);
         let options = options.iter().cloned().fold(DatagramOptions::new(), DatagramOptions::option);
         let actor = self.actor();
-        let context = self.ground.at(side);
+        let context = self.environment.at(side);
         let outcome = match &address {
             Address::Unix(name) => options.listen_unix_datagram(context, name.clone(), actor),
             address => options.listen_udp(context, address.socket_addr().expect("an IP"), actor),
@@ -220,17 +220,17 @@ impl Stage {
 
     fn tie(&mut self, side: Side, target: Target, options: &[SocketOption]) {
         let Some(address) = self.peer(target) else {
-            let (id, address) = (None, SocketAddr::new(self.ground.ip(side), 0).into());
+            let (id, address) = (None, SocketAddr::new(self.environment.ip(side), 0).into());
             return self.sockets.push(Socket { side, id, address });
         };
         let options = options.iter().cloned().fold(DatagramOptions::new(), DatagramOptions::option);
         let actor = self.actor();
-        let context = self.ground.at(side);
+        let context = self.environment.at(side);
         let outcome = match &address {
             Address::Unix(name) => options.connect_unix_datagram(context, name.clone(), actor),
             address => options.connect_udp(context, address.socket_addr().expect("an IP"), actor),
         };
-        let no_port = SocketAddr::new(self.ground.ip(side), 0).into();
+        let no_port = SocketAddr::new(self.environment.ip(side), 0).into();
         let address = if address.ip().is_some() { no_port } else { address };
         self.keep(side, outcome, address);
     }
@@ -250,7 +250,7 @@ impl Stage {
         self.sockets.push(Socket { side, id, address });
     }
 
-    /// Where to connect a datagram socket. A socket without a port cannot be a peer.
+    /// Returns the address to connect a datagram socket to. A socket without a port cannot be a peer.
     fn peer(&mut self, target: Target) -> Option<Address> {
         self.target(target).filter(|address| address.port() != Some(0))
     }
@@ -260,7 +260,7 @@ impl Stage {
             Target::Peer => return None,
             Target::Socket(number) => self.sockets[number].address.clone(),
             Target::Listener(number) => self.listeners[number].address.clone(),
-            Target::Nobody => UnixAddress::from(self.ground.path("nobody")).into(),
+            Target::Nobody => UnixAddress::from(self.environment.path("nobody")).into(),
         })
     }
 
@@ -271,14 +271,16 @@ impl Stage {
             self.sent = self.sent.wrapping_add(1);
             let data = vec![self.sent; size];
             match &to {
-                Some(address) => self.ground.at(side).datagram(id).send_to(&data, address.clone()),
-                None => self.ground.at(side).datagram(id).send(&data),
+                Some(address) => {
+                    self.environment.at(side).datagram(id).send_to(&data, address.clone())
+                }
+                None => self.environment.at(side).datagram(id).send(&data),
             }
         }
     }
 }
 
-fn note<T>(notes: &Notes, who: &str, outcome: Result<T, Error>) {
+fn note<T>(notes: &Observations, who: &str, outcome: Result<T, Error>) {
     match outcome {
         Ok(_) => notes.note(who, "done"),
         Err(error) => notes.note(who, plain(&error)),

@@ -1,21 +1,21 @@
-//! Sides that are held, or hear nothing of each other.
+//! Sides that run no turns, or receive nothing.
 
-use crate::actors::Heard;
-use crate::ground::{Client, Ground, Kind, Server, Side, node};
+use crate::actors::Event;
+use crate::environment::{Client, Environment, Kind, Server, Side, node};
 use ropewalk::{Factory, Transport};
 use ropewalk_simulation::{Fault, FaultKind, Plan};
 use socket2::{SockFilter, Socket};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::Duration;
 
-/// How long a simulated side is held: the system's wait before it knocks again at a full queue is longer.
+/// How long a simulated side is held: longer than the system's retransmission to a full queue.
 const HELD: Duration = Duration::from_millis(500);
 
-/// A BPF program that lets nothing through: `ret 0`.
+/// A BPF program that drops all packets: `ret 0`.
 const NOTHING: SockFilter = SockFilter::new(6, 0, 0, 0);
 
-impl Ground {
-    /// A side that has a reactor of its own does nothing from now on.
+impl Environment {
+    /// Holds a side that has its own reactor: it runs no turns.
     pub(crate) fn hold(&mut self, side: Side) {
         match &mut self.kind {
             Kind::Real { held, .. } => *held = Some(side),
@@ -30,7 +30,7 @@ impl Ground {
         self.settle();
     }
 
-    /// And goes on.
+    /// Releases the held side.
     pub(crate) fn release(&mut self) {
         match &mut self.kind {
             Kind::Real { held, .. } => *held = None,
@@ -41,11 +41,11 @@ impl Ground {
         }
     }
 
-    /// Two sides with reactors of their own are connected, and `deaf` is the one that may be made to hear nothing.
-    pub(crate) fn meet<S, C>(&mut self, deaf: Side, server: S, client: C)
+    /// Connects two sides with their own reactors. `deaf` is the side that can be made to receive nothing.
+    pub(crate) fn meet<S, C>(&mut self, unreachable: Side, server: S, client: C)
     where
-        S: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
-        C: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+        S: FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
+        C: FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
     {
         if let Kind::Simulated { .. } = self.kind {
             let address = self.listen("server", server);
@@ -54,8 +54,8 @@ impl Ground {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
             let ours = listener.local_addr().and_then(TcpStream::connect).expect("a connection");
             let (theirs, _) = listener.accept().expect("a connection");
-            let its = if deaf == Server { &theirs } else { &ours };
-            self.deaf = Some(Socket::from(its.try_clone().expect("another descriptor")));
+            let its = if unreachable == Server { &theirs } else { &ours };
+            self.unreachable = Some(Socket::from(its.try_clone().expect("another descriptor")));
             let peer = listener.local_addr().expect("an address").into();
             let server = self.actors("server", server).build(&peer).expect("a protocol");
             let client = self.actors("client", client).build(&peer).expect("a protocol");
@@ -66,26 +66,26 @@ impl Ground {
         self.settle();
     }
 
-    /// From now on `deaf` hears nothing, and what is sent to it is lost.
-    pub(crate) fn part(&mut self, deaf: Side) {
+    /// Drops all packets to `deaf` from now on.
+    pub(crate) fn part(&mut self, unreachable: Side) {
         match &mut self.kind {
             Kind::Simulated { world, nodes } => {
-                let speaks = if deaf == Server { Client } else { Server };
-                world.cut([node(speaks, nodes)], [node(deaf, nodes)]);
+                let speaks = if unreachable == Server { Client } else { Server };
+                world.cut([node(speaks, nodes)], [node(unreachable, nodes)]);
             }
             Kind::Real { .. } => {
-                let socket = self.deaf.as_ref().expect("they have met");
+                let socket = self.unreachable.as_ref().expect("they have met");
                 socket.attach_filter(&[NOTHING]).expect("a filter");
             }
         }
     }
 
-    /// And hears again.
+    /// Lets `deaf` receive again.
     pub(crate) fn heal(&mut self) {
         match &mut self.kind {
             Kind::Simulated { world, .. } => world.heal(),
             Kind::Real { .. } => {
-                let socket = self.deaf.take().expect("it is deaf");
+                let socket = self.unreachable.take().expect("it is deaf");
                 socket.detach_filter().expect("its filter");
             }
         }

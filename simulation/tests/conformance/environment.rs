@@ -1,7 +1,7 @@
-//! Where a scene is played: on this machine's loopback, or in a simulated world. Either with one reactor for
+//! The environment of a scenario: the loopback of this machine, or a simulated world; either with one reactor for
 //! both sides, or with one for each.
 
-use crate::actors::{Actors, DatagramActor, Heard, News, plain};
+use crate::actors::{Actors, DatagramActor, DatagramEvent, Event, plain};
 use crate::log::Log;
 use ropewalk::{Context, DatagramOptions, DatagramTransport, Error, Id, Port, Reactor};
 use ropewalk::{ToAddress, ToAddresses, Transport};
@@ -15,13 +15,13 @@ use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a scene is given up: a fail-safe, not a measure.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit of a scenario, so that a broken one ends.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a reactor waits that has nothing to do while the other may.
-const MOMENT: Duration = Duration::from_millis(1);
+/// How long an idle reactor waits while the other may have work.
+const IDLE_WAIT: Duration = Duration::from_millis(1);
 
-/// The sides of a scene.
+/// The sides of a scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Side {
     Server,
@@ -30,25 +30,25 @@ pub(crate) enum Side {
 
 pub(crate) use Side::{Client, Server};
 
-pub(crate) struct Ground {
+pub(crate) struct Environment {
     pub(crate) kind: Kind,
     log: Log,
-    /// Where files can be made.
+    /// A directory for files.
     directory: Option<PathBuf>,
     listener: Option<Id>,
-    /// When the simulated one is released who is held.
+    /// When the held side of a simulation is released.
     pub(crate) held_until: Duration,
     /// They keep ports closed.
     closed: Vec<(TcpListener, TcpStream)>,
-    /// The one that hears nothing for now.
-    pub(crate) deaf: Option<Socket>,
+    /// A socket that receives nothing at the moment.
+    pub(crate) unreachable: Option<Socket>,
 }
 
 pub(crate) enum Kind {
     Real {
-        /// One for each side, or one for both. None is left of one that has stopped.
+        /// The reactors of both sides, or of each. `None` after a stop.
         reactors: Vec<Option<Reactor>>,
-        /// Who has no turns.
+        /// The side that runs no turns.
         held: Option<Side>,
     },
     Simulated {
@@ -57,45 +57,50 @@ pub(crate) enum Kind {
     },
 }
 
-/// Plays a scene everywhere, and compares.
+/// Runs a scenario in all environments, and compares the events.
 #[track_caller]
-pub(crate) fn everywhere(expected: &[&str], scene: impl Fn(&mut Ground)) {
-    let grounds = [Ground::real(1), Ground::simulated(1), Ground::real(2), Ground::simulated(2)];
-    compare(expected, grounds, scene);
+pub(crate) fn run_everywhere(expected: &[&str], scenario: impl Fn(&mut Environment)) {
+    let environments = [
+        Environment::real(1),
+        Environment::simulated(1),
+        Environment::real(2),
+        Environment::simulated(2),
+    ];
+    compare(expected, environments, scenario);
 }
 
-/// Plays a scene where both sides have the same reactor, and compares.
+/// Runs a scenario with one reactor for both sides, and compares the events.
 #[track_caller]
-pub(crate) fn together(expected: &[&str], scene: impl Fn(&mut Ground)) {
-    compare(expected, [Ground::real(1), Ground::simulated(1)], scene);
+pub(crate) fn run_with_one_reactor(expected: &[&str], scenario: impl Fn(&mut Environment)) {
+    compare(expected, [Environment::real(1), Environment::simulated(1)], scenario);
 }
 
-/// Plays a scene where each side has a reactor of its own, and compares.
+/// Runs a scenario with one reactor for each side, and compares the events.
 #[track_caller]
-pub(crate) fn apart(expected: &[&str], scene: impl Fn(&mut Ground)) {
-    compare(expected, [Ground::real(2), Ground::simulated(2)], scene);
+pub(crate) fn run_with_two_reactors(expected: &[&str], scenario: impl Fn(&mut Environment)) {
+    compare(expected, [Environment::real(2), Environment::simulated(2)], scenario);
 }
 
 #[track_caller]
 fn compare(
     expected: &[&str],
-    grounds: impl IntoIterator<Item = Ground>,
-    scene: impl Fn(&mut Ground),
+    environments: impl IntoIterator<Item = Environment>,
+    scenario: impl Fn(&mut Environment),
 ) {
     let mut differs = String::new();
-    for mut ground in grounds {
-        scene(&mut ground);
-        ground.settle();
-        let lines = ground.log.lines();
+    for mut environment in environments {
+        scenario(&mut environment);
+        environment.settle();
+        let lines = environment.log.lines();
         if lines != expected {
-            let what = ground.describe();
+            let what = environment.describe();
             differs += &format!("{what}:\n    {}\n", lines.join("\n    "));
         }
     }
     assert!(differs.is_empty(), "not as expected were\n{differs}");
 }
 
-impl Ground {
+impl Environment {
     pub(crate) fn real(reactors: usize) -> Self {
         let reactors = (0..reactors).map(|_| Some(Reactor::new().expect("a reactor"))).collect();
         Self::of(Kind::Real { reactors, held: None })
@@ -120,7 +125,7 @@ impl Ground {
             listener: None,
             held_until: Duration::ZERO,
             closed: Vec::new(),
-            deaf: None,
+            unreachable: None,
         }
     }
 
@@ -135,12 +140,12 @@ impl Ground {
         self.log.clone()
     }
 
-    /// Notes something beside what the protocols hear.
+    /// Records a line besides the events.
     pub(crate) fn note(&self, who: &str, what: impl Into<String>) {
         self.log.note(who, what);
     }
 
-    /// Notes how a request went.
+    /// Records the result of a request.
     pub(crate) fn note_outcome<T>(&self, who: &str, outcome: Result<T, Error>) {
         match outcome {
             Ok(_) => self.note(who, "done"),
@@ -163,14 +168,14 @@ impl Ground {
         self.reactor(side).context()
     }
 
-    /// Does something to the connection of one whose name begins with that of its side.
+    /// Calls a function with a side's connection, by the name of its protocol.
     pub(crate) fn with<T>(&mut self, who: &str, act: impl FnOnce(&mut Context, Id) -> T) -> T {
         let side = if who.starts_with("server") { Server } else { Client };
         let id = self.log.id(who);
         act(self.at(side), id)
     }
 
-    /// The IPv4 address of a side.
+    /// Returns the IPv4 address of a side.
     pub(crate) fn ip(&self, side: Side) -> IpAddr {
         match &self.kind {
             Kind::Simulated { world, nodes } if nodes.len() > 1 => world.ipv4(node(side, nodes)),
@@ -178,12 +183,12 @@ impl Ground {
         }
     }
 
-    /// A port of the server's on which nobody listens, and nobody can come to.
+    /// Returns a port of the server on which no socket listens or will listen.
     pub(crate) fn closed_port(&mut self) -> SocketAddr {
         if let Kind::Simulated { .. } = self.kind {
             return (self.ip(Server), 1).into();
         }
-        // It is a connection's.
+        // It belongs to a connection.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let stream = listener.local_addr().and_then(TcpStream::connect).expect("a connection");
         let address = stream.local_addr().expect("an address");
@@ -191,7 +196,7 @@ impl Ground {
         address
     }
 
-    /// Where a Unix socket can be.
+    /// Returns a path for a Unix socket.
     pub(crate) fn path(&mut self, name: &str) -> PathBuf {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let directory = self.directory.get_or_insert_with(|| {
@@ -212,10 +217,10 @@ impl Ground {
         DatagramActor { name: name.to_owned(), log: self.log(), hook }
     }
 
-    /// The server listens.
+    /// Listens on the server.
     pub(crate) fn listen<H>(&mut self, name: &str, hook: H) -> SocketAddr
     where
-        H: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+        H: FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
     {
         let (address, actors) = ((self.ip(Server), 0), self.actors(name, hook));
         let port = self.at(Server).listen_tcp(address, actors).expect("a free port");
@@ -223,24 +228,24 @@ impl Ground {
         port.address().socket_addr().expect("an IP address")
     }
 
-    /// The server's latest listener.
+    /// Returns the server's latest listener.
     pub(crate) fn listener(&self) -> Id {
         self.listener.expect("it listens")
     }
 
-    /// The client connects.
+    /// Connects the client.
     pub(crate) fn connect<H>(&mut self, name: &str, address: impl ToAddresses, hook: H) -> Id
     where
-        H: FnMut(&mut Transport<'_>, Heard<'_>) + Clone + 'static,
+        H: FnMut(&mut Transport<'_>, Event<'_>) + Clone + 'static,
     {
         let actors = self.actors(name, hook);
         self.at(Client).connect_tcp(address, actors).expect("an attempt")
     }
 
-    /// A side has a datagram socket on a port of its own.
+    /// Opens a datagram socket of a side, on a port of its own.
     pub(crate) fn bind<H>(&mut self, side: Side, name: &str, hook: H) -> Port
     where
-        H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
+        H: FnMut(&mut DatagramTransport<'_>, DatagramEvent<'_>) + 'static,
     {
         let address = (self.ip(side), 0);
         self.bind_with(side, name, address, &DatagramOptions::new(), hook).expect("a free port")
@@ -255,33 +260,33 @@ impl Ground {
         hook: H,
     ) -> Result<Port, Error>
     where
-        H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
+        H: FnMut(&mut DatagramTransport<'_>, DatagramEvent<'_>) + 'static,
     {
         let actor = self.datagram_actor(name, hook);
         options.listen_udp(self.at(side), address, actor)
     }
 
-    /// The client has a datagram socket that is connected.
+    /// Opens a connected datagram socket of the client.
     pub(crate) fn bind_to<H>(&mut self, name: &str, peer: impl ToAddress, hook: H) -> Port
     where
-        H: FnMut(&mut DatagramTransport<'_>, News<'_>) + 'static,
+        H: FnMut(&mut DatagramTransport<'_>, DatagramEvent<'_>) + 'static,
     {
         let actor = self.datagram_actor(name, hook);
         self.at(Client).connect_udp(peer, actor).expect("a way")
     }
 
-    /// Goes on until it is so.
+    /// Runs until a condition is true.
     #[track_caller]
     pub(crate) fn until(&mut self, what: &str, mut done: impl FnMut(&Log) -> bool) {
         let log = self.log();
         if let Kind::Simulated { world, .. } = &mut self.kind {
-            let done = world.run_until(PATIENCE, |_| done(&log));
+            let done = world.run_until(TIME_LIMIT, |_| done(&log));
             return assert!(done, "simulated, not in time: {what}\n{:#?}", log.lines());
         }
         let begin = Instant::now();
         while !done(&log) {
-            self.turn(MOMENT);
-            let in_time = begin.elapsed() < PATIENCE;
+            self.turn(IDLE_WAIT);
+            let in_time = begin.elapsed() < TIME_LIMIT;
             assert!(in_time, "on real sockets, not in time: {what}\n{:#?}", log.lines());
         }
     }
@@ -291,17 +296,17 @@ impl Ground {
         self.until("lost", |log| who.iter().all(|who| log.lost(who)));
     }
 
-    /// Goes on until nothing more happens at once.
+    /// Runs until no more events occur immediately.
     pub(crate) fn settle(&mut self) {
         if let Kind::Simulated { world, .. } = &mut self.kind {
             return world.run_for(Duration::from_millis(20));
         }
-        // What one thread has sent on the loopback has arrived when the call returns, but for what the
-        // system is still at: some turns without news say that it is not.
+        // Data sent on loopback has arrived when the call returns, except for work that the system has deferred: a
+        // few turns without events show that there is none.
         let mut calm = 0;
         while calm < 3 {
             let before = self.log.lines();
-            self.turn(MOMENT);
+            self.turn(IDLE_WAIT);
             calm = if self.log.lines() == before { calm + 1 } else { 0 };
         }
     }
@@ -318,7 +323,7 @@ impl Ground {
         }
     }
 
-    /// Whether a side's reactor has ended.
+    /// Returns true if the run of a side's reactor has ended.
     pub(crate) fn has_stopped(&mut self, side: Side) -> bool {
         match &mut self.kind {
             Kind::Real { reactors, .. } => reactors[side as usize].is_none(),
@@ -331,7 +336,7 @@ pub(crate) fn node(side: Side, nodes: &[NodeId]) -> NodeId {
     nodes[(side as usize).min(nodes.len() - 1)]
 }
 
-impl Drop for Ground {
+impl Drop for Environment {
     fn drop(&mut self) {
         if let Some(directory) = &self.directory {
             _ = fs::remove_dir_all(directory);
