@@ -221,7 +221,10 @@ fn stop_logs_its_connections_and_bytes() {
     let waits = |line: &String| line.contains("1 have 1234 bytes to send, and up to 1s");
     assert!(logged.iter().any(waits), "{logged:?}");
     let logged = lines(Level::Warn, "ropewalk::reactor");
-    assert!(logged.iter().any(|line| line.contains("cutting 1 off; 1234 bytes")), "{logged:?}");
+    assert!(
+        logged.iter().any(|line| line.contains("aborting 1 sockets; 1234 bytes")),
+        "{logged:?}"
+    );
 }
 
 #[test]

@@ -18,7 +18,7 @@ pub(super) struct Chain {
     pub(super) answers: usize,
 }
 
-/// Where a connection comes from whose filters are in their first handshake.
+/// The origin of a connection in the first handshake of its filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
     Connector,

@@ -43,7 +43,7 @@ impl Callee for DatagramProtocolOf {
 }
 
 impl Dispatcher {
-    /// Sets the protocol of a new socket, and starts it. A socket whose protocol cannot start is closed.
+    /// Sets the protocol of a new socket, and starts it. A socket is closed if its protocol cannot start.
     pub(super) fn start(&mut self, id: Id, protocol: Box<dyn DatagramProtocol>) {
         self.owners.insert(id, Owner::Datagram(protocol));
         let started = self.call(DatagramProtocolOf(id), "start_protocol", |protocol, transport| {

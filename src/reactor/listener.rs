@@ -68,7 +68,7 @@ impl Dispatcher {
                     self.run_pending();
                 }
                 Accepted::Aborted(error) => {
-                    debug!(target: TCP, "{id} a client was gone before it was accepted: {error}");
+                    debug!(target: TCP, "{id} a client left before it was accepted: {error}");
                     aborted = Some(error);
                 }
                 Accepted::WouldBlock => return,

@@ -1,4 +1,4 @@
-//! The reactor: a poll, a dispatcher, and the turn. The place to begin to read.
+//! The reactor: a poll, a dispatcher, and the turn. Begin to read here.
 
 mod adopt;
 mod call;
@@ -42,18 +42,19 @@ use crate::values::error::Error;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// How many bytes one read returns at most, at first. One buffer serves all connections, so it may be
-/// large, and a bulk transfer needs few calls.
+/// The most bytes that one read returns, at first. One buffer serves all connections, so it can be large, and a
+/// bulk transfer needs few calls.
 const READ_SIZE: usize = 64 * 1024;
 
-/// How long `stop` waits for peers that are slow to take what was written, unless set.
+/// The default grace period: how long a stop waits for peers that are slow to take queued data. Long enough for
+/// a slow link, short enough for a restart.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// The reactor: it owns all sockets and calls the protocols.
 ///
-/// A reactor is a value. There can be several, one a thread; one can be run, stopped, run again and
-/// dropped. It cannot be sent to another thread, but its [`Handle`] can. To serve with as many as
-/// there are processors, see [`ReactorGroup`](crate::ReactorGroup).
+/// A reactor is a value. A program can have several, one on each thread. A reactor can be run, stopped, run
+/// again and dropped. It cannot be sent to another thread, but its [`Handle`] can. For several processors see
+/// [`ReactorGroup`](crate::ReactorGroup).
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -79,21 +80,21 @@ pub struct Reactor {
     dispatcher: Dispatcher,
     /// The events of the last wait.
     events: Events,
-    /// Lent to `data_received`; one for all connections. It grows while reads fill it.
+    /// The read buffer, lent to `data_received`; one for all connections. It grows while reads fill it.
     buffer: Vec<u8>,
     grace: Duration,
-    /// A run is ending: see [`run`](Self::run).
+    /// Set while a run is ending: see [`run`](Self::run).
     ending: Option<Ending>,
-    /// Whether its end is a crash.
+    /// True after `abandon`.
     abandoned: bool,
-    /// The process that made it: see [`drop`](Self::drop).
+    /// The process that made the reactor: see [`drop`](Self::drop).
     process: u32,
     #[cfg(feature = "signals")]
     signals: Option<StopSignals>,
 }
 
 impl Reactor {
-    /// A reactor with nothing to do.
+    /// Makes a reactor.
     ///
     /// # Errors
     ///
@@ -104,9 +105,9 @@ impl Reactor {
         Ok(Self::with_backend(system))
     }
 
-    /// A reactor on a backend other than the system, such as a simulated network, or one that wraps the
-    /// system. What the backend lacks fails with [`Unsupported`](std::io::ErrorKind::Unsupported):
-    /// adopted sockets, raw sockets, watches, passed descriptors.
+    /// Makes a reactor on a backend other than the system, for example a simulated network, or a wrapper of the
+    /// system. What the backend lacks fails with [`Unsupported`](std::io::ErrorKind::Unsupported): adopted
+    /// sockets, raw sockets, watches, passed descriptors.
     pub fn with_backend(backend: impl Backend + 'static) -> Self {
         let backend: SharedBackend = Rc::new(backend);
         let handle = Handle::new(backend.waker());
@@ -123,15 +124,15 @@ impl Reactor {
         }
     }
 
-    /// Turns until [`stop`](Context::stop) is called, then ends in order:
+    /// Turns until [`stop`](Context::stop) is called, then ends gracefully:
     ///
-    /// 1. Listeners close; attempts to connect are given up, and watches end, and who is behind them is
-    ///    told. Sockets for datagrams send of what waits what they can at once, and close; their
-    ///    protocols are told.
-    /// 2. From the next turn on no more data is delivered. Connections send what waits, within the
-    ///    [grace](Self::set_grace). Those with no queued data end at once. A connection with a registered
-    ///    [producer](crate::Producer) is reset, since the peer has not got the whole.
-    /// 3. Each protocol hears [`connection_lost`](crate::Protocol::connection_lost) with
+    /// 1. Listeners close. Connection attempts fail, and watches end; their factories and watchers are
+    ///    notified. Datagram sockets send queued datagrams as far as the system takes them at once, and close;
+    ///    their protocols are notified.
+    /// 2. From the next turn on no more data is delivered. Connections send queued data within the [grace
+    ///    period](Self::set_grace). Those with no queued data close immediately. A connection with a registered
+    ///    [producer](crate::Producer) is reset, since its data is incomplete.
+    /// 3. Each protocol receives [`connection_lost`](crate::Protocol::connection_lost) with
     ///    [`Reason::Stopped`](crate::Reason::Stopped).
     /// 4. `run` returns. Timers that have not fired are kept; the reactor can be run again.
     ///
@@ -139,13 +140,12 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the system's poll fails, which leaves nothing to go on with: all connections have been
-    /// ended then, and their protocols told.
+    /// If the system's poll fails. All connections have been ended then, and their protocols notified.
     pub fn run(&mut self) -> Result<(), Error> {
         self.run_then(|| {})
     }
 
-    /// [`run`](Self::run); `stopping` is called when it has begun to end, for whatever reason.
+    /// [`run`](Self::run); `stopping` is called when the run begins to end, for any reason.
     pub(crate) fn run_then(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
         let mut outcome = Ok(());
         self.begin_run();
@@ -161,16 +161,16 @@ impl Reactor {
         outcome
     }
 
-    /// One turn of the loop. It waits until something happens, but no longer than `limit`; `None` is without limit. For
-    /// programs that have a loop of their own, and for tests. [`stop`](Context::stop) only takes
-    /// effect in [`run`](Self::run), which can be called for its sake.
+    /// Makes one turn of the loop. It waits for an event, at most `limit`; `None` is without limit. It is for
+    /// programs with a loop of their own, and for tests. [`stop`](Context::stop) takes effect in
+    /// [`run`](Self::run) only, which can be called for this.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
     /// # use std::time::Duration;
     /// let mut reactor = Reactor::new()?;
     /// for _frame in 0..3 {
-    ///     reactor.turn(Some(Duration::ZERO))?; // what has come, without waiting for more
+    ///     reactor.turn(Some(Duration::ZERO))?; // handle pending events, without waiting
     ///     // … then draw.
     /// }
     /// # Ok::<(), Error>(())
@@ -182,14 +182,14 @@ impl Reactor {
     #[doc(alias = "iterate")]
     pub fn turn(&mut self, limit: Option<Duration>) -> Result<(), Error> {
         self.begin_run();
-        // Whoever has been called by now may be what the caller waits for.
+        // A callback that was made by now may be what the caller waits for.
         let happened = self.dispatcher.catch_up();
         self.pass(if happened { Some(Duration::ZERO) } else { limit })
     }
 
-    /// One turn of a [run](Self::run), for programs with a loop of their own that want its orderly end:
-    /// as [`turn`](Self::turn), but once [`stop`](Context::stop) has been called, it goes on with ending.
-    /// Whether the run goes on.
+    /// Makes one turn of a [run](Self::run), for programs with a loop of their own that need its graceful end.
+    /// It is like [`turn`](Self::turn), but after a call of [`stop`](Context::stop) it continues the end of the
+    /// run. Returns true while the run continues.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -204,10 +204,10 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the system's poll fails: all connections have been ended then, and their protocols told.
+    /// If the system's poll fails. All connections have been ended then, and their protocols notified.
     pub fn run_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
         if self.ending.is_none() && self.dispatcher.context.is_stopping() {
-            // Asked for since the last turn: as in `run`, nothing more is delivered then.
+            // Requested since the last turn: as in `run`, no more data is delivered.
             self.begin_run();
             self.dispatcher.catch_up();
             self.begin_stop_phase();
@@ -225,9 +225,9 @@ impl Reactor {
         turned
     }
 
-    /// How long the next [`turn`](Self::turn) would wait if nothing came from outside: not at all if
-    /// work is left or a stop was asked for, else until the first timer is due; `None` if there is none. For programs that wait
-    /// in a loop of their own.
+    /// Returns how long the next [`turn`](Self::turn) would wait without an event: zero if work is left or a
+    /// stop was requested, else until the first timer is due; `None` if there is none. It is for programs that
+    /// wait in a loop of their own.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -245,15 +245,15 @@ impl Reactor {
         self.dispatcher.wait_limit(left)
     }
 
-    /// Drops it as a crash of the process would: no callback is made, nothing more is sent, what other threads
-    /// have sent is dropped, and later calls and messages are refused. For tests of what others make of
-    /// that. A value that panics when it is dropped does not keep the others from being dropped.
+    /// Drops the reactor as a crash of the process would: no callback is made, nothing more is sent, calls and
+    /// messages of other threads are dropped, and later ones are refused. It is for tests of peers. A value
+    /// that panics when it is dropped does not keep the others from being dropped.
     pub fn abandon(mut self) {
         self.dispatcher.abandon();
         self.abandoned = true;
     }
 
-    /// From the first turn of a later run on signals are caught again, and messages received.
+    /// Begins a run, or a turn: signals are caught, and messages received.
     fn begin_run(&mut self) {
         self.dispatcher.set_between_runs(false);
         #[cfg(feature = "signals")]
@@ -262,35 +262,34 @@ impl Reactor {
         }
     }
 
-    /// All else that can be asked of a reactor: timers, other options, connections by their ids.
+    /// Returns the context, for everything else: timers, other options, connections by their ids.
     pub fn context(&mut self) -> &mut Context {
         self.dispatcher.context.refresh();
         &mut self.dispatcher.context
     }
 
-    /// A handle for other threads.
+    /// Returns a handle for other threads.
     pub fn handle(&self) -> Handle {
         self.dispatcher.context.handle()
     }
 
-    /// Sets how long a stop waits for peers that are slow to take what was written: 10 seconds
-    /// unless set. Zero waits for nobody.
+    /// Sets the grace period: how long a stop waits for peers that are slow to take queued data. Default: 10
+    /// seconds. Zero does not wait for any peer.
     pub fn set_grace(&mut self, grace: Duration) {
         self.grace = grace;
     }
 
-    /// Sets how long a callback may take before it is warned of: 100 ms unless set.
+    /// Sets the duration above which a callback is logged as slow. Default: 100 ms.
     #[doc(alias = "slow_callback_duration")]
     pub fn set_slow_callback_duration(&mut self, duration: Duration) {
         self.dispatcher.set_slow_callback_duration(duration);
     }
 }
 
-/// Every protocol that is left hears `connection_lost`, with
-/// [`Reason::Stopped`](crate::Reason::Stopped).
+/// Every remaining protocol receives `connection_lost` with [`Reason::Stopped`](crate::Reason::Stopped).
 ///
-/// A copy that a child of fork(2) drops only closes the child's descriptors. The sockets are shared
-/// with the parent: to end connections or to remove the files of Unix sockets would end them there.
+/// A copy in a child of fork(2) only closes the child's descriptors. The sockets are shared with the parent:
+/// ending connections or removing the files of Unix sockets would end them there.
 impl Drop for Reactor {
     fn drop(&mut self) {
         if !self.abandoned && self.process == process_id() {

@@ -41,8 +41,8 @@ impl Dispatcher {
         }
     }
 
-    /// Keeps a callback for the next turn. A socket whose first callback is held stays in the ready queue
-    /// until then, so that the poll's events do not serve it.
+    /// Keeps a callback for the next turn. A socket with a held first callback stays in the ready queue until
+    /// then, so that the poll's events do not serve it.
     #[cold]
     fn hold(&mut self, pending: Pending) {
         if let Pending::Made(id, _) | Pending::Start(id, _) = &pending {

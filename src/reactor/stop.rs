@@ -7,24 +7,24 @@ use crate::values::logging::REACTOR;
 use log::{info, warn};
 use std::time::{Duration, Instant};
 
-/// How far the end of a run has come.
+/// The progress of the end of a run.
 #[derive(Debug)]
 pub(super) struct Ending {
-    /// When it waits for nobody any more; `None` is never.
+    /// The end of the grace period; `None` is never.
     pub(super) deadline: Option<Instant>,
-    /// Whether it has looked who is still sending.
+    /// True after the first turn, which finds out which peers are still sending.
     pub(super) looked: bool,
 }
 
 impl Reactor {
-    /// Turns on while connections have something to send, and the grace lasts.
+    /// Turns while connections have queued data, within the grace period.
     pub(super) fn begin_stop(&mut self) -> Result<(), Error> {
         self.begin_stop_phase();
         while self.stop_turn(None)? {}
         Ok(())
     }
 
-    /// A stop was asked for: everybody closes.
+    /// Begins a stop: closes everything.
     pub(super) fn begin_stop_phase(&mut self) {
         let deadline = self.context().now().checked_add(self.grace);
         self.ending = Some(Ending { deadline, looked: false });
@@ -40,7 +40,7 @@ impl Reactor {
         }
     }
 
-    /// One turn of the end. Whether somebody still has something to send, and the grace lasts.
+    /// Makes one turn of the end. Returns true if queued data is left, within the grace period.
     pub(super) fn stop_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
         let left = self.time_left();
         if let Some(ending) = &mut self.ending {
@@ -50,14 +50,14 @@ impl Reactor {
         let (sockets, bytes) = self.dispatcher.context.unfinished();
         let over = self.time_left() == Some(Duration::ZERO);
         if sockets > 0 && (over || self.dispatcher.context.stops_at_once()) {
-            warn!(target: REACTOR, "cutting {sockets} off; {bytes} bytes were not sent");
+            warn!(target: REACTOR, "aborting {sockets} sockets; {bytes} bytes were not sent");
             return Ok(false);
         }
         Ok(sockets > 0)
     }
 
-    /// How long the end may still wait for others. Its first look does not: it finds out who is still
-    /// sending.
+    /// Returns how long the end may still wait for peers. Its first turn does not wait: it finds out which
+    /// peers are still sending.
     pub(super) fn time_left(&mut self) -> Option<Duration> {
         let Some(Ending { deadline, looked: true }) = self.ending else {
             let ends = self.ending.is_some() || self.dispatcher.context.is_stopping();
@@ -67,7 +67,7 @@ impl Reactor {
         deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 
-    /// Whoever is left is cut off, and told; then the run is over.
+    /// Aborts and notifies everything that is left, and ends the run.
     pub(super) fn end(&mut self) {
         self.dispatcher.abort_all();
         self.dispatcher.forget_stops();

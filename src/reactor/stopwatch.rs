@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// The default threshold: that of asyncio's `slow_callback_duration`.
 const SLOW: Duration = Duration::from_millis(100);
 
-/// How many callbacks are timed together: so many that the clock's cost no longer shows.
+/// The number of callbacks that are timed together: enough to hide the cost of the clock.
 const STRETCH: u32 = 32;
 
 /// How many callbacks are timed one by one after a slow stretch.

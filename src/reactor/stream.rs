@@ -223,8 +223,8 @@ impl Dispatcher {
         }
     }
 
-    /// Notifies a protocol whose reading is paused that the peer has ended its side. The end itself is held
-    /// back, as data is, since the protocol may have data of its own to deliver before it.
+    /// Notifies a protocol with paused reading that the peer has ended its side. The end itself is held back,
+    /// as data is, since the protocol may have data of its own to deliver before it.
     pub(super) fn notify_early_eof(&mut self, id: Id) {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
