@@ -10,8 +10,8 @@ use crate::api::protocol::{Factory, Protocol};
 use crate::api::timer::Job;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
+use crate::source::gathered::Gathered;
 use crate::source::send_buffer::Spares;
-use crate::source::stream::GATHER;
 use crate::source::table::Sources;
 use crate::source::timer::TimerQueue;
 use crate::sys::SharedBackend;
@@ -64,11 +64,11 @@ pub struct Context {
 
     pub(crate) sources: Sources,
     pub(super) spares: Spares,
-    /// What the running callback has written to its own connection: see `gathering.rs`.
-    pub(super) gathered: Vec<u8>,
+    /// What the running callback has written to its own connection: see `gather.rs`.
+    pub(super) gathered: Gathered,
     /// The connection whose callback is running. Its end of data is not sent before the callback has
     /// returned: a panic can still turn it into a reset.
-    pub(super) running: Option<Id>,
+    pub(super) running: Id,
     /// The connection that has been told of lost descriptors, and not been given their data yet.
     #[cfg(unix)]
     pub(crate) descriptors_lost_on: Option<Id>,
@@ -178,8 +178,8 @@ impl Context {
             now,
             sources: Sources::default(),
             spares: Spares::default(),
-            gathered: Vec::with_capacity(GATHER),
-            running: None,
+            gathered: Gathered::new(),
+            running: Id::NONE,
             #[cfg(unix)]
             descriptors_lost_on: None,
             timers: TimerQueue::new(now),

@@ -148,7 +148,7 @@ impl Context {
         }
         stream.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of queued data.
         stream.output.buffer.push_with(data, descriptors, &mut self.spares);
-        if self.running == Some(id) {
+        if self.running == id {
             stream.open_piece(false);
         }
         stream.note_crossing();

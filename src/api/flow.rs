@@ -127,7 +127,7 @@ impl Context {
     pub(super) fn set_slow_reader_of(&mut self, id: Id, slow_reader: SlowReader) {
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) => {
-                let running = self.running == Some(id);
+                let running = self.running == id;
                 stream.set_slow_reader(slow_reader, running, &mut self.spares);
                 self.check_marks(id);
             }

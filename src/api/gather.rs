@@ -1,61 +1,63 @@
-//! What the running callback writes to its own connection, gathered until it returns.
+//! Gathering: what the running callback writes to its own connection is sent when the callback returns.
 //!
-//! It is kept here and not with the connection, since it hardly ever has to wait: the callback
-//! returns, the socket takes all of it, and the connection has never known of it. Whoever could see
-//! the difference reaches the context through [`Transport`](crate::Transport), which first puts what
-//! was gathered where all else waits.
+//! The bytes are kept in the context until then, and not with the connection: mostly the socket accepts all of
+//! them, and nothing has to be queued. Every way to the context that could show the difference leads through
+//! [`Transport::context`](crate::Transport::context), which first moves them to the send buffer.
 
 use crate::api::context::Context;
 use crate::values::id::Id;
 use std::io;
-use std::mem;
 
 impl Context {
     /// Adds `data` that the running callback writes to its own connection.
-    ///
-    /// The capacity of the buffer, which has `GATHER` bytes, is the limit, so that one comparison decides.
     #[inline]
     pub(crate) fn gather(&mut self, id: Id, data: &[u8]) {
-        if data.len() > self.gathered.capacity() - self.gathered.len() {
-            return self.push_gathered(id, data);
+        if !self.gathered.push(data) {
+            self.push_gathered(id, data);
         }
-        self.gathered.extend_from_slice(data);
     }
 
-    /// How many bytes are gathered.
+    /// The number of gathered bytes.
     pub(crate) fn gathered(&self) -> usize {
         self.gathered.len()
     }
 
-    /// Puts what was gathered behind what waits already, and `tail` behind it.
+    /// Moves the gathered bytes behind the queued data, and `tail` behind them.
     #[inline(never)]
     pub(crate) fn push_gathered(&mut self, id: Id, tail: &[u8]) {
-        let mut gathered = mem::take(&mut self.gathered);
-        for piece in [&gathered, tail] {
-            if !piece.is_empty() {
-                self.push(id, piece);
-            }
+        self.push_gathered_from(id, 0);
+        if !tail.is_empty() {
+            self.push(id, tail);
+        }
+    }
+
+    /// Moves the gathered bytes from `start` on behind the queued data.
+    fn push_gathered_from(&mut self, id: Id, start: usize) {
+        let mut gathered = self.gathered.take();
+        let bytes = &gathered.bytes()[start..];
+        if !bytes.is_empty() {
+            self.push(id, bytes);
         }
         gathered.clear();
-        self.gathered = gathered; // Its memory is kept.
+        self.gathered = gathered;
     }
 
     /// A callback of this connection begins: what it writes is gathered.
     #[inline(always)]
     pub(crate) fn begin_callback(&mut self, id: Id) {
-        self.running = Some(id);
+        self.running = id;
     }
 
     /// The callback has panicked: what it wrote is dropped.
     pub(crate) fn drop_gathered(&mut self) {
-        self.running = None;
+        self.running = Id::NONE;
         self.gathered.clear();
     }
 
-    /// The callback has returned: sends what it wrote, with all that waited before.
+    /// The callback has returned: sends what it wrote, behind the queued data.
     #[inline(always)]
     pub(crate) fn send_gathered(&mut self, id: Id) {
-        self.running = None;
+        self.running = Id::NONE;
         if let Some(stream) = self.sources.stream_mut(id)
             && stream.can_write_directly()
         {
@@ -65,7 +67,7 @@ impl Context {
                     return;
                 }
             } else if stream.takes_at_once(length) {
-                return match stream.offer(&self.gathered) {
+                return match stream.offer(self.gathered.bytes()) {
                     Ok(()) => self.gathered.clear(),
                     Err(result) => self.not_all_sent(id, result),
                 };
@@ -74,15 +76,14 @@ impl Context {
         self.not_all_sent(id, Ok(0));
     }
 
-    /// The socket took only the first `count` bytes of what was gathered.
+    /// The socket accepted only the first `count` of the gathered bytes.
     #[inline(never)]
     fn not_all_sent(&mut self, id: Id, result: io::Result<usize>) {
         match result {
             Ok(count) => {
-                self.gathered.drain(..count);
-                self.running = Some(id);
-                self.push_gathered(id, &[]);
-                self.running = None;
+                self.running = id;
+                self.push_gathered_from(id, count);
+                self.running = Id::NONE;
                 if let Some(stream) = self.sources.stream_mut(id) {
                     stream.end_piece();
                 }

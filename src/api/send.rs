@@ -29,7 +29,7 @@ impl Context {
     /// What is too much to be merely gathered, or is for one that is closing or not there yet.
     #[inline(never)]
     fn push_with_care(&mut self, id: Id, data: &[u8]) {
-        let running = self.running == Some(id);
+        let running = self.running == id;
         match self.sources.get_mut(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
                 if stream.is_beyond_limit(&mut self.spares) {
@@ -76,7 +76,7 @@ impl Context {
         if let Err(error) = stream.flush_drop_oldest(&mut self.spares) {
             return self.break_off(id, error.into());
         }
-        let held = self.running == Some(id);
+        let held = self.running == id;
         if stream.wants_encoding(held) {
             self.list_encoding(id);
             return self.check_marks(id);

@@ -155,6 +155,7 @@ impl Context {
     }
 
     /// Writes behind all that was written before. It is flushed when the turn ends.
+    #[inline(never)] // So that `Transport::write` is small enough to be inlined.
     pub(super) fn write_by_id(&mut self, id: Id, data: &[u8]) {
         self.push(id, data);
         self.flush_later(id);

@@ -7,6 +7,7 @@ pub(crate) mod detach;
 pub(crate) mod error;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
+pub(crate) mod gathered;
 pub(crate) mod lingering;
 pub(crate) mod listener;
 pub(crate) mod retention;

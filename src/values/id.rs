@@ -48,6 +48,9 @@ impl Id {
     /// The id of the signals: no socket has its slot.
     pub(crate) const SIGNALS: Self = Self(u64::MAX - (1 << SLOT_BITS));
 
+    /// The id of no socket: its slot is never used.
+    pub(crate) const NONE: Self = Self(Self::SLOTS as u64);
+
     pub(crate) fn new(slot: usize, serial: u64) -> Self {
         debug_assert!(slot < Self::SLOTS && serial < Self::SERIALS);
         Self(serial << SLOT_BITS | slot as u64)

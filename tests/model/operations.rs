@@ -148,47 +148,52 @@ fn request_of_stale_id(context: &mut Context, gone: Id) {
 }
 
 /// Performs an operation that is one request.
+fn close_either_way(transport: &mut Transport<'_>, amount: usize) {
+    match amount % 2 {
+        0 => transport.close(),
+        _ => transport.close_within(Duration::from_secs(60)),
+    }
+}
+
 fn request(model: &mut Model, face: &mut Face<'_>, (side, id): (usize, Id), operation: Operation) {
     let amount = model.random.below(60_000) as usize;
     let (own, context) = (&mut model.sides[side], face.context());
+    let mut transport = context.transport(id);
     match operation {
         Operation::Abort => {
             own.cut = true;
-            context.abort(id);
+            transport.abort();
         }
         Operation::Close => {
             close(model, side);
-            match amount % 2 {
-                0 => context.close(id),
-                _ => context.transport(id).close_within(Duration::from_secs(60)),
-            }
+            close_either_way(&mut transport, amount);
         }
         Operation::Disconnect => {
             own.limited = true;
-            context.transport(id).set_slow_reader(SlowReader::Disconnect(amount));
+            transport.set_slow_reader(SlowReader::Disconnect(amount));
         }
         Operation::DropOldest => {
             own.out.may_skip = true;
-            context.transport(id).set_slow_reader(SlowReader::DropOldest(amount));
+            transport.set_slow_reader(SlowReader::DropOldest(amount));
         }
         Operation::Limit => {
             own.limited = true;
-            context.transport(id).set_write_limit(8 * amount);
+            transport.set_write_limit(8 * amount);
         }
         Operation::Look => _ = context.now(),
-        Operation::Marks => context.transport(id).set_write_buffer_limits(amount, amount / 3),
+        Operation::Marks => transport.set_write_buffer_limits(amount, amount / 3),
         Operation::Pause => {
             (own.paused, own.resumed) = (true, false);
-            context.transport(id).pause();
+            transport.pause();
         }
-        Operation::PauseWriter => context.transport(id).set_slow_reader(SlowReader::Pause),
+        Operation::PauseWriter => transport.set_slow_reader(SlowReader::Pause),
         Operation::Resume => resume(model, context, side, id),
         Operation::Unregister => unregister(model, context, side, id),
         Operation::WriteEof => {
             if own.ending == Ending::Open {
                 own.ending = Ending::WriteEof;
             }
-            context.transport(id).write_eof();
+            transport.write_eof();
         }
         _ => {}
     }
