@@ -28,8 +28,8 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::{Failure, say};
 
-/// The period of the sent pattern in bytes. It is prime: if a buffer, whose size is a power of two, loses or
-/// duplicates a chunk, the check fails.
+/// The period of the sent pattern in bytes. It is prime, so that the check fails if a buffer with a size of a power of
+/// two loses or duplicates a chunk.
 const PERIOD: usize = 251;
 
 /// The load on the server.

@@ -1,4 +1,4 @@
-//! A server whose program is replaced while it runs. The new process takes the listeners over; the old process
+//! A hot restart: the program of a server is replaced while it runs. The new process takes the listeners over; the old process
 //! serves its remaining clients and ends. No connection is refused, and no answer is lost.
 //!
 //!     cargo run --example hot_restart 127.0.0.1:7016

@@ -80,7 +80,7 @@ struct Server {
     home_port: Cell<u16>,
     /// The connections of clients by room.
     members: Rooms,
-    /// The connections of servers with members, for the rooms whose home this is.
+    /// The connections of servers with members, for the rooms of this home server.
     branches: Rooms,
     /// The connections to home servers, made when they are needed.
     homes: RefCell<Vec<Option<Id>>>,

@@ -11,7 +11,7 @@
 //! client sends lines at random times, and all members of the room receive them. The latency is measured for each
 //! line and each receiver. Lines that were not received at the end are counted.
 //!
-//! A server has one processor, whose work takes simulated time; data that arrives in the meantime is queued. The costs
+//! A server has one processor, and its work takes simulated time; data that arrives in the meantime is queued. The costs
 //! were measured with this chat over loopback, including the kernel's work: a turn, a read, a write, a callback, and
 //! the data. Clients run on other machines and have no costs. The network is that of a data centre, without the
 //! latency between it and its users.

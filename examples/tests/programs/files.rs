@@ -185,7 +185,7 @@ fn tail_disconnects_a_client_two_files_behind() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Makes a FIFO, whose open(2) blocks without a writer.
+/// Makes a FIFO. Its open(2) blocks without a writer.
 fn make_fifo(path: &std::path::Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }

@@ -1,4 +1,4 @@
-//! Programs whose output is closed, full or not read.
+//! Programs with an output that is closed, full or not read.
 
 use crate::arguments::PROGRAMS;
 use crate::scene::*;
