@@ -128,8 +128,8 @@ fn a_queued_datagram_is_sent_before_the_end() {
     });
 }
 
-const NOT_THE_PEER: &str = "PermissionDenied, operation not permitted (a socket for datagrams that is \
-                            connected takes them from its own peer only)";
+const NOT_THE_PEER: &str = "PermissionDenied, operation not permitted (a connected datagram socket \
+                            takes datagrams from its own peer only)";
 
 #[test]
 fn a_connected_socket_receives_only_its_peer() {
