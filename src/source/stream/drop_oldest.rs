@@ -1,4 +1,4 @@
-//! What waits behind the send buffer of a connection that drops what is oldest.
+//! The drop-oldest queue: chunks behind the send buffer, of which the oldest are dropped when it is full.
 
 use crate::source::retention::give_back;
 use crate::source::send_buffer::{SendBuffer, Spares};
@@ -8,51 +8,52 @@ use crate::source::stream::{SlowReader, Stream};
 use std::collections::VecDeque;
 use std::io;
 
-/// The pieces that wait behind the send buffer if the oldest ones may be dropped, and how many were. An attempt to
-/// connect has it as well, and the connection takes it over.
+/// The drop-oldest queue of a connection, and its counters. A connection attempt has it as well, and the
+/// connection takes it over.
 #[derive(Debug, Default)]
 pub(crate) struct DropOldest {
     /// `None` if nothing may be dropped.
     queue: Option<Box<ChunkQueue>>,
-    /// Pieces that were dropped since newer ones came, and their bytes.
+    /// The number of chunks dropped for newer ones, and of their bytes.
     pub(crate) dropped: u64,
     pub(crate) dropped_bytes: u64,
 }
 
-/// The pieces themselves. In the send buffer one may have been sent by half; here each is whole, and can go.
+/// The queued chunks. A chunk in the send buffer may have been sent in part; the chunks here are whole and can
+/// be dropped.
 #[derive(Debug)]
 struct ChunkQueue {
     pieces: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// How many bytes may wait here.
+    /// The most bytes that are queued here.
     limit: usize,
     open: OpenPiece,
 }
 
-/// Where the piece is that the running callback writes: all of it is one piece, whatever the callback
-/// does in between.
+/// Where the chunk of the running callback is. All that a callback writes is one chunk, whatever else it does
+/// between two writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OpenPiece {
     Nowhere,
-    /// It is the newest of the feed.
+    /// It is the newest in the drop-oldest queue.
     DropOldest,
-    /// It is in the send buffer, and what is still to come has to follow it there.
+    /// It is in the send buffer, and later writes of the callback must follow it there.
     SendBuffer,
 }
 
 impl DropOldest {
-    /// Whether the oldest pieces may be dropped: else everything goes to the send buffer.
+    /// Returns true if the oldest chunks may be dropped. Otherwise all data is queued in the send buffer.
     pub(crate) fn is_chosen(&self) -> bool {
         self.queue.is_some()
     }
 
-    /// How many bytes wait here.
+    /// Returns the number of bytes queued here.
     pub(crate) fn bytes(&self) -> usize {
         self.queue.as_ref().map_or(0, |queue| queue.bytes)
     }
 
-    /// Sets what to do if the peer reads too slowly. `running` tells that a callback of the connection runs,
-    /// which may have written a part of its piece to the send buffer.
+    /// Sets the policy for a peer that reads too slowly. `running` is true in a callback of the connection,
+    /// which may have written a part of its chunk to the send buffer.
     pub(crate) fn choose(
         &mut self,
         slow_reader: SlowReader,
@@ -73,7 +74,7 @@ impl DropOldest {
         }
     }
 
-    /// Takes a piece, or more of the one that is open, and drops what has no room beside it.
+    /// Queues a chunk, or appends to the open one, and drops the oldest chunks above the limit.
     pub(crate) fn push(&mut self, data: &[u8]) {
         if let Some(queue) = &mut self.queue
             && !data.is_empty()
@@ -84,17 +85,17 @@ impl DropOldest {
         }
     }
 
-    /// Moves pieces to the send buffer: see [`ChunkQueue::refill`].
+    /// Moves chunks to the send buffer: see [`ChunkQueue::refill`].
     fn refill(&mut self, most: usize, send_buffer: &mut SendBuffer, spares: &mut Spares) -> usize {
         self.queue.as_mut().map_or(0, |queue| queue.refill(most, send_buffer, spares))
     }
 
-    /// Moves all that waits to the send buffer: none of it is dropped any more.
+    /// Moves all chunks to the send buffer, where none is dropped.
     pub(crate) fn commit(&mut self, send_buffer: &mut SendBuffer, spares: &mut Spares) {
         while self.refill(usize::MAX, send_buffer, spares) > 0 {}
     }
 
-    /// Forgets all that waits.
+    /// Drops all queued chunks.
     pub(crate) fn clear(&mut self) {
         if let Some(queue) = &mut self.queue {
             queue.pieces = VecDeque::new();
@@ -114,8 +115,8 @@ impl ChunkQueue {
         Self { pieces: VecDeque::new(), bytes: 0, limit, open }
     }
 
-    /// Takes a piece, or more of the one that is open, and makes room for it. Returns how many pieces
-    /// and bytes were dropped for that.
+    /// Queues a chunk, or appends to the open one, after dropping the oldest chunks above the limit. Returns
+    /// the numbers of dropped chunks and bytes.
     fn push(&mut self, data: &[u8]) -> (u64, u64) {
         let (mut pieces, mut bytes, mut memory) = (0, 0, Vec::new());
         let kept = usize::from(self.open == OpenPiece::DropOldest);
@@ -145,7 +146,8 @@ impl ChunkQueue {
         Some(oldest)
     }
 
-    /// Moves pieces to the send buffer, one at least, and then as many as `most` bytes have room for.
+    /// Moves chunks to the send buffer: at least one, then as many as fit in `most` bytes. Returns the number
+    /// of bytes.
     fn refill(&mut self, most: usize, send_buffer: &mut SendBuffer, spares: &mut Spares) -> usize {
         let mut moved = 0;
         while let Some(next) = self.pieces.front()
@@ -175,12 +177,12 @@ impl Stream {
         self.check_each_write();
     }
 
-    /// Whether what is oldest is dropped if the peer reads too slowly.
+    /// Returns true if the oldest chunks are dropped when the peer reads too slowly.
     pub(crate) fn drops_oldest(&self) -> bool {
         self.output.drop_oldest.is_chosen()
     }
 
-    /// Whether a piece of so many bytes, or more of the one that is open, has to wait behind the send buffer.
+    /// Returns true if a write of `length` bytes belongs in the drop-oldest queue.
     pub(super) fn feeds(&self, length: usize) -> bool {
         self.output.drop_oldest.queue.as_ref().is_some_and(|queue| match queue.open {
             OpenPiece::DropOldest => true,
@@ -193,7 +195,8 @@ impl Stream {
         })
     }
 
-    /// The running callback has written something of its piece, to the send buffer unless `feeds`.
+    /// Notes where the running callback has written: to the drop-oldest queue if `feeds`, else to the send
+    /// buffer.
     pub(crate) fn open_piece(&mut self, feeds: bool) {
         self.output.drop_oldest.set_open(if feeds {
             OpenPiece::DropOldest
@@ -202,13 +205,12 @@ impl Stream {
         });
     }
 
-    /// The callback has returned, and its piece is complete.
+    /// Notes that the callback has returned, and its chunk is complete.
     pub(crate) fn end_piece(&mut self) {
         self.output.drop_oldest.set_open(OpenPiece::Nowhere);
     }
 
-    /// Sends what waits behind the send buffer, piece by piece and within a budget, as long as the send buffer
-    /// is empty.
+    /// Sends chunks of the drop-oldest queue within a budget, as long as the send buffer is empty.
     pub(crate) fn flush_drop_oldest(&mut self, spares: &mut Spares) -> io::Result<()> {
         let mut budget = WRITE_BUDGET;
         while budget > 0 && self.is_writable() && self.output.buffered() == 0 {

@@ -1,4 +1,4 @@
-//! Descriptors in and out, with the bytes between which they belong.
+//! Passed descriptors: sent and received with the bytes that carry them.
 
 use crate::source::fd_passing::{OwnedFd, WAITING};
 use crate::source::send_buffer::Spares;
@@ -9,33 +9,33 @@ use log::{debug, trace};
 use std::io;
 use std::mem;
 
-/// What came with the bytes of one read.
+/// Descriptors that one read has received.
 #[derive(Debug)]
 pub(crate) struct Passed {
     pub(crate) descriptors: Vec<OwnedFd>,
-    /// Not all that were passed are here.
+    /// True if some of the passed descriptors were lost.
     pub(crate) lost: bool,
 }
 
 impl Stream {
-    /// Whether it is to be read by [`fill_unix`](Self::fill_unix).
+    /// Returns true if [`fill_unix`](Self::fill_unix) has to read it.
     pub(crate) fn is_unix(&self) -> bool {
         self.readiness.has(Readiness::PASSES_DESCRIPTORS)
     }
 
-    /// Whether so many descriptors more are more than may wait, and the socket does not take those that
-    /// wait.
+    /// Returns true if `count` more descriptors would exceed the limit, and the socket does not take the queued
+    /// ones.
     pub(crate) fn has_no_room_for(&mut self, count: usize, spares: &mut Spares) -> bool {
         let is_full = |stream: &Self| stream.output.buffer.descriptors_waiting() + count > WAITING;
         if is_full(self) && self.wants_flush() && self.flush(spares).is_err() {
-            return false; // They go with the connection, which ends when the error is met again.
+            return false; // The next write returns the error and ends the connection.
         }
         is_full(self)
     }
 
-    /// Reads once from a Unix socket. Such a read stops short behind each message that carried
-    /// descriptors or credentials, wanted or not, and only this way of reading tells that there were any;
-    /// otherwise a short read has emptied the socket, as ever.
+    /// Reads once from a Unix socket. Such a read ends after each message with descriptors or credentials,
+    /// expected or not, so it can be short while more data is available. Only this call reports such a message;
+    /// any other short read means that the next one would block.
     pub(crate) fn fill_unix(&mut self, buffer: &mut [u8]) -> (Filled, Option<Passed>) {
         let closing = self.is_closing();
         let take = self.socket.takes_descriptors() && !closing;
@@ -47,15 +47,15 @@ impl Stream {
         };
         let short = received.count < buffer.len() && self.socket.short_means_would_block();
         if received.cut && !take {
-            debug!(target: TCP, "{} passed descriptors that nobody takes", self.peer);
+            debug!(target: TCP, "{} passed descriptors; they were closed, since the protocol does not accept any", self.peer);
         }
         let passed = (take && (received.cut || !received.descriptors.is_empty()))
             .then_some(Passed { descriptors: received.descriptors, lost: received.cut });
         (self.took_in(received.count, short && !received.stopped, closing), passed)
     }
 
-    /// Whether the system refuses to take descriptors for now, since too many are on their way. It does
-    /// not tell when it will take some again.
+    /// Returns true if the system refuses descriptors for now because too many are in flight. It does not
+    /// report when it accepts them again.
     pub(super) fn is_too_many(&mut self, error: &io::Error) -> bool {
         match self.output.buffer.passing() {
             Some(passing)
@@ -68,20 +68,20 @@ impl Stream {
         }
     }
 
-    /// Whether descriptors wait that the system has refused, so that it has to be asked again after a
-    /// while, which has not been seen to yet.
+    /// Returns true if the system has refused queued descriptors, and no timer for another attempt has been
+    /// requested yet. Notes the request.
     pub(crate) fn begins_backoff(&mut self) -> bool {
         let refused = self.output.buffer.passing().filter(|passing| passing.refusals > 0);
         refused.is_some_and(|passing| !mem::replace(&mut passing.backing_off, true))
     }
 
-    /// Whether the system is not to be asked yet. The poll says that it may be, after each attempt that
-    /// has failed, and is not believed.
+    /// Returns true until the timer for another attempt has fired. The poll reports the socket as writable
+    /// after each failed attempt, which is ignored meanwhile.
     pub(super) fn is_backing_off(&mut self) -> bool {
         self.output.buffer.passing().is_some_and(|passing| passing.backing_off)
     }
 
-    /// Has the system asked again.
+    /// Allows another attempt.
     pub(crate) fn end_backoff(&mut self) {
         if let Some(passing) = self.output.buffer.passing() {
             passing.backing_off = false;
@@ -90,6 +90,7 @@ impl Stream {
     }
 }
 
-/// How often in a row the system may have too many, before that counts as an error. It is asked again
-/// every [`BACKOFF`](crate::source::listener::BACKOFF): ten seconds for those who have them to take them.
+/// The number of consecutive refusals that counts as an error. Attempts are made every
+/// [`BACKOFF`](crate::source::listener::BACKOFF), so receivers have ten seconds to take the descriptors in
+/// flight.
 const REFUSALS: u32 = 100;

@@ -1,4 +1,4 @@
-//! Bytes from a file to the socket.
+//! Sending a file: sendfile(2), or copying where that is impossible.
 
 use crate::source::send_buffer::Spares;
 use crate::source::stream::Stream;
@@ -9,10 +9,10 @@ use log::trace;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// How much of a file is copied at a time, in bytes, where it has to be.
+/// The number of bytes copied at a time where a file has to be copied: four gathered writes.
 const PIECE: u64 = 64 * 1024;
 
-/// What was in the way of sending a file.
+/// The cause of a failure to send a file.
 #[derive(Debug)]
 pub(crate) enum Trouble {
     File(io::Error),
@@ -20,8 +20,8 @@ pub(crate) enum Trouble {
 }
 
 impl Stream {
-    /// Sends what the socket takes of a file, within the budget: at most `count` bytes from `offset`
-    /// on. Returns how many, zero at the end of the file; nothing if there is no room.
+    /// Sends at most `count` bytes of a file from `offset` on, within the budget. Returns the number of bytes,
+    /// zero at the end of the file, or `None` if the socket would block.
     pub(crate) fn send_from_file(
         &mut self,
         file: &mut File,
@@ -37,7 +37,7 @@ impl Stream {
             self.push(&piece, true, spares).map_err(Trouble::Socket)?;
             return Ok(Some(piece.len() as u64));
         }
-        let most = count.min(WRITE_BUDGET as u64) as usize; // The budget fits.
+        let most = count.min(WRITE_BUDGET as u64) as usize; // At most the budget, a `usize`.
         let result = self.socket.write_from_file(file, offset, most);
         trace!(target: TCP, "{} write from a file: {result:?}", self.peer);
         match result {
@@ -50,7 +50,7 @@ impl Stream {
                 self.readiness.clear(Readiness::WRITABLE);
                 Ok(None)
             }
-            // sendfile(2) does not say which of the two has failed. A read tells.
+            // sendfile(2) does not report whether the file or the socket has failed; a read of the file does.
             Err(error) => {
                 let piece = read_piece(file, offset, count).map_err(Trouble::File)?;
                 self.push(&piece, true, spares)
@@ -61,10 +61,10 @@ impl Stream {
     }
 }
 
-/// The socket reports each of its errors once, so it is the first that tells why it failed.
+/// Returns the error that gives the cause. The socket reports each error once, so it is the first.
 fn first(first: io::Error, later: io::Error) -> io::Error {
     match first.kind() {
-        // The system cannot send this file by itself.
+        // The system cannot send this file itself.
         io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported => later,
         _ => first,
     }

@@ -1,44 +1,43 @@
-//! The state of a connection whose bytes pass through filters. The filters themselves are the
-//! dispatcher's, since they are users' code.
+//! State of a filtered connection. The filters themselves are users' code and belong to the dispatcher.
 
 use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
 use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::timer::TimerId;
 use std::io::IoSlice;
 
-/// How many encoded bytes may be queued when more plaintext is encoded, and how much plaintext is encoded at a
-/// time: a few records of TLS. More would only be encoded earlier than the socket takes it.
+/// The number of queued encoded bytes above which no more plaintext is encoded, and the most plaintext encoded
+/// at a time: a few TLS records. More would be encoded before the socket can take it.
 pub(crate) const AHEAD: usize = 64 * 1024;
 
-/// What a filtered connection has beside the bytes that wait for the socket, which are encoded.
+/// The state of a filtered connection beside its send buffer, which holds encoded bytes.
 #[derive(Debug)]
 pub(crate) struct Filtered {
-    /// Written and not encoded.
+    /// Plaintext that is not encoded yet.
     pub(crate) plain: SendBuffer,
-    /// Bytes that lie between two filters, on their way out.
+    /// The number of outgoing bytes between two filters.
     pub(crate) between: usize,
     pub(crate) phase: Phase,
-    /// Ends the handshake when it fires.
+    /// The timer that ends the handshake.
     pub(crate) timer: Option<TimerId>,
-    /// Filters that were added, and that the dispatcher has not received yet.
+    /// The number of added filters that the dispatcher has not received yet.
     pub(crate) adding: usize,
-    /// There is a protocol, or will be before the next event: the connection was made.
+    /// True once the connection was made: there is a protocol, or will be before the next event.
     pub(crate) made: bool,
-    /// The end of the bytes from the socket has been read.
+    /// True if the end of the data from the socket has been read.
     pub(crate) socket_ended: bool,
-    /// The filter encodes no more before something has been received.
+    /// True if the filter encodes nothing until data is received.
     pub(crate) blocked: bool,
-    /// A notice to encode is pending, or the dispatcher is encoding.
+    /// True if a callback to encode is pending, or the dispatcher is encoding.
     pub(crate) listed: bool,
 }
 
-/// How far the filters of a connection have come.
+/// The progress of a connection's filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Plaintext waits.
+    /// Plaintext stays queued.
     Handshake,
     Established,
-    /// The goodbye has been said, or the filters have failed. No plaintext is encoded any more.
+    /// The goodbye was sent, or the filters have failed. No more plaintext is encoded.
     Closed,
 }
 
@@ -57,7 +56,7 @@ impl Filtered {
         }
     }
 
-    /// How many bytes wait to be encoded.
+    /// Returns the number of bytes to encode.
     pub(crate) fn waiting(&self) -> usize {
         self.plain.len() + self.between
     }
@@ -72,30 +71,29 @@ impl Stream {
         self.output.filtered.as_deref_mut()
     }
 
-    /// Returns true if the first handshake is not over, so that there is no protocol.
+    /// Returns true if the first handshake is not complete, so that there is no protocol.
     pub(crate) fn in_handshake(&self) -> bool {
         self.filtered().is_some_and(|filtered| !filtered.made)
     }
 
-    /// Returns true if the end of the peer's data, as far as the socket is concerned, has been read.
+    /// Returns true if the end of the data from the socket has been read.
     pub(crate) fn socket_has_ended(&self) -> bool {
         self.filtered().map_or(self.input.has_ended(), |filtered| filtered.socket_ended)
     }
 
-    /// Returns true if no filter has a goodbye to say before our side ends.
+    /// Returns true if no filter has to send a goodbye before our side ends.
     pub(crate) fn has_said_goodbye(&self) -> bool {
         self.filtered().is_none_or(|filtered| filtered.phase == Phase::Closed)
             || self.output.has_producer()
     }
 
-    /// Returns true if the filters may send nothing any more.
+    /// Returns true if the filters may not send any more.
     pub(crate) fn filters_are_silent(&self) -> bool {
         matches!(self.life, Life::Broken(_) | Life::Ended { .. })
             || self.output.write_side == WriteSide::Ended
     }
 
-    /// Returns true if our side is to end, all plaintext has been given to the filters, and they have to
-    /// say goodbye.
+    /// Returns true if our side is to end, all plaintext is encoded, and the filters have to send a goodbye.
     pub(crate) fn says_goodbye(&self) -> bool {
         let ends = match self.life {
             Life::Open => self.output.write_side == WriteSide::Ending,
@@ -109,8 +107,8 @@ impl Stream {
             })
     }
 
-    /// Returns true if the filters have something to encode, or a goodbye to say, and the queue of encoded
-    /// bytes has room. `held` says that a callback of the connection is running, which may yet write.
+    /// Returns true if the filters have something to encode, or a goodbye to send, and the queue of encoded
+    /// bytes has room. `held` is true while a callback of the connection is running, which may still write.
     pub(crate) fn wants_encoding(&self, held: bool) -> bool {
         let Some(filtered) = self.filtered() else {
             return false;
@@ -124,7 +122,7 @@ impl Stream {
             && (encodes || !held && self.says_goodbye())
     }
 
-    /// Copies the plaintext at the front, as much as is encoded at a time, to the end of `piece`.
+    /// Appends plaintext from the front of the queue to `piece`, up to the amount that is encoded at a time.
     pub(crate) fn copy_plaintext(&self, piece: &mut Vec<u8>, spares: &Spares) {
         let Some(filtered) = self.filtered() else {
             return;

@@ -1,13 +1,13 @@
 //! The receiving half of a connection.
 
-/// What is known of the bytes from the peer.
+/// The state of the receiving half.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Input {
-    /// What the protocol wants: see [`Reading`].
+    /// Whether the protocol wants data: see [`Reading`].
     pub(crate) reading: Reading,
-    /// How far the ending of the peer's side has come.
+    /// The progress of the peer's end: see [`PeerSide`].
     pub(crate) peer_side: PeerSide,
-    /// Data has been received since the connection was closed: the peer is still sending.
+    /// True if data was received after the close: the peer is still sending.
     pub(crate) received_after_close: bool,
 }
 
@@ -16,21 +16,21 @@ pub(crate) struct Input {
 pub(crate) enum Reading {
     #[default]
     On,
-    /// The protocol has paused it.
+    /// The protocol has paused reading.
     Paused,
-    /// It is on again once the protocol has been notified.
+    /// It changes to `On` once the protocol has been notified.
     Resumed,
 }
 
-/// How far the ending of the peer's side has come.
+/// The progress of the end of the peer's side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum PeerSide {
     #[default]
     Open,
-    /// The poll has reported the end while reading was paused, and the protocol was notified. The end
-    /// itself has not been read.
+    /// The poll has reported the end while reading was paused, and the protocol was notified. The end itself
+    /// has not been read.
     Noticed,
-    /// The end has been read; `first` if our side was open then.
+    /// The end has been read. `first` is true if our side was open then.
     Ended { first: bool },
 }
 

@@ -1,31 +1,30 @@
-//! The states of a connection from open to ended. No I/O.
+//! States of a connection, from open to ended. No I/O.
 
 use crate::source::stream::{Reading, WriteSide};
 use crate::values::reason::Reason;
 
-/// How far a connection has come on the way to its end.
+/// The progress of a connection toward its end.
 #[derive(Debug)]
-#[repr(u8)] // It is compared several times a callback: one byte is enough to tell the states apart.
+#[repr(u8)] // It is compared several times in each callback, so the discriminant is one byte.
 pub(crate) enum Life {
     Open,
-    /// A write has failed, for this reason. What can still be read is delivered, then the connection
-    /// ends.
+    /// A write has failed, for this reason. Data that can still be read is delivered, then the connection ends.
     Broken(Reason),
-    /// A close for this reason waits for the registered producer, which goes on writing. Received data
-    /// is discarded.
+    /// It was closed for this reason and waits for the registered producer, which continues to write. Received
+    /// data is discarded.
     Finishing(Reason),
-    /// A close for this reason: queued data is sent, then the connection ends. Received data is
+    /// It was closed for this reason: queued data is sent, then the connection ends. Received data is
     /// discarded.
     Closing(Reason),
-    /// The connection has ended, and only `connection_lost` is left to call. `lingers` says that the peer
-    /// may still be sending after an orderly close: see [`Lingering`](crate::source::lingering::Lingering).
+    /// The connection has ended, and only `connection_lost` is left to call. `lingers` is true if the peer may
+    /// still be sending after an orderly close: see [`Lingering`](crate::source::lingering::Lingering).
     Ended {
         reason: Reason,
         lingers: bool,
     },
 }
 
-/// What is done with received data.
+/// The treatment of received data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Delivered,
@@ -39,8 +38,8 @@ impl Life {
         matches!(self, Self::Finishing(_) | Self::Closing(_) | Self::Ended { .. })
     }
 
-    /// Returns true if written data will be sent. A connection that is to end accepts it as long as a
-    /// producer is registered.
+    /// Returns true if written data will be sent. A connection that is ending accepts it while a producer is
+    /// registered.
     pub(super) fn takes_writes(&self, side: WriteSide, produces: bool) -> bool {
         match side {
             WriteSide::Open => {
@@ -51,8 +50,8 @@ impl Life {
         }
     }
 
-    /// What is done with received data. A connection that is closing reads even when paused: a peer
-    /// that first sends all it has would otherwise never read the last bytes sent to it.
+    /// Returns the treatment of received data. A closing connection reads even when paused: a peer that sends
+    /// all its data before it reads would otherwise never read the last bytes sent to it.
     pub(crate) fn received(&self, reading: Reading) -> Received {
         match self {
             Self::Open | Self::Broken(_) if reading == Reading::On => Received::Delivered,
@@ -61,7 +60,7 @@ impl Life {
         }
     }
 
-    /// Returns true if our side, or the whole connection, is to end once all is sent.
+    /// Returns true if our side, or the whole connection, ends once all data is sent.
     pub(super) fn waits_for_output(&self, side: WriteSide) -> bool {
         match self {
             Self::Open => side == WriteSide::Ending,
@@ -81,8 +80,8 @@ mod tests {
         use Received::{Delivered, Discarded, Held};
         use WriteSide::{Ended, Ending, Open};
         let ended = || Life::Ended { reason: Reason::Closed, lingers: false };
-        // The life, our side, whether writes are accepted without and with a producer, what is done
-        // with received data, whether the end waits for output.
+        // The life, our side, whether writes are accepted without and with a producer, the treatment of
+        // received data, whether the end waits for output.
         let rows: [(Life, WriteSide, [bool; 2], Received, bool); 14] = [
             (Life::Open, Open, [true, true], Delivered, false),
             (Life::Open, Ending, [false, true], Delivered, true),

@@ -1,41 +1,40 @@
-//! How much may wait to be sent, and what the protocol knows of it. Floor 0.
+//! Limits on queued data, and the state of their notifications.
 
 use crate::values::slow_reader::SlowReader;
 
-/// Where gathering ends to pay, in bytes. A system call that is saved is worth the copying of about
-/// this much; from here on a write goes to the socket directly, with what waited before it.
+/// The size up to which writes are gathered, in bytes. Saving a system call is worth about this much copying; a
+/// longer write goes to the socket at once, together with the data queued before it.
 pub(crate) const GATHER: usize = 16 * 1024;
 
-/// asyncio's high-water mark, in bytes; its low mark is a quarter of it.
+/// The default high-water mark, in bytes: asyncio's. The low-water mark is a quarter of it.
 const HIGH_WATER: usize = 64 * 1024;
 
-/// How many bytes may wait when more is written, unless set: generous, and far from all memory.
+/// The default limit on queued bytes when more is written: generous, and far below the memory of a machine.
 const WRITE_LIMIT: usize = 64 * 1024 * 1024;
 
-/// The marks on the descriptors that wait, below [`WAITING`](crate::source::fd_passing::WAITING). Bytes are no
-/// measure for them: one byte is enough to pass a descriptor.
+/// The marks on queued descriptors, below [`WAITING`](crate::source::fd_passing::WAITING). Marks on bytes do
+/// not limit them: one byte is enough to pass a descriptor.
 const DESCRIPTORS_HIGH: usize = 256;
 const DESCRIPTORS_LOW: usize = DESCRIPTORS_HIGH / 4;
 
-/// How many bytes may wait to be sent.
+/// The limits on queued data.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Above so many the protocol is told to pause writing.
+    /// Above this number of bytes the protocol is notified to pause writing.
     high_water: usize,
-    /// At so many or fewer it is told to resume.
+    /// At this number of bytes or fewer it is notified to resume.
     low_water: usize,
-    /// A write that finds more than this ends the connection, whatever else is chosen.
+    /// A write that finds more queued bytes than this ends the connection, whatever the policy.
     write_limit: usize,
-    /// Up to so many nothing has to be looked at: none of the limits is reached. Zero where each
-    /// write has to be looked at.
+    /// Up to this number of bytes no check is needed: no limit is reached. Zero if each write is checked.
     pub(super) gather: usize,
-    /// Whether each write has to be looked at.
+    /// True if each write is checked.
     check_each_write: bool,
-    /// The limit of [`SlowReader::Disconnect`], else none. Kept apart from the policy, which would take eight bytes
-    /// of every connection for its kind.
+    /// The limit of [`SlowReader::Disconnect`], else `usize::MAX`. Stored apart from the policy: its
+    /// discriminant would take eight bytes of every connection.
     disconnect_at: usize,
     disconnects: bool,
-    /// The policy is [`SlowReader::Pause`].
+    /// True if the policy is [`SlowReader::Pause`].
     pauses: bool,
 }
 
@@ -59,35 +58,35 @@ impl Limits {
         self.update();
     }
 
-    /// A write that finds more than this ends the connection.
+    /// Returns the number of queued bytes above which a write ends the connection.
     pub(crate) fn most(&self) -> usize {
         self.disconnect_at.min(self.write_limit)
     }
 
-    /// Whether the marks on bytes call `pause_writing` and `resume_writing`.
+    /// Returns true if the marks on bytes call `pause_writing` and `resume_writing`.
     fn uses_marks(&self) -> bool {
         self.pauses
     }
 
-    /// Whether a connection on which too much waits ends, without a call of `pause_writing` before.
+    /// Returns true if too much queued data ends the connection, without a call of `pause_writing` before.
     pub(crate) fn disconnects(&self) -> bool {
         self.disconnects
     }
 
-    /// Whether more waits than a high-water mark that calls `pause_writing`.
+    /// Returns true if more is queued than a high-water mark that calls `pause_writing`.
     pub(super) fn is_above(&self, bytes: usize, descriptors: usize) -> bool {
         self.uses_marks() && bytes > self.high_water
-            // Descriptors are never dropped, so their mark counts where bytes are dropped, too.
+            // Descriptors are never dropped, so their mark also applies if bytes are dropped.
             || !self.disconnects() && descriptors > DESCRIPTORS_HIGH
     }
 
-    /// Whether no more waits than each low-water mark whose high-water mark calls `pause_writing`.
+    /// Returns true if no more is queued than each low-water mark that calls `resume_writing`.
     pub(super) fn is_below(&self, bytes: usize, descriptors: usize) -> bool {
         (bytes <= self.low_water || !self.uses_marks())
             && (descriptors <= DESCRIPTORS_LOW || self.disconnects())
     }
 
-    /// Sets whether each write has to be looked at.
+    /// Sets whether each write is checked.
     pub(crate) fn set_check_each_write(&mut self, check_each_write: bool) {
         self.check_each_write = check_each_write;
         self.update();
@@ -114,16 +113,17 @@ impl Default for Limits {
     }
 }
 
-/// What the protocol knows of the marks.
+/// The state of the notifications about the marks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// There is nothing to know: no more waits than the high-water mark.
+    /// No notification is due: no more is queued than the high-water mark.
     #[default]
     Even,
-    /// More waited, though it may have been sent since: a protocol that saw it and stopped of itself
-    /// has to hear that it may go on. So it is told to pause, and then to resume.
+    /// The high-water mark was exceeded, and the protocol was not notified yet. It is notified to pause and
+    /// then to resume, even if the data has been sent since: a protocol that has noticed the crossing itself
+    /// and stopped writing needs the call to resume.
     Crossed,
-    /// It was told to pause writing, and not yet to resume.
+    /// The protocol was notified to pause writing, and not yet to resume.
     Paused,
 }
 
@@ -142,11 +142,11 @@ mod tests {
         limits.set_slow_reader(SlowReader::Disconnect(3000));
         assert_eq!((limits.most(), limits.gather), (3000, 3000));
         limits.set_slow_reader(SlowReader::Disconnect(6000));
-        assert_eq!((limits.most(), limits.gather), (4000, 4000), "the write limit holds as well");
+        assert_eq!((limits.most(), limits.gather), (4000, 4000), "the write limit also applies");
         limits.set_check_each_write(true);
         assert_eq!(limits.gather, 0);
         limits.set_write_limit(WRITE_LIMIT);
-        assert_eq!(limits.gather, 0, "still closely");
+        assert_eq!(limits.gather, 0, "each write is still checked");
         limits.set_check_each_write(false);
         assert_eq!(limits.gather, 5000);
         limits.set_slow_reader(SlowReader::Disconnect(10));
@@ -161,7 +161,7 @@ mod tests {
         assert!(limits.is_above(101, 0) && limits.is_above(0, 257));
         assert!(limits.is_below(10, 64));
         assert!(!limits.is_below(11, 0) && !limits.is_below(0, 65));
-        // Bytes are dropped then, descriptors are not.
+        // Bytes are dropped with this policy, descriptors are not.
         limits.set_slow_reader(SlowReader::DropOldest(50));
         assert!(!limits.is_above(101, 256) && limits.is_above(0, 257));
         assert!(limits.is_below(101, 64) && !limits.is_below(0, 65));

@@ -1,5 +1,4 @@
-//! Connections: their flags, their bytes, and what the socket does with them. Floor 1: it reports,
-//! others act.
+//! Connections: their state, their queued data, and reads and writes of the socket.
 
 mod drop_oldest;
 #[cfg(unix)]
@@ -49,9 +48,9 @@ pub(crate) use transfer::{Filled, LONGEST_READ, READ_BUDGET, WRITE_BUDGET};
 #[derive(Debug)]
 pub(crate) struct Stream {
     pub(crate) socket: StreamSocket,
-    /// Kept, for the system forgets it when the connection breaks.
+    /// Stored here, since the system forgets the address when the connection breaks.
     pub(crate) peer: Address,
-    /// What the poll has reported, and no attempt has refuted.
+    /// Readiness that the poll has reported, and no attempt has refuted.
     pub(crate) readiness: Readiness,
     pub(crate) input: Input,
     pub(crate) output: Output,
@@ -59,10 +58,10 @@ pub(crate) struct Stream {
     pub(crate) traffic: Traffic,
 }
 
-/// Bytes in and out, and how many reads and writes that took.
+/// Bytes received and sent, and the numbers of reads and writes.
 #[derive(Debug)]
 pub(crate) struct Traffic {
-    /// When the connection was made.
+    /// The time when the connection was made.
     pub(crate) since: Instant,
     pub(crate) received: u64,
     pub(crate) sent: u64,
@@ -70,7 +69,7 @@ pub(crate) struct Traffic {
     pub(crate) writes: u64,
 }
 
-/// What [`Stream::wants_only_read`] looks at.
+/// The flags that [`Stream::wants_only_read`] tests.
 const ONLY_READ: Readiness = Readiness::READABLE
     .or(Readiness::HAS_FAILED)
     .or(Readiness::PASSES_DESCRIPTORS)
@@ -78,7 +77,7 @@ const ONLY_READ: Readiness = Readiness::READABLE
 
 impl Stream {
     pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
-        // The first write will tell, so a greeting leaves without waiting for the poll.
+        // Assumed until the first write, so that a greeting is sent without waiting for the poll.
         let mut readiness = Readiness::WRITABLE;
         if socket.passes_descriptors() {
             readiness |= Readiness::PASSES_DESCRIPTORS;
@@ -110,7 +109,7 @@ impl Stream {
         self.life.is_closing()
     }
 
-    /// Whether nothing has begun to end.
+    /// Returns true if neither the connection nor our side has begun to end.
     #[inline]
     pub(crate) fn is_whole(&self) -> bool {
         self.output.write_side == WriteSide::Open && matches!(self.life, Life::Open)
@@ -121,7 +120,7 @@ impl Stream {
         self.life.takes_writes(self.output.write_side, self.output.has_producer())
     }
 
-    /// Whether a producer that is pulled has to be asked for more.
+    /// Returns true if a pull producer has to be asked for more.
     pub(crate) fn wants_more(&self) -> bool {
         match self.output.producing {
             Producing::Pull { asked_at } => {
@@ -135,33 +134,32 @@ impl Stream {
         }
     }
 
-    /// Notes that the producer is asked now; one that then writes nothing is not asked again at once.
+    /// Notes that the producer is asked now. If it then writes nothing, it is not asked again immediately.
     pub(crate) fn note_asked(&mut self) {
         self.output.producing = Producing::Pull { asked_at: Some(self.traffic.sent) };
     }
 
-    /// Returns true if no read will report that the connection has broken: reading is paused, or the
-    /// peer's end has been read already.
+    /// Returns true if no read will report that the connection has broken: reading is paused, or the peer's end
+    /// has been read.
     pub(crate) fn reads_disabled(&self) -> bool {
         self.input.has_ended()
             || self.input.reading == Reading::Paused
                 && self.life.received(Reading::Paused) == Received::Held
     }
 
-    /// Returns true if queued data or a producer has to finish before our side, or the connection,
-    /// ends.
+    /// Returns true if the end of our side, or of the connection, has to wait for queued data or a producer.
     pub(crate) fn is_draining(&self) -> bool {
         self.life.waits_for_output(self.output.write_side) && self.output.is_unfinished()
     }
 
-    /// Returns true if a read is to be made now.
+    /// Returns true if a read is due.
     pub(crate) fn wants_read(&self) -> bool {
         self.life.received(self.input.reading) != Received::Held
             && self.is_readable()
             && !self.input.has_ended()
     }
 
-    /// Whether there is something to read, and nothing else to do.
+    /// Returns true if there is data to read, and nothing else to do.
     #[inline]
     pub(crate) fn wants_only_read(&self) -> bool {
         matches!(self.life, Life::Open)
@@ -179,7 +177,8 @@ impl Stream {
         self.readiness.has(Readiness::WRITABLE)
     }
 
-    /// Whether the peer has ended its side while reading is paused, and nobody knows yet.
+    /// Returns true if the peer has ended its side while reading is paused, and the protocol was not notified
+    /// yet.
     pub(crate) fn has_unnoticed_eof(&self) -> bool {
         self.readiness.has(Readiness::HAS_ENDED)
             && self.input.reading == Reading::Paused
@@ -188,20 +187,20 @@ impl Stream {
             && !self.in_handshake()
     }
 
-    /// Whether the poll has said that the socket has an error; the next question says no.
+    /// Returns true if the poll has reported an error of the socket, and clears that report.
     pub(crate) fn take_failed(&mut self) -> bool {
         let failed = self.readiness.has(Readiness::HAS_FAILED);
         self.readiness.clear(Readiness::HAS_FAILED);
         failed
     }
 
-    /// Whether something waits that the socket may take.
+    /// Returns true if there is queued data that the socket may take.
     #[inline]
     pub(crate) fn wants_flush(&self) -> bool {
         self.is_writable() && !self.output.buffer.is_empty()
     }
 
-    /// Notes if more waits than the high-water mark.
+    /// Notes whether more is queued than the high-water mark.
     pub(crate) fn note_crossing(&mut self) {
         if self.output.flow == Flow::Even
             && self
@@ -213,7 +212,7 @@ impl Stream {
         }
     }
 
-    /// Whether the protocol, or who produces for it, has to hear of the marks.
+    /// Returns true if the protocol, or its producer, has to be notified about the marks.
     pub(crate) fn has_flow_to_notify(&self) -> bool {
         match self.output.flow {
             Flow::Even => false,
@@ -227,13 +226,13 @@ impl Stream {
         }
     }
 
-    /// Whether all is sent, and nothing stands in the way of more.
+    /// Returns true if all data is sent, and a write may be offered to the socket directly.
     #[inline]
     pub(crate) fn can_write_directly(&self) -> bool {
         self.output.buffer.is_empty() && self.is_whole() && self.output.flow == Flow::Even
     }
 
-    /// Whether all is sent and nothing waited for that.
+    /// Returns true if all data is sent, no end was waiting for that, and no notification is due.
     #[inline]
     pub(crate) fn is_settled(&self) -> bool {
         self.output.buffer.is_empty()
@@ -243,8 +242,8 @@ impl Stream {
             && !self.readiness.has(Readiness::CLOSELY)
     }
 
-    /// Keeps a connection that has a pull producer or a feed off the shortcuts. Room in the socket
-    /// concerns it even if its send buffer is empty.
+    /// Excludes a connection with a pull producer, a drop-oldest queue or filters from the shortcuts. It has to
+    /// act when the socket is writable even if its send buffer is empty.
     pub(crate) fn check_each_write(&mut self) {
         let check_each_write = self.output.needs_each_write_checked();
         self.readiness.clear(Readiness::CLOSELY);
@@ -254,7 +253,7 @@ impl Stream {
         self.output.limits.set_check_each_write(check_each_write);
     }
 
-    /// The reason for which it is broken, to be given away once: it ends with it.
+    /// Takes the reason of a broken connection, with which it ends.
     pub(crate) fn take_break(&mut self) -> Option<Reason> {
         match &mut self.life {
             Life::Broken(reason) => Some(reason.take()),

@@ -1,4 +1,4 @@
-//! Bytes in and out: one attempt at a time, within budgets.
+//! Reads and writes of a connection: one attempt at a time, within budgets.
 
 use crate::source::send_buffer::{SLICES, Spares};
 use crate::source::stream::limits::GATHER;
@@ -8,32 +8,32 @@ use crate::values::logging::TCP;
 use log::trace;
 use std::io::{self, IoSlice};
 
-/// How many bytes one connection may read in a turn before the others are served: four reads of the largest
-/// size, some 200 µs of an echo's work. A flood goes on in the next turn, behind all that were waiting.
+/// The most bytes that one connection reads in a turn before others are served: four reads of the largest size,
+/// some 200 µs of an echo's work. A flood continues in the next turn, behind all ready connections.
 ///
-/// With less, the reactor changes from one connection to the next while the peers send, and every read finds what
-/// has left the processor's cache: where eight echo half a megabyte each, a quarter of the budget costs a third more
-/// processor time.
+/// With less, the reactor alternates between connections while their peers send, and each read finds data that
+/// has left the processor's cache: with eight connections that each echo half a megabyte, a quarter of this
+/// budget costs a third more processor time.
 pub(crate) const READ_BUDGET: usize = 1024 * 1024;
 
-/// How many bytes one read returns at most, once reads have filled the read buffer.
+/// The most bytes that one read returns, once reads have filled the read buffer: a quarter of the read budget.
 pub(crate) const LONGEST_READ: usize = 256 * 1024;
 
-/// After a read that returns more than this the socket is read again, though it was dry: to answer so much takes so
-/// long that more has come meanwhile.
+/// After a read that returns more than this, the socket is read again even if it would block: the answer to
+/// that much data takes long enough for more to arrive.
 const LONG: usize = 64 * 1024;
 
-/// How many bytes one connection may send in one flush before the others are served. A fast reader of
-/// a long answer would otherwise keep the reactor to itself: the socket never says `WouldBlock`. There is
-/// a flush after each callback of the connection, so a turn may send several times as much.
+/// The most bytes that one connection sends in a flush before others are served. While a fast peer reads a long
+/// answer, the socket never returns `WouldBlock`, and the other connections would not be served. There is a
+/// flush after each callback of the connection, so a turn may send several times this number.
 pub(crate) const WRITE_BUDGET: usize = 256 * 1024;
 
-/// What one attempt to read brought.
+/// The result of one attempt to read.
 #[derive(Debug)]
 pub(crate) enum Filled {
-    /// So many bytes.
+    /// The number of bytes to deliver.
     Data(usize),
-    /// So many bytes that nobody wants any more.
+    /// The number of bytes received after the close.
     Discarded(usize),
     WouldBlock,
     Eof,
@@ -44,7 +44,7 @@ impl Stream {
     /// Reads once.
     #[inline(always)]
     pub(crate) fn fill(&mut self, buffer: &mut [u8]) -> Filled {
-        let closing = self.is_closing(); // Asked here, where the caller often knows.
+        let closing = self.is_closing(); // Evaluated here: after inlining, the compiler often knows it.
         let result = self.socket.receive(buffer);
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
@@ -57,7 +57,7 @@ impl Stream {
         }
     }
 
-    /// So many bytes have been read.
+    /// Notes a read of `count` bytes.
     #[inline(always)]
     pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
         if count == 0 {
@@ -86,24 +86,24 @@ impl Stream {
         Filled::WouldBlock
     }
 
-    /// Whether a piece of so many bytes has just to be put behind what waits.
+    /// Returns true if a write of `length` bytes only has to be appended to the send buffer.
     #[inline]
     pub(crate) fn only_gathers(&self, length: usize) -> bool {
         self.is_whole() && self.output.buffer.len() + length <= self.output.limits.gather
     }
 
-    /// Whether more waits than may, and the socket does not take it.
+    /// Returns true if more is queued than the limit, and the socket does not take it.
     pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
         let is_beyond = |stream: &Self| stream.output.buffered() > stream.output.limits.most();
         if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
-            return true; // The error will be met again.
+            return true; // The next write returns the error again.
         }
-        // What was only gathered so far had not been offered before.
+        // Gathered data had not been offered to the socket before.
         is_beyond(self)
     }
 
-    /// Takes `data` to be sent: behind what waits already, or, if it is long and the socket takes
-    /// it, straight to the system. `running` tells that a callback of this connection writes it.
+    /// Accepts `data`: appends it to the queued data, or writes a long one directly if the socket takes it.
+    /// `running` is true in a callback of this connection.
     pub(crate) fn push(
         &mut self,
         data: &[u8],
@@ -135,17 +135,17 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether so many bytes may go to the socket at once, of one that is at ease.
+    /// Returns true if `length` bytes may be offered to the socket of a connection that can write directly.
     #[inline]
     pub(crate) fn takes_at_once(&self, length: usize) -> bool {
         self.is_writable() && length <= self.output.limits.gather
     }
 
-    /// Offers the socket of one that is at ease `data`.
+    /// Writes `data` to the socket of a connection that can write directly.
     ///
     /// # Errors
     ///
-    /// If it did not take all of it: how much it took, or why nothing.
+    /// If the system did not take all of it: the number of bytes that it took, or the error.
     #[inline(always)]
     pub(crate) fn offer(&mut self, data: &[u8]) -> Result<(), io::Result<usize>> {
         let result = self.socket.send(data);
@@ -160,11 +160,11 @@ impl Stream {
         }
     }
 
-    /// Sends what waits, within the budget.
+    /// Sends queued data, within the budget.
     #[inline(always)]
     pub(crate) fn flush(&mut self, spares: &mut Spares) -> io::Result<()> {
         let sent = match self.output.buffer.only_slice() {
-            // Nearly always it is one buffer, and the first call takes all of it.
+            // Usually there is one buffer, and the first call takes all of it.
             Some(bytes) => {
                 let (offered, result) = (bytes.len(), self.socket.send(bytes));
                 let sent = self.took(offered, result)?;
@@ -188,8 +188,8 @@ impl Stream {
         Ok(())
     }
 
-    /// One system call: what waits, then `tail`. Returns how many bytes of both together were
-    /// taken; those that waited are off the send buffer.
+    /// Makes one system call with queued data, then `tail`. Returns the number of bytes of both that were
+    /// taken. Sent data is removed from the send buffer.
     #[inline(never)]
     fn send(&mut self, tail: &[u8], spares: &mut Spares) -> io::Result<usize> {
         #[cfg(unix)]
@@ -215,7 +215,7 @@ impl Stream {
         Ok(sent)
     }
 
-    /// The system took so many of the bytes that it was offered.
+    /// Notes the result of a write of `offered` bytes.
     #[inline(always)]
     fn took(&mut self, offered: usize, result: io::Result<usize>) -> io::Result<usize> {
         trace!(target: TCP, "{} write: {result:?}", self.peer);
