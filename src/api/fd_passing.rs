@@ -8,11 +8,9 @@ use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
 use crate::source::listener::BACKOFF;
 use crate::source::stream::{Stream, WriteSide};
 use crate::source::table::Source;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::sys::StreamBackend;
 use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
-#[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::values::credentials::Credentials;
 use crate::values::error::Error;
 use crate::values::id::Id;
@@ -97,8 +95,7 @@ impl Transport<'_> {
     }
 
     /// Returns the peer's credentials when it connected, or began to listen, if this is a Unix socket
-    /// (Linux: SO_PEERCRED, unix(7)).
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    /// (SO_PEERCRED, unix(7)). Linux only; elsewhere it returns `None`.
     pub fn peer_credentials(&self) -> Option<Credentials> {
         self.context.sources.stream(self.id)?.socket.peer_credentials()?.ok()
     }

@@ -1,9 +1,8 @@
 //! Taking over sockets that were made elsewhere: what is looked at before one is believed.
 
 use crate::sys::datagram::SystemDatagram;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::sys::foreign_options;
 use crate::sys::listener::SystemListener;
+use crate::sys::platform::{self, listens};
 use crate::sys::stream::SystemStream;
 use crate::values::address::Address;
 use mio::Registry;
@@ -63,8 +62,7 @@ pub(super) fn datagram(
         _ => return Err(unfit("the socket is not for datagrams")),
     }
     make_fit(&socket)?;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    foreign_options::turn_off_for_datagrams(socket.as_fd());
+    platform::turn_off_for_datagrams(socket.as_fd());
     SystemDatagram::adopt(poll, socket)
 }
 
@@ -77,8 +75,7 @@ fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
         _ => return Err(unfit("the socket is not a stream")),
     }
     make_fit(&socket)?;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    foreign_options::check_stream(socket.as_fd())?;
+    platform::check_stream(socket.as_fd())?;
     clear_options(socket.as_fd());
     Ok(socket)
 }
@@ -86,15 +83,8 @@ fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
 /// Turns off the options of a stream socket that must not be on: of one that is adopted, or that was
 /// accepted from one that is, since connections inherit the options of their listener, from before it
 /// was adopted as well.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 pub(super) fn clear_options(socket: BorrowedFd<'_>) {
-    foreign_options::turn_off_for_streams(socket);
-}
-
-/// Elsewhere SO_LINGER is the one that is known to make close(2) wait.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn clear_options(socket: BorrowedFd<'_>) {
-    let _ = socket2::SockRef::from(&socket).set_linger(None);
+    platform::turn_off_for_streams(socket);
 }
 
 fn kind(socket: &Socket) -> io::Result<Type> {
@@ -115,17 +105,6 @@ fn make_fit(socket: &Socket) -> io::Result<()> {
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)
-}
-
-#[cfg(any(target_os = "android", target_os = "freebsd", target_os = "linux"))]
-fn listens(socket: &Socket) -> io::Result<bool> {
-    socket.is_listener()
-}
-
-/// Elsewhere it cannot be asked for; one that listens has no peer, and what has no peer listens.
-#[cfg(not(any(target_os = "android", target_os = "freebsd", target_os = "linux")))]
-fn listens(socket: &Socket) -> io::Result<bool> {
-    Ok(socket.peer_addr().is_err())
 }
 
 fn unfit(what: &'static str) -> io::Error {

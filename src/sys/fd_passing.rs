@@ -1,10 +1,11 @@
 //! Descriptors on their way through a Unix socket (SCM_RIGHTS, unix(7)).
 
+use crate::sys::platform::{RECEIVING, SENDING, close_on_exec};
 use crate::sys::received::{MOST, ReceivedMessage};
 use rustix::cmsg_space;
 use rustix::net::{
-    self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags,
+    self, RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage,
 };
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -17,17 +18,6 @@ const SPACE: usize = cmsg_space!(ScmRights(MOST));
 /// (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and the like. So if some descriptors are
 /// missing, it is not for want of room.
 const ROOM: usize = SPACE + 1024;
-
-/// Closed when a program is executed, from the first moment where the system can do that.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-const SENDING: SendFlags = SendFlags::DONTWAIT;
 
 /// Sends bytes, and `descriptors` with the first of them. If any byte was taken, all descriptors were.
 pub(super) fn send(
@@ -65,17 +55,4 @@ pub(super) fn receive(
     }
     close_on_exec(&descriptors);
     Ok(ReceivedMessage { count: message.bytes, descriptors, cut, stopped })
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn close_on_exec(_descriptors: &[OwnedFd]) {}
-
-/// A program that another thread executes in just this moment gets them.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn close_on_exec(descriptors: &[OwnedFd]) {
-    use rustix::io::{FdFlags, fcntl_setfd};
-    for descriptor in descriptors {
-        // It fails for what is not open, and these are.
-        let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);
-    }
 }

@@ -1,6 +1,7 @@
 //! Descriptors that were open when the program began (systemd's socket activation, sd_listen_fds(3)).
 
 use crate::sys::OwnedFd;
+use crate::sys::platform::was_passed;
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
 
@@ -15,7 +16,6 @@ pub(crate) type Named = (Option<String>, OwnedFd);
 /// If the environment makes no sense, or speaks of descriptors that were not passed, or were taken
 /// already. None is taken then.
 pub(crate) fn descriptors() -> io::Result<Vec<Named>> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     check()?;
     let taken = sd_listen_fds::get().map_err(|_| nonsense())?;
     let taken = taken.into_iter().map(|(name, descriptor)| (name, descriptor.into_std()));
@@ -36,7 +36,6 @@ fn nonsense() -> io::Error {
 /// somebody else's would be worse than to have none. What was passed by execve(2) does not close by
 /// it, and everything that was opened since, by us or by the standard library, does: so that tells
 /// them apart, and a second taking from the first.
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn check() -> io::Result<()> {
     use std::env::var;
     if var("LISTEN_PID").ok() != Some(std::process::id().to_string()) {
@@ -54,16 +53,4 @@ fn check() -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Whether a descriptor is open, and was open when the program began (proc_pid_fdinfo(5)).
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn was_passed(number: u64) -> bool {
-    let close_on_exec = rustix::net::SocketFlags::CLOEXEC.bits(); // The same bit as O_CLOEXEC.
-    let flags =
-        std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok().and_then(|text| {
-            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
-            u32::from_str_radix(flags.trim(), 8).ok()
-        });
-    flags.is_some_and(|flags| flags & close_on_exec == 0)
 }

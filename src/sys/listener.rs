@@ -2,6 +2,7 @@
 
 use crate::sys::backend::{ListenRequest, ListenerBackend, SocketBackend, StreamSocket};
 use crate::sys::options::{set_option, set_options};
+use crate::sys::platform::{HANDS_DOWN, share_port};
 #[cfg(unix)]
 use crate::sys::socket_file::{self, SocketFile};
 use crate::sys::stream::SystemStream;
@@ -56,9 +57,6 @@ enum Holders {
     /// It was adopted: its maker may hold it, and has set options that connections inherit.
     Maker,
 }
-
-/// Whether an accepted connection has the options of the listener: POSIX leaves it open.
-const HANDS_DOWN: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 impl SystemListener {
     pub(super) fn bind(
@@ -265,25 +263,4 @@ impl SystemListener {
 
 fn backlog(request: &ListenRequest<'_>) -> i32 {
     request.backlog.min(i32::MAX as u32) as i32
-}
-
-#[cfg(any(target_os = "android", target_os = "dragonfly", target_os = "linux"))]
-fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port(true)
-}
-
-#[cfg(target_os = "freebsd")]
-fn share_port(socket: &Socket) -> io::Result<()> {
-    socket.set_reuse_port_lb(true)
-}
-
-/// Elsewhere there is no such option, or it gives all connections to one of the listeners.
-#[cfg(not(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "linux"
-)))]
-fn share_port(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port fairly"))
 }

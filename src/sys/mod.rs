@@ -16,8 +16,6 @@ mod adopt;
 mod datagram;
 #[cfg(all(unix, feature = "system"))]
 mod fd_passing;
-#[cfg(all(feature = "system", any(target_os = "linux", target_os = "android")))]
-mod foreign_options;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod inherited;
 #[cfg(feature = "system")]
@@ -28,6 +26,7 @@ mod multicast;
 mod names;
 #[cfg(feature = "system")]
 mod options;
+mod platform;
 #[cfg(feature = "system")]
 mod poll;
 #[cfg(all(unix, feature = "system"))]

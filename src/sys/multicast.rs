@@ -2,13 +2,14 @@
 
 use crate::sys::backend::Multicast;
 use crate::sys::datagram::SystemDatagram;
+use crate::sys::platform::multicast as system;
 use crate::values::error::Explained;
 use crate::values::interface::Interface;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// An interface, as IPv4 takes it: by its address, or by its index if that is not 0.
-type InterfaceV4 = (Ipv4Addr, u32);
+pub(super) type InterfaceV4 = (Ipv4Addr, u32);
 
 impl SystemDatagram {
     /// Changes a multicast setting.
@@ -86,20 +87,9 @@ impl SystemDatagram {
         }
     }
 
-    /// Has the socket hear those groups alone that it has joined itself. Unless told so, Linux
-    /// gives it what comes for any group that any program has joined, if the port is its own.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    /// Makes the socket receive only from groups that it has joined itself.
     pub(super) fn receive_own_groups(&self) -> io::Result<()> {
-        match self.is_ipv6()? {
-            false => self.any().set_multicast_all_v4(false),
-            true => self.any().set_multicast_all_v6(false),
-        }
-    }
-
-    /// Elsewhere it does of itself, as far as is known.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(super) fn receive_own_groups(&self) -> io::Result<()> {
-        Ok(())
+        system::receive_own_groups(self)
     }
 
     fn v4(&self, interface: &Interface) -> io::Result<InterfaceV4> {
@@ -129,125 +119,6 @@ fn check(group: IpAddr) -> io::Result<()> {
     }
 }
 
-fn unsupported(text: &'static str) -> io::Error {
+pub(super) fn unsupported(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, text)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod system {
-    use super::{InterfaceV4, SystemDatagram};
-    use rustix::net::{netdevice, sockopt};
-    use std::io;
-    use std::net::Ipv4Addr;
-
-    /// Whether a socket on IPv6 takes the options of IPv4.
-    pub(super) const BOTH_FAMILIES: bool = true;
-
-    pub(super) fn join(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        (address, index): InterfaceV4,
-    ) -> io::Result<()> {
-        let socket = socket.borrowed();
-        Ok(sockopt::set_ip_add_membership_with_ifindex(socket, &group, &address, index)?)
-    }
-
-    pub(super) fn leave(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        (address, index): InterfaceV4,
-    ) -> io::Result<()> {
-        let socket = socket.borrowed();
-        Ok(sockopt::set_ip_drop_membership_with_ifindex(socket, &group, &address, index)?)
-    }
-
-    pub(super) fn join_source(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        source: Ipv4Addr,
-        interface: Ipv4Addr,
-    ) -> io::Result<()> {
-        socket.any().join_ssm_v4(&source, &group, &interface)
-    }
-
-    pub(super) fn leave_source(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        source: Ipv4Addr,
-        interface: Ipv4Addr,
-    ) -> io::Result<()> {
-        socket.any().leave_ssm_v4(&source, &group, &interface)
-    }
-
-    pub(super) fn set_interface(
-        socket: &SystemDatagram,
-        (address, index): InterfaceV4,
-    ) -> io::Result<()> {
-        let socket = socket.borrowed();
-        let any = Ipv4Addr::UNSPECIFIED;
-        Ok(sockopt::set_ip_multicast_if_with_ifindex(socket, &any, &address, index)?)
-    }
-
-    pub(super) fn index(socket: &SystemDatagram, name: &str) -> io::Result<u32> {
-        Ok(netdevice::name_to_index(socket.borrowed(), name)?)
-    }
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-mod system {
-    use super::{InterfaceV4, SystemDatagram, unsupported};
-    use std::io;
-    use std::net::Ipv4Addr;
-
-    /// Whether a socket on IPv6 takes the options of IPv4.
-    pub(super) const BOTH_FAMILIES: bool = false;
-
-    fn address((address, index): InterfaceV4) -> io::Result<Ipv4Addr> {
-        match index {
-            0 => Ok(address),
-            _ => Err(unsupported("here, for IPv4, an interface is told by its address")),
-        }
-    }
-
-    pub(super) fn join(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        interface: InterfaceV4,
-    ) -> io::Result<()> {
-        socket.any().join_multicast_v4(&group, &address(interface)?)
-    }
-
-    pub(super) fn leave(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        interface: InterfaceV4,
-    ) -> io::Result<()> {
-        socket.any().leave_multicast_v4(&group, &address(interface)?)
-    }
-
-    pub(super) fn join_source(
-        _socket: &SystemDatagram,
-        _group: Ipv4Addr,
-        _source: Ipv4Addr,
-        _interface: Ipv4Addr,
-    ) -> io::Result<()> {
-        Err(unsupported("joining for certain sources is known to work on Linux only"))
-    }
-
-    pub(super) fn leave_source(
-        socket: &SystemDatagram,
-        group: Ipv4Addr,
-        source: Ipv4Addr,
-        interface: Ipv4Addr,
-    ) -> io::Result<()> {
-        join_source(socket, group, source, interface)
-    }
-
-    pub(super) fn set_interface(socket: &SystemDatagram, interface: InterfaceV4) -> io::Result<()> {
-        socket.any().set_multicast_if_v4(&address(interface)?)
-    }
-
-    pub(super) fn index(_socket: &SystemDatagram, _name: &str) -> io::Result<u32> {
-        Err(unsupported("here an interface has no name; tell its index or its address"))
-    }
 }

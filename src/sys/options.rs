@@ -1,6 +1,7 @@
 //! Setting the options of sockets, whatever kind they are of.
 
 use crate::sys::error::set_by;
+use crate::sys::platform;
 use crate::values::socket_option::{KeepAlive, SocketOption, whole_seconds};
 use socket2::{Domain, SockRef, TcpKeepalive};
 use std::io;
@@ -25,7 +26,7 @@ fn set(socket: &SockRef<'_>, option: &SocketOption) -> io::Result<()> {
         SocketOption::Nodelay(nodelay) => socket.set_tcp_nodelay(*nodelay),
         SocketOption::KeepAlive(Some(keep_alive)) => set_keep_alive(socket, *keep_alive),
         SocketOption::KeepAlive(None) => socket.set_keepalive(false),
-        SocketOption::UserTimeout(timeout) => set_user_timeout(socket, *timeout),
+        SocketOption::UserTimeout(timeout) => platform::set_user_timeout(socket, *timeout),
         SocketOption::Linger(time) => socket.set_linger(*time),
         SocketOption::SendBuffer(size) => socket.set_send_buffer_size(*size),
         SocketOption::ReceiveBuffer(size) => socket.set_recv_buffer_size(*size),
@@ -38,49 +39,27 @@ fn set(socket: &SockRef<'_>, option: &SocketOption) -> io::Result<()> {
         #[cfg(not(unix))]
         SocketOption::ReusePort(_) => Err(unsupported()),
         SocketOption::Broadcast(allow) => socket.set_broadcast(*allow),
-        SocketOption::Device(name) => tie_to_device(socket, name),
+        SocketOption::Device(name) => platform::tie_to_device(socket, name),
     }
 }
 
 fn set_keep_alive(socket: &SockRef<'_>, keep_alive: KeepAlive) -> io::Result<()> {
     let whole = |time| Duration::from_secs(whole_seconds(time));
     let parameters = TcpKeepalive::new().with_time(whole(keep_alive.idle));
-    #[cfg(any(
-        target_os = "android",
-        target_os = "freebsd",
-        target_os = "linux",
-        target_os = "macos",
-        target_os = "windows"
-    ))]
-    let parameters =
-        parameters.with_interval(whole(keep_alive.interval)).with_retries(keep_alive.count);
+    let parameters = platform::set_probes(parameters, whole(keep_alive.interval), keep_alive.count);
     socket.set_tcp_keepalive(&parameters)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn set_user_timeout(socket: &SockRef<'_>, timeout: Option<Duration>) -> io::Result<()> {
-    // Zero is the system's word for `None`.
-    let at_least = Duration::from_millis(1);
-    socket.set_tcp_user_timeout(timeout.map(|timeout| timeout.max(at_least)))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn set_user_timeout(_socket: &SockRef<'_>, _timeout: Option<Duration>) -> io::Result<()> {
-    Err(unsupported())
 }
 
 fn set_ttl(socket: &SockRef<'_>, hops: u32) -> io::Result<()> {
     both(socket, |socket| socket.set_unicast_hops_v6(hops), |socket| socket.set_ttl_v4(hops))
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_traffic_class(socket: &SockRef<'_>, class: u32) -> io::Result<()> {
-    both(socket, |socket| socket.set_tclass_v6(class), |socket| socket.set_tos_v4(class))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn set_traffic_class(_socket: &SockRef<'_>, _class: u32) -> io::Result<()> {
-    Err(unsupported())
+    both(
+        socket,
+        |socket| platform::set_traffic_class_v6(socket, class),
+        |socket| platform::set_traffic_class_v4(socket, class),
+    )
 }
 
 /// An option that IPv4 and IPv6 have each under a name of its own. An IPv6 socket may have an IPv4
@@ -100,16 +79,6 @@ fn both(
     v6(socket)?;
     _ = v4(socket);
     Ok(())
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn tie_to_device(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
-    socket.bind_device(Some(name.as_bytes()))
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn tie_to_device(_socket: &SockRef<'_>, _name: &str) -> io::Result<()> {
-    Err(unsupported())
 }
 
 fn unsupported() -> io::Error {

@@ -14,6 +14,7 @@
 //! theirs. A name that is free needs no lock, for the system gives
 //! it to one only.
 
+use crate::sys::platform::restrict;
 use crate::sys::unix;
 use crate::values::logging::TCP;
 use crate::values::unix_address::UnixAddress;
@@ -76,18 +77,6 @@ pub(super) fn bind(
     }
     file.keep = keep;
     Ok(Some(file))
-}
-
-/// On Linux a socket's file begins with the mode of the socket itself, less the umask. So one that
-/// receives as soon as it is bound is never open to more than it should be.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn restrict(socket: &Socket, mode: u32) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn restrict(_socket: &Socket, _mode: u32) -> io::Result<()> {
-    Ok(())
 }
 
 /// Removes a socket's file that nobody has any more. Until what this returns is dropped nobody else

@@ -1,27 +1,18 @@
 //! Unix sockets: what they have beyond others, each function named after what it does to the system.
 
 use crate::sys::options::set_options;
+use crate::sys::platform::{
+    LONGEST_PATH, abstract_address, abstract_name, accept_nonblocking, unnamed,
+};
 use crate::values::address::Address;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use crate::values::credentials::Credentials;
 use crate::values::socket_option::SocketOption;
 use crate::values::unix_address::UnixAddress;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::net::SocketAddrUnix;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use rustix::net::SocketFlags;
 use socket2::{Domain, SockRef, Socket, Type};
 use std::io;
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::{SocketAddr, UnixStream};
+use std::os::unix::net::SocketAddr;
 use std::path::Path;
-
-/// How many bytes a path may have: sun_path holds one more (unix(7)).
-pub(super) const LONGEST_PATH: usize =
-    if cfg!(any(target_os = "linux", target_os = "android")) { 107 } else { 103 };
 
 /// A socket of this family that does not wait.
 pub(super) fn open(kind: Type) -> io::Result<Socket> {
@@ -56,19 +47,6 @@ pub(super) fn accept(
     Ok((mio::net::UnixStream::from_std(socket), peer))
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    Ok(rustix::net::accept_with(listener, flags)?.into())
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
-    let (socket, _undecoded) = SockRef::from(listener).accept()?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
-}
-
 /// Where something is sent, as the system takes it.
 pub(super) fn destination(address: &UnixAddress) -> io::Result<SocketAddrUnix> {
     if address.is_unnamed() {
@@ -99,26 +77,6 @@ pub(super) fn system_address(address: &UnixAddress) -> io::Result<SocketAddrUnix
     abstract_address(name)
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn abstract_address(name: &[u8]) -> io::Result<SocketAddrUnix> {
-    Ok(SocketAddrUnix::new_abstract_name(name)?)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn unnamed() -> io::Result<SocketAddrUnix> {
-    Ok(SocketAddrUnix::new_unnamed())
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn abstract_address(_name: &[u8]) -> io::Result<SocketAddrUnix> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn unnamed() -> io::Result<SocketAddrUnix> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system makes no names up"))
-}
-
 fn check(path: &Path) -> io::Result<()> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.is_empty() {
@@ -147,27 +105,4 @@ pub(super) fn address(address: &SocketAddr) -> Address {
         None => abstract_name(address).unwrap_or_else(UnixAddress::unnamed),
     };
     Address::Unix(name)
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn abstract_name(address: &SocketAddr) -> Option<UnixAddress> {
-    #[cfg(target_os = "android")]
-    use std::os::android::net::SocketAddrExt;
-    #[cfg(target_os = "linux")]
-    use std::os::linux::net::SocketAddrExt;
-    address.as_abstract_name().map(UnixAddress::abstract_name)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn abstract_name(_address: &SocketAddr) -> Option<UnixAddress> {
-    None
-}
-
-/// Who the peer was.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn credentials(socket: BorrowedFd<'_>) -> io::Result<Credentials> {
-    let peer = getsockopt(&socket, PeerCredentials)?;
-    // The system says 0 of a process that has no number here.
-    let pid = Some(peer.pid()).filter(|&pid| pid > 0);
-    Ok(Credentials { pid, uid: peer.uid(), gid: peer.gid() })
 }

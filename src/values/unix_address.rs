@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 /// let path = UnixAddress::from("/run/echo.sock");
 /// assert_eq!(path.to_string(), "/run/echo.sock");
 /// assert_eq!(UnixAddress::unnamed().to_string(), "(unnamed)");
-/// # #[cfg(any(target_os = "linux", target_os = "android"))]
 /// assert_eq!(UnixAddress::abstract_name("echo\n").to_string(), "@echo\\n");
 /// assert_eq!(Address::from(path.clone()).unix(), Some(&path));
 /// ```
@@ -28,7 +27,6 @@ enum Name {
     Unnamed,
     Path(Box<Path>),
     /// The name without the leading zero byte of the system.
-    #[cfg_attr(not(any(target_os = "linux", target_os = "android")), allow(dead_code))]
     Abstract(Box<[u8]>),
 }
 
@@ -42,7 +40,6 @@ impl UnixAddress {
     /// Returns an abstract name, which has no file (Linux: unix(7), "abstract"). Every process of the same network namespace
     /// can connect to it, whatever its user. The name exists until the last copy of the socket is
     /// closed. It may contain any bytes, including zeros.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
         Self(Name::Abstract(name.as_ref().into()))
     }

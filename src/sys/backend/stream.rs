@@ -1,6 +1,7 @@
 //! The socket of a connection: one of the system, or one of another backend.
 
 use crate::sys::backend::{SocketBackend, StreamBackend};
+use crate::sys::platform::SHORT_MEANS_WOULD_BLOCK;
 #[cfg(unix)]
 use crate::sys::received::ReceivedMessage;
 #[cfg(feature = "system")]
@@ -168,7 +169,7 @@ impl StreamBackend for StreamSocket {
     #[inline]
     fn short_means_would_block(&self) -> bool {
         // A constant on Linux, where a question would cost each echo an instruction or two.
-        cfg!(any(target_os = "linux", target_os = "android"))
+        SHORT_MEANS_WOULD_BLOCK
             || match &self.0 {
                 #[cfg(feature = "system")]
                 Kind::System(_) => false,

@@ -5,6 +5,9 @@ mod calls;
 use crate::sys::backend::{DatagramBackend, DatagramRequest, Multicast, SocketBackend};
 use crate::sys::options::{set_option, set_options};
 #[cfg(unix)]
+use crate::sys::platform::RECEIVES_WITH_FLAGS;
+use crate::sys::platform::include_header;
+#[cfg(unix)]
 use crate::sys::socket_file::{self, SocketFile};
 use crate::sys::uninterrupted;
 #[cfg(unix)]
@@ -15,8 +18,6 @@ use crate::values::logging::DATAGRAM;
 use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
-#[cfg(unix)]
-use calls::RECEIVES_WITH_FLAGS;
 use calls::{receive, send};
 use log::debug;
 use mio::event::Source;
@@ -304,17 +305,4 @@ fn prepare(socket: &Socket, ipv6: bool, request: &DatagramRequest<'_>) -> io::Re
         include_header(socket, ipv6)?;
     }
     set_options(&SockRef::from(socket), request.options)
-}
-
-#[cfg(any(target_os = "android", target_os = "linux"))]
-fn include_header(socket: &Socket, ipv6: bool) -> io::Result<()> {
-    match ipv6 {
-        false => socket.set_header_included_v4(true),
-        true => socket.set_header_included_v6(true),
-    }
-}
-
-#[cfg(not(any(target_os = "android", target_os = "linux")))]
-fn include_header(_socket: &Socket, _ipv6: bool) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "headers cannot be included here"))
 }

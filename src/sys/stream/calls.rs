@@ -1,29 +1,17 @@
 //! The system calls of an echo, and their flags.
 
 use crate::sys::Borrowed;
+#[cfg(unix)]
+use crate::sys::platform::SENDING;
 #[cfg(windows)]
 use crate::sys::uninterrupted;
 #[cfg(unix)]
 use rustix::io::Errno;
 #[cfg(unix)]
-use rustix::net::{self, RecvFlags, SendFlags};
+use rustix::net::{self, RecvFlags};
 #[cfg(windows)]
 use socket2::SockRef;
 use std::io;
-
-/// Without MSG_NOSIGNAL, a write to a connection that the peer has reset would kill a process in which the
-/// signal is not ignored, such as one whose `main` is not Rust's. Plain writes have it already.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) const FLAGS: i32 = 0x4040; // MSG_NOSIGNAL and MSG_DONTWAIT, send(2)
-#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-pub(super) const FLAGS: i32 = SendFlags::DONTWAIT.bits() as i32;
-#[cfg(windows)]
-pub(super) const FLAGS: i32 = 0;
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
-#[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-const SENDING: SendFlags = SendFlags::DONTWAIT;
 
 /// Reads.
 ///

@@ -5,14 +5,17 @@ mod calls;
 mod unix;
 
 use crate::sys::options::{set_option, set_options};
+#[cfg(unix)]
+use crate::sys::platform;
+use crate::sys::platform::{FLAGS, stream_interest};
 use crate::sys::{Borrowed, uninterrupted};
 use crate::values::address::Address;
 use crate::values::error::Explained;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
-use calls::{FLAGS, is_under_way, receive, send};
+use calls::{is_under_way, receive, send};
 use mio::event::Source;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -134,32 +137,18 @@ impl SystemStream {
     /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
     /// the system cannot, or not for this file; a read of the file then reports why. Nor if the socket is
     /// shared: sendfile(2) has no MSG_DONTWAIT.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn write_from_file(
         &mut self,
         file: &File,
         offset: u64,
         count: usize,
     ) -> io::Result<usize> {
-        use rustix::io::Errno;
-        if self.shared {
-            return Err(io::ErrorKind::Unsupported.into());
+        #[cfg(unix)]
+        if !self.shared {
+            let socket = self.borrowed();
+            return uninterrupted(|| platform::send_file(socket, file, offset, count));
         }
-        let socket = self.borrowed();
-        let send = || rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
-        uninterrupted(|| {
-            send().map_err(|error| match error {
-                // What sendfile(2) reports of the file, or if there is no such call for it.
-                Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW => {
-                    io::ErrorKind::Unsupported.into()
-                }
-                of_socket => of_socket.into(),
-            })
-        })
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(super) fn write_from_file(&mut self, _: &File, _: u64, _: usize) -> io::Result<usize> {
+        let _ = (file, offset, count);
         Err(io::ErrorKind::Unsupported.into())
     }
 
@@ -214,11 +203,7 @@ impl SystemStream {
     }
 
     pub(super) fn register(&mut self, id: Id) -> io::Result<()> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        // Urgent data is watched for because a read stops short before it (see `MORE_FOLLOWS`).
-        #[cfg(any(target_os = "linux", target_os = "android"))]
-        let interest = interest | Interest::PRIORITY;
-        self.poll.register(self.socket.source(), Token(id.token()), interest)
+        self.poll.register(self.socket.source(), Token(id.token()), stream_interest())
     }
 
     pub(super) fn deregister(&mut self) -> io::Result<()> {

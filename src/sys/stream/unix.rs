@@ -3,7 +3,7 @@
 use crate::sys::backend::ConnectRequest;
 use crate::sys::received::ReceivedMessage;
 use crate::sys::stream::{Family, SystemStream};
-use crate::sys::{BorrowedFd, OwnedFd, fd_passing, uninterrupted, unix};
+use crate::sys::{BorrowedFd, OwnedFd, fd_passing, platform, uninterrupted, unix};
 use crate::values::address::Address;
 use crate::values::credentials::Credentials;
 use crate::values::unix_address::UnixAddress;
@@ -76,14 +76,8 @@ impl SystemStream {
     }
 
     /// Returns the credentials that the peer had when it connected, or began to listen.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(in crate::sys) fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
-        self.passes_descriptors().then(|| unix::credentials(self.borrowed()))
-    }
-
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    pub(in crate::sys) fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
-        None
+        if self.passes_descriptors() { platform::credentials(self.borrowed()) } else { None }
     }
 
     pub(in crate::sys) fn share(&mut self) {

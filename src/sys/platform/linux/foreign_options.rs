@@ -13,14 +13,14 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 /// Turns off what a connection must not have, and a listener must not hand down.
-pub(super) fn turn_off_for_streams(socket: BorrowedFd<'_>) {
+pub(crate) fn turn_off_for_streams(socket: BorrowedFd<'_>) {
     // TCP_CORK: what is written would be held back for up to 200 ms.
     let _ = SockRef::from(&socket).set_tcp_cork(false);
     turn_off(socket);
 }
 
 /// Turns off what a datagram socket must not have.
-pub(super) fn turn_off_for_datagrams(socket: BorrowedFd<'_>) {
+pub(crate) fn turn_off_for_datagrams(socket: BorrowedFd<'_>) {
     #[cfg(target_os = "linux")]
     {
         // Several datagrams would be received as one, or one sent as several.
@@ -47,7 +47,7 @@ fn turn_off(socket: BorrowedFd<'_>) {
 /// # Errors
 ///
 /// If the socket has an option with which it is no connection.
-pub(super) fn check_stream(socket: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn check_stream(socket: BorrowedFd<'_>) -> io::Result<()> {
     if getsockopt(&socket, TcpRepair).is_ok_and(|mode| mode != 0) {
         let text = "TCP_REPAIR is on: what is written would not be sent; turn it off first";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));

@@ -1,0 +1,162 @@
+//! Linux and Android.
+
+mod foreign_options;
+pub(crate) mod multicast;
+
+use crate::sys::OwnedFd;
+use crate::values::address::Address;
+use crate::values::credentials::Credentials;
+use crate::values::unix_address::UnixAddress;
+pub(crate) use foreign_options::{check_stream, turn_off_for_datagrams, turn_off_for_streams};
+use mio::Interest;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use rustix::net::{self, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags};
+use socket2::{SockRef, Socket};
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+#[cfg(target_os = "android")]
+use std::os::android::net::SocketAddrExt;
+use std::os::fd::BorrowedFd;
+#[cfg(target_os = "linux")]
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+/// The longest path or name of a Unix socket in bytes: sun_path holds one more (unix(7)).
+pub(crate) const LONGEST_PATH: usize = 107;
+
+/// Whether an accepted connection has the options of the listener: POSIX leaves it open.
+pub(crate) const HANDS_DOWN: bool = true;
+
+/// Whether [`receive_inet`] passes MSG_DONTWAIT.
+pub(crate) const RECEIVES_WITH_FLAGS: bool = true;
+
+/// Without MSG_NOSIGNAL, a write to a connection that the peer has reset would kill a process in which the
+/// signal is not ignored, such as one whose `main` is not Rust's. Plain writes have it already.
+pub(crate) const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
+
+/// The same, as socket2 takes it (MSG_NOSIGNAL and MSG_DONTWAIT, send(2)).
+pub(crate) const FLAGS: i32 = 0x4040;
+
+/// Passed descriptors are closed when a program is executed, from the first moment on.
+pub(crate) const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
+
+pub(crate) fn close_on_exec(_descriptors: &[OwnedFd]) {}
+
+/// Urgent data is watched for because a read stops short before it (see `MORE_FOLLOWS`).
+pub(crate) fn stream_interest() -> Interest {
+    Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY
+}
+
+/// Returns the length of a datagram that did not fit as well (MSG_TRUNC, recv(2)).
+pub(crate) fn receive_inet(
+    socket: &mio::net::UdpSocket,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Address)> {
+    const FLAGS: RecvFlags = RecvFlags::TRUNC.union(RecvFlags::DONTWAIT);
+    let (_, length, sender) = net::recvfrom(socket, buffer, FLAGS)?;
+    let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
+    let sender = sender.ok_or_else(|| io::Error::other("a datagram without a sender"))?;
+    Ok((length, sender.into()))
+}
+
+pub(crate) fn include_header(socket: &Socket, ipv6: bool) -> io::Result<()> {
+    match ipv6 {
+        false => socket.set_header_included_v4(true),
+        true => socket.set_header_included_v6(true),
+    }
+}
+
+pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Option<Duration>) -> io::Result<()> {
+    // Zero is the system's word for `None`.
+    let at_least = Duration::from_millis(1);
+    socket.set_tcp_user_timeout(timeout.map(|timeout| timeout.max(at_least)))
+}
+
+pub(crate) fn set_traffic_class_v4(socket: &SockRef<'_>, class: u32) -> io::Result<()> {
+    socket.set_tos_v4(class)
+}
+
+pub(crate) fn set_traffic_class_v6(socket: &SockRef<'_>, class: u32) -> io::Result<()> {
+    socket.set_tclass_v6(class)
+}
+
+pub(crate) fn tie_to_device(socket: &SockRef<'_>, name: &str) -> io::Result<()> {
+    socket.bind_device(Some(name.as_bytes()))
+}
+
+pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+/// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
+/// the system cannot, or not for this file.
+pub(crate) fn send_file(
+    socket: BorrowedFd<'_>,
+    file: &File,
+    offset: u64,
+    count: usize,
+) -> io::Result<usize> {
+    let sent = rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
+    sent.map_err(|error| match error {
+        // What sendfile(2) reports of the file, or if there is no such call for it.
+        Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW => {
+            io::ErrorKind::Unsupported.into()
+        }
+        of_socket => of_socket.into(),
+    })
+}
+
+pub(crate) fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    Ok(net::accept_with(listener, flags)?.into())
+}
+
+pub(crate) fn abstract_address(name: &[u8]) -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_abstract_name(name)?)
+}
+
+/// Returns the address for which the system chooses a name.
+pub(crate) fn unnamed() -> io::Result<SocketAddrUnix> {
+    Ok(SocketAddrUnix::new_unnamed())
+}
+
+pub(crate) fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<UnixAddress> {
+    address.as_abstract_name().map(UnixAddress::abstract_name)
+}
+
+/// Returns the credentials that the peer had when it connected, or began to listen.
+pub(crate) fn credentials(socket: BorrowedFd<'_>) -> Option<io::Result<Credentials>> {
+    let peer = getsockopt(&socket, PeerCredentials).map(|peer| {
+        // The system says 0 of a process that has no number here.
+        let pid = Some(peer.pid()).filter(|&pid| pid > 0);
+        Credentials { pid, uid: peer.uid(), gid: peer.gid() }
+    });
+    Some(peer.map_err(io::Error::from))
+}
+
+/// Sets the mode that a socket's file begins with, less the umask. So a socket that receives as soon as it
+/// is bound is never open to more than it should be.
+pub(crate) fn restrict(socket: &Socket, mode: u32) -> io::Result<()> {
+    Ok(rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?)
+}
+
+/// Returns true if a stream socket listens.
+pub(crate) fn listens(socket: &Socket) -> io::Result<bool> {
+    socket.is_listener()
+}
+
+/// Returns true if a descriptor is open, and was open when the program began (proc_pid_fdinfo(5)).
+#[cfg(feature = "systemd")]
+pub(crate) fn was_passed(number: u32) -> bool {
+    let close_on_exec = SocketFlags::CLOEXEC.bits(); // The same bit as O_CLOEXEC.
+    let flags =
+        std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok().and_then(|text| {
+            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+            u32::from_str_radix(flags.trim(), 8).ok()
+        });
+    flags.is_some_and(|flags| flags & close_on_exec == 0)
+}

@@ -1,0 +1,46 @@
+//! Differences between systems. `target_os` occurs here only.
+//!
+//! Each system has the same names: Linux and Android those of `linux`; all others those of `other`, and of
+//! `unix` or `windows`.
+
+#[cfg(all(feature = "system", any(target_os = "android", target_os = "linux")))]
+mod linux;
+#[cfg(all(feature = "system", not(any(target_os = "android", target_os = "linux"))))]
+mod other;
+#[cfg(all(feature = "system", unix, not(any(target_os = "android", target_os = "linux"))))]
+mod unix;
+#[cfg(all(feature = "system", windows))]
+mod windows;
+
+#[cfg(all(feature = "system", any(target_os = "android", target_os = "linux")))]
+pub(super) use linux::*;
+#[cfg(all(feature = "system", not(any(target_os = "android", target_os = "linux"))))]
+pub(super) use other::*;
+#[cfg(all(feature = "system", unix, not(any(target_os = "android", target_os = "linux"))))]
+pub(super) use unix::*;
+#[cfg(all(feature = "system", windows))]
+pub(super) use windows::*;
+
+#[cfg(feature = "system")]
+use socket2::TcpKeepalive;
+#[cfg(feature = "system")]
+use std::time::Duration;
+
+/// Whether a read or write that returns less than it could means that the next one would block.
+pub(super) const SHORT_MEANS_WOULD_BLOCK: bool =
+    cfg!(any(target_os = "android", target_os = "linux"));
+
+/// Sets the interval and the number of probes, on systems that let a socket have its own.
+#[cfg(feature = "system")]
+pub(super) fn set_probes(keep_alive: TcpKeepalive, interval: Duration, count: u32) -> TcpKeepalive {
+    #[cfg(any(
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "windows"
+    ))]
+    let keep_alive = keep_alive.with_interval(interval).with_retries(count);
+    let _ = (interval, count);
+    keep_alive
+}

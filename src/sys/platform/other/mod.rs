@@ -1,0 +1,63 @@
+//! All systems but Linux.
+
+pub(crate) mod multicast;
+
+use crate::values::address::Address;
+use mio::Interest;
+use socket2::{SockRef, Socket};
+use std::io;
+use std::time::Duration;
+
+/// Whether an accepted connection has the options of the listener: POSIX leaves it open.
+pub(crate) const HANDS_DOWN: bool = false;
+
+pub(crate) fn stream_interest() -> Interest {
+    Interest::READABLE | Interest::WRITABLE
+}
+
+pub(crate) fn receive_inet(
+    socket: &mio::net::UdpSocket,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Address)> {
+    let (length, sender) = socket.recv_from(buffer)?;
+    Ok((length, sender.into()))
+}
+
+pub(crate) fn include_header(_socket: &Socket, _ipv6: bool) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "headers cannot be included here"))
+}
+
+pub(crate) fn set_user_timeout(
+    _socket: &SockRef<'_>,
+    _timeout: Option<Duration>,
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn set_traffic_class_v4(_socket: &SockRef<'_>, _class: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn set_traffic_class_v6(_socket: &SockRef<'_>, _class: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn tie_to_device(_socket: &SockRef<'_>, _name: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(target_os = "dragonfly")]
+pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port(true)
+}
+
+#[cfg(target_os = "freebsd")]
+pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_port_lb(true)
+}
+
+/// There is no such option, or it gives all connections to one of the listeners.
+#[cfg(not(any(target_os = "dragonfly", target_os = "freebsd")))]
+pub(crate) fn share_port(_socket: &Socket) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port fairly"))
+}

@@ -1,0 +1,63 @@
+//! Multicast for IPv4, with interfaces by address.
+
+use crate::sys::datagram::SystemDatagram;
+use crate::sys::multicast::{InterfaceV4, unsupported};
+use std::io;
+use std::net::Ipv4Addr;
+
+/// Whether a socket on IPv6 takes the options of IPv4.
+pub(crate) const BOTH_FAMILIES: bool = false;
+
+fn address((address, index): InterfaceV4) -> io::Result<Ipv4Addr> {
+    match index {
+        0 => Ok(address),
+        _ => Err(unsupported("here, for IPv4, an interface is told by its address")),
+    }
+}
+
+pub(crate) fn join(
+    socket: &SystemDatagram,
+    group: Ipv4Addr,
+    interface: InterfaceV4,
+) -> io::Result<()> {
+    socket.any().join_multicast_v4(&group, &address(interface)?)
+}
+
+pub(crate) fn leave(
+    socket: &SystemDatagram,
+    group: Ipv4Addr,
+    interface: InterfaceV4,
+) -> io::Result<()> {
+    socket.any().leave_multicast_v4(&group, &address(interface)?)
+}
+
+pub(crate) fn join_source(
+    _socket: &SystemDatagram,
+    _group: Ipv4Addr,
+    _source: Ipv4Addr,
+    _interface: Ipv4Addr,
+) -> io::Result<()> {
+    Err(unsupported("joining for certain sources is known to work on Linux only"))
+}
+
+pub(crate) fn leave_source(
+    socket: &SystemDatagram,
+    group: Ipv4Addr,
+    source: Ipv4Addr,
+    interface: Ipv4Addr,
+) -> io::Result<()> {
+    join_source(socket, group, source, interface)
+}
+
+pub(crate) fn set_interface(socket: &SystemDatagram, interface: InterfaceV4) -> io::Result<()> {
+    socket.any().set_multicast_if_v4(&address(interface)?)
+}
+
+pub(crate) fn index(_socket: &SystemDatagram, _name: &str) -> io::Result<u32> {
+    Err(unsupported("here an interface has no name; tell its index or its address"))
+}
+
+/// As far as is known, a socket here receives only from groups that it has joined itself.
+pub(crate) fn receive_own_groups(_socket: &SystemDatagram) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Unix systems other than Linux.
+
+use crate::sys::OwnedFd;
+use crate::values::credentials::Credentials;
+use crate::values::unix_address::UnixAddress;
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
+use socket2::{SockRef, Socket};
+use std::fs::File;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::os::unix::net::{SocketAddr, UnixStream};
+
+/// The longest path of a Unix socket in bytes: sun_path holds one more.
+pub(crate) const LONGEST_PATH: usize = 103;
+
+/// `recv_from` of the standard library passes no flags.
+pub(crate) const RECEIVES_WITH_FLAGS: bool = false;
+
+pub(crate) const SENDING: SendFlags = SendFlags::DONTWAIT;
+
+/// The same, as socket2 takes it.
+pub(crate) const FLAGS: i32 = SendFlags::DONTWAIT.bits() as i32;
+
+pub(crate) const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
+
+/// A program that another thread executes before this inherits the descriptors.
+pub(crate) fn close_on_exec(descriptors: &[OwnedFd]) {
+    for descriptor in descriptors {
+        // It fails for closed descriptors only, and these are open.
+        let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);
+    }
+}
+
+pub(crate) fn send_file(_: BorrowedFd<'_>, _: &File, _: u64, _: usize) -> io::Result<usize> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn accept_nonblocking(listener: &mio::net::UnixListener) -> io::Result<UnixStream> {
+    let (socket, _undecoded) = SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+pub(crate) fn abstract_address(_name: &[u8]) -> io::Result<SocketAddrUnix> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+pub(crate) fn unnamed() -> io::Result<SocketAddrUnix> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system makes no names up"))
+}
+
+pub(crate) fn abstract_name(_address: &SocketAddr) -> Option<UnixAddress> {
+    None
+}
+
+pub(crate) fn credentials(_socket: BorrowedFd<'_>) -> Option<io::Result<Credentials>> {
+    None
+}
+
+pub(crate) fn restrict(_socket: &Socket, _mode: u32) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(target_os = "freebsd")]
+pub(crate) fn listens(socket: &Socket) -> io::Result<bool> {
+    socket.is_listener()
+}
+
+/// It cannot be asked for. A socket that listens has no peer, and a socket without a peer is taken for one.
+#[cfg(not(target_os = "freebsd"))]
+pub(crate) fn listens(socket: &Socket) -> io::Result<bool> {
+    Ok(socket.peer_addr().is_err())
+}
+
+/// SO_LINGER is the only option that is known to make close(2) wait.
+pub(crate) fn turn_off_for_streams(socket: BorrowedFd<'_>) {
+    let _ = SockRef::from(&socket).set_linger(None);
+}
+
+pub(crate) fn turn_off_for_datagrams(_socket: BorrowedFd<'_>) {}
+
+pub(crate) fn check_stream(_socket: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(())
+}
+
+/// It cannot be asked for: the environment is believed.
+#[cfg(feature = "systemd")]
+pub(crate) fn was_passed(_number: u32) -> bool {
+    true
+}

@@ -1,0 +1,4 @@
+//! Windows.
+
+/// There is nothing to set.
+pub(crate) const FLAGS: i32 = 0;
