@@ -157,8 +157,8 @@ impl Context {
     /// Writes behind all that was written before. It is flushed when the turn ends.
     #[inline(never)] // So that `Transport::write` is small enough to be inlined.
     pub(super) fn write_by_id(&mut self, id: Id, data: &[u8]) {
-        self.push(id, data);
         self.flush_later(id);
+        self.push(id, data);
     }
 
     pub(super) fn close_or_end(&mut self, id: Id, timeout: Duration) {

@@ -190,6 +190,9 @@ fn adopting(scene: &mut Scene, context: &mut Context) {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let _ = call!(scene, context.adopt_datagram(socket, scene.value()));
     assert!(call!(scene, context.adopt_datagram(file(), scene.value())).is_err());
+    let (listen, datagrams) = (ListenOptions::new(), DatagramOptions::new());
+    assert!(listen.adopt_listener(context, file(), scene.value()).is_err());
+    assert!(datagrams.adopt_datagram(context, file(), scene.value()).is_err());
     let other = scene.other;
     let _ = call!(scene, context.transport(other)).detach();
     assert!(call!(scene, context.transport(other)).detach().is_err());

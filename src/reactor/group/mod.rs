@@ -107,7 +107,7 @@ impl ReactorGroup {
     /// use ropewalk::{Error, Protocol, ReactorGroup, Transport};
     /// use std::{cell::Cell, rc::Rc};
     ///
-    /// Sends each client the number of earlier clients of this reactor.
+    /// /// Sends each client the number of earlier clients of this reactor.
     /// struct Counter(Rc<Cell<u32>>);
     ///
     /// impl Protocol for Counter {
