@@ -98,7 +98,7 @@ fn error_in_a_method_is_the_reason() {
 }
 
 #[test]
-fn panic_in_the_factory_of_filters_is_a_failed_handshake() {
+fn panic_in_filter_factory_is_a_failed_handshake() {
     let options = ListenOptions::new().filter(|| -> Failing { panic!("on purpose") });
     let mut scene = Scene::new(&options, echo);
     scene.connect(&ConnectOptions::new(), only_record);
