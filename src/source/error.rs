@@ -11,7 +11,7 @@ pub(crate) fn cannot_connect(on: String, cause: io::Error) -> Error {
     failed("connect to", on, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (_, ConnectionRefused) => "nothing listens there; is the server running?",
-            (_, TimedOut) => "no answer; is the address right, and does a firewall stand between?",
+            (_, TimedOut) => "no answer; is the address right, and does a firewall block it?",
             (_, HostUnreachable | NetworkUnreachable) => NO_WAY,
             // With another text, it is the address that was chosen for our end, and the text says so.
             (Some(_), AddrNotAvailable) => "no port is free at our end",

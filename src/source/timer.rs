@@ -1,4 +1,4 @@
-//! The timer queue.
+//! The timer queue: a heap of deadlines.
 
 use crate::source::retention::Shrinking;
 use slab::Slab;
@@ -8,76 +8,75 @@ use std::time::{Duration, Instant};
 /// The name of a timer, returned by [`Context::call_later`](crate::Context::call_later) and
 /// [`call_at`](crate::Context::call_at).
 ///
-/// It may be kept for ever: once the timer has fired or was cancelled, it names nothing.
+/// It can be kept indefinitely: after the timer has fired or was cancelled, it names no timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId {
     slot: u32,
     serial: u64,
 }
 
-/// As the logs write it.
+/// Formats it as in the logs.
 impl fmt::Display for TimerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "timer {}", self.serial)
     }
 }
 
-/// Timers with a job `T`, ordered by deadline; equal deadlines are in the order in which they were
-/// scheduled.
+/// Timers with a job `T`, ordered by deadline; equal deadlines are in the order in which they were scheduled.
 ///
-/// A heap whose entries know their timer. A cancelled timer is removed at once, with its job, but
-/// its entry of 16 bytes stays in the heap and no longer counts, as does the old entry of one that is reset: to
-/// remove it would touch several places of the heap, each a cache miss when there are many timers. When
-/// more than half of the entries no longer count, all of those are removed at once: so the heap is
-/// at most twice as long as needed, and a million cancelled timers leave no memory. That costs
-/// some 20 ns for each of a million entries, once in a million cancellations.
+/// The queue is a heap. A cancelled timer is removed at once, with its job, but its entry of 16 bytes stays in
+/// the heap as obsolete, as does the old entry of a timer that is reset: removing it would touch several places
+/// of the heap, each a cache miss when there are many timers. When more than half of the entries are obsolete,
+/// all of these are removed. So the heap is at most twice as long as needed, and a million cancelled timers
+/// leave no memory. That costs some 20 ns for each of a million entries, once in a million cancellations.
 ///
-/// To schedule a timer, and to remove the first, takes time that grows with the logarithm of their number, and
-/// almost none if deadlines grow, as those of timeouts do.
+/// Scheduling a timer, and removing the first, takes time logarithmic in the number of timers, and almost none
+/// if deadlines grow, as those of timeouts do.
 #[derive(Debug)]
 pub(crate) struct TimerQueue<T> {
     /// The instant from which deadlines are counted.
     epoch: Instant,
-    /// A heap with [`ARITY`] children to a node; the earliest deadline is in front, and counts.
+    /// A heap with [`ARITY`] children to a node. The first entry is the earliest deadline, and is never
+    /// obsolete.
     heap: Vec<Due>,
-    /// By slot: the order of the entry that counts, or [`GONE`]. Separate from the timers, so that a scan of all
-    /// entries of a million timers touches few bytes.
+    /// By slot: the order of the timer's present entry, or [`GONE`]. Separate from the timers, so that a scan
+    /// of all entries of a million timers touches few bytes.
     orders: Vec<u32>,
     timers: Slab<Timer<T>>,
     shrinking: Shrinking,
-    /// How many times a timer was scheduled so far. It orders equal deadlines and serves as serial.
+    /// The number of schedulings so far. It orders equal deadlines and serves as serial.
     scheduled: u64,
-    /// The order from which those in the heap are counted.
+    /// The order that counts as zero in the heap.
     base: u64,
 }
 
-/// One place in the heap, of 16 bytes, so that four children fill one line of the cache.
+/// An entry of the heap: 16 bytes, so that four children fill one cache line.
 #[derive(Clone, Copy, Debug)]
 struct Due {
-    /// Nanoseconds since the epoch: 584 years of them, and longer delays are cut to that.
+    /// Nanoseconds since the epoch, for 584 years; longer delays are cut to that.
     deadline: u64,
-    /// The timer's, counted from [`TimerQueue::base`]: it puts equal deadlines in order.
+    /// The timer's order, counted from [`TimerQueue::base`]: it orders equal deadlines.
     order: u32,
     slot: u32,
 }
 
 #[derive(Debug)]
 struct Timer<T> {
-    /// Distinguishes it from all earlier timers of this slot.
+    /// Distinguishes the timer from all earlier timers of this slot.
     serial: u64,
     /// Its number among all schedulings and resets.
     order: u64,
     job: T,
 }
 
-/// Four children to a node make the heap half as deep as two, and the four stand side by side in
-/// memory.
+/// The number of children of a node. With four the heap is half as deep as with two, and the four are adjacent
+/// in memory.
 const ARITY: usize = 4;
 
-/// The order of no entry.
+/// The order of a slot without an entry.
 const GONE: u32 = u32::MAX;
 
-/// How many entries may not count however few timers are left: less is not worth the work of removing them.
+/// The number of obsolete entries that is always allowed: removing fewer is not worth the work.
 const SLACK: usize = 64;
 
 impl<T> TimerQueue<T> {
@@ -97,8 +96,8 @@ impl<T> TimerQueue<T> {
         self.timers.len()
     }
 
-    /// Schedules a timer. A delay counts from `now`, so a timer that is scheduled in a turn is behind all
-    /// that were due before.
+    /// Schedules a timer. The delay counts from `now`, so a timer scheduled in a turn is behind all that were
+    /// due before.
     pub(crate) fn schedule(&mut self, now: Instant, delay: Duration, job: T) -> TimerId {
         let order = self.next_order();
         let slot = self.timers.insert(Timer { serial: order, order, job }) as u32;
@@ -115,7 +114,7 @@ impl<T> TimerQueue<T> {
             return None;
         }
         let (_, job) = self.remove(id.slot);
-        // A timeout is among the last to be due, and most are cancelled soon: then its entry costs nothing.
+        // A timeout is among the last deadlines, and most are soon cancelled: then its entry costs nothing.
         while self.heap.last().is_some_and(|last| !self.counts(last)) {
             self.heap.pop();
         }
@@ -202,12 +201,12 @@ impl<T> TimerQueue<T> {
         u64::try_from(nanoseconds).unwrap_or(u64::MAX)
     }
 
-    /// Returns true if an entry is the last of its timer.
+    /// Returns true if an entry is the present one of its timer.
     fn counts(&self, due: &Due) -> bool {
         self.orders[due.slot as usize] == due.order
     }
 
-    /// Adds the entry of a timer to the heap; its earlier entry no longer counts.
+    /// Adds the entry of a timer to the heap; its earlier entry becomes obsolete.
     fn enter(&mut self, due: Due) {
         self.orders[due.slot as usize] = due.order;
         self.heap.push(due);
@@ -222,7 +221,7 @@ impl<T> TimerQueue<T> {
         (TimerId { slot, serial: timer.serial }, timer.job)
     }
 
-    /// Removes entries that do not count from the front, or everywhere if they are the majority.
+    /// Removes obsolete entries from the front, or everywhere if they are the majority.
     fn clear_away(&mut self) {
         if self.heap.len() > 2 * self.timers.len() + SLACK {
             self.compact();
@@ -235,7 +234,7 @@ impl<T> TimerQueue<T> {
         }
     }
 
-    /// Removes all entries that do not count, and puts the others in order.
+    /// Removes all obsolete entries, and restores the order of the heap.
     #[cold]
     fn compact(&mut self) {
         let Self { heap, orders, .. } = self;

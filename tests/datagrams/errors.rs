@@ -64,7 +64,7 @@ fn sending_without_a_peer_is_reported() {
     reactor.context().datagram(port.id()).send_to(b"hello", "[::1]:9");
     turns(&mut reactor, 1);
     let errors = events.errors();
-    assert!(errors[0].starts_with("cannot send 5 bytes to nobody"), "{errors:?}");
+    assert!(errors[0].starts_with("cannot send 5 bytes: the socket has no peer"), "{errors:?}");
     assert!(errors[0].contains("`send_to`"), "{errors:?}");
     assert!(errors[1].starts_with("cannot send 5 bytes to [::1]:9"), "{errors:?}");
 }

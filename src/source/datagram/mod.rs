@@ -1,5 +1,4 @@
-//! Datagram sockets: what waits to be sent, and what there is to tell. Floor 1: it reports, others
-//! act.
+//! Datagram sockets: queued datagrams, and events for the protocol.
 
 mod queue;
 mod receive;
@@ -21,46 +20,47 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 
-/// How many datagrams a socket receives in one turn, and how many of those that waited it sends.
+/// The most datagrams that a socket receives in one turn, and the most queued ones that it sends. More would
+/// delay other sockets.
 pub(crate) const DATAGRAMS: usize = 256;
 
-/// How many errors wait to be told. A callback that sends a million datagrams which are too long
-/// gets to know of the first, and the others are counted.
+/// The most errors that wait for a callback. If a callback sends a million datagrams that are too long, the
+/// first ones are reported and the others are counted.
 const ERRORS: usize = 64;
 
 /// A datagram socket.
 #[derive(Debug)]
 pub(crate) struct Datagram {
-    /// `None` once it has been closed; then it stays until its protocol has been told.
+    /// `None` once it is closed. The entry is kept until the protocol was notified.
     pub(crate) socket: Option<Box<dyn DatagramBackend>>,
-    /// The poll reports when the socket can send again.
+    /// True if the poll reports when the socket can send again.
     pub(crate) writable_watched: bool,
-    /// Where it is bound. Kept, since it is told even when the socket is closed.
+    /// The local address. Stored here, since it is also available after the socket was closed.
     pub(crate) address: Address,
     pub(crate) peer: Option<Address>,
-    /// The one peer of which datagrams are delivered, until the socket is dry: what others sent before it
-    /// was connected may be in it.
+    /// After `connect`, the peer: datagrams of other senders, which arrived before, are discarded until the
+    /// socket would block.
     only: Option<Address>,
     pub(crate) max_size: usize,
-    /// Only if it needs a longer one than that which all share.
+    /// A read buffer of its own, if the shared one is too short.
     pub(crate) buffer: Vec<u8>,
     pub(crate) readiness: Readiness,
-    /// Receiving has failed, and nothing has come since.
+    /// True if the last attempt to receive has failed.
     failing: bool,
-    /// It waits for a timer, and then tries again whatever it has to do.
+    /// True until a timer has fired, after which the socket sends and receives again.
     pub(crate) backing_off: bool,
-    /// How long it last waited for room of which nobody tells.
+    /// The last delay between attempts to send while no event reports room.
     patience: Duration,
     queue: DatagramQueue,
     events: VecDeque<DatagramEvent>,
-    /// It was last told to pause.
+    /// True if the last such callback was to pause.
     paused: bool,
-    /// There is a notice for it already.
+    /// True if a callback is pending.
     pub(crate) noticed: bool,
     counts: DatagramCounts,
 }
 
-/// Something of which the protocol has to be told.
+/// An event for the protocol.
 #[derive(Debug)]
 pub(crate) enum DatagramEvent {
     Refused,
@@ -101,7 +101,7 @@ impl Datagram {
         self.readiness.has(Readiness::WRITABLE)
     }
 
-    /// Sends a datagram after all that wait; what the socket does not take waits, too.
+    /// Sends a datagram behind the queued ones, or queues it if the socket would block.
     pub(crate) fn send(&mut self, data: &[u8], to: Option<&Address>) {
         if self.socket.is_none() {
             return;
@@ -118,8 +118,8 @@ impl Datagram {
         }
     }
 
-    /// Refuses a Unix address for a socket with an IP address, and the other way round. The system's answers are
-    /// several, and say less.
+    /// Refuses a Unix address for a socket with an IP address, and vice versa. The system's errors differ, and
+    /// are less clear.
     fn check_family(&self, address: &Address) -> io::Result<()> {
         match address.ip().is_none() == self.address.ip().is_none() {
             true => Ok(()),
@@ -130,7 +130,7 @@ impl Datagram {
         }
     }
 
-    /// Sends what waits, as far as the socket and the budget allow. Whether more could be sent.
+    /// Sends queued datagrams, as far as the socket and the budget allow. Returns true if more could be sent.
     pub(crate) fn flush(&mut self) -> bool {
         for _ in 0..DATAGRAMS {
             if !self.is_writable() || self.socket.is_none() {
@@ -145,14 +145,14 @@ impl Datagram {
         self.is_writable() && self.socket.is_some() && !self.queue.is_empty()
     }
 
-    /// Whether the socket has taken a datagram, or it is dropped; if not, it has to wait.
+    /// Sends a datagram, or drops it after an error. Returns false if the socket would block.
     fn transmit(&mut self, data: &[u8], to: Option<&Address>) -> bool {
         let mut result = self.try_to_send(data, to);
         if self.peer.as_ref().is_some_and(|peer| peer.ip().is_some())
             && let Err(error) = result
         {
-            // It may be the network's answer to an earlier one, which the next call tells of,
-            // whatever it is about. Then this one has not been tried yet.
+            // The error may be the network's answer to an earlier datagram, which the next call returns,
+            // whatever it does. Then this datagram has not been tried yet.
             result = match error.kind() {
                 io::ErrorKind::WouldBlock => Err(error),
                 _ => self.try_again(data, to, error),
@@ -182,20 +182,20 @@ impl Datagram {
     fn try_again(&mut self, data: &[u8], to: Option<&Address>, first: io::Error) -> io::Result<()> {
         let second = self.try_to_send(data, to);
         match &second {
-            // Both are about this one.
+            // Both errors concern this datagram.
             Err(second) if second.kind() == first.kind() && !is_refusal(&first) => {}
             _ => self.hear(first),
         }
         second
     }
 
-    /// Has a datagram wait, if there is room.
+    /// Queues a datagram, or drops it if the queue is full.
     fn keep(&mut self, data: &[u8], to: Option<&Address>) {
         match self.queue.push(data, to) {
             Queued::Kept => {}
             Queued::StillOverflow => self.counts.dropped += 1,
             Queued::Overflow => {
-                let text = "too much waits to be sent";
+                let text = "the queue of datagrams is full";
                 self.drop_one(data.len(), to, io::Error::new(io::ErrorKind::WouldBlock, text));
             }
         }
@@ -205,7 +205,7 @@ impl Datagram {
         self.counts.dropped += 1;
         let receiver = to.or(self.peer.as_ref());
         let over_unix = receiver.is_some_and(|to| to.ip().is_none());
-        // A Unix socket answers at once, and about this one; and it is not connected any more then.
+        // A Unix socket answers at once, about this datagram, and is no longer connected.
         let gone = over_unix && to.is_none() && error.kind() == io::ErrorKind::NotConnected;
         if gone {
             return self.hear(io::ErrorKind::ConnectionRefused.into());
@@ -215,14 +215,14 @@ impl Datagram {
         }
         let what = match receiver {
             Some(to) => format!("{length} bytes to {to}"),
-            None => format!("{length} bytes to nobody"),
+            None => format!("{length} bytes"),
         };
         let cannot = if over_unix { cannot_send_unix } else { cannot_send };
         self.report(cannot(what, error));
     }
 
-    /// An error that is not about what is being sent. Who is not connected does not hear that one of
-    /// many peers has gone.
+    /// Handles an error that does not concern the datagram being sent. A socket without a peer ignores that one
+    /// of its many receivers refused a datagram.
     fn hear(&mut self, error: io::Error) {
         match &self.peer {
             Some(_) if is_refusal(&error) => {
@@ -239,47 +239,48 @@ impl Datagram {
         }
     }
 
-    /// Has the protocol told of an error.
+    /// Adds an error to the events.
     pub(crate) fn report(&mut self, error: Error) {
         if self.events.len() < ERRORS {
             self.events.push_back(DatagramEvent::Failed(error));
         }
     }
 
-    /// A datagram that never came as far as here.
+    /// Counts and reports a datagram that was refused before it reached the socket.
     pub(crate) fn refuse(&mut self, error: Error) {
         self.counts.dropped += 1;
         self.report(error);
     }
 
-    /// Ends it: what waits gets a last chance, and no more datagrams are taken or delivered. The
-    /// socket is the caller's to close.
+    /// Ends it: a last attempt is made to send queued datagrams, and no more are accepted or delivered. Returns
+    /// the socket for the caller to close.
     pub(crate) fn end(&mut self) -> Option<Box<dyn DatagramBackend>> {
-        self.readiness |= Readiness::WRITABLE; // Who knows; a last try tells.
+        self.readiness |= Readiness::WRITABLE; // Unknown; the attempt finds out.
         while self.flush() {}
         self.counts.dropped += self.queue.clear() as u64;
         self.socket.take()
     }
 
-    /// Whether the poll has to be told anew what to watch for.
+    /// Returns true if the socket's registration with the poll has to change.
     pub(crate) fn watch_changes(&self) -> bool {
         let waits = !self.queue.is_empty() && self.gets_room_events();
         self.socket.is_some() && self.writable_watched != waits
     }
 
-    /// Whether the poll tells when there is room. What a Unix socket waits for is room at the receiver's,
-    /// of which it hears only if that is its peer; else the poll speaks up after each attempt, or never.
+    /// Returns true if the poll reports when a queued datagram can be sent. A datagram on a Unix socket waits
+    /// for room at its receiver. The poll reports that only for the socket's peer; for other receivers it
+    /// reports after each attempt, or never.
     fn gets_room_events(&self) -> bool {
         self.address.ip().is_some() || self.peer.is_some() && self.queue.is_for_peer()
     }
 
-    /// Whether something waits for room.
+    /// Returns true if there are queued datagrams and the socket would block.
     pub(crate) fn is_stuck(&self) -> bool {
         !self.queue.is_empty() && !self.is_writable()
     }
 
-    /// For how long to rest now: for room of which nobody tells a millisecond, and twice as long each time
-    /// that there was none.
+    /// Returns the delay before the next attempt. Without events that report room it is a millisecond, doubled
+    /// after each attempt that would block.
     pub(crate) fn rest(&mut self) -> Duration {
         if self.gets_room_events() || !self.is_stuck() {
             return BACKOFF;
@@ -290,14 +291,14 @@ impl Datagram {
 
     pub(crate) fn end_backoff(&mut self) {
         self.backing_off = false;
-        self.readiness |= Readiness::WRITABLE; // As good as any hint.
+        self.readiness |= Readiness::WRITABLE; // A hint, like those of the poll.
     }
 
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty() || self.socket.is_none() || self.paused == self.queue.is_empty()
     }
 
-    /// The next thing to tell the protocol.
+    /// Takes the next event for the protocol.
     pub(crate) fn next_event(&mut self) -> Option<DatagramEvent> {
         if let Some(events) = self.events.pop_front() {
             return Some(events);
@@ -312,7 +313,7 @@ impl Datagram {
         Some(if self.paused { DatagramEvent::Paused } else { DatagramEvent::Resumed })
     }
 
-    /// How many bytes wait to be sent.
+    /// Returns the number of queued bytes.
     pub(crate) fn queued_bytes(&self) -> usize {
         self.queue.bytes()
     }
@@ -322,12 +323,13 @@ impl Datagram {
     }
 }
 
-/// What is to be done with a socket that is closed.
+/// Returns the error of a request to a closed socket.
 pub(crate) fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::NotConnected, "the socket is closed")
 }
 
-/// The answer of a machine on which nobody receives at that port. Windows calls it a reset.
+/// Returns true if an error is the answer of a machine on which no socket receives at that port. Windows calls
+/// it a reset.
 fn is_refusal(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionRefused | ConnectionReset)

@@ -1,4 +1,4 @@
-//! Datagrams that wait to be sent.
+//! Queued datagrams.
 
 use crate::source::retention::give_back;
 use crate::values::address::Address;
@@ -6,32 +6,32 @@ use crate::values::datagram_options::DatagramOptions;
 use std::collections::VecDeque;
 use std::mem;
 
-/// What a socket has not taken yet, in order and within bounds.
+/// The datagrams that a socket has not taken yet, in order, with limits.
 #[derive(Debug)]
 pub(super) struct DatagramQueue {
     waiting: VecDeque<Waiting>,
     bytes: usize,
     max_datagrams: usize,
     max_bytes: usize,
-    /// Something was turned away, and there has been no room since.
+    /// True if a datagram was refused, and there has been no room since.
     overflowing: bool,
 }
 
-/// A datagram that waits to be sent.
+/// A queued datagram.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) data: Box<[u8]>,
-    /// `None` is the peer of the socket.
+    /// The receiver; `None` is the peer of the socket.
     pub(super) to: Option<Address>,
 }
 
-/// What has become of a datagram that was to wait.
+/// The outcome of queuing a datagram.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Queued {
     Kept,
-    /// There is no room, and that is news.
+    /// The queue is full, and this is the first refused datagram.
     Overflow,
-    /// There is still no room.
+    /// The queue is still full.
     StillOverflow,
 }
 
@@ -58,19 +58,19 @@ impl DatagramQueue {
         self.bytes
     }
 
-    /// Gives those that were to go to the peer its address: the socket will have another peer.
+    /// Sets the address of datagrams for the present peer: the socket gets another peer.
     pub(super) fn keep_for(&mut self, peer: &Address) {
         for waiting in &mut self.waiting {
             waiting.to.get_or_insert_with(|| peer.clone());
         }
     }
 
-    /// Whether what is next goes to the peer of the socket.
+    /// Returns true if the first datagram is for the peer of the socket.
     pub(super) fn is_for_peer(&self) -> bool {
         self.waiting.front().is_some_and(|first| first.to.is_none())
     }
 
-    /// Has a datagram wait behind all others, if there is room.
+    /// Queues a datagram, if there is room.
     pub(super) fn push(&mut self, data: &[u8], to: Option<&Address>) -> Queued {
         if self.waiting.len() < self.max_datagrams && self.bytes + data.len() <= self.max_bytes {
             self.bytes += data.len();
@@ -83,7 +83,7 @@ impl DatagramQueue {
         }
     }
 
-    /// The one whose turn it is.
+    /// Takes the first datagram.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         let first = self.waiting.pop_front()?;
         self.bytes -= first.data.len();
@@ -91,18 +91,18 @@ impl DatagramQueue {
         Some(first)
     }
 
-    /// It could not go after all: its turn is still next.
+    /// Returns a datagram to the front: it could not be sent.
     pub(super) fn put_back(&mut self, first: Waiting) {
         self.bytes += first.data.len();
         self.waiting.push_front(first);
     }
 
-    /// If all have gone, there is room again.
+    /// Notes that there is room again if the queue is empty.
     pub(super) fn note_room(&mut self) {
         self.overflowing &= !self.waiting.is_empty();
     }
 
-    /// Drops all. Returns how many they were.
+    /// Drops all datagrams. Returns their number.
     pub(super) fn clear(&mut self) -> usize {
         self.bytes = 0;
         mem::take(&mut self.waiting).len()

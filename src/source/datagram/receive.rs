@@ -1,4 +1,4 @@
-//! Receiving datagrams, of the peer alone if there is one.
+//! Receiving datagrams, from the peer only if there is one.
 
 use crate::source::datagram::{Datagram, closed};
 use crate::sys::Readiness;
@@ -7,12 +7,12 @@ use crate::values::logging::DATAGRAM;
 use log::trace;
 use std::io;
 
-/// A datagram that was received.
+/// A received datagram.
 #[derive(Debug)]
 pub(crate) struct Arrived {
-    /// How much of it is in the buffer.
+    /// The number of its bytes in the buffer.
     pub(crate) length: usize,
-    /// The length that is known of it, if that is more.
+    /// Its length as far as it is known, if it was truncated.
     pub(crate) truncated: Option<usize>,
     pub(crate) sender: Address,
 }
@@ -21,17 +21,17 @@ pub(crate) struct Arrived {
 #[derive(Debug)]
 pub(crate) enum DatagramOutcome {
     Datagram(Arrived),
-    /// A datagram of another sender than the peer, from before the socket was connected.
+    /// A datagram of another sender than the peer, received before the socket was connected.
     Foreign,
-    /// An error, which is among the news now.
+    /// An error, which was added to the events.
     Error,
-    /// An error again, with nothing between: asking again at once is useless.
+    /// A second error in succession: another attempt at once is useless.
     Exhausted,
     WouldBlock,
 }
 
 impl Datagram {
-    /// Connects the socket to a peer. Datagrams that wait for an earlier peer are still sent to that one.
+    /// Connects the socket to a peer. Datagrams queued for an earlier peer are still sent there.
     pub(crate) fn connect(&mut self, peer: Address) -> io::Result<()> {
         let socket = self.socket.as_ref().ok_or_else(closed)?;
         self.check_family(&peer)?;
@@ -48,8 +48,8 @@ impl Datagram {
         self.readiness.has(Readiness::READABLE)
     }
 
-    /// Receives a datagram. The buffer has room for one byte more than the longest that is delivered: a
-    /// datagram that fills it was too long.
+    /// Receives a datagram. The buffer has room for one byte more than the longest datagram that is delivered
+    /// whole: a datagram that fills it was too long.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> DatagramOutcome {
         let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
             return DatagramOutcome::WouldBlock;
@@ -71,7 +71,7 @@ impl Datagram {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.clear(Readiness::READABLE);
                 self.failing = false;
-                self.only = None; // From now on the system sees to it.
+                self.only = None; // From now on the system discards them.
                 DatagramOutcome::WouldBlock
             }
             Err(error) => {
@@ -85,12 +85,12 @@ impl Datagram {
     }
 }
 
-/// Whether a datagram is of this peer. A raw socket does not tell the sender's port, and an interface
-/// stands with some addresses only.
+/// Returns true if a datagram is from this peer. A raw socket does not report the sender's port, and only some
+/// addresses have an interface.
 fn is_from(sender: &Address, peer: &Address) -> bool {
     match (sender.socket_addr(), peer.socket_addr()) {
         (Some(sender), Some(peer)) => {
-            // To be connected with no address is to be connected with this machine.
+            // A socket connected to the unspecified address is connected to this machine.
             (peer.ip().is_unspecified() || sender.ip() == peer.ip())
                 && (sender.port() == peer.port() || sender.port() == 0)
         }

@@ -47,7 +47,7 @@ impl Stream {
         };
         let short = received.count < buffer.len() && self.socket.short_means_would_block();
         if received.cut && !take {
-            debug!(target: TCP, "{} passed descriptors; they were closed, since the protocol does not accept any", self.peer);
+            debug!(target: TCP, "{} passed descriptors, which the protocol does not accept", self.peer);
         }
         let passed = (take && (received.cut || !received.descriptors.is_empty()))
             .then_some(Passed { descriptors: received.descriptors, lost: received.cut });
