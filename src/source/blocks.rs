@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_burst_is_kept_until_fewer_could_use_it() {
+    fn capacity_is_kept_until_fewer_could_use_it() {
         let mut blocks = Blocks::default();
         let taken: Vec<_> = (0..KEPT).map(|_| blocks.take()).collect();
         taken.into_iter().for_each(|block| blocks.give(block));
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_are_used_again_and_come_from_the_first_slab_with_room() {
+    fn blocks_come_from_the_first_slab_with_room() {
         let mut blocks = Blocks::default();
         let mut taken: Vec<_> = (0..2 * BLOCKS).map(|_| blocks.take()).collect();
         let (first, last) = (taken.remove(0), taken.pop().unwrap());

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn each_message_goes_by_itself_whatever_pieces_the_system_takes() {
+    fn each_message_is_sent_by_itself() {
         let mut passing = Passing::default();
         passing.push(10, 4, files(2));
         passing.push(14, 1, files(3));

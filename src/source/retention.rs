@@ -90,7 +90,7 @@ mod tests {
     use std::collections::VecDeque;
 
     #[test]
-    fn a_queue_that_is_emptied_gives_the_room_of_a_burst_back() {
+    fn an_emptied_queue_releases_its_capacity() {
         let mut queue: VecDeque<u64> = (0..1_000_000).collect();
         let mut shrunk = 0;
         while queue.pop_front().is_some() {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_keeps_the_room_of_an_ordinary_burst() {
+    fn a_queue_keeps_capacity_for_an_ordinary_burst() {
         let mut queue: VecDeque<u64> = (0..1_000).collect();
         let before = queue.capacity();
         queue.clear();

@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_come_out_in_the_order_in_which_they_went_in() {
+    fn bytes_leave_in_order() {
         let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
         let data: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
         for part in data.chunks(7_001) {
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn what_outgrows_its_buffer_moves_to_blocks_though_a_part_was_sent() {
+    fn partly_sent_data_moves_to_blocks() {
         let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
         send_buffer.push(&[1; FIRST], &mut spares);
         send_buffer.advance(FIRST - 3, &mut spares);

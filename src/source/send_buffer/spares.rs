@@ -91,7 +91,7 @@ mod tests {
     use crate::source::send_buffer::SendBuffer;
 
     #[test]
-    fn no_more_is_spared_than_the_connections_that_are_left_could_use() {
+    fn spares_shrink_with_the_number_of_connections() {
         let (mut first, mut second) = (SendBuffer::default(), SendBuffer::default());
         let mut spares = Spares::default();
         first.push(b"few", &mut spares);

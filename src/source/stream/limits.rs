@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_only_gathered_stays_below_every_limit_whenever_it_is_set() {
+    fn gathered_data_stays_below_every_limit() {
         let mut limits = Limits::default();
         assert_eq!(limits.gather, GATHER);
         limits.set_marks(5000, 9000);
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_marks_are_crossed_by_one_byte_or_one_descriptor_more() {
+    fn one_byte_or_descriptor_more_crosses_the_marks() {
         let mut limits = Limits::default();
         limits.set_marks(100, 10);
         assert!(!limits.is_above(100, 256));
