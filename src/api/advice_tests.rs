@@ -70,7 +70,7 @@ fn on_listening() {
 fn on_connecting() {
     check([
         (cannot_connect, V4, kind(ConnectionRefused), "is the server running"),
-        (cannot_connect, V4, kind(TimedOut), "firewall stand between"),
+        (cannot_connect, V4, kind(TimedOut), "firewall block it"),
         (cannot_connect, V4, kind(HostUnreachable), "knows no way"),
         (cannot_connect, V4, kind(NetworkUnreachable), "knows no way"),
         (cannot_connect, V4, number(PERM), "a firewall of this machine"),
