@@ -128,8 +128,8 @@ fn inherited_sockets_can_be_taken_once() {
         return in_activated(this_test!(), "LISTEN_PID=$$ LISTEN_FDS=2");
     }
     let first = InheritedSockets::take().unwrap();
-    let taken = "cannot take an inherited socket over: LISTEN_FDS says that there are 2, but \
-                 descriptor 3 was not passed to this process, or is taken already";
+    let taken = "cannot take an inherited socket over: LISTEN_FDS lists 2 descriptors, but \
+                 descriptor 3 was not passed to this process, or was already taken";
     assert_eq!(InheritedSockets::take().unwrap_err().to_string(), taken);
     drop(first);
     // Even if the numbers belong to other descriptors by now.
@@ -163,7 +163,7 @@ fn invalid_variables_are_refused() {
     let text = error.to_string();
     let expected = match std::env::var("LISTEN_FDS").unwrap().parse::<u32>() {
         Ok(3..) => "but descriptor 5 was not passed to this process",
-        _ => "LISTEN_PID and LISTEN_FDS have to be numbers",
+        _ => "LISTEN_PID and LISTEN_FDS must be numbers",
     };
     assert!(text.contains(expected), "{text}");
 }

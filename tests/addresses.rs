@@ -233,7 +233,7 @@ fn address_of_the_other_family_is_unsupported() {
 fn link_local_address_without_interface_has_advice() {
     let mut reactor = Reactor::new().unwrap();
     let text = reactor.listen_tcp("[fe80::1]:0", || Echo).unwrap_err().to_string();
-    assert!(text.contains("takes its interface, as in [fe80::1%eth0]"), "{text}");
+    assert!(text.contains("needs its interface, as in [fe80::1%eth0]"), "{text}");
     let text = reactor.listen_udp("[fe80::1%9999]:0", Ignore).unwrap_err().to_string();
     assert!(text.contains("there is no such interface"), "{text}");
 }
@@ -277,7 +277,7 @@ fn blackhole_route_is_named_in_the_error() {
     let udp = reactor.context().connect_udp("192.0.2.1:7000", Ignore).unwrap_err();
     let failures = failures.borrow();
     for text in [failures[0].1.to_string(), udp.to_string()] {
-        assert!(text.contains("a blackhole route takes what goes there"), "{text}");
+        assert!(text.contains("a blackhole route drops the data"), "{text}");
         assert!(!text.contains("HOST:PORT"), "{text}");
     }
     assert!(failures[1].1.to_string().contains("a route forbids it"), "{}", failures[1].1);

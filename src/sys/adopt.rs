@@ -1,4 +1,4 @@
-//! Taking over sockets that were made elsewhere: what is looked at before one is believed.
+//! Adopting descriptors: checks before a socket is accepted.
 
 use crate::sys::datagram::SystemDatagram;
 use crate::sys::listener::SystemListener;
@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 
-/// A socket that listens, from whoever made it.
+/// Adopts a listening socket, made by any program.
 ///
 /// # Errors
 ///
@@ -24,7 +24,7 @@ pub(super) fn listener(poll: &Rc<Registry>, descriptor: OwnedFd) -> io::Result<S
     SystemListener::adopt(poll, socket)
 }
 
-/// A socket that is connected, and its peer's address.
+/// Adopts a connected socket. Returns its peer's address as well.
 ///
 /// # Errors
 ///
@@ -39,14 +39,14 @@ pub(super) fn connection(
     }
     if let Err(error) = socket.peer_addr() {
         return Err(match error.kind() {
-            io::ErrorKind::NotConnected => unfit("the socket is not connected, or not any more"),
+            io::ErrorKind::NotConnected => unfit("the socket is not connected, or no longer"),
             _ => error,
         });
     }
     SystemStream::adopt(poll, socket)
 }
 
-/// A datagram socket, UDP or raw, and the address of whom it is connected with.
+/// Adopts a datagram socket, UDP or raw. Returns the address of its peer as well, if it is connected.
 ///
 /// # Errors
 ///
@@ -66,7 +66,7 @@ pub(super) fn datagram(
     SystemDatagram::adopt(poll, socket)
 }
 
-/// A stream socket of a family that we speak, made fit for a reactor.
+/// Checks that a descriptor is a stream socket of a supported family, and prepares it for a reactor.
 fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
     let socket = Socket::from(descriptor);
     match kind(&socket)? {
@@ -80,9 +80,8 @@ fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Turns off the options of a stream socket that must not be on: of one that is adopted, or that was
-/// accepted from one that is, since connections inherit the options of their listener, from before it
-/// was adopted as well.
+/// Turns off the options that a stream socket must not have. Called for adopted connections, and for those
+/// accepted from an adopted listener: connections inherit its options, even from before it was adopted.
 pub(super) fn clear_options(socket: BorrowedFd<'_>) {
     platform::turn_off_for_streams(socket);
 }
@@ -96,12 +95,12 @@ fn kind(socket: &Socket) -> io::Result<Type> {
     })
 }
 
-/// Nobody waits on it, and no child inherits it.
+/// Makes the socket non-blocking, and closed when a program is executed.
 fn make_fit(socket: &Socket) -> io::Result<()> {
-    // The one place that tells the families apart.
+    // The only place that checks the address family.
     match socket.local_addr()?.domain() {
         Domain::IPV4 | Domain::IPV6 | Domain::UNIX => {}
-        _ => return Err(unfit("the socket is of neither IPv4 nor IPv6, and no Unix socket")),
+        _ => return Err(unfit("the socket is neither IPv4, IPv6 nor a Unix socket")),
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)

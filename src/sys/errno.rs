@@ -1,4 +1,4 @@
-//! The system's error numbers that have no kind of their own in std, or share one (errno(3)).
+//! Error numbers of the system that std has no kind for, or that share a kind (errno(3)).
 
 #[cfg(all(unix, feature = "system"))]
 mod numbers {
@@ -19,7 +19,7 @@ mod numbers {
     pub(crate) const PROTOTYPE: i32 = Errno::EPROTOTYPE as i32;
 }
 
-/// Windows Sockets has some of them. The others are negative, which no error is.
+/// Windows Sockets has some of them. The others are negative, which no error number is.
 #[cfg(not(all(unix, feature = "system")))]
 mod numbers {
     pub(crate) const ACCES: i32 = 10_013;

@@ -1,9 +1,9 @@
 //! Errors of the system: their kinds, and advice on them.
 //!
-//! An error number has advice only where it has one cause for that request, or a few that can all be
-//! named: see errno(3), connect(2), bind(2), sendto(2), ip(7), ipv6(7) and unix(7). A kind of std's may
-//! stand for several numbers, so those that differ are told apart by their numbers first. Advice on one
-//! request stands beside it; what concerns all of them, and addresses, is here.
+//! An error number has advice only if it has one cause for that request, or a few that can all be named: see
+//! errno(3), connect(2), bind(2), sendto(2), ip(7), ipv6(7) and unix(7). A kind of std's may stand for several
+//! numbers, so different causes are distinguished by number first. Advice on one request is beside that
+//! request; advice on all requests, and on addresses, is here.
 
 use crate::sys::errno::*;
 use crate::values::error::{Error, Explained, Sentence};
@@ -12,24 +12,23 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV6};
 
-pub(crate) const NO_WAY: &str = "this machine knows no way there";
-pub(crate) const NO_INTERFACE: &str =
-    "there is no such interface; `ip link` lists those that are there";
+pub(crate) const NO_WAY: &str = "this machine has no route there";
+pub(crate) const NO_INTERFACE: &str = "there is no such interface; `ip link` lists the interfaces";
 
-/// Makes an error of a failed request.
+/// A function that makes the error of a failed request.
 pub(crate) type Failure = fn(String, io::Error) -> Error;
 
-/// A cause of the system, as advice looks at it.
+/// A cause from the system, as seen by functions that give advice.
 pub(crate) struct Cause<'a> {
     /// The error number, if the system has given one.
     pub(crate) number: Option<i32>,
     pub(crate) kind: ErrorKind,
-    /// What the request was about, as the error prints it.
+    /// The object of the request, as the error prints it.
     pub(crate) on: &'a str,
 }
 
-/// Makes the error of a request that cannot `action`, with advice where that is known: for too many
-/// open files always, else by `advice`.
+/// Makes the error of a request that cannot `action`. If too many files are open, it has advice on that, else
+/// the advice of `advice`.
 pub(crate) fn failed(
     action: &'static str,
     on: impl Into<String>,
@@ -49,7 +48,7 @@ pub(crate) fn failed(
     }
 }
 
-/// Makes the error of a request for which there is no advice but the general one.
+/// Makes the error of a request that has only the general advice.
 pub(crate) fn failed_plainly(
     action: &'static str,
     on: impl Into<String>,
@@ -58,7 +57,7 @@ pub(crate) fn failed_plainly(
     failed(action, on, cause, |_| None)
 }
 
-/// Returns the kind of a cause, also of those for which std has none.
+/// Returns the kind of a cause, including causes for which std has none.
 pub(crate) fn kind(cause: &io::Error) -> ErrorKind {
     match cause.raw_os_error() {
         Some(AFNOSUPPORT | NOPROTOOPT) => ErrorKind::Unsupported,
@@ -77,7 +76,7 @@ impl Cause<'_> {
         }
     }
 
-    /// Returns advice on what stands in the way to an address.
+    /// Returns advice on obstacles on the way to an address.
     pub(crate) fn on_way(&self) -> Option<&'static str> {
         Some(match self.number? {
             ACCES => {
@@ -86,7 +85,7 @@ impl Cause<'_> {
             }
             PERM => "a firewall of this machine forbids it",
             INVAL if self.link_local().is_none() => {
-                "a blackhole route takes what goes there (`ip route get` shows it)"
+                "a blackhole route drops the data (`ip route get` shows it)"
             }
             _ => return self.on_address(),
         })
@@ -101,7 +100,7 @@ impl Cause<'_> {
             }
             (NODEV, _) => NO_INTERFACE,
             (INVAL, Some(address)) if address.scope_id() == 0 => {
-                "a link-local address takes its interface, as in [fe80::1%eth0]:7000"
+                "a link-local address needs its interface, as in [fe80::1%eth0]:7000"
             }
             (INVAL, Some(_)) => NO_INTERFACE,
             _ => return None,
@@ -119,20 +118,20 @@ impl Cause<'_> {
         })
     }
 
-    /// Returns the port, if the address is one in digits.
+    /// Returns the port, if the address is numeric.
     pub(crate) fn port(&self) -> Option<u16> {
         self.on.parse::<SocketAddr>().ok().map(|address| address.port())
     }
 
-    /// Returns the address, if it is of use with its interface only.
+    /// Returns the address, if it is link-local and needs an interface.
     fn link_local(&self) -> Option<SocketAddrV6> {
-        let last = self.on.rsplit(' ').next()?; // Behind what was sent there.
+        let last = self.on.rsplit(' ').next()?; // The address follows the size of the data.
         let address = last.parse::<SocketAddrV6>().ok()?;
         address.ip().is_unicast_link_local().then_some(address)
     }
 }
 
-/// An option that the system has not set, and why: the cause of an [`Error`](crate::Error).
+/// An option that could not be set, and the reason: the cause of an [`Error`](crate::Error).
 #[derive(Debug)]
 pub(crate) struct Unset {
     option: SocketOption,
@@ -144,7 +143,7 @@ impl Unset {
         io::Error::new(kind(&cause), Self { option: option.clone(), cause })
     }
 
-    /// What to do about it, where we know.
+    /// Returns advice, if it is known.
     fn advice(&self) -> Option<&'static str> {
         use io::ErrorKind::*;
         if let (SocketOption::Device(_), Some(NODEV)) = (&self.option, self.cause.raw_os_error()) {
@@ -152,12 +151,12 @@ impl Unset {
         }
         Some(match (&self.option, kind(&self.cause)) {
             (SocketOption::Device(_), PermissionDenied) => {
-                "it is tied to an interface already; a change takes the privilege CAP_NET_RAW"
+                "it is already tied to an interface; a change requires the privilege CAP_NET_RAW"
             }
             (SocketOption::OnlyIpv6(_), InvalidInput) => {
-                "it is bound already; give this to the options with which it is made"
+                "it is already bound; set this in the options that create it"
             }
-            (SocketOption::Ttl(0), InvalidInput) => "1 to 255 can be had",
+            (SocketOption::Ttl(0), InvalidInput) => "the range is 1 to 255",
             (_, Unsupported) => "this kind of socket, or this system, has no such option",
             _ => return None,
         })
@@ -180,7 +179,7 @@ impl fmt::Display for Unset {
     }
 }
 
-/// Sets an option by `set`, if its value makes sense. An error names the option.
+/// Sets an option by calling `set`, if its value is valid. An error names the option.
 pub(super) fn set_by(
     option: &SocketOption,
     set: impl FnOnce() -> io::Result<()>,

@@ -1,4 +1,4 @@
-//! Descriptors on their way through a Unix socket (SCM_RIGHTS, unix(7)).
+//! Passed descriptors: sending and receiving them on a Unix socket (SCM_RIGHTS, unix(7)).
 
 use crate::sys::platform::{RECEIVING, SENDING, close_on_exec};
 use crate::sys::received::{MOST, ReceivedMessage};
@@ -11,12 +11,12 @@ use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// Room for as many as a message can carry.
+/// The size of a control message with the most descriptors that a message can carry.
 const SPACE: usize = cmsg_space!(ScmRights(MOST));
 
-/// Room for that, and for all that the system may add: credentials (SO_PASSCRED), a security label
-/// (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and the like. So if some descriptors are
-/// missing, it is not for want of room.
+/// The size of the buffer for control messages: descriptors, and all that the system may add: credentials
+/// (SO_PASSCRED), a security label (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and similar.
+/// So a lack of space is never the reason for missing descriptors.
 const ROOM: usize = SPACE + 1024;
 
 /// Sends bytes, and `descriptors` with the first of them. If any byte was taken, all descriptors were.
@@ -34,7 +34,7 @@ pub(super) fn send(
     Ok(net::sendmsg(socket, slices, &mut control, SENDING)?)
 }
 
-/// Reads bytes, and the descriptors that came with them if `take` says so.
+/// Reads bytes, and the descriptors sent with them if `take` is true.
 pub(super) fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],

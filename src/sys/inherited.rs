@@ -1,4 +1,4 @@
-//! Descriptors that were open when the program began (systemd's socket activation, sd_listen_fds(3)).
+//! Inherited descriptors: open when the program began (systemd's socket activation, sd_listen_fds(3)).
 
 use crate::sys::OwnedFd;
 use crate::sys::platform::was_passed;
@@ -8,13 +8,13 @@ use std::io;
 /// A descriptor, and its name if it has one.
 pub(crate) type Named = (Option<String>, OwnedFd);
 
-/// Those that the environment says were passed to this process; none, if it speaks of another
-/// process, or not at all.
+/// Returns the descriptors that the environment lists as passed to this process. The list is empty if the
+/// environment names another process, or none.
 ///
 /// # Errors
 ///
-/// If the environment makes no sense, or speaks of descriptors that were not passed, or were taken
-/// already. None is taken then.
+/// If the environment is malformed, or lists descriptors that were not passed, or were already taken. None is
+/// taken then.
 pub(crate) fn descriptors() -> io::Result<Vec<Named>> {
     check()?;
     let taken = sd_listen_fds::get().map_err(|_| nonsense())?;
@@ -28,14 +28,14 @@ pub(crate) fn descriptors() -> io::Result<Vec<Named>> {
 }
 
 fn nonsense() -> io::Error {
-    let what = "LISTEN_PID and LISTEN_FDS have to be numbers";
+    let what = "LISTEN_PID and LISTEN_FDS must be numbers";
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-/// Looks at what the environment promises before anybody believes it: to own a descriptor that is
-/// somebody else's would be worse than to have none. What was passed by execve(2) does not close by
-/// it, and everything that was opened since, by us or by the standard library, does: so that tells
-/// them apart, and a second taking from the first.
+/// Checks the list of the environment. Owning a descriptor that belongs to other code would be worse than
+/// having none. Descriptors that were passed by execve(2) do not have FD_CLOEXEC; those opened since, by this
+/// crate or by the standard library, do. The flag also distinguishes a second call from the first, which sets
+/// it.
 fn check() -> io::Result<()> {
     use std::env::var;
     if var("LISTEN_PID").ok() != Some(std::process::id().to_string()) {
@@ -46,8 +46,8 @@ fn check() -> io::Result<()> {
     for number in (3..).take(count as usize) {
         if !was_passed(number) {
             let what = format!(
-                "LISTEN_FDS says that there are {count}, but descriptor {number} was not passed to \
-                 this process, or is taken already"
+                "LISTEN_FDS lists {count} descriptors, but descriptor {number} was not passed to \
+                 this process, or was already taken"
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }

@@ -25,14 +25,14 @@ use std::rc::Rc;
 /// A listening socket.
 #[derive(Debug)]
 pub(super) struct SystemListener {
-    // Removed before the socket is closed: the fields are dropped in this order.
+    // Declared first: fields are dropped in this order, and the file is removed before the socket is closed.
     #[cfg(unix)]
     file: Option<Box<SocketFile>>,
     socket: Family,
     poll: Rc<Registry>,
-    /// The options that accepted connections are given, where the system does not pass them on.
+    /// Options for accepted connections, where the system does not pass them on.
     hand_down: Vec<SocketOption>,
-    /// The connections that it accepts receive descriptors.
+    /// True if accepted connections receive descriptors.
     #[cfg(unix)]
     takes_descriptors: bool,
     #[cfg(unix)]
@@ -47,14 +47,14 @@ enum Family {
     Unix(mio::net::UnixListener),
 }
 
-/// Which others may hold a listener, by a copy of its descriptor.
+/// The possible holders of a listener's descriptor.
 #[cfg(unix)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Holders {
     Us,
-    /// A copy of ours has been given away. The options are ours.
+    /// A copy was given away. The options are those that this crate has set.
     Copies,
-    /// It was adopted: its maker may hold it, and has set options that connections inherit.
+    /// The listener was adopted: its maker may hold a copy, and has set options that connections inherit.
     Maker,
 }
 
@@ -121,7 +121,7 @@ impl SystemListener {
         Ok(Self { file: file.map(Box::new), takes_descriptors, ..Self::new(poll, socket) })
     }
 
-    /// Takes over a socket that listens and does not block.
+    /// Adopts a listening, non-blocking socket.
     #[cfg(unix)]
     pub(super) fn adopt(poll: &Rc<Registry>, socket: Socket) -> io::Result<Self> {
         let socket = match socket.local_addr()?.domain() {
@@ -131,21 +131,21 @@ impl SystemListener {
         Ok(Self { holders: Holders::Maker, ..Self::new(poll, socket) })
     }
 
-    /// Fails if a socket that does not share its port could not bind this one.
+    /// Fails if the port is in use by a socket that would share it.
     ///
-    /// With SO_REUSEPORT a second server of the same user binds the port without an error, and from
-    /// then on receives half of the first one's clients: a server that was started twice, unnoticed.
-    /// So the port is first bound without that option, which fails as expected, by a socket
-    /// that never listens and so takes no client. Two servers that try at the same moment both succeed; no
-    /// documented way excludes that.
+    /// With SO_REUSEPORT a second server of the same user binds the port without an error, and from then on
+    /// receives half of the first server's clients: a server that was started twice by mistake is not noticed.
+    /// So the port is first bound without that option, by a socket that never listens and accepts no clients;
+    /// this fails if the port is in use. If two servers try at the same moment, both succeed; no documented way
+    /// excludes that.
     fn claim(address: SocketAddr, request: &ListenRequest<'_>) -> io::Result<()> {
         Self::open(address, request)?.bind(&address.into())
     }
 
     fn open(address: SocketAddr, request: &ListenRequest<'_>) -> io::Result<Socket> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // On Unix this lets a restarted server bind its port at once, though old connections are still in
-        // TIME_WAIT; a port with a listener stays refused. On Windows it would let two programs share the port.
+        // On Unix this lets a restarted server bind its port while old connections are in TIME_WAIT; a port
+        // with a listener is still refused. On Windows it would let two programs share the port.
         #[cfg(unix)]
         socket.set_reuse_address(request.reuse_address)?;
         set_options(&SockRef::from(&socket), request.options)?;
@@ -157,7 +157,7 @@ impl SystemListener {
             Family::Tcp(listener) => {
                 let (socket, peer) = listener.accept()?;
                 for option in &self.hand_down {
-                    // Some are for listeners only; and if the peer is gone, the first read reports it.
+                    // Some options are for listeners only. If the peer has closed, the first read reports it.
                     _ = set_option(&SockRef::from(&socket), option);
                 }
                 Ok((SystemStream::new(&self.poll, socket), peer.into()))
@@ -240,7 +240,7 @@ impl SocketBackend for SystemListener {
     #[cfg(unix)]
     fn into_descriptor(self: Box<Self>) -> io::Result<OwnedFd> {
         let mut listener = *self;
-        // The file leads to the next holder.
+        // The next holder of the socket uses the file.
         if let Some(file) = &mut listener.file {
             file.keep();
         }

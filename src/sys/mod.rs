@@ -1,7 +1,7 @@
-//! The outside: the poll, the clock, names and sockets.
+//! The system: the poll, the clock, names and sockets.
 //!
-//! Everything that the reactor learns from outside, or does to it, passes through the traits in
-//! [`backend`]. The system implements them in the other files, which the feature `system` includes.
+//! All input and output of a reactor passes through the traits in [`backend`]. The system implements them in
+//! the other files, which the feature `system` includes.
 
 pub mod backend;
 pub(crate) mod errno;
@@ -63,12 +63,12 @@ pub(crate) use std::os::fd::{BorrowedFd, OwnedFd};
 #[cfg(feature = "system")]
 pub use system::System;
 
-/// The backend of a reactor, which several of its parts hold.
+/// The backend of a reactor, shared by its parts.
 pub(crate) type SharedBackend = Rc<dyn Backend>;
 
-/// Returns the number of this process, by which a child of fork(2) recognises what belongs to its parent.
+/// Returns the id of this process. A child of fork(2) recognises by it what belongs to its parent.
 pub(crate) fn process_id() -> u32 {
-    // std panics where there are no processes.
+    // std panics on targets without processes.
     if cfg!(target_family = "wasm") { 0 } else { std::process::id() }
 }
 
@@ -83,7 +83,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     }
 }
 
-/// A descriptor, or what Windows has in its place.
+/// A borrowed descriptor, or socket on Windows.
 #[cfg(all(unix, feature = "system"))]
 use std::os::fd::BorrowedFd as Borrowed;
 #[cfg(all(windows, feature = "system"))]

@@ -1,4 +1,4 @@
-//! What a datagram socket has to do with multicast: ip(7), ipv6(7).
+//! Multicast settings of datagram sockets: ip(7), ipv6(7).
 
 use crate::sys::backend::Multicast;
 use crate::sys::datagram::SystemDatagram;
@@ -8,7 +8,7 @@ use crate::values::interface::Interface;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 
-/// An interface, as IPv4 takes it: by its address, or by its index if that is not 0.
+/// An interface for IPv4: its address, or its index if that is not 0.
 pub(super) type InterfaceV4 = (Ipv4Addr, u32);
 
 impl SystemDatagram {
@@ -54,8 +54,8 @@ impl SystemDatagram {
         }
     }
 
-    /// Sets an option for each family of addresses that the socket sends to. One on IPv6 sends to IPv4 as
-    /// well, unless it was told not to, and has an option of its own for that.
+    /// Sets an option for each address family that the socket sends to. An IPv6 socket also sends to IPv4, with
+    /// a separate option, unless it was restricted to IPv6.
     fn for_families(
         &self,
         v4: impl FnOnce() -> io::Result<()>,
@@ -79,15 +79,15 @@ impl SystemDatagram {
     ) -> io::Result<(Ipv4Addr, Ipv4Addr, Ipv4Addr)> {
         check(group)?;
         let (IpAddr::V4(group), IpAddr::V4(source)) = (group, source) else {
-            return Err(unsupported("of certain sources only IPv4 can be joined here"));
+            return Err(unsupported("joining for certain sources is supported for IPv4 only"));
         };
         match self.v4(interface)? {
             (address, 0) => Ok((group, source, address)),
-            _ => Err(unsupported("for certain sources an interface is told by its address")),
+            _ => Err(unsupported("for certain sources, give the address of the interface")),
         }
     }
 
-    /// Makes the socket receive only from groups that it has joined itself.
+    /// Limits the socket to groups that it has joined itself.
     pub(super) fn receive_own_groups(&self) -> io::Result<()> {
         system::receive_own_groups(self)
     }
@@ -105,7 +105,7 @@ impl SystemDatagram {
             Interface::Index(index) => Ok(*index),
             Interface::Name(name) => system::index(self, name),
             Interface::Address(_) => {
-                let text = "for IPv6 an interface is told by its index or its name";
+                let text = "for IPv6, give the index or the name of the interface";
                 Err(Explained::error(io::ErrorKind::InvalidInput, text))
             }
         }

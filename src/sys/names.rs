@@ -1,17 +1,16 @@
-//! Names of hosts and of interfaces, as the system knows them.
+//! Names of hosts and network interfaces.
 
 use crate::values::error::Explained;
 use crate::values::zone::zoned;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
 
-/// What the system knows of a name. It blocks for as long as that takes, unless the name is an address
-/// with an interface.
+/// Returns the addresses of a name. It blocks, except for an address with an interface.
 ///
 /// # Errors
 ///
-/// [`NotFound`](io::ErrorKind::NotFound) if no address is found for it, whatever kept it from being
-/// found: getaddrinfo(3) has numbers of its own for that, which std does not tell.
+/// [`NotFound`](io::ErrorKind::NotFound) if no address was found, for any reason: getaddrinfo(3) has error
+/// numbers of its own, which std does not return.
 pub(crate) fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Some((ip, zone)) = zoned(name) {
         return Ok(vec![SocketAddrV6::new(ip, port, 0, interface_index(zone)?).into()]);
@@ -25,14 +24,14 @@ pub(crate) fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 
 fn is_unknown(error: &io::Error) -> bool {
     match error.raw_os_error() {
-        // What the system says elsewhere than in errno has no number here.
+        // Errors of getaddrinfo(3) have no number here.
         None => error.kind() != io::ErrorKind::InvalidInput,
         // WSAHOST_NOT_FOUND, WSATRY_AGAIN, WSANO_RECOVERY and WSANO_DATA.
         Some(number) => cfg!(windows) && (11_001..=11_004).contains(&number),
     }
 }
 
-/// The index of the interface that has this name.
+/// Returns the index of the interface with this name.
 #[cfg(unix)]
 fn interface_index(name: &str) -> io::Result<u32> {
     use nix::errno::Errno;
@@ -44,7 +43,7 @@ fn interface_index(name: &str) -> io::Result<u32> {
 
 #[cfg(not(unix))]
 fn interface_index(name: &str) -> io::Result<u32> {
-    Err(no_interface(name)) // Its advice is to take the index.
+    Err(no_interface(name)) // The error advises to use the index.
 }
 
 /// Makes the error for an unknown interface.

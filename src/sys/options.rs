@@ -1,4 +1,4 @@
-//! Setting the options of sockets, whatever kind they are of.
+//! Socket options of all kinds of sockets.
 
 use crate::sys::error::set_by;
 use crate::sys::platform;
@@ -11,12 +11,12 @@ use std::time::Duration;
 ///
 /// # Errors
 ///
-/// If the value makes no sense, or what the system says; with the option.
+/// If the value is invalid, or if the system refuses it. The error names the option.
 pub(super) fn set_option(socket: &SockRef<'_>, option: &SocketOption) -> io::Result<()> {
     set_by(option, || set(socket, option))
 }
 
-/// Sets several, until one fails.
+/// Sets several options, until one fails.
 pub(super) fn set_options(socket: &SockRef<'_>, options: &[SocketOption]) -> io::Result<()> {
     options.iter().try_for_each(|option| set_option(socket, option))
 }
@@ -62,8 +62,8 @@ fn set_traffic_class(socket: &SockRef<'_>, class: u32) -> io::Result<()> {
     )
 }
 
-/// An option that IPv4 and IPv6 have each under a name of its own. An IPv6 socket may have an IPv4
-/// peer, and then it is the other's that counts; where it has no such option, that is no failure.
+/// Sets an option that IPv4 and IPv6 have under different names. An IPv6 socket may have an IPv4 peer, for
+/// which the IPv4 option counts; it is no error if that one does not exist.
 fn both(
     socket: &SockRef<'_>,
     v6: impl Fn(&SockRef<'_>) -> io::Result<()>,

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::task::Wake;
 use std::time::Duration;
 
-/// The maximum number of events of one poll. The next poll reports those that are left, since the
-/// system reports sockets in turn; more at once would only delay the timers.
+/// The maximum number of events of one poll. The next poll reports the remaining ones, since the system reports
+/// sockets in turn; more at once would only delay the timers.
 const EVENTS: usize = 1024;
 
-/// Waits for events.
+/// A poll of mio's, and its waker.
 #[derive(Debug)]
 pub(super) struct Poller(Poll);
 
@@ -30,7 +30,7 @@ impl Poller {
         Ok(std::task::Waker::from(Arc::new(PollWaker(waker))))
     }
 
-    /// Waits until something happens, or until the limit.
+    /// Waits for an event, at most `limit`.
     pub(super) fn wait(&mut self, limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
         self.0.poll(events.of_system(EVENTS), limit)
     }

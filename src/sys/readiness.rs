@@ -2,27 +2,27 @@
 
 use std::ops::{BitAnd, BitOr, BitOrAssign};
 
-/// What may have happened to a socket. These are hints, reported once when they become true, as an
-/// edge-triggered poll does: only a read or a write proves them.
+/// The readiness that events have reported. These are hints, reported once when they become true, as by an
+/// edge-triggered poll: only a read or a write proves them.
 ///
 /// They are bits of one byte, so a usual event is noted by a single `or`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness(u8);
 
 impl Readiness {
-    /// A read or an accept is worth a try. After a read that returned less than requested, or
-    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), it is reported again when more has come.
+    /// A read or an accept may succeed. After a read that returned less than requested, or
+    /// [`WouldBlock`](std::io::ErrorKind::WouldBlock), it is reported again when more data has arrived.
     pub const READABLE: Self = Self(1);
-    /// A short read does not mean that the socket is empty: the peer's end is known to follow, an error, or
-    /// urgent data, at which a read stops short.
+    /// A short read does not mean that the socket is empty: the end of the data, an error or urgent data
+    /// follows, before which a read stops.
     pub const MORE_FOLLOWS: Self = Self(2);
-    /// A write is worth a try, or the attempt to connect has an outcome. After a write that took less than
+    /// A write may succeed, or the attempt to connect has an outcome. After a write that took less than
     /// offered, or [`WouldBlock`](std::io::ErrorKind::WouldBlock), it is reported again.
     pub const WRITABLE: Self = Self(4);
     /// The peer has ended its side. Data that it sent before may still be unread.
     pub const ENDED: Self = Self(16).or(Self::READABLE).or(Self::MORE_FOLLOWS);
-    /// The socket has an error. A read reports it, or
-    /// [`take_error`](crate::backend::SocketBackend::take_error).
+    /// The socket has an error, which a read or [`take_error`](crate::backend::SocketBackend::take_error)
+    /// returns.
     pub const FAILED: Self = Self(8).or(Self::READABLE).or(Self::WRITABLE).or(Self::MORE_FOLLOWS);
 
     /// The bit that only [`ENDED`](Self::ENDED) has.
@@ -30,15 +30,15 @@ impl Readiness {
     /// The bit that only [`FAILED`](Self::FAILED) has.
     pub(crate) const HAS_FAILED: Self = Self(8);
 
-    /// Not reported by events, and never cleared: the connection can pass descriptors, and is read by a
-    /// call that receives them. The bit stands here because it then costs other connections nothing.
+    /// Not reported by events, and never cleared: the connection can pass descriptors, and is read by a call
+    /// that receives them. The bit is here because it then costs other connections nothing.
     pub(crate) const PASSES_DESCRIPTORS: Self = Self(32);
 
-    /// Not reported by events: a write event concerns the connection even if its send buffer is empty,
-    /// since a pull producer or a drop-oldest queue may have more.
+    /// Not reported by events: the connection has to act when it is writable even if its send buffer is empty,
+    /// since a pull producer or a drop-oldest queue may have more data.
     pub(crate) const CLOSELY: Self = Self(128);
 
-    /// Returns these and `others`.
+    /// Returns these hints and `others`.
     #[must_use]
     pub const fn or(self, others: Self) -> Self {
         Self(self.0 | others.0)

@@ -10,12 +10,12 @@ pub(crate) const MOST: usize = 253;
 pub struct ReceivedMessage {
     /// The number of bytes.
     pub count: usize,
-    /// The descriptors that came with them.
+    /// The descriptors received with them.
     pub descriptors: Vec<OwnedFd>,
-    /// Further descriptors came and were closed (MSG_CTRUNC, recv(2)): they were not to be taken, or the
-    /// process has reached its limit.
+    /// True if further descriptors were closed (MSG_CTRUNC, recv(2)): they were not requested, or the process
+    /// has reached its limit.
     pub cut: bool,
-    /// More than bytes came. Such a read stops behind the message that carried it, even if more bytes have
-    /// arrived.
+    /// True if more than bytes was received. Such a read stops behind the message that carried it, even if more
+    /// bytes have arrived.
     pub stopped: bool,
 }

@@ -1,8 +1,8 @@
-//! Sockets that others may hold as well, as copies of the descriptor, and calls that must not wait.
+//! Shared sockets: calls that must not block although other processes may hold the same socket.
 //!
-//! O_NONBLOCK belongs to the open file description (fcntl(2)), which all holders share, and any of them
-//! may clear it. Reads and writes are therefore made with MSG_DONTWAIT, which no other holder can
-//! change. Calls without such a flag are made after [`check`].
+//! O_NONBLOCK belongs to the open file description (fcntl(2)), which all holders share, and any of them may
+//! clear it. Reads and writes are therefore made with MSG_DONTWAIT, which no other holder can change. Calls
+//! without such a flag are made after [`check`].
 
 use crate::sys::Borrowed;
 use crate::values::logging::REACTOR;
@@ -11,12 +11,13 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use std::io;
 
-/// Whether a socket is ready to be read or accepted from, so that the call that follows does not wait.
-/// O_NONBLOCK is set again if another holder has cleared it. There remains the moment between this and
-/// the call: it waits if another holder clears the flag in it, and takes what was ready as well.
+/// Checks that a socket is ready to be read or accepted from, so that the next call does not block. Sets
+/// O_NONBLOCK again if another holder has cleared it. A race remains: the call blocks if, after this check,
+/// another holder both clears the flag and takes the ready data.
 ///
 /// # Errors
 ///
+/// `WouldBlock` if it is not ready.
 /// `WouldBlock` if it is not ready.
 pub(super) fn check(socket: Borrowed<'_>) -> io::Result<()> {
     let mut polled = [PollFd::new(&socket, PollFlags::IN)];

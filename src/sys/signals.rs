@@ -14,21 +14,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The signals that end a run.
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
-/// The signals that end a run. They reach the poll through a pipe of signal-hook's; no code of ours
-/// runs in a signal handler.
+/// Caught signals. They reach the poll through a pipe of signal-hook's; no code of this crate runs in a signal
+/// handler.
 ///
 /// They are caught from the call of [`catch`](Self::catch) to the end of the run, and again in each later run.
 /// After a run they have the effect that they had before the reactor was made.
 pub(super) struct CaughtSignals {
     signals: signal_hook_mio::v1_0::Signals,
-    /// True in a run, and before the first one: a program may print that it serves before it runs.
+    /// True during a run, and before the first one: a program may print that it serves before it runs.
     running: bool,
 }
 
 impl CaughtSignals {
     pub(super) fn catch(poll: &Registry) -> io::Result<Self> {
-        // Handlers run in the order in which they were registered. The conditional default must come
-        // first: the reactor may have ended, on another thread, by the time that it looks.
+        // Handlers run in the order in which they were registered. The conditional default must be first: the
+        // reactor may have ended, on another thread, by the time that it checks.
         let caught = Catchers::prepare()?;
         let mut signals = signal_hook_mio::v1_0::Signals::new(caught)?;
         poll.register(&mut signals, Token(Id::SIGNALS.token()), Interest::READABLE)?;
@@ -43,7 +43,7 @@ impl SignalBackend for CaughtSignals {
         if self.running {
             return false;
         }
-        // Signals that are left over were meant for the last run.
+        // Signals that are still pending belong to the last run.
         self.signals.pending().for_each(drop);
         self.running = true;
         Catchers::enter();
@@ -69,14 +69,14 @@ impl Drop for CaughtSignals {
     }
 }
 
-/// How many reactors of this process are in a run that signals end.
+/// The number of reactors of this process in a run that signals end.
 ///
-/// It is the one thing here that the whole process shares, because signals are. signal-hook leaves
-/// its handler in place when the last user is gone, and the signal would then do nothing: Ctrl-C
-/// would not end a program whose run is over.
+/// This is the only state shared by the whole process, because signals are. signal-hook keeps its handler after
+/// its last user was dropped, and the signal would then do nothing: Ctrl-C would not end a program after its
+/// run.
 struct Catchers {
     count: usize,
-    /// The signals that are caught. Empty until the first reactor asks for them.
+    /// The caught signals. Empty until a reactor first catches signals.
     caught: Vec<i32>,
     /// While set, the caught signals take their default action.
     idle: Option<Arc<AtomicBool>>,
@@ -94,7 +94,7 @@ impl Catchers {
             let idle = Arc::new(AtomicBool::new(true));
             for signal in SIGNALS {
                 if ignores_signal(signal) {
-                    debug!(target: SIGNAL, "signal {signal} is ignored, and stays so");
+                    debug!(target: SIGNAL, "signal {signal} was ignored at the start and remains ignored");
                     continue;
                 }
                 flag::register_conditional_default(signal, Arc::clone(&idle))?;
@@ -128,8 +128,8 @@ impl Catchers {
     }
 }
 
-/// Returns true if this process ignores a signal (SIG_IGN), as far as the system tells without a call
-/// that changes it: Linux does (`SigIgn` of proc_pid_status(5)), for others the answer is false.
+/// Returns true if this process ignores a signal (SIG_IGN). Only Linux reports that without a call that changes
+/// it (`SigIgn` of proc_pid_status(5)); for other systems the answer is false.
 fn ignores_signal(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,18 +1,15 @@
-//! The files by which Unix sockets are found: taken without a race, and taken away when their sockets
-//! are closed.
+//! Files of Unix sockets: created without a race, and removed when their sockets are closed.
 //!
-//! A socket's file outlives the process that made it, if that is killed; who is to have the name next
-//! must remove the file, and must not remove that of a server that lives. What counts is whether a
-//! socket still belongs to the file, and the system knows: to connect a datagram socket there is
-//! refused if none does, and tells the wrong type if one does, without the server noticing
-//! (connect(2), ECONNREFUSED and EPROTOTYPE). No number of a process that may be another's by
-//! now has to be believed.
+//! A socket's file outlives a process that is killed. The next server with that name must remove the file, but
+//! must not remove the file of a running server. So the file is removed only if no socket belongs to it. The
+//! system knows that: connecting a datagram socket to the file fails with ECONNREFUSED if there is none, and
+//! with EPROTOTYPE if there is a stream socket, without the server noticing (connect(2)). No process id, which
+//! may belong to another process by now, is involved.
 //!
-//! Two that find the same file left behind could each remove what the other has just made. So who
-//! removes one holds a lock on a file beside it, `PATH.ropewalk-lock`, until it has the name (flock(2));
-//! the lock of a process that dies goes with it. Other programs have files called `PATH.lock`, which are
-//! theirs. A name that is free needs no lock, for the system gives
-//! it to one only.
+//! Two processes that find the same stale file could each remove the file that the other has just created. So a
+//! process that removes one holds a lock on a file beside it, `PATH.ropewalk-lock`, until it has the name
+//! (flock(2)). The lock of a process that dies is released. Files named `PATH.lock` belong to other programs. A
+//! free name needs no lock, since the system gives it to one process only.
 
 use crate::sys::platform::restrict;
 use crate::sys::unix;
@@ -28,23 +25,22 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 
-/// The file of a socket that is bound. It goes with this, if it is still the same one.
+/// The file of a bound socket. It is removed when this is dropped, if it is still the same file.
 #[derive(Debug)]
 pub(super) struct SocketFile {
-    /// From the root, so that it is found whatever the working directory is by then.
+    /// Absolute, so that it is valid after a change of the working directory.
     path: PathBuf,
     identity: Identity,
-    /// It stays.
+    /// True if the file is not removed.
     keep: bool,
-    /// The process that bound it. A child of fork(2) has a copy of this, but not the file's life.
+    /// The process that bound the socket. A child of fork(2) has a copy of this, but must not remove the file.
     process: u32,
 }
 
-/// Which file it is, whatever its name.
+/// Device and inode: they identify a file under any name.
 type Identity = (u64, u64);
 
-/// Binds a socket. Nobody has been able to reach it when its file gets its mode, if it does not listen
-/// before this returns.
+/// Binds a socket. If the socket does not listen yet, no client can reach it before its file has its mode.
 pub(super) fn bind(
     socket: &Socket,
     address: &UnixAddress,
@@ -69,7 +65,7 @@ pub(super) fn bind(
     };
     let found = fs::symlink_metadata(path)?;
     let path = std::path::absolute(path)?;
-    // From here on it goes again if there is trouble.
+    // From here on an error removes the file.
     let mut file =
         SocketFile { path, identity: identity(&found), keep: false, process: process::id() };
     if let Some(mode) = mode.filter(|mode| found.mode() & 0o7777 != *mode) {
@@ -79,8 +75,8 @@ pub(super) fn bind(
     Ok(Some(file))
 }
 
-/// Removes a socket's file that nobody has any more. Until what this returns is dropped nobody else
-/// does the same.
+/// Removes the file of a socket that is closed. Until the returned lock is dropped no other process does the
+/// same.
 fn remove_stale(path: &Path) -> io::Result<Lock> {
     if is_other_than_socket(path)? {
         let text = "a file that is not a socket has that name";
@@ -91,7 +87,7 @@ fn remove_stale(path: &Path) -> io::Result<Lock> {
         return Err(Errno::ADDRINUSE.into());
     }
     match fs::remove_file(path) {
-        Ok(()) => info!(target: TCP, "{} was left behind; it is replaced", path.display()),
+        Ok(()) => info!(target: TCP, "replaced the stale file {}", path.display()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
@@ -106,31 +102,31 @@ fn is_other_than_socket(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether a socket belongs to a file, listening or not, in whatever process.
+/// Returns true if a socket of any process belongs to a file, listening or not.
 fn has_socket(path: &Path) -> io::Result<bool> {
     let name = unix::system_address(&path.into())?;
     match rustix::net::connect(unix::open(Type::DGRAM)?, &name) {
         Ok(()) => Ok(true),
         Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(false),
-        // Whose it is cannot be found out, and so it is not ours.
+        // It cannot be determined, so the file is not removed.
         Err(error @ Errno::ACCESS) => Err(error.into()),
         // A socket of the other type, or one that is connected elsewhere (EPERM): the name is in use.
         Err(_) => Ok(true),
     }
 }
 
-/// What no other program appends to the name of its socket.
+/// The suffix of lock files. It contains the crate's name, so that no other program uses it.
 const SUFFIX: &str = ".ropewalk-lock";
 
-/// The right to remove what was left behind under a name.
+/// A lock for removing the stale file of a name.
 struct Lock {
     path: PathBuf,
-    // While it is open it is locked.
+    // Locked as long as it is open.
     _file: File,
 }
 
 impl Lock {
-    /// Who finds it taken finds that somebody is just taking the name.
+    /// Takes the lock. If it is held, another process is taking the name: that fails with `AddrInUse`.
     fn take(name: &Path) -> io::Result<Self> {
         let mut path = name.as_os_str().to_owned();
         path.push(SUFFIX);
@@ -145,7 +141,8 @@ impl Lock {
                 }
                 Err(error) => return Err(error.into()),
             }
-            // Who had it before has removed it, perhaps just now: then another may have a new one.
+            // The previous holder has removed its file, perhaps after `open`: then another process may have a
+            // new one.
             match fs::symlink_metadata(&path) {
                 Ok(found) if identity(&found) == identity(&file.metadata()?) => {
                     return Ok(Self { path, _file: file });
@@ -166,13 +163,13 @@ impl Drop for Lock {
 }
 
 impl SocketFile {
-    /// It stays when this goes.
+    /// Keeps the file when this is dropped.
     pub(super) fn keep(&mut self) {
         self.keep = true;
     }
 }
 
-/// Before the socket is closed: as long as it lives nobody takes its name.
+/// Removes the file before the socket is closed: as long as the socket is open, its name is in use.
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if self.keep || self.process != process::id() {
@@ -180,7 +177,7 @@ impl Drop for SocketFile {
         }
         let removed = match fs::symlink_metadata(&self.path) {
             Ok(found) if identity(&found) == self.identity => fs::remove_file(&self.path),
-            Ok(_) => return debug!(target: TCP, "{} is another's now", self.path.display()),
+            Ok(_) => return debug!(target: TCP, "{} is now another file", self.path.display()),
             Err(error) => Err(error),
         };
         if let Err(error) = removed {

@@ -1,4 +1,4 @@
-//! The system as a backend: its clock, its names, and what opens its sockets.
+//! The system as a backend: the clock, names, and opening sockets.
 
 #[cfg(unix)]
 use crate::sys::adopt;
@@ -30,23 +30,23 @@ use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// The operating system, as a [`Backend`]: that of [`Reactor::new`](crate::Reactor::new).
+/// The operating system as a [`Backend`], used by [`Reactor::new`](crate::Reactor::new).
 ///
-/// Each socket is registered with the poll from its beginning to its end, edge-triggered. A stream is registered
-/// for everything.
+/// Each socket is registered with the poll, edge-triggered, from opening to closing. A stream is registered for
+/// all events.
 ///
 /// ```
 /// use ropewalk::backend::System;
 /// use ropewalk::Reactor;
 ///
-/// // A backend of your own may wrap the system.
+/// A backend of your own may wrap the system.
 /// let system = System::new().unwrap();
 /// let reactor = Reactor::with_backend(system);
 /// # let _ = reactor;
 /// ```
 #[derive(Debug)]
 pub struct System {
-    /// Borrowed during a wait, in which nothing else is called.
+    /// Borrowed during a wait, in which no other method is called.
     poller: RefCell<Poller>,
     registry: Rc<Registry>,
     waker: Waker,
@@ -67,7 +67,8 @@ impl System {
 }
 
 impl Backend for System {
-    /// The monotonic clock, which setting the wall clock does not change. It is read here only.
+    /// Returns the time of the monotonic clock, which does not change with the wall clock. It is read only
+    /// here.
     fn now(&self) -> Instant {
         Instant::now()
     }

@@ -1,4 +1,4 @@
-//! Unix sockets: what they have beyond others, each function named after what it does to the system.
+//! Unix sockets: addresses, connect, accept and credentials.
 
 use crate::sys::options::set_options;
 use crate::sys::platform::{
@@ -14,14 +14,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::SocketAddr;
 use std::path::Path;
 
-/// A socket of this family that does not wait.
+/// Opens a non-blocking socket of this family.
 pub(super) fn open(kind: Type) -> io::Result<Socket> {
     let socket = Socket::new(Domain::UNIX, kind, None)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }
 
-/// Connects, at once or not at all.
+/// Connects; this succeeds or fails immediately.
 pub(super) fn connect(
     address: &UnixAddress,
     options: &[SocketOption],
@@ -32,34 +32,34 @@ pub(super) fn connect(
     Ok(mio::net::UnixStream::from_std(socket.into()))
 }
 
-/// Accepts, and finds out the peer's name.
+/// Accepts a connection, and reads the peer's name.
 ///
-/// The name that accept(2) fills in is not decoded: a client may bind to a path of 108 bytes, for which
-/// the system reports a length beyond sun_path (unix(7), BUGS), and mio's accept panics on it. It also
-/// drops abstract names. std's decoding of getpeername(2) knows both.
+/// The name that accept(2) fills in is not decoded: a client may bind to a path of 108 bytes, for which the
+/// system reports a length beyond sun_path (unix(7), BUGS), and mio's accept panics on it. It also drops
+/// abstract names. std's decoding of getpeername(2) handles both.
 pub(super) fn accept(
     listener: &mio::net::UnixListener,
 ) -> io::Result<(mio::net::UnixStream, Address)> {
     let socket = accept_nonblocking(listener)?;
-    // A connection whose peer cannot be named is served like one whose peer has no name.
+    // If the name of the peer cannot be read, the connection is served like one without a name.
     let peer =
         socket.peer_addr().map_or_else(|_| UnixAddress::unnamed().into(), |peer| address(&peer));
     Ok((mio::net::UnixStream::from_std(socket), peer))
 }
 
-/// Where something is sent, as the system takes it.
+/// Returns the address of a receiver in the system's form.
 pub(super) fn destination(address: &UnixAddress) -> io::Result<SocketAddrUnix> {
     if address.is_unnamed() {
-        return Err(invalid("nobody can be reached without a name".to_owned()));
+        return Err(invalid("an unnamed socket cannot be reached".to_owned()));
     }
     system_address(address)
 }
 
-/// A name as the system takes it.
+/// Returns an address in the system's form.
 ///
 /// # Errors
 ///
-/// If it is a path, or a name, that the system would take for another, or cannot hold.
+/// If it is a path, or a name, that the system would change, or that is too long.
 pub(super) fn system_address(address: &UnixAddress) -> io::Result<SocketAddrUnix> {
     if let Some(path) = address.path() {
         check(path)?;
@@ -98,7 +98,7 @@ fn invalid(text: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, text)
 }
 
-/// The name that the system tells.
+/// Returns the address that the system has reported.
 pub(super) fn address(address: &SocketAddr) -> Address {
     let name = match address.as_pathname() {
         Some(path) => UnixAddress::from(path),

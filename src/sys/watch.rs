@@ -66,7 +66,7 @@ impl SocketBackend for SystemWatch {
         self.poll.deregister(&mut SourceFd(&self.copy.as_raw_fd()))
     }
 
-    /// It need not be a socket.
+    /// The descriptor may not be a socket.
     fn local_address(&self) -> io::Result<Address> {
         Err(unsupported())
     }

@@ -120,7 +120,7 @@ fn other_sockets_are_refused_as_listeners() {
 
 #[test]
 fn other_sockets_are_refused_as_connections() {
-    let why = "cannot adopt a connection: the socket is not connected, or not any more";
+    let why = "cannot adopt a connection: the socket is not connected, or no longer";
     assert_eq!(no_connection(only_bound()), why);
     let (reset, client) = foreign_connection();
     support::reset(client);

@@ -171,7 +171,7 @@ fn protocol_may_set_its_own_options() {
     let outcomes = outcomes.borrow();
     assert!(outcomes[0].is_ok());
     let error = outcomes[1].as_ref().unwrap_err();
-    let expected = "`Ttl(0)`: invalid argument (1 to 255 can be had)";
+    let expected = "`Ttl(0)`: invalid argument (the range is 1 to 255)";
     assert_eq!(error.to_string(), format!("cannot set an option of {address}: {expected}"));
 }
 
@@ -254,10 +254,7 @@ fn creation_only_option_is_refused_later() {
         return println!("skipped: no IPv6");
     };
     let error = reactor.context().set_option(port.id(), SocketOption::OnlyIpv6(true)).unwrap_err();
-    assert!(
-        error.to_string().contains("give this to the options with which it is made"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("set this in the options that create it"), "{error}");
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn unnamed_sender_cannot_be_answered() {
     turn_until(&mut reactor, "notified", |_| !events.errors().is_empty());
     assert_eq!(events.senders(), [Address::from(UnixAddress::unnamed())]);
     let error = &events.errors()[0];
-    let expected = "cannot send 5 bytes to (unnamed): nobody can be reached without a name";
+    let expected = "cannot send 5 bytes to (unnamed): an unnamed socket cannot be reached";
     assert!(error.starts_with(expected), "{error}");
 }
 

@@ -70,7 +70,7 @@ fn failed_connects_explain_what_to_do() {
         "nothing listens there any more",
         "rotocol wrong type for socket",
         "that of a socket may have 107",
-        "nobody can be reached without a name",
+        "an unnamed socket cannot be reached",
     ]) {
         assert!(text.contains(expected), "{text}");
         assert!(text.starts_with("cannot connect to "), "{text}");

@@ -47,7 +47,7 @@ pub(super) fn not_the_peer() -> io::Error {
 #[cfg(unix)]
 pub(crate) fn no_socket_at(address: &UnixAddress) -> io::Error {
     if address.is_unnamed() {
-        return io::Error::new(ErrorKind::InvalidInput, "nobody can be reached without a name");
+        return io::Error::new(ErrorKind::InvalidInput, "an unnamed socket cannot be reached");
     }
     system(match address.as_abstract_name() {
         Some(_) => ErrorKind::ConnectionRefused,

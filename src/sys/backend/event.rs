@@ -1,4 +1,4 @@
-//! The events that a wait returns.
+//! Events of a wait.
 
 use crate::sys::readiness::Readiness;
 use crate::values::id::Id;
@@ -7,11 +7,11 @@ use mio::event::Event as SystemEvent;
 use std::fmt;
 use std::slice;
 
-/// An event that [`Backend::wait`](crate::backend::Backend::wait) returns: a socket is ready, the
-/// reactor was woken, or a signal has arrived.
+/// An event that [`Backend::wait`](crate::backend::Backend::wait) returns: a socket is ready, the reactor was
+/// woken, or a signal has arrived.
 ///
-/// The last two have ids that no socket has. So the usual event, of a socket, is not told apart
-/// from them: its id is looked up in any case.
+/// The last two have ids that no socket has. So an event of a socket, the usual case, needs no check for them:
+/// its id is looked up in any case.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Event {
     pub(crate) id: Id,
@@ -25,12 +25,12 @@ impl Event {
     /// A signal has arrived that the backend catches.
     pub const SIGNALLED: Self = Self { id: Id::SIGNALS, readiness: Readiness::READABLE };
 
-    /// Something has happened to the socket that was registered as `id`.
+    /// An event of the socket that was registered as `id`.
     pub fn ready(id: Id, readiness: Readiness) -> Self {
         Self { id, readiness }
     }
 
-    /// Returns the socket and what has happened to it, if it is the event of a socket.
+    /// Returns the socket and its readiness, if it is the event of a socket.
     pub fn as_ready(self) -> Option<(Id, Readiness)> {
         (self != Self::WOKEN && self != Self::SIGNALLED).then_some((self.id, self.readiness))
     }
@@ -49,7 +49,7 @@ impl fmt::Debug for Event {
 /// The events of one wait.
 #[derive(Debug)]
 pub struct Events {
-    /// Those of the system, as its poll has written them. They are translated when they are read, which spares
+    /// Events of the system, as its poll has written them. They are translated when they are read, which avoids
     /// a second pass over them.
     #[cfg(feature = "system")]
     system: mio::Events,
@@ -92,7 +92,7 @@ impl Events {
         }
     }
 
-    /// Returns the list that the system's poll fills, of this capacity.
+    /// Returns the list for the system's poll to fill, of this capacity.
     #[cfg(feature = "system")]
     pub(in crate::sys) fn of_system(&mut self, capacity: usize) -> &mut mio::Events {
         if self.system.capacity() == 0 {
@@ -157,13 +157,13 @@ fn readiness(event: &SystemEvent) -> Readiness {
     if is_rare(event) { readiness | rare(event) } else { readiness }
 }
 
-/// Returns true if an event reports more than that the socket can be read or written.
+/// Returns true if an event reports more than that the socket is readable or writable.
 #[cfg(feature = "system")]
 fn is_rare(event: &SystemEvent) -> bool {
     event.is_error() || event.is_read_closed() || event.is_write_closed() || event.is_priority()
 }
 
-/// Returns what the ends of a connection, errors and urgent data mean.
+/// Returns the readiness for the ends of a connection, errors and urgent data.
 #[cfg(feature = "system")]
 #[cold]
 fn rare(event: &SystemEvent) -> Readiness {

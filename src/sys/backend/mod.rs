@@ -1,14 +1,14 @@
-//! The seam: the trait through which a reactor reaches everything outside it.
+//! The seam: the trait between a reactor and everything outside it.
 //!
-//! The system implements [`Backend`] like any other backend: see [`System`](crate::backend::System). A simulated network is
-//! another implementation; a recording one wraps any other. Nothing above `sys` knows which one a
-//! reactor has. What only a system has is answered by default methods with
-//! [`Unsupported`](std::io::ErrorKind::Unsupported).
+//! The system implements [`Backend`] like any other backend: see [`System`](crate::backend::System). A
+//! simulated network is another implementation; a recording one wraps any other. No code above `sys`
+//! distinguishes them. Default methods return [`Unsupported`](std::io::ErrorKind::Unsupported) for requests
+//! that only a system can serve.
 //!
-//! Streams are the one exception to trait objects. [`StreamSocket`] holds either a socket of the system
-//! or a boxed [`StreamBackend`], so that the read and the write of an echo are inlined. A call through
-//! a trait object would return after the system call, and the first such return costs some 500 ns where
-//! the kernel guards against speculation (ARCHITECTURE.md, "What an echo costs").
+//! Streams are the one exception to trait objects. [`StreamSocket`] holds either a socket of the system or a
+//! boxed [`StreamBackend`], so that the read and the write of an echo are inlined. A call through a trait
+//! object would return after the system call, and the first such return costs some 500 ns where the kernel
+//! guards against speculation (ARCHITECTURE.md, "What an echo costs").
 
 mod event;
 mod request;
@@ -41,33 +41,33 @@ pub use socket::WatchBackend;
 pub use socket::{DatagramBackend, ListenerBackend, Multicast, SocketBackend, StreamBackend};
 pub use stream::StreamSocket;
 
-/// What a reactor lives on: the poll, the clock, names and sockets.
+/// The environment of a reactor: the poll, the clock, names and sockets.
 ///
-/// A reactor made with [`Reactor::with_backend`](crate::Reactor::with_backend) learns everything from
-/// outside through these methods, and through those of the sockets that they return. Protocols cannot
-/// tell one backend from another.
+/// A reactor made with [`Reactor::with_backend`](crate::Reactor::with_backend) does all input and output
+/// through these methods, and through those of the sockets that they return. Protocols cannot distinguish
+/// backends.
 ///
-/// Errors mean what they mean from the system: [`WouldBlock`](io::ErrorKind::WouldBlock) says that
+/// Errors have the same meaning as from the system: [`WouldBlock`](io::ErrorKind::WouldBlock) means that
 /// nothing can be done now and that an event will follow when it can,
 /// [`ConnectionReset`](io::ErrorKind::ConnectionReset) that the peer has reset the connection, and so on.
 pub trait Backend: fmt::Debug {
     /// Returns the current time, which never decreases.
     fn now(&self) -> Instant;
 
-    /// Appends the events since the last call to `events`. If there are none, it may wait for one, but
-    /// no longer than `limit`; `None` is without limit. It may return without any.
+    /// Appends the events since the last call to `events`. If there are none, it may wait for one, at most
+    /// `limit`; `None` is without limit. It may return without events.
     ///
     /// # Errors
     ///
-    /// [`Interrupted`](io::ErrorKind::Interrupted) counts as a wait without events. Any other error ends
-    /// the run.
+    /// [`Interrupted`](io::ErrorKind::Interrupted) counts as a wait without events. Any other error ends the
+    /// run.
     fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()>;
 
     /// Returns the waker that other threads use to end a wait: it must cause [`Event::WOKEN`].
     fn waker(&self) -> Waker;
 
-    /// Returns true if the reactor is to call [`called`](Self::called) after every callback. Each
-    /// callback is then timed by itself, so reading the clock should be cheap. Default: false.
+    /// Returns true if the reactor calls [`called`](Self::called) after every callback. Each callback is then
+    /// timed separately, so reading the clock should be cheap. Default: false.
     fn observes_callbacks(&self) -> bool {
         false
     }
@@ -231,7 +231,7 @@ pub trait Backend: fmt::Debug {
 /// The signals that a [`Backend`] catches.
 #[cfg(feature = "signals")]
 pub trait SignalBackend {
-    /// Begins a run, from which on signals are reported. Returns true if it had not begun before.
+    /// Begins a run; signals are reported from now on. Returns true if it had not begun before.
     fn begin_run(&mut self) -> bool;
 
     /// Ends the run: signals have their default action again.
@@ -251,7 +251,7 @@ pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -
     set_by(option, set)
 }
 
-/// Only a system has this.
+/// Returns the error of requests that only a system can serve.
 pub(crate) fn unsupported() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "the reactor's backend does not support this")
 }

@@ -1,11 +1,11 @@
-//! What a socket is to have when a backend opens it.
+//! Requests to a backend to open a socket.
 
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::options::{ConnectOptions, ListenOptions};
 use crate::values::socket_option::SocketOption;
 use std::net::SocketAddr;
 
-/// How a listener is to be opened.
+/// A request to open a listener.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ListenRequest<'a> {
@@ -21,17 +21,17 @@ pub struct ListenRequest<'a> {
     pub options: &'a [SocketOption],
     /// The permissions of the file of a Unix socket. `None`: those that the umask leaves.
     pub file_mode: Option<u32>,
-    /// The file of a Unix socket is not removed when the socket is closed.
+    /// The file of a Unix socket is kept when the socket is closed.
     pub keep_file: bool,
     /// Accepted connections receive the descriptors that their peers pass.
     pub takes_descriptors: bool,
 }
 
-/// How a connection is to be opened.
+/// A request to open a connection.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectRequest<'a> {
-    /// The address of the near end. `None`: the backend chooses it.
+    /// The local address. `None`: the backend chooses it.
     pub local: Option<SocketAddr>,
     /// Options to be set before the socket connects.
     pub options: &'a [SocketOption],
@@ -39,7 +39,7 @@ pub struct ConnectRequest<'a> {
     pub takes_descriptors: bool,
 }
 
-/// How a datagram socket is to be opened.
+/// A request to open a datagram socket.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DatagramRequest<'a> {

@@ -1,4 +1,4 @@
-//! The sockets of a backend.
+//! Sockets of a backend: the traits for each kind.
 
 use crate::sys::backend::StreamSocket;
 #[cfg(unix)]
@@ -23,7 +23,7 @@ use std::net::IpAddr;
 /// The methods that all sockets of a [`Backend`](crate::backend::Backend) have. A socket is closed when it
 /// is dropped.
 pub trait SocketBackend: fmt::Debug {
-    /// Begins to report events under this id. What is true already is reported by the next wait.
+    /// Begins to report events under this id. The next wait reports the present readiness.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ pub trait SocketBackend: fmt::Debug {
     /// If the socket is not registered.
     fn deregister(&mut self) -> io::Result<()>;
 
-    /// Returns the address of the near end.
+    /// Returns the local address.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ pub trait ListenerBackend: SocketBackend {
     fn accept(&self) -> io::Result<(StreamSocket, Address)>;
 }
 
-/// A connection, or an attempt to connect.
+/// A connection, or a connection attempt.
 pub trait StreamBackend: SocketBackend {
     /// Returns the peer's address; `None` while the attempt is in progress.
     ///
@@ -108,7 +108,7 @@ pub trait StreamBackend: SocketBackend {
     /// Those of recv(2).
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    /// Writes the bytes of the slices, one after the other.
+    /// Writes the bytes of the slices, in order.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ pub trait StreamBackend: SocketBackend {
     /// If the option cannot be set.
     fn reset_on_close(&self) -> io::Result<()>;
 
-    /// Sends small writes at once (TCP_NODELAY).
+    /// Sets whether small writes are sent at once (TCP_NODELAY).
     ///
     /// # Errors
     ///
@@ -167,8 +167,8 @@ pub trait StreamBackend: SocketBackend {
         false
     }
 
-    /// Reads, and takes the descriptors that came with the bytes if `take` is true; otherwise they are
-    /// closed. It is called if [`passes_descriptors`](Self::passes_descriptors).
+    /// Reads, and takes the descriptors sent with the bytes if `take` is true; otherwise they are closed.
+    /// Called if [`passes_descriptors`](Self::passes_descriptors) returns true.
     ///
     /// # Errors
     ///
@@ -215,8 +215,8 @@ pub trait StreamBackend: SocketBackend {
 
 /// A datagram socket.
 pub trait DatagramBackend: SocketBackend {
-    /// Receives the next datagram. Returns its length and its sender. The buffer receives what fits; if the datagram
-    /// is longer, the length may be larger than the buffer, or that of the buffer.
+    /// Receives the next datagram. Returns its length and its sender. If the datagram does not fit in the
+    /// buffer, the rest is lost, and the returned length is either the datagram's or the buffer's.
     ///
     /// # Errors
     ///
@@ -251,7 +251,7 @@ pub trait DatagramBackend: SocketBackend {
     fn multicast(&self, change: Multicast<'_>) -> io::Result<()>;
 
     /// Begins or stops to report when the socket can send again. The socket is registered as `id`, at first
-    /// without it: Linux reports each datagram that has left, and a wait would end for nothing. Default:
+    /// without it, because Linux reports each datagram that has left, and would end waits needlessly. Default:
     /// nothing, for a backend that reports it in any case.
     ///
     /// # Errors
@@ -263,8 +263,8 @@ pub trait DatagramBackend: SocketBackend {
     }
 }
 
-/// A change of a multicast setting: see [`DatagramTransport::join_group`](crate::DatagramTransport::join_group) and the methods
-/// after it.
+/// A change of a multicast setting: see [`DatagramTransport::join_group`](crate::DatagramTransport::join_group)
+/// and the methods after it.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -279,7 +279,7 @@ pub enum Multicast<'a> {
     Ttl(u8),
 }
 
-/// A descriptor that is watched.
+/// A watched descriptor.
 #[cfg(unix)]
 pub trait WatchBackend: SocketBackend {
     /// Returns which of the operations in `interest` would not block now. The end of the data and

@@ -1,4 +1,4 @@
-//! The socket of a connection: one of the system, or one of another backend.
+//! Stream sockets of a backend: the system's, or those of another backend.
 
 use crate::sys::backend::{SocketBackend, StreamBackend};
 use crate::sys::platform::SHORT_MEANS_WOULD_BLOCK;
@@ -16,14 +16,13 @@ use crate::values::socket_option::SocketOption;
 use std::fs::File;
 use std::io::{self, IoSlice};
 
-/// The socket of a connection, or of an attempt to connect: one of the system, or any other
-/// [`StreamBackend`].
+/// The socket of a connection or connection attempt: one of the system, or any other [`StreamBackend`].
 ///
-/// It implements [`StreamBackend`] itself, so a backend that records can wrap it.
+/// It implements [`StreamBackend`] itself, so a recording backend can wrap it.
 #[derive(Debug)]
 pub struct StreamSocket(Kind);
 
-/// The system's sockets are not boxed: see [`backend`](crate::backend).
+/// A socket of the system. It is not boxed: see [`backend`](crate::backend).
 #[derive(Debug)]
 enum Kind {
     #[cfg(feature = "system")]
@@ -53,7 +52,7 @@ impl StreamSocket {
         Self(Kind::System(socket))
     }
 
-    /// Reads. Inlined into the loop over the events if it is the system's.
+    /// Reads. Inlined into the event loop if it is the system's.
     #[inline(always)]
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
@@ -168,7 +167,7 @@ impl StreamBackend for StreamSocket {
 
     #[inline]
     fn short_means_would_block(&self) -> bool {
-        // A constant on Linux, where a question would cost each echo an instruction or two.
+        // A constant on Linux, where a call would cost each echo an instruction or two.
         SHORT_MEANS_WOULD_BLOCK
             || match &self.0 {
                 #[cfg(feature = "system")]

@@ -1,4 +1,4 @@
-//! Sending and receiving datagrams.
+//! System calls for sending and receiving datagrams.
 
 use crate::sys::datagram::Family;
 #[cfg(unix)]
@@ -16,7 +16,7 @@ use std::os::fd::AsFd;
 pub(super) fn receive(socket: &Family, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
     match socket {
         Family::Inet(socket) => receive_inet(socket, buffer),
-        // Not by rustix, which panics at a sender's name that fills all of sun_path.
+        // rustix panics at a sender's name that fills all of sun_path; this call does not.
         #[cfg(unix)]
         Family::Unix(socket) => {
             let (length, sender) = socket.recv_from(buffer)?;

@@ -32,20 +32,20 @@ use std::rc::Rc;
 /// A socket that sends and receives datagrams.
 #[derive(Debug)]
 pub(super) struct SystemDatagram {
-    // Removed before the socket is closed: the fields are dropped in this order.
+    // Declared first: fields are dropped in this order, and the file is removed before the socket is closed.
     #[cfg(unix)]
     _file: Option<Box<SocketFile>>,
     socket: Family,
     poll: Rc<Registry>,
-    /// Other holders may have copies of the descriptor.
+    /// True if other holders may have copies of the descriptor.
     #[cfg(unix)]
     shared: bool,
 }
 
-/// The poll's types for a datagram socket.
+/// A socket of either family, as mio's type.
 #[derive(Debug)]
 enum Family {
-    /// It uses nothing but the descriptor, so the socket may be of any other type that has datagrams.
+    /// mio's type uses only the descriptor, so the socket may be of any other datagram type, such as raw.
     Inet(mio::net::UdpSocket),
     #[cfg(unix)]
     Unix(mio::net::UnixDatagram),
@@ -68,7 +68,7 @@ impl SystemDatagram {
         socket.bind(&(*address).into())?;
         let socket = Self::new(poll, socket)?;
         if let Err(error) = socket.receive_own_groups() {
-            debug!(target: DATAGRAM, "IP_MULTICAST_ALL: {error}"); // Old kernels cannot.
+            debug!(target: DATAGRAM, "IP_MULTICAST_ALL: {error}"); // Old kernels do not have it.
         }
         Ok(socket)
     }
@@ -106,7 +106,8 @@ impl SystemDatagram {
         Self::new(poll, socket)
     }
 
-    /// Opens a socket for ICMP echoes. It is bound, even if to any address, because that gives it its identifier.
+    /// Opens a socket for ICMP echoes. It is bound, even if to the unspecified address, because that sets its
+    /// identifier.
     pub(super) fn ping(
         poll: &Rc<Registry>,
         local: IpAddr,
@@ -120,7 +121,7 @@ impl SystemDatagram {
         Self::new(poll, socket)
     }
 
-    /// Takes over a socket that was made elsewhere. Returns the address of its peer as well, if it is connected.
+    /// Adopts a datagram socket. Returns the address of its peer as well, if it is connected.
     #[cfg(unix)]
     pub(super) fn adopt(
         poll: &Rc<Registry>,
@@ -166,7 +167,7 @@ impl SystemDatagram {
         Ok(socket)
     }
 
-    /// Takes over a socket that has IP addresses, of whatever type.
+    /// Makes a socket of any type with IP addresses non-blocking, and wraps it.
     fn new(poll: &Rc<Registry>, socket: Socket) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         Ok(Self {
@@ -186,7 +187,7 @@ impl SystemDatagram {
         }
     }
 
-    /// For calls that are the same for either family.
+    /// Returns the socket for calls that are the same for either family.
     pub(super) fn any(&self) -> SockRef<'_> {
         match &self.socket {
             Family::Inet(socket) => SockRef::from(socket),
@@ -299,7 +300,7 @@ impl SocketBackend for SystemDatagram {
     }
 }
 
-/// What has to be set before a socket has its port, and what may be.
+/// Sets options that must be set before a socket is bound, and those that may be.
 fn prepare(socket: &Socket, ipv6: bool, request: &DatagramRequest<'_>) -> io::Result<()> {
     if request.header_included {
         include_header(socket, ipv6)?;

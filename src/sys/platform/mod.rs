@@ -1,4 +1,4 @@
-//! Differences between systems. `target_os` occurs here only.
+//! Differences between systems. `target_os` occurs only here.
 //!
 //! Each system has the same names: Linux and Android those of `linux`; all others those of `other`, and of
 //! `unix` or `windows`.
@@ -26,11 +26,11 @@ use socket2::TcpKeepalive;
 #[cfg(feature = "system")]
 use std::time::Duration;
 
-/// Whether a read or write that returns less than it could means that the next one would block.
+/// Whether a read or write that returns less than requested means that the next one would block.
 pub(super) const SHORT_MEANS_WOULD_BLOCK: bool =
     cfg!(any(target_os = "android", target_os = "linux"));
 
-/// Sets the interval and the number of probes, on systems that let a socket have its own.
+/// Sets the interval and the number of probes, on systems where each socket has its own.
 #[cfg(feature = "system")]
 pub(super) fn set_probes(keep_alive: TcpKeepalive, interval: Duration, count: u32) -> TcpKeepalive {
     #[cfg(any(

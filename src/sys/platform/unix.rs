@@ -11,7 +11,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::{SocketAddr, UnixStream};
 
-/// The longest path of a Unix socket in bytes: sun_path holds one more.
+/// The maximum number of bytes of a Unix socket's path: sun_path holds one more.
 pub(crate) const LONGEST_PATH: usize = 103;
 
 /// `recv_from` of the standard library passes no flags.
@@ -19,15 +19,15 @@ pub(crate) const RECEIVES_WITH_FLAGS: bool = false;
 
 pub(crate) const SENDING: SendFlags = SendFlags::DONTWAIT;
 
-/// The same, as socket2 takes it.
+/// The same flags in the form of socket2.
 pub(crate) const FLAGS: i32 = SendFlags::DONTWAIT.bits() as i32;
 
 pub(crate) const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
 
-/// A program that another thread executes before this inherits the descriptors.
+/// Until this call, a program that another thread executes inherits the descriptors.
 pub(crate) fn close_on_exec(descriptors: &[OwnedFd]) {
     for descriptor in descriptors {
-        // It fails for closed descriptors only, and these are open.
+        // This fails only for a descriptor that is not open.
         let _ = fcntl_setfd(descriptor, FdFlags::CLOEXEC);
     }
 }
@@ -47,7 +47,7 @@ pub(crate) fn abstract_address(_name: &[u8]) -> io::Result<SocketAddrUnix> {
 }
 
 pub(crate) fn unnamed() -> io::Result<SocketAddrUnix> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system makes no names up"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not assign names"))
 }
 
 pub(crate) fn abstract_name(_address: &SocketAddr) -> Option<UnixAddress> {
@@ -67,13 +67,14 @@ pub(crate) fn listens(socket: &Socket) -> io::Result<bool> {
     socket.is_listener()
 }
 
-/// It cannot be asked for. A socket that listens has no peer, and a socket without a peer is taken for one.
+/// Returns true if the socket listens. There is no such query: a listening socket has no peer, and a socket
+/// without a peer is assumed to listen.
 #[cfg(not(target_os = "freebsd"))]
 pub(crate) fn listens(socket: &Socket) -> io::Result<bool> {
     Ok(socket.peer_addr().is_err())
 }
 
-/// SO_LINGER is the only option that is known to make close(2) wait.
+/// SO_LINGER is the only option known to make close(2) wait.
 pub(crate) fn turn_off_for_streams(socket: BorrowedFd<'_>) {
     let _ = SockRef::from(&socket).set_linger(None);
 }
@@ -84,7 +85,7 @@ pub(crate) fn check_stream(_socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-/// It cannot be asked for: the environment is believed.
+/// There is no such query: the environment is trusted.
 #[cfg(feature = "systemd")]
 pub(crate) fn was_passed(_number: u32) -> bool {
     true

@@ -1,4 +1,4 @@
-//! The system calls of an echo, and their flags.
+//! System calls for reading and writing a stream, and their flags.
 
 use crate::sys::Borrowed;
 #[cfg(unix)]
@@ -16,8 +16,8 @@ use std::io;
 /// Reads.
 ///
 /// On Linux this and [`send`], the two calls of an echo, are made without the C library, and everything from
-/// here up to the loop over the events is inlined: on some machines the first return after a system call
-/// costs more than all code of the reactor (docs/costs.md).
+/// here up to the event loop is inlined: on some machines the first return after a system call costs more than
+/// all code of the reactor (docs/costs.md).
 #[cfg(unix)]
 #[inline(always)]
 pub(super) fn receive(socket: Borrowed<'_>, buffer: &mut [u8]) -> io::Result<usize> {
@@ -53,7 +53,7 @@ pub(super) fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
     uninterrupted(|| io::Write::write(&mut &*SockRef::from(&socket), bytes))
 }
 
-/// Whether an attempt to connect goes on, though the call has returned (connect(2), EINPROGRESS).
+/// Returns true if an attempt to connect continues after the call has returned (connect(2), EINPROGRESS).
 pub(super) fn is_under_way(error: &io::Error) -> bool {
     #[cfg(unix)]
     let under_way = error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error());

@@ -30,16 +30,16 @@ use std::time::Duration;
 pub(in crate::sys) struct SystemStream {
     poll: Rc<Registry>,
     socket: Family,
-    /// The descriptors that the peer passes are to be received.
+    /// True if descriptors that the peer passes are received.
     #[cfg(unix)]
     takes_descriptors: bool,
-    /// Other holders may have copies of the descriptor.
+    /// True if other holders may have copies of the descriptor.
     #[cfg(unix)]
     shared: bool,
 }
 
-/// A socket of either family. Both hold the descriptor in the same place, so that telling them apart
-/// costs nothing where no difference matters.
+/// A socket of either family. Both have the descriptor at the same offset, so that code for both needs no
+/// branch.
 #[derive(Debug)]
 enum Family {
     Tcp(mio::net::TcpStream),
@@ -126,7 +126,7 @@ impl SystemStream {
         send(self.borrowed(), bytes)
     }
 
-    /// Writes the bytes of the slices, one after the other.
+    /// Writes the bytes of the slices, in order.
     pub(super) fn write_slices(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
             [only] => self.write(only),
@@ -134,9 +134,9 @@ impl SystemStream {
         }
     }
 
-    /// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
-    /// the system cannot, or not for this file; a read of the file then reports why. Nor if the socket is
-    /// shared: sendfile(2) has no MSG_DONTWAIT.
+    /// Sends at most `count` bytes of a file from `offset` on, without copying them. Returns `Unsupported` if
+    /// the system cannot do that for this file, and a read of the file then reports the reason. It is also
+    /// unsupported for a shared socket: sendfile(2) has no MSG_DONTWAIT.
     pub(super) fn write_from_file(
         &mut self,
         file: &File,
@@ -156,7 +156,7 @@ impl SystemStream {
         self.any().shutdown(Shutdown::Write)
     }
 
-    /// Makes the next close a reset. A Unix socket has none, and what it has taken belongs to the peer.
+    /// Makes the next close a reset. A Unix socket has no reset: data that it has taken reaches the peer.
     pub(super) fn reset_on_close(&self) -> io::Result<()> {
         self.any().set_linger(Some(Duration::ZERO))
     }
@@ -210,7 +210,7 @@ impl SystemStream {
         self.poll.deregister(self.socket.source())
     }
 
-    /// For calls that are the same for either family.
+    /// Returns the socket for calls that are the same for either family.
     fn any(&self) -> SockRef<'_> {
         match &self.socket {
             Family::Tcp(socket) => SockRef::from(socket),

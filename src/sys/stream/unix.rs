@@ -22,8 +22,8 @@ impl SystemStream {
         Self { poll, socket: Family::Unix(socket), takes_descriptors, shared: false }
     }
 
-    /// Connects to a Unix socket, which succeeds or fails immediately: `WouldBlock` says that the
-    /// listener's queue is full, and no event reports when it no longer is (connect(2), EAGAIN).
+    /// Connects to a Unix socket, which succeeds or fails immediately. `WouldBlock` means that the listener's
+    /// queue is full; no event reports when it has room again (connect(2), EAGAIN).
     pub(in crate::sys) fn connect_unix(
         poll: &Rc<Registry>,
         address: &UnixAddress,
@@ -33,7 +33,7 @@ impl SystemStream {
         Ok(Self::unix(poll, socket, request.takes_descriptors))
     }
 
-    /// Takes over a socket that is connected and does not block. Returns its peer's address as well.
+    /// Adopts a connected, non-blocking socket. Returns its peer's address as well.
     pub(in crate::sys) fn adopt(
         poll: &Rc<Registry>,
         socket: Socket,
@@ -65,8 +65,7 @@ impl SystemStream {
         rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::TOOMANYREFS)
     }
 
-    /// Reads, and takes the descriptors that came with the bytes if `take` is true. If not, the system
-    /// closes them.
+    /// Reads, and takes the descriptors sent with the bytes if `take` is true. If not, the system closes them.
     pub(in crate::sys) fn read_with_descriptors(
         &mut self,
         buffer: &mut [u8],

@@ -1,4 +1,4 @@
-//! Linux and Android.
+//! Linux and Android: what differs from other systems.
 
 mod foreign_options;
 pub(crate) mod multicast;
@@ -25,33 +25,34 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// The longest path or name of a Unix socket in bytes: sun_path holds one more (unix(7)).
+/// The maximum number of bytes of a Unix socket's path or name: sun_path holds one more (unix(7)).
 pub(crate) const LONGEST_PATH: usize = 107;
 
-/// Whether an accepted connection has the options of the listener: POSIX leaves it open.
+/// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
 pub(crate) const HANDS_DOWN: bool = true;
 
 /// Whether [`receive_inet`] passes MSG_DONTWAIT.
 pub(crate) const RECEIVES_WITH_FLAGS: bool = true;
 
-/// Without MSG_NOSIGNAL, a write to a connection that the peer has reset would kill a process in which the
-/// signal is not ignored, such as one whose `main` is not Rust's. Plain writes have it already.
+/// Without MSG_NOSIGNAL, a write to a connection that the peer has reset would kill a process that does not
+/// ignore SIGPIPE, such as one with a `main` in another language. Plain writes already use it.
 pub(crate) const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
-/// The same, as socket2 takes it (MSG_NOSIGNAL and MSG_DONTWAIT, send(2)).
+/// The same flags in the form of socket2 (MSG_NOSIGNAL and MSG_DONTWAIT, send(2)).
 pub(crate) const FLAGS: i32 = 0x4040;
 
-/// Passed descriptors are closed when a program is executed, from the first moment on.
+/// Descriptors are closed when a program is executed; this is set as they are received.
 pub(crate) const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
 
 pub(crate) fn close_on_exec(_descriptors: &[OwnedFd]) {}
 
-/// Urgent data is watched for because a read stops short before it (see `MORE_FOLLOWS`).
+/// Returns the events for a stream. Urgent data is included because a read stops before it (see
+/// `MORE_FOLLOWS`).
 pub(crate) fn stream_interest() -> Interest {
     Interest::READABLE | Interest::WRITABLE | Interest::PRIORITY
 }
 
-/// Returns the length of a datagram that did not fit as well (MSG_TRUNC, recv(2)).
+/// Receives a datagram. Returns the whole length of one that did not fit (MSG_TRUNC, recv(2)).
 pub(crate) fn receive_inet(
     socket: &mio::net::UdpSocket,
     buffer: &mut [u8],
@@ -71,7 +72,7 @@ pub(crate) fn include_header(socket: &Socket, ipv6: bool) -> io::Result<()> {
 }
 
 pub(crate) fn set_user_timeout(socket: &SockRef<'_>, timeout: Option<Duration>) -> io::Result<()> {
-    // Zero is the system's word for `None`.
+    // Zero means `None` to the system.
     let at_least = Duration::from_millis(1);
     socket.set_tcp_user_timeout(timeout.map(|timeout| timeout.max(at_least)))
 }
@@ -92,8 +93,8 @@ pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port(true)
 }
 
-/// Sends at most `count` bytes of a file from `offset` on, without copying them. `Unsupported` if
-/// the system cannot, or not for this file.
+/// Sends at most `count` bytes of a file from `offset` on, without copying them. Returns `Unsupported` if the
+/// system cannot do that for this file.
 pub(crate) fn send_file(
     socket: BorrowedFd<'_>,
     file: &File,
@@ -102,7 +103,7 @@ pub(crate) fn send_file(
 ) -> io::Result<usize> {
     let sent = rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
     sent.map_err(|error| match error {
-        // What sendfile(2) reports of the file, or if there is no such call for it.
+        // Errors that sendfile(2) reports for the file, or if it does not support it.
         Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW => {
             io::ErrorKind::Unsupported.into()
         }
@@ -131,15 +132,15 @@ pub(crate) fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<
 /// Returns the credentials that the peer had when it connected, or began to listen.
 pub(crate) fn credentials(socket: BorrowedFd<'_>) -> Option<io::Result<Credentials>> {
     let peer = getsockopt(&socket, PeerCredentials).map(|peer| {
-        // The system says 0 of a process that has no number here.
+        // The system reports 0 for a process that has no id in this namespace.
         let pid = Some(peer.pid()).filter(|&pid| pid > 0);
         Credentials { pid, uid: peer.uid(), gid: peer.gid() }
     });
     Some(peer.map_err(io::Error::from))
 }
 
-/// Sets the mode that a socket's file begins with, less the umask. So a socket that receives as soon as it
-/// is bound is never open to more than it should be.
+/// Sets the mode with which a socket's file is created, less the umask. So the file of a datagram socket, which
+/// receives as soon as it is bound, is never more open than requested.
 pub(crate) fn restrict(socket: &Socket, mode: u32) -> io::Result<()> {
     Ok(rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?)
 }

@@ -6,7 +6,7 @@ use rustix::net::{netdevice, sockopt};
 use std::io;
 use std::net::Ipv4Addr;
 
-/// Whether a socket on IPv6 takes the options of IPv4.
+/// Whether an IPv6 socket accepts the options of IPv4.
 pub(crate) const BOTH_FAMILIES: bool = true;
 
 pub(crate) fn join(
@@ -58,8 +58,8 @@ pub(crate) fn index(socket: &SystemDatagram, name: &str) -> io::Result<u32> {
     Ok(netdevice::name_to_index(socket.borrowed(), name)?)
 }
 
-/// Makes the socket receive only from groups that it has joined itself. By default Linux also delivers
-/// datagrams of any group that any program has joined, if the port is the same.
+/// Limits the socket to groups that it has joined itself. By default Linux also delivers datagrams for any
+/// group that any program on the machine has joined, if the port matches.
 pub(crate) fn receive_own_groups(socket: &SystemDatagram) -> io::Result<()> {
     match socket.is_ipv6()? {
         false => socket.any().set_multicast_all_v4(false),

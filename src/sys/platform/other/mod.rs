@@ -1,4 +1,4 @@
-//! All systems but Linux.
+//! Systems other than Linux and Android.
 
 pub(crate) mod multicast;
 
@@ -8,7 +8,7 @@ use socket2::{SockRef, Socket};
 use std::io;
 use std::time::Duration;
 
-/// Whether an accepted connection has the options of the listener: POSIX leaves it open.
+/// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
 pub(crate) const HANDS_DOWN: bool = false;
 
 pub(crate) fn stream_interest() -> Interest {
@@ -24,7 +24,7 @@ pub(crate) fn receive_inet(
 }
 
 pub(crate) fn include_header(_socket: &Socket, _ipv6: bool) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "headers cannot be included here"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot include IP headers"))
 }
 
 pub(crate) fn set_user_timeout(
@@ -56,8 +56,8 @@ pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_port_lb(true)
 }
 
-/// There is no such option, or it gives all connections to one of the listeners.
+/// Other systems have no such option, or it gives all connections to one of the listeners.
 #[cfg(not(any(target_os = "dragonfly", target_os = "freebsd")))]
 pub(crate) fn share_port(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port fairly"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port"))
 }

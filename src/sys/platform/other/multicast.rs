@@ -5,13 +5,13 @@ use crate::sys::multicast::{InterfaceV4, unsupported};
 use std::io;
 use std::net::Ipv4Addr;
 
-/// Whether a socket on IPv6 takes the options of IPv4.
+/// Whether an IPv6 socket accepts the options of IPv4.
 pub(crate) const BOTH_FAMILIES: bool = false;
 
 fn address((address, index): InterfaceV4) -> io::Result<Ipv4Addr> {
     match index {
         0 => Ok(address),
-        _ => Err(unsupported("here, for IPv4, an interface is told by its address")),
+        _ => Err(unsupported("on this system, for IPv4, give the address of the interface")),
     }
 }
 
@@ -54,10 +54,10 @@ pub(crate) fn set_interface(socket: &SystemDatagram, interface: InterfaceV4) -> 
 }
 
 pub(crate) fn index(_socket: &SystemDatagram, _name: &str) -> io::Result<u32> {
-    Err(unsupported("here an interface has no name; tell its index or its address"))
+    Err(unsupported("no interface names on this system; give the index or the address"))
 }
 
-/// As far as is known, a socket here receives only from groups that it has joined itself.
+/// On other systems a socket receives only from groups that it has joined itself, as far as is known.
 pub(crate) fn receive_own_groups(_socket: &SystemDatagram) -> io::Result<()> {
     Ok(())
 }
