@@ -22,15 +22,15 @@ use std::io::{self, IoSlice};
 /// # Sockets from elsewhere, and to elsewhere
 ///
 /// A socket that another library or another process has made, or that was inherited when the program
-/// began, can be adopted; and one of ours can be let go, for another reactor, a thread or another
-/// process to go on with.
+/// began, can be adopted; and a connection or a listener can be detached, to be used by another reactor, a
+/// thread or another process.
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
 /// use std::io::{Read, Write};
 /// use std::net::TcpStream;
 ///
-/// /// Says who it is, and lets the connection go to the reactor of the other.
+/// /// Returns what it receives.
 /// struct Echo;
 ///
 /// impl Protocol for Echo {
@@ -68,13 +68,14 @@ impl Context {
     /// `std::net::TcpListener::bind`. Each connection gets a protocol from `factory`, as with
     /// [`listen_tcp`](Self::listen_tcp).
     ///
-    /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
-    /// another holder, a process with a copy of the descriptor say, finds it non-blocking, too. If a holder
+    /// The reactor owns the socket from now on. It becomes non-blocking, and close-on-exec. It becomes
+    /// non-blocking for other holders too, such as a process with a copy of the descriptor. If a holder
     /// clears O_NONBLOCK, it is set again before each accept(2), which is called only when a client waits. If the
     /// flag is cleared between the two, and another holder accepts that client, accept(2) waits for the next
     /// one. Of its options, and those of the connections that it accepts, some
-    /// [are turned off](Self::adopt_connection); the others stay. When we [close](Self::close) it, the others may go on; and so the
-    /// file of a Unix socket stays, and is replaced by whoever [listens](Self::listen_unix) there next.
+    /// [are turned off](Self::adopt_connection); the others stay. After it is
+    /// [closed](Self::close), other holders may go on. So the file of a Unix socket stays, and is replaced by the
+    /// next socket that [listens](Self::listen_unix) there.
     ///
     /// The program `hot_restart`, among the examples, shows how a new process takes the listeners of an
     /// old one over, and no client is refused.
@@ -117,7 +118,7 @@ impl Context {
         self.open_port(socket, connections)
     }
 
-    /// Goes on with a connection that is there already: `protocol` hears
+    /// Uses a connection that exists already: `protocol` receives
     /// [`connection_made`](Protocol::connection_made) after this callback, then all the rest. It can be written to at
     /// once.
     ///
@@ -205,12 +206,11 @@ impl Context {
         DatagramOptions::new().adopt_datagram(self, socket, protocol)
     }
 
-    /// Lets a listener go: its socket leaves the reactor, and goes on listening; the file of a Unix socket
-    /// stays. Its factory is
-    /// dropped after this callback; its connections stay. `None` if it is not a listener's id, or it is
-    /// gone.
+    /// Detaches a listener: its socket leaves the reactor, and still listens; the file of a Unix socket stays.
+    /// Its factory is dropped after the running callback; its connections stay. Returns `None` if the id names no
+    /// listener.
     ///
-    /// Clients that have not been accepted wait in it, for whoever
+    /// Clients that have not been accepted stay in its queue, for the reactor that
     /// [adopts](Self::adopt_listener) it.
     pub fn detach_listener(&mut self, id: Id) -> Option<OwnedFd> {
         let Some(Source::Listener(listener)) = self.sources.get(id) else {
@@ -276,9 +276,9 @@ impl DatagramOptions {
 
 /// # Sockets to elsewhere
 impl Transport<'_> {
-    /// Lets a connection go: its socket leaves the reactor, open, with what was written and not sent.
-    /// Its protocol hears [`connection_lost`](Protocol::connection_lost), with
-    /// [`Reason::Detached`](crate::Reason::Detached), after this callback, and nothing before it.
+    /// Detaches a connection: its socket leaves the reactor, open, with the queued data. Its protocol receives
+    /// [`connection_lost`](Protocol::connection_lost) with [`Reason::Detached`](crate::Reason::Detached) after the
+    /// running callback, and no other callback before it.
     ///
     /// No byte is lost, and none is sent twice: what had come in has been delivered, what comes from
     /// now on waits in the socket, and [`Detached::unsent`] is what has yet to be sent.

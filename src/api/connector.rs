@@ -179,7 +179,7 @@ impl Context {
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
         {
-            // It is told, or the next address tried, when its turn comes: a factory that connects
+            // The factory is notified, or the next address tried, when its turn comes: a factory that connects
             // again at once would otherwise have this turn to itself.
             connector.refused = Some(error);
             self.enqueue(id);
@@ -239,7 +239,7 @@ impl Context {
         }))
     }
 
-    /// Ends a connection attempt; its factory is told.
+    /// Ends a connection attempt; its factory is notified.
     pub(crate) fn fail_connector(&mut self, id: Id, cause: io::Error) {
         let Some(Source::Connector(connector)) = self.sources.get(id) else {
             return;

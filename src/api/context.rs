@@ -24,7 +24,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Instant;
 
-/// The reactor, as callbacks, timers and calls from other threads see it.
+/// The part of the reactor that callbacks, timers and calls from other threads can use.
 ///
 /// Its methods come in three kinds:
 ///
@@ -35,114 +35,114 @@ use std::time::Instant;
 ///   [`abort`](Self::abort), and those of [`transport`](Self::transport) and
 ///   [`datagram`](Self::datagram). They take an [`Id`]; on a stale id they do nothing.
 /// - **Time**: [`now`](Self::now), [`call_later`](Self::call_later), [`cancel`](Self::cancel) and
-///   their kin.
+///   related methods.
 ///
-/// [`channel`](Self::channel) is for what other threads have to say.
+/// [`channel`](Self::channel) opens a channel for messages from other threads.
 ///
 /// # Callbacks never run inside callbacks
 ///
-/// No method of a `Context` calls a protocol, a factory or a timer: it cannot, for it does not hold
-/// them. What a request brings about is told after the callback that made it has returned. So a
-/// `RefCell` of your own, a chat room's say, may stay borrowed while you call any of these.
+/// No method of a `Context` calls a protocol, a factory or a timer: the context does not own them. The
+/// callbacks that a request causes follow after the running callback has returned. So a `RefCell` of your
+/// own may stay borrowed while you call these methods.
 ///
-/// No method drops what it was given either. The closure of a timer that is
+/// No method drops a value that it was given either. The closure of a timer that is
 /// [cancelled](Self::cancel), or the factory of a listener that could not be opened, is dropped once the
-/// running callback has returned; between two turns, in the next turn. Only what has to be converted is
-/// used within the call, before anything else is done: an address, an iterator of descriptors, the
+/// running callback has returned; between two turns, in the next turn. Only values that have to be converted
+/// are used within the call, before anything else is done: an address, an iterator of descriptors, the
 /// descriptor of a `Watcher`.
 ///
 /// # Where to get one
 ///
 /// From [`Transport::context`](crate::Transport::context) in a protocol's callback, from
 /// [`Reactor::context`](crate::Reactor::context) before and between runs; timers, receivers and
-/// [`Handle::call`] are given one.
+/// [`Handle::call`] receive one.
 pub struct Context {
     /// What sockets, names and the time come from.
     pub(crate) backend: SharedBackend,
-    /// When the turn began, or rather when its poll returned.
+    /// The time at which the poll of this turn returned.
     pub(super) now: Instant,
 
     pub(crate) sources: Sources,
     pub(super) spares: Spares,
-    /// What the running callback has written to its own connection: see `gather.rs`.
+    /// The bytes that the running callback has written to its own connection: see `gather.rs`.
     pub(super) gathered: Gathered,
-    /// The connection whose callback is running. Its end of data is not sent before the callback has
+    /// The connection of the running callback. Its end of data is not sent before the callback has
     /// returned: a panic can still turn it into a reset.
     pub(super) running: Id,
-    /// The connection that has been told of lost descriptors, and not been given their data yet.
+    /// The connection that was notified of lost descriptors and has not received their data yet.
     #[cfg(unix)]
     pub(crate) descriptors_lost_on: Option<Id>,
     pub(super) timers: TimerQueue<Job>,
 
-    /// Those that had more to do than their budget allowed, or that an event has just named.
+    /// The ready queue: sources with work left beyond their budget, or with a new event.
     pub(crate) ready: VecDeque<Id>,
-    /// Those that others have written to: flushed when the turn ends.
+    /// Connections that were written to by id: they are flushed when the turn ends.
     pub(super) unflushed: Vec<Id>,
-    /// What is to be dropped once the running callback has returned: see [`Discarded`].
+    /// Values to drop once the running callback has returned: see [`Discarded`].
     pub(crate) discarded: Vec<Discarded>,
-    /// What the owners are to be told, or are to be given, once the running callback has returned.
+    /// Pending callbacks, and owners to set, once the running callback has returned.
     pub(crate) pending: VecDeque<Pending>,
-    /// Those that were beyond the budget of the turn, before `pending` in the order.
+    /// Pending callbacks beyond the budget of the turn. They precede `pending`.
     pub(crate) held: VecDeque<Pending>,
 
-    /// What was done by those who are gone; and what is counted of the whole.
+    /// The counts of closed sockets, and those of the whole reactor.
     pub(crate) totals: Statistics,
-    /// How many channels have been opened.
+    /// The number of channels opened so far.
     pub(super) channels: u64,
-    /// For those who ask; and the stop of a run, wanted and how urgently.
     pub(super) handle: Handle,
+    /// Whether the run is to stop, and how urgently.
     pub(crate) stop: Stop,
 }
 
-/// What waits for the running callback to return, because it needs the half of the reactor in which
-/// the callback lives. The context carries these; it never calls what is in them.
+/// Work that follows the running callback, because it needs the dispatcher, which owns the callback's
+/// object. The context only carries it.
 pub(crate) enum Pending {
     /// A filter was added to a connection: put it above the others.
     AddFilter(Id, Box<Added>),
-    /// A connection attempt has failed: tell its factory.
+    /// A connection attempt has failed: notify its factory.
     ConnectFailed(Id, Error),
-    /// Something has happened to a datagram socket: tell its protocol.
+    /// A datagram socket has events: notify its protocol.
     Datagram(Id),
-    /// Plaintext is queued, or a goodbye is to be said: have the filters encode it.
+    /// Plaintext or a goodbye is queued: have the filters encode it.
     Encode(Id),
-    /// A connection was let go: tell its protocol, then free its slot.
+    /// A connection was detached: notify its protocol, then free its slot.
     #[cfg_attr(not(unix), allow(dead_code))]
     DetachedSlot(Id),
-    /// There is something to be dropped.
+    /// Values were discarded: drop them.
     Discard,
-    /// The marks on what waits to be sent were crossed: tell the protocol.
+    /// The send buffer has crossed a mark: notify the protocol.
     Flow(Id),
     /// A listener was closed: drop its factory, then free its slot.
     Free(Id),
-    /// A connection was adopted: seat its protocol, and tell it.
+    /// A connection was adopted: set its protocol, and notify it.
     #[cfg_attr(not(unix), allow(dead_code))]
     Made(Id, Box<dyn Protocol>),
-    /// A connection has ended: tell its protocol, then free its slot.
+    /// A connection has ended: notify its protocol, then free its slot.
     Lost(Id),
-    /// A channel was opened: seat its receiver.
+    /// A channel was opened: set its receiver.
     Open(ChannelId, Box<dyn Receiver>),
-    /// A producer was registered: seat it.
+    /// A producer was registered: set it.
     Produce(Id, u32, Box<dyn Producer>),
     /// A producer was unregistered: drop it.
     Produced(Id),
-    /// A listener or connector was made: seat its factory.
+    /// A listener or connector was made: set its factory.
     Seat(Id, Box<dyn Factory>),
-    /// A producer came too late: tell it.
+    /// A producer was registered too late: stop it.
     StopProducing(Id, Box<dyn Producer>),
-    /// A datagram socket was made: seat its protocol, and have it start.
+    /// A datagram socket was made: set its protocol, and start it.
     Start(Id, Box<dyn DatagramProtocol>),
-    /// A watch has ended: tell its watcher, then free its slot.
+    /// A watch has ended: notify its watcher, then free its slot.
     #[cfg(unix)]
     Unwatched(Id, Reason),
-    /// A watch has begun: seat its watcher.
+    /// A watch has begun: set its watcher.
     #[cfg(unix)]
     Watch(Id, Box<dyn Watcher>),
 }
 
 impl Pending {
-    /// Whether it makes a callback, and so may be held. The others seat an owner, which an event may need in this
-    /// very turn, or drop a user's value, which cannot cause another notice, or have filters encode, which is bounded by what was
-    /// written.
+    /// Returns true if it makes a callback, and so may be held. The others set an owner, which an event may need in
+    /// the same turn; or drop a user's value, which causes no callback; or have filters encode, which is bounded by
+    /// the written data.
     pub(crate) fn calls(&self) -> bool {
         match self {
             Self::AddFilter(..)
@@ -159,13 +159,13 @@ impl Pending {
     }
 }
 
-/// How far the end of a run has come.
+/// Whether a run is to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Stop {
     No,
-    /// End in order.
+    /// End gracefully.
     Wanted,
-    /// End without waiting for anybody: a second signal asks for it.
+    /// End without waiting for any peer: a second signal causes it.
     #[cfg_attr(not(feature = "signals"), allow(dead_code))]
     AtOnce,
 }
@@ -195,13 +195,13 @@ impl Context {
         }
     }
 
-    /// The time at which this turn's events were fetched. All that happens in a turn happens at
-    /// this instant: it stays the same while callbacks run, however long they take.
+    /// Returns the time at which this turn's events were fetched. It stays the same during the turn, however
+    /// long callbacks take.
     ///
-    /// Delays do not count from it, but from the call that takes them, which reads the clock
+    /// Delays count from the call that takes them, which reads the clock
     /// ([`call_later`](Self::call_later), [`reset`](Self::reset), [`close_within`](crate::Transport::close_within),
-    /// [`ConnectOptions::timeout`](crate::ConnectOptions::timeout)). What is to come at the same distance
-    /// from one event each time is scheduled by [`call_at`](Self::call_at).
+    /// [`ConnectOptions::timeout`](crate::ConnectOptions::timeout)). To schedule a call at a fixed
+    /// distance from an event, use [`call_at`](Self::call_at).
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -215,21 +215,21 @@ impl Context {
         self.now
     }
 
-    /// Reads the clock anew.
+    /// Reads the clock again.
     pub(crate) fn refresh(&mut self) -> Instant {
         self.now = self.backend.now();
         self.now
     }
 
-    /// A handle to this reactor for other threads.
+    /// Returns a handle to this reactor for other threads.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Ends the run, in order: listeners close, connections send what waits, each protocol hears
+    /// Ends the run gracefully: listeners close, connections send their queued data, each protocol receives
     /// `connection_lost` with [`Stopped`](crate::Reason::Stopped), and
-    /// [`Reactor::run`](crate::Reactor::run) returns. See there. If this reactor is of a
-    /// [`ReactorGroup`](crate::ReactorGroup), the run of all ends.
+    /// [`Reactor::run`](crate::Reactor::run) returns. See there. If this reactor belongs to a
+    /// [`ReactorGroup`](crate::ReactorGroup), the run of the whole group ends.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -243,8 +243,7 @@ impl Context {
         self.stop = self.stop.max(Stop::Wanted);
     }
 
-    /// Whether a stop was asked for. From then on until the run has ended nobody can listen or
-    /// connect.
+    /// Returns true from a stop until the end of the run. Listening and connecting fail meanwhile.
     pub fn is_stopping(&self) -> bool {
         self.stop != Stop::No
     }

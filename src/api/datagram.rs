@@ -108,18 +108,18 @@ impl DatagramOptions {
 /// # Ok::<(), Error>(())
 /// ```
 impl Context {
-    /// Receives UDP datagrams on `address`, and sends them from there. `protocol` hears
+    /// Receives UDP datagrams on `address`, and sends them from there. `protocol` receives
     /// [`start_protocol`](DatagramProtocol::start_protocol) after the running callback.
     ///
-    /// Port 0 lets the system choose one, which [`Port::address`] tells. `[::]` takes IPv4 datagrams
-    /// as well, where the system does so by itself (see [`DatagramOptions::only_ipv6`]).
+    /// With port 0 the system chooses a port; [`Port::address`] returns it. `[::]` receives IPv4 datagrams
+    /// as well where that is the system's default (see [`DatagramOptions::only_ipv6`]).
     ///
     /// To stop, [close](Self::close) the port's id: the port is free at once.
     ///
     /// # Errors
     ///
-    /// If `address` is a name; what the system answers: the address is in use, not ours, or needs a
-    /// privilege; and always once the reactor [is stopping](Self::is_stopping).
+    /// If `address` is a name. The system's: the address is in use, not local, or needs a privilege. After a
+    /// [stop](Self::is_stopping) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "create_datagram_endpoint")]
     pub fn listen_udp(
@@ -130,17 +130,16 @@ impl Context {
         DatagramOptions::new().listen_udp(self, address, protocol)
     }
 
-    /// A UDP socket that sends to `address` and receives from nobody else, on a port that the system
-    /// chooses. Nothing is sent for that, so it succeeds whether somebody receives there or not;
-    /// [`connection_refused`](DatagramProtocol::connection_refused) tells if an answer says that
-    /// nobody does.
+    /// Opens a UDP socket that sends to `address` and receives from that address alone, on a port that the
+    /// system chooses. No datagram is sent for that, so it succeeds whether a socket receives there or not. If
+    /// the peer's system answers that none does, the protocol receives
+    /// [`connection_refused`](DatagramProtocol::connection_refused).
     ///
     /// To choose the local address too, listen there and then [`connect`](crate::DatagramTransport::connect).
     ///
     /// # Errors
     ///
-    /// If `address` is a name, if there is no way there, and always once the reactor
-    /// [is stopping](Self::is_stopping).
+    /// If `address` is a name, or there is no route to it. After a [stop](Self::is_stopping) it always fails.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
@@ -161,14 +160,14 @@ impl Context {
     ///     }
     ///
     ///     fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {
-    ///         println!("nobody is there");
+    ///         println!("the peer refused");
     ///         transport.context().stop();
     ///     }
     /// }
     ///
     /// let mut reactor = Reactor::new()?;
     /// reactor.context().connect_udp("127.0.0.1:1", Question)?;
-    /// reactor.run()?; // nobody is there
+    /// reactor.run()?; // the peer refused
     /// # Ok::<(), Error>(())
     /// ```
     pub fn connect_udp(
@@ -179,8 +178,7 @@ impl Context {
         DatagramOptions::new().connect_udp(self, address, protocol)
     }
 
-    /// Opens a socket by `open`, which tells with whom it is connected as well; `what` is for the
-    /// error.
+    /// Opens a socket by `open`, which returns its peer as well; `what` is for the error.
     pub(super) fn open_datagram(
         &mut self,
         cannot: Failure,
@@ -280,7 +278,7 @@ impl Context {
         }
     }
 
-    /// Sends what waits, within the budget.
+    /// Sends queued datagrams, within the budget.
     pub(crate) fn flush_datagrams(&mut self, id: Id) {
         if let Some(datagram) = self.sources.datagram_mut(id) {
             if datagram.flush() {
@@ -290,8 +288,7 @@ impl Context {
         }
     }
 
-    /// Receiving fails again and again, or there is no room to send: it is tried again after a
-    /// while.
+    /// Receiving fails repeatedly, or the socket accepts no datagrams: it is tried again after a pause.
     pub(crate) fn back_off_datagram(&mut self, id: Id) {
         if let Some(datagram) = self.sources.datagram_mut(id)
             && !std::mem::replace(&mut datagram.backing_off, true)
@@ -301,7 +298,7 @@ impl Context {
         }
     }
 
-    /// Closes a datagram socket now; its protocol is told after the running callback.
+    /// Closes a datagram socket now; its protocol is notified after the running callback.
     pub(crate) fn close_datagram(&mut self, id: Id) {
         let Some(datagram) = self.sources.datagram_mut(id) else {
             return;

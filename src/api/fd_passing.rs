@@ -1,4 +1,4 @@
-//! Passing descriptors, and asking who it is that they are passed to.
+//! Descriptor passing over Unix sockets, and the credentials of their peers.
 
 use crate::api::context::Context;
 use crate::api::send::too_much;
@@ -24,8 +24,8 @@ impl Transport<'_> {
     /// are (SCM_RIGHTS, unix(7)). Ours are closed once the system has taken them, or when the
     /// connection ends before; keep a duplicate (`try_clone`) of what you go on using.
     ///
-    /// A peer that [does not want any](crate::ListenOptions::descriptors) gets `data` alone, and
-    /// nobody is told.
+    /// A peer that [does not want any](crate::ListenOptions::descriptors) receives `data` alone;
+    /// that causes no error.
     ///
     /// While the system has too many of this user's descriptors on their way, because their receivers
     /// do not take them, it is asked again every 100 ms; after 10 seconds the connection

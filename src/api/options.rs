@@ -75,8 +75,8 @@ impl Context {
 
     /// The descriptor of a socket, lent: for what the system can do with it and we cannot.
     ///
-    /// Reading from it, writing to it and shutting it down is ours; who does it takes bytes away from
-    /// the protocol or puts his own between those that wait.
+    /// Do not read from it, write to it or shut it down: that takes bytes from the protocol, or puts bytes
+    /// between those that are queued.
     ///
     /// From then on copies of it may be elsewhere, and it is treated as an
     /// [adopted](Self::adopt_connection) one: it does not rely on O_NONBLOCK, which all copies share.

@@ -1,4 +1,4 @@
-//! Those who have more to send than should wait. Floor 3.
+//! Producers: sources of data for one connection.
 
 use crate::api::context::{Context, Pending};
 use crate::api::transport::Transport;
@@ -24,7 +24,7 @@ use std::mem;
 /// ```
 /// use ropewalk::{Producer, Protocol, Transport};
 ///
-/// /// The numbers from zero, to whoever connects, as fast as they are read.
+/// /// Sends the numbers from zero, as fast as the client reads them.
 /// struct Numbers(u64);
 ///
 /// impl Producer for Numbers {

@@ -27,9 +27,9 @@ pub struct IpProtocol(pub u8);
 impl IpProtocol {
     /// Control messages of IPv4: echoes, and that something cannot be reached.
     pub const ICMP: Self = Self(1);
-    /// Who is a member of which group, in IPv4.
+    /// The members of groups, in IPv4.
     pub const IGMP: Self = Self(2);
-    /// Control messages of IPv6, and who is a member of which group.
+    /// Control messages of IPv6, and the members of groups.
     pub const ICMPV6: Self = Self(58);
     /// For sending whole packets of any protocol, with headers of one's own (IPPROTO_RAW, raw(7)).
     /// Nothing is ever received with it.
@@ -79,7 +79,7 @@ impl Context {
     ///         sender: &Address,
     ///     ) {
     ///         let header = packet.first().map_or(0, |first| usize::from(first & 15) * 4);
-    ///         let kind = packet.get(header); // nobody has checked what comes
+    ///         let kind = packet.get(header); // the packet is not validated
     ///         println!("ICMP message {kind:?} from {:?}", sender.ip());
     ///     }
     /// }

@@ -51,8 +51,8 @@ impl Context {
         }
     }
 
-    /// Sends what waits, as far as the socket and the budget allow, and then does what waited for
-    /// it to be sent: the end of our side, or of the connection.
+    /// Sends queued data, as far as the socket and the budget allow. Once all is sent, ends the sending
+    /// direction or the connection, if that was requested.
     #[inline(always)]
     pub(crate) fn flush(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
@@ -67,7 +67,7 @@ impl Context {
         }
     }
 
-    /// Sees to what is left to be sent, or to what waited for all to be sent.
+    /// Handles a send buffer that is not empty, or a request that waited until it is empty.
     #[inline(never)]
     fn check_backoff(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
@@ -159,7 +159,7 @@ impl Context {
         self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
     }
 
-    /// Compares what waits with the marks; if the protocol has to hear of it, it will.
+    /// Compares the queued data with the marks, and notifies the protocol of a crossing.
     pub(crate) fn check_marks(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream_mut(id) {
             stream.note_crossing();

@@ -45,7 +45,7 @@ pub struct Transport<'a> {
 }
 
 impl<'a> Transport<'a> {
-    /// The transport of the connection whose callback runs.
+    /// The transport of the connection of the running callback.
     pub(crate) fn new(context: &'a mut Context, id: Id) -> Self {
         Self { context, id, gathers: true }
     }

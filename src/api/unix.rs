@@ -64,9 +64,9 @@ impl Context {
     ///
     /// What a process that was killed has left behind is replaced; what belongs to a socket that lives,
     /// listening or not, in whatever process, is not, and neither is a file that is not a socket.
-    /// Who lives is asked of the system, which knows; the server that is asked about does not notice.
+    /// The system knows which sockets are in use; the server that uses one does not notice the question.
     /// Two programs that come upon the same file at the same time do not take each other's place: while
-    /// one replaces it, it holds a lock on `PATH.ropewalk-lock` (flock(2)), and the other is told
+    /// one replaces it, it holds a lock on `PATH.ropewalk-lock` (flock(2)), and the other receives the error
     /// that the address is in use. That file is there for this moment only.
     ///
     /// [No name](UnixAddress::unnamed) has the system choose an abstract one (Linux).
@@ -86,8 +86,8 @@ impl Context {
         ListenOptions::new().listen_unix(self, address, factory)
     }
 
-    /// Connects to a Unix socket; `factory` builds the protocol once the connection is there. What
-    /// follows is told as by [`connect_tcp`](Self::connect_tcp), and never before this callback has returned.
+    /// Connects to a Unix socket; `factory` builds the protocol once the connection is
+    /// established. The results are those of [`connect_tcp`](Self::connect_tcp).
     ///
     /// While the listener's queue is full the attempt is repeated, first after a millisecond, then after
     /// up to 100, until there is room or the attempt has taken 30 seconds
@@ -95,7 +95,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the reactor [is stopping](Self::is_stopping). All else the factory hears.
+    /// If the reactor [is stopping](Self::is_stopping). All other errors reach the factory.
     #[doc(alias = "connectUNIX")]
     #[doc(alias = "create_unix_connection")]
     pub fn connect_unix(

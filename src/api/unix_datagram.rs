@@ -14,7 +14,7 @@ use crate::values::unix_address::UnixAddress;
 ///
 /// Within this machine, and none is lost on the way: a receiver whose queue is full makes its senders
 /// wait (unix(7)). They are tried again as soon as there is room, if they are connected, and else
-/// after a millisecond, then after up to 100; what waits meanwhile is [bounded](DatagramOptions::queue_limits), and one receiver that
+/// after a millisecond, then after up to 100; the queue is [bounded](DatagramOptions::queue_limits), and one receiver that
 /// does not read keeps what is for others waiting as well.
 ///
 /// ```
@@ -66,12 +66,12 @@ impl Context {
         DatagramOptions::new().listen_unix_datagram(self, address, protocol)
     }
 
-    /// A Unix socket without a name that sends datagrams to `address`. Nobody can answer it; one
+    /// A Unix socket without a name that sends datagrams to `address`. It cannot be answered; a socket
     /// that wants answers [listens](Self::listen_unix_datagram), and then [connects](crate::DatagramTransport::connect).
     ///
     /// # Errors
     ///
-    /// If nobody receives there, or we may not send there; and always once the reactor
+    /// If no socket receives there, or sending there is not permitted; and always once the reactor
     /// [is stopping](Self::is_stopping).
     #[doc(alias = "connectUNIXDatagram")]
     pub fn connect_unix_datagram(
