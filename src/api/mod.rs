@@ -12,6 +12,7 @@ pub(crate) mod datagram;
 pub(crate) mod datagram_protocol;
 pub(crate) mod datagram_transport;
 pub(crate) mod discard;
+pub(crate) mod end;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
 pub(crate) mod file_sender;

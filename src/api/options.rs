@@ -1,6 +1,7 @@
-//! The options of sockets that are there already.
+//! Options of open sockets.
 
 use crate::api::context::Context;
+use crate::api::transport::Transport;
 use crate::source::table::Source;
 #[cfg(unix)]
 use crate::sys::BorrowedFd;
@@ -12,11 +13,24 @@ use crate::values::socket_option::SocketOption;
 use std::io;
 
 /// # Options
-impl Context {
-    /// Sets an option of a socket: of a connection, a listener, a socket for datagrams, or a connection in
-    /// the making, which keeps it for whatever addresses it tries.
+impl Transport<'_> {
+    /// Sets an option of the socket: see [`Context::set_option`].
     ///
-    /// It reaches the system at once. To set one before there is a connection, see
+    /// # Errors
+    ///
+    /// See there.
+    pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
+        let (context, id) = self.parts();
+        context.set_option(id, option)
+    }
+}
+
+/// # Options
+impl Context {
+    /// Sets an option of a socket: of a connection, a listener, a datagram socket, or a connection attempt,
+    /// which sets it for each address that it tries.
+    ///
+    /// The option takes effect at once. To set one before there is a connection, see
     /// [`ListenOptions::option`](crate::ListenOptions::option),
     /// [`ConnectOptions::option`](crate::ConnectOptions::option) and
     /// [`DatagramOptions::option`](crate::DatagramOptions::option).

@@ -1,15 +1,9 @@
 //! The transport: a connection, as protocols and the holders of its id use it.
 
 use crate::api::context::Context;
-use crate::source::stream::WriteSide;
-use crate::source::table::Source;
 use crate::values::address::Address;
-use crate::values::error::Error;
 use crate::values::id::Id;
-use crate::values::socket_option::SocketOption;
-use crate::values::statistics::ConnectionCounts;
 use std::fmt::{self, Write};
-use std::time::Duration;
 
 /// A connection or a connection attempt.
 ///
@@ -138,125 +132,8 @@ impl<'a> Transport<'a> {
         }
     }
 
-    /// Ends the sending direction once all queued data has been sent. The peer sees the end of the data
-    /// and may continue to send. The connection ends when both directions have ended.
-    ///
-    /// ```
-    /// use ropewalk::{Protocol, Transport};
-    ///
-    /// /// Asks one question and ends its sending direction.
-    /// struct Question(&'static str);
-    ///
-    /// impl Protocol for Question {
-    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-    ///         transport.write(self.0.as_bytes());
-    ///         transport.write_eof();
-    ///     }
-    ///
-    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-    ///         println!("{}", String::from_utf8_lossy(data));
-    ///     }
-    /// }
-    /// ```
-    #[doc(alias = "loseWriteConnection")]
-    pub fn write_eof(&mut self) {
-        let (context, id) = self.parts();
-        match context.sources.get_mut(id) {
-            Some(Source::Stream(stream)) if stream.is_whole() => {
-                stream.output.write_side = WriteSide::Ending;
-                context.flush(id);
-                context.watch_progress(id);
-            }
-            Some(Source::Connector(connector)) => connector.output.write_side = WriteSide::Ending,
-            _ => context.note_stale(id, "write_eof"),
-        }
-    }
-
-    /// Ends the connection once all queued data has been sent. No more data is delivered, and what is
-    /// written after this call is dropped. A connection attempt is given up.
-    ///
-    /// If nothing is sent for 60 seconds although data is queued or a producer is registered, the
-    /// connection ends with
-    /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). For another time see
-    /// [`close_within`](Self::close_within).
-    #[doc(alias = "loseConnection")]
-    #[doc(alias = "stopConnecting")]
-    pub fn close(&mut self) {
-        let (context, id) = self.parts();
-        context.close(id);
-    }
-
-    /// Does what [`close`](Self::close) does; if the queued data has not been sent after `timeout`, the
-    /// connection ends with [`Reason::CloseTimeout`](crate::Reason::CloseTimeout), however much the
-    /// peer has received by then.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # fn refuse(transport: &mut ropewalk::Transport<'_>) {
-    /// transport.write(b"too many connections\r\n");
-    /// transport.close_within(Duration::from_secs(1));
-    /// # }
-    /// ```
-    #[doc(alias = "abortTimeout")]
-    pub fn close_within(&mut self, timeout: Duration) {
-        let (context, id) = self.parts();
-        context.close_or_end(id, timeout);
-    }
-
-    /// Ends the connection at once: queued data is dropped, and the peer receives a reset (RST), so that
-    /// it cannot take a part of the data for the whole.
-    #[doc(alias = "abortConnection")]
-    pub fn abort(&mut self) {
-        let (context, id) = self.parts();
-        context.abort(id);
-    }
-
-    /// Returns true if the connection is closing or gone: it accepts no more writes and delivers no more
-    /// data.
-    pub fn is_closing(&self) -> bool {
-        self.context.closing(self.id)
-    }
-
-    /// Returns the counts of this connection's bytes and system calls so far. They are all 0 before the
-    /// connection is established and after it is gone.
-    ///
-    /// ```
-    /// use ropewalk::{Protocol, Reason, Transport};
-    ///
-    /// /// Prints the counts at the end.
-    /// struct Upload;
-    ///
-    /// impl Protocol for Upload {
-    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
-    ///
-    ///     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-    ///         let counts = transport.counts();
-    ///         println!("{} bytes in {} reads; {reason}", counts.received, counts.reads);
-    ///     }
-    /// }
-    /// ```
-    pub fn counts(&self) -> ConnectionCounts {
-        let mut counts = match self.context.sources.get(self.id) {
-            Some(Source::Stream(stream)) => stream.counts(),
-            Some(Source::DetachedSlot(departed)) => departed.counts,
-            _ => return ConnectionCounts::default(),
-        };
-        counts.waiting += self.context.gathered();
-        counts
-    }
-
-    /// Sets an option of the socket: see [`Context::set_option`].
-    ///
-    /// # Errors
-    ///
-    /// See there.
-    pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
-        let (context, id) = self.parts();
-        context.set_option(id, option)
-    }
-
-    /// The context and the id, for methods that act on the connection. What was gathered is in the send
-    /// buffer then.
+    /// Returns the context and the id, for methods that act on the connection. Gathered data is moved to the send
+    /// buffer.
     pub(super) fn parts(&mut self) -> (&mut Context, Id) {
         let id = self.id;
         (self.context(), id)
