@@ -131,7 +131,7 @@ impl Cause<'_> {
     }
 }
 
-/// An option that could not be set, and the reason: the cause of an [`Error`](crate::Error).
+/// An option that could not be set, and the reason: the cause of an [`Error`].
 #[derive(Debug)]
 pub(crate) struct Unset {
     option: SocketOption,

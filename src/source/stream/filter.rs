@@ -78,7 +78,7 @@ impl Stream {
 
     /// Returns true if the end of the data from the socket has been read.
     pub(crate) fn socket_has_ended(&self) -> bool {
-        self.filtered().map_or(self.input.has_ended(), |filtered| filtered.socket_ended)
+        self.filtered().map_or_else(|| self.input.has_ended(), |filtered| filtered.socket_ended)
     }
 
     /// Returns true if no filter has to send a goodbye before our side ends.

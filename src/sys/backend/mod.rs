@@ -1,6 +1,6 @@
 //! The seam: the trait between a reactor and everything outside it.
 //!
-//! The system implements [`Backend`] like any other backend: see [`System`](crate::backend::System). A
+//! The system implements [`Backend`] like any other backend: see [`System`]. A
 //! simulated network is another implementation; a recording one wraps any other. No code above `sys`
 //! distinguishes them. Default methods return [`Unsupported`](std::io::ErrorKind::Unsupported) for requests
 //! that only a system can serve.
