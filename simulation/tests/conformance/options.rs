@@ -105,7 +105,7 @@ fn invalid_values_are_refused_by_every_socket() {
 #[test]
 fn a_failed_option_is_named_in_the_error() {
     let expected =
-        &["client: failed: InvalidInput, `Ttl(0)`: invalid argument (1 to 255 can be had)"];
+        &["client: failed: InvalidInput, `Ttl(0)`: invalid argument (the range is 1 to 255)"];
     run_everywhere(expected, |environment| {
         let address = environment.listen("server", quiet);
         let options = ConnectOptions::new().option(SocketOption::Ttl(0));
