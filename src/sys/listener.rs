@@ -28,7 +28,7 @@ pub(super) struct SystemListener {
     // Declared first: fields are dropped in this order, and the file is removed before the socket is closed.
     #[cfg(unix)]
     file: Option<Box<SocketFile>>,
-    socket: Family,
+    socket: ListenerFamily,
     poll: Rc<Registry>,
     /// Options for accepted connections, where the system does not pass them on.
     hand_down: Vec<SocketOption>,
@@ -41,7 +41,7 @@ pub(super) struct SystemListener {
 
 /// A socket of either family.
 #[derive(Debug)]
-enum Family {
+enum ListenerFamily {
     Tcp(mio::net::TcpListener),
     #[cfg(unix)]
     Unix(mio::net::UnixListener),
@@ -72,7 +72,7 @@ impl SystemListener {
         }
     }
 
-    fn new(poll: &Rc<Registry>, socket: Family) -> Self {
+    fn new(poll: &Rc<Registry>, socket: ListenerFamily) -> Self {
         Self {
             #[cfg(unix)]
             file: None,
@@ -102,7 +102,7 @@ impl SystemListener {
         socket.listen(backlog(request))?;
         socket.set_nonblocking(true)?;
         let hand_down = if HANDS_DOWN { Vec::new() } else { request.options.to_vec() };
-        let socket = Family::Tcp(mio::net::TcpListener::from_std(socket.into()));
+        let socket = ListenerFamily::Tcp(mio::net::TcpListener::from_std(socket.into()));
         Ok(Self { hand_down, ..Self::new(poll, socket) })
     }
 
@@ -116,7 +116,7 @@ impl SystemListener {
         set_options(&SockRef::from(&socket), request.options)?;
         let file = socket_file::bind(&socket, address, request.file_mode, request.keep_file)?;
         socket.listen(backlog(request))?;
-        let socket = Family::Unix(mio::net::UnixListener::from_std(socket.into()));
+        let socket = ListenerFamily::Unix(mio::net::UnixListener::from_std(socket.into()));
         let takes_descriptors = request.takes_descriptors;
         Ok(Self { file: file.map(Box::new), takes_descriptors, ..Self::new(poll, socket) })
     }
@@ -125,8 +125,8 @@ impl SystemListener {
     #[cfg(unix)]
     pub(super) fn adopt(poll: &Rc<Registry>, socket: Socket) -> io::Result<Self> {
         let socket = match socket.local_addr()?.domain() {
-            Domain::UNIX => Family::Unix(mio::net::UnixListener::from_std(socket.into())),
-            _ => Family::Tcp(mio::net::TcpListener::from_std(socket.into())),
+            Domain::UNIX => ListenerFamily::Unix(mio::net::UnixListener::from_std(socket.into())),
+            _ => ListenerFamily::Tcp(mio::net::TcpListener::from_std(socket.into())),
         };
         Ok(Self { holders: Holders::Maker, ..Self::new(poll, socket) })
     }
@@ -154,7 +154,7 @@ impl SystemListener {
 
     fn accept_any(&self) -> io::Result<(SystemStream, Address)> {
         match &self.socket {
-            Family::Tcp(listener) => {
+            ListenerFamily::Tcp(listener) => {
                 let (socket, peer) = listener.accept()?;
                 for option in &self.hand_down {
                     // Some options are for listeners only. If the peer has closed, the first read reports it.
@@ -163,7 +163,7 @@ impl SystemListener {
                 Ok((SystemStream::new(&self.poll, socket), peer.into()))
             }
             #[cfg(unix)]
-            Family::Unix(listener) => {
+            ListenerFamily::Unix(listener) => {
                 let (socket, peer) = unix::accept(listener)?;
                 Ok((SystemStream::unix(&self.poll, socket, self.takes_descriptors), peer))
             }
@@ -172,14 +172,14 @@ impl SystemListener {
 
     fn any(&self) -> SockRef<'_> {
         match &self.socket {
-            Family::Tcp(socket) => SockRef::from(socket),
+            ListenerFamily::Tcp(socket) => SockRef::from(socket),
             #[cfg(unix)]
-            Family::Unix(socket) => SockRef::from(socket),
+            ListenerFamily::Unix(socket) => SockRef::from(socket),
         }
     }
 }
 
-impl Family {
+impl ListenerFamily {
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Tcp(socket) => socket,
@@ -215,9 +215,9 @@ impl SocketBackend for SystemListener {
 
     fn local_address(&self) -> io::Result<Address> {
         match &self.socket {
-            Family::Tcp(socket) => socket.local_addr().map(Address::from),
+            ListenerFamily::Tcp(socket) => socket.local_addr().map(Address::from),
             #[cfg(unix)]
-            Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+            ListenerFamily::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
         }
     }
 
@@ -245,8 +245,8 @@ impl SocketBackend for SystemListener {
             file.keep();
         }
         Ok(match listener.socket {
-            Family::Tcp(socket) => socket.into(),
-            Family::Unix(socket) => socket.into(),
+            ListenerFamily::Tcp(socket) => socket.into(),
+            ListenerFamily::Unix(socket) => socket.into(),
         })
     }
 }
@@ -255,8 +255,8 @@ impl SocketBackend for SystemListener {
 impl SystemListener {
     fn borrowed(&self) -> BorrowedFd<'_> {
         match &self.socket {
-            Family::Tcp(socket) => socket.as_fd(),
-            Family::Unix(socket) => socket.as_fd(),
+            ListenerFamily::Tcp(socket) => socket.as_fd(),
+            ListenerFamily::Unix(socket) => socket.as_fd(),
         }
     }
 }

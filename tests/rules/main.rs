@@ -105,10 +105,7 @@ fn a_type_name_occurs_once() {
             places.entry(name.to_owned()).or_default().push(path.display().to_string());
         }
     }
-    // The platform files define the same names, one for each system.
-    places.retain(|_, places| {
-        places.len() > 1 && !places.iter().all(|path| path.starts_with("src/sys"))
-    });
+    places.retain(|_, places| places.len() > 1);
     assert!(places.is_empty(), "the same name: {places:#?}");
 }
 

@@ -1,6 +1,6 @@
 //! System calls for sending and receiving datagrams.
 
-use crate::sys::datagram::Family;
+use crate::sys::datagram::DatagramFamily;
 #[cfg(unix)]
 use crate::sys::platform::SENDING;
 use crate::sys::platform::receive_inet;
@@ -13,26 +13,30 @@ use std::io;
 #[cfg(unix)]
 use std::os::fd::AsFd;
 
-pub(super) fn receive(socket: &Family, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
+pub(super) fn receive(socket: &DatagramFamily, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
     match socket {
-        Family::Inet(socket) => receive_inet(socket, buffer),
+        DatagramFamily::Inet(socket) => receive_inet(socket, buffer),
         // rustix panics at a sender's name that fills all of sun_path; this call does not.
         #[cfg(unix)]
-        Family::Unix(socket) => {
+        DatagramFamily::Unix(socket) => {
             let (length, sender) = socket.recv_from(buffer)?;
             Ok((length, unix::address(&sender)))
         }
     }
 }
 
-pub(super) fn send(socket: &Family, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
+pub(super) fn send(
+    socket: &DatagramFamily,
+    data: &[u8],
+    to: Option<&Address>,
+) -> io::Result<usize> {
     match socket {
         #[cfg(unix)]
-        Family::Inet(socket) => send_by(socket.as_fd(), data, to),
+        DatagramFamily::Inet(socket) => send_by(socket.as_fd(), data, to),
         #[cfg(unix)]
-        Family::Unix(socket) => send_by(socket.as_fd(), data, to),
+        DatagramFamily::Unix(socket) => send_by(socket.as_fd(), data, to),
         #[cfg(not(unix))]
-        Family::Inet(socket) => match to {
+        DatagramFamily::Inet(socket) => match to {
             None => socket.send(data),
             Some(Address::Inet(to)) => socket.send_to(data, *to),
             Some(Address::Unknown) => Err(unknown()),

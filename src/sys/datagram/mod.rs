@@ -35,7 +35,7 @@ pub(super) struct SystemDatagram {
     // Declared first: fields are dropped in this order, and the file is removed before the socket is closed.
     #[cfg(unix)]
     _file: Option<Box<SocketFile>>,
-    socket: Family,
+    socket: DatagramFamily,
     poll: Rc<Registry>,
     /// True if other holders may have copies of the descriptor.
     #[cfg(unix)]
@@ -44,7 +44,7 @@ pub(super) struct SystemDatagram {
 
 /// A socket of either family, as mio's type.
 #[derive(Debug)]
-enum Family {
+enum DatagramFamily {
     /// mio's type uses only the descriptor, so the socket may be of any other datagram type, such as raw.
     Inet(mio::net::UdpSocket),
     #[cfg(unix)]
@@ -149,7 +149,7 @@ impl SystemDatagram {
 
     #[cfg(unix)]
     fn unix(poll: &Rc<Registry>, socket: Socket, file: Option<SocketFile>) -> Self {
-        let socket = Family::Unix(mio::net::UnixDatagram::from_std(socket.into()));
+        let socket = DatagramFamily::Unix(mio::net::UnixDatagram::from_std(socket.into()));
         Self { _file: file.map(Box::new), socket, poll: Rc::clone(poll), shared: false }
     }
 
@@ -173,7 +173,7 @@ impl SystemDatagram {
         Ok(Self {
             #[cfg(unix)]
             _file: None,
-            socket: Family::Inet(mio::net::UdpSocket::from_std(socket.into())),
+            socket: DatagramFamily::Inet(mio::net::UdpSocket::from_std(socket.into())),
             poll: Rc::clone(poll),
             #[cfg(unix)]
             shared: false,
@@ -190,22 +190,22 @@ impl SystemDatagram {
     /// Returns the socket for calls that are the same for either family.
     pub(super) fn any(&self) -> SockRef<'_> {
         match &self.socket {
-            Family::Inet(socket) => SockRef::from(socket),
+            DatagramFamily::Inet(socket) => SockRef::from(socket),
             #[cfg(unix)]
-            Family::Unix(socket) => SockRef::from(socket),
+            DatagramFamily::Unix(socket) => SockRef::from(socket),
         }
     }
 
     #[cfg(unix)]
     pub(super) fn borrowed(&self) -> BorrowedFd<'_> {
         match &self.socket {
-            Family::Inet(socket) => socket.as_fd(),
-            Family::Unix(socket) => socket.as_fd(),
+            DatagramFamily::Inet(socket) => socket.as_fd(),
+            DatagramFamily::Unix(socket) => socket.as_fd(),
         }
     }
 }
 
-impl Family {
+impl DatagramFamily {
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Inet(socket) => socket,
@@ -218,7 +218,7 @@ impl Family {
 impl DatagramBackend for SystemDatagram {
     fn receive(&self, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
         #[cfg(unix)]
-        if self.shared && !(RECEIVES_WITH_FLAGS && matches!(self.socket, Family::Inet(_))) {
+        if self.shared && !(RECEIVES_WITH_FLAGS && matches!(self.socket, DatagramFamily::Inet(_))) {
             shared::check(self.borrowed())?;
         }
         uninterrupted(|| receive(&self.socket, buffer))
@@ -241,9 +241,9 @@ impl DatagramBackend for SystemDatagram {
 
     fn peer_address(&self) -> Option<Address> {
         match &self.socket {
-            Family::Inet(socket) => socket.peer_addr().map(Address::from).ok(),
+            DatagramFamily::Inet(socket) => socket.peer_addr().map(Address::from).ok(),
             #[cfg(unix)]
-            Family::Unix(socket) => Some(unix::address(&socket.peer_addr().ok()?)),
+            DatagramFamily::Unix(socket) => Some(unix::address(&socket.peer_addr().ok()?)),
         }
     }
 
@@ -271,9 +271,9 @@ impl SocketBackend for SystemDatagram {
 
     fn local_address(&self) -> io::Result<Address> {
         match &self.socket {
-            Family::Inet(socket) => socket.local_addr().map(Address::from),
+            DatagramFamily::Inet(socket) => socket.local_addr().map(Address::from),
             #[cfg(unix)]
-            Family::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
+            DatagramFamily::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
         }
     }
 
@@ -294,8 +294,8 @@ impl SocketBackend for SystemDatagram {
     #[cfg(unix)]
     fn into_descriptor(self: Box<Self>) -> io::Result<OwnedFd> {
         Ok(match self.socket {
-            Family::Inet(socket) => socket.into(),
-            Family::Unix(socket) => socket.into(),
+            DatagramFamily::Inet(socket) => socket.into(),
+            DatagramFamily::Unix(socket) => socket.into(),
         })
     }
 }

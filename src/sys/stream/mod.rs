@@ -29,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(in crate::sys) struct SystemStream {
     poll: Rc<Registry>,
-    socket: Family,
+    socket: StreamFamily,
     /// True if descriptors that the peer passes are received.
     #[cfg(unix)]
     takes_descriptors: bool,
@@ -41,13 +41,13 @@ pub(in crate::sys) struct SystemStream {
 /// A socket of either family. Both have the descriptor at the same offset, so that code for both needs no
 /// branch.
 #[derive(Debug)]
-enum Family {
+enum StreamFamily {
     Tcp(mio::net::TcpStream),
     #[cfg(unix)]
     Unix(mio::net::UnixStream),
 }
 
-impl Family {
+impl StreamFamily {
     fn source(&mut self) -> &mut dyn Source {
         match self {
             Self::Tcp(socket) => socket,
@@ -61,7 +61,7 @@ impl SystemStream {
     pub(super) fn new(poll: &Rc<Registry>, socket: mio::net::TcpStream) -> Self {
         Self {
             poll: Rc::clone(poll),
-            socket: Family::Tcp(socket),
+            socket: StreamFamily::Tcp(socket),
             #[cfg(unix)]
             takes_descriptors: false,
             #[cfg(unix)]
@@ -163,9 +163,9 @@ impl SystemStream {
 
     pub(super) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         match &self.socket {
-            Family::Tcp(socket) => socket.set_nodelay(nodelay),
+            StreamFamily::Tcp(socket) => socket.set_nodelay(nodelay),
             #[cfg(unix)]
-            Family::Unix(_) => Ok(()), // It never delays a write.
+            StreamFamily::Unix(_) => Ok(()), // It never delays a write.
         }
     }
 
@@ -179,26 +179,26 @@ impl SystemStream {
 
     pub(super) fn local_address(&self) -> io::Result<Address> {
         match &self.socket {
-            Family::Tcp(socket) => socket.local_addr().map(Address::from),
+            StreamFamily::Tcp(socket) => socket.local_addr().map(Address::from),
             #[cfg(unix)]
-            Family::Unix(socket) => Ok(crate::sys::unix::address(&socket.local_addr()?)),
+            StreamFamily::Unix(socket) => Ok(crate::sys::unix::address(&socket.local_addr()?)),
         }
     }
 
     fn peer_address(&self) -> io::Result<Address> {
         match &self.socket {
-            Family::Tcp(socket) => socket.peer_addr().map(Address::from),
+            StreamFamily::Tcp(socket) => socket.peer_addr().map(Address::from),
             #[cfg(unix)]
-            Family::Unix(socket) => Ok(crate::sys::unix::address(&socket.peer_addr()?)),
+            StreamFamily::Unix(socket) => Ok(crate::sys::unix::address(&socket.peer_addr()?)),
         }
     }
 
     /// Returns true if it is a Unix socket.
     pub(super) fn passes_descriptors(&self) -> bool {
         match self.socket {
-            Family::Tcp(_) => false,
+            StreamFamily::Tcp(_) => false,
             #[cfg(unix)]
-            Family::Unix(_) => true,
+            StreamFamily::Unix(_) => true,
         }
     }
 
@@ -213,9 +213,9 @@ impl SystemStream {
     /// Returns the socket for calls that are the same for either family.
     fn any(&self) -> SockRef<'_> {
         match &self.socket {
-            Family::Tcp(socket) => SockRef::from(socket),
+            StreamFamily::Tcp(socket) => SockRef::from(socket),
             #[cfg(unix)]
-            Family::Unix(socket) => SockRef::from(socket),
+            StreamFamily::Unix(socket) => SockRef::from(socket),
         }
     }
 
@@ -223,11 +223,11 @@ impl SystemStream {
     fn borrowed(&self) -> Borrowed<'_> {
         match &self.socket {
             #[cfg(unix)]
-            Family::Tcp(socket) => socket.as_fd(),
+            StreamFamily::Tcp(socket) => socket.as_fd(),
             #[cfg(unix)]
-            Family::Unix(socket) => socket.as_fd(),
+            StreamFamily::Unix(socket) => socket.as_fd(),
             #[cfg(windows)]
-            Family::Tcp(socket) => std::os::windows::io::AsSocket::as_socket(socket),
+            StreamFamily::Tcp(socket) => std::os::windows::io::AsSocket::as_socket(socket),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::sys::backend::ConnectRequest;
 use crate::sys::received::ReceivedMessage;
-use crate::sys::stream::{Family, SystemStream};
+use crate::sys::stream::{StreamFamily, SystemStream};
 use crate::sys::{BorrowedFd, OwnedFd, fd_passing, platform, uninterrupted, unix};
 use crate::values::address::Address;
 use crate::values::credentials::Credentials;
@@ -19,7 +19,7 @@ impl SystemStream {
         takes_descriptors: bool,
     ) -> Self {
         let poll = Rc::clone(poll);
-        Self { poll, socket: Family::Unix(socket), takes_descriptors, shared: false }
+        Self { poll, socket: StreamFamily::Unix(socket), takes_descriptors, shared: false }
     }
 
     /// Connects to a Unix socket, which succeeds or fails immediately. `WouldBlock` means that the listener's
@@ -91,8 +91,8 @@ impl SystemStream {
 impl From<SystemStream> for OwnedFd {
     fn from(stream: SystemStream) -> Self {
         match stream.socket {
-            Family::Tcp(socket) => socket.into(),
-            Family::Unix(socket) => socket.into(),
+            StreamFamily::Tcp(socket) => socket.into(),
+            StreamFamily::Unix(socket) => socket.into(),
         }
     }
 }
