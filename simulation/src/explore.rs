@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unreproducible_failure_is_reported_with_seed_and_reason() {
+    fn an_unreproducible_failure_is_reported() {
         let runs = Cell::new(0);
         let text = told(39, |_, _| {
             runs.set(runs.get() + 1);

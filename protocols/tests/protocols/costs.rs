@@ -34,7 +34,7 @@ impl LineHandler for Count {
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_line_received_byte_by_byte_takes_linear_time() {
+fn byte_by_byte_lines_take_linear_time() {
     const LENGTH: usize = 3_000_000;
     let start = Instant::now();
     let counts = with_transport(|transport| {

@@ -66,7 +66,7 @@ fn expect_however_cut(
 }
 
 #[test]
-fn a_newline_ends_a_line_with_or_without_a_cr() {
+fn a_newline_with_optional_cr_ends_lines() {
     expect_however_cut(
         b"one\ntwo\r\n\n\r\na\rb\r\r\nleft",
         |receiver| receiver,
@@ -93,7 +93,7 @@ fn any_bytes_may_end_a_line() {
 }
 
 #[test]
-fn a_self_overlapping_delimiter_ends_at_its_first_match() {
+fn a_self_overlapping_delimiter_matches_first() {
     expect_however_cut(
         b"xababab-abab-aba",
         |receiver| receiver.delimiter(Delimiter::new("abab")),
@@ -130,7 +130,7 @@ fn a_line_of_the_maximum_length_is_accepted() {
 }
 
 #[test]
-fn a_too_long_line_is_reported_once_and_skipped() {
+fn a_too_long_line_is_reported_once() {
     expect_however_cut(
         b"abcd--;xyz--;abcdefghijkl-;--;ok--;abcde",
         |receiver| receiver.delimiter(Delimiter::new("--;")).max_length(3),
@@ -216,7 +216,7 @@ fn raw_mode_begins_and_ends_within_a_chunk() {
 }
 
 #[test]
-fn a_new_delimiter_or_limit_applies_to_later_lines() {
+fn new_delimiters_and_limits_affect_later_lines() {
     expect_however_cut(
         b"a\nuntil ;\nb\nc;until ,;d;e,max 2,abcd,ab,",
         |receiver| receiver,

@@ -86,7 +86,7 @@ fn a_close_discards_later_lines_of_the_chunk() {
 
 /// twisted#3353.
 #[test]
-fn a_close_after_a_too_long_line_is_final() {
+fn closing_after_a_too_long_line_is_final() {
     let make = |recorder| {
         let closes = Recorder { closes_if_too_long: true, ..recorder };
         LineReceiver::new(closes).max_length(5)

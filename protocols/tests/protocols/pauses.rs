@@ -47,7 +47,7 @@ fn the_peers_end_is_noticed_while_paused() {
 }
 
 #[test]
-fn a_pause_holds_back_later_lines_of_the_chunk() {
+fn a_pause_holds_back_the_rest() {
     let (mut reactor, mut client, record) = recorded(LineReceiver::new);
     let id = id_of(&record);
     client.send(&mut reactor, "one\npause\ntwo\npause\nthree\nhal");

@@ -107,7 +107,7 @@ fn a_user_timeout_applies_to_a_closed_window() {
 }
 
 #[test]
-fn a_keep_alive_that_gives_up_resets_the_connection() {
+fn a_failed_keep_alive_resets_the_connection() {
     let expected = &["client: made, lost: timed out", "server: made, lost: reset by the peer"];
     let second = Duration::from_secs(1);
     let keep_alive = KeepAlive { idle: second, interval: second, count: 1 };
