@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
-/// The nodes whose reactors were woken, possibly by another thread.
+/// The nodes with woken reactors, possibly by another thread.
 #[derive(Debug, Default)]
 pub(crate) struct Wakeups {
     is_set: AtomicBool,

@@ -27,7 +27,7 @@ struct Senders<T> {
     handle: Handle,
 }
 
-/// As long as it is not empty the reactor has been told to look at it, and has not yet done so.
+/// While it is not empty, the reactor has a notice to look at it and has not done so yet.
 struct Messages<T> {
     messages: VecDeque<T>,
     /// All senders have been dropped.
@@ -38,9 +38,7 @@ impl<T> Sender<T> {
     /// Sends a message. The receiver gets all that were sent before the reactor came to it one
     /// after the other, in one of the next turns, and in the order in which they were sent.
     ///
-    /// It never waits for the reactor, and so the queue has no bound: two reactors, each of which
-    /// waited for room with the other, would wait for ever. Whoever can send faster than is
-    /// received has to look at [`waiting`](Self::waiting), and to rest when that is much; a
+    /// It never waits for the reactor, so the queue has no bound: two reactors that waited for each other's room would deadlock. A sender that can be faster than the receiver must check [`waiting`](Self::waiting), and pause when it is high; a
     /// protocol does so by [pausing](crate::Transport::pause) the connection that makes it send.
     ///
     /// What is sent between two runs is received in the next one, or else when the reactor is
@@ -53,8 +51,7 @@ impl<T> Sender<T> {
     pub fn send(&self, message: T) -> Result<(), ReactorGone> {
         let Senders { queue, channel, handle } = &*self.shared;
         let mut queue = lock(queue);
-        // The reactor takes what is there at once. So whoever finds the queue empty tells it to
-        // look, and nobody else has to; if it is told in vain, the message must not be left behind.
+        // The reactor takes all messages at once. So only the sender that finds the queue empty notifies it; if that fails, the message must not be left behind.
         if queue.messages.is_empty() {
             handle.send(Sent::Messages(*channel))?;
         }
@@ -129,10 +126,10 @@ pub(crate) trait Receiver {
     fn receive(&mut self, context: &mut Context);
 
     /// Takes over all that is there, so that it can be dropped. The reactor takes no calls any more, and so
-    /// refuses who finds the queue empty.
+    /// refuses senders that find the queue empty.
     fn take_backoff(&mut self);
 
-    /// Drops one of the messages that nobody will receive; false if there is none.
+    /// Drops one message that will not be received; returns false if there is none.
     fn drop_next(&mut self) -> bool;
 
     /// By which the logs can accuse it.
@@ -147,9 +144,9 @@ pub(crate) struct Taken {
 
 /// What there is beyond that.
 pub(crate) enum Left {
-    /// More messages, of which nobody will tell.
+    /// More messages, without a notice.
     More,
-    /// Nothing; who sends next will tell.
+    /// No messages; the next sender sends a notice.
     Nothing,
     /// Nothing, and never again.
     Over,
@@ -233,10 +230,10 @@ impl Context {
     /// use ropewalk::{Error, Reactor};
     /// use std::{cell::RefCell, rc::Rc, thread};
     ///
-    /// let heard = Rc::new(RefCell::new(Vec::new())); // stays on this thread
+    /// let received = Rc::new(RefCell::new(Vec::new())); // stays on this thread
     ///
     /// let mut reactor = Reactor::new()?;
-    /// let note = heard.clone();
+    /// let note = received.clone();
     /// let sender = reactor.context().channel(move |context, word: &str| {
     ///     note.borrow_mut().push(word);
     ///     if word == "over" {
@@ -246,7 +243,7 @@ impl Context {
     /// let worker = thread::spawn(move || ["hello", "over"].map(|word| sender.send(word)));
     /// reactor.run()?;
     /// assert_eq!(worker.join().unwrap(), [Ok(()), Ok(())]);
-    /// assert_eq!(*heard.borrow(), ["hello", "over"]);
+    /// assert_eq!(*received.borrow(), ["hello", "over"]);
     /// # Ok::<(), Error>(())
     /// ```
     pub fn channel<T: 'static>(

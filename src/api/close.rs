@@ -15,13 +15,12 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-/// How long a connection that is to end, or whose side is, may make no progress: its peer takes nothing
-/// of the queued data, or its producer brings nothing. A slow reader of a long answer takes something
+/// How long a connection may make no progress while it or our side of it is closing: its peer takes no queued data, or its producer writes none. A slow reader of a long answer takes something
 /// all the time. nginx's `send_timeout` is as long, and also counts from the last progress.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Context {
-    /// No more in, no more out but what waits; then it ends for `reason`.
+    /// Stops delivery and sends queued data; then the connection ends for `reason`.
     pub(crate) fn close_because(&mut self, id: Id, reason: Reason) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
@@ -82,7 +81,7 @@ impl Context {
         }
     }
 
-    /// Ends a connection that has broken and from which nobody reads, so that no read will ever tell.
+    /// Ends a broken connection with disabled reads, since no read would report the error.
     pub(crate) fn end_if_broken(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.reads_disabled())
         else {
@@ -208,7 +207,7 @@ impl Context {
         }
     }
 
-    /// From a stop on nobody can open anything.
+    /// Returns an error after a stop: no socket is opened any more.
     pub(super) fn check_not_stopping(&self) -> io::Result<()> {
         match self.is_stopping() {
             true => Err(io::Error::other("the reactor is stopping")),
@@ -216,7 +215,7 @@ impl Context {
         }
     }
 
-    /// The beginning of the end of a run: nobody new, and everybody is to finish.
+    /// Begins the end of a run: listeners close, and connections finish.
     pub(crate) fn begin_stop(&mut self) {
         for id in self.all() {
             match self.sources.get(id) {
@@ -233,7 +232,7 @@ impl Context {
         }
     }
 
-    /// The end of the end: who has not finished is cut off.
+    /// Ends the connections that have not finished.
     pub(crate) fn abort_all(&mut self) {
         self.begin_stop();
         for id in self.all() {
@@ -256,13 +255,13 @@ impl Context {
         unfinished.fold((0, 0), |(sockets, bytes), (id, _)| (sockets + 1, bytes + self.queued(id)))
     }
 
-    /// Ends the run without waiting for anybody.
+    /// Ends the run without waiting for peers.
     #[cfg(feature = "signals")]
     pub(crate) fn stop_at_once(&mut self) {
         self.stop = Stop::AtOnce;
     }
 
-    /// Whether a stop waits for nobody.
+    /// Returns true if the stop does not wait for peers.
     pub(crate) fn stops_at_once(&self) -> bool {
         self.stop == Stop::AtOnce
     }

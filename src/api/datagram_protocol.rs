@@ -7,8 +7,7 @@ use crate::values::logging::DATAGRAM;
 use log::warn;
 use std::any::type_name;
 
-/// The behaviour of one datagram socket: an object with a method for each thing that can happen to
-/// it. There is one for the socket, not one for each peer: datagrams come from anybody.
+/// The behaviour of one datagram socket: an object with a method for each event. There is one for the socket, not one for each peer: datagrams arrive from any address.
 ///
 /// # The order of callbacks
 ///
@@ -54,8 +53,7 @@ pub trait DatagramProtocol: 'static {
 
     /// `sender` has sent `data`, whole and as one; it may be empty. It is lent for this call.
     ///
-    /// Datagrams may be lost on their way, overtake each other or come twice, and anybody can write
-    /// any sender's address on one.
+    /// Datagrams may be lost, reordered or duplicated, and a sender's address can be forged.
     #[doc(alias = "datagramReceived")]
     fn datagram_received(
         &mut self,
@@ -81,9 +79,8 @@ pub trait DatagramProtocol: 'static {
         );
     }
 
-    /// Nobody receives at the port of the peer with which this socket is
-    /// [connected](crate::Context::connect_udp): so answered its machine (ICMP port unreachable) to
-    /// something that was sent earlier. The socket goes on; the next try may find somebody.
+    /// No socket receives at the port of the peer with which this socket is
+    /// [connected](crate::Context::connect_udp): its machine answered so (ICMP port unreachable) to an earlier datagram. The socket stays open; a later attempt may succeed.
     ///
     /// A socket that is not connected is never told.
     #[doc(alias = "connectionRefused")]
@@ -96,7 +93,7 @@ pub trait DatagramProtocol: 'static {
     /// - More was sent than may [wait](crate::DatagramOptions::queue_limits) (told once, until
     ///   all that waited has been sent): that was dropped.
     /// - The network has answered to an earlier datagram that its destination cannot be reached; only
-    ///   connected sockets are told.
+    ///   connected sockets receive this.
     ///
     /// What was dropped is [counted](DatagramTransport::counts), too.
     fn error_received(&mut self, transport: &mut DatagramTransport<'_>, error: Error) {

@@ -36,9 +36,7 @@ impl Transport<'_> {
     /// Descriptors that the system does not take wait, and are open meanwhile. At most 1,024 of them wait
     /// on one connection. When more than 256 wait, [`pause_writing`](crate::Protocol::pause_writing) is
     /// called, as it is for bytes; when no more than 64 wait, and no more bytes than the low-water mark,
-    /// [`resume_writing`](crate::Protocol::resume_writing) is. These marks are fixed. A callback that
-    /// sends many of them asks for [`descriptors_waiting`](Self::descriptors_waiting), since it hears of
-    /// the marks only after it has returned. A connection that has
+    /// [`resume_writing`](crate::Protocol::resume_writing) is. These marks are fixed. A callback that sends many of them must check [`descriptors_waiting`](Self::descriptors_waiting), since the marks are reported only after it has returned. A connection that has
     /// [`SlowReader::Disconnect`](crate::SlowReader::Disconnect) ends instead of the error that is below.
     ///
     /// # Errors

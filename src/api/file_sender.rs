@@ -15,7 +15,7 @@ use std::io;
 /// use ropewalk::{FileSender, Protocol, Reactor, Transport};
 /// use std::fs::File;
 ///
-/// /// Sends a file to whoever connects.
+/// /// Sends a file to each client.
 /// struct Download;
 ///
 /// impl Protocol for Download {
@@ -105,8 +105,7 @@ impl FileSender {
         }
     }
 
-    /// The file gave nothing more: was that all? A file whose length says nothing about what can be
-    /// read, as in sysfs, keeps its length.
+    /// Checks at the end of the data that it is complete. A file with a meaningless length, as in sysfs, keeps its length.
     fn whole(&self) -> io::Result<u64> {
         let truncated = self.length.unwrap_or(0).saturating_sub(self.file.metadata()?.len());
         match self.left {

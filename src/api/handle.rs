@@ -120,8 +120,7 @@ impl Handle {
         let first = queue.calls.is_empty();
         queue.calls.push_back(sent);
         drop(queue);
-        // The reactor takes all that is there at once. So whoever finds the queue empty wakes it,
-        // and nobody else has to.
+        // The reactor takes all calls at once. So only the caller that finds the queue empty wakes it.
         if first {
             self.shared.waker.wake_by_ref();
         }
@@ -174,8 +173,7 @@ impl Calls {
         Self { handle, taken: VecDeque::new() }
     }
 
-    /// Takes over all that has been sent. It must follow every wake-up: whoever sends to a queue that
-    /// is not empty counts on one that has been sent before.
+    /// Takes over all calls. It must follow every wake-up: a caller that finds the queue not empty relies on an earlier wake-up.
     pub(crate) fn take(&mut self) {
         let mut queue = self.handle.lock();
         if self.taken.is_empty() {

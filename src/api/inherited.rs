@@ -84,7 +84,7 @@ impl InheritedSockets {
     ///
     /// # Errors
     ///
-    /// If there are not so many, or it was taken out.
+    /// If the index is too high, or the socket was taken before.
     pub fn at(&mut self, index: usize) -> Result<OwnedFd, Error> {
         let count = self.sockets.len();
         let socket = self.sockets.get_mut(index).and_then(|(_, socket)| socket.take());

@@ -16,9 +16,7 @@ use std::mem;
 ///
 /// A **pull** producer is asked for a piece each time there is room
 /// ([`Transport::register_pull_producer`]): it suits what can be made when it is wanted, such as a
-/// file's next part ([`FileSender`](crate::FileSender) is one). A **push** producer produces of
-/// itself, and is told when to pause and when to go on ([`Transport::register_push_producer`]): it suits
-/// what comes from elsewhere, such as another connection, which it can
+/// file's next part ([`FileSender`](crate::FileSender) is one). A **push** producer writes on its own, and is notified when to pause and when to resume ([`Transport::register_push_producer`]): it suits data from elsewhere, such as another connection, which it can
 /// [pause](Transport::pause) in turn.
 ///
 /// ```
@@ -66,7 +64,7 @@ pub trait Producer: 'static {
     #[doc(alias = "pauseProducing")]
     fn pause_producing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// The connection has ended, and there is nobody to produce for. It comes once, last, before the
+    /// The connection has ended. This callback is made once, last, before the
     /// protocol's [`connection_lost`](crate::Protocol::connection_lost); not if the producer
     /// was unregistered before. A producer that is registered only now, or later, is stopped as soon as
     /// the running callback has returned, possibly after `connection_lost`.
@@ -132,8 +130,7 @@ impl Context {
         producer: Box<dyn Producer>,
     ) -> Result<(), Error> {
         let Some(output) = self.production(id) else {
-            // Too late: it is stopped at once, before the protocol hears of an end that it may not have
-            // heard of yet.
+            // Too late: it is stopped at once, before the protocol receives `connection_lost`.
             self.pending.push_front(Pending::StopProducing(id, producer));
             self.note_stale(id, "register_producer");
             return Ok(());

@@ -18,7 +18,7 @@ use std::any::type_name;
 /// ```text
 /// connection_made                            first, once
 ///   data_received                            any number of times, until
-///   descriptors_received                     in its stead, where descriptors came with the data
+///   descriptors_received                     instead, if descriptors came with the data
 ///   eof_received                             at most once; no data after it
 ///   eof_noticed                              before it, while reading is paused
 ///   reading_resumed                          after each resume that follows a pause
@@ -37,8 +37,7 @@ use std::any::type_name;
 ///
 /// # Long work
 ///
-/// While a callback runs, everybody else waits; one that takes longer than 100 ms (unless
-/// [set](crate::Reactor::set_slow_callback_duration)) is warned of. Let a thread do long work, and
+/// While a callback runs, the whole reactor waits. A callback that takes longer than 100 ms ([configurable](crate::Reactor::set_slow_callback_duration)) is logged as slow. Let a thread do long work, and
 /// answer through a [`Handle`](crate::Handle).
 ///
 /// # Testing
@@ -86,7 +85,7 @@ pub trait Protocol: 'static {
     /// use ropewalk::{Protocol, Transport};
     /// use std::{fs::File, io::Write, os::fd::OwnedFd};
     ///
-    /// /// Writes down what it is told, in the file that it was given last.
+    /// /// Appends received data to the latest passed file.
     /// struct Scribe(Option<File>);
     ///
     /// impl Protocol for Scribe {
@@ -152,7 +151,7 @@ pub trait Protocol: 'static {
     /// ```
     /// use ropewalk::{Protocol, Transport};
     ///
-    /// /// Does long work for a request, and stops it when nobody is there any more to hear of it.
+    /// /// Does long work for a request, and cancels it when the client has left.
     /// struct Worker;
     ///
     /// impl Protocol for Worker {
@@ -197,13 +196,11 @@ pub trait Protocol: 'static {
     #[doc(alias = "pauseProducing")]
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// After [`pause_writing`](Self::pause_writing): what waits has gone down to the low-water mark,
-    /// and no more than 64 descriptors wait.
+    /// After [`pause_writing`](Self::pause_writing): queued data has fallen to the low-water mark, and at most 64 descriptors are queued.
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// Somebody has called [`resume`](Transport::resume) after a pause. A protocol that keeps data
-    /// which it had not yet delivered to its own user goes on here: no new data need come. It comes
+    /// [`resume`](Transport::resume) was called after a pause. A protocol with received data that it has not processed yet continues here: no new data may arrive. It comes
     /// before any data that was held back, and before the peer's end.
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {}
 
@@ -275,8 +272,7 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 /// What makes the protocols: one for each connection of a listener, or for the one of a connector.
 ///
 /// Every closure that returns a protocol is a factory, `|| Echo`; implement the trait where the
-/// peer's address matters, where some are to be refused, or where a failed attempt to connect is to
-/// be heard of.
+/// peer's address matters, to refuse clients, or to handle failed connection attempts.
 ///
 /// ```
 /// use ropewalk::{Address, Factory, Protocol, Transport};

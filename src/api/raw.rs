@@ -50,8 +50,8 @@ impl Context {
     ///
     /// The protocol sees what the system gives:
     ///
-    /// - Over **IPv4** the packet begins with its IP header, whose length in bytes is four times the
-    ///   lower half of its first byte. Over **IPv6** there is no header.
+    /// - Over **IPv4** the packet begins with its IP header. The header's length in bytes is four times
+    ///   the lower half of its first byte. Over **IPv6** there is no header.
     /// - Raw sockets have no ports: a sender's is 0, and
     ///   [`send_to`](crate::DatagramTransport::send_to) is given an IP address alone. The port of
     ///   [`local_address`](Self::local_address) is the protocol's number.

@@ -1,4 +1,4 @@
-//! Who has something to do.
+//! The ready queue: sockets with work left.
 
 use crate::api::context::Context;
 use crate::values::id::Id;

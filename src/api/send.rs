@@ -85,7 +85,7 @@ impl Context {
             Life::Broken(_) | Life::Ended { .. } => {}
             _ if stream.output.queued() > 0 => {
                 trace!(target: TCP, "{id} {} bytes wait", stream.output.queued());
-                // What waits for a filter waits for the peer, or for a notice that is pending.
+                // Data queued for a filter is sent later: when the peer has read, or by a pending callback.
                 if stream.is_writable()
                     && (stream.output.filtered.is_none() || stream.wants_flush())
                 {
@@ -123,8 +123,7 @@ impl Context {
         }
     }
 
-    /// Whether so many were written to by others that it pays to look once more whether there is
-    /// something to be gathered with it.
+    /// Returns true if many connections were written to by others, so that another poll may find more data to gather.
     pub(crate) fn has_many_to_flush(&self) -> bool {
         self.unflushed.len() >= MANY
     }
@@ -142,8 +141,7 @@ impl Context {
     }
 
     /// Writing has failed: the connection is broken. What the peer sent before it broke may still be
-    /// unread, its last words among it; if the protocol is willing, they are delivered first, and
-    /// whoever then meets the end of them ends the connection for this reason.
+    /// unread. If the protocol is reading, the data is delivered first; the read that meets its end then ends the connection for this reason.
     #[cold]
     pub(super) fn break_off(&mut self, id: Id, reason: Reason) {
         let Some(stream) = self.sources.stream_mut(id) else {

@@ -15,7 +15,7 @@ pub(crate) enum Job {
     Call(Box<dyn Call>),
     /// A connection that is closing has had all the time it was given.
     CloseDeadline(Id),
-    /// Looks whether the peer of one that is closing has taken anything since so many bytes had been sent.
+    /// Checks whether the peer of a closing connection has taken data since this number of bytes was sent.
     CloseProgress(Id, u64),
     /// The queue of a listener that was full may have room.
     #[cfg(unix)]
@@ -30,7 +30,7 @@ pub(crate) enum Job {
     RestEnd(Id),
 }
 
-/// A call that someone has asked for, with a name by which the logs can accuse it.
+/// A requested call, with a name for the logs.
 pub(crate) trait Call {
     fn make(self: Box<Self>, context: &mut Context);
 

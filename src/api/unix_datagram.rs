@@ -12,8 +12,7 @@ use crate::values::unix_address::UnixAddress;
 
 /// # Datagrams over Unix sockets
 ///
-/// Within this machine, and none is lost on the way: a receiver whose queue is full makes its senders
-/// wait (unix(7)). They are tried again as soon as there is room, if they are connected, and else
+/// Datagrams stay within this machine, and none is lost: senders wait while the receiver's queue is full (unix(7)). They are tried again as soon as there is room, if they are connected, and else
 /// after a millisecond, then after up to 100; the queue is [bounded](DatagramOptions::queue_limits), and one receiver that
 /// does not read keeps what is for others waiting as well.
 ///

@@ -1,4 +1,4 @@
-//! What users implement who watch a descriptor. Floor 3.
+//! Watches of descriptors, and the trait of their watchers.
 
 use crate::api::context::{Context, Pending};
 use crate::source::table::Source;
@@ -30,7 +30,7 @@ use std::io;
 /// - At the end of the data a descriptor stays readable for ever: a read brings 0 bytes. Then
 ///   [close](Context::close) the watch, or set its interest to [`Nothing`](crate::Interest::Nothing);
 ///   else the callback comes again, turn after turn. So it is with
-///   [`writable`](Self::writable) for one who has nothing to write.
+///   [`writable`](Self::writable) for a watcher without data to write.
 /// - [`lost`](Self::lost) comes last and once, whatever ends the watch. A panic in a callback ends
 ///   this watch, with [`Reason::Panicked`], and nothing else.
 ///
@@ -98,7 +98,7 @@ pub trait Watcher: 'static {
 
 /// # Watching other descriptors
 impl Context {
-    /// Watches a descriptor; the watcher is told when there is something to read, or room to write.
+    /// Watches a descriptor. The watcher is notified when it is readable or writable.
     /// See [`Watcher`], with an example.
     ///
     /// [Closing](Self::close) the id ends the watch; a stop of the reactor does, too.
@@ -107,7 +107,7 @@ impl Context {
     ///
     /// If the system's poll does not take it: a regular file or a directory is always ready and cannot be
     /// watched; if no descriptors are left; and always once the reactor
-    /// [is stopping](Self::is_stopping). The watcher is dropped then, and hears nothing.
+    /// [is stopping](Self::is_stopping). The watcher is dropped then, without a callback.
     #[doc(alias = "addReader")]
     #[doc(alias = "addWriter")]
     #[doc(alias = "add_reader")]
@@ -130,7 +130,7 @@ impl Context {
 
     /// Changes for what a descriptor is watched. It does nothing if there is no such watch.
     ///
-    /// One that is ready for what it is watched for now is told in the next turn.
+    /// If the descriptor is ready for the new interest, the callback is made in the next turn.
     #[doc(alias = "removeReader")]
     #[doc(alias = "removeWriter")]
     #[doc(alias = "remove_reader")]
@@ -168,7 +168,7 @@ impl Context {
         }
     }
 
-    /// Ends a watch now; its watcher is told after the running callback.
+    /// Ends a watch now. Its watcher is notified after the running callback.
     pub(crate) fn end_watch(&mut self, id: Id, reason: Reason) {
         if let Some(Source::Watch(_)) = self.sources.get(id) {
             self.shut(id);

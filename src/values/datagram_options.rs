@@ -41,8 +41,7 @@ impl DatagramOptions {
         }
     }
 
-    /// The longest datagram, in bytes, that is received whole: 65,535 unless set, which no UDP
-    /// datagram exceeds. What is longer arrives at
+    /// Sets the longest datagram, in bytes, that is received whole. Default: 65,535, which no UDP datagram exceeds. A longer datagram arrives at
     /// [`datagram_truncated`](crate::DatagramProtocol::datagram_truncated). Up to the default it
     /// costs no memory; beyond it the socket gets a buffer of its own, of 16 MiB at most.
     #[doc(alias = "maxPacketSize")]
@@ -52,44 +51,33 @@ impl DatagramOptions {
         self
     }
 
-    /// How much may wait to be sent while the socket takes no more: 1,024 datagrams and 1 MiB unless
-    /// set. What is sent beyond it is dropped, counted and
-    /// [told](crate::DatagramProtocol::error_received).
+    /// Sets how much is queued while the socket takes no more. Default: 1,024 datagrams and 1 MiB. Further datagrams are dropped, counted and [reported](crate::DatagramProtocol::error_received).
     #[must_use]
     pub fn queue_limits(mut self, datagrams: usize, bytes: usize) -> Self {
         (self.queue_datagrams, self.queue_bytes) = (datagrams, bytes);
         self
     }
 
-    /// Whether the port may be had while others have it who allow it, too (SO_REUSEADDR, socket(7)):
-    /// off unless set. For multicast and broadcast, of which each of them gets every datagram. Of
-    /// others, on Linux, only one gets them, the last who came: it takes the port away from who had
-    /// it, without an error.
+    /// Sets whether the port can be shared with other sockets that allow it (SO_REUSEADDR, socket(7)). Default: off. It is for multicast and broadcast: each socket receives every datagram. On Linux only the last bound socket receives other datagrams: it takes the port from the others, without an error.
     #[doc(alias = "listenMultiple")]
     #[must_use]
     pub fn reuse_address(self, reuse: bool) -> Self {
         self.option(SocketOption::ReuseAddress(reuse))
     }
 
-    /// Whether the port may be shared with other sockets of the same user that allow it, too
-    /// (SO_REUSEPORT, socket(7)): off unless set. Multicast reaches all of them. Of others Linux
-    /// gives each to one of the sockets, by a hash of the sender's address and port; what systems
-    /// without the option answer is [`Unsupported`](std::io::ErrorKind::Unsupported).
+    /// Sets whether the port can be shared with other sockets of the same user that allow it (SO_REUSEPORT, socket(7)). Default: off. Multicast reaches all of them. Linux delivers each other datagram to one of the sockets, by a hash of the sender's address and port. The error of systems without the option is [`Unsupported`](std::io::ErrorKind::Unsupported).
     #[must_use]
     pub fn reuse_port(self, reuse: bool) -> Self {
         self.option(SocketOption::ReusePort(reuse))
     }
 
-    /// Whether a socket on `[::]` is for IPv6 alone, or gets IPv4 datagrams as well, whose senders
-    /// then look like `[::ffff:192.0.2.1]:7000` (IPV6_V6ONLY, ipv6(7)): as the system has it unless
-    /// set. Linux gives it both.
+    /// Sets whether a socket on `[::]` receives IPv6 only, or IPv4 as well with senders such as `[::ffff:192.0.2.1]:7000` (IPV6_V6ONLY, ipv6(7)). Default: as the system; Linux delivers both.
     #[must_use]
     pub fn only_ipv6(self, only: bool) -> Self {
         self.option(SocketOption::OnlyIpv6(only))
     }
 
-    /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST, socket(7)): off unless
-    /// set, and then sending to one is an error.
+    /// Sets whether datagrams can be sent to broadcast addresses (SO_BROADCAST, socket(7)). Default: off; sending to one is then an error.
     #[must_use]
     pub fn broadcast(self, allow: bool) -> Self {
         self.option(SocketOption::Broadcast(allow))
@@ -101,7 +89,7 @@ impl DatagramOptions {
     /// ```
     /// use ropewalk::{DatagramOptions, SocketOption};
     ///
-    /// // What comes while that is full is lost, and nobody is told.
+    /// // Datagrams that arrive while the buffer is full are lost without notice.
     /// let options = DatagramOptions::new().option(SocketOption::ReceiveBuffer(4 * 1024 * 1024));
     /// ```
     #[must_use]
@@ -110,8 +98,7 @@ impl DatagramOptions {
         self
     }
 
-    /// Whether what a [raw socket](crate::Context::open_raw) sends begins with its IP header
-    /// (IP_HDRINCL, ip(7), raw(7)): off unless set. Linux fills in the length and the checksum, and
+    /// Sets whether packets sent on a [raw socket](crate::Context::open_raw) begin with their IP header (IP_HDRINCL, ip(7), raw(7)). Default: off. Linux fills in the length and the checksum, and
     /// the sender's address and the packet's id where they are 0.
     #[must_use]
     pub fn header_included(mut self, included: bool) -> Self {
@@ -119,9 +106,7 @@ impl DatagramOptions {
         self
     }
 
-    /// The permissions of the file of a [Unix socket](crate::Context::listen_unix_datagram), such as
-    /// `0o660`: what the process's umask leaves of `0o777` unless set (unix(7)). On Linux it takes
-    /// the permission to write to the file to send there.
+    /// The permissions of the file of a [Unix socket](crate::Context::listen_unix_datagram), such as `0o660`. Default: `0o777` without the bits of the process's umask (unix(7)). On Linux sending needs write permission for the file.
     #[cfg(unix)]
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {

@@ -24,7 +24,7 @@ use std::io;
 /// assert!(error.to_string().starts_with(&expected), "{error}");
 /// ```
 ///
-/// `Debug` prints the same sentence, since a program whose `main` returns the error shows that.
+/// `Debug` prints the same sentence, since a program shows that if its `main` returns the error.
 ///
 /// Other crates make errors of the same form with [`Error::new`].
 pub struct Error(Box<Fields>);
@@ -98,7 +98,7 @@ impl Error {
     }
 }
 
-/// A cause whose text says what to do about it, so that no advice is added.
+/// A cause with advice in its text, so that none is added.
 #[derive(Debug)]
 pub(crate) struct Explained(String);
 

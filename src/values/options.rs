@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What holds for a connection from its beginning, whoever has made it.
+/// Options of a connection from its beginning, accepted or outgoing.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     pub(crate) nodelay: bool,
@@ -41,7 +41,7 @@ pub struct ListenOptions {
     pub(crate) connections: ConnectionOptions,
     pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
-    /// Whether to ask first if the port is somebody else's, which with `reuse_port` would not show.
+    /// True to check first that no other program uses the port, which `reuse_port` would hide.
     pub(crate) claim: bool,
     /// What has no field of its own.
     pub(crate) others: Vec<SocketOption>,
@@ -66,24 +66,21 @@ impl ListenOptions {
         }
     }
 
-    /// How many connections may wait to be accepted: 1,024 unless set. The system may cut it, Linux
-    /// to `net.core.somaxconn` (listen(2)).
+    /// Sets the number of connections that can wait to be accepted. Default: 1,024. The system may limit it, Linux to `net.core.somaxconn` (listen(2)).
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
         self
     }
 
-    /// Whether accepted connections send at once what they are given (TCP_NODELAY, tcp(7)), rather
-    /// than wait for more: on unless set. The reactor gathers writes itself.
+    /// Sets whether accepted connections send data at once (TCP_NODELAY, tcp(7)) instead of waiting for more. Default: on. The reactor gathers writes itself.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
         self.connections.nodelay = nodelay;
         self
     }
 
-    /// What to do with accepted connections whose peers read too slowly: ask those who write to pause,
-    /// unless set.
+    /// Sets the policy for slow readers on accepted connections. Default: the writer is asked to pause.
     #[must_use]
     pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
         self.connections.slow_reader = slow_reader;
@@ -106,21 +103,18 @@ impl ListenOptions {
         self
     }
 
-    /// Whether the port may be had while connections of an earlier listener on it are still in
-    /// TIME_WAIT (SO_REUSEADDR, socket(7)): on unless set. Unix only; elsewhere it does nothing.
+    /// Sets whether the port can be bound while connections of an earlier listener on it are still in TIME_WAIT (SO_REUSEADDR, socket(7)). Default: on. Unix only; elsewhere it does nothing.
     #[must_use]
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
         self
     }
 
-    /// Whether the port may be shared with other listeners of the same user that allow it, too, each
-    /// of which is given some of the connections (SO_REUSEPORT, socket(7)): off unless set. A
+    /// Sets whether the port can be shared with other listeners of the same user that allow it, each of which accepts some of the connections (SO_REUSEPORT, socket(7)). Default: off. A
     /// [`ReactorGroup`](crate::ReactorGroup) does this for several reactors; see there for what to
     /// expect of it.
     ///
-    /// A port that is in use by one who allows it is no error any more, even if that is another
-    /// program which was started twice by mistake.
+    /// A port in use by a listener that allows sharing is then no error, even if it belongs to another program, or to one that was started twice by mistake.
     ///
     /// Where a port cannot be shared so that all get their part, listening fails with
     /// [`Unsupported`](std::io::ErrorKind::Unsupported): Linux, DragonFly BSD and FreeBSD (as
@@ -131,8 +125,7 @@ impl ListenOptions {
         self
     }
 
-    /// Whether a listener on an IPv6 address leaves IPv4 to others (IPV6_V6ONLY, ipv6(7)): unless set
-    /// as the system has it, and Linux lets `[::]` take IPv4 clients as well.
+    /// Sets whether a listener on an IPv6 address accepts IPv6 only (IPV6_V6ONLY, ipv6(7)). Default: as the system; on Linux `[::]` accepts IPv4 clients as well.
     #[must_use]
     pub fn only_ipv6(self, only: bool) -> Self {
         self.option(SocketOption::OnlyIpv6(only))
@@ -170,8 +163,7 @@ impl ListenOptions {
         self
     }
 
-    /// When accepted connections ask a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never
-    /// unless set.
+    /// Sets when accepted connections probe a silent peer (SO_KEEPALIVE, tcp(7)). Default: never.
     #[must_use]
     pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
         self.option(SocketOption::KeepAlive(Some(keep_alive)))
@@ -233,14 +225,14 @@ impl ConnectOptions {
         }
     }
 
-    /// Whether the connection sends at once what it is given (TCP_NODELAY, tcp(7)): on unless set.
+    /// Sets whether the connection sends data at once (TCP_NODELAY, tcp(7)). Default: on.
     #[must_use]
     pub fn nodelay(mut self, nodelay: bool) -> Self {
         self.connection.nodelay = nodelay;
         self
     }
 
-    /// What to do if the peer reads too slowly: ask those who write to pause, unless set.
+    /// Sets the policy if the peer reads too slowly. Default: the writer is asked to pause.
     #[must_use]
     pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
         self.connection.slow_reader = slow_reader;
@@ -272,8 +264,7 @@ impl ConnectOptions {
         self
     }
 
-    /// The address of our end (bind(2)): unless set, the system chooses one. Port 0 lets it choose the
-    /// port. Of a name's addresses those of the other family, IPv4 or IPv6, fail then.
+    /// Sets the address of our end (bind(2)). Default: the system chooses. For port 0 it chooses the port. A name's addresses of the other family, IPv4 or IPv6, then fail.
     ///
     /// ```
     /// use ropewalk::ConnectOptions;

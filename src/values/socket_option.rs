@@ -13,8 +13,7 @@ use std::time::Duration;
 /// says so. Each option is the system's own: the man page that is named tells all about it.
 ///
 /// The connections that a listener accepts have the options that the listener was given (on Linux
-/// they inherit them; elsewhere each is set anew). One that is set on a listener later holds for
-/// those that are accepted from then on where the system hands it down, which Linux does.
+/// they inherit them; elsewhere each is set again). An option that is set on a listener later applies to connections accepted from then on if the system passes it on, as Linux does.
 ///
 /// What is not in this list can be set on [`Context::descriptor`](crate::Context::descriptor), with a
 /// crate such as `socket2`; from there an option can be read back, too.
@@ -37,16 +36,14 @@ pub enum SocketOption {
     /// reactor turns it on unless told otherwise, since it gathers writes itself.
     Nodelay(bool),
     /// Whether and when to ask a peer that is silent if it is still there (SO_KEEPALIVE, socket(7);
-    /// TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, tcp(7)): see [`KeepAlive`]. `None`, as it is
-    /// unless set, does not ask.
+    /// TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, tcp(7)): see [`KeepAlive`]. `None`, the default, sends no probes.
     #[doc(alias = "setTcpKeepAlive")]
     KeepAlive(Option<KeepAlive>),
     /// How long what was sent may stay without an answer until the connection ends with
     /// [`Reason::TimedOut`](crate::Reason::TimedOut), in whole milliseconds (TCP_USER_TIMEOUT,
-    /// tcp(7)). `None`, as it is unless set, leaves it to the system: some 15 minutes. Linux only.
+    /// tcp(7)). `None`, the default, leaves it to the system: about 15 minutes. Linux only.
     UserTimeout(Option<Duration>),
-    /// What becomes of what the system has taken and not yet sent when the socket is closed
-    /// (SO_LINGER, socket(7)). `None`, as it is unless set, sends it in the background;
+    /// The treatment of data that the system has not sent when the socket is closed (SO_LINGER, socket(7)). `None`, the default, sends it in the background;
     /// `Some(Duration::ZERO)` drops it and sends the peer a reset.
     ///
     /// Any other time is refused: it would make the closing of the socket wait, and with it the whole
@@ -82,8 +79,7 @@ pub enum SocketOption {
     /// [`ListenOptions::reuse_port`](crate::ListenOptions::reuse_port). It matters before the socket is
     /// bound only.
     ReusePort(bool),
-    /// Whether datagrams may be sent to broadcast addresses (SO_BROADCAST, socket(7)): not unless set,
-    /// and then sending to one is an error.
+    /// Whether datagrams can be sent to broadcast addresses (SO_BROADCAST, socket(7)). Default: off; sending to one is then an error.
     #[doc(alias = "setBroadcastAllowed")]
     #[doc(alias = "SO_BROADCAST")]
     Broadcast(bool),
@@ -113,7 +109,7 @@ impl SocketOption {
             Self::SendBuffer(size) | Self::ReceiveBuffer(size) if i32::try_from(*size).is_err() => {
                 "2,147,483,647 bytes are the most"
             }
-            // Linux cuts a longer one, and takes what is left for the name.
+            // Linux truncates a longer name, and uses the rest.
             Self::Device(name) if name.len() > LONGEST_NAME || name.contains('\0') => {
                 "no interface has such a name: 15 bytes can be had, and no NUL"
             }

@@ -72,7 +72,7 @@ pub struct Statistics {
     pub datagrams_sent: u64,
     /// Outgoing datagrams that were dropped, over all sockets.
     pub datagrams_dropped: u64,
-    /// Requests by an id whose connection or socket was closed already: they did nothing. See
+    /// Requests by the id of a closed connection or socket: they did nothing. See
     /// [`Context::transport`](crate::Context::transport).
     pub stale_requests: u64,
     /// Panics in callbacks, including timers, calls from other threads, and drops of users' values.

@@ -7,7 +7,7 @@ use std::path::Path;
 /// The floors of `src/`, from the lowest to the highest. A file uses its own floor or a lower one.
 const FLOORS: [&str; 5] = ["values", "sys", "source", "api", "reactor"];
 
-/// The modules whose imports form a cycle: those of the contract, in which a callback is given what it calls.
+/// The modules with a cycle of imports: those of the contract, in which a callback is given what it calls.
 const CYCLE: [&str; 12] = [
     "api::channel",
     "api::context",

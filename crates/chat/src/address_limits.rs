@@ -30,7 +30,7 @@ impl Default for AddressLimits {
 }
 
 impl AddressLimits {
-    /// Returns the address whose limits apply to a peer, or `None` if the peer is not limited. An IPv6 host has a
+    /// Returns the address for the limits of a peer, or `None` if the peer is not limited. An IPv6 host has a
     /// whole network of 64 bits ([RFC 4291](https://www.rfc-editor.org/rfc/rfc4291), 2.5.1), which counts as one
     /// address.
     pub(super) fn applies_to(&self, peer: Option<IpAddr>) -> Option<IpAddr> {

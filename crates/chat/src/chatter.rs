@@ -33,7 +33,7 @@ pub struct Chatter {
     lines_this_turn: Option<(Instant, u32)>,
     /// `None` until the client has a name.
     pub(super) membership: Option<Membership>,
-    /// The address whose limits apply, if the connection was admitted.
+    /// The address for the limits, if the connection was admitted.
     address: Option<IpAddr>,
     /// Ends a connection that has no name by then, or has not read the queued data.
     deadline: Option<TimerId>,

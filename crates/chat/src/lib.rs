@@ -40,7 +40,7 @@
 //! - Updates are not immediate. Two clients that join an empty room on two reactors may both receive the answer
 //!   that they are alone; each then receives the other's arrival.
 //! - A line sent during a stop may not reach another reactor that is also stopping.
-//! - A reactor whose run has ended has no members. The other reactors send it nothing more, and do not wait for
+//! - A reactor has no members after the end of its run. The other reactors send it nothing more, and do not wait for
 //!   it, whether it is dropped or kept.
 //!
 //! All updates of one reactor in a turn are sent to each other reactor in one message. Clients are read more

@@ -51,7 +51,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Returns true if it receives no updates any more. A server whose run has ended has closed its connections,
+    /// Returns true if it receives no updates any more. After the end of its run a server has closed its connections,
     /// and may never run again.
     fn is_gone(&self) -> bool {
         self.unlinked.load(Ordering::Acquire) || self.sender.is_between_runs()
@@ -185,7 +185,7 @@ pub(super) struct Links {
 struct LinkTable {
     /// In no particular order.
     links: Vec<Link>,
-    /// Servers that have been unlinked, and whose members are not removed yet.
+    /// Unlinked servers with members that are not removed yet.
     removed: Vec<usize>,
 }
 

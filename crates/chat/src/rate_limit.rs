@@ -30,7 +30,7 @@ impl RateLimit {
     }
 }
 
-/// Enough for a person who pastes a page and types a line per second. A program within this limit costs little.
+/// Enough for a user that pastes a page and types a line per second. A program within this limit costs little.
 impl Default for RateLimit {
     fn default() -> Self {
         Self::new(1_000, 100)

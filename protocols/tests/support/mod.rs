@@ -1,4 +1,4 @@
-//! A reactor whose turns are run by hand, and clients in the same thread. No test sleeps.
+//! A reactor with turns that are run by hand, and clients in the same thread. No test sleeps.
 
 #![allow(dead_code)] // Each test program uses a part of it.
 

@@ -1,4 +1,4 @@
-//! A connection under test, whose peer is the test.
+//! A connection under test, with the test as its peer.
 
 use crate::kit::TestServer;
 use crate::kit::harness::Harness;
@@ -18,7 +18,7 @@ use std::time::Duration;
 /// The default server address of a client: an address for documentation (RFC 5737).
 const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 
-/// A connection under test: a protocol whose peer is the test.
+/// A connection under test: a protocol with the test as its peer.
 ///
 /// The test sends data with [`feed`](Self::feed), takes what the protocol wrote with [`take`](Self::take), and
 /// moves the clock with [`advance`](Self::advance).
@@ -28,7 +28,7 @@ const SERVER: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 80);
 /// use ropewalk_simulation::kit::TestConnection;
 /// use std::time::Duration;
 ///
-/// /// Gives everyone a minute.
+/// /// Closes each connection after a minute.
 /// struct Minute;
 ///
 /// impl Protocol for Minute {
@@ -157,7 +157,7 @@ impl TestConnection {
     /// # use ropewalk_protocols::Echo;
     /// # use ropewalk_simulation::kit::TestConnection;
     /// let mut connection = TestConnection::new(|| Echo);
-    /// connection.feed_in(["he", "l", "lo"]);
+    /// connection.feed_in(["h", "ell", "o"]);
     /// assert_eq!(connection.take_text(), "hello");
     /// ```
     pub fn feed_in(&mut self, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) {
@@ -192,7 +192,7 @@ impl TestConnection {
     /// connection.feed([b'x'; 65_536]);
     /// connection.feed("x");
     /// assert_eq!(connection.callbacks().last(), Some(&"pause_writing"));
-    /// assert!(connection.is_paused()); // It reads no more from one who does not read.
+    /// assert!(connection.is_paused()); // It stops reading from a peer that does not read.
     /// connection.start_reading();
     /// assert_eq!(connection.take().len(), 65_537);
     /// assert!(!connection.is_paused());

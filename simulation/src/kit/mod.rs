@@ -1,7 +1,7 @@
 //! A testing kit for protocols, without sockets, threads or sleeping.
 //!
 //! It corresponds to Twisted's `StringTransport` and `Clock`, and to Netty's `EmbeddedChannel`. Protocols run
-//! unchanged, in a [world](crate::World) without latency, whose clock only the test moves. The first test takes
+//! unchanged, in a [world](crate::World) without latency. Only the test moves its clock. The first test takes
 //! five lines:
 //!
 //! ```

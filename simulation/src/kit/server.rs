@@ -44,7 +44,7 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Returns a server whose protocols are built by `factory`, in a world of its own.
+    /// Returns a server with the protocols of `factory`, in a world of its own.
     pub fn new(factory: impl Factory) -> Self {
         let mut harness = Harness::new();
         let node = harness.world.add_node("tested", |_| Ok(()));

@@ -137,7 +137,7 @@ impl Direction {
         self.fin = Fin::None;
     }
 
-    /// Discards everything behind a lost segment whose sender is gone. Resets still arrive.
+    /// Discards everything behind a lost segment of a sender that no longer exists. Resets still arrive.
     pub(super) fn discard_after_gap(&mut self) {
         self.segments.pop_front();
         self.segments.retain(|segment| segment.segment == Segment::Reset);

@@ -30,8 +30,7 @@ impl World {
     /// Faults may overlap. The end of a fault ends no other fault, and changes nothing that was set otherwise:
     /// probabilities and delays of several faults add up, and among several limits the narrowest applies. A fault
     /// also applies to a node that is added later under the fault's number, and a
-    /// [`Partition`](crate::FaultKind::Partition) also separates its node from nodes that are added later. A fault
-    /// whose end is before its beginning ends when it begins.
+    /// [`Partition`](crate::FaultKind::Partition) also separates its node from nodes that are added later. A fault with an end before its beginning ends when it begins.
     pub fn add_faults(&mut self, plan: &Plan) {
         for planned in plan.iter() {
             let number = self.faults.len() as u32;

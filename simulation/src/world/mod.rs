@@ -54,14 +54,14 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 ///
 /// let mut world = World::new(1);
 /// world.add_node("server", |reactor| reactor.listen_tcp("0.0.0.0:7000", || Echo).map(drop));
-/// let heard = Rc::new(Cell::new(0));
-/// let ask = heard.clone();
+/// let received = Rc::new(Cell::new(0));
+/// let ask = received.clone();
 /// world.add_node("client", move |reactor| {
 ///     let ask = ask.clone();
 ///     reactor.connect_tcp("server:7000", move || Ask(ask.clone())).map(drop)
 /// });
 /// world.run_for(Duration::from_secs(1));
-/// assert_eq!(heard.get(), 5);
+/// assert_eq!(received.get(), 5);
 /// ```
 ///
 /// # Nodes
@@ -122,7 +122,7 @@ pub(crate) struct Node {
 }
 
 impl World {
-    /// Returns an empty world whose random choices are drawn from `seed`.
+    /// Returns an empty world. All random choices are drawn from `seed`.
     pub fn new(seed: u64) -> Self {
         Self {
             net: Rc::new(RefCell::new(Net::new(seed))),

@@ -39,7 +39,7 @@ impl World {
     /// Kills the process of a node, as by SIGKILL. As after a [crash](Self::crash), its memory is lost and its
     /// protocols receive no callbacks. But its system still runs, and closes the sockets as close(2) does: written
     /// data is sent, and then the end of stream; a connection with unread data, or that was not accepted yet, is
-    /// reset, and so is one whose peer writes later. New connections are refused. [`start`](Self::start) restarts
+    /// reset, and so is a connection if its peer writes later. New connections are refused. [`start`](Self::start) restarts
     /// the program.
     pub fn kill(&mut self, node: NodeId) {
         self.nodes[node.index()].program_on = false;

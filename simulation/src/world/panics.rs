@@ -35,7 +35,7 @@ impl fmt::Debug for Panics {
 
 /// # Panics of callbacks
 impl World {
-    /// Allows panics of callbacks whose message is accepted by `allowed`: the run continues, as a reactor does.
+    /// Allows panics of callbacks with a message that `allowed` accepts: the run continues, as a reactor does.
     /// Other panics fail the run: see [above](World#a-panic-fails-the-run).
     ///
     /// ```

@@ -17,7 +17,7 @@ fn address(port: &Port) -> SocketAddr {
     port.address().socket_addr().expect("an IP address")
 }
 
-/// A server port without a receiver, whose socket was closed.
+/// A server port without a receiver: its socket was closed.
 fn deserted(environment: &mut Environment) -> SocketAddr {
     let port = environment.bind(Server, "server gone", silent);
     environment.settle();

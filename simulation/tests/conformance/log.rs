@@ -73,7 +73,7 @@ impl Log {
         lines.iter().map(Line::to_string).collect()
     }
 
-    /// Removes the events of all protocols whose names begin with `prefix`.
+    /// Removes the events of all protocols with names that begin with `prefix`.
     pub(crate) fn forget(&self, beginning: &str) {
         self.lines.borrow_mut().retain(|who, _| !who.starts_with(beginning));
     }

@@ -9,7 +9,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 type Hook<A> = Box<dyn FnMut(&mut Transport<'_>, A)>;
 
-/// A protocol whose callbacks are closures.
+/// A protocol with closures as callbacks.
 #[derive(Default)]
 pub(crate) struct Hooks {
     made: Option<Hook<()>>,

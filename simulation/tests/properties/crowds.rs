@@ -170,7 +170,7 @@ impl Protocol for CrowdProtocol {
             return;
         }
         if self.floods {
-            // Not in this callback, whose data would be written directly, regardless of its size.
+            // Not in this callback: its data would be written directly, regardless of its size.
             let (id, model) = (transport.id(), self.model.clone());
             for piece in 0..FLOOD / 60_000 {
                 transport.write(bytes(0, piece * 60_000, 60_000));

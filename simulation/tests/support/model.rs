@@ -175,7 +175,7 @@ impl Model {
                 Some(_) if nobody_gone && (written != received || ended != end_received) => true,
                 Some(answer) if nobody_gone && *ended && ends(answer) => true,
                 Some(_) if nobody_gone && (stream.paused || stream.produced) => true,
-                // A protocol whose peer is lost has tried to write to it.
+                // A protocol with a lost peer has tried to write to it.
                 Some(_) if all_are_told && !writer_gone && reader_gone && !ended => !over_unix,
                 Some(_) => all_are_told && writer_gone && !reader_gone && !end_received,
             };

@@ -7,7 +7,7 @@ use ropewalk::{Address, Reactor};
 use ropewalk_chat::{Chat, Network};
 use std::time::{Duration, Instant};
 
-/// Several reactors, whose turns run one after the other, each with a chat and a listener.
+/// Several reactors with turns that run one after the other, each with a chat and a listener.
 pub(crate) struct LinkedChats {
     pub(crate) network: Network,
     pub(crate) reactors: Vec<(Reactor, Address)>,
