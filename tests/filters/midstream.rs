@@ -50,14 +50,13 @@ fn received_bytes_are_handed_to_the_filter() {
 #[test]
 fn filter_may_begin_before_the_answer() {
     let mut scene = upgrading();
-    scene.connect(&ConnectOptions::new(), |transport, event| match event {
-        Event::Made => {
+    scene.connect(&ConnectOptions::new(), |transport, event| {
+        if let Event::Made = event {
             transport.write(b"UPGRADE\n");
             transport.add_filter(Late(ToyCipher::client(7), false), b"");
             transport.write(b"secret");
             transport.close();
         }
-        _ => {}
     });
     scene.reasons();
     assert_eq!(scene.server.data()[..8], *b"UPGRADE\n");

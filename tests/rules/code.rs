@@ -56,7 +56,7 @@ pub(crate) fn stripped(text: &str) -> String {
             '\'' => character(rest),
             _ => None,
         };
-        let length = skipped.unwrap_or(first.len_utf8());
+        let length = skipped.unwrap_or_else(|| first.len_utf8());
         match skipped {
             None => code.push(first),
             Some(length) => {
