@@ -39,7 +39,7 @@ use std::time::{Duration, Instant};
 /// use ropewalk::backend::System;
 /// use ropewalk::Reactor;
 ///
-/// A backend of your own may wrap the system.
+/// // A backend of your own can wrap the system.
 /// let system = System::new().unwrap();
 /// let reactor = Reactor::with_backend(system);
 /// # let _ = reactor;

@@ -8,7 +8,7 @@
 //! Streams are the one exception to trait objects. [`StreamSocket`] holds either a socket of the system or a
 //! boxed [`StreamBackend`], so that the read and the write of an echo are inlined. A call through a trait
 //! object would return after the system call, and the first such return costs some 500 ns where the kernel
-//! guards against speculation (ARCHITECTURE.md, "What an echo costs").
+//! guards against speculation (docs/costs.md).
 
 mod event;
 mod request;
