@@ -245,7 +245,7 @@ impl ListenOptions {
         let port = context.take_over_listener(socket.into(), self.connections.clone());
         let port = port.map_err(|cause| failed_plainly("adopt", "a listener", cause));
         let (port, factory) = context.or_discard(port, factory)?;
-        context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
+        context.pending.push_back(Pending::SetFactory(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
         Ok(port)
     }

@@ -1,4 +1,4 @@
-//! Messages from other threads, for a receiver that lives on the reactor's. Floor 2.
+//! Messages from other threads, for a receiver that lives on the reactor's.
 
 use crate::api::context::{Context, Pending};
 use crate::api::handle::{Handle, ReactorGone, Sent};

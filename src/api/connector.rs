@@ -60,7 +60,7 @@ impl ConnectOptions {
             context.open_connector(remaining, self)
         });
         let (id, factory) = context.or_discard(begun, factory)?;
-        context.pending.push_back(Pending::Seat(id, Box::new(factory)));
+        context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
         Ok(id)
     }
 }
@@ -273,7 +273,7 @@ impl Context {
         if connector.paused {
             stream.input.reading = Reading::Paused;
         }
-        let filters = connector.options.connection.filters.clone();
+        let filters = connector.options.connection.filters().cloned();
         if filters.is_some() {
             stream.output.filter(false);
         }

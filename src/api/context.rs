@@ -1,4 +1,4 @@
-//! The half of the reactor that callbacks may use. Floor 2: it never calls a user.
+//! The context: the half of the reactor that callbacks may use. It never calls a user.
 
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
@@ -74,7 +74,7 @@ pub struct Context {
     pub(crate) descriptors_lost_on: Option<Id>,
     pub(super) timers: TimerQueue<Job>,
 
-    /// The ready queue: sources with work left beyond their budget, or with a new event.
+    /// The ready queue: sources with work left beyond their budget, or with a new request.
     pub(crate) ready: VecDeque<Id>,
     /// Connections that were written to by id: they are flushed when the turn ends.
     pub(super) unflushed: Vec<Id>,
@@ -126,7 +126,7 @@ pub(crate) enum Pending {
     /// A producer was unregistered: drop it.
     Produced(Id),
     /// A listener or connector was made: set its factory.
-    Seat(Id, Box<dyn Factory>),
+    SetFactory(Id, Box<dyn Factory>),
     /// A producer was registered too late: stop it.
     StopProducing(Id, Box<dyn Producer>),
     /// A datagram socket was made: set its protocol, and start it.
@@ -151,7 +151,7 @@ impl Pending {
             | Self::Free(_)
             | Self::Open(..)
             | Self::Produced(_)
-            | Self::Seat(..) => false,
+            | Self::SetFactory(..) => false,
             #[cfg(unix)]
             Self::Watch(..) => false,
             _ => true,

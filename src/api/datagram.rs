@@ -294,7 +294,7 @@ impl Context {
             && !std::mem::replace(&mut datagram.backing_off, true)
         {
             let rest = datagram.rest();
-            self.schedule(rest, Job::RestEnd(id));
+            self.schedule(rest, Job::BackoffEnd(id));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What users implement for datagrams. Floor 3.
+//! What users implement for datagrams.
 
 use crate::api::datagram_transport::DatagramTransport;
 use crate::values::address::Address;

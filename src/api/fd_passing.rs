@@ -163,7 +163,7 @@ impl Context {
         if connector.address.unix().is_none() || !self.backend.passes_descriptors() {
             return Err(not_unix(&connector.address));
         }
-        if connector.options.connection.filters.is_some() {
+        if connector.options.connection.filters().is_some() {
             return Err(not_through_filters());
         }
         if connector.output.buffer.descriptors_waiting() + descriptors.len() > WAITING {
@@ -202,7 +202,7 @@ impl Context {
     /// If the system has refused descriptors, it is asked again after a while.
     pub(super) fn handle_refusal(&mut self, id: Id) {
         if self.sources.stream_mut(id).is_some_and(Stream::begins_backoff) {
-            self.schedule(BACKOFF, Job::RestEnd(id));
+            self.schedule(BACKOFF, Job::BackoffEnd(id));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Files on their way to a peer. Floor 3.
+//! Files on their way to a peer.
 
 use crate::api::context::Context;
 use crate::api::producer::Producer;

@@ -1,4 +1,4 @@
-//! Calls from other threads. Floor 2.
+//! Calls from other threads.
 
 use crate::api::channel::ChannelId;
 use crate::api::context::Context;

@@ -85,7 +85,7 @@ impl ListenOptions {
     ) -> Result<Port, Error> {
         let opened = context.open_first_listener(address, self);
         let (port, factory) = context.or_discard(opened, factory)?;
-        context.pending.push_back(Pending::Seat(port.id, Box::new(factory)));
+        context.pending.push_back(Pending::SetFactory(port.id, Box::new(factory)));
         info!(target: TCP, "{} listening on {}", port.id, port.address);
         Ok(port)
     }
@@ -168,12 +168,12 @@ impl Context {
     ) -> io::Result<Id> {
         set_nodelay(&socket, options.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
-        if options.filters.is_some() {
+        if options.filters().is_some() {
             stream.output.filter(false);
         }
         stream.set_slow_reader(options.slow_reader, false, &mut self.spares);
         let id = self.take_in(Source::Stream(stream))?;
-        if let Some(filters) = options.filters {
+        if let Some(filters) = options.filters() {
             self.begin_handshake(id, filters.handshake_timeout);
         }
         Ok(id)
@@ -205,7 +205,7 @@ impl Context {
                 );
             }
             listener.backing_off = true;
-            self.schedule(BACKOFF, Job::RestEnd(id));
+            self.schedule(BACKOFF, Job::BackoffEnd(id));
         }
     }
 

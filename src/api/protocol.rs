@@ -1,4 +1,4 @@
-//! What users implement. Floor 3.
+//! The traits `Protocol` and `Factory`, which users implement.
 
 use crate::api::context::Context;
 use crate::api::transport::Transport;
@@ -11,7 +11,7 @@ use crate::values::logging::TCP;
 use crate::values::reason::Reason;
 use std::any::type_name;
 
-/// One connection's behaviour: an object with a method for each thing that can happen to it.
+/// The behaviour of one connection: an object with a method for each event.
 ///
 /// # The order of callbacks
 ///
@@ -26,24 +26,25 @@ use std::any::type_name;
 /// connection_lost                            last, once
 /// ```
 ///
-/// - [`connection_lost`](Self::connection_lost) comes for every connection that was made, whatever
-///   ends it: a close, a reset, a panic, the reactor's stop or its being dropped.
-/// - After a [`close`](Transport::close) or [`abort`](Transport::abort) only it is still to come.
-/// - No callback runs inside another one. What a callback asks for happens after it has returned.
-/// - A panic in a callback ends this connection, with [`Reason::Panicked`] and a reset, whatever the
-///   callback asked for before, and nothing else. For that the end of our data is sent when the callback
-///   that asked for it has returned. A panic in `connection_lost` changes nothing. (Where
-///   panics abort the process, `panic = "abort"`, they do.)
+/// - [`connection_lost`](Self::connection_lost) is called for every established connection, whatever ends
+///   it: a close, a reset, a panic, the stop or the drop of the reactor; but not after
+///   [`Reactor::abandon`](crate::Reactor::abandon).
+/// - After a [`close`](Transport::close) or [`abort`](Transport::abort) only `connection_lost` follows.
+/// - No callback runs inside another one. Requests take effect after the callback has returned.
+/// - A panic in a callback resets this connection, with [`Reason::Panicked`], and affects nothing else.
+///   Therefore the end of our data is sent after the callback has returned. A panic in `connection_lost`
+///   changes nothing. With `panic = "abort"` a panic ends the process.
 ///
 /// # Long work
 ///
-/// While a callback runs, the whole reactor waits. A callback that takes longer than 100 ms ([configurable](crate::Reactor::set_slow_callback_duration)) is logged as slow. Let a thread do long work, and
-/// answer through a [`Handle`](crate::Handle).
+/// While a callback runs, the whole reactor waits. A callback that takes longer than 100 ms
+/// ([configurable](crate::Reactor::set_slow_callback_duration)) is logged as slow. Let a thread do long
+/// work, and answer through a [`Handle`](crate::Handle).
 ///
 /// # Testing
 ///
-/// With the testing kit of the crate `ropewalk-simulation` a test takes a few lines, and neither sockets
-/// nor sleeping: see the [guide](crate::guide#6-time-and-a-test).
+/// With the testing kit of the crate `ropewalk-simulation` a test takes a few lines, without sockets and
+/// sleeping: see the [guide](crate::guide#6-time-and-a-test).
 ///
 /// ```
 /// use ropewalk::{Protocol, Transport};
@@ -62,24 +63,23 @@ use std::any::type_name;
 /// ```
 #[allow(unused_variables)] // The names are the documentation.
 pub trait Protocol: 'static {
-    /// The connection is there: it can be written to.
+    /// The connection is established and can be written to.
     #[doc(alias = "connectionMade")]
     fn connection_made(&mut self, transport: &mut Transport<'_>) {}
 
-    /// The peer has sent `data`: at least one byte, in the order sent, and in whatever pieces the
-    /// network has made of it. It is lent for this call.
+    /// The peer has sent `data`: at least one byte, in order, in pieces of any size. `data` is valid during
+    /// the call.
     #[doc(alias = "dataReceived")]
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]);
 
-    /// The peer has sent `data`, as for [`data_received`](Self::data_received), and passed
-    /// `descriptors` with it: of a Unix socket for which
-    /// [that was wanted](crate::ListenOptions::descriptors).
+    /// The peer has sent `data` and passed `descriptors` with it. This is called in place of
+    /// [`data_received`](Self::data_received) on Unix sockets that [accept
+    /// descriptors](crate::ListenOptions::descriptors).
     ///
-    /// They come in the order in which they were passed, never later than the bytes with which they
-    /// were sent, and no byte sent after those is in `data`. Bytes sent before may be, so
-    /// a protocol has to say in its own words where descriptors belong, or how many to expect. Whatever is not
-    /// kept is closed when it is dropped; unless overridden this closes all of them, and hands `data` to
-    /// `data_received`.
+    /// Descriptors arrive in the order in which they were passed, not later than the bytes with which they
+    /// were sent, and no later byte is in `data`. Earlier bytes may be in `data`, so the protocol itself
+    /// must say where descriptors belong, or how many to expect. A descriptor is closed when it is dropped.
+    /// Default: closes all descriptors, and calls `data_received`.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
@@ -120,12 +120,11 @@ pub trait Protocol: 'static {
         self.data_received(transport, data);
     }
 
-    /// The peer has passed descriptors that are lost: this process could have no more of them
-    /// (`ulimit -n`). It comes just before the data with which they were sent, and what could be had
-    /// of them. A [`detach`](Transport::detach) is refused until that data has been delivered.
+    /// Descriptors of the peer were lost, since this process has reached its limit (`ulimit -n`). This is
+    /// called just before the data with which they were sent, and before the descriptors that did arrive. A
+    /// [`detach`](Transport::detach) is refused until that data has been delivered.
     ///
-    /// Unless overridden this aborts the connection, since from here on the two sides are not of one
-    /// mind about which descriptor is which.
+    /// Default: aborts the connection, since the two sides no longer agree on the descriptors.
     #[cfg(unix)]
     #[doc(alias = "MSG_CTRUNC")]
     fn descriptors_lost(&mut self, transport: &mut Transport<'_>) {
@@ -134,19 +133,19 @@ pub trait Protocol: 'static {
 
     /// The peer has ended its side: it sends nothing more, and may still read.
     ///
-    /// Unless overridden this closes the connection, after what was written has been sent. One that
-    /// does not close here stays open for writing until it does.
+    /// Default: closes the connection after queued data has been sent. A protocol that overrides this keeps
+    /// the connection open for writing until it closes it.
     #[doc(alias = "readConnectionLost")]
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
         transport.close();
     }
 
-    /// The peer has ended its side while reading is [paused](Transport::pause). It may still read, or
-    /// may have gone altogether, which looks the same until something is written to it.
+    /// The peer has ended its side while reading is [paused](Transport::pause). It may still read, or it
+    /// may have disconnected: a write is needed to tell.
     ///
-    /// It comes at most once, and nothing is lost by it: data that is held back and
-    /// [`eof_received`](Self::eof_received) come after a [`resume`](Transport::resume). A peer that
-    /// resets the connection, or that the system has given up, ends it at once, paused or not.
+    /// This is called at most once, and loses nothing: data that is held back and
+    /// [`eof_received`](Self::eof_received) follow after a [`resume`](Transport::resume). A reset by the
+    /// peer, or a timeout of the system, ends the connection at once, paused or not.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
@@ -166,12 +165,12 @@ pub trait Protocol: 'static {
     /// ```
     fn eof_noticed(&mut self, transport: &mut Transport<'_>) {}
 
-    /// More than the high-water mark waits to be sent: the peer reads more slowly than you write.
+    /// More data is queued than the high-water mark: the peer reads more slowly than data is written.
     ///
-    /// It comes after the callback in which that happened, not in the middle of it; a long loop of
-    /// writes can ask for [`write_buffer_size`](Transport::write_buffer_size). What is written
-    /// nevertheless is kept, up to the [limit](Transport::set_write_limit). It comes as well when more than
-    /// 256 descriptors wait: see [`Transport::send_descriptors`].
+    /// This is called after the callback that caused it, not in the middle of it; a long loop of writes can
+    /// check [`write_buffer_size`](Transport::write_buffer_size). Later writes are still queued, up to the
+    /// [limit](Transport::set_write_limit). It is also called when more than 256 descriptors are queued:
+    /// see [`Transport::send_descriptors`].
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
@@ -196,16 +195,17 @@ pub trait Protocol: 'static {
     #[doc(alias = "pauseProducing")]
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// After [`pause_writing`](Self::pause_writing): queued data has fallen to the low-water mark, and at most 64 descriptors are queued.
+    /// Called after [`pause_writing`](Self::pause_writing), when queued data has fallen to the low-water
+    /// mark and at most 64 descriptors are queued.
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// [`resume`](Transport::resume) was called after a pause. A protocol with received data that it has not processed yet continues here: no new data may arrive. It comes
-    /// before any data that was held back, and before the peer's end.
+    /// Called after [`resume`](Transport::resume) has ended a pause. A protocol with received data that it
+    /// has not processed yet continues here: no new data may arrive. It is called before any data that was
+    /// held back, and before the peer's end.
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {}
 
-    /// The connection has ended. `transport` still tells its id and peer; what is written is
-    /// dropped.
+    /// The connection has ended. `transport` still has its id and peer; writes are dropped.
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {}
 
@@ -269,10 +269,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
     }
 }
 
-/// What makes the protocols: one for each connection of a listener, or for the one of a connector.
+/// A factory of protocols: one protocol for each accepted connection, or one for a connection attempt.
 ///
-/// Every closure that returns a protocol is a factory, `|| Echo`; implement the trait where the
-/// peer's address matters, to refuse clients, or to handle failed connection attempts.
+/// Every closure that returns a protocol is a factory, for example `|| Echo`. Implement the trait to use
+/// the peer's address, to refuse clients, or to handle failed connection attempts.
 ///
 /// ```
 /// use ropewalk::{Address, Factory, Protocol, Transport};
@@ -295,29 +295,29 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 /// ```
 #[allow(unused_variables)] // The names are the documentation.
 pub trait Factory: 'static {
-    /// A protocol for a new connection with `peer`; `None` refuses it, and it is closed.
+    /// Returns a protocol for a new connection with `peer`. `None` refuses the connection, which is closed.
     ///
-    /// A panic here costs that connection, which is reset, and leaves the listener as it was. A factory that was given to
-    /// [`connect_tcp`](Context::connect_tcp) or its kin is dropped after a refusal or a panic, without
-    /// [`connection_failed`](Self::connection_failed): the connection was there.
+    /// A panic resets the new connection and leaves the listener unchanged. The factory of a connection
+    /// attempt is dropped after a refusal or a panic; [`connection_failed`](Self::connection_failed) is not
+    /// called, since the connection was established.
     #[doc(alias = "buildProtocol")]
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>>;
 
-    /// Returns true if a connection with `peer` is to have its [filters](crate::Filter) begin their
-    /// handshakes; if not, it is closed. It is called only for connections with filters, before
-    /// [`build`](Self::build), which then receives the address that the filters know.
+    /// Decides whether the [filters](crate::Filter) of a connection with `peer` begin their handshakes. If
+    /// it returns false, the connection is closed. It is called only for connections with filters, before
+    /// [`build`](Self::build), which receives the address that the filters report.
     fn accepts(&mut self, peer: &Address) -> bool {
         true
     }
 
-    /// The handshake of the [filters](crate::Filter) of an accepted connection has failed: there will be no
-    /// protocol. The default logs `error`, which says on which address, and why.
+    /// The handshake of the [filters](crate::Filter) of an accepted connection has failed; no protocol is
+    /// built. Default: logs `error`, which names the address and the cause.
     fn handshake_failed(&mut self, context: &mut Context, peer: &Address, error: Error) {
         log::info!(target: TCP, "{error}");
     }
 
-    /// The attempt to connect, which [`connect_tcp`](Context::connect_tcp) began and named `id`, has
-    /// failed: no connection is made of it. `error` says on which address, and why.
+    /// The connection attempt `id`, which [`connect_tcp`](Context::connect_tcp) began, has failed. `error`
+    /// names the address and the cause.
     #[doc(alias = "clientConnectionFailed")]
     fn connection_failed(&mut self, context: &mut Context, id: Id, error: Error) {}
 

@@ -11,11 +11,12 @@ use crate::values::reason::Reason;
 use log::{debug, trace};
 use std::io;
 
-/// From how many on. A look costs about as much as a write, and may save one for each of them.
+/// The number of connections to flush from which another poll pays. A poll costs about as much as a write, and
+/// may save one for each of them.
 const MANY: usize = 16;
 
 impl Context {
-    /// Takes `data` to be sent, and leaves it to the caller to see that it is flushed.
+    /// Queues `data`. The caller flushes it.
     #[inline]
     pub(crate) fn push(&mut self, id: Id, data: &[u8]) {
         match self.sources.stream_mut(id) {
@@ -26,7 +27,7 @@ impl Context {
         }
     }
 
-    /// What is too much to be merely gathered, or is for one that is closing or not there yet.
+    /// Queues data that needs more than an append: a long write, a connection that is closing, or an attempt.
     #[inline(never)]
     fn push_with_care(&mut self, id: Id, data: &[u8]) {
         let running = self.running == id;
@@ -63,13 +64,13 @@ impl Context {
         {
             self.break_off(id, error.into());
         } else if !stream.is_settled() {
-            self.check_backoff(id);
+            self.after_flush(id);
         }
     }
 
-    /// Handles a send buffer that is not empty, or a request that waited until it is empty.
+    /// Acts after a flush: on queued data that is left, or on a request that waited for an empty send buffer.
     #[inline(never)]
-    fn check_backoff(&mut self, id: Id) {
+    fn after_flush(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
@@ -84,7 +85,7 @@ impl Context {
         match stream.life {
             Life::Broken(_) | Life::Ended { .. } => {}
             _ if stream.output.queued() > 0 => {
-                trace!(target: TCP, "{id} {} bytes wait", stream.output.queued());
+                trace!(target: TCP, "{id} {} bytes queued", stream.output.queued());
                 // Data queued for a filter is sent later: when the peer has read, or by a pending callback.
                 if stream.is_writable()
                     && (stream.output.filtered.is_none() || stream.wants_flush())

@@ -27,7 +27,7 @@ pub(crate) enum Job {
     /// A socket has lingered long enough.
     LingerEnd(Id),
     /// One that rested, because the system had no more to give, asks again.
-    RestEnd(Id),
+    BackoffEnd(Id),
 }
 
 /// A requested call, with a name for the logs.

@@ -159,7 +159,7 @@ impl ListenOptions {
         });
         let error = |cause| cannot_listen_unix(address.to_string(), cause);
         let (port, factory) = context.or_discard(opened.map_err(error), factory)?;
-        context.pending.push_back(Pending::Seat(port.id(), Box::new(factory)));
+        context.pending.push_back(Pending::SetFactory(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}", port.id(), port.address());
         Ok(port)
     }
@@ -188,7 +188,7 @@ impl ConnectOptions {
             context.open_connector(addresses, &self.clone().nodelay(false))
         });
         let (id, factory) = context.or_discard(begun, factory)?;
-        context.pending.push_back(Pending::Seat(id, Box::new(factory)));
+        context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
         Ok(id)
     }
 }

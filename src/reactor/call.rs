@@ -53,7 +53,7 @@ impl Dispatcher {
     /// Callbacks that result from this one stay pending: a step of the turn may consist of several calls, and
     /// ends with [`run_pending`](Self::run_pending).
     ///
-    /// Inlined, as is what sends: see `sys/stream.rs` on returning after a system call.
+    /// Inlined, as is what sends: see `sys/stream/calls.rs` on returning after a system call.
     #[inline(always)]
     pub(super) fn call<C: Callee, T>(
         &mut self,

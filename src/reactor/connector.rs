@@ -19,7 +19,7 @@ impl Dispatcher {
             Ok(None) => {}
             Err(error) => self.context.connect_next(id, error),
             Ok(Some(peer)) => {
-                let filters = connector.options.connection.filters.clone();
+                let filters = connector.options.connection.filters().cloned();
                 self.context.establish(id, peer.clone());
                 match filters {
                     Some(filters) => self.connect_filtered(id, &peer, &filters),

@@ -90,7 +90,7 @@ impl Dispatcher {
         peer: Address,
         options: ConnectionOptions,
     ) {
-        if let Some(filters) = options.filters.clone() {
+        if let Some(filters) = options.filters().cloned() {
             return self.accept_filtered(listener, socket, peer, options, &filters);
         }
         let protocol = match self.build(listener, &peer) {

@@ -73,7 +73,7 @@ impl Dispatcher {
             Pending::Produce(id, number, producer) => self.set_producer(id, number, producer),
             Pending::Produced(id) => self.drop_producer(id),
             Pending::StopProducing(id, producer) => self.stop_producer(id, producer),
-            Pending::Seat(id, factory) => self.owners.insert(id, Owner::Factory(factory)),
+            Pending::SetFactory(id, factory) => self.owners.insert(id, Owner::Factory(factory)),
             Pending::Start(id, protocol) => self.start(id, protocol),
             #[cfg(unix)]
             Pending::Unwatched(id, reason) => self.notify_unwatched(id, reason),

@@ -103,7 +103,7 @@ impl Dispatcher {
             if stream.is_unix() {
                 budget = left(budget, self.read_unix(id, &mut buffer[..most]));
                 if self.is_filtered(id) {
-                    return self.context.enqueue(id); // By the callback.
+                    return self.context.enqueue(id); // The callback added a filter.
                 }
                 continue;
             }

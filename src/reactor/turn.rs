@@ -156,7 +156,7 @@ impl Dispatcher {
                 Job::ConnectTimeout(id) => self.context.time_out(id),
                 Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
                 Job::LingerEnd(id) => self.context.free(id),
-                Job::RestEnd(id) => self.context.end_backoff(id),
+                Job::BackoffEnd(id) => self.context.end_backoff(id),
             }
             self.run_pending();
         }

@@ -17,7 +17,7 @@ use slab::Slab;
 /// matches that name each kind (`note` and `socket` below, `begin_stop` in `api/close.rs`, `serve` in
 /// `reactor/serve.rs`); most others look for one kind and end in `_`.
 #[derive(Debug)]
-#[repr(u8)] // As for `State`: the kind is one byte.
+#[repr(u8)] // The kind is one byte, which one comparison tests.
 pub(crate) enum Source {
     /// A connection attempt.
     Connector(Box<Connector>),

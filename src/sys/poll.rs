@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::Wake;
 use std::time::Duration;
 
-/// The maximum number of events of one poll. The next poll reports the remaining ones, since the system reports
-/// sockets in turn; more at once would only delay the timers.
+/// The maximum number of events of one poll. The next poll reports the remaining ones: the system
+/// begins with those that it has not reported; more at once would only delay the timers.
 const EVENTS: usize = 1024;
 
 /// A poll of mio's, and its waker.

@@ -34,8 +34,8 @@ const SLOT_BITS: u32 = 24;
 pub struct Id(u64);
 
 impl Id {
-    /// One more than the highest slot. The slot beyond it stays free, so that no `Id` has the token
-    /// of the waker or of the signals.
+    /// The number of slots. The ids of the waker and of the signals use this number as their slot, so no socket
+    /// has their tokens.
     pub(crate) const SLOTS: usize = (1 << SLOT_BITS) - 1;
 
     /// One more than the highest serial: 2⁴⁰ sockets, which at 10,000 new ones a second last for

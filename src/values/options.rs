@@ -14,17 +14,22 @@ use std::time::Duration;
 pub(crate) struct ConnectionOptions {
     pub(crate) nodelay: bool,
     pub(crate) slow_reader: SlowReader,
-    /// `None` if there are no filters, so that a copy costs nothing.
-    pub(crate) filters: Option<Arc<FilterOptions>>,
+    /// `None` if neither filters nor their timeout were set, so that a copy costs nothing.
+    pub(crate) filter_options: Option<Arc<FilterOptions>>,
 }
 
 impl ConnectionOptions {
     pub(crate) const fn new(nodelay: bool) -> Self {
-        Self { nodelay, slow_reader: SlowReader::Pause, filters: None }
+        Self { nodelay, slow_reader: SlowReader::Pause, filter_options: None }
     }
 
-    fn filters(&mut self) -> &mut FilterOptions {
-        Arc::make_mut(self.filters.get_or_insert_default())
+    /// Returns the filters of the connection, if there are any.
+    pub(crate) fn filters(&self) -> Option<&Arc<FilterOptions>> {
+        self.filter_options.as_ref().filter(|options| !options.makers().is_empty())
+    }
+
+    fn filters_mut(&mut self) -> &mut FilterOptions {
+        Arc::make_mut(self.filter_options.get_or_insert_default())
     }
 }
 
@@ -91,7 +96,7 @@ impl ListenOptions {
     /// connection.
     #[must_use]
     pub fn filter<F: Filter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        self.connections.filters().add(make);
+        self.connections.filters_mut().add(make);
         self
     }
 
@@ -99,7 +104,7 @@ impl ListenOptions {
     /// seconds.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.connections.filters().handshake_timeout = timeout;
+        self.connections.filters_mut().handshake_timeout = timeout;
         self
     }
 
@@ -169,7 +174,7 @@ impl ListenOptions {
         self.option(SocketOption::KeepAlive(Some(keep_alive)))
     }
 
-    /// Any other option of the listening socket, set before it is bound. The connections that it
+    /// Sets an option of the listening socket before it is bound; options with a method of their own are accepted as well. The connections that it
     /// accepts have it, too: see [`SocketOption`]. Of two for the same thing the later one counts.
     ///
     /// ```
@@ -243,7 +248,7 @@ impl ConnectOptions {
     /// connection.
     #[must_use]
     pub fn filter<F: Filter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        self.connection.filters().add(make);
+        self.connection.filters_mut().add(make);
         self
     }
 
@@ -251,7 +256,7 @@ impl ConnectOptions {
     /// seconds.
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.connection.filters().handshake_timeout = timeout;
+        self.connection.filters_mut().handshake_timeout = timeout;
         self
     }
 
@@ -279,7 +284,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Whether to take the descriptors that the server passes over a Unix socket, and deliver them to
+    /// Sets whether to accept the descriptors that the server passes over a Unix socket, and deliver them to
     /// [`descriptors_received`](crate::Protocol::descriptors_received). Default: off; the system closes
     /// them then.
     #[cfg(unix)]
@@ -289,8 +294,7 @@ impl ConnectOptions {
         self
     }
 
-    /// When the connection asks a silent peer if it is still there (SO_KEEPALIVE, tcp(7)): never unless
-    /// set.
+    /// Sets when the connection probes a silent peer (SO_KEEPALIVE, tcp(7)). Default: never.
     #[must_use]
     pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
         self.option(SocketOption::KeepAlive(Some(keep_alive)))

@@ -39,9 +39,9 @@ pub enum Reason {
     /// The socket was [detached](crate::Transport::detach) and stays open. The caller received the unsent
     /// data as well.
     Detached,
-    /// The system reported another error.
+    /// The system or a [filter](crate::Filter) reported another error.
     Failed(io::Error),
-    /// A callback of its protocol or of its producer panicked. Queued data was dropped and a reset was
+    /// A callback of its protocol, its producer or a filter panicked. Queued data was dropped and a reset was
     /// sent, whatever the callback requested before. Only a
     /// [detached](crate::Transport::detach) socket has left the reactor by then: that stays `Detached`.
     Panicked,

@@ -1,4 +1,4 @@
-//! Socket options, typed. Floor 0: values; `sys/options.rs` sets them.
+//! Socket options, typed.
 
 use std::io;
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub enum SocketOption {
     #[doc(alias = "TOS")]
     #[doc(alias = "DSCP")]
     TrafficClass(u8),
-    /// Whether an IPv6 socket speaks IPv6 only (IPV6_V6ONLY, ipv6(7)): Linux has it off unless
+    /// Whether an IPv6 socket speaks IPv6 only (IPV6_V6ONLY, ipv6(7)). Default: as the system; on Linux off, unless
     /// `net.ipv6.bindv6only` says otherwise. It can be set before the socket is bound, not later.
     OnlyIpv6(bool),
     /// Whether the address may be had while connections of an earlier socket on it are still in
@@ -103,7 +103,7 @@ impl SocketOption {
         let refused = match self {
             Self::KeepAlive(Some(keep_alive)) => return keep_alive.check(),
             Self::Linger(Some(time)) if !time.is_zero() => {
-                "a time other than zero would make closing wait, and everybody with it"
+                "a time other than zero would let the close block the reactor"
             }
             // The system counts in `int`, where a large number would come out negative.
             Self::SendBuffer(size) | Self::ReceiveBuffer(size) if i32::try_from(*size).is_err() => {

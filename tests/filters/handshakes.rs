@@ -66,6 +66,23 @@ fn silent_peer_fails_at_the_deadline() {
 }
 
 #[test]
+fn timeout_without_filter_adds_no_filter() {
+    let timeout = Duration::from_millis(50);
+    let echo = |transport: &mut Transport<'_>, event: &Event| {
+        if let Event::Data(data) = event {
+            transport.write(data);
+        }
+    };
+    let mut scene = Scene::new(&ListenOptions::new().handshake_timeout(timeout), echo);
+    scene.connect(&ConnectOptions::new().handshake_timeout(timeout), |transport, event| {
+        if let Event::Made = event {
+            transport.write(b"hello");
+        }
+    });
+    scene.turn_until("the echo", |scene| scene.client.data() == b"hello");
+}
+
+#[test]
 fn peer_that_leaves_fails_the_handshake() {
     let mut scene = Scene::ciphered(only_record);
     drop(TcpStream::connect(scene.address).unwrap());

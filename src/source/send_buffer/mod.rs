@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_outbox_holds_no_memory() {
+    fn empty_send_buffer_holds_no_memory() {
         let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
         send_buffer.push(&vec![1; 200_000], &mut spares);
         send_buffer.advance(199_999, &mut spares);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tail_follows_what_waits() {
+    fn tail_follows_queued_bytes() {
         let (mut send_buffer, mut spares) = (SendBuffer::default(), Spares::default());
         send_buffer.push(b"first ", &mut spares);
         assert_eq!(contents(&send_buffer, b"second", &spares), b"first second");

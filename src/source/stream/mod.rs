@@ -50,7 +50,7 @@ pub(crate) struct Stream {
     pub(crate) socket: StreamSocket,
     /// Stored here, since the system forgets the address when the connection breaks.
     pub(crate) peer: Address,
-    /// Readiness that the poll has reported, and no attempt has refuted.
+    /// Readiness that the poll has reported, or that is assumed, and that no system call has refuted.
     pub(crate) readiness: Readiness,
     pub(crate) input: Input,
     pub(crate) output: Output,
