@@ -67,6 +67,7 @@ impl Context {
         let stream = self.sources.stream_mut(id).filter(open);
         let Some(stream) = stream else {
             debug!(target: TCP, "{id} is not open: no filter is added");
+            self.note_stale(id, "add_filter");
             return self.discard(Discarded::Other(Box::new(filter), "a filter"));
         };
         stream.output.commit_drop_oldest(&mut self.spares);

@@ -138,7 +138,9 @@ impl Context {
     pub fn set_interest(&mut self, id: Id, interest: Interest) {
         if let Some(Source::Watch(watch)) = self.sources.get_mut(id) {
             watch.interest = interest;
-            self.enqueue(id); // What it was ready for before will not be told again.
+            self.enqueue(id); // The poll does not report earlier readiness again.
+        } else {
+            self.note_stale(id, "set_interest");
         }
     }
 
