@@ -213,7 +213,7 @@ fn invalid_values_are_refused_with_advice() {
         (SocketOption::Device(long), "15 bytes can be had"),
         (SocketOption::Device("l\0".into()), "no NUL"),
         (SocketOption::Ttl(0), "1 to 255"),
-        (SocketOption::Linger(Some(seconds(1))), "would make closing wait"),
+        (SocketOption::Linger(Some(seconds(1))), "would let the close block"),
         (SocketOption::SendBuffer(usize::MAX), "2,147,483,647"),
         (SocketOption::ReceiveBuffer(1 << 31), "2,147,483,647"),
         (bad_keep_alive(seconds(0), seconds(1), 1), "1 to 32,767"),
