@@ -1,5 +1,6 @@
 //! Rules about the sources: which file may use what, and how long files and functions may be.
 
+mod book;
 mod code;
 mod context;
 mod floors;

@@ -1,0 +1,61 @@
+//! The chapters and the journey in ARCHITECTURE.md: their files and functions exist, and the chapters stay short.
+
+use crate::code::{Source, functions, sources};
+use std::fs;
+use std::path::Path;
+
+/// The most lines of all chapters together, with documentation and without unit tests, and the most lines of code.
+/// Raising a number needs a line of reason in ARCHITECTURE.md.
+const LINES: usize = 4_500;
+const CODE: usize = 3_200;
+
+/// Returns a section of ARCHITECTURE.md, without its heading.
+fn section(heading: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md"));
+    let text = text.unwrap();
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).expect("the section exists");
+    section.split("\n## ").next().unwrap_or_default().to_owned()
+}
+
+/// Returns the words of a text in backquotes.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// Returns the sources of the chapters.
+fn chapters() -> Vec<Source> {
+    let book = section("The book");
+    let names = quoted(&book).filter(|word| word.ends_with(".rs") && !word.starts_with("tests/"));
+    let paths: Vec<_> = names.map(|name| Path::new("src").join(name)).collect();
+    let mut chapters = sources("src");
+    chapters.retain(|source| paths.contains(&source.path));
+    assert_eq!(paths.len(), chapters.len(), "each chapter is one file");
+    chapters
+}
+
+#[test]
+fn chapters_stay_within_the_budget() {
+    let chapters = chapters();
+    let parts = chapters.iter().map(|chapter| chapter.without_tests().trim_end());
+    let lines: usize = parts.clone().map(|part| part.lines().count()).sum();
+    let code: usize = parts.map(|part| part.lines().filter(|l| !l.trim().is_empty()).count()).sum();
+    println!("{} chapters, {lines} lines, {code} of code", chapters.len());
+    assert!(chapters.len() > 15, "the chapters are read");
+    assert!(lines <= LINES && code <= CODE, "{lines} lines, {code} of code");
+}
+
+#[test]
+fn every_step_of_the_journey_exists() {
+    let (journey, chapters) = (section("One byte's journey"), chapters());
+    let steps: Vec<&str> = journey.lines().filter(|line| line.contains(".rs`")).collect();
+    assert!(steps.len() >= 10, "{steps:?}");
+    for step in steps {
+        let words: Vec<&str> = quoted(step).collect();
+        let path = Path::new("src").join(words[0]);
+        let chapter = chapters.iter().find(|chapter| chapter.path == path);
+        let chapter = chapter.unwrap_or_else(|| panic!("{} is no chapter", words[0]));
+        let name = words[1].rsplit("::").next();
+        let defined = functions(&chapter.code).iter().any(|f| Some(f.name) == name);
+        assert!(defined, "{} has no function {}", words[0], words[1]);
+    }
+}
