@@ -242,7 +242,7 @@ impl ListenOptions {
         socket: impl Into<OwnedFd>,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let port = context.take_over_listener(socket.into(), self.connections.clone());
+        let port = context.take_over_listener(socket.into(), self.connection.clone());
         let port = port.map_err(|cause| failed_plainly("adopt", "a listener", cause));
         let (port, factory) = context.or_discard(port, factory)?;
         context.pending.push_back(Pending::SetFactory(port.id(), Box::new(factory)));

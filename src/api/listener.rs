@@ -141,7 +141,7 @@ impl Context {
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
         let socket = self.backend.listen(&address.into(), &options.into())?;
-        self.open_port(socket, options.connections.clone())
+        self.open_port(socket, options.connection.clone())
     }
 
     /// Takes in a socket that listens.

@@ -155,7 +155,7 @@ impl ListenOptions {
             let socket = context.backend.listen(&Address::Unix(address.clone()), &self.into())?;
             // TCP_NODELAY is an option of TCP alone.
             context
-                .open_port(socket, ConnectionOptions { nodelay: false, ..self.connections.clone() })
+                .open_port(socket, ConnectionOptions { nodelay: false, ..self.connection.clone() })
         });
         let error = |cause| cannot_listen_unix(address.to_string(), cause);
         let (port, factory) = context.or_discard(opened.map_err(error), factory)?;

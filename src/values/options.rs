@@ -14,13 +14,16 @@ use std::time::Duration;
 pub(crate) struct ConnectionOptions {
     pub(crate) nodelay: bool,
     pub(crate) slow_reader: SlowReader,
+    /// True to accept the descriptors that the peer passes over a Unix socket.
+    pub(crate) descriptors: bool,
     /// `None` if neither filters nor their timeout were set, so that a copy costs nothing.
     pub(crate) filter_options: Option<Arc<FilterOptions>>,
 }
 
 impl ConnectionOptions {
-    pub(crate) const fn new(nodelay: bool) -> Self {
-        Self { nodelay, slow_reader: SlowReader::Pause, filter_options: None }
+    const fn new() -> Self {
+        let slow_reader = SlowReader::Pause;
+        Self { nodelay: true, slow_reader, descriptors: false, filter_options: None }
     }
 
     /// Returns the filters of the connection, if there are any.
@@ -33,6 +36,70 @@ impl ConnectionOptions {
     }
 }
 
+/// Implements the methods for options of connections, which listeners and connection attempts share.
+macro_rules! connection_options {
+    ($options:ty) => {
+        /// # Options of connections
+        impl $options {
+            /// Sets whether a connection sends data at once (TCP_NODELAY, tcp(7)) instead of waiting for
+            /// more. Default: on. The reactor gathers writes itself.
+            #[must_use]
+            pub fn nodelay(mut self, nodelay: bool) -> Self {
+                self.connection.nodelay = nodelay;
+                self
+            }
+
+            /// Sets the policy for peers that read too slowly. Default: the writer is asked to pause.
+            #[must_use]
+            pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
+                self.connection.slow_reader = slow_reader;
+                self
+            }
+
+            /// Adds a [`Filter`] to each connection, above those that were added before. `make` makes one
+            /// for each connection.
+            #[must_use]
+            pub fn filter<F: Filter>(
+                mut self,
+                make: impl Fn() -> F + Send + Sync + 'static,
+            ) -> Self {
+                self.connection.filters_mut().add(make);
+                self
+            }
+
+            /// Sets how long the handshakes of all filters of a connection may take together. Default: 10
+            /// seconds.
+            #[must_use]
+            pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+                self.connection.filters_mut().handshake_timeout = timeout;
+                self
+            }
+
+            /// Sets whether to accept the descriptors that the peer passes over a Unix socket, and deliver
+            /// them to [`descriptors_received`](crate::Protocol::descriptors_received). Default: off; the
+            /// system closes them then.
+            ///
+            /// Do not set SO_PASSPIDFD (unix(7)) by [`Context::descriptor`](crate::Context::descriptor): the
+            /// system would add a descriptor to each message, which is never taken and never closed.
+            #[cfg(unix)]
+            #[must_use]
+            pub fn descriptors(mut self, take: bool) -> Self {
+                self.connection.descriptors = take;
+                self
+            }
+
+            /// Sets when a connection probes a silent peer (SO_KEEPALIVE, tcp(7)). Default: never.
+            #[must_use]
+            pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
+                self.option(SocketOption::KeepAlive(Some(keep_alive)))
+            }
+        }
+    };
+}
+
+connection_options!(ListenOptions);
+connection_options!(ConnectOptions);
+
 /// How to listen.
 ///
 /// ```
@@ -43,7 +110,7 @@ impl ConnectionOptions {
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
     pub(crate) backlog: u32,
-    pub(crate) connections: ConnectionOptions,
+    pub(crate) connection: ConnectionOptions,
     pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
     /// True to check first that no other program uses the port, which `reuse_port` would hide.
@@ -52,7 +119,6 @@ pub struct ListenOptions {
     pub(crate) others: Vec<SocketOption>,
     #[cfg(unix)]
     pub(crate) file: FileOptions,
-    pub(crate) descriptors: bool,
 }
 
 impl ListenOptions {
@@ -60,14 +126,13 @@ impl ListenOptions {
     pub fn new() -> Self {
         Self {
             backlog: 1024,
-            connections: ConnectionOptions::new(true),
+            connection: ConnectionOptions::new(),
             reuse_address: true,
             reuse_port: false,
             claim: false,
             others: Vec::new(),
             #[cfg(unix)]
             file: FileOptions::new(),
-            descriptors: false,
         }
     }
 
@@ -75,36 +140,6 @@ impl ListenOptions {
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
-        self
-    }
-
-    /// Sets whether accepted connections send data at once (TCP_NODELAY, tcp(7)) instead of waiting for more. Default: on. The reactor gathers writes itself.
-    #[must_use]
-    pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.connections.nodelay = nodelay;
-        self
-    }
-
-    /// Sets the policy for slow readers on accepted connections. Default: the writer is asked to pause.
-    #[must_use]
-    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
-        self.connections.slow_reader = slow_reader;
-        self
-    }
-
-    /// Adds a [`Filter`] to accepted connections, above those that were added before. `make` makes one for each
-    /// connection.
-    #[must_use]
-    pub fn filter<F: Filter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        self.connections.filters_mut().add(make);
-        self
-    }
-
-    /// Sets how long the handshakes of all filters of a connection may take together. Default: 10
-    /// seconds.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.connections.filters_mut().handshake_timeout = timeout;
         self
     }
 
@@ -155,25 +190,6 @@ impl ListenOptions {
         self
     }
 
-    /// Whether to take the descriptors that clients pass over a Unix socket, and deliver them to
-    /// [`descriptors_received`](crate::Protocol::descriptors_received). Default: off; the system closes
-    /// them then.
-    ///
-    /// Do not set SO_PASSPIDFD (unix(7)) by [`Context::descriptor`](crate::Context::descriptor): the
-    /// system would add a descriptor to each message, which is never taken and never closed.
-    #[cfg(unix)]
-    #[must_use]
-    pub fn descriptors(mut self, take: bool) -> Self {
-        self.descriptors = take;
-        self
-    }
-
-    /// Sets when accepted connections probe a silent peer (SO_KEEPALIVE, tcp(7)). Default: never.
-    #[must_use]
-    pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
-        self.option(SocketOption::KeepAlive(Some(keep_alive)))
-    }
-
     /// Sets an option of the listening socket before it is bound; options with a method of their own are accepted as well. The connections that it
     /// accepts have it, too: see [`SocketOption`]. Of two for the same thing the later one counts.
     ///
@@ -185,7 +201,7 @@ impl ListenOptions {
     #[must_use]
     pub fn option(mut self, option: SocketOption) -> Self {
         match option {
-            SocketOption::Nodelay(nodelay) => self.connections.nodelay = nodelay,
+            SocketOption::Nodelay(nodelay) => self.connection.nodelay = nodelay,
             SocketOption::ReuseAddress(reuse) => self.reuse_address = reuse,
             SocketOption::ReusePort(reuse) => self.reuse_port = reuse,
             other => self.others.push(other),
@@ -215,49 +231,17 @@ pub struct ConnectOptions {
     pub(crate) local_address: Option<SocketAddr>,
     /// What has no field of its own.
     pub(crate) others: Vec<SocketOption>,
-    pub(crate) descriptors: bool,
 }
 
 impl ConnectOptions {
     /// The defaults, as each method below states them.
     pub fn new() -> Self {
         Self {
-            connection: ConnectionOptions::new(true),
+            connection: ConnectionOptions::new(),
             timeout: Duration::from_secs(30),
             local_address: None,
             others: Vec::new(),
-            descriptors: false,
         }
-    }
-
-    /// Sets whether the connection sends data at once (TCP_NODELAY, tcp(7)). Default: on.
-    #[must_use]
-    pub fn nodelay(mut self, nodelay: bool) -> Self {
-        self.connection.nodelay = nodelay;
-        self
-    }
-
-    /// Sets the policy if the peer reads too slowly. Default: the writer is asked to pause.
-    #[must_use]
-    pub fn slow_reader(mut self, slow_reader: SlowReader) -> Self {
-        self.connection.slow_reader = slow_reader;
-        self
-    }
-
-    /// Adds a [`Filter`] to the connection, above those that were added before. `make` makes one for each
-    /// connection.
-    #[must_use]
-    pub fn filter<F: Filter>(mut self, make: impl Fn() -> F + Send + Sync + 'static) -> Self {
-        self.connection.filters_mut().add(make);
-        self
-    }
-
-    /// Sets how long the handshakes of all filters of a connection may take together. Default: 10
-    /// seconds.
-    #[must_use]
-    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
-        self.connection.filters_mut().handshake_timeout = timeout;
-        self
     }
 
     /// How long to try, over all addresses of a name together; 30 seconds by default. Each address has an
@@ -282,22 +266,6 @@ impl ConnectOptions {
     pub fn local_address(mut self, address: SocketAddr) -> Self {
         self.local_address = Some(address);
         self
-    }
-
-    /// Sets whether to accept the descriptors that the server passes over a Unix socket, and deliver them to
-    /// [`descriptors_received`](crate::Protocol::descriptors_received). Default: off; the system closes
-    /// them then.
-    #[cfg(unix)]
-    #[must_use]
-    pub fn descriptors(mut self, take: bool) -> Self {
-        self.descriptors = take;
-        self
-    }
-
-    /// Sets when the connection probes a silent peer (SO_KEEPALIVE, tcp(7)). Default: never.
-    #[must_use]
-    pub fn keep_alive(self, keep_alive: KeepAlive) -> Self {
-        self.option(SocketOption::KeepAlive(Some(keep_alive)))
     }
 
     /// Any other option of the socket, set before it begins to connect. Of two for the same thing the

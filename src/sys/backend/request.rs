@@ -67,7 +67,7 @@ impl<'a> From<&'a ListenOptions> for ListenRequest<'a> {
             keep_file: options.file.keep,
             #[cfg(not(unix))]
             keep_file: false,
-            takes_descriptors: options.descriptors,
+            takes_descriptors: options.connection.descriptors,
         }
     }
 }
@@ -77,7 +77,7 @@ impl<'a> From<&'a ConnectOptions> for ConnectRequest<'a> {
         Self {
             local: options.local_address,
             options: &options.others,
-            takes_descriptors: options.descriptors,
+            takes_descriptors: options.connection.descriptors,
         }
     }
 }
