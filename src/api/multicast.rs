@@ -1,9 +1,9 @@
 //! Multicast: joining and leaving groups, and the options of multicast datagrams.
 
 use crate::api::datagram_transport::DatagramTransport;
+use crate::sys::Multicast;
 use crate::sys::errno::{AFNOSUPPORT, NOBUFS, NODEV, NOPROTOOPT};
 use crate::sys::error::{Cause, Failure, NO_INTERFACE, failed};
-use crate::sys::{DatagramBackend, Multicast};
 use crate::values::error::Error;
 use crate::values::interface::Interface;
 use std::io;
@@ -56,9 +56,7 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, interface) = (group.into(), interface.into());
-        self.with_group(cannot_join, group, &interface, |socket| {
-            socket.multicast(Multicast::Join(group, &interface))
-        })
+        self.change_group(cannot_join, group, &interface, Multicast::Join(group, &interface))
     }
 
     /// Leaves `group` on `interface`. Closing the socket leaves all groups.
@@ -73,9 +71,7 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, interface) = (group.into(), interface.into());
-        self.with_group(cannot_leave, group, &interface, |socket| {
-            socket.multicast(Multicast::Leave(group, &interface))
-        })
+        self.change_group(cannot_leave, group, &interface, Multicast::Leave(group, &interface))
     }
 
     /// Joins `group` for the datagrams of `source` alone; further sources may be joined one by one
@@ -93,9 +89,12 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, source, interface) = (group.into(), source.into(), interface.into());
-        self.with_group(cannot_join, group, &interface, |socket| {
-            socket.multicast(Multicast::JoinSource(group, source, &interface))
-        })
+        self.change_group(
+            cannot_join,
+            group,
+            &interface,
+            Multicast::JoinSource(group, source, &interface),
+        )
     }
 
     /// Leaves `group` for the datagrams of `source`.
@@ -110,9 +109,12 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let (group, source, interface) = (group.into(), source.into(), interface.into());
-        self.with_group(cannot_leave, group, &interface, |socket| {
-            socket.multicast(Multicast::LeaveSource(group, source, &interface))
-        })
+        self.change_group(
+            cannot_leave,
+            group,
+            &interface,
+            Multicast::LeaveSource(group, source, &interface),
+        )
     }
 
     /// Sets the time to live of multicast datagrams, in hops. Default: 1, which does not leave the local
@@ -123,7 +125,7 @@ impl DatagramTransport<'_> {
     /// If the socket is closed.
     #[doc(alias = "setTTL")]
     pub fn set_multicast_ttl(&mut self, ttl: u8) -> Result<(), Error> {
-        self.set(|socket| socket.multicast(Multicast::Ttl(ttl)))
+        self.set_multicast(Multicast::Ttl(ttl))
     }
 
     /// Sets whether sockets on this machine receive the multicast datagrams of this socket as well
@@ -135,7 +137,7 @@ impl DatagramTransport<'_> {
     /// If the socket is closed.
     #[doc(alias = "setLoopbackMode")]
     pub fn set_multicast_loopback(&mut self, on: bool) -> Result<(), Error> {
-        self.set(|socket| socket.multicast(Multicast::Loopback(on)))
+        self.set_multicast(Multicast::Loopback(on))
     }
 
     /// Sets the interface on which multicast datagrams are sent (IP_MULTICAST_IF, ip(7)). Default: that of
@@ -150,27 +152,25 @@ impl DatagramTransport<'_> {
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
         let interface = interface.into();
-        self.set(|socket| socket.multicast(Multicast::Interface(&interface)))
+        self.set_multicast(Multicast::Interface(&interface))
     }
 
-    fn with_group(
+    fn change_group(
         &mut self,
         cannot: Failure,
         group: IpAddr,
         interface: &Interface,
-        change: impl FnOnce(&dyn DatagramBackend) -> io::Result<()>,
+        change: Multicast<'_>,
     ) -> Result<(), Error> {
-        let what = || format!("{group} on {interface}");
-        let changed = self.context.datagram_socket(self.id).and_then(change);
-        changed.map_err(|cause| cannot(what(), cause))
+        self.multicast(change).map_err(|cause| cannot(format!("{group} on {interface}"), cause))
     }
 
-    fn set(
-        &mut self,
-        option: impl FnOnce(&dyn DatagramBackend) -> io::Result<()>,
-    ) -> Result<(), Error> {
-        let set = self.context.datagram_socket(self.id).and_then(option);
-        set.map_err(|cause| self.context.option_error(self.id, cause))
+    fn set_multicast(&mut self, option: Multicast<'_>) -> Result<(), Error> {
+        self.multicast(option).map_err(|cause| self.context.option_error(self.id, cause))
+    }
+
+    fn multicast(&self, request: Multicast<'_>) -> io::Result<()> {
+        self.context.datagram_socket(self.id)?.multicast(request)
     }
 }
 
