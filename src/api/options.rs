@@ -65,19 +65,10 @@ impl Context {
     #[doc(alias = "setTcpNoDelay")]
     #[doc(alias = "setTcpKeepAlive")]
     pub fn set_option(&mut self, id: Id, option: SocketOption) -> Result<(), Error> {
-        let socket = self.sources.get_mut(id).and_then(Source::socket);
-        let set = socket.map(|socket| socket.set_option(&option));
-        let connector = match self.sources.get_mut(id) {
-            Some(Source::Connector(connector)) => Some(connector),
-            _ => None,
-        };
-        // A connector may be between two attempts, without a socket.
-        let nowhere = if connector.is_some() { Ok(()) } else { Err(gone()) };
-        let set = set.unwrap_or(nowhere);
-        if let (Some(connector), Ok(())) = (connector, &set) {
-            connector.options.add(option);
-        }
-        set.map_err(|cause| self.option_error(id, cause))
+        let source = self.sources.get_mut(id).ok_or_else(gone);
+        source
+            .and_then(|source| set_option_of(source, option))
+            .map_err(|cause| self.option_error(id, cause))
     }
 
     /// An option of this socket could not be set.
@@ -115,6 +106,19 @@ impl Context {
         socket.share();
         socket.descriptor()
     }
+}
+
+fn set_option_of(source: &mut Source, option: SocketOption) -> io::Result<()> {
+    if let Some(socket) = source.socket() {
+        socket.set_option(&option)?;
+    } else if !matches!(source, Source::Connector(_)) {
+        return Err(gone());
+    }
+    // The sockets of later attempts have the option too. Between two attempts there is no socket.
+    if let Source::Connector(connector) = source {
+        connector.options.add(option);
+    }
+    Ok(())
 }
 
 fn gone() -> io::Error {
