@@ -57,7 +57,7 @@ impl ConnectOptions {
     ) -> Result<Id, Error> {
         let begun = context.addresses(cannot_connect, address).and_then(|remaining| {
             let remaining = remaining.into_iter().map(Address::from).collect();
-            context.open_connector(remaining, self)
+            context.open_connector(remaining, self.clone())
         });
         let (id, factory) = context.or_discard(begun, factory)?;
         context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
@@ -151,7 +151,7 @@ impl Context {
     pub(super) fn open_connector(
         &mut self,
         remaining: VecDeque<Address>,
-        options: &ConnectOptions,
+        options: ConnectOptions,
     ) -> Result<Id, Error> {
         let Some(first) = remaining.front().cloned() else {
             return Err(no_address(cannot_connect));
@@ -159,6 +159,7 @@ impl Context {
         let what = first.to_string();
         let (now, timers) = (self.backend.now(), &mut self.timers);
         let share = share(options.timeout, remaining.len());
+        let slow_reader = options.connection.slow_reader;
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 socket: None,
@@ -167,7 +168,7 @@ impl Context {
                 remaining,
                 timer: timers.schedule(now, share, Job::ConnectTimeout(id)),
                 deadline: now.checked_add(options.timeout),
-                options: options.clone(),
+                options,
                 patience: PATIENCE,
                 output: Output::default(),
                 paused: false,
@@ -175,7 +176,7 @@ impl Context {
             })))
         });
         let id = id.ok_or_else(|| cannot_connect(what, no_room()))?;
-        self.set_slow_reader_of(id, options.connection.slow_reader);
+        self.set_slow_reader_of(id, slow_reader);
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
         {

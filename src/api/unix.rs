@@ -185,7 +185,7 @@ impl ConnectOptions {
         let begun = context.check_not_stopping().map_err(error).and_then(|()| {
             let addresses = [Address::Unix(address.clone())].into();
             // TCP_NODELAY is an option of TCP alone.
-            context.open_connector(addresses, &self.clone().nodelay(false))
+            context.open_connector(addresses, self.clone().nodelay(false))
         });
         let (id, factory) = context.or_discard(begun, factory)?;
         context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
