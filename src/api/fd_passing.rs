@@ -6,7 +6,7 @@ use crate::api::timer::Job;
 use crate::api::transport::Transport;
 use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
 use crate::source::listener::BACKOFF;
-use crate::source::stream::{Stream, WriteSide};
+use crate::source::stream::Stream;
 use crate::source::table::Source;
 use crate::sys::StreamBackend;
 use crate::sys::error::failed_plainly;
@@ -112,9 +112,7 @@ impl Context {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
                 self.pass_to_stream(id, data, descriptors)
             }
-            Some(Source::Connector(connector))
-                if connector.output.write_side == WriteSide::Open =>
-            {
+            Some(Source::Connector(connector)) if connector.takes_writes() => {
                 self.pass_to_connector(id, data, descriptors)
             }
             _ => {

@@ -2,7 +2,7 @@
 
 use crate::api::context::{Context, Pending};
 use crate::api::transport::Transport;
-use crate::source::stream::{Life, Output, Producing, Trouble, WriteSide};
+use crate::source::stream::{Life, Output, Producing, Trouble};
 use crate::source::table::Source;
 use crate::sys::error::failed;
 use crate::values::error::Error;
@@ -155,9 +155,7 @@ impl Context {
     fn production(&mut self, id: Id) -> Option<&mut Output> {
         match self.sources.get_mut(id)? {
             Source::Stream(stream) if stream.takes_writes() => Some(&mut stream.output),
-            Source::Connector(connector) if connector.output.write_side == WriteSide::Open => {
-                Some(&mut connector.output)
-            }
+            Source::Connector(connector) if connector.takes_writes() => Some(&mut connector.output),
             _ => None,
         }
     }

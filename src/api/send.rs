@@ -39,9 +39,7 @@ impl Context {
                     self.break_off(id, error.into());
                 }
             }
-            Some(Source::Connector(connector))
-                if connector.output.write_side == WriteSide::Open =>
-            {
+            Some(Source::Connector(connector)) if connector.takes_writes() => {
                 if connector.output.buffer.len() > connector.output.limits.most() {
                     self.fail_connector(id, too_much());
                 } else {

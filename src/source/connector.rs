@@ -4,7 +4,7 @@ use crate::source::error::cannot_connect;
 #[cfg(unix)]
 use crate::source::error::cannot_connect_unix;
 use crate::source::send_buffer::Spares;
-use crate::source::stream::Output;
+use crate::source::stream::{Output, WriteSide};
 use crate::source::timer::TimerId;
 use crate::sys::{Readiness, StreamBackend, StreamSocket};
 use crate::values::address::Address;
@@ -51,6 +51,11 @@ impl Connector {
             Some(error) => Err(error),
             None => self.socket.as_ref().map_or(Ok(None), StreamSocket::connected_to),
         }
+    }
+
+    /// Returns true if written data will be sent once the connection is established.
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.output.write_side == WriteSide::Open
     }
 
     /// Queues data to send after the connection is established.
