@@ -125,9 +125,9 @@ pub(crate) trait Receiver {
     /// Gives the user the next of what was taken over.
     fn receive(&mut self, context: &mut Context);
 
-    /// Takes over all that is there, so that it can be dropped. The reactor takes no calls any more, and so
-    /// refuses senders that find the queue empty.
-    fn take_backoff(&mut self);
+    /// Takes over all messages, to drop them. The reactor accepts no more calls, so it refuses senders that
+    /// find the queue empty.
+    fn take_all(&mut self);
 
     /// Drops one message that will not be received; returns false if there is none.
     fn drop_next(&mut self) -> bool;
@@ -183,7 +183,7 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
         }
     }
 
-    fn take_backoff(&mut self) {
+    fn take_all(&mut self) {
         let mut queue = lock(&self.queue);
         self.taken.append(&mut queue.messages);
     }

@@ -293,8 +293,8 @@ impl Context {
         if let Some(datagram) = self.sources.datagram_mut(id)
             && !std::mem::replace(&mut datagram.backing_off, true)
         {
-            let rest = datagram.rest();
-            self.schedule(rest, Job::BackoffEnd(id));
+            let delay = datagram.next_delay();
+            self.schedule(delay, Job::BackoffEnd(id));
         }
     }
 

@@ -76,7 +76,7 @@ impl Dispatcher {
 
     fn drop_receiver(&mut self, mut receiver: Box<dyn Receiver>) {
         let type_name = receiver.name();
-        receiver.take_backoff();
+        receiver.take_all();
         // `None` is a message that has panicked.
         while self.call(Once::dropping(type_name), "drop", |_, _| receiver.drop_next())
             != Some(false)

@@ -281,7 +281,7 @@ impl Datagram {
 
     /// Returns the delay before the next attempt. Without events that report room it is a millisecond, doubled
     /// after each attempt that would block.
-    pub(crate) fn rest(&mut self) -> Duration {
+    pub(crate) fn next_delay(&mut self) -> Duration {
         if self.gets_room_events() || !self.is_stuck() {
             return BACKOFF;
         }
