@@ -1,5 +1,6 @@
 //! The end of a connection, as protocols and the holders of its id request it.
 
+use crate::api::timer::Job;
 use crate::api::transport::Transport;
 use crate::source::stream::WriteSide;
 use crate::source::table::Source;
@@ -69,7 +70,10 @@ impl Transport<'_> {
     #[doc(alias = "abortTimeout")]
     pub fn close_within(&mut self, timeout: Duration) {
         let (context, id) = self.parts();
-        context.close_or_end(id, timeout);
+        context.close(id);
+        if context.sources.stream(id).is_some() {
+            context.schedule(timeout, Job::CloseDeadline(id));
+        }
     }
 
     /// Ends the connection at once: queued data is dropped, and the peer receives a reset (RST), so that

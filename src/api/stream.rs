@@ -2,7 +2,6 @@
 
 use crate::api::context::Context;
 use crate::api::datagram_transport::DatagramTransport;
-use crate::api::timer::Job;
 use crate::api::transport::Transport;
 use crate::source::table::Source;
 use crate::sys::SocketBackend;
@@ -12,7 +11,6 @@ use crate::values::logging::REACTOR;
 use crate::values::reason::Reason;
 use log::debug;
 use std::io;
-use std::time::Duration;
 
 /// # Connections
 ///
@@ -159,13 +157,6 @@ impl Context {
     pub(super) fn write_by_id(&mut self, id: Id, data: &[u8]) {
         self.flush_later(id);
         self.push(id, data);
-    }
-
-    pub(super) fn close_or_end(&mut self, id: Id, timeout: Duration) {
-        self.close(id);
-        if self.sources.stream(id).is_some() {
-            self.schedule(timeout, Job::CloseDeadline(id));
-        }
     }
 
     /// Returns true if there is nothing to close, or it is closing already.

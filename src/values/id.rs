@@ -57,7 +57,7 @@ impl Id {
     }
 
     pub(crate) fn slot(self) -> usize {
-        slot(self.0)
+        (self.0 & Self::SLOTS as u64) as usize
     }
 
     /// Returns the token under which the socket is registered with the poll. Where a pointer has 32 bits, the upper
@@ -75,10 +75,6 @@ impl Id {
     fn serial(self) -> u64 {
         self.0 >> SLOT_BITS
     }
-}
-
-fn slot(bits: u64) -> usize {
-    (bits & Id::SLOTS as u64) as usize
 }
 
 impl fmt::Debug for Id {
