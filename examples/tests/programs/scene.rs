@@ -177,6 +177,18 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     path
 }
 
+/// Runs a shell script that uses socat(1), and returns its output. Without socat(1) it prints a message and returns
+/// `None`.
+pub(crate) fn socat(script: &str) -> Option<Vec<u8>> {
+    match Command::new("sh").args(["-c", script]).stderr(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Some(output.stdout),
+        _ => {
+            println!("skipped: there is no socat(1) here");
+            None
+        }
+    }
+}
+
 /// Returns true if there is a Python that can pass descriptors (3.9). Otherwise it prints a message.
 pub(crate) fn has_python() -> bool {
     let script = "import socket; socket.recv_fds";
