@@ -1,7 +1,7 @@
 //! Departures of clients, and the stop of the reactor.
 
 use crate::support::turn_until;
-use crate::test_chat::TestChat;
+use crate::test_chat::{TestChat, alice_and_bob};
 use ropewalk_chat::Chat;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
@@ -50,10 +50,7 @@ fn a_client_without_name_leaves_without_announcement() {
 
 #[test]
 fn a_stop_closes_all_clients_gracefully() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     chat.reactor.set_grace(Duration::ZERO);
     chat.reactor.context().stop();
     chat.reactor.run().unwrap();

@@ -1,17 +1,14 @@
 //! Long lines, floods, and clients that do not read.
 
 use crate::support::turn_until;
-use crate::test_chat::TestChat;
+use crate::test_chat::{TestChat, alice_and_bob};
 use ropewalk_chat::Chat;
 use std::net::Shutdown;
 use std::time::{Duration, Instant};
 
 #[test]
 fn a_too_long_line_is_dropped() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     let longest = "x".repeat(1024);
     chat.send_line(&mut bob, &longest);
     chat.send_line(&mut bob, &format!("{longest}y"));
@@ -33,10 +30,7 @@ fn a_too_long_line_is_dropped() {
 fn a_flood_is_slowed_without_loss() {
     const BURST: usize = 2_000;
     const LINES: usize = BURST + 60;
-    let mut chat = TestChat::new(Chat::new().flood_limit(BURST as u32, 200));
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new().flood_limit(BURST as u32, 200));
     let start = Instant::now();
     let lines: Vec<String> = (0..LINES).map(|number| format!("line {number}")).collect();
     // All lines at once, followed by the end of stream.
@@ -59,10 +53,7 @@ fn a_flood_is_slowed_without_loss() {
 
 #[test]
 fn without_limit_a_flood_is_not_slowed() {
-    let mut chat = TestChat::new(Chat::new().without_flood_limit());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new().without_flood_limit());
     bob.send(&mut chat.reactor, "x\n".repeat(20_000));
     turn_until(&mut chat.reactor, || alice.text().len() == 20_000 * "<bob> x\n".len());
     assert_eq!(chat.drain(&mut bob), "");
@@ -134,10 +125,7 @@ fn the_write_limit_includes_the_systems_buffer() {
 
 #[test]
 fn a_pasted_page_is_sent_over_several_turns() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     assert_eq!(alice.send_some("page\n".repeat(500).as_bytes()), 2_500);
     let mut received = 0;
     while received < 500 {

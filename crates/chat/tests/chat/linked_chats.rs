@@ -3,6 +3,7 @@
 #![allow(dead_code)] // No module needs all of it.
 
 use crate::support::Client;
+use crate::test_chat::{DRAINED, take_before_drained};
 use ropewalk::{Address, Reactor};
 use ropewalk_chat::{Chat, Network};
 use std::time::{Duration, Instant};
@@ -84,10 +85,8 @@ impl LinkedChats {
     #[track_caller]
     pub(crate) fn drain(&mut self, client: &mut Client) -> String {
         self.send_line(client, "/drain");
-        let mark = "* there is no /drain; see /help\n";
-        self.until(client, mark);
-        let text = String::from_utf8(std::mem::take(&mut client.received)).unwrap();
-        text.replace(mark, "")
+        self.until(client, DRAINED);
+        take_before_drained(client)
     }
 
     /// Runs turns until updates have reached all reactors: a reactor sends them in its next turn, and the others

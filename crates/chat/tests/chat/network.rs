@@ -98,15 +98,22 @@ fn simultaneous_claims_of_a_name_have_one_winner() {
     }
 }
 
-#[test]
-fn rooms_span_reactors() {
+/// Returns chats on two reactors: alice is on the first, bob and carol are on the second. Alice and bob have read the
+/// later arrivals.
+fn alice_bob_and_carol() -> (LinkedChats, [Client; 3]) {
     let mut linked = LinkedChats::new(2);
     let mut alice = linked.join(0, "alice");
     let mut bob = linked.join(1, "bob");
-    let mut carol = linked.join(1, "carol");
+    let carol = linked.join(1, "carol");
     for client in [&mut alice, &mut bob] {
         linked.received(client);
     }
+    (linked, [alice, bob, carol])
+}
+
+#[test]
+fn rooms_span_reactors() {
+    let (mut linked, [mut alice, mut bob, mut carol]) = alice_bob_and_carol();
     linked.send_line(&mut carol, "/join den");
     linked.until(&mut carol, "* you are alone in den\n");
     assert_eq!(linked.received(&mut alice), "* carol left for den\n");
@@ -133,14 +140,8 @@ fn rooms_span_reactors() {
 
 #[test]
 fn a_private_message_reaches_another_reactor() {
-    let mut linked = LinkedChats::new(2);
-    let mut alice = linked.join(0, "alice");
-    let mut bob = linked.join(1, "bob");
-    // Probably with the id that alice has on the other reactor.
-    let mut carol = linked.join(1, "carol");
-    for client in [&mut alice, &mut bob] {
-        linked.received(client);
-    }
+    // Carol probably has the id that alice has on the other reactor.
+    let (mut linked, [mut alice, mut bob, mut carol]) = alice_bob_and_carol();
     linked.send_line(&mut bob, "/msg ALICE psst");
     linked.send_line(&mut alice, "/msg bob what?");
     linked.send_line(&mut alice, "/msg nobody there?");

@@ -1,7 +1,7 @@
 //! Lines, names, commands and rooms.
 
 use crate::support::Client;
-use crate::test_chat::TestChat;
+use crate::test_chat::{TestChat, alice_and_bob};
 use ropewalk_chat::Chat;
 use std::io::Write;
 use std::net::Shutdown;
@@ -79,10 +79,7 @@ fn a_lost_connection_releases_its_name() {
 
 #[test]
 fn an_unfinished_line_is_not_sent() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     bob.send(&mut chat.reactor, "whole\nI hate you, I don't think");
     bob.stream().shutdown(Shutdown::Write).unwrap();
     chat.until_closed(&mut bob);
@@ -126,10 +123,7 @@ fn lines_stay_in_their_room() {
 
 #[test]
 fn a_change_of_name_is_announced_and_applied() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     chat.send_line(&mut bob, "/nick Robert");
     assert_eq!(chat.drain(&mut bob), "* bob is now known as Robert\n");
     chat.send_line(&mut bob, "/nick ROBERT");
@@ -174,10 +168,7 @@ fn a_private_message_reaches_any_room() {
 
 #[test]
 fn only_the_sender_receives_answers_to_commands() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     for (line, answer) in [
         ("/dance\x1b now", "* there is no /dance\u{FFFD}; see /help\n"),
         ("/join", "* usage: /join ROOM - go to another room\n"),
@@ -198,10 +189,7 @@ fn only_the_sender_receives_answers_to_commands() {
 
 #[test]
 fn terminal_control_characters_are_replaced() {
-    let mut chat = TestChat::new(Chat::new());
-    let mut alice = chat.join("alice");
-    let mut bob = chat.join("bob");
-    chat.drain(&mut alice);
+    let (mut chat, mut alice, mut bob) = alice_and_bob(Chat::new());
     chat.send_line(&mut bob, "\x1b[2Jboo\r<alice> I am a fool");
     chat.send_line(&mut bob, "/me rings\x07 \u{202e}backwards");
     bob.send(&mut chat.reactor, b"\x9b not UTF-8\n");

@@ -6,6 +6,25 @@ use crate::support::{Client, listening, turn_until};
 use ropewalk::{Address, Reactor};
 use ropewalk_chat::Chat;
 
+/// The answer to `/drain`, a command that does not exist. It follows all lines sent before.
+pub(crate) const DRAINED: &str = "* there is no /drain; see /help\n";
+
+/// Removes all received data, which includes [`DRAINED`]. Returns it without that answer.
+pub(crate) fn take_before_drained(client: &mut Client) -> String {
+    let text = String::from_utf8(std::mem::take(&mut client.received)).unwrap();
+    text.replace(DRAINED, "")
+}
+
+/// Returns a chat with alice and bob. Alice has read that bob has joined.
+#[track_caller]
+pub(crate) fn alice_and_bob(chat: Chat) -> (TestChat, Client, Client) {
+    let mut chat = TestChat::new(chat);
+    let mut alice = chat.join("alice");
+    let bob = chat.join("bob");
+    chat.drain(&mut alice);
+    (chat, alice, bob)
+}
+
 /// A chat and the address of its listener.
 pub(crate) struct TestChat {
     pub(crate) reactor: Reactor,
@@ -49,10 +68,8 @@ impl TestChat {
     #[track_caller]
     pub(crate) fn drain(&mut self, client: &mut Client) -> String {
         self.send_line(client, "/drain");
-        let mark = "* there is no /drain; see /help\n";
-        self.until(client, mark);
-        let text = String::from_utf8(std::mem::take(&mut client.received)).unwrap();
-        text.replace(mark, "")
+        self.until(client, DRAINED);
+        take_before_drained(client)
     }
 
     #[track_caller]
@@ -65,7 +82,7 @@ impl TestChat {
     pub(crate) fn client(&mut self, lines: &[&str], mark: &str) -> Client {
         let mut client = Client::connect(&self.address);
         for line in lines {
-            client.send(&mut self.reactor, format!("{line}\n"));
+            self.send_line(&mut client, line);
         }
         self.until(&mut client, mark);
         client
