@@ -198,9 +198,7 @@ fn half_closed_clients_are_served_in_a_flood() {
 /// data that the peer has read.
 fn writable_connection() -> (Reactor, TcpStream, Id, Vec<u8>) {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(&log, only_record);
     let id = log.ids()[0];
     reactor.context().transport(id).write(&pattern(4 * MUCH));
     turn_until(&mut reactor, "the socket is full", |reactor| {

@@ -35,9 +35,7 @@ fn self_rescheduling_timer_does_not_starve_sockets() {
 fn storm_of_timers_does_not_starve_sockets() {
     const STORM: usize = 100_000;
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, echo));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, echo);
     let fired = Rc::new(Cell::new(0));
     for n in 0..STORM {
         let fired = Rc::clone(&fired);

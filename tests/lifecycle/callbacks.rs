@@ -35,17 +35,6 @@ fn is(when: When, event: &Event) -> bool {
     }
 }
 
-/// Takes a connection through all its callbacks: the first data makes it write above its mark and
-/// pause reading for a moment.
-fn full_life(transport: &mut Transport<'_>, event: &Event) {
-    if let Event::Data(_) = event {
-        transport.set_write_buffer_limits(10, 5);
-        transport.write(&vec![b'x'; MUCH]);
-        transport.pause();
-        transport.resume();
-    }
-}
-
 /// Runs `act` in the callback `when` of one connection, with its id and that of the other. Asserts
 /// that each connection receives `connection_lost` exactly once.
 fn scenario(when: When, act: impl Fn(&mut Context, Id, Id) + Clone + 'static) -> Log {

@@ -9,16 +9,6 @@ use std::panic::panic_any;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Takes a connection through all its callbacks.
-fn full_life(transport: &mut Transport<'_>, event: &Event) {
-    if let Event::Data(_) = event {
-        transport.set_write_buffer_limits(10, 5);
-        transport.write(&vec![b'x'; MUCH]);
-        transport.pause();
-        transport.resume();
-    }
-}
-
 /// Panics in the callback that `is` selects, on the first connection only. Asserts that the second
 /// connection is served afterwards.
 fn panics_in(what: &'static str, is: fn(&Event) -> bool) {

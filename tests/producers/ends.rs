@@ -94,9 +94,7 @@ fn producer_unregistered_in_resume_writing_is_not_resumed() {
             transport.unregister_producer();
         }
     };
-    let (mut reactor, address) = up(recorders(&log, hook));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(&log, hook);
     let id = log.ids()[0];
     push(&mut reactor, id, noting(&calls, |transport| transport.write(b"too late")));
     reactor.context().transport(id).write(&pattern(MUCH));

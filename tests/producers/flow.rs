@@ -63,9 +63,7 @@ fn idle_pull_producer_resumes_after_next_send() {
 #[test]
 fn idle_pull_producer_resumes_after_an_echo() {
     let (log, calls) = (Log::default(), ProducerLog::default());
-    let (mut reactor, address) = up(recorders(&log, echo));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, echo);
     pull(&mut reactor, log.ids()[0], noting(&calls, ignore));
     assert!(becomes_idle(&mut reactor));
     client.write_all(b"ping").unwrap();
@@ -191,9 +189,7 @@ fn producer_is_stopped_once_before_connection_lost() {
             told.borrow_mut().push("lost");
         }
     };
-    let (mut reactor, address) = up(recorders(&log, hook));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(&log, hook);
     push(&mut reactor, log.ids()[0], noting(&calls, ignore));
     turns(&mut reactor, 1);
     reset(client);

@@ -23,9 +23,7 @@ fn large_burst_without_further_events_is_delivered() {
     // More than one buffer and more than one budget, reported by one event.
     for count in [1, 65_535, 65_536, 65_537, 100_000, 262_144, 2_000_000] {
         let log = Log::default();
-        let (mut reactor, address) = up(recorders(&log, only_record));
-        let mut client = client(address);
-        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        let (mut reactor, mut client) = up_with_client(&log, only_record);
         let data = pattern(count);
         client.write_all(&data).unwrap();
         turn_until(&mut reactor, "all data", |_| log.data().len() == count);
@@ -37,9 +35,7 @@ fn large_burst_without_further_events_is_delivered() {
 #[test]
 fn urgent_byte_neither_spins_nor_stalls_data() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, only_record);
     for round in 1..=3 {
         client.write_all(b"before").unwrap();
         socket2::SockRef::from(&client).send_out_of_band(b"!").unwrap();

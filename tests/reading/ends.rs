@@ -2,19 +2,25 @@
 
 use super::pause_once;
 use crate::support::*;
-use ropewalk::{Context, Transport};
+use ropewalk::{Context, Reactor, Transport};
 use std::io::Write;
-use std::net::Shutdown;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
+
+/// Returns a reactor with a connection that has received `first` and paused reading, and its client.
+fn paused_after_first(log: &Log) -> (Reactor, TcpStream) {
+    let (mut reactor, address) = up(recorders(log, pause_once()));
+    let mut client = client(address);
+    client.write_all(b"first").unwrap();
+    turn_until(&mut reactor, "paused", |_| log.data() == b"first");
+    (reactor, client)
+}
 
 #[test]
 fn resume_delivers_remaining_data_before_end() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, pause_once()));
-    let mut client = client(address);
-    client.write_all(b"first").unwrap();
-    turn_until(&mut reactor, "paused", |_| log.data() == b"first");
+    let (mut reactor, mut client) = paused_after_first(&log);
     let rest = pattern(10_000);
     client.write_all(&rest).unwrap();
     drop(client);
@@ -33,10 +39,7 @@ fn resume_delivers_remaining_data_before_end() {
 #[test]
 fn end_is_noticed_while_paused_delivered_on_resume() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, pause_once()));
-    let mut client = client(address);
-    client.write_all(b"first").unwrap();
-    turn_until(&mut reactor, "paused", |_| log.data() == b"first");
+    let (mut reactor, client) = paused_after_first(&log);
     drop(client);
     turn_until(&mut reactor, "noticed", |_| log.count(|event| *event == Event::EofNoticed) == 1);
     assert!(becomes_idle(&mut reactor));
@@ -53,9 +56,7 @@ fn end_is_noticed_while_paused_delivered_on_resume() {
 #[test]
 fn pause_reports_end_already_seen_by_poll() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, pause_once()));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, pause_once());
     // All data and the end have arrived before the poll, and one read does not take all of it.
     client.write_all(&pattern(100_000)).unwrap();
     drop(client);
@@ -71,10 +72,7 @@ fn pause_reports_end_already_seen_by_poll() {
 #[test]
 fn reset_is_noticed_while_paused() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, pause_once()));
-    let mut client = client(address);
-    client.write_all(b"first").unwrap();
-    turn_until(&mut reactor, "paused", |_| log.data() == b"first");
+    let (mut reactor, client) = paused_after_first(&log);
     reset(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.reasons(), ["Reset"]);
@@ -83,9 +81,7 @@ fn reset_is_noticed_while_paused() {
 #[test]
 fn reset_arriving_with_pausing_data_is_noticed() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, pause_once()));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, pause_once());
     // Both have arrived before the poll, which reports them in one event, and nothing afterwards.
     client.write_all(b"first").unwrap();
     reset(client);
@@ -130,9 +126,7 @@ fn reset_after_peer_end_is_noticed_on_write() {
 #[test]
 fn data_before_reset_is_delivered_despite_failed_write() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, only_record);
     let id = log.ids()[0];
     client.write_all(b"last words").unwrap();
     reset(client);
@@ -145,9 +139,7 @@ fn data_before_reset_is_delivered_despite_failed_write() {
 #[test]
 fn broken_connection_is_reported_while_paused() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, pause_once()));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, pause_once());
     let id = log.ids()[0];
     client.write_all(b"last words").unwrap();
     reset(client);
@@ -160,9 +152,7 @@ fn broken_connection_is_reported_while_paused() {
 fn data_before_peer_close_precedes_connection_lost() {
     for count in [50_000, 1_000_000] {
         let log = Log::default();
-        let (mut reactor, address) = up(recorders(&log, only_record));
-        let mut client = client(address);
-        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        let (mut reactor, mut client) = up_with_client(&log, only_record);
         let data = pattern(count);
         client.write_all(&data).unwrap();
         drop(client);

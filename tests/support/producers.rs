@@ -55,9 +55,7 @@ pub(crate) fn pieces(calls: &ProducerLog, count: usize) -> impl Producer {
 
 /// Returns a reactor, the id of its one connection, and the client.
 pub(crate) fn one(log: &Log) -> (Reactor, Id, TcpStream) {
-    let (mut reactor, address) = up(recorders(log, only_record));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (reactor, client) = up_with_client(log, only_record);
     (reactor, log.ids()[0], client)
 }
 

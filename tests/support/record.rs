@@ -1,5 +1,6 @@
 //! Protocols and factories that record their callbacks.
 
+use super::clients::MUCH;
 use ropewalk::{
     Address, Context, DatagramProtocol, DatagramTransport, Error, Factory, Id, Protocol, Reason,
     Transport,
@@ -208,6 +209,17 @@ pub(crate) fn only_record(_transport: &mut Transport<'_>, _event: &Event) {}
 pub(crate) fn echo(transport: &mut Transport<'_>, event: &Event) {
     if let Event::Data(data) = event {
         transport.write(data);
+    }
+}
+
+/// A hook that takes a connection through all its callbacks: the first data makes it write above its mark and pause
+/// reading for a moment.
+pub(crate) fn full_life(transport: &mut Transport<'_>, event: &Event) {
+    if let Event::Data(_) = event {
+        transport.set_write_buffer_limits(10, 5);
+        transport.write(&vec![b'x'; MUCH]);
+        transport.pause();
+        transport.resume();
     }
 }
 

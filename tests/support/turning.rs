@@ -2,7 +2,8 @@
 
 use super::PATIENCE;
 use super::clients::{client, peek_now};
-use ropewalk::{Factory, Reactor};
+use super::record::{Event, Log, recorders};
+use ropewalk::{Factory, Reactor, Transport};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -12,6 +13,17 @@ pub(crate) fn up(factory: impl Factory) -> (Reactor, SocketAddr) {
     let mut reactor = Reactor::new().expect("a reactor");
     let address = listen(&mut reactor, factory);
     (reactor, address)
+}
+
+/// Returns a reactor that listens with recorders, and a client that is connected.
+pub(crate) fn up_with_client(
+    log: &Log,
+    hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
+) -> (Reactor, TcpStream) {
+    let (mut reactor, address) = up(recorders(log, hook));
+    let client = client(address);
+    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    (reactor, client)
 }
 
 pub(crate) fn listen(reactor: &mut Reactor, factory: impl Factory) -> SocketAddr {

@@ -204,9 +204,7 @@ fn thread_stops_a_run() {
 #[test]
 fn call_reaches_connections_by_id() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(&log, only_record);
     let (handle, id) = (reactor.handle(), log.ids()[0]);
     let worker = thread::spawn(move || {
         handle.call(move |context| context.transport(id).write(b"the answer")).unwrap();

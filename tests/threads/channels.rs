@@ -274,9 +274,7 @@ fn messages_racing_with_drop_arrive_or_are_refused() {
 #[test]
 fn receiver_may_open_channels_and_use_connections() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(&log, only_record);
     let id = log.ids()[0];
     let opener = reactor.context().channel(move |context, words: [&'static str; 2]| {
         let sender = context.channel(move |context, word: &str| {

@@ -187,9 +187,7 @@ fn past_deadline_fires_in_the_next_turn() {
 #[test]
 fn timer_scheduled_by_timer_fires_after_sockets() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, only_record);
     client.write_all(b"between").unwrap();
     let seen: Rc<RefCell<Vec<(u32, usize)>>> = Rc::default();
     let first = {

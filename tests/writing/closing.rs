@@ -97,9 +97,7 @@ fn close_sends_queued_data_to_a_slow_reader() {
         transport.write(&sent);
         transport.close();
     });
-    let (mut reactor, address) = up(recorders(&log, hook));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, hook);
     turns(&mut reactor, 20);
     assert_eq!(log.lost(), 0, "lost before all data was sent");
     let id = log.ids()[0];

@@ -126,9 +126,7 @@ fn writes_of_a_callback_are_one_write() {
 #[test]
 fn echo_costs_one_read_and_one_write() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, echo));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, echo);
     begin_count();
     for _ in 0..50 {
         client.write_all(b"ping").unwrap();

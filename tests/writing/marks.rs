@@ -71,9 +71,7 @@ fn write_limit_disconnects_peer_that_never_reads() {
     const MIB: usize = 1024 * 1024;
     for limit in [None, Some(100_000), Some(0)] {
         let log = Log::default();
-        let (mut reactor, address) = up(recorders(&log, only_record));
-        let mut client = client(address);
-        turn_until(&mut reactor, "made", |_| log.made() == 1);
+        let (mut reactor, mut client) = up_with_client(&log, only_record);
         let id = log.ids()[0];
         if let Some(limit) = limit {
             reactor.context().transport(id).set_write_limit(limit);

@@ -10,9 +10,7 @@ fn connect(
     log: &Log,
     hook: impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static,
 ) -> (Reactor, Id, TcpStream) {
-    let (mut reactor, address) = up(recorders(log, hook));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(log, hook);
     turns(&mut reactor, 3); // Until the poll reports nothing more.
     (reactor, log.ids()[0], client)
 }

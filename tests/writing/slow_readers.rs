@@ -29,9 +29,7 @@ fn disconnect_policy_ends_slow_reader_without_pause() {
 #[test]
 fn default_policy_pauses_the_writer() {
     let log = Log::default();
-    let (mut reactor, address) = up(recorders(&log, only_record));
-    let client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, client) = up_with_client(&log, only_record);
     let id = log.ids()[0];
     reactor.context().transport(id).write(&pattern(MUCH));
     turn_until(&mut reactor, "paused", |_| log.count(|e| *e == Event::PauseWriting) == 1);

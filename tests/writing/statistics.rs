@@ -93,9 +93,7 @@ fn statistics_count_turns_and_longest_callback() {
             thread::sleep(LONG);
         }
     };
-    let (mut reactor, address) = up(recorders(&log, hook));
-    let mut client = client(address);
-    turn_until(&mut reactor, "made", |_| log.made() == 1);
+    let (mut reactor, mut client) = up_with_client(&log, hook);
     let before = reactor.context().statistics();
     turns(&mut reactor, 7);
     assert_eq!(reactor.context().statistics().turns - before.turns, 7);
