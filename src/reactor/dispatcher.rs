@@ -30,9 +30,9 @@ pub(crate) struct Dispatcher {
     /// A read of this turn has filled the read buffer.
     pub(super) filled_buffer: bool,
     /// Timers that are scheduled after this mark belong to a later turn.
-    pub(super) mark: u64,
+    pub(super) timer_mark: u64,
     /// How many more pending callbacks may be made in this turn.
-    pub(super) pending: usize,
+    pub(super) pending_budget: usize,
 }
 
 impl Dispatcher {
@@ -47,8 +47,8 @@ impl Dispatcher {
             encoded: Vec::new(),
             plaintext: Vec::new(),
             filled_buffer: false,
-            mark: 0,
-            pending: PENDING,
+            timer_mark: 0,
+            pending_budget: PENDING,
         }
     }
 

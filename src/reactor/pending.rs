@@ -21,11 +21,11 @@ impl Dispatcher {
     fn run_all_pending(&mut self) {
         while let Some(pending) = self.context.pending.pop_front() {
             if pending.calls() {
-                if self.pending == 0 {
+                if self.pending_budget == 0 {
                     self.hold(pending);
                     continue;
                 }
-                self.pending -= 1;
+                self.pending_budget -= 1;
             }
             self.handle(pending);
         }
@@ -33,7 +33,7 @@ impl Dispatcher {
 
     /// Sets how many pending callbacks may be made from now on. Held callbacks come first.
     pub(super) fn allow_pending(&mut self, count: usize) {
-        self.pending = count;
+        self.pending_budget = count;
         let Context { pending, held, .. } = &mut self.context;
         if !held.is_empty() {
             held.append(pending);

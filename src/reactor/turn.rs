@@ -140,13 +140,13 @@ impl Dispatcher {
     pub(super) fn set_clock(&mut self) {
         let now = self.context.refresh();
         self.stopwatch.start(now);
-        self.mark = self.context.timer_mark();
+        self.timer_mark = self.context.timer_mark();
     }
 
     /// Fires the timers that are due. A timer that one of them cancels does not fire.
     fn fire_timers(&mut self) {
         for _ in 0..TIMERS {
-            let Some(job) = self.context.pop_due(self.mark) else { break };
+            let Some(job) = self.context.pop_due(self.timer_mark) else { break };
             match job {
                 Job::Call(call) => self.make(call, "timer"),
                 Job::CloseDeadline(id) => self.context.give_up(id),
