@@ -142,7 +142,7 @@ impl Context {
         stream.output.commit_drop_oldest(&mut self.spares); // Nothing goes ahead of queued data.
         stream.output.buffer.push_with(data, descriptors, &mut self.spares);
         if self.running == id {
-            stream.open_piece(false);
+            stream.open_chunk(false);
         }
         stream.note_crossing();
         self.flush_later(id);

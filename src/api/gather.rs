@@ -85,7 +85,7 @@ impl Context {
                 self.push_gathered_from(id, count);
                 self.running = Id::NONE;
                 if let Some(stream) = self.sources.stream_mut(id) {
-                    stream.end_piece();
+                    stream.end_chunk();
                 }
                 self.flush(id);
             }

@@ -23,17 +23,17 @@ pub(crate) struct DropOldest {
 /// be dropped.
 #[derive(Debug)]
 struct ChunkQueue {
-    pieces: VecDeque<Vec<u8>>,
+    chunks: VecDeque<Vec<u8>>,
     bytes: usize,
     /// The most bytes that are queued here.
     limit: usize,
-    open: OpenPiece,
+    open: OpenChunk,
 }
 
 /// Where the chunk of the running callback is. All that a callback writes is one chunk, whatever else it does
 /// between two writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OpenPiece {
+enum OpenChunk {
     Nowhere,
     /// It is the newest in the drop-oldest queue.
     DropOldest,
@@ -61,7 +61,7 @@ impl DropOldest {
         send_buffer: &mut SendBuffer,
         spares: &mut Spares,
     ) {
-        let open = if running { OpenPiece::SendBuffer } else { OpenPiece::Nowhere };
+        let open = if running { OpenChunk::SendBuffer } else { OpenChunk::Nowhere };
         match (slow_reader, &mut self.queue) {
             (SlowReader::DropOldest(limit), Some(queue)) => queue.limit = limit,
             (SlowReader::DropOldest(limit), None) => {
@@ -79,8 +79,8 @@ impl DropOldest {
         if let Some(queue) = &mut self.queue
             && !data.is_empty()
         {
-            let (pieces, bytes) = queue.push(data);
-            self.dropped += pieces;
+            let (chunks, bytes) = queue.push(data);
+            self.dropped += chunks;
             self.dropped_bytes += bytes;
         }
     }
@@ -98,12 +98,12 @@ impl DropOldest {
     /// Drops all queued chunks.
     pub(crate) fn clear(&mut self) {
         if let Some(queue) = &mut self.queue {
-            queue.pieces = VecDeque::new();
+            queue.chunks = VecDeque::new();
             queue.bytes = 0;
         }
     }
 
-    fn set_open(&mut self, open: OpenPiece) {
+    fn set_open(&mut self, open: OpenChunk) {
         if let Some(queue) = &mut self.queue {
             queue.open = open;
         }
@@ -111,38 +111,38 @@ impl DropOldest {
 }
 
 impl ChunkQueue {
-    fn new(limit: usize, open: OpenPiece) -> Self {
-        Self { pieces: VecDeque::new(), bytes: 0, limit, open }
+    fn new(limit: usize, open: OpenChunk) -> Self {
+        Self { chunks: VecDeque::new(), bytes: 0, limit, open }
     }
 
     /// Queues a chunk, or appends to the open one, after dropping the oldest chunks above the limit. Returns
     /// the numbers of dropped chunks and bytes.
     fn push(&mut self, data: &[u8]) -> (u64, u64) {
-        let (mut pieces, mut bytes, mut memory) = (0, 0, Vec::new());
-        let kept = usize::from(self.open == OpenPiece::DropOldest);
+        let (mut chunks, mut bytes, mut memory) = (0, 0, Vec::new());
+        let kept = usize::from(self.open == OpenChunk::DropOldest);
         while self.bytes + data.len() > self.limit
-            && self.pieces.len() > kept
+            && self.chunks.len() > kept
             && let Some(oldest) = self.pop()
         {
-            (pieces, bytes) = (pieces + 1, bytes + oldest.len() as u64);
+            (chunks, bytes) = (chunks + 1, bytes + oldest.len() as u64);
             memory = oldest;
         }
         self.bytes += data.len();
-        match self.pieces.back_mut() {
-            Some(open) if self.open == OpenPiece::DropOldest => open.extend_from_slice(data),
+        match self.chunks.back_mut() {
+            Some(open) if self.open == OpenChunk::DropOldest => open.extend_from_slice(data),
             _ => {
                 memory.clear();
                 memory.extend_from_slice(data);
-                self.pieces.push_back(memory);
+                self.chunks.push_back(memory);
             }
         }
-        (pieces, bytes)
+        (chunks, bytes)
     }
 
     fn pop(&mut self) -> Option<Vec<u8>> {
-        let oldest = self.pieces.pop_front()?;
+        let oldest = self.chunks.pop_front()?;
         self.bytes -= oldest.len();
-        give_back(&mut self.pieces);
+        give_back(&mut self.chunks);
         Some(oldest)
     }
 
@@ -150,15 +150,15 @@ impl ChunkQueue {
     /// of bytes.
     fn refill(&mut self, most: usize, send_buffer: &mut SendBuffer, spares: &mut Spares) -> usize {
         let mut moved = 0;
-        while let Some(next) = self.pieces.front()
+        while let Some(next) = self.chunks.front()
             && (moved == 0 || moved + next.len() <= most)
             && let Some(next) = self.pop()
         {
             send_buffer.push(&next, spares);
             moved += next.len();
         }
-        if self.pieces.is_empty() && self.open == OpenPiece::DropOldest {
-            self.open = OpenPiece::SendBuffer;
+        if self.chunks.is_empty() && self.open == OpenChunk::DropOldest {
+            self.open = OpenChunk::SendBuffer;
         }
         moved
     }
@@ -183,31 +183,31 @@ impl Stream {
     }
 
     /// Returns true if a write of `length` bytes belongs in the drop-oldest queue.
-    pub(super) fn feeds(&self, length: usize) -> bool {
+    pub(super) fn is_droppable(&self, length: usize) -> bool {
         self.output.drop_oldest.queue.as_ref().is_some_and(|queue| match queue.open {
-            OpenPiece::DropOldest => true,
-            OpenPiece::SendBuffer => false,
-            OpenPiece::Nowhere => {
+            OpenChunk::DropOldest => true,
+            OpenChunk::SendBuffer => false,
+            OpenChunk::Nowhere => {
                 let buffered = self.output.buffered();
                 let fits = buffered == 0 || buffered + length <= GATHER;
-                !(queue.pieces.is_empty() && self.is_writable() && fits)
+                !(queue.chunks.is_empty() && self.is_writable() && fits)
             }
         })
     }
 
-    /// Notes where the running callback has written: to the drop-oldest queue if `feeds`, else to the send
+    /// Notes where the running callback has written: to the drop-oldest queue if `droppable`, else to the send
     /// buffer.
-    pub(crate) fn open_piece(&mut self, feeds: bool) {
-        self.output.drop_oldest.set_open(if feeds {
-            OpenPiece::DropOldest
+    pub(crate) fn open_chunk(&mut self, droppable: bool) {
+        self.output.drop_oldest.set_open(if droppable {
+            OpenChunk::DropOldest
         } else {
-            OpenPiece::SendBuffer
+            OpenChunk::SendBuffer
         });
     }
 
     /// Notes that the callback has returned, and its chunk is complete.
-    pub(crate) fn end_piece(&mut self) {
-        self.output.drop_oldest.set_open(OpenPiece::Nowhere);
+    pub(crate) fn end_chunk(&mut self) {
+        self.output.drop_oldest.set_open(OpenChunk::Nowhere);
     }
 
     /// Sends chunks of the drop-oldest queue within a budget, as long as the send buffer is empty.

@@ -110,14 +110,14 @@ impl Stream {
         running: bool,
         spares: &mut Spares,
     ) -> io::Result<()> {
-        let (mut data, feeds) = (data, self.feeds(data.len()));
-        if feeds {
+        let (mut data, droppable) = (data, self.is_droppable(data.len()));
+        if droppable {
             self.output.drop_oldest.push(data);
         }
         if running && !data.is_empty() {
-            self.open_piece(feeds);
+            self.open_chunk(droppable);
         }
-        if feeds {
+        if droppable {
             return Ok(());
         }
         if let Some(filtered) = self.filtered_mut() {
