@@ -2,7 +2,7 @@
 
 use crate::api::protocol::Protocol;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::name_of;
+use crate::reactor::owners::Owner;
 use crate::source::table::Source;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
@@ -14,10 +14,7 @@ impl Dispatcher {
     pub(super) fn make_adopted_connection(&mut self, id: Id, protocol: Box<dyn Protocol>) {
         match self.context.peer_of(id) {
             Some(peer) => self.make_connection(id, protocol, &peer),
-            None => {
-                let who = name_of(|| protocol.type_name());
-                self.drop_guarded(protocol, who);
-            }
+            None => self.drop_owner(Owner::Protocol(protocol)),
         }
     }
 

@@ -1,13 +1,11 @@
 //! Connection attempts: their outcomes, and callbacks of their factories.
 
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::listener::{Built, FactoryOf};
+use crate::reactor::listener::{FactoryOf, Refusal};
 use crate::source::table::Source;
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
-use crate::values::logging::TCP;
-use log::debug;
 
 impl Dispatcher {
     /// Handles the outcome of a connection attempt, if there is one.
@@ -34,18 +32,15 @@ impl Dispatcher {
         let built = self.build(id, peer);
         self.remove_owner(id);
         match built {
-            Built::Protocol(protocol) => self.make_connection(id, protocol, peer),
-            Built::Panicked => self.refuse_connected(id, peer, true),
-            Built::Refused => self.refuse_connected(id, peer, false),
+            Ok(protocol) => self.make_connection(id, protocol, peer),
+            Err(refusal) => self.refuse(id, id, peer, refusal),
         }
     }
 
-    /// Closes a connection for which there is no protocol.
-    pub(super) fn refuse_connected(&mut self, id: Id, peer: &Address, panicked: bool) {
-        if panicked {
-            self.reset_on_close(id);
-        } else {
-            debug!(target: TCP, "{id} its own factory refused {peer}");
+    /// Closes a connection for which its factory, that of `owner`, gives no protocol.
+    pub(super) fn refuse(&mut self, id: Id, owner: Id, peer: &Address, refusal: Refusal) {
+        if let Some(stream) = self.context.sources.stream(id) {
+            refusal.apply(owner, peer, &stream.socket);
         }
         self.end_producing(id);
         self.free(id);

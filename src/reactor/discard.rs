@@ -46,7 +46,7 @@ impl Dispatcher {
         }
     }
 
-    fn drop_owner(&mut self, owner: Owner) {
+    pub(super) fn drop_owner(&mut self, owner: Owner) {
         let type_name = owner.type_name();
         self.drop_guarded(owner, type_name);
     }

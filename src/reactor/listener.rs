@@ -5,7 +5,6 @@ use crate::api::context::Context;
 use crate::api::protocol::{Factory, Protocol};
 use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::name_of;
 use crate::reactor::owners::{Owner, Owners};
 use crate::reactor::stream::ProtocolOf;
 use crate::source::listener::{ACCEPTS, Accepted};
@@ -45,11 +44,23 @@ impl Callee for FactoryOf {
     }
 }
 
-/// Result of a factory's `build`.
-pub(super) enum Built {
-    Panicked,
-    Protocol(Box<dyn Protocol>),
+/// Why a factory gives no protocol for a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The factory has refused the peer.
     Refused,
+    /// The factory has panicked.
+    Panicked,
+}
+
+impl Refusal {
+    /// Prepares the closing of a refused connection. After a panic it is reset.
+    pub(super) fn apply(self, owner: Id, peer: &Address, socket: &StreamSocket) {
+        match self {
+            Self::Refused => debug!(target: TCP, "{owner} refused {peer}"),
+            Self::Panicked => reset_on_close(owner, socket),
+        }
+    }
 }
 
 impl Dispatcher {
@@ -94,25 +105,37 @@ impl Dispatcher {
             return self.accept_filtered(listener, socket, peer, options, &filters);
         }
         let protocol = match self.build(listener, &peer) {
-            Built::Protocol(protocol) => protocol,
-            Built::Panicked => return reset_on_close(listener, &socket),
-            Built::Refused => return debug!(target: TCP, "{listener} refused {peer}"),
+            Ok(protocol) => protocol,
+            Err(refusal) => return refusal.apply(listener, &peer, &socket),
         };
-        match self.context.adopt(socket, peer.clone(), options) {
-            Ok(id) => self.make_connection(id, protocol, &peer),
-            Err(error) => {
-                warn!(target: TCP, "{listener} cannot register {peer}: {error}");
-                let who = name_of(|| protocol.type_name());
-                self.drop_guarded(protocol, who);
-            }
+        match self.register_accepted(listener, socket, &peer, options) {
+            Some(id) => self.make_connection(id, protocol, &peer),
+            None => self.drop_owner(Owner::Protocol(protocol)),
         }
     }
 
-    pub(super) fn build(&mut self, owner: Id, peer: &Address) -> Built {
+    /// Registers an accepted connection. Returns `None` and logs a warning if that fails.
+    pub(super) fn register_accepted(
+        &mut self,
+        listener: Id,
+        socket: StreamSocket,
+        peer: &Address,
+        options: ConnectionOptions,
+    ) -> Option<Id> {
+        let registered = self.context.adopt(socket, peer.clone(), options);
+        let warn = |error| warn!(target: TCP, "{listener} cannot register {peer}: {error}");
+        registered.map_err(warn).ok()
+    }
+
+    /// Has a factory build a protocol.
+    pub(super) fn build(
+        &mut self,
+        owner: Id,
+        peer: &Address,
+    ) -> Result<Box<dyn Protocol>, Refusal> {
         match self.call(FactoryOf(owner), "build", |factory, _| factory.build(peer)) {
-            Some(Some(protocol)) => Built::Protocol(protocol),
-            Some(None) => Built::Refused,
-            None => Built::Panicked,
+            Some(protocol) => protocol.ok_or(Refusal::Refused),
+            None => Err(Refusal::Panicked),
         }
     }
 

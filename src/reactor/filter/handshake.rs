@@ -1,11 +1,10 @@
 //! The first handshake of a connection's filters, before there is a protocol, and filters that are added later.
 
-use crate::api::close::reset_on_close;
 use crate::api::filter::Added;
 use crate::reactor::call::Once;
 use crate::reactor::chain::{Chain, Origin};
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::listener::{Built, FactoryOf};
+use crate::reactor::listener::{FactoryOf, Refusal};
 use crate::sys::StreamSocket;
 use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
@@ -14,7 +13,7 @@ use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
 use crate::values::reason::Reason;
-use log::{debug, warn};
+use log::debug;
 use std::io;
 use std::mem;
 
@@ -28,14 +27,11 @@ impl Dispatcher {
         options: ConnectionOptions,
         filters: &FilterOptions,
     ) {
-        match self.accepts(listener, &peer) {
-            Some(true) => {}
-            Some(false) => return debug!(target: TCP, "{listener} refused {peer}"),
-            None => return reset_on_close(listener, &socket),
+        if let Err(refusal) = self.accepts(listener, &peer) {
+            return refusal.apply(listener, &peer, &socket);
         }
-        match self.context.adopt(socket, peer.clone(), options) {
-            Ok(id) => self.begin_filters(id, filters, Origin::Listener(listener)),
-            Err(error) => warn!(target: TCP, "{listener} cannot take {peer} in: {error}"),
+        if let Some(id) = self.register_accepted(listener, socket, &peer, options) {
+            self.begin_filters(id, filters, Origin::Listener(listener));
         }
     }
 
@@ -47,14 +43,18 @@ impl Dispatcher {
         filters: &FilterOptions,
     ) {
         match self.accepts(id, peer) {
-            Some(true) => self.begin_filters(id, filters, Origin::Connector),
-            accepts => self.refuse_connected(id, peer, accepts.is_none()),
+            Ok(()) => self.begin_filters(id, filters, Origin::Connector),
+            Err(refusal) => self.refuse(id, id, peer, refusal),
         }
     }
 
-    /// Asks a factory about a peer. `None` if it has panicked.
-    fn accepts(&mut self, owner: Id, peer: &Address) -> Option<bool> {
-        self.call(FactoryOf(owner), "accepts", |factory, _| factory.accepts(peer))
+    /// Asks a factory whether it accepts a peer, before the handshake.
+    fn accepts(&mut self, owner: Id, peer: &Address) -> Result<(), Refusal> {
+        match self.call(FactoryOf(owner), "accepts", |factory, _| factory.accepts(peer)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(Refusal::Refused),
+            None => Err(Refusal::Panicked),
+        }
     }
 
     /// Makes the filters of a connection.
@@ -113,20 +113,10 @@ impl Dispatcher {
         match origin {
             Origin::Made => debug!(target: TCP, "{id} the filters are established"),
             Origin::Connector => self.make_connected(id, &peer),
-            Origin::Listener(listener) => {
-                match self.build(listener, &peer) {
-                    Built::Protocol(protocol) => return self.make_connection(id, protocol, &peer),
-                    Built::Refused => debug!(target: TCP, "{listener} refused {peer}"),
-                    Built::Panicked => self.reset_on_close(id),
-                }
-                self.free(id);
-            }
-        }
-    }
-
-    pub(in crate::reactor) fn reset_on_close(&mut self, id: Id) {
-        if let Some(stream) = self.context.sources.stream(id) {
-            reset_on_close(id, &stream.socket);
+            Origin::Listener(listener) => match self.build(listener, &peer) {
+                Ok(protocol) => self.make_connection(id, protocol, &peer),
+                Err(refusal) => self.refuse(id, listener, &peer, refusal),
+            },
         }
     }
 
