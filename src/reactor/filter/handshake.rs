@@ -1,6 +1,7 @@
 //! The first handshake of a connection's filters, before there is a protocol, and filters that are added later.
 
 use crate::api::filter::Added;
+use crate::api::stream::given_up;
 use crate::reactor::call::Once;
 use crate::reactor::chain::{Chain, Origin};
 use crate::reactor::dispatcher::Dispatcher;
@@ -140,21 +141,19 @@ impl Dispatcher {
     }
 }
 
-/// Why a handshake has failed.
+/// Returns the cause of the failure of a handshake that ended for `reason`.
 fn cause(reason: Reason) -> io::Error {
-    let (kind, text) = match reason {
+    let kind = match reason {
         Reason::Failed(error) => return error,
-        Reason::Reset => (io::ErrorKind::ConnectionReset, "reset by the peer"),
-        Reason::TimedOut => (io::ErrorKind::TimedOut, "timed out"),
-        Reason::Truncated => (io::ErrorKind::UnexpectedEof, "the peer ended the connection"),
-        Reason::Panicked => (io::ErrorKind::Other, "a filter panicked"),
-        Reason::Stopped => (io::ErrorKind::Other, "the reactor stopped"),
-        Reason::WriteLimit => (io::ErrorKind::Other, "too much waited to be sent"),
+        Reason::Reset => io::ErrorKind::ConnectionReset,
+        Reason::TimedOut => io::ErrorKind::TimedOut,
+        Reason::Truncated => io::ErrorKind::UnexpectedEof,
+        Reason::Panicked | Reason::Stopped | Reason::WriteLimit => io::ErrorKind::Other,
         Reason::Aborted
         | Reason::Closed
         | Reason::CloseTimeout
         | Reason::ClosedByPeer
-        | Reason::Detached => (io::ErrorKind::ConnectionAborted, "the attempt was given up"),
+        | Reason::Detached => return given_up(),
     };
-    io::Error::new(kind, text)
+    io::Error::new(kind, reason.to_string())
 }
