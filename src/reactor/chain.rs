@@ -153,6 +153,11 @@ impl Chain {
         });
     }
 
+    /// Returns the filter below another; `None` below the lowest, which lies next to the socket.
+    pub(super) fn below_mut(&mut self, index: usize) -> Option<&mut Layer> {
+        self.layers.get_mut(index.checked_sub(1)?)
+    }
+
     /// Calls a filter, and takes what it delivers and reports. A panic unwinds to the caller.
     pub(super) fn call(
         &mut self,

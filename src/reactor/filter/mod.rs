@@ -78,7 +78,7 @@ impl Dispatcher {
         let Some(chain) = self.owners.filters.get_mut(&id).filter(|_| !sent.is_empty()) else {
             return true;
         };
-        let queued = match index.checked_sub(1).and_then(|below| chain.layers.get_mut(below)) {
+        let queued = match chain.below_mut(index) {
             Some(below) => {
                 below.output.back().extend_from_slice(sent);
                 below.output.len()

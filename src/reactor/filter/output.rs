@@ -66,7 +66,7 @@ impl Dispatcher {
         let Some(chain) = self.owners.filters.get_mut(&id) else {
             return 0;
         };
-        let queued = match index.checked_sub(1).and_then(|below| chain.layers.get(below)) {
+        let queued = match chain.below_mut(index) {
             Some(below) => below.output.len(),
             None => self.context.sources.stream(id).map_or(0, |stream| stream.output.buffer.len()),
         };
@@ -77,30 +77,34 @@ impl Dispatcher {
         if layer.stage != Stage::Established || layer.blocked || layer.closed || queued >= AHEAD {
             return 0;
         }
-        let called = if is_highest {
-            self.encode_plaintext(id, index)
-        } else {
-            let mut output = mem::take(&mut layer.output);
-            if output.is_empty() {
-                return 0;
-            }
-            let called = self.call_filter(id, index, Method::Encode, output.front());
-            let consumed = called.map_or(0, |called| called.consumed);
-            output.advance(consumed);
-            if let Some(chain) = self.owners.filters.get_mut(&id) {
-                chain.layers[index].output = output;
-            }
-            Some(consumed)
+        let consumed = match is_highest {
+            true => self.encode_plaintext(id, index),
+            false => self.encode_output(id, index),
         };
-        if called == Some(0)
-            && let Some(chain) = self.owners.filters.get_mut(&id)
+        if consumed == Some(0)
+            && let Some(layer) = self.layer_mut(id, index)
         {
-            chain.layers[index].blocked = true;
+            layer.blocked = true;
         }
-        called.unwrap_or(0)
+        consumed.unwrap_or(0)
     }
 
-    /// Has the highest filter encode what the protocol has written. `None` if there is nothing.
+    /// Has a filter encode what the one above has sent. Returns the number of bytes, or `None` if there are none.
+    fn encode_output(&mut self, id: Id, index: usize) -> Option<usize> {
+        let layer = self.layer_mut(id, index)?;
+        if layer.output.is_empty() {
+            return None;
+        }
+        let mut output = mem::take(&mut layer.output);
+        let called = self.call_filter(id, index, Method::Encode, output.front());
+        let consumed = called.map_or(0, |called| called.consumed);
+        output.advance(consumed);
+        self.layer_mut(id, index)?.output = output;
+        Some(consumed)
+    }
+
+    /// Has the highest filter encode what the protocol has written. Returns the number of bytes, or `None` if
+    /// there are none.
     fn encode_plaintext(&mut self, id: Id, index: usize) -> Option<usize> {
         let stream = self.context.sources.stream(id);
         let filtered = stream.and_then(Stream::filtered)?;
