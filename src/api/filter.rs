@@ -88,7 +88,7 @@ impl Context {
     /// The filters of a connection begin a handshake.
     pub(crate) fn begin_handshake(&mut self, id: Id, timeout: Duration) {
         let timer = self.schedule(timeout, Job::HandshakeTimeout(id));
-        let old = self.sources.stream_mut(id).and_then(Stream::filtered_mut).and_then(|filtered| {
+        let old = self.sources.filtered_mut(id).and_then(|filtered| {
             filtered.phase = Phase::Handshake;
             filtered.timer.replace(timer)
         });
@@ -99,12 +99,11 @@ impl Context {
 
     /// All filters of a connection are established.
     pub(crate) fn end_handshake(&mut self, id: Id) {
-        let ended =
-            self.sources.stream_mut(id).and_then(Stream::filtered_mut).and_then(|filtered| {
-                filtered.phase = Phase::Established;
-                filtered.made = true;
-                filtered.timer.take()
-            });
+        let ended = self.sources.filtered_mut(id).and_then(|filtered| {
+            filtered.phase = Phase::Established;
+            filtered.made = true;
+            filtered.timer.take()
+        });
         if let Some(timer) = ended {
             self.timers.cancel(timer);
         }
@@ -121,7 +120,7 @@ impl Context {
 
     /// Has the dispatcher encode what is queued, once.
     pub(super) fn list_encoding(&mut self, id: Id) {
-        if let Some(filtered) = self.sources.stream_mut(id).and_then(Stream::filtered_mut) {
+        if let Some(filtered) = self.sources.filtered_mut(id) {
             filtered.listed = true;
             self.pending.push_back(Pending::Encode(id));
         }
@@ -147,7 +146,7 @@ impl Context {
 
     /// The first `count` bytes of plaintext have been encoded.
     pub(crate) fn advance_plaintext(&mut self, id: Id, count: usize) {
-        if let Some(filtered) = self.sources.stream_mut(id).and_then(Stream::filtered_mut) {
+        if let Some(filtered) = self.sources.filtered_mut(id) {
             filtered.plain.advance(count, &mut self.spares);
         }
     }

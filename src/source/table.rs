@@ -6,7 +6,7 @@ use crate::source::detach::DetachedSlot;
 use crate::source::lingering::Lingering;
 use crate::source::listener::Listener;
 use crate::source::retention::Shrinking;
-use crate::source::stream::Stream;
+use crate::source::stream::{Filtered, Stream};
 #[cfg(unix)]
 use crate::source::watch::Watch;
 use crate::sys::{Readiness, SocketBackend};
@@ -127,6 +127,11 @@ impl Sources {
             Source::Stream(stream) => Some(stream),
             _ => None,
         }
+    }
+
+    /// Returns the state of the filters of a connection.
+    pub(crate) fn filtered_mut(&mut self, id: Id) -> Option<&mut Filtered> {
+        self.stream_mut(id)?.filtered_mut()
     }
 
     pub(crate) fn datagram_mut(&mut self, id: Id) -> Option<&mut Datagram> {

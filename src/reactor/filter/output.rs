@@ -138,8 +138,7 @@ impl Dispatcher {
         layer.closed = true;
         if self.call_filter(id, index, Method::Close, &[]).is_some()
             && index == 0
-            && let Some(filtered) =
-                self.context.sources.stream_mut(id).and_then(Stream::filtered_mut)
+            && let Some(filtered) = self.context.sources.filtered_mut(id)
         {
             filtered.phase = Phase::Closed;
             filtered.between = 0;
@@ -166,8 +165,7 @@ impl Dispatcher {
     /// Tells the connection how many bytes lie between its filters, and whether one of them has stopped to encode.
     pub(super) fn note_between(&mut self, id: Id) {
         if let Some(chain) = self.owners.filters.get(&id)
-            && let Some(filtered) =
-                self.context.sources.stream_mut(id).and_then(Stream::filtered_mut)
+            && let Some(filtered) = self.context.sources.filtered_mut(id)
             && filtered.phase != Phase::Closed
         {
             filtered.between = chain.layers.iter().map(|layer| layer.output.len()).sum();
