@@ -64,32 +64,34 @@ impl Dispatcher {
         let Some(filtered) = stream.filtered() else {
             return Step::Wait;
         };
-        let closed = filtered.phase == Phase::Closed && stream.is_closing();
-        match filtered.phase {
-            _ if matches!(stream.life, Life::Ended { .. }) => return Step::Wait,
-            // What comes after our goodbye is read and discarded.
-            _ if closed => return if stream.wants_read() { Step::Read } else { Step::Wait },
-            Phase::Handshake if filtered.adding == 0 => {
-                match chain.layers.iter().position(|layer| layer.stage != Stage::Established) {
-                    None => return Step::Established,
-                    Some(index) if chain.layers[index].stage == Stage::Waiting => {
-                        return Step::Start(index);
-                    }
-                    Some(_) => {}
+        if matches!(stream.life, Life::Ended { .. }) {
+            return Step::Wait;
+        }
+        if stream.discards_encoded() {
+            return if stream.wants_read() { Step::Read } else { Step::Wait };
+        }
+        if filtered.phase == Phase::Handshake && filtered.adding == 0 {
+            match chain.layers.iter().position(|layer| layer.stage != Stage::Established) {
+                None => return Step::Established,
+                Some(index) if chain.layers[index].stage == Stage::Waiting => {
+                    return Step::Start(index);
                 }
+                Some(_) => {}
             }
-            Phase::Handshake | Phase::Established | Phase::Closed => {}
         }
         let received =
             if filtered.made { stream.life.received(stream.input.reading) } else { Received::Held };
         if received == Received::Held && filtered.phase != Phase::Handshake {
             return Step::Wait;
         }
-        match chain.has_ended() {
-            _ if !chain.plain.is_empty() => held_or(received, Step::Deliver),
-            true if stream.input.has_ended() => Step::Wait,
-            true => held_or(received, Step::End),
-            false => next_decoding(chain, stream),
+        if !chain.plain.is_empty() {
+            held_or(received, Step::Deliver)
+        } else if !chain.has_ended() {
+            next_decoding(chain, stream)
+        } else if stream.input.has_ended() {
+            Step::Wait
+        } else {
+            held_or(received, Step::End)
         }
     }
 
@@ -185,8 +187,7 @@ impl Dispatcher {
         };
         let most = buffer.len().min(ROOM);
         let filled = read(stream, &mut buffer[..most]);
-        let discards = stream.is_closing()
-            && stream.filtered().is_some_and(|filtered| filtered.phase == Phase::Closed);
+        let discards = stream.discards_encoded();
         match filled {
             Filled::Data(count) | Filled::Discarded(count) => {
                 if let Some(layer) = self.layer_mut(id, 0).filter(|_| !discards) {

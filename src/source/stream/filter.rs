@@ -87,6 +87,12 @@ impl Stream {
             || self.output.has_producer()
     }
 
+    /// Returns true if bytes from the socket are discarded, not decoded: the connection is closing, and its filters
+    /// are closed.
+    pub(crate) fn discards_encoded(&self) -> bool {
+        self.is_closing() && self.filtered().is_some_and(|filtered| filtered.phase == Phase::Closed)
+    }
+
     /// Returns true if the filters may not send any more.
     pub(crate) fn filters_are_silent(&self) -> bool {
         matches!(self.life, Life::Broken(_) | Life::Ended { .. })
