@@ -1,4 +1,4 @@
-//! Filters of connections, as far as the context knows them. It never calls one.
+//! Filters of connections: their state in the context. The dispatcher calls them.
 
 use crate::api::context::{Context, Pending};
 use crate::api::discard::Discarded;
@@ -14,23 +14,23 @@ use log::debug;
 use std::io;
 use std::time::Duration;
 
-/// A filter that was added to a connection, for the dispatcher.
+/// A filter that was added to a connection, on its way to the dispatcher.
 pub(crate) struct Added {
     pub(crate) filter: Box<dyn Filter>,
-    /// Bytes that were received before and belong to the filter.
+    /// Received bytes that the filter decodes first.
     pub(crate) received: Vec<u8>,
-    /// How much of the queued plaintext was written before, and does not pass through it.
+    /// The number of queued bytes of plaintext that were written before, and do not pass through the filter.
     pub(crate) before: usize,
 }
 
 /// # Filters
 impl Transport<'_> {
-    /// Adds a [`Filter`] above those that the connection has, as for a change to TLS in mid-stream.
+    /// Adds a [`Filter`] above those of the connection, for example to change to TLS in mid-stream.
     ///
-    /// Earlier writes are sent without it. Later ones are queued until the filter's handshake is over, which has to be
-    /// within 10 seconds. A registered producer stays. `received` are bytes that have been delivered and belong to
-    /// the filter: those that followed the command to change. Other data of the current callback does not
-    /// pass through the filter.
+    /// Earlier writes do not pass through it. Later ones are queued until the filter's handshake is complete; its
+    /// deadline is 10 seconds. A registered producer stays. `received` are delivered bytes that the filter has to
+    /// decode: those after the command to change. Other data of the current callback does not pass through the
+    /// filter.
     ///
     /// If the handshake fails, the protocol receives `connection_lost`. If the connection is not open, or our side has
     /// ended, the filter is dropped.
@@ -61,7 +61,7 @@ impl Transport<'_> {
 }
 
 impl Context {
-    /// Adds a filter above those that a connection has.
+    /// Adds a filter above those of a connection.
     pub(crate) fn add_filter(&mut self, id: Id, filter: Box<dyn Filter>, received: &[u8]) {
         let open = |stream: &&mut Stream| stream.is_whole() && !stream.in_handshake();
         let stream = self.sources.stream_mut(id).filter(open);
@@ -85,7 +85,7 @@ impl Context {
         self.pending.push_back(Pending::AddFilter(id, Box::new(added)));
     }
 
-    /// The filters of a connection begin a handshake.
+    /// Begins a handshake of the filters of a connection.
     pub(crate) fn begin_handshake(&mut self, id: Id, timeout: Duration) {
         let timer = self.schedule(timeout, Job::HandshakeTimeout(id));
         let old = self.sources.filtered_mut(id).and_then(|filtered| {
@@ -97,7 +97,7 @@ impl Context {
         }
     }
 
-    /// All filters of a connection are established.
+    /// Ends a handshake: all filters of the connection are established.
     pub(crate) fn end_handshake(&mut self, id: Id) {
         let ended = self.sources.filtered_mut(id).and_then(|filtered| {
             filtered.phase = Phase::Established;
@@ -109,7 +109,7 @@ impl Context {
         }
     }
 
-    /// A handshake has taken too long.
+    /// Ends a connection if its handshake is not complete at the deadline.
     pub(crate) fn time_out_handshake(&mut self, id: Id) {
         let stream = self.sources.stream(id);
         if stream.and_then(Stream::filtered).is_some_and(|f| f.phase == Phase::Handshake) {
@@ -118,7 +118,7 @@ impl Context {
         }
     }
 
-    /// Has the dispatcher encode what is queued, once.
+    /// Lists the connection for the dispatcher, which encodes its queued plaintext.
     pub(super) fn list_encoding(&mut self, id: Id) {
         if let Some(filtered) = self.sources.filtered_mut(id) {
             filtered.listed = true;
@@ -126,7 +126,7 @@ impl Context {
         }
     }
 
-    /// Takes bytes that the lowest filter has encoded. It returns how many bytes wait for the socket.
+    /// Queues bytes that the lowest filter has encoded. Returns the number of bytes that are queued for the socket.
     pub(crate) fn push_encoded(&mut self, id: Id, encoded: &[u8]) -> usize {
         let Some(stream) =
             self.sources.stream_mut(id).filter(|stream| !stream.filters_are_silent())
@@ -137,21 +137,22 @@ impl Context {
         stream.output.buffer.len()
     }
 
-    /// Copies plaintext to be encoded to `piece`.
+    /// Copies queued plaintext to `piece`: see [`Stream::copy_plaintext`].
     pub(crate) fn copy_plaintext(&self, id: Id, piece: &mut Vec<u8>) {
         if let Some(stream) = self.sources.stream(id) {
             stream.copy_plaintext(piece, &self.spares);
         }
     }
 
-    /// The first `count` bytes of plaintext have been encoded.
+    /// Removes the first `count` bytes of plaintext, which have been encoded.
     pub(crate) fn advance_plaintext(&mut self, id: Id, count: usize) {
         if let Some(filtered) = self.sources.filtered_mut(id) {
             filtered.plain.advance(count, &mut self.spares);
         }
     }
 
-    /// A filter has failed: what it has sent is sent, all else is dropped, and the connection ends.
+    /// Ends a connection with a failed filter. Bytes that the filter has sent, such as an alert, are sent before;
+    /// all other queued data is dropped.
     pub(crate) fn fail_filter(&mut self, id: Id, error: io::Error) {
         let Some(Source::Stream(stream)) = self.sources.get_mut(id) else {
             return;

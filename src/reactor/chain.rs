@@ -8,13 +8,13 @@ use std::mem;
 
 /// The filters of one connection.
 pub(super) struct Chain {
-    /// The lowest, next to the socket, first.
+    /// The lowest filter, next to the socket, is the first.
     pub(super) layers: Vec<Layer>,
-    /// Decoded and not delivered.
+    /// Decoded bytes that were not delivered yet.
     pub(super) plain: Vec<u8>,
-    /// Where the outcome of the first handshake goes.
+    /// Whether a first handshake is in progress, and which factory receives its outcome.
     pub(super) origin: Origin,
-    /// How many bytes were sent in answer to received ones since the socket took all.
+    /// The number of bytes sent in answer to received ones since the queue below was last empty.
     pub(super) answers: usize,
 }
 
@@ -27,24 +27,26 @@ pub(super) enum Origin {
     Made,
 }
 
-/// One filter, and the bytes on both sides of it.
+/// One filter, and its queues.
 pub(super) struct Layer {
     pub(super) filter: Box<dyn Filter>,
     pub(super) stage: Stage,
-    /// Received from below, and not decoded.
+    /// Bytes from below that are not decoded yet.
     pub(super) input: Bytes,
-    /// Written from above, and not encoded. The highest filter has the plaintext of the connection in its place.
+    /// Bytes from above that are not encoded yet. For the highest filter they are in the connection's
+    /// [`Filtered::plain`](crate::source::stream::Filtered).
     pub(super) output: Bytes,
-    /// There is something to decode that has not been offered yet.
+    /// True if there is input that the filter has not been called with yet.
     pub(super) decodes: bool,
-    /// It takes no more plaintext before it has been called to decode.
+    /// True if it encodes nothing until it has been called to decode.
     pub(super) blocked: bool,
-    /// It has said goodbye.
+    /// True if it has sent its goodbye.
     pub(super) closed: bool,
-    /// Its decoded bytes have ended.
+    /// True if its plaintext has ended.
     pub(super) ended: bool,
 }
 
+/// The progress of one filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// The filters below are not established.
@@ -80,7 +82,7 @@ impl Bytes {
         }
     }
 
-    /// For new bytes at the back.
+    /// Returns the memory to which new bytes are appended.
     pub(super) fn back(&mut self) -> &mut Vec<u8> {
         if self.start > 0 {
             self.bytes.drain(..mem::take(&mut self.start));
@@ -99,12 +101,12 @@ pub(super) enum Method {
     Eof,
 }
 
-/// What a call to a filter has done.
+/// The result of a call of a filter.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Called {
     pub(super) consumed: usize,
     pub(super) delivered: usize,
-    /// It asked to be called again.
+    /// True if it asked to be called again.
     pub(super) again: bool,
 }
 
@@ -158,7 +160,8 @@ impl Chain {
         self.layers.get_mut(index.checked_sub(1)?)
     }
 
-    /// Calls a filter, and takes what it delivers and reports. A panic unwinds to the caller.
+    /// Calls a filter, and handles the bytes that it delivers and the events that it reports. A panic unwinds to
+    /// the caller.
     pub(super) fn call(
         &mut self,
         context: &mut Context,

@@ -1,4 +1,4 @@
-//! Filters: what turns the bytes of a connection into other bytes.
+//! Filters: objects that turn the bytes of a connection into other bytes.
 
 use crate::values::address::Address;
 use std::any::type_name;
@@ -7,15 +7,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How many bytes a filter may deliver in one call. A read that fills a filter's input brings as many,
-/// and a cipher makes of them no more.
+/// The most bytes that a filter may deliver in one call. One read returns at most as many, and a cipher does not
+/// make them longer.
 pub(crate) const ROOM: usize = 64 * 1024;
 
 /// Turns the bytes of one connection into other bytes, in both directions: encryption, compression, a
 /// header before the first byte.
 ///
 /// A filter lies below [`Transport`](crate::Transport). Protocols, producers, marks and limits work as
-/// without it; what a protocol writes is *plaintext* to the filter, and what the socket carries is
+/// without it. The bytes that a protocol writes are *plaintext* to the filter; the bytes on the socket are
 /// *encoded*. Filters are given to [`ListenOptions::filter`](crate::ListenOptions::filter) or
 /// [`ConnectOptions::filter`](crate::ConnectOptions::filter), or added to a connection that exists by
 /// [`Transport::add_filter`](crate::Transport::add_filter). Several filters form a stack: the first lies next to the
@@ -23,8 +23,8 @@ pub(crate) const ROOM: usize = 64 * 1024;
 ///
 /// # Order of calls
 ///
-/// 1. [`start`](Self::start), once, when the connection is there and all filters below are established.
-/// 2. [`decode`](Self::decode) when bytes have been received, until the filter calls
+/// 1. [`start`](Self::start), once, when the socket is connected and all filters below are established.
+/// 2. [`decode`](Self::decode), when bytes have been received, until the filter calls
 ///    [`FilterLink::establish`]. This is the handshake. When all filters of a new connection are established,
 ///    [`Factory::build`](crate::Factory::build) runs.
 /// 3. `decode` and [`encode`](Self::encode), in any order.
@@ -33,10 +33,10 @@ pub(crate) const ROOM: usize = 64 * 1024;
 ///
 /// # Failure
 ///
-/// An error from any method ends the connection. Bytes that the filter sent in the same call, such as an alert, are
-/// sent before. Before the handshake is over, the error is reported to the factory:
+/// An error from any method ends the connection, after the bytes that the filter sent in the same call, such as an
+/// alert. During the first handshake the error is reported to the factory:
 /// [`Factory::connection_failed`](crate::Factory::connection_failed) of a client,
-/// [`Factory::handshake_failed`](crate::Factory::handshake_failed) of a server. Later the protocol receives
+/// [`Factory::handshake_failed`](crate::Factory::handshake_failed) of a server. After it, the protocol receives
 /// `connection_lost` with [`Reason::Failed`](crate::Reason::Failed), or with
 /// [`Reason::Truncated`](crate::Reason::Truncated) if the error is of the kind
 /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof). A panic ends the connection with
@@ -47,7 +47,7 @@ pub(crate) const ROOM: usize = 64 * 1024;
 /// Plaintext is encoded after the callback that wrote it has returned, in pieces of up to 64 KiB, and only while less
 /// than 64 KiB of encoded bytes are queued. Plaintext and encoded bytes both count towards
 /// [`write_buffer_size`](crate::Transport::write_buffer_size), the marks and the write limit. Received
-/// bytes are decoded when the protocol reads; a pause leaves them where they are.
+/// bytes are decoded while the protocol reads; a pause leaves them queued.
 ///
 /// ```
 /// use ropewalk::{Error, Filter, FilterLink, ListenOptions, Protocol, Reactor, Transport};
@@ -98,8 +98,8 @@ pub(crate) const ROOM: usize = 64 * 1024;
 /// ```
 #[allow(unused_variables)] // The names are the documentation.
 pub trait Filter: 'static {
-    /// Begins. A filter with a handshake sends its first message here, or waits for the peer's. The
-    /// default is established at once.
+    /// Starts the handshake. A filter with a handshake sends its first message here, or waits for the peer's. By
+    /// default there is no handshake: the filter is established at once.
     ///
     /// # Errors
     ///
@@ -109,12 +109,12 @@ pub trait Filter: 'static {
         Ok(())
     }
 
-    /// Turns received bytes into plaintext, and returns how many bytes of `input` were consumed. The rest is offered
-    /// again with the bytes that follow it.
+    /// Turns received bytes into plaintext, and returns how many bytes of `input` were consumed. The others are passed
+    /// again, with the bytes that follow them.
     ///
     /// It is called again at once if it consumed or delivered something, and input is left or the filter
-    /// [asked for it](FilterLink::call_again). A filter that consumes nothing of 64 KiB ends the
-    /// connection: what needs more input than that is kept by the filter.
+    /// [asked for it](FilterLink::call_again). A filter that consumes nothing of 64 KiB and delivers nothing ends the
+    /// connection: a filter that needs more input than that has to consume it and keep it.
     ///
     /// # Errors
     ///
@@ -122,14 +122,14 @@ pub trait Filter: 'static {
     fn decode(&mut self, input: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize>;
 
     /// Turns plaintext into bytes that are [sent](FilterLink::send), and returns how many bytes of
-    /// `plaintext` were consumed. If there are none, `encode` is called again after the next `decode`.
+    /// `plaintext` were consumed. If that is 0, `encode` is called again after the next `decode`.
     ///
     /// # Errors
     ///
     /// End the connection: see [Failure](#failure).
     fn encode(&mut self, plaintext: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize>;
 
-    /// Sends what tells the peer that our side has ended on purpose.
+    /// Sends the goodbye, which tells the peer that our side has ended on purpose. By default there is none.
     ///
     /// # Errors
     ///
@@ -138,8 +138,8 @@ pub trait Filter: 'static {
         Ok(())
     }
 
-    /// The bytes from below have ended, and the filter has not [ended](FilterLink::end) its plaintext. The default
-    /// passes the end on.
+    /// Handles the end of the bytes from below, if the filter has not [ended](FilterLink::end) its plaintext. By
+    /// default the plaintext ends with them.
     ///
     /// # Errors
     ///
@@ -151,7 +151,7 @@ pub trait Filter: 'static {
     }
 
     /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A
-    /// wrapper returns the name of the wrapped object.
+    /// wrapper returns the name of the wrapped filter.
     fn type_name(&self) -> &'static str {
         type_name::<Self>()
     }
@@ -183,17 +183,17 @@ impl Filter for Box<dyn Filter> {
     }
 }
 
-/// What a [`Filter`] may do in a call.
+/// The interface of a [`Filter`] to its connection, during a call.
 #[derive(Debug)]
 pub struct FilterLink<'a> {
     sent: &'a mut Vec<u8>,
     delivered: &'a mut Vec<u8>,
-    /// How long `delivered` may become.
+    /// The length up to which `delivered` may grow.
     limit: usize,
     pub(crate) signals: Signals,
 }
 
-/// What a filter has reported in a call.
+/// The events that a filter has reported in a call.
 #[derive(Debug, Default)]
 pub(crate) struct Signals {
     pub(crate) established: bool,
@@ -208,7 +208,7 @@ impl<'a> FilterLink<'a> {
         Self { sent, delivered, limit, signals: Signals::default() }
     }
 
-    /// Returns true if the filter has delivered more than there was room for.
+    /// Returns true if the filter has delivered more than it may in one call.
     pub(crate) fn is_overrun(&self) -> bool {
         self.delivered.len() > self.limit
     }
@@ -223,41 +223,41 @@ impl<'a> FilterLink<'a> {
         self.delivered.extend_from_slice(plaintext);
     }
 
-    /// How many bytes may still be delivered in this call. It is 64 KiB at the beginning of each call. A filter
-    /// that delivers more ends the connection.
+    /// Returns how many bytes may still be delivered in this call: 64 KiB at its beginning. A filter that delivers
+    /// more ends the connection.
     pub fn room(&self) -> usize {
         self.limit.saturating_sub(self.delivered.len())
     }
 
-    /// The handshake is over: plaintext can be encoded.
+    /// Reports that the handshake is complete: plaintext can be encoded.
     pub fn establish(&mut self) {
         self.signals.established = true;
     }
 
-    /// The peer has said goodbye: no more plaintext follows what was delivered.
+    /// Reports that the peer has sent its goodbye: no plaintext follows.
     pub fn end(&mut self) {
         self.signals.ended = true;
     }
 
-    /// Asks to be called again even if no input is left, since the filter holds more plaintext than there is room
-    /// for. It has no effect in a call of [`decode`](Filter::decode) that neither consumes nor delivers.
+    /// Requests another call of [`decode`](Filter::decode) even if no input is left, since the filter holds more
+    /// plaintext. It has no effect in a call that neither consumes nor delivers.
     pub fn call_again(&mut self) {
         self.signals.again = true;
     }
 
-    /// Replaces the address of the peer, which [`Factory::build`](crate::Factory::build) and
-    /// [`Transport::peer`](crate::Transport::peer) report. It has no effect once there is a protocol.
+    /// Replaces the address of the peer, which [`Factory::build`](crate::Factory::build) receives and
+    /// [`Transport::peer`](crate::Transport::peer) returns. It has no effect after the protocol was built.
     pub fn set_peer(&mut self, peer: Address) {
         self.signals.peer = Some(peer);
     }
 }
 
-/// The filters of connections that are to be made.
+/// The filters of future connections.
 #[derive(Clone)]
 pub(crate) struct FilterOptions {
-    /// What makes them, the lowest first.
+    /// The functions that make them, the lowest first.
     makers: Vec<Arc<MakeFilter>>,
-    /// How long their handshakes may take together.
+    /// The most time that all their handshakes may take together.
     pub(crate) handshake_timeout: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The first handshake of a connection's filters, before there is a protocol, and filters that are added later.
+//! Handshakes of filters: the first one, before there is a protocol, and those of filters that are added later.
 
 use crate::api::filter::Added;
 use crate::api::stream::given_up;
@@ -36,7 +36,7 @@ impl Dispatcher {
         }
     }
 
-    /// Begins the handshake of a connection that an attempt to connect has made.
+    /// Begins the handshake of an outgoing connection.
     pub(in crate::reactor) fn connect_filtered(
         &mut self,
         id: Id,
@@ -71,7 +71,7 @@ impl Dispatcher {
         self.context.enqueue(id);
     }
 
-    /// Puts a filter that was added above the others.
+    /// Puts an added filter above the others.
     pub(in crate::reactor) fn add_filter(&mut self, id: Id, added: Added) {
         let Added { filter, mut received, before } = added;
         let Some(stream) = self.context.sources.stream_mut(id) else {
@@ -101,7 +101,7 @@ impl Dispatcher {
         self.context.enqueue(id);
     }
 
-    /// All filters are established: the first time, a protocol is built.
+    /// Ends a handshake: all filters are established. After the first one the protocol is built.
     pub(super) fn end_handshake(&mut self, id: Id) {
         self.context.end_handshake(id);
         let Some(chain) = self.owners.filters.get_mut(&id) else {
@@ -121,7 +121,7 @@ impl Dispatcher {
         }
     }
 
-    /// Reports to the factory that a connection has ended for `reason` before there was a protocol.
+    /// Notifies the factory that a connection has ended for `reason` in the first handshake.
     pub(in crate::reactor) fn notify_handshake_failed(&mut self, id: Id, reason: Reason) {
         let origin = self.owners.filters.get(&id).map_or(Origin::Made, |chain| chain.origin);
         let Some(peer) = self.context.peer_of(id) else {

@@ -1,4 +1,4 @@
-//! Received bytes on their way through the filters to the protocol.
+//! Decoding: received bytes pass through the filters to the protocol.
 
 use crate::reactor::chain::{Chain, Layer, Method, Stage};
 use crate::reactor::dispatcher::Dispatcher;
@@ -9,10 +9,10 @@ use crate::values::id::Id;
 use std::io;
 use std::mem;
 
-/// What is to be done next for the bytes that a filtered connection receives.
+/// The next step for the received bytes of a filtered connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
-    /// Nothing, before an event or a callback changes that.
+    /// Nothing until an event or a callback changes the state.
     Wait,
     /// The filter's handshake begins.
     Start(usize),
@@ -54,8 +54,8 @@ impl Dispatcher {
         self.run_pending();
     }
 
-    /// Decides by the state alone. The highest filter that can decode does so first, so that no more
-    /// than one read lies between two filters.
+    /// Chooses the next step by the state alone. The highest filter that can decode does so first: therefore no more
+    /// than one read is queued between two filters.
     fn next_step(&self, id: Id) -> Step {
         let stream = self.context.sources.stream(id);
         let (Some(stream), Some(chain)) = (stream, self.owners.filters.get(&id)) else {
@@ -95,7 +95,7 @@ impl Dispatcher {
         }
     }
 
-    /// Takes a step. Returns how many bytes it has moved.
+    /// Takes a step. Returns the number of bytes that it has moved.
     fn take_step(&mut self, id: Id, step: Step, buffer: &mut [u8]) -> usize {
         match step {
             Step::Wait => {}
@@ -167,7 +167,7 @@ impl Dispatcher {
         called.consumed.max(called.delivered)
     }
 
-    /// The bytes below a filter have ended. A handshake cannot be completed then.
+    /// Notifies a filter that the bytes from below have ended. A handshake cannot be completed then.
     fn end_input(&mut self, id: Id, index: usize) {
         let Some(layer) = self.layer_mut(id, index) else {
             return;
@@ -198,7 +198,7 @@ impl Dispatcher {
             }
             Filled::Eof => {
                 if !discards {
-                    stream.input.peer_side = PeerSide::Open; // The filters tell when the plaintext ends.
+                    stream.input.peer_side = PeerSide::Open; // The filters report the end of the plaintext.
                 }
                 if let Some(filtered) = stream.filtered_mut() {
                     filtered.socket_ended = true;
@@ -216,12 +216,12 @@ impl Dispatcher {
     }
 }
 
-/// The step that a protocol which has paused reading holds up.
+/// Returns a step that a protocol with paused reading delays.
 fn held_or(received: Received, step: Step) -> Step {
     if received == Received::Held { Step::Wait } else { step }
 }
 
-/// What brings more plaintext.
+/// Returns the step that leads to more plaintext.
 fn next_decoding(chain: &Chain, stream: &Stream) -> Step {
     let runs = |layer: &Layer| layer.stage != Stage::Waiting && !layer.ended;
     let decodes = |layer: &Layer| layer.decodes && runs(layer);

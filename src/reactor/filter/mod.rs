@@ -1,7 +1,7 @@
-//! The filters of connections, and the calls to them.
+//! Filters of connections: calls of their methods.
 //!
-//! A filter is a user's code, so that the dispatcher owns the filters and calls them under guard, as it
-//! does protocols. The context knows only that a connection has some, and how far they have come.
+//! Filters are users' objects: the dispatcher owns them and calls them under a guard, like protocols. The context
+//! has only the progress of a connection's filters.
 
 mod handshake;
 mod input;
@@ -19,16 +19,17 @@ use crate::values::reason::Reason;
 use std::io;
 use std::mem;
 
-/// How many bytes the filters of a connection may send in answer to received ones, such as key updates, while the
-/// socket does not take all of them. A peer that causes more without reading is cut off.
+/// The most bytes that the filters of a connection may send in answer to received ones, such as key updates, while the
+/// socket does not take all of them: as much as four reads of a filtered connection. A peer that causes more without
+/// reading is disconnected.
 const ANSWERS: usize = 256 * 1024;
 
-/// One of the filters of a connection.
+/// One filter: its connection, and its position from the lowest.
 #[derive(Clone, Copy)]
 struct FilterOf(Id, usize);
 
 impl Callee for FilterOf {
-    /// All filters of the connection, since a filter delivers to the one above.
+    /// All filters of the connection, since a filter delivers to the next one above.
     type Object = Chain;
     type Face<'a> = &'a mut Context;
 
@@ -54,7 +55,7 @@ impl Callee for FilterOf {
 }
 
 impl Dispatcher {
-    /// Calls a filter, and passes on what it sends, delivers and reports. `None` if that has ended the
+    /// Calls a filter, and passes on the bytes that it sends and delivers. Returns `None` if that has ended the
     /// connection.
     fn call_filter(&mut self, id: Id, index: usize, method: Method, data: &[u8]) -> Option<Called> {
         let mut sent = mem::take(&mut self.encoded);
@@ -72,8 +73,8 @@ impl Dispatcher {
         None
     }
 
-    /// Passes what a filter has sent to the one below, or to the socket. Returns false if it has
-    /// answered too much that the socket does not take.
+    /// Passes the bytes that a filter has sent to the filter below, or to the socket. Returns false if the
+    /// answers exceed their limit.
     fn pass_on(&mut self, id: Id, index: usize, method: Method, sent: &[u8]) -> bool {
         let Some(chain) = self.owners.filters.get_mut(&id).filter(|_| !sent.is_empty()) else {
             return true;
@@ -98,7 +99,8 @@ impl Dispatcher {
         self.owners.filters.get_mut(&id)?.layers.get_mut(index)
     }
 
-    /// A filter has failed: what it has sent, such as an alert, passes through those below.
+    /// Ends a connection with a failed filter. Bytes that it has sent, such as an alert, pass through the filters
+    /// below.
     fn fail_filter(&mut self, id: Id, index: usize, error: io::Error) {
         if error.kind() != io::ErrorKind::UnexpectedEof {
             self.close_below(id, index);
@@ -111,7 +113,7 @@ impl Dispatcher {
         self.drop_guarded(filter, type_name);
     }
 
-    /// Drops the filters of a connection that is gone.
+    /// Drops the filters of a connection that has ended.
     pub(super) fn drop_filters(&mut self, id: Id) {
         if let Some(chain) = self.owners.filters.remove(&id) {
             for layer in chain.layers {

@@ -1,4 +1,4 @@
-//! Written bytes on their way through the filters to the socket.
+//! Encoding: written bytes pass through the filters to the socket.
 
 use crate::reactor::chain::{Method, Stage};
 use crate::reactor::dispatcher::Dispatcher;
@@ -7,8 +7,8 @@ use crate::values::id::Id;
 use std::mem;
 
 impl Dispatcher {
-    /// Encodes queued plaintext and sends it, as far as the socket and the budget allow; then, if our side is to end,
-    /// has the filters say goodbye.
+    /// Encodes queued plaintext and sends it, as far as the socket and the budget allow. If our side is to end, the
+    /// filters then send their goodbyes.
     pub(in crate::reactor) fn run_filters(&mut self, id: Id) {
         if !self.set_listed(id, true) {
             return;
@@ -28,7 +28,7 @@ impl Dispatcher {
         }
     }
 
-    /// Returns false if there are no filters that may send.
+    /// Notes whether the dispatcher is encoding. Returns false if there are no filters that may send.
     fn set_listed(&mut self, id: Id, listed: bool) -> bool {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return false;
@@ -41,7 +41,7 @@ impl Dispatcher {
         !silent
     }
 
-    /// Has each filter encode once, the highest first. Returns how many bytes were moved.
+    /// Has each filter encode once, the highest first. Returns the number of bytes that were moved.
     fn encode_round(&mut self, id: Id) -> usize {
         let count = self.owners.filters.get(&id).map_or(0, |chain| chain.layers.len());
         let mut moved = 0;
@@ -54,6 +54,7 @@ impl Dispatcher {
         moved
     }
 
+    /// Returns true if the filters may send.
     fn may_send(&self, id: Id) -> bool {
         self.context.sources.stream(id).is_some_and(|stream| {
             !stream.filters_are_silent()
@@ -61,7 +62,7 @@ impl Dispatcher {
         })
     }
 
-    /// Has one filter encode a piece, if there is room for the result.
+    /// Has one filter encode, unless enough encoded bytes are queued below it. Returns the number of encoded bytes.
     fn encode(&mut self, id: Id, index: usize) -> usize {
         let Some(chain) = self.owners.filters.get_mut(&id) else {
             return 0;
@@ -121,7 +122,7 @@ impl Dispatcher {
         Some(consumed)
     }
 
-    /// Has a filter say goodbye, once those above it have. Returns 1 if it was called.
+    /// Has a filter send its goodbye after the filters above it. Returns 1 if it was called.
     fn say_goodbye(&mut self, id: Id, index: usize) -> usize {
         let Some(chain) = self.owners.filters.get_mut(&id) else {
             return 0;
@@ -146,7 +147,7 @@ impl Dispatcher {
         1
     }
 
-    /// Has the filters below one that has failed encode what they were given, and say goodbye.
+    /// Has the filters below a failed filter encode their queued bytes and send their goodbyes.
     #[cold]
     pub(super) fn close_below(&mut self, id: Id, index: usize) {
         for below in (0..index).rev() {
@@ -162,7 +163,7 @@ impl Dispatcher {
         }
     }
 
-    /// Tells the connection how many bytes lie between its filters, and whether one of them has stopped to encode.
+    /// Notes the number of outgoing bytes between the filters, and whether a filter has stopped encoding.
     pub(super) fn note_between(&mut self, id: Id) {
         if let Some(chain) = self.owners.filters.get(&id)
             && let Some(filtered) = self.context.sources.filtered_mut(id)

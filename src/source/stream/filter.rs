@@ -1,4 +1,4 @@
-//! State of a filtered connection. The filters themselves are users' code and belong to the dispatcher.
+//! State of a filtered connection. The filters themselves are users' objects and belong to the dispatcher.
 
 use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
 use crate::source::stream::{Life, Stream, WriteSide};
@@ -21,7 +21,7 @@ pub(crate) struct Filtered {
     pub(crate) timer: Option<TimerId>,
     /// The number of added filters that the dispatcher has not received yet.
     pub(crate) adding: usize,
-    /// True once the connection was made: there is a protocol, or will be before the next event.
+    /// True after the first handshake, or if there was none: there is a protocol, or will be before the next event.
     pub(crate) made: bool,
     /// True if the end of the data from the socket has been read.
     pub(crate) socket_ended: bool,
@@ -81,7 +81,7 @@ impl Stream {
         self.filtered().map_or_else(|| self.input.has_ended(), |filtered| filtered.socket_ended)
     }
 
-    /// Returns true if no filter has to send a goodbye before our side ends.
+    /// Returns true if our side can end without a further goodbye of the filters.
     pub(crate) fn has_said_goodbye(&self) -> bool {
         self.filtered().is_none_or(|filtered| filtered.phase == Phase::Closed)
             || self.output.has_producer()
