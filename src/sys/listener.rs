@@ -1,6 +1,7 @@
 //! The system's listening sockets.
 
 use crate::sys::backend::{ListenRequest, ListenerBackend, SocketBackend, StreamSocket};
+use crate::sys::family::family;
 use crate::sys::options::{set_option, set_options};
 use crate::sys::platform::{HANDS_DOWN, share_port};
 #[cfg(unix)]
@@ -13,7 +14,6 @@ use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
-use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
@@ -39,12 +39,9 @@ pub(super) struct SystemListener {
     holders: Holders,
 }
 
-/// A socket of either family.
-#[derive(Debug)]
-enum ListenerFamily {
-    Tcp(mio::net::TcpListener),
-    #[cfg(unix)]
-    Unix(mio::net::UnixListener),
+family! {
+    /// A listening socket of either family.
+    ListenerFamily, mio::net::TcpListener, mio::net::UnixListener
 }
 
 /// The possible holders of a listener's descriptor.
@@ -102,7 +99,7 @@ impl SystemListener {
         socket.listen(backlog(request))?;
         socket.set_nonblocking(true)?;
         let hand_down = if HANDS_DOWN { Vec::new() } else { request.options.to_vec() };
-        let socket = ListenerFamily::Tcp(mio::net::TcpListener::from_std(socket.into()));
+        let socket = ListenerFamily::Inet(mio::net::TcpListener::from_std(socket.into()));
         Ok(Self { hand_down, ..Self::new(poll, socket) })
     }
 
@@ -126,7 +123,7 @@ impl SystemListener {
     pub(super) fn adopt(poll: &Rc<Registry>, socket: Socket) -> io::Result<Self> {
         let socket = match socket.local_addr()?.domain() {
             Domain::UNIX => ListenerFamily::Unix(mio::net::UnixListener::from_std(socket.into())),
-            _ => ListenerFamily::Tcp(mio::net::TcpListener::from_std(socket.into())),
+            _ => ListenerFamily::Inet(mio::net::TcpListener::from_std(socket.into())),
         };
         Ok(Self { holders: Holders::Maker, ..Self::new(poll, socket) })
     }
@@ -154,7 +151,7 @@ impl SystemListener {
 
     fn accept_any(&self) -> io::Result<(SystemStream, Address)> {
         match &self.socket {
-            ListenerFamily::Tcp(listener) => {
+            ListenerFamily::Inet(listener) => {
                 let (socket, peer) = listener.accept()?;
                 for option in &self.hand_down {
                     // Some options are for listeners only. If the peer has closed, the first read reports it.
@@ -169,31 +166,13 @@ impl SystemListener {
             }
         }
     }
-
-    fn any(&self) -> SockRef<'_> {
-        match &self.socket {
-            ListenerFamily::Tcp(socket) => SockRef::from(socket),
-            #[cfg(unix)]
-            ListenerFamily::Unix(socket) => SockRef::from(socket),
-        }
-    }
-}
-
-impl ListenerFamily {
-    fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Self::Tcp(socket) => socket,
-            #[cfg(unix)]
-            Self::Unix(socket) => socket,
-        }
-    }
 }
 
 impl ListenerBackend for SystemListener {
     fn accept(&self) -> io::Result<(StreamSocket, Address)> {
         #[cfg(unix)]
         if self.holders != Holders::Us {
-            shared::check(self.borrowed())?; // accept(2) has no MSG_DONTWAIT.
+            shared::check(self.socket.as_fd())?; // accept(2) has no MSG_DONTWAIT.
         }
         let (socket, peer) = self.accept_any()?;
         #[cfg(unix)]
@@ -214,20 +193,16 @@ impl SocketBackend for SystemListener {
     }
 
     fn local_address(&self) -> io::Result<Address> {
-        match &self.socket {
-            ListenerFamily::Tcp(socket) => socket.local_addr().map(Address::from),
-            #[cfg(unix)]
-            ListenerFamily::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
-        }
+        self.socket.local_address()
     }
 
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
-        set_option(&self.any(), option)
+        set_option(&SockRef::from(&self.socket), option)
     }
 
     #[cfg(unix)]
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.borrowed())
+        Some(self.socket.as_fd())
     }
 
     #[cfg(unix)]
@@ -244,20 +219,7 @@ impl SocketBackend for SystemListener {
         if let Some(file) = &mut listener.file {
             file.keep();
         }
-        Ok(match listener.socket {
-            ListenerFamily::Tcp(socket) => socket.into(),
-            ListenerFamily::Unix(socket) => socket.into(),
-        })
-    }
-}
-
-#[cfg(unix)]
-impl SystemListener {
-    fn borrowed(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            ListenerFamily::Tcp(socket) => socket.as_fd(),
-            ListenerFamily::Unix(socket) => socket.as_fd(),
-        }
+        Ok(listener.socket.into())
     }
 }
 

@@ -14,6 +14,8 @@ mod received;
 mod adopt;
 #[cfg(feature = "system")]
 mod datagram;
+#[cfg(feature = "system")]
+mod family;
 #[cfg(all(unix, feature = "system"))]
 mod fd_passing;
 #[cfg(all(unix, feature = "systemd"))]

@@ -5,13 +5,11 @@ use crate::sys::datagram::DatagramFamily;
 use crate::sys::platform::SENDING;
 use crate::sys::platform::receive_inet;
 #[cfg(unix)]
-use crate::sys::{BorrowedFd, unix};
+use crate::sys::unix;
 use crate::values::address::{Address, unknown};
 #[cfg(unix)]
 use rustix::net;
 use std::io;
-#[cfg(unix)]
-use std::os::fd::AsFd;
 
 pub(super) fn receive(socket: &DatagramFamily, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
     match socket {
@@ -25,31 +23,30 @@ pub(super) fn receive(socket: &DatagramFamily, buffer: &mut [u8]) -> io::Result<
     }
 }
 
+#[cfg(unix)]
 pub(super) fn send(
     socket: &DatagramFamily,
     data: &[u8],
     to: Option<&Address>,
 ) -> io::Result<usize> {
-    match socket {
-        #[cfg(unix)]
-        DatagramFamily::Inet(socket) => send_by(socket.as_fd(), data, to),
-        #[cfg(unix)]
-        DatagramFamily::Unix(socket) => send_by(socket.as_fd(), data, to),
-        #[cfg(not(unix))]
-        DatagramFamily::Inet(socket) => match to {
-            None => socket.send(data),
-            Some(Address::Inet(to)) => socket.send_to(data, *to),
-            Some(Address::Unknown) => Err(unknown()),
-        },
-    }
-}
-
-#[cfg(unix)]
-fn send_by(socket: BorrowedFd<'_>, data: &[u8], to: Option<&Address>) -> io::Result<usize> {
     Ok(match to {
         None => net::send(socket, data, SENDING)?,
         Some(Address::Inet(to)) => net::sendto(socket, data, SENDING, to)?,
         Some(Address::Unix(to)) => net::sendto(socket, data, SENDING, &unix::destination(to)?)?,
         Some(Address::Unknown) => return Err(unknown()),
     })
+}
+
+#[cfg(not(unix))]
+pub(super) fn send(
+    socket: &DatagramFamily,
+    data: &[u8],
+    to: Option<&Address>,
+) -> io::Result<usize> {
+    let DatagramFamily::Inet(socket) = socket;
+    match to {
+        None => socket.send(data),
+        Some(Address::Inet(to)) => socket.send_to(data, *to),
+        Some(Address::Unknown) => Err(unknown()),
+    }
 }

@@ -3,6 +3,7 @@
 mod calls;
 
 use crate::sys::backend::{DatagramBackend, DatagramRequest, Multicast, SocketBackend};
+use crate::sys::family::family;
 use crate::sys::options::{set_option, set_options};
 #[cfg(unix)]
 use crate::sys::platform::RECEIVES_WITH_FLAGS;
@@ -20,7 +21,6 @@ use crate::values::socket_option::SocketOption;
 use crate::values::unix_address::UnixAddress;
 use calls::{receive, send};
 use log::debug;
-use mio::event::Source;
 use mio::{Interest, Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::io;
@@ -42,13 +42,10 @@ pub(super) struct SystemDatagram {
     shared: bool,
 }
 
-/// A socket of either family, as mio's type.
-#[derive(Debug)]
-enum DatagramFamily {
-    /// mio's type uses only the descriptor, so the socket may be of any other datagram type, such as raw.
-    Inet(mio::net::UdpSocket),
-    #[cfg(unix)]
-    Unix(mio::net::UnixDatagram),
+family! {
+    /// A datagram socket of either family. mio's type uses only the descriptor, so one with an IP address may be
+    /// of any other datagram type, such as raw.
+    DatagramFamily, mio::net::UdpSocket, mio::net::UnixDatagram
 }
 
 impl SystemDatagram {
@@ -189,29 +186,12 @@ impl SystemDatagram {
 
     /// Returns the socket for calls that are the same for either family.
     pub(super) fn any(&self) -> SockRef<'_> {
-        match &self.socket {
-            DatagramFamily::Inet(socket) => SockRef::from(socket),
-            #[cfg(unix)]
-            DatagramFamily::Unix(socket) => SockRef::from(socket),
-        }
+        SockRef::from(&self.socket)
     }
 
     #[cfg(unix)]
     pub(super) fn borrowed(&self) -> BorrowedFd<'_> {
-        match &self.socket {
-            DatagramFamily::Inet(socket) => socket.as_fd(),
-            DatagramFamily::Unix(socket) => socket.as_fd(),
-        }
-    }
-}
-
-impl DatagramFamily {
-    fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Self::Inet(socket) => socket,
-            #[cfg(unix)]
-            Self::Unix(socket) => socket,
-        }
+        self.socket.as_fd()
     }
 }
 
@@ -270,11 +250,7 @@ impl SocketBackend for SystemDatagram {
     }
 
     fn local_address(&self) -> io::Result<Address> {
-        match &self.socket {
-            DatagramFamily::Inet(socket) => socket.local_addr().map(Address::from),
-            #[cfg(unix)]
-            DatagramFamily::Unix(socket) => Ok(unix::address(&socket.local_addr()?)),
-        }
+        self.socket.local_address()
     }
 
     fn set_option(&self, option: &SocketOption) -> io::Result<()> {
@@ -293,10 +269,7 @@ impl SocketBackend for SystemDatagram {
 
     #[cfg(unix)]
     fn into_descriptor(self: Box<Self>) -> io::Result<OwnedFd> {
-        Ok(match self.socket {
-            DatagramFamily::Inet(socket) => socket.into(),
-            DatagramFamily::Unix(socket) => socket.into(),
-        })
+        Ok(self.socket.into())
     }
 }
 

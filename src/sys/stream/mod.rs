@@ -4,6 +4,7 @@ mod calls;
 #[cfg(unix)]
 mod unix;
 
+use crate::sys::family::family;
 use crate::sys::options::{set_option, set_options};
 #[cfg(unix)]
 use crate::sys::platform;
@@ -14,7 +15,6 @@ use crate::values::error::Explained;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
 use calls::{is_under_way, receive, send};
-use mio::event::Source;
 use mio::{Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
@@ -38,30 +38,17 @@ pub(in crate::sys) struct SystemStream {
     shared: bool,
 }
 
-/// A socket of either family. Both have the descriptor at the same offset, so that code for both needs no
-/// branch.
-#[derive(Debug)]
-enum StreamFamily {
-    Tcp(mio::net::TcpStream),
-    #[cfg(unix)]
-    Unix(mio::net::UnixStream),
-}
-
-impl StreamFamily {
-    fn source(&mut self) -> &mut dyn Source {
-        match self {
-            Self::Tcp(socket) => socket,
-            #[cfg(unix)]
-            Self::Unix(socket) => socket,
-        }
-    }
+family! {
+    /// A stream socket of either family. Both have the descriptor at the same offset, so that code for both needs
+    /// no branch.
+    StreamFamily, mio::net::TcpStream, mio::net::UnixStream
 }
 
 impl SystemStream {
     pub(super) fn new(poll: &Rc<Registry>, socket: mio::net::TcpStream) -> Self {
         Self {
             poll: Rc::clone(poll),
-            socket: StreamFamily::Tcp(socket),
+            socket: StreamFamily::Inet(socket),
             #[cfg(unix)]
             takes_descriptors: false,
             #[cfg(unix)]
@@ -163,7 +150,7 @@ impl SystemStream {
 
     pub(super) fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
         match &self.socket {
-            StreamFamily::Tcp(socket) => socket.set_nodelay(nodelay),
+            StreamFamily::Inet(socket) => socket.set_nodelay(nodelay),
             #[cfg(unix)]
             StreamFamily::Unix(_) => Ok(()), // It never delays a write.
         }
@@ -178,16 +165,12 @@ impl SystemStream {
     }
 
     pub(super) fn local_address(&self) -> io::Result<Address> {
-        match &self.socket {
-            StreamFamily::Tcp(socket) => socket.local_addr().map(Address::from),
-            #[cfg(unix)]
-            StreamFamily::Unix(socket) => Ok(crate::sys::unix::address(&socket.local_addr()?)),
-        }
+        self.socket.local_address()
     }
 
     fn peer_address(&self) -> io::Result<Address> {
         match &self.socket {
-            StreamFamily::Tcp(socket) => socket.peer_addr().map(Address::from),
+            StreamFamily::Inet(socket) => socket.peer_addr().map(Address::from),
             #[cfg(unix)]
             StreamFamily::Unix(socket) => Ok(crate::sys::unix::address(&socket.peer_addr()?)),
         }
@@ -196,7 +179,7 @@ impl SystemStream {
     /// Returns true if it is a Unix socket.
     pub(super) fn passes_descriptors(&self) -> bool {
         match self.socket {
-            StreamFamily::Tcp(_) => false,
+            StreamFamily::Inet(_) => false,
             #[cfg(unix)]
             StreamFamily::Unix(_) => true,
         }
@@ -212,22 +195,15 @@ impl SystemStream {
 
     /// Returns the socket for calls that are the same for either family.
     fn any(&self) -> SockRef<'_> {
-        match &self.socket {
-            StreamFamily::Tcp(socket) => SockRef::from(socket),
-            #[cfg(unix)]
-            StreamFamily::Unix(socket) => SockRef::from(socket),
-        }
+        SockRef::from(&self.socket)
     }
 
     #[inline(always)]
     fn borrowed(&self) -> Borrowed<'_> {
-        match &self.socket {
-            #[cfg(unix)]
-            StreamFamily::Tcp(socket) => socket.as_fd(),
-            #[cfg(unix)]
-            StreamFamily::Unix(socket) => socket.as_fd(),
-            #[cfg(windows)]
-            StreamFamily::Tcp(socket) => std::os::windows::io::AsSocket::as_socket(socket),
-        }
+        #[cfg(unix)]
+        let borrowed = self.socket.as_fd();
+        #[cfg(windows)]
+        let borrowed = std::os::windows::io::AsSocket::as_socket(&self.socket);
+        borrowed
     }
 }

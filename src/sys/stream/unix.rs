@@ -90,9 +90,6 @@ impl SystemStream {
 
 impl From<SystemStream> for OwnedFd {
     fn from(stream: SystemStream) -> Self {
-        match stream.socket {
-            StreamFamily::Tcp(socket) => socket.into(),
-            StreamFamily::Unix(socket) => socket.into(),
-        }
+        stream.socket.into()
     }
 }
