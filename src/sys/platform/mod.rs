@@ -1,25 +1,16 @@
 //! Differences between systems. `target_os` occurs only here.
 //!
-//! Each system has the same names: Linux and Android those of `linux`; all others those of `other`, and of
-//! `unix` or `windows`.
+//! Each system has the same names: Linux and Android those of `linux`, all others those of `other`.
 
 #[cfg(all(feature = "system", any(target_os = "android", target_os = "linux")))]
 mod linux;
 #[cfg(all(feature = "system", not(any(target_os = "android", target_os = "linux"))))]
 mod other;
-#[cfg(all(feature = "system", unix, not(any(target_os = "android", target_os = "linux"))))]
-mod unix;
-#[cfg(all(feature = "system", windows))]
-mod windows;
 
 #[cfg(all(feature = "system", any(target_os = "android", target_os = "linux")))]
 pub(super) use linux::*;
 #[cfg(all(feature = "system", not(any(target_os = "android", target_os = "linux"))))]
 pub(super) use other::*;
-#[cfg(all(feature = "system", unix, not(any(target_os = "android", target_os = "linux"))))]
-pub(super) use unix::*;
-#[cfg(all(feature = "system", windows))]
-pub(super) use windows::*;
 
 #[cfg(feature = "system")]
 use socket2::TcpKeepalive;

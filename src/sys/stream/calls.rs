@@ -13,6 +13,12 @@ use rustix::net::{self, RecvFlags};
 use socket2::SockRef;
 use std::io;
 
+/// The flags for writing several slices, in the form of socket2.
+#[cfg(unix)]
+pub(super) const SENDING_SLICES: i32 = SENDING.bits() as i32;
+#[cfg(windows)]
+pub(super) const SENDING_SLICES: i32 = 0;
+
 /// Reads.
 ///
 /// On Linux this and [`send`], the two calls of an echo, are made without the C library, and everything from
@@ -54,10 +60,10 @@ pub(super) fn send(socket: Borrowed<'_>, bytes: &[u8]) -> io::Result<usize> {
 }
 
 /// Returns true if an attempt to connect continues after the call has returned (connect(2), EINPROGRESS).
-pub(super) fn is_under_way(error: &io::Error) -> bool {
+pub(super) fn is_in_progress(error: &io::Error) -> bool {
     #[cfg(unix)]
-    let under_way = error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error());
+    let in_progress = error.raw_os_error() == Some(Errno::INPROGRESS.raw_os_error());
     #[cfg(not(unix))]
-    let under_way = error.kind() == io::ErrorKind::WouldBlock;
-    under_way
+    let in_progress = error.kind() == io::ErrorKind::WouldBlock;
+    in_progress
 }

@@ -8,13 +8,13 @@ use crate::sys::family::family;
 use crate::sys::options::{set_option, set_options};
 #[cfg(unix)]
 use crate::sys::platform;
-use crate::sys::platform::{FLAGS, stream_interest};
+use crate::sys::platform::stream_interest;
 use crate::sys::{Borrowed, uninterrupted};
 use crate::values::address::Address;
 use crate::values::error::Explained;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
-use calls::{is_under_way, receive, send};
+use calls::{SENDING_SLICES, is_in_progress, receive, send};
 use mio::{Registry, Token};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::fs::File;
@@ -81,7 +81,7 @@ impl SystemStream {
             socket.bind(&local.into()).map_err(refused)?;
         }
         match socket.connect(&address.into()) {
-            Err(error) if !is_under_way(&error) => Err(error),
+            Err(error) if !is_in_progress(&error) => Err(error),
             _ => Ok(Self::new(poll, mio::net::TcpStream::from_std(socket.into()))),
         }
     }
@@ -117,7 +117,7 @@ impl SystemStream {
     pub(super) fn write_slices(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match slices {
             [only] => self.write(only),
-            _ => uninterrupted(|| self.any().send_vectored_with_flags(slices, FLAGS)),
+            _ => uninterrupted(|| self.any().send_vectored_with_flags(slices, SENDING_SLICES)),
         }
     }
 

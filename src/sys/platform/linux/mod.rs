@@ -38,9 +38,6 @@ pub(crate) const RECEIVES_WITH_FLAGS: bool = true;
 /// ignore SIGPIPE, such as one with a `main` in another language. Plain writes already use it.
 pub(crate) const SENDING: SendFlags = SendFlags::NOSIGNAL.union(SendFlags::DONTWAIT);
 
-/// The same flags in the form of socket2 (MSG_NOSIGNAL and MSG_DONTWAIT, send(2)).
-pub(crate) const FLAGS: i32 = 0x4040;
-
 /// Descriptors are closed when a program is executed; this is set as they are received.
 pub(crate) const RECEIVING: RecvFlags = RecvFlags::CMSG_CLOEXEC.union(RecvFlags::DONTWAIT);
 

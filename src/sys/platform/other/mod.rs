@@ -1,12 +1,16 @@
 //! Systems other than Linux and Android.
 
 pub(crate) mod multicast;
+#[cfg(unix)]
+mod unix;
 
 use crate::values::address::Address;
 use mio::Interest;
 use socket2::{SockRef, Socket};
 use std::io;
 use std::time::Duration;
+#[cfg(unix)]
+pub(crate) use unix::*;
 
 /// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
 pub(crate) const HANDS_DOWN: bool = false;

@@ -19,9 +19,6 @@ pub(crate) const RECEIVES_WITH_FLAGS: bool = false;
 
 pub(crate) const SENDING: SendFlags = SendFlags::DONTWAIT;
 
-/// The same flags in the form of socket2.
-pub(crate) const FLAGS: i32 = SendFlags::DONTWAIT.bits() as i32;
-
 pub(crate) const RECEIVING: RecvFlags = RecvFlags::DONTWAIT;
 
 /// Until this call, a program that another thread executes inherits the descriptors.

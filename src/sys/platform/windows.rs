@@ -1,4 +1,0 @@
-//! Windows.
-
-/// There is nothing to set.
-pub(crate) const FLAGS: i32 = 0;
