@@ -270,7 +270,7 @@ impl Context {
             }
         }
         let stuck = datagram.is_stuck();
-        if datagram.has_events() && !std::mem::replace(&mut datagram.noticed, true) {
+        if datagram.has_events() && !std::mem::replace(&mut datagram.callback_pending, true) {
             self.pending.push_back(Pending::Datagram(id));
         }
         if stuck {

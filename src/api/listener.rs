@@ -197,7 +197,7 @@ impl Context {
     /// A listener has met the system's limits: it asks again after a while.
     pub(crate) fn begin_backoff(&mut self, id: Id, error: &io::Error) {
         if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
-            if !std::mem::replace(&mut listener.complained, true) {
+            if !std::mem::replace(&mut listener.failure_logged, true) {
                 let address = &listener.address;
                 warn!(
                     target: TCP,

@@ -131,7 +131,7 @@ impl Dispatcher {
         let Some(datagram) = self.context.sources.datagram_mut(id) else {
             return;
         };
-        datagram.noticed = false;
+        datagram.callback_pending = false;
         let Some(event) = datagram.next_event() else {
             return;
         };

@@ -51,7 +51,7 @@ impl Block {
 
     /// Returns the number of free bytes.
     #[inline(always)]
-    pub(crate) fn room(&self) -> usize {
+    pub(crate) fn free_space(&self) -> usize {
         BLOCK - self.len()
     }
 }
@@ -83,7 +83,7 @@ impl Blocks {
         self.keep_at_most(index, if index == 0 { KEPT } else { 0 });
     }
 
-    /// Appends `data` to a block, which must have room for it.
+    /// Appends `data` to a block, which must have space for it.
     #[inline(always)]
     pub(crate) fn add(&mut self, block: &mut Block, data: &[u8]) {
         let (start, len) = (block.number as usize * BLOCK, block.len());
@@ -155,7 +155,7 @@ mod tests {
         blocks.add(&mut one, &vec![1; BLOCK - 1]);
         blocks.add(&mut other, b"other");
         blocks.add(&mut one, b"2");
-        assert!(one.room() == 0 && blocks.bytes(&one).ends_with(&[1, b'2']));
+        assert!(one.free_space() == 0 && blocks.bytes(&one).ends_with(&[1, b'2']));
         assert_eq!(blocks.bytes(&other), b"other");
     }
 

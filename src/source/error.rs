@@ -1,7 +1,7 @@
 //! Errors of connection attempts, and of datagrams that cannot be sent.
 
 use crate::sys::errno::*;
-use crate::sys::error::{NO_WAY, failed, failed_plainly};
+use crate::sys::error::{NO_ROUTE, failed, failed_plainly};
 use crate::values::error::Error;
 use std::io::{self, ErrorKind::*};
 
@@ -12,10 +12,10 @@ pub(crate) fn cannot_connect(on: String, cause: io::Error) -> Error {
         Some(match (cause.number, cause.kind) {
             (_, ConnectionRefused) => "nothing listens there; is the server running?",
             (_, TimedOut) => "no answer; is the address right, and does a firewall block it?",
-            (_, HostUnreachable | NetworkUnreachable) => NO_WAY,
+            (_, HostUnreachable | NetworkUnreachable) => NO_ROUTE,
             // With another text, it is the address that was chosen for our end, and the text says so.
             (Some(_), AddrNotAvailable) => "no port is free at our end",
-            (Some(_), _) => return cause.on_way(),
+            (Some(_), _) => return cause.on_route(),
             (None, _) => return cause.on_name(),
         })
     })
@@ -38,8 +38,8 @@ pub(crate) fn cannot_send(what: String, cause: io::Error) -> Error {
             (Some(NOBUFS), _) => "the queue of the network interface is full; send less at a time",
             (_, NotConnected) => "use `send_to`, or `connect` it first",
             (_, WouldBlock) => WAIT,
-            (_, HostUnreachable | NetworkUnreachable) => NO_WAY,
-            _ => return cause.on_way(),
+            (_, HostUnreachable | NetworkUnreachable) => NO_ROUTE,
+            _ => return cause.on_route(),
         })
     })
 }

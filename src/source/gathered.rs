@@ -14,15 +14,15 @@ impl Gathered {
         Self { bytes: vec![0; GATHER], length: 0 }
     }
 
-    /// Appends `data`, if there is room for it. Returns false if there is not.
+    /// Appends `data`, if there is space for it. Returns false if there is not.
     #[inline]
     pub(crate) fn push(&mut self, data: &[u8]) -> bool {
         let end = self.length + data.len();
-        let Some(room) = self.bytes.get_mut(self.length..end) else {
+        let Some(space) = self.bytes.get_mut(self.length..end) else {
             return false;
         };
         self.length = end; // Before the copy, so that the copy is a tail call.
-        room.copy_from_slice(data);
+        space.copy_from_slice(data);
         true
     }
 

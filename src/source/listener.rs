@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) const ACCEPTS: usize = 64;
 
 /// How long a listener backs off when the system has run out of resources. The edge-triggered poll reports a
-/// waiting client once, and another attempt at once would spin. Ten attempts a second cost nothing, and clients
+/// waiting client once, and an immediate retry would spin. Ten attempts a second cost nothing, and clients
 /// wait in the backlog meanwhile.
 pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
 
@@ -28,7 +28,7 @@ pub(crate) struct Listener {
     /// True while it backs off.
     pub(crate) backing_off: bool,
     /// True if the failure has been logged and clients have waited since then: it is not logged again.
-    pub(crate) complained: bool,
+    pub(crate) failure_logged: bool,
 }
 
 /// The outcome of one accept.
@@ -49,7 +49,7 @@ impl Listener {
         address: Address,
         connections: ConnectionOptions,
     ) -> Self {
-        Self { socket, address, connections, backing_off: false, complained: false }
+        Self { socket, address, connections, backing_off: false, failure_logged: false }
     }
 
     pub(crate) fn accept(&mut self) -> Accepted {
@@ -60,7 +60,7 @@ impl Listener {
             Ok((stream, peer)) => Accepted::Connection(stream, peer),
             Err(error) => match error.kind() {
                 WouldBlock => {
-                    self.complained = false;
+                    self.failure_logged = false;
                     Accepted::WouldBlock
                 }
                 // accept(2) returns the error of a connection that failed in the queue.

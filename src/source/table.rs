@@ -160,7 +160,7 @@ impl Sources {
         self.entries.len()
     }
 
-    /// Returns the entry for which an event is, or `None` if its socket was closed after the poll.
+    /// Returns the entry that an event is for, or `None` if its socket was closed after the poll.
     ///
     /// The id comes from a token, which may lack upper bits of the serial.
     pub(crate) fn find(&mut self, id: Id) -> Option<&mut Entry> {

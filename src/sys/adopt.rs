@@ -19,7 +19,7 @@ use std::rc::Rc;
 pub(super) fn listener(poll: &Rc<Registry>, descriptor: OwnedFd) -> io::Result<SystemListener> {
     let socket = stream_socket(descriptor)?;
     if !listens(&socket)? {
-        return Err(unfit("the socket does not listen; call listen(2) first"));
+        return Err(invalid("the socket does not listen; call listen(2) first"));
     }
     SystemListener::adopt(poll, socket)
 }
@@ -35,11 +35,11 @@ pub(super) fn connection(
 ) -> io::Result<(SystemStream, Address)> {
     let socket = stream_socket(descriptor)?;
     if listens(&socket)? {
-        return Err(unfit("the socket listens; adopt it as a listener"));
+        return Err(invalid("the socket listens; adopt it as a listener"));
     }
     if let Err(error) = socket.peer_addr() {
         return Err(match error.kind() {
-            io::ErrorKind::NotConnected => unfit("the socket is not connected, or no longer"),
+            io::ErrorKind::NotConnected => invalid("the socket is not connected, or no longer"),
             _ => error,
         });
     }
@@ -58,10 +58,10 @@ pub(super) fn datagram(
     let socket = Socket::from(descriptor);
     match kind(&socket)? {
         Type::DGRAM | Type::RAW => {}
-        Type::STREAM => return Err(unfit("the socket is a stream, not for datagrams")),
-        _ => return Err(unfit("the socket is not for datagrams")),
+        Type::STREAM => return Err(invalid("the socket is a stream, not for datagrams")),
+        _ => return Err(invalid("the socket is not for datagrams")),
     }
-    make_fit(&socket)?;
+    prepare(&socket)?;
     platform::turn_off_for_datagrams(socket.as_fd());
     SystemDatagram::adopt(poll, socket)
 }
@@ -71,10 +71,10 @@ fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
     let socket = Socket::from(descriptor);
     match kind(&socket)? {
         Type::STREAM => {}
-        Type::DGRAM => return Err(unfit("the socket is for datagrams, not a stream")),
-        _ => return Err(unfit("the socket is not a stream")),
+        Type::DGRAM => return Err(invalid("the socket is for datagrams, not a stream")),
+        _ => return Err(invalid("the socket is not a stream")),
     }
-    make_fit(&socket)?;
+    prepare(&socket)?;
     platform::check_stream(socket.as_fd())?;
     clear_options(socket.as_fd());
     Ok(socket)
@@ -89,23 +89,22 @@ pub(super) fn clear_options(socket: BorrowedFd<'_>) {
 fn kind(socket: &Socket) -> io::Result<Type> {
     socket.r#type().map_err(|error| match error.raw_os_error() {
         Some(errno) if errno == rustix::io::Errno::NOTSOCK.raw_os_error() => {
-            unfit("the descriptor is not a socket; `Context::watch` watches any other")
+            invalid("the descriptor is not a socket; `Context::watch` watches any other")
         }
         _ => error,
     })
 }
 
-/// Makes the socket non-blocking, and closed when a program is executed.
-fn make_fit(socket: &Socket) -> io::Result<()> {
-    // The only place that checks the address family.
+/// Checks the address family. Makes the socket non-blocking, and closed when a program is executed.
+fn prepare(socket: &Socket) -> io::Result<()> {
     match socket.local_addr()?.domain() {
         Domain::IPV4 | Domain::IPV6 | Domain::UNIX => {}
-        _ => return Err(unfit("the socket is neither IPv4, IPv6 nor a Unix socket")),
+        _ => return Err(invalid("the socket is neither IPv4, IPv6 nor a Unix socket")),
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)
 }
 
-fn unfit(what: &'static str) -> io::Error {
+fn invalid(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }

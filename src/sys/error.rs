@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV6};
 
-pub(crate) const NO_WAY: &str = "this machine has no route there";
+pub(crate) const NO_ROUTE: &str = "this machine has no route there";
 pub(crate) const NO_INTERFACE: &str = "there is no such interface; `ip link` lists the interfaces";
 
 /// A function that makes the error of a failed request.
@@ -76,8 +76,8 @@ impl Cause<'_> {
         }
     }
 
-    /// Returns advice on obstacles on the way to an address.
-    pub(crate) fn on_way(&self) -> Option<&'static str> {
+    /// Returns advice on what prevents data from being sent to an address.
+    pub(crate) fn on_route(&self) -> Option<&'static str> {
         Some(match self.number? {
             ACCES => {
                 "broadcasting has to be allowed first, with `broadcast`; else a route forbids it \

@@ -17,7 +17,7 @@ const SPACE: usize = cmsg_space!(ScmRights(MOST));
 /// The size of the buffer for control messages: descriptors, and all that the system may add: credentials
 /// (SO_PASSCRED), a security label (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and similar.
 /// So a lack of space is never the reason for missing descriptors.
-const ROOM: usize = SPACE + 1024;
+const RECEIVE_SPACE: usize = SPACE + 1024;
 
 /// Sends bytes, and `descriptors` with the first of them. If any byte was taken, all descriptors were.
 pub(super) fn send(
@@ -40,9 +40,9 @@ pub(super) fn receive(
     buffer: &mut [u8],
     take: bool,
 ) -> io::Result<ReceivedMessage> {
-    let mut space = [MaybeUninit::uninit(); ROOM];
-    let room = if take { ROOM } else { 0 };
-    let mut control = RecvAncillaryBuffer::new(&mut space[..room]);
+    let mut space = [MaybeUninit::uninit(); RECEIVE_SPACE];
+    let used = if take { RECEIVE_SPACE } else { 0 };
+    let mut control = RecvAncillaryBuffer::new(&mut space[..used]);
     let slices = &mut [IoSliceMut::new(buffer)];
     let message = net::recvmsg(socket, slices, &mut control, RECEIVING)?;
     let cut = message.flags.contains(ReturnFlags::CTRUNC);

@@ -17,7 +17,7 @@ pub(crate) type Named = (Option<String>, OwnedFd);
 /// taken then.
 pub(crate) fn descriptors() -> io::Result<Vec<Named>> {
     check()?;
-    let taken = sd_listen_fds::get().map_err(|_| nonsense())?;
+    let taken = sd_listen_fds::get().map_err(|_| malformed())?;
     let taken = taken.into_iter().map(|(name, descriptor)| (name, descriptor.into_std()));
     taken
         .map(|(name, descriptor)| {
@@ -27,7 +27,7 @@ pub(crate) fn descriptors() -> io::Result<Vec<Named>> {
         .collect()
 }
 
-fn nonsense() -> io::Error {
+fn malformed() -> io::Error {
     let what = "LISTEN_PID and LISTEN_FDS must be numbers";
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
@@ -42,7 +42,7 @@ fn check() -> io::Result<()> {
         return Ok(());
     }
     let Ok(count) = var("LISTEN_FDS") else { return Ok(()) };
-    let count: u32 = count.parse().map_err(|_| nonsense())?;
+    let count: u32 = count.parse().map_err(|_| malformed())?;
     for number in (3..).take(count as usize) {
         if !was_passed(number) {
             let what = format!(

@@ -3,7 +3,7 @@
 use crate::sys::backend::{ListenRequest, ListenerBackend, SocketBackend, StreamSocket};
 use crate::sys::family::family;
 use crate::sys::options::{set_option, set_options};
-use crate::sys::platform::{HANDS_DOWN, share_port};
+use crate::sys::platform::{INHERITS_OPTIONS, share_port};
 #[cfg(unix)]
 use crate::sys::socket_file::{self, SocketFile};
 use crate::sys::stream::SystemStream;
@@ -30,8 +30,8 @@ pub(super) struct SystemListener {
     file: Option<Box<SocketFile>>,
     socket: ListenerFamily,
     poll: Rc<Registry>,
-    /// Options for accepted connections, where the system does not pass them on.
-    hand_down: Vec<SocketOption>,
+    /// Options to set for accepted connections, where these do not inherit them.
+    not_inherited: Vec<SocketOption>,
     /// True if accepted connections receive descriptors.
     #[cfg(unix)]
     takes_descriptors: bool,
@@ -75,7 +75,7 @@ impl SystemListener {
             file: None,
             socket,
             poll: Rc::clone(poll),
-            hand_down: Vec::new(),
+            not_inherited: Vec::new(),
             #[cfg(unix)]
             takes_descriptors: false,
             #[cfg(unix)]
@@ -98,9 +98,9 @@ impl SystemListener {
         socket.bind(&address.into())?;
         socket.listen(backlog(request))?;
         socket.set_nonblocking(true)?;
-        let hand_down = if HANDS_DOWN { Vec::new() } else { request.options.to_vec() };
+        let not_inherited = if INHERITS_OPTIONS { Vec::new() } else { request.options.to_vec() };
         let socket = ListenerFamily::Inet(mio::net::TcpListener::from_std(socket.into()));
-        Ok(Self { hand_down, ..Self::new(poll, socket) })
+        Ok(Self { not_inherited, ..Self::new(poll, socket) })
     }
 
     #[cfg(unix)]
@@ -153,7 +153,7 @@ impl SystemListener {
         match &self.socket {
             ListenerFamily::Inet(listener) => {
                 let (socket, peer) = listener.accept()?;
-                for option in &self.hand_down {
+                for option in &self.not_inherited {
                     // Some options are for listeners only. If the peer has closed, the first read reports it.
                     _ = set_option(&SockRef::from(&socket), option);
                 }

@@ -32,7 +32,7 @@ impl Poller {
 
     /// Waits for an event, at most `limit`.
     pub(super) fn wait(&mut self, limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
-        self.0.poll(events.of_system(EVENTS), limit)
+        self.0.poll(events.system_mut(EVENTS), limit)
     }
 }
 

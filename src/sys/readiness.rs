@@ -36,7 +36,7 @@ impl Readiness {
 
     /// Not reported by events: the connection has to act when it is writable even if its send buffer is empty,
     /// since a pull producer or a drop-oldest queue may have more data.
-    pub(crate) const CLOSELY: Self = Self(128);
+    pub(crate) const ACTS_WHEN_WRITABLE: Self = Self(128);
 
     /// Returns these hints and `others`.
     #[must_use]

@@ -18,7 +18,6 @@ use std::io;
 /// # Errors
 ///
 /// `WouldBlock` if it is not ready.
-/// `WouldBlock` if it is not ready.
 pub(super) fn check(socket: Borrowed<'_>) -> io::Result<()> {
     let mut polled = [PollFd::new(&socket, PollFlags::IN)];
     poll(&mut polled, Some(&Timespec::default()))?;

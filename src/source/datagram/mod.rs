@@ -3,9 +3,7 @@
 mod queue;
 mod receive;
 
-use crate::source::error::cannot_receive;
-use crate::source::error::cannot_send;
-use crate::source::error::cannot_send_unix;
+use crate::source::error::{cannot_receive, cannot_send, cannot_send_unix};
 use crate::source::listener::BACKOFF;
 use crate::sys::{DatagramBackend, Readiness};
 use crate::values::address::Address;
@@ -49,14 +47,14 @@ pub(crate) struct Datagram {
     failing: bool,
     /// True until a timer has fired, after which the socket sends and receives again.
     pub(crate) backing_off: bool,
-    /// The last delay between attempts to send while no event reports room.
-    patience: Duration,
+    /// The last delay between attempts to send while no event reports free space.
+    retry_delay: Duration,
     queue: DatagramQueue,
     events: VecDeque<DatagramEvent>,
     /// True if the last such callback was to pause.
     paused: bool,
     /// True if a callback is pending.
-    pub(crate) noticed: bool,
+    pub(crate) callback_pending: bool,
     counts: DatagramCounts,
 }
 
@@ -88,11 +86,11 @@ impl Datagram {
             readiness: Readiness::WRITABLE,
             failing: false,
             backing_off: false,
-            patience: Duration::ZERO,
+            retry_delay: Duration::ZERO,
             queue: DatagramQueue::new(options),
             events: VecDeque::new(),
             paused: false,
-            noticed: false,
+            callback_pending: false,
             counts: DatagramCounts::default(),
         }
     }
@@ -141,7 +139,7 @@ impl Datagram {
                 self.queue.put_back(first);
             }
         }
-        self.queue.note_room();
+        self.queue.note_space();
         self.is_writable() && self.socket.is_some() && !self.queue.is_empty()
     }
 
@@ -161,7 +159,7 @@ impl Datagram {
         match result {
             Ok(()) => {
                 self.counts.sent += 1;
-                self.patience = Duration::ZERO;
+                self.retry_delay = Duration::ZERO;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.readiness.clear(Readiness::WRITABLE);
@@ -184,7 +182,7 @@ impl Datagram {
         match &second {
             // Both errors concern this datagram.
             Err(second) if second.kind() == first.kind() && !is_refusal(&first) => {}
-            _ => self.hear(first),
+            _ => self.handle_error(first),
         }
         second
     }
@@ -206,12 +204,11 @@ impl Datagram {
         let receiver = to.or(self.peer.as_ref());
         let over_unix = receiver.is_some_and(|to| to.ip().is_none());
         // A Unix socket answers at once, about this datagram, and is no longer connected.
-        let gone = over_unix && to.is_none() && error.kind() == io::ErrorKind::NotConnected;
-        if gone {
-            return self.hear(io::ErrorKind::ConnectionRefused.into());
+        if over_unix && to.is_none() && error.kind() == io::ErrorKind::NotConnected {
+            return self.handle_error(io::ErrorKind::ConnectionRefused.into());
         }
         if is_refusal(&error) && !(over_unix && to.is_some()) {
-            return self.hear(error);
+            return self.handle_error(error);
         }
         let what = match receiver {
             Some(to) => format!("{length} bytes to {to}"),
@@ -223,7 +220,7 @@ impl Datagram {
 
     /// Handles an error that does not concern the datagram being sent. A socket without a peer ignores that one
     /// of its many receivers refused a datagram.
-    fn hear(&mut self, error: io::Error) {
+    fn handle_error(&mut self, error: io::Error) {
         match &self.peer {
             Some(_) if is_refusal(&error) => {
                 if !matches!(self.events.back(), Some(DatagramEvent::Refused)) {
@@ -263,14 +260,14 @@ impl Datagram {
 
     /// Returns true if the socket's registration with the poll has to change.
     pub(crate) fn watch_changes(&self) -> bool {
-        let waits = !self.queue.is_empty() && self.gets_room_events();
+        let waits = !self.queue.is_empty() && self.gets_space_events();
         self.socket.is_some() && self.writable_watched != waits
     }
 
     /// Returns true if the poll reports when a queued datagram can be sent. A datagram on a Unix socket waits
-    /// for room at its receiver. The poll reports that only for the socket's peer; for other receivers it
-    /// reports after each attempt, or never.
-    fn gets_room_events(&self) -> bool {
+    /// for space in its receiver's queue. The poll reports that only for the socket's peer; for other receivers
+    /// it reports after each attempt, or never.
+    fn gets_space_events(&self) -> bool {
         self.address.ip().is_some() || self.peer.is_some() && self.queue.is_for_peer()
     }
 
@@ -279,14 +276,14 @@ impl Datagram {
         !self.queue.is_empty() && !self.is_writable()
     }
 
-    /// Returns the delay before the next attempt. Without events that report room it is a millisecond, doubled
-    /// after each attempt that would block.
+    /// Returns the delay before the next attempt. Without events that report free space it is a millisecond,
+    /// doubled after each attempt that would block.
     pub(crate) fn next_delay(&mut self) -> Duration {
-        if self.gets_room_events() || !self.is_stuck() {
+        if self.gets_space_events() || !self.is_stuck() {
             return BACKOFF;
         }
-        self.patience = (self.patience * 2).clamp(Duration::from_millis(1), BACKOFF);
-        self.patience
+        self.retry_delay = (self.retry_delay * 2).clamp(Duration::from_millis(1), BACKOFF);
+        self.retry_delay
     }
 
     pub(crate) fn end_backoff(&mut self) {
@@ -300,8 +297,8 @@ impl Datagram {
 
     /// Takes the next event for the protocol.
     pub(crate) fn next_event(&mut self) -> Option<DatagramEvent> {
-        if let Some(events) = self.events.pop_front() {
-            return Some(events);
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
         }
         if self.socket.is_none() {
             return Some(DatagramEvent::Closed);

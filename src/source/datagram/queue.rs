@@ -13,7 +13,7 @@ pub(super) struct DatagramQueue {
     bytes: usize,
     max_datagrams: usize,
     max_bytes: usize,
-    /// True if a datagram was refused, and there has been no room since.
+    /// True if a datagram was refused, and there has been no space since.
     overflowing: bool,
 }
 
@@ -70,7 +70,7 @@ impl DatagramQueue {
         self.waiting.front().is_some_and(|first| first.to.is_none())
     }
 
-    /// Queues a datagram, if there is room.
+    /// Queues a datagram, if there is space.
     pub(super) fn push(&mut self, data: &[u8], to: Option<&Address>) -> Queued {
         if self.waiting.len() < self.max_datagrams && self.bytes + data.len() <= self.max_bytes {
             self.bytes += data.len();
@@ -97,8 +97,8 @@ impl DatagramQueue {
         self.waiting.push_front(first);
     }
 
-    /// Notes that there is room again if the queue is empty.
-    pub(super) fn note_room(&mut self) {
+    /// Notes that there is space again if the queue is empty.
+    pub(super) fn note_space(&mut self) {
         self.overflowing &= !self.waiting.is_empty();
     }
 

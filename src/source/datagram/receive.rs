@@ -48,8 +48,8 @@ impl Datagram {
         self.readiness.has(Readiness::READABLE)
     }
 
-    /// Receives a datagram. The buffer has room for one byte more than the longest datagram that is delivered
-    /// whole: a datagram that fills it was too long.
+    /// Receives a datagram. The buffer is one byte longer than the longest datagram that is delivered whole:
+    /// a datagram that fills it was too long.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> DatagramOutcome {
         let Some(socket) = self.socket.as_ref().filter(|_| self.is_readable()) else {
             return DatagramOutcome::WouldBlock;
@@ -75,7 +75,7 @@ impl Datagram {
                 DatagramOutcome::WouldBlock
             }
             Err(error) => {
-                self.hear(error);
+                self.handle_error(error);
                 match std::mem::replace(&mut self.failing, true) {
                     false => DatagramOutcome::Error,
                     true => DatagramOutcome::Exhausted,

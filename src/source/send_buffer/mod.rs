@@ -189,7 +189,7 @@ impl Buffers {
     #[cold]
     fn spread(&mut self, data: &[u8], blocks: &mut Blocks) {
         if let Some(last) = self.blocks.back_mut()
-            && data.len() <= last.room()
+            && data.len() <= last.free_space()
         {
             return blocks.add(last, data); // The usual case for short lines.
         }
@@ -248,11 +248,11 @@ impl Buffers {
 /// Fills the last block of a queue, then adds others.
 fn append(queue: &mut VecDeque<Block>, mut data: &[u8], blocks: &mut Blocks) {
     while !data.is_empty() {
-        if queue.back().is_none_or(|last| last.room() == 0) {
+        if queue.back().is_none_or(|last| last.free_space() == 0) {
             queue.push_back(blocks.take());
         }
         if let Some(last) = queue.back_mut() {
-            let (fits, rest) = data.split_at(data.len().min(last.room()));
+            let (fits, rest) = data.split_at(data.len().min(last.free_space()));
             blocks.add(last, fits);
             data = rest;
         }

@@ -40,7 +40,7 @@ impl Spares {
     #[inline(always)]
     pub(super) fn give(&mut self, mut buffers: Box<Buffers>) {
         if !buffers.are_plain() {
-            buffers.clear_backoff(&mut self.blocks);
+            buffers.clear_blocks(&mut self.blocks);
         }
         let held = self.held + buffers.size();
         if held <= SPARES_LIMIT {
@@ -72,7 +72,7 @@ impl Buffers {
     /// Removes blocks and descriptors.
     #[cold]
     #[inline(never)]
-    fn clear_backoff(&mut self, blocks: &mut Blocks) {
+    fn clear_blocks(&mut self, blocks: &mut Blocks) {
         self.blocks.drain(..).for_each(|block| blocks.give(block));
         if self.blocks.capacity() > PLACES {
             self.blocks = VecDeque::new();

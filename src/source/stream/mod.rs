@@ -73,7 +73,7 @@ pub(crate) struct Traffic {
 const ONLY_READ: Readiness = Readiness::READABLE
     .or(Readiness::HAS_FAILED)
     .or(Readiness::PASSES_DESCRIPTORS)
-    .or(Readiness::CLOSELY);
+    .or(Readiness::ACTS_WHEN_WRITABLE);
 
 impl Stream {
     pub(crate) fn new(socket: StreamSocket, peer: Address, since: Instant) -> Self {
@@ -239,16 +239,16 @@ impl Stream {
             && matches!(self.life, Life::Open)
             && self.output.write_side != WriteSide::Ending
             && self.output.flow == Flow::Even
-            && !self.readiness.has(Readiness::CLOSELY)
+            && !self.readiness.has(Readiness::ACTS_WHEN_WRITABLE)
     }
 
     /// Excludes a connection with a pull producer, a drop-oldest queue or filters from the shortcuts. It has to
     /// act when the socket is writable even if its send buffer is empty.
     pub(crate) fn check_each_write(&mut self) {
         let check_each_write = self.output.needs_each_write_checked();
-        self.readiness.clear(Readiness::CLOSELY);
+        self.readiness.clear(Readiness::ACTS_WHEN_WRITABLE);
         if check_each_write {
-            self.readiness |= Readiness::CLOSELY;
+            self.readiness |= Readiness::ACTS_WHEN_WRITABLE;
         }
         self.output.limits.set_check_each_write(check_each_write);
     }

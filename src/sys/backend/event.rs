@@ -94,7 +94,7 @@ impl Events {
 
     /// Returns the list for the system's poll to fill, of this capacity.
     #[cfg(feature = "system")]
-    pub(in crate::sys) fn of_system(&mut self, capacity: usize) -> &mut mio::Events {
+    pub(in crate::sys) fn system_mut(&mut self, capacity: usize) -> &mut mio::Events {
         if self.system.capacity() == 0 {
             self.system = mio::Events::with_capacity(capacity);
         }

@@ -1,4 +1,4 @@
-//! The seam: the trait between a reactor and everything outside it.
+//! Backends: the trait between a reactor and everything outside it, the seam.
 //!
 //! The system implements [`Backend`] like any other backend: see [`System`]. A
 //! simulated network is another implementation; a recording one wraps any other. No code above `sys`

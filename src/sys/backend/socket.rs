@@ -251,8 +251,8 @@ pub trait DatagramBackend: SocketBackend {
     fn multicast(&self, change: Multicast<'_>) -> io::Result<()>;
 
     /// Begins or stops to report when the socket can send again. The socket is registered as `id`, at first
-    /// without it, because Linux reports each datagram that has left, and would end waits needlessly. Default:
-    /// nothing, for a backend that reports it in any case.
+    /// without this event: Linux reports it for each datagram that has left, which would end waits needlessly.
+    /// Default: does nothing, for a backend that always reports it.
     ///
     /// # Errors
     ///

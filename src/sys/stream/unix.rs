@@ -23,7 +23,7 @@ impl SystemStream {
     }
 
     /// Connects to a Unix socket, which succeeds or fails immediately. `WouldBlock` means that the listener's
-    /// queue is full; no event reports when it has room again (connect(2), EAGAIN).
+    /// queue is full; no event reports when it has space again (connect(2), EAGAIN).
     pub(in crate::sys) fn connect_unix(
         poll: &Rc<Registry>,
         address: &UnixAddress,

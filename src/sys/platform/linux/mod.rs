@@ -29,7 +29,7 @@ use std::time::Duration;
 pub(crate) const LONGEST_PATH: usize = 107;
 
 /// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
-pub(crate) const HANDS_DOWN: bool = true;
+pub(crate) const INHERITS_OPTIONS: bool = true;
 
 /// Whether [`receive_inet`] passes MSG_DONTWAIT.
 pub(crate) const RECEIVES_WITH_FLAGS: bool = true;

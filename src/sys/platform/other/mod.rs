@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) use unix::*;
 
 /// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
-pub(crate) const HANDS_DOWN: bool = false;
+pub(crate) const INHERITS_OPTIONS: bool = false;
 
 pub(crate) fn stream_interest() -> Interest {
     Interest::READABLE | Interest::WRITABLE
