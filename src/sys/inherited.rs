@@ -1,7 +1,7 @@
 //! Inherited descriptors: open when the program began (systemd's socket activation, sd_listen_fds(3)).
 
-use crate::sys::OwnedFd;
 use crate::sys::platform::was_passed;
+use crate::sys::{OwnedFd, process_id};
 use rustix::io::{FdFlags, fcntl_setfd};
 use std::io;
 
@@ -38,7 +38,7 @@ fn malformed() -> io::Error {
 /// it.
 fn check() -> io::Result<()> {
     use std::env::var;
-    if var("LISTEN_PID").ok() != Some(std::process::id().to_string()) {
+    if var("LISTEN_PID").ok() != Some(process_id().to_string()) {
         return Ok(());
     }
     let Ok(count) = var("LISTEN_FDS") else { return Ok(()) };

@@ -12,7 +12,7 @@
 //! free name needs no lock, since the system gives it to one process only.
 
 use crate::sys::platform::restrict;
-use crate::sys::unix;
+use crate::sys::{process_id, unix};
 use crate::values::logging::TCP;
 use crate::values::unix_address::UnixAddress;
 use log::{debug, info};
@@ -23,7 +23,6 @@ use std::fs::{self, File, Metadata, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process;
 
 /// The file of a bound socket. It is removed when this is dropped, if it is still the same file.
 #[derive(Debug)]
@@ -67,7 +66,7 @@ pub(super) fn bind(
     let path = std::path::absolute(path)?;
     // From here on an error removes the file.
     let mut file =
-        SocketFile { path, identity: identity(&found), keep: false, process: process::id() };
+        SocketFile { path, identity: identity(&found), keep: false, process: process_id() };
     if let Some(mode) = mode.filter(|mode| found.mode() & 0o7777 != *mode) {
         fs::set_permissions(&file.path, Permissions::from_mode(mode))?;
     }
@@ -136,9 +135,7 @@ impl Lock {
             let file = File::from(open(&path, flags, Mode::RUSR | Mode::WUSR)?);
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => {
-                    return Err(Errno::ADDRINUSE.into());
-                }
+                Err(Errno::WOULDBLOCK) => return Err(Errno::ADDRINUSE.into()),
                 Err(error) => return Err(error.into()),
             }
             // The previous holder has removed its file, perhaps after `open`: then another process may have a
@@ -172,7 +169,7 @@ impl SocketFile {
 /// Removes the file before the socket is closed: as long as the socket is open, its name is in use.
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if self.keep || self.process != process::id() {
+        if self.keep || self.process != process_id() {
             return;
         }
         let removed = match fs::symlink_metadata(&self.path) {

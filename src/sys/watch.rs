@@ -2,7 +2,7 @@
 
 use crate::sys::backend::{SocketBackend, WatchBackend, unsupported};
 use crate::sys::options::set_option;
-use crate::sys::{BorrowedFd, OwnedFd};
+use crate::sys::{BorrowedFd, OwnedFd, uninterrupted};
 use crate::values::address::Address;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
@@ -10,7 +10,6 @@ use crate::values::watch::{Interest, Ready};
 use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -25,8 +24,6 @@ pub(super) struct SystemWatch {
     poll: Rc<Registry>,
     copy: OwnedFd,
 }
-
-const NO_WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
 impl SystemWatch {
     pub(super) fn new(poll: &Rc<Registry>, descriptor: BorrowedFd<'_>) -> io::Result<Self> {
@@ -43,11 +40,7 @@ impl WatchBackend for SystemWatch {
             return Ok(Ready::default());
         }
         let mut polled = [PollFd::new(&self.copy, asked)];
-        while let Err(error) = poll(&mut polled, Some(&NO_WAIT)) {
-            if error != Errno::INTR {
-                return Err(error.into());
-            }
-        }
+        uninterrupted(|| Ok(poll(&mut polled, Some(&Timespec::default()))?))?;
         let is = |flag| polled[0].revents().intersects(flag | PollFlags::ERR | PollFlags::HUP);
         Ok(Ready {
             readable: interest.wants_readable() && is(PollFlags::IN),
