@@ -33,10 +33,6 @@ fn report_outcome(script: &Script, reactor: &mut Reactor, wire: &Wire) {
     turn(reactor);
 }
 
-fn turn(reactor: &mut Reactor) {
-    reactor.turn(Some(Duration::ZERO)).unwrap();
-}
-
 #[test]
 fn attempt_leaves_no_timer() {
     let wire = Wire::unlimited();

@@ -3,7 +3,6 @@
 use crate::script::{Script, Wire};
 use crate::support::*;
 use ropewalk::{Reactor, SlowReader};
-use std::time::Duration;
 
 const KIB: usize = 1024;
 
@@ -13,10 +12,6 @@ fn serve(log: &Log, wire: &Wire) -> (Script, Reactor) {
     turn(&mut reactor);
     assert_eq!(log.made(), 1);
     (script, reactor)
-}
-
-fn turn(reactor: &mut Reactor) {
-    reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
 /// Returns the lengths of the chunks of data after the first `before`.

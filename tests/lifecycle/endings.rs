@@ -9,13 +9,13 @@ use std::time::Duration;
 /// Returns a server that has begun its run, with one connection.
 pub(crate) fn serve(log: &Log, wire: &Wire) -> (Script, Reactor) {
     let (script, mut reactor) = Script::with_connection(recorders(log, only_record), wire);
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert_eq!(log.made(), 1);
     (script, reactor)
 }
 
 /// Makes a turn that does not wait.
-pub(crate) fn turn(reactor: &mut Reactor) -> bool {
+pub(crate) fn run_turn(reactor: &mut Reactor) -> bool {
     reactor.run_turn(Some(Duration::ZERO)).unwrap()
 }
 
@@ -39,7 +39,7 @@ fn failed_end_reports_the_socket_error() {
                 false => reactor.context().close(wire.id()),
             }
             wire.push_read(Err(ConnectionReset)); // For reads, which continue after a half-close.
-            (0..3).for_each(|_| _ = turn(&mut reactor));
+            (0..3).for_each(|_| _ = run_turn(&mut reactor));
             assert_eq!(log.reasons(), [reason], "{shutdown:?} and {error:?}, half: {half}");
             assert!(wire.is_closed(), "a failed connection does not linger");
         }
@@ -57,7 +57,7 @@ fn close_after_failed_write_reports_its_reason() {
         context.transport(id).write(&[0; 100_000]);
         context.close(id);
     });
-    (0..2).for_each(|_| _ = turn(&mut reactor));
+    (0..2).for_each(|_| _ = run_turn(&mut reactor));
     assert_eq!(log.reasons(), ["Reset"]);
     assert_eq!(wire.acts(), ["registered", "reset", "deregistered", "closed"]);
 }
@@ -69,15 +69,15 @@ fn closing_paused_connection_discards_input() {
     reactor.context().transport(wire.id()).pause();
     wire.push_read(Ok(b"a long question"));
     script.report_readable(&wire);
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert_eq!(wire.unread(), 1, "reading is paused");
     reactor.context().transport(wire.id()).write(b"an answer that is not sent yet");
     reactor.context().close(wire.id());
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert_eq!(wire.unread(), 0, "input of an earlier event is read and discarded");
     assert_eq!(log.data(), b"");
     script.make_room(&wire, usize::MAX);
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert_eq!(wire.written(), b"an answer that is not sent yet");
     assert_eq!(log.reasons(), ["Closed"]);
 }
@@ -93,12 +93,12 @@ fn close_continues_while_the_peer_reads() {
     let (script, mut reactor) = serve(&log, &wire);
     reactor.context().transport(wire.id()).write(&[7; 1000]);
     reactor.context().close(wire.id());
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     for taken in (10..=100).step_by(10) {
         // Each check of the progress is 10 seconds after the peer has read.
         pass(&mut reactor, 50);
         script.make_room(&wire, 10);
-        turn(&mut reactor);
+        run_turn(&mut reactor);
         assert_eq!(wire.written().len(), taken);
         pass(&mut reactor, 10);
         assert_eq!(log.lost(), 0, "after {taken} bytes");
@@ -115,7 +115,7 @@ fn half_close_times_out_without_progress() {
     pass(&mut reactor, 3600);
     assert_eq!(log.lost(), 0, "an open connection has no time limit");
     reactor.context().transport(wire.id()).write_eof();
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     pass(&mut reactor, 60);
     assert_eq!(log.reasons(), ["CloseTimeout"]);
 }
@@ -141,9 +141,9 @@ fn panic_in_connection_lost_keeps_graceful_close() {
         assert!(!matches!(event, Event::Lost(_)), "a panic on purpose");
     };
     let (_script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     reactor.context().close(wire.id());
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert_eq!(log.reasons(), ["Closed"]);
     assert_eq!(wire.acts(), ["registered", "shut down"]);
 }
@@ -153,12 +153,12 @@ fn resume_writing_precedes_data_of_broken_peer() {
     let (log, wire) = (Log::default(), Wire::default());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.context().transport(wire.id()).write(&[0; 100_000]);
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     wire.write_fails(ErrorKind::ConnectionReset);
     wire.push_read(Ok(b"last words"));
     wire.push_read(Err(ErrorKind::ConnectionReset));
     script.make_room(&wire, usize::MAX);
-    (0..2).for_each(|_| _ = turn(&mut reactor));
+    (0..2).for_each(|_| _ = run_turn(&mut reactor));
     let expected = [
         Event::Made,
         Event::PauseWriting,

@@ -1,6 +1,6 @@
 //! Lingering sockets: closed by us, but not yet by the peer.
 
-use crate::endings::{serve, turn};
+use crate::endings::{run_turn, serve};
 use crate::script::{Script, Wire};
 use crate::support::*;
 use ropewalk::{Reactor, Transport};
@@ -12,7 +12,7 @@ fn lingering() -> (Script, Reactor, Wire) {
     let (log, wire) = (Log::default(), Wire::unlimited());
     let (script, mut reactor) = serve(&log, &wire);
     reactor.context().close(wire.id());
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert_eq!(log.reasons(), ["Closed"]);
     assert_eq!(wire.acts(), ["registered", "shut down"]);
     (script, reactor, wire)
@@ -24,7 +24,7 @@ fn lingering_socket_does_not_spin() {
     for _ in 0..3 {
         wire.push_read(Ok(b"and another thing"));
         script.report_readable(&wire);
-        turn(&mut reactor);
+        run_turn(&mut reactor);
         assert_eq!(wire.unread(), 0);
         reactor.run_turn(Some(Duration::from_millis(10))).unwrap();
         assert_eq!(script.last_wait(), Some(Duration::from_millis(10)), "no queued work");
@@ -40,7 +40,7 @@ fn lingering_socket_ends_with_peer_or_timeout() {
         let (script, mut reactor, wire) = lingering();
         end(&wire);
         script.report_readable(&wire);
-        turn(&mut reactor);
+        run_turn(&mut reactor);
         assert_eq!(wire.acts(), ["registered", "shut down", "deregistered", "closed"]);
         assert_eq!(reactor.timeout(), None, "its timer is cancelled");
     }
@@ -60,11 +60,11 @@ fn close_with_nothing_to_send_leaves_no_timer() {
     };
     wire.push_read(Ok(b"goodbye"));
     let (script, mut reactor) = Script::with_connection(recorders(&log, hook), &wire);
-    (0..2).for_each(|_| _ = turn(&mut reactor));
+    (0..2).for_each(|_| _ = run_turn(&mut reactor));
     assert_eq!(log.reasons(), ["Closed"]);
     wire.push_read(Ok(b""));
     script.report_readable(&wire);
-    turn(&mut reactor);
+    run_turn(&mut reactor);
     assert!(wire.is_closed());
     assert_eq!(reactor.timeout(), None);
 }
@@ -75,7 +75,7 @@ fn lingering_socket_reads_within_a_budget() {
     (0..20).for_each(|_| wire.push_read(Ok(&[0; 64 * 1024])));
     script.report_readable(&wire);
     for left in [16, 12, 8, 4, 0] {
-        turn(&mut reactor);
+        run_turn(&mut reactor);
         assert_eq!(wire.unread(), left, "256 KiB a turn");
     }
 }
@@ -90,12 +90,12 @@ fn stop_waits_for_lingering_peer_that_sends() {
     reactor.context().close(wire.id());
     wire.push_read(Ok(b"a long question"));
     script.report_readable(&wire);
-    turn(&mut reactor); // Data arrives while something is queued,
+    run_turn(&mut reactor); // Data arrives while something is queued,
     script.make_room(&wire, usize::MAX);
-    turn(&mut reactor); // and the socket lingers.
+    run_turn(&mut reactor); // and the socket lingers.
     assert_eq!((log.reasons(), wire.unread()), (vec!["Closed".to_owned()], 0));
     reactor.context().stop();
-    assert!(turn(&mut reactor) && turn(&mut reactor), "the run continues");
+    assert!(run_turn(&mut reactor) && run_turn(&mut reactor), "the run continues");
     assert!(!wire.is_closed());
     while reactor.run_turn(None).unwrap() {}
     assert_eq!(wire.acts(), ["registered", "shut down", "deregistered", "closed"]);

@@ -66,12 +66,7 @@ fn panics_in(callback: &'static str, is: fn(&Event) -> bool) {
                 request(transport);
                 panic!("the test's panic, in {callback} after {what}");
             }
-            if let Event::Data(_) = event {
-                transport.set_write_buffer_limits(10, 5);
-                transport.write(&vec![b'x'; MUCH]);
-                transport.pause();
-                transport.resume();
-            }
+            full_life(transport, event);
         };
         let (mut reactor, address) = up(recorders(&log, hook));
         let mut client = client(address);

@@ -48,10 +48,6 @@ fn serve(log: &Log, wires: &[Wire]) -> (Script, Reactor) {
     (script, reactor)
 }
 
-fn turn(reactor: &mut Reactor) {
-    reactor.turn(Some(Duration::ZERO)).unwrap();
-}
-
 #[test]
 fn producer_registered_between_turns_resumes_next_turn() {
     let (log, calls, wire) = (Log::default(), ProducerLog::default(), Wire::default());

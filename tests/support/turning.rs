@@ -53,6 +53,11 @@ pub(crate) fn turn_until(
     }
 }
 
+/// Makes one turn, which does not wait.
+pub(crate) fn turn(reactor: &mut Reactor) {
+    reactor.turn(Some(Duration::ZERO)).expect("a turn");
+}
+
 /// Makes `count` turns, for asserting that nothing more happens.
 pub(crate) fn turns(reactor: &mut Reactor, count: usize) {
     for _ in 0..count {

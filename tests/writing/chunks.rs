@@ -3,7 +3,6 @@
 use crate::script::{Script, Wire};
 use crate::support::*;
 use ropewalk::{Context, Id, Reactor, SlowReader, Transport};
-use std::time::Duration;
 
 /// The limit of the drop-oldest queue.
 const LIMIT: usize = 80_000;
@@ -28,10 +27,6 @@ const BETWEEN: &[(&str, Between)] = &[
         context.transport(id).set_slow_reader(SlowReader::DropOldest(LIMIT));
     }),
 ];
-
-fn turn(reactor: &mut Reactor) {
-    reactor.turn(Some(Duration::ZERO)).unwrap();
-}
 
 /// Lets the socket take all queued data, a budget in each turn.
 fn take_all(script: &Script, reactor: &mut Reactor, wire: &Wire) {

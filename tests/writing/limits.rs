@@ -3,7 +3,6 @@
 use crate::script::{Script, Wire};
 use crate::support::*;
 use ropewalk::{Reactor, SlowReader};
-use std::time::Duration;
 
 /// A server with one connection. Its socket accepts no bytes.
 fn serve() -> (Log, Wire, Script, Reactor) {
@@ -12,10 +11,6 @@ fn serve() -> (Log, Wire, Script, Reactor) {
     turn(&mut reactor);
     assert_eq!(log.made(), 1);
     (log, wire, script, reactor)
-}
-
-fn turn(reactor: &mut Reactor) {
-    reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
 /// Writes `count` bytes, and runs a turn.

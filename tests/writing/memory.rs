@@ -2,7 +2,7 @@
 
 use crate::script::{Script, Wire};
 use crate::support::*;
-use ropewalk::{Protocol, Reactor, Transport};
+use ropewalk::{Protocol, Transport};
 use std::time::Duration;
 
 struct Silent;
@@ -14,10 +14,6 @@ impl Protocol for Silent {
 /// Returns the resident memory of this process, in KiB.
 fn resident() -> usize {
     memory_of("self", "VmRSS") / 1024
-}
-
-fn turn(reactor: &mut Reactor) {
-    reactor.turn(Some(Duration::ZERO)).unwrap();
 }
 
 /// Makes `connections` connections, queues `chunks` chunks on each, and ends them. Asserts that
