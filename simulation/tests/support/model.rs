@@ -115,12 +115,12 @@ impl Model {
         self.next.get()
     }
 
-    pub(crate) fn with<T>(&self, watch_sent: impl FnOnce(&mut Records) -> T) -> T {
-        watch_sent(&mut self.records.borrow_mut())
+    pub(crate) fn with<T>(&self, act: impl FnOnce(&mut Records) -> T) -> T {
+        act(&mut self.records.borrow_mut())
     }
 
-    pub(crate) fn stream<T>(&self, name: u64, watch_sent: impl FnOnce(&mut Stream) -> T) -> T {
-        watch_sent(self.records.borrow_mut().streams.entry(name).or_default())
+    pub(crate) fn stream<T>(&self, name: u64, act: impl FnOnce(&mut Stream) -> T) -> T {
+        act(self.records.borrow_mut().streams.entry(name).or_default())
     }
 
     pub(crate) fn begin(&self, what: &'static str) {
@@ -163,21 +163,21 @@ impl Model {
             return Err(format!("too few {what} have ended: {begun:?}, {done:?}"));
         }
         let streams = &records.streams;
-        let all_are_told = self.is_without(SEVERING);
+        let all_are_notified = self.is_without(SEVERING);
         let is_answered = |name| streams.values().any(|stream| stream.answer == Some(name));
         let ends = |name: &u64| streams.get(name).is_some_and(|stream| stream.ended);
         for (name, stream) in streams {
             let Stream { written, received, answer, ended, end_received, over_unix, .. } = stream;
             let (writer_gone, reader_gone) = (stream.writer_gone, stream.reader_gone);
-            let nobody_gone = !writer_gone && !reader_gone;
+            let both_open = !writer_gone && !reader_gone;
             let wrong = match answer {
-                None => all_are_told && nobody_gone && !is_answered(*name),
-                Some(_) if nobody_gone && (written != received || ended != end_received) => true,
-                Some(answer) if nobody_gone && *ended && ends(answer) => true,
-                Some(_) if nobody_gone && (stream.paused || stream.produced) => true,
+                None => all_are_notified && both_open && !is_answered(*name),
+                Some(_) if both_open && (written != received || ended != end_received) => true,
+                Some(answer) if both_open && *ended && ends(answer) => true,
+                Some(_) if both_open && (stream.paused || stream.produced) => true,
                 // A protocol with a lost peer has tried to write to it.
-                Some(_) if all_are_told && !writer_gone && reader_gone && !ended => !over_unix,
-                Some(_) => all_are_told && writer_gone && !reader_gone && !end_received,
+                Some(_) if all_are_notified && !writer_gone && reader_gone && !ended => !over_unix,
+                Some(_) => all_are_notified && writer_gone && !reader_gone && !end_received,
             };
             if wrong {
                 return Err(format!("stream {name} is stalled: {stream:?}"));
