@@ -21,12 +21,8 @@ fn an_echo_stops_reading_under_backpressure() {
     let node = add_server(&mut world, &server);
     let client = Script::new(|transport, event| match event {
         Event::Made => {
-            transport.pause();
+            pause_for(transport, seconds(60));
             transport.write(&pattern(10 * MUCH));
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(seconds(60), move |context| context.transport(id).resume());
         }
         Event::Data(_) => transport.write_eof(),
         _ => {}

@@ -13,12 +13,7 @@ fn data_before_the_end_survives_short_reads() {
     let server = Script::silent();
     let node = add_server(&mut world, &server);
     add_fault(&mut world, FaultKind::ShortIo, node, seconds(60));
-    let client = Script::new(|transport, event| {
-        if let Event::Made = event {
-            transport.write(&pattern(100_000));
-            transport.close();
-        }
-    });
+    let client = sending_and(100_000, |transport| transport.close());
     add_client(&mut world, &client);
     world.run_for(seconds(60));
     assert!(*server.record.data.borrow() == pattern(100_000), "{}", server.record.received());
@@ -87,22 +82,11 @@ fn a_reused_slot_receives_no_old_events() {
 fn data_arriving_with_the_end_is_received_first() {
     let mut world = World::new(1);
     let server = Script::new(|transport, event| match event {
-        Event::Made => {
-            transport.pause();
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(seconds(5), move |context| context.transport(id).resume());
-        }
+        Event::Made => pause_for(transport, seconds(5)),
         event => close_at_end(transport, event),
     });
     add_server(&mut world, &server);
-    let client = Script::new(|transport, event| {
-        if let Event::Made = event {
-            transport.write(&pattern(50_000));
-            transport.close();
-        }
-    });
+    let client = sending_and(50_000, |transport| transport.close());
     add_client(&mut world, &client);
     world.run_for(seconds(4));
     assert_eq!((server.record.received(), server.record.ends.get()), (0, 0));

@@ -12,13 +12,7 @@ fn a_stop_sends_queued_data_to_slow_readers() {
     let server = Script::sending(pattern(2_000_000));
     let node = add_server(&mut world, &server);
     let client = Script::new(|transport, event| match event {
-        Event::Data(_) => {
-            transport.pause();
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(milliseconds(100), move |context| context.transport(id).resume());
-        }
+        Event::Data(_) => pause_for(transport, milliseconds(100)),
         event => close_at_end(transport, event),
     });
     add_client(&mut world, &client);
@@ -35,14 +29,7 @@ fn a_stop_closes_connections_without_readers() {
     let mut world = World::new(1);
     let server = Script::sending(pattern(2_000_000));
     let node = add_server(&mut world, &server);
-    add_client(
-        &mut world,
-        &Script::new(|transport, event| {
-            if let Event::Made = event {
-                transport.pause();
-            }
-        }),
-    );
+    add_client(&mut world, &Script::pausing());
     world.run_for(seconds(1));
     let reactor = world.reactor(node).unwrap();
     reactor.set_grace(seconds(100)); // longer than the close timeout

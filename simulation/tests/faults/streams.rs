@@ -96,13 +96,7 @@ fn writes_to_a_lost_connection_are_dropped() {
 #[test]
 fn a_close_waits_for_a_slow_reader() {
     let client = Script::new(|transport, event| match event {
-        Event::Data(_) => {
-            transport.pause();
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(seconds(1), move |context| context.transport(id).resume());
-        }
+        Event::Data(_) => pause_for(transport, seconds(1)),
         event => close_at_end(transport, event),
     });
     let server = sending_and(5 * MUCH, |transport| transport.close());
@@ -139,11 +133,7 @@ fn repeated_closes_and_aborts_are_one_end() {
             context.abort(id);
         });
     });
-    let client = Script::new(|transport, event| {
-        if let Event::Made = event {
-            transport.pause();
-        }
-    });
+    let client = Script::pausing();
     let (mut world, ..) = run(&server, &client);
     assert_eq!(
         (server.record.reasons(), client.record.reasons().len()),
@@ -163,12 +153,8 @@ fn an_early_answer_reaches_a_sending_client() {
     // It reads after everything is sent.
     let client = Script::new(|transport, event| match event {
         Event::Made => {
-            transport.pause();
+            pause_for(transport, seconds(1));
             transport.write(&pattern(MUCH));
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(seconds(1), move |context| context.transport(id).resume());
         }
         event => close_at_end(transport, event),
     });
@@ -179,11 +165,7 @@ fn an_early_answer_reaches_a_sending_client() {
 
 #[test]
 fn a_reset_is_noticed_without_reading() {
-    let server = Script::new(|transport, event| {
-        if let Event::Made = event {
-            transport.pause();
-        }
-    });
+    let server = Script::pausing();
     let (mut world, ..) = run(&server, &sending_and(10, |transport| transport.abort()));
     assert_eq!(server.record.reasons(), ["Reset"]);
     assert_nothing_left(&mut world);
@@ -262,8 +244,9 @@ fn the_peer_is_known_in_connection_lost() {
     assert_eq!((peers.len(), &peers[0]), (2, &peers[1]));
 }
 
-/// Returns when one end notices the loss of the other, if nothing gets through after one second.
-fn hears_of_silence(options: ConnectOptions, client: &Script) -> Option<Duration> {
+/// Returns the time from the attempt to connect until the client has timed out. After one second, nothing gets through
+/// any more.
+fn time_until_timed_out(options: ConnectOptions, client: &Script) -> Option<Duration> {
     let mut world = World::new(1);
     let node = add_server(&mut world, &Script::silent());
     let shared = client.clone();
@@ -283,40 +266,36 @@ fn hears_of_silence(options: ConnectOptions, client: &Script) -> Option<Duration
     }
 }
 
+/// Returns a script that writes two seconds after it has connected.
+fn writing_later() -> Script {
+    Script::new(|transport, event| {
+        if let Event::Made = event {
+            let id = transport.id();
+            transport
+                .context()
+                .call_later(seconds(2), move |context| context.transport(id).write(b"?"));
+        }
+    })
+}
+
 #[test]
 fn keep_alive_detects_a_silent_peer() {
     let keep_alive = KeepAlive { idle: seconds(30), interval: seconds(5), count: 3 };
     let options = ConnectOptions::new().keep_alive(keep_alive);
-    let took = hears_of_silence(options, &Script::silent()).unwrap();
+    let took = time_until_timed_out(options, &Script::silent()).unwrap();
     assert!((seconds(40)..seconds(50)).contains(&took), "{took:?}");
 }
 
 #[test]
 fn the_user_timeout_ends_unanswered_data() {
-    let client = Script::new(|transport, event| {
-        if let Event::Made = event {
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(seconds(2), move |context| context.transport(id).write(b"?"));
-        }
-    });
     let options = ConnectOptions::new().option(SocketOption::UserTimeout(Some(seconds(20))));
-    let took = hears_of_silence(options, &client).unwrap();
+    let took = time_until_timed_out(options, &writing_later()).unwrap();
     assert!((seconds(2 + 20)..seconds(2 + 21)).contains(&took), "{took:?}");
 }
 
 #[test]
 fn the_system_gives_up_after_fifteen_minutes() {
-    let client = Script::new(|transport, event| {
-        if let Event::Made = event {
-            let id = transport.id();
-            transport
-                .context()
-                .call_later(seconds(2), move |context| context.transport(id).write(b"?"));
-        }
-    });
-    let took = hears_of_silence(ConnectOptions::new(), &client).unwrap();
+    let took = time_until_timed_out(ConnectOptions::new(), &writing_later()).unwrap();
     assert!((seconds(700)..seconds(1000)).contains(&took), "{took:?}");
 }
 

@@ -84,6 +84,15 @@ impl Script {
         Self::new(close_at_end)
     }
 
+    /// Returns a script that reads nothing.
+    pub(crate) fn pausing() -> Self {
+        Self::new(|transport, event| {
+            if let Event::Made = event {
+                transport.pause();
+            }
+        })
+    }
+
     /// Returns a script that sends all data back.
     pub(crate) fn echo() -> Self {
         Self::new(|transport, event| match event {
@@ -100,6 +109,13 @@ impl Script {
             event => close_at_end(transport, event),
         })
     }
+}
+
+/// Pauses reading, and resumes it after `delay`.
+pub(crate) fn pause_for(transport: &mut Transport<'_>, delay: Duration) {
+    transport.pause();
+    let id = transport.id();
+    transport.context().call_later(delay, move |context| context.transport(id).resume());
 }
 
 pub(crate) fn close_at_end(transport: &mut Transport<'_>, event: Event<'_>) {

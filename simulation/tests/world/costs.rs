@@ -2,21 +2,16 @@
 
 use ropewalk::{Address, Context, DatagramProtocol, DatagramTransport, Protocol};
 use ropewalk::{Reactor, Transport};
+use ropewalk_protocols::Echo;
 use ropewalk_simulation::{Costs, Link, World};
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Sends all data back.
-struct Echo;
+/// Sends all datagrams back.
+struct DatagramEcho;
 
-impl Protocol for Echo {
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        transport.write(data);
-    }
-}
-
-impl DatagramProtocol for Echo {
+impl DatagramProtocol for DatagramEcho {
     fn datagram_received(
         &mut self,
         transport: &mut DatagramTransport<'_>,
@@ -170,7 +165,7 @@ fn each_byte_costs_its_share_of_a_kibibyte() {
 #[test]
 fn datagrams_cost_the_same_per_byte() {
     let mut world = world();
-    let listen = |reactor: &mut Reactor| reactor.listen_udp("0.0.0.0:7", Echo).map(drop);
+    let listen = |reactor: &mut Reactor| reactor.listen_udp("0.0.0.0:7", DatagramEcho).map(drop);
     let server = world.add_node("server", listen);
     let address = (world.ipv4(server), 7);
     let speak = move |reactor: &mut Reactor| {
