@@ -1,4 +1,4 @@
-//! Taking sockets over, and letting them go.
+//! Adopting and detaching: sockets from elsewhere, and sockets that leave the reactor.
 
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
@@ -64,21 +64,23 @@ use std::io::{self, IoSlice};
 /// # Ok::<(), Error>(())
 /// ```
 impl Context {
-    /// Listens with a socket that listens already: one from systemd, from another process, from
-    /// `std::net::TcpListener::bind`. Each connection gets a protocol from `factory`, as with
+    /// Accepts connections on a socket that is listening already, for example one from systemd, from another
+    /// process, or from `std::net::TcpListener::bind`. `factory` builds a protocol for each connection, as with
     /// [`listen_tcp`](Self::listen_tcp).
     ///
     /// The reactor owns the socket from now on. It becomes non-blocking, and close-on-exec. It becomes
     /// non-blocking for other holders too, such as a process with a copy of the descriptor. If a holder
-    /// clears O_NONBLOCK, it is set again before each accept(2), which is called only when a client waits. If the
-    /// flag is cleared between the two, and another holder accepts that client, accept(2) waits for the next
-    /// one. Of its options, and those of the connections that it accepts, some
-    /// [are turned off](Self::adopt_connection); the others stay. After it is
-    /// [closed](Self::close), other holders may go on. So the file of a Unix socket stays, and is replaced by the
-    /// next socket that [listens](Self::listen_unix) there.
+    /// clears O_NONBLOCK, it is set again before each accept(2), which is called only if a client is waiting.
+    /// If the flag is cleared between the two calls and another holder accepts that client, accept(2) blocks
+    /// until the next client connects.
     ///
-    /// The program `hot_restart`, among the examples, shows how a new process takes the listeners of an
-    /// old one over, and no client is refused.
+    /// Some options of the socket and of the connections that it accepts
+    /// [are turned off](Self::adopt_connection); the others stay. Other holders can continue to use the
+    /// socket after it is [closed](Self::close). Therefore the file of a Unix socket stays. The next socket
+    /// that [listens](Self::listen_unix) there replaces it.
+    ///
+    /// The example program `hot_restart` shows how a new process takes over the listeners of an old one
+    /// without refusing a client.
     ///
     /// ```
     /// # use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -95,8 +97,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If it is not a socket, not one for streams, does not listen, or is of a family that the
-    /// reactor does not speak; and always once the reactor [is stopping](Self::is_stopping). The
+    /// If the descriptor is not a socket, or the socket is not a stream socket, is not listening, or has an
+    /// address family that is not supported. After a [stop](Self::is_stopping) it always fails. The
     /// descriptor is closed then.
     #[doc(alias = "adoptStreamPort")]
     #[doc(alias = "create_server")]
@@ -118,14 +120,14 @@ impl Context {
         self.open_port(socket, connections)
     }
 
-    /// Uses a connection that exists already: `protocol` receives
-    /// [`connection_made`](Protocol::connection_made) after this callback, then all the rest. It can be written to at
-    /// once.
+    /// Serves a connection that is established already. `protocol` receives
+    /// [`connection_made`](Protocol::connection_made) after the running callback, and then all other callbacks.
+    /// Data can be written to the connection at once.
     ///
-    /// The socket is ours from now on. It is made not to block, and to close when a program is executed.
-    /// All holders of the socket share O_NONBLOCK, and another holder may clear it again: reads and
-    /// writes do not depend on it (MSG_DONTWAIT, recv(2), send(2)), and a [file](crate::FileSender) is
-    /// read and written here instead of by sendfile(2), which does.
+    /// The reactor owns the socket from now on. It becomes non-blocking, and close-on-exec.
+    /// All holders of the socket share O_NONBLOCK, and another holder may clear it. Reads and writes do not
+    /// depend on it (MSG_DONTWAIT, recv(2), send(2)). sendfile(2) does, so a [file](crate::FileSender) is
+    /// read and written instead.
     ///
     /// # Options
     ///
@@ -134,22 +136,22 @@ impl Context {
     /// - SO_LINGER (socket(7)): close(2) would wait.
     /// - TCP_CORK (tcp(7)): writes would be held back.
     /// - SO_PASSCRED (unix(7)): messages of different senders would not be read together.
-    /// - IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would be queued, in room that
-    ///   is for data, and never taken.
+    /// - IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would fill the receive
+    ///   buffer, and nothing would read them.
     ///
-    /// TCP_REPAIR is refused, since what is written would not be sent.
+    /// TCP_REPAIR is refused, since written data would not be sent.
     ///
-    /// All other options stay as they are. These change what the protocol sees: SO_KEEPALIVE and
+    /// All other options stay as they are. These change what the protocol receives: SO_KEEPALIVE and
     /// TCP_USER_TIMEOUT end a silent connection, SO_OOBINLINE puts urgent bytes among the others,
-    /// TCP_DEFER_ACCEPT delays a connection until data has come, and a kTLS connection (TCP_ULP) encrypts what is
-    /// written. SO_RCVLOWAT must be at most 1, and cannot be reset here: above that, data waits until more
-    /// has come. What another holder sets later stays set.
+    /// TCP_DEFER_ACCEPT delays a connection until data has arrived, and a kTLS connection (TCP_ULP) encrypts
+    /// written data. SO_RCVLOWAT must be at most 1, and is not reset here: with a higher value, data is held
+    /// back until more has arrived. An option that another holder sets later stays set.
     ///
     /// # Errors
     ///
-    /// If it is not a socket, not one for streams, not connected, or of a family that the reactor
-    /// does not speak; and always once the reactor [is stopping](Self::is_stopping). The descriptor
-    /// is closed then, and the protocol dropped.
+    /// If the descriptor is not a socket, or the socket is not a stream socket, is not connected, or has an
+    /// address family that is not supported. After a [stop](Self::is_stopping) it always fails. The
+    /// descriptor is closed then, and the protocol is dropped.
     #[doc(alias = "adoptStreamConnection")]
     #[doc(alias = "connect_accepted_socket")]
     pub fn adopt_connection(
@@ -170,15 +172,15 @@ impl Context {
         self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
     }
 
-    /// Receives and sends datagrams by a socket that exists already: a UDP or a raw one. All is as with
-    /// [`listen_udp`](Self::listen_udp), and with [`connect_udp`](Self::connect_udp) if it is connected.
+    /// Receives and sends datagrams on an existing socket, such as UDP or raw. It behaves like a socket of
+    /// [`listen_udp`](Self::listen_udp), or of [`connect_udp`](Self::connect_udp) if it is connected.
     /// [`DatagramOptions::adopt_datagram`] does the same with other options than the defaults.
     ///
-    /// The socket is ours from now on. It is made not to block, and to close when a program is executed;
-    /// of its options some are turned off as for a [connection](Self::adopt_connection), and UDP_GRO
-    /// and UDP_SEGMENT (udp(7)), which join several datagrams or split one. The others stay. UDP_CORK must be
-    /// off, and cannot be turned off here: it joins what is sent. With IP_HDRINCL (raw(7)) each datagram
-    /// begins with its header, as with [`DatagramOptions::header_included`].
+    /// The reactor owns the socket from now on. It becomes non-blocking, and close-on-exec. The same options
+    /// are turned off as for a [connection](Self::adopt_connection), and also UDP_GRO and UDP_SEGMENT
+    /// (udp(7)), which join several datagrams or split one. The others stay. UDP_CORK joins sent datagrams;
+    /// it must be off, and is not turned off here. With IP_HDRINCL (raw(7)) each datagram begins with its
+    /// header, as with [`DatagramOptions::header_included`].
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
@@ -195,8 +197,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If it is not a socket, not one for datagrams, or of a family that the reactor does not speak;
-    /// and always once the reactor [is stopping](Self::is_stopping). The descriptor is closed then.
+    /// If the descriptor is not a socket, or the socket is not a datagram socket or has an address family that
+    /// is not supported. After a [stop](Self::is_stopping) it always fails. The descriptor is closed then.
     #[doc(alias = "adoptDatagramPort")]
     pub fn adopt_datagram(
         &mut self,
@@ -228,9 +230,9 @@ impl Context {
 
 /// # Sockets from elsewhere
 impl ListenOptions {
-    /// Listens with a socket that listens already. All else is as for [`Context::adopt_listener`]. Of the
-    /// options those of the accepted connections count: [`nodelay`](Self::nodelay) and
-    /// [`slow_reader`](Self::slow_reader).
+    /// Accepts connections on a socket that is listening already. All else is as for
+    /// [`Context::adopt_listener`]. Only the options of connections apply, such as
+    /// [`nodelay`](Self::nodelay) and [`slow_reader`](Self::slow_reader).
     ///
     /// # Errors
     ///
@@ -253,9 +255,9 @@ impl ListenOptions {
 
 /// # Sockets from elsewhere
 impl DatagramOptions {
-    /// Receives and sends datagrams by a socket that exists already. All else is as for
-    /// [`Context::adopt_datagram`]. Of the options those of the reactor count:
-    /// [`max_datagram_size`](Self::max_datagram_size) and [`queue_limits`](Self::queue_limits).
+    /// Receives and sends datagrams on an existing socket. All else is as for
+    /// [`Context::adopt_datagram`]. Only [`max_datagram_size`](Self::max_datagram_size) and
+    /// [`queue_limits`](Self::queue_limits) apply.
     ///
     /// # Errors
     ///
@@ -280,14 +282,15 @@ impl Transport<'_> {
     /// [`connection_lost`](Protocol::connection_lost) with [`Reason::Detached`](crate::Reason::Detached) after the
     /// running callback, and no other callback before it.
     ///
-    /// No byte is lost, and none is sent twice: what had come in has been delivered, what comes from
-    /// now on waits in the socket, and [`Detached::unsent`] is what has yet to be sent.
+    /// No byte is lost, and none is sent twice: data that was read has been delivered, data that arrives
+    /// from now on stays in the socket, and [`Detached::unsent`] is the data that has yet to be sent.
     ///
     /// # Errors
     ///
-    /// If it is gone or closing, or no connection or not yet, if descriptors wait to be passed, or between
-    /// [`descriptors_lost`](Protocol::descriptors_lost) and the data that follows it. Nothing happens to it
-    /// then.
+    /// If the id names no established connection, if the connection is closing, has a
+    /// [filter](crate::Filter) or queued descriptors, or between
+    /// [`descriptors_lost`](Protocol::descriptors_lost) and the data that follows it. The connection is
+    /// unchanged then.
     pub fn detach(&mut self) -> Result<Detached, Error> {
         let (context, id) = self.parts();
         context.detach_connection(id)
@@ -334,7 +337,7 @@ impl Context {
     }
 }
 
-/// Empties a send buffer: all that waits in it, in one piece.
+/// Takes all queued data out of a send buffer.
 fn take_all(send_buffer: &mut SendBuffer, spares: &mut Spares) -> Vec<u8> {
     let mut all = Vec::with_capacity(send_buffer.len());
     while !send_buffer.is_empty() {

@@ -1,4 +1,4 @@
-//! Messages from other threads, for a receiver that lives on the reactor's.
+//! Channels: messages from other threads, for a receiver on the reactor's thread.
 
 use crate::api::context::{Context, Pending};
 use crate::api::handle::{Handle, ReactorGone, Sent};
@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The name of a channel within its reactor, given out once and never again.
+/// The name of a channel within its reactor. It is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ChannelId(pub(crate) u64);
 
-/// Sends messages to a receiver that lives on the reactor's thread: made by
-/// [`Context::channel`], cloned freely, and sent to other threads if the messages may be.
+/// Sends messages to a receiver on the reactor's thread. [`Context::channel`] makes it. It can be cloned, and
+/// is `Send` if the messages are.
 ///
-/// When the last clone is dropped, what was sent is received, and then the receiver is dropped.
+/// After the last clone is dropped, the receiver receives the messages that were sent, and is dropped.
 pub struct Sender<T> {
     shared: Arc<Senders<T>>,
 }
@@ -27,7 +27,7 @@ struct Senders<T> {
     handle: Handle,
 }
 
-/// While it is not empty, the reactor has a notice to look at it and has not done so yet.
+/// While it is not empty, a notification for the channel is on its way to the reactor.
 struct Messages<T> {
     messages: VecDeque<T>,
     /// All senders have been dropped.
@@ -35,14 +35,15 @@ struct Messages<T> {
 }
 
 impl<T> Sender<T> {
-    /// Sends a message. The receiver gets all that were sent before the reactor came to it one
-    /// after the other, in one of the next turns, and in the order in which they were sent.
+    /// Sends a message. The receiver is called in one of the next turns, once for each message, in the order
+    /// in which they were sent.
     ///
-    /// It never waits for the reactor, so the queue has no bound: two reactors that waited for each other's room would deadlock. A sender that can be faster than the receiver must check [`waiting`](Self::waiting), and pause when it is high; a
-    /// protocol does so by [pausing](crate::Transport::pause) the connection that makes it send.
+    /// It never waits for the reactor, so the queue has no bound: two reactors that wait for space in each
+    /// other's queues would deadlock. A sender that can be faster than the receiver must check
+    /// [`waiting`](Self::waiting), and pause when it is high; a protocol does so by
+    /// [pausing](crate::Transport::pause) the connection that it receives from.
     ///
-    /// What is sent between two runs is received in the next one, or else when the reactor is
-    /// dropped.
+    /// A message that is sent between two runs is received in the next run, or when the reactor is dropped.
     ///
     /// # Errors
     ///
@@ -51,7 +52,8 @@ impl<T> Sender<T> {
     pub fn send(&self, message: T) -> Result<(), ReactorGone> {
         let Senders { queue, channel, handle } = &*self.shared;
         let mut queue = lock(queue);
-        // The reactor takes all messages at once. So only the sender that finds the queue empty notifies it; if that fails, the message must not be left behind.
+        // The reactor takes all messages at once. So only the sender that finds the queue empty notifies it; if
+        // that fails, the message must not be left behind.
         if queue.messages.is_empty() {
             handle.send(Sent::Messages(*channel))?;
         }
@@ -59,7 +61,7 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// How many messages have been sent that the reactor has not begun to receive.
+    /// Returns the number of messages that were sent and that the reactor has not taken yet.
     ///
     /// ```
     /// let mut reactor = ropewalk::Reactor::new()?;
@@ -74,8 +76,8 @@ impl<T> Sender<T> {
         lock(&self.shared.queue).messages.len()
     }
 
-    /// Whether the receiver's reactor has ended a run and has not begun another one, nor turned since: what
-    /// is sent now waits until it does, if it ever does.
+    /// Returns true if the receiver's reactor has ended a run, and has neither begun another run nor turned
+    /// since. Messages that are sent now are queued until it does.
     ///
     /// ```
     /// let mut reactor = ropewalk::Reactor::new()?;
@@ -105,13 +107,13 @@ impl<T> fmt::Debug for Sender<T> {
     }
 }
 
-/// The last sender is gone: the reactor has to look once more.
+/// Notifies the reactor that the last sender was dropped.
 impl<T> Drop for Senders<T> {
     fn drop(&mut self) {
         let mut queue = lock(&self.queue);
         queue.over = true;
         if queue.messages.is_empty() {
-            // If the reactor is gone, so is the receiver.
+            // If the reactor was dropped, so was the receiver.
             let _ = self.handle.send(Sent::Messages(self.channel));
         }
     }
@@ -119,10 +121,10 @@ impl<T> Drop for Senders<T> {
 
 /// The reactor's end of a channel.
 pub(crate) trait Receiver {
-    /// Takes over as much as is there, but not more than `most`.
+    /// Takes at most `most` messages from the queue.
     fn take(&mut self, most: usize) -> Taken;
 
-    /// Gives the user the next of what was taken over.
+    /// Calls the user's closure with the next message that was taken.
     fn receive(&mut self, context: &mut Context);
 
     /// Takes over all messages, to drop them. The reactor accepts no more calls, so it refuses senders that
@@ -132,23 +134,23 @@ pub(crate) trait Receiver {
     /// Drops one message that will not be received; returns false if there is none.
     fn drop_next(&mut self) -> bool;
 
-    /// By which the logs can accuse it.
+    /// Returns the name of the user's closure, for the logs.
     fn name(&self) -> &'static str;
 }
 
-/// What there was to be taken over.
+/// The result of taking messages.
 pub(crate) struct Taken {
     pub(crate) count: usize,
     pub(crate) left: Left,
 }
 
-/// What there is beyond that.
+/// The state of the queue after messages were taken.
 pub(crate) enum Left {
-    /// More messages, without a notice.
+    /// More messages. No notification for them is on its way.
     More,
-    /// No messages; the next sender sends a notice.
+    /// No messages; the next sender notifies the reactor.
     Nothing,
-    /// Nothing, and never again.
+    /// No messages, and no senders.
     Over,
 }
 
@@ -197,7 +199,7 @@ impl<T, F: FnMut(&mut Context, T)> Receiver for Channel<T, F> {
     }
 }
 
-/// Both ends of a new channel.
+/// Makes both ends of a channel.
 pub(crate) fn channel<T: 'static>(
     channel: ChannelId,
     handle: Handle,
@@ -209,22 +211,22 @@ pub(crate) fn channel<T: 'static>(
     (Sender { shared: Arc::new(senders) }, Box::new(receiver))
 }
 
-/// No code of a user runs under the lock, so a poisoned one guards a sound queue.
+/// Ignores poisoning: no user code runs under the lock, so the queue is consistent.
 fn lock<T>(queue: &Mutex<Messages<T>>) -> MutexGuard<'_, Messages<T>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// # Messages from other threads
 impl Context {
-    /// Opens a channel: what any thread sends through the [`Sender`], `receive` is given on the
-    /// reactor's, one message after the other. Where a [`Handle::call`](crate::Handle::call) may
-    /// only carry what can be sent to another thread, `receive` has at hand what lives on this one.
+    /// Opens a channel. Any thread sends messages through the [`Sender`]; `receive` is called on the
+    /// reactor's thread, once for each message. Unlike a call by [`Handle::call`](crate::Handle::call),
+    /// `receive` may hold values that cannot be sent to another thread.
     ///
-    /// Many messages that are sent before the reactor comes to them cost one wake-up. In a turn at
-    /// most 1,024 messages and calls are attended to before the sockets have theirs.
+    /// Messages that are sent while others are queued cause no further wake-up. In a turn at most 1,024
+    /// messages and calls are handled before the sockets are served.
     ///
-    /// `receive` is dropped when the last sender is, or with the reactor. A panic in it costs the
-    /// message: the next is received as though nothing had happened.
+    /// `receive` is dropped after the last sender, or with the reactor. A panic in `receive` loses the
+    /// message; the next message is received as usual.
     ///
     /// ```
     /// use ropewalk::{Error, Reactor};

@@ -1,4 +1,4 @@
-//! How connections end, and how a run does.
+//! The end of connections, and of a run.
 
 use crate::api::context::{Context, Pending, Stop};
 use crate::api::timer::Job;
@@ -15,8 +15,9 @@ use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
-/// How long a connection may make no progress while it or our side of it is closing: its peer takes no queued data, or its producer writes none. A slow reader of a long answer takes something
-/// all the time. nginx's `send_timeout` is as long, and also counts from the last progress.
+/// How long a connection may make no progress while it or our side of it is closing: its peer takes no queued
+/// data, or its producer writes none. A slow reader of a long answer makes progress all the time. nginx's
+/// `send_timeout` is as long, and also counts from the last progress.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Context {
@@ -69,8 +70,8 @@ impl Context {
         }
     }
 
-    /// Ends a connection that is draining without waiting any longer. One that a stop has closed ends
-    /// with [`Reason::Stopped`]: its protocol has asked for no end.
+    /// Ends a draining connection now. A connection that was closed by a stop ends with
+    /// [`Reason::Stopped`], since its protocol has not requested the end.
     pub(crate) fn give_up(&mut self, id: Id) {
         match self.sources.stream(id) {
             Some(Stream { life: Life::Closing(Reason::Stopped), .. }) => {
@@ -96,8 +97,8 @@ impl Context {
         }
     }
 
-    /// All queued data was sent and the connection may end. If a stop has cut a producer short, it ends
-    /// with a reset: an orderly end would make the part that the peer has got look like the whole.
+    /// Ends a closing connection, after all queued data was sent. If a stop has interrupted a producer, the
+    /// connection is reset, so that the peer does not take a part of the data for the whole.
     pub(super) fn finish(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
@@ -131,7 +132,7 @@ impl Context {
         if matches!(stream.life, Life::Ended { .. }) {
             return;
         }
-        // What a filter failed with was sent before the end: a reset could destroy it.
+        // A filter that failed may have sent an alert. A reset could destroy it.
         if !lingers && (reason.is_abrupt() || stream.output.is_unfinished()) {
             reset_on_close(id, &stream.socket);
         }
@@ -144,13 +145,13 @@ impl Context {
         self.pending.push_back(Pending::Lost(id));
     }
 
-    /// A callback of this connection has panicked. Whatever the callback asked for before, the connection
-    /// ends with [`Reason::Panicked`] and a reset.
+    /// Ends a connection of which a callback has panicked, with [`Reason::Panicked`] and a reset, whatever the
+    /// callback requested before.
     #[cold]
     pub(crate) fn end_of_panic(&mut self, id: Id) {
         self.drop_gathered();
         self.end(id, Reason::Panicked);
-        // One that the callback has ended has not been notified of it yet.
+        // If the callback has ended the connection, its protocol has not been notified yet.
         if let Some(stream) = self.sources.stream_mut(id)
             && let Life::Ended { reason, .. } = &mut stream.life
         {
@@ -159,8 +160,8 @@ impl Context {
         }
     }
 
-    /// Frees the slot of one that has ended. The socket of a connection that was closed in order,
-    /// with a peer that may still be sending, lingers on.
+    /// Frees the slot of a source that has ended. If the connection was closed gracefully and the peer may
+    /// still be sending, its socket lingers.
     pub(crate) fn free(&mut self, id: Id) {
         self.add_to_totals(id);
         match self.sources.get(id) {
@@ -175,7 +176,7 @@ impl Context {
         self.give_memory_back();
     }
 
-    /// Keeps no more room than the sockets that are left could use.
+    /// Frees the memory that the remaining sockets cannot use.
     fn give_memory_back(&mut self) {
         let left = self.sources.len();
         self.spares.shrink_to(left);
@@ -207,7 +208,7 @@ impl Context {
         }
     }
 
-    /// Returns an error after a stop: no socket is opened any more.
+    /// Returns an error after a stop, when no more sockets are opened.
     pub(super) fn check_not_stopping(&self) -> io::Result<()> {
         match self.is_stopping() {
             true => Err(io::Error::other("the reactor is stopping")),
@@ -244,8 +245,8 @@ impl Context {
         }
     }
 
-    /// For how many sockets the end of a run has to wait, and how many bytes they have to send. One
-    /// that lingers counts if its peer is still sending.
+    /// Returns the number of sockets that the end of a run has to wait for, and the number of their queued
+    /// bytes. A lingering socket counts if its peer is still sending.
     pub(crate) fn unfinished(&self) -> (usize, usize) {
         let counts = |source: &Source| match source {
             Source::Lingering(lingering) => lingering.received_after_close,
@@ -278,15 +279,15 @@ pub(crate) fn deregister(socket: &mut dyn SocketBackend) {
     }
 }
 
-/// Makes the closing of a socket a reset.
-pub(crate) fn reset_on_close(who: impl Display, socket: &StreamSocket) {
+/// Has the closing of a socket reset the connection.
+pub(crate) fn reset_on_close(id: impl Display, socket: &StreamSocket) {
     if let Err(error) = socket.reset_on_close() {
-        debug!(target: TCP, "{who} SO_LINGER: {error}");
+        debug!(target: TCP, "{id} SO_LINGER: {error}");
     }
 }
 
-/// Ending our side can only fail because the connection is gone already: shutdown(2) says ENOTCONN
-/// for each way of being gone. Which one it was, the socket knows, unless it has told before.
+/// Returns why our side of a connection could not be ended. shutdown(2) fails only if the connection has
+/// ended, with ENOTCONN in each case. The cause is the error of the socket, if it was not read before.
 pub(super) fn broken_by_peer(socket: &StreamSocket, error: io::Error) -> Reason {
     match (socket.take_error(), error.kind()) {
         (Ok(Some(cause)), _) => cause.into(),
@@ -302,7 +303,7 @@ mod tests {
     use std::net::TcpStream;
     use std::rc::Rc;
 
-    /// Says more than the system takes, and goodbye.
+    /// Writes more than the system accepts, and closes.
     struct Talker(Rc<RefCell<Vec<Reason>>>);
 
     impl Protocol for Talker {
@@ -333,7 +334,7 @@ mod tests {
         let id = context.connections().next().unwrap();
         let sent = context.sources.stream(id).unwrap().traffic.sent;
         context.check_progress(id, sent - 1);
-        assert!(context.pending.is_empty(), "it has taken something since");
+        assert!(context.pending.is_empty(), "the peer has taken data since");
         context.check_progress(id, sent);
         reactor.turn(None).unwrap();
         assert!(matches!(reasons.borrow()[..], [Reason::CloseTimeout]), "{reasons:?}");

@@ -1,4 +1,4 @@
-//! Connecting.
+//! Connection attempts.
 
 use crate::api::close::{deregister, reset_on_close};
 use crate::api::context::{Context, Pending};
@@ -23,7 +23,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long to wait at first for room in the queue of a listener that was full.
+/// The first pause before an attempt is repeated because the queue of the listener was full.
 const PATIENCE: Duration = Duration::from_millis(1);
 
 /// # Connecting
@@ -126,14 +126,13 @@ impl Context {
         ConnectOptions::new().connect_tcp(self, address, factory)
     }
 
-    /// The addresses that `address` stands for, in the order in which they are tried: looked up once, to
-    /// be used more than once. The system looks names up, which blocks for as long as it takes, so this has
-    /// no place in a callback.
+    /// Returns the addresses of a name, in the order in which to try them, so that a name that is used
+    /// several times is looked up once. A name look-up blocks this thread: do not call it in a callback.
     ///
     /// # Errors
     ///
     /// [`NotFound`](io::ErrorKind::NotFound) if no address is found for a name, and
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is no address.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` is not an address.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -147,7 +146,7 @@ impl Context {
         resolve(cannot_look_up, address, &|name, port| self.backend.look_up(name, port))
     }
 
-    /// Begins to connect to the first of `remaining` that can be connected to. The factory is to be seated.
+    /// Begins a connection attempt with the first of the `remaining` addresses. The caller sets its factory.
     pub(super) fn open_connector(
         &mut self,
         remaining: VecDeque<Address>,
@@ -180,16 +179,16 @@ impl Context {
         if let Some(Err(error)) = self.begin_attempt(id)
             && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
         {
-            // The factory is notified, or the next address tried, when its turn comes: a factory that connects
-            // again at once would otherwise have this turn to itself.
+            // The error is handled when the attempt is served from the ready queue. Otherwise a factory that
+            // connects again at once could keep this turn from ending.
             connector.refused = Some(error);
             self.enqueue(id);
         }
         Ok(id)
     }
 
-    /// Tries the next addresses of a connector, after one that failed for `cause`, until an attempt is
-    /// under way. If none is left, the connector has failed.
+    /// Tries the next addresses of a connector, after an address that failed with `cause`, until an attempt
+    /// is in progress. If no address is left, the connector fails.
     pub(crate) fn connect_next(&mut self, id: Id, mut cause: io::Error) {
         while let Some(outcome) = self.begin_attempt(id) {
             match outcome {
@@ -200,8 +199,8 @@ impl Context {
         self.fail_connector(id, cause);
     }
 
-    /// Gives the attempt that has just begun its share of the time; one that waits for room in the queue
-    /// of a listener has it already.
+    /// Starts the timer of the attempt that has just begun. An attempt that waits for a full queue of a
+    /// listener keeps its timer.
     fn give_time(&mut self, id: Id) {
         let now = self.backend.now();
         if let Some(Source::Connector(connector)) = self.sources.get_mut(id)
@@ -214,7 +213,7 @@ impl Context {
         }
     }
 
-    /// Begins to connect to the next address. `None` if none is left.
+    /// Begins to connect to the next address. Returns `None` if none is left.
     fn begin_attempt(&mut self, id: Id) -> Option<io::Result<()>> {
         let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
             return None;
@@ -222,7 +221,7 @@ impl Context {
         if let Some(mut socket) = connector.socket.take() {
             deregister(&mut socket);
         }
-        // What the poll said of the last attempt does not hold for the next one.
+        // The readiness belongs to the socket of the last attempt.
         connector.readiness = Readiness::default();
         let address = connector.remaining.pop_front()?;
         debug!(target: TCP, "{id} connecting to {address}");
@@ -245,8 +244,8 @@ impl Context {
         let Some(Source::Connector(connector)) = self.sources.get(id) else {
             return;
         };
-        // The system may have made the connection already. To the peer, an orderly end would then look as
-        // though nothing had been written.
+        // The system may have established the connection already. After an orderly end the peer would conclude
+        // that no data was written.
         if let Some(socket) = &connector.socket
             && connector.output.is_unfinished()
         {
@@ -261,7 +260,7 @@ impl Context {
         }
     }
 
-    /// Makes a connection with `peer` of a connector that has its socket connected, under the same id.
+    /// Replaces a connector with a socket that is connected to `peer` by a connection under the same id.
     pub(crate) fn establish(&mut self, id: Id, peer: Address) {
         let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
             return;
@@ -287,8 +286,8 @@ impl Context {
         self.watch_progress(id);
     }
 
-    /// An attempt to connect has taken too long; the next address has its share of the time. But the last
-    /// word has the socket: it may be connected, and only its turn not have come.
+    /// Ends an attempt that has taken too long, and tries the next address; unless the socket is connected and
+    /// its event has not been handled yet.
     pub(crate) fn time_out(&mut self, id: Id) {
         let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
             return;
@@ -315,7 +314,7 @@ impl Context {
     }
 }
 
-/// What an address or a name stands for. It may block for as long as it takes to find out.
+/// Returns the addresses of `address`. It blocks while a name is looked up.
 pub(crate) fn resolve(
     cannot: Failure,
     address: impl ToAddresses,
@@ -324,14 +323,14 @@ pub(crate) fn resolve(
     address.to_addresses(look_up).map_err(|cause| cannot(name(&address), cause))
 }
 
-/// The address as the user wrote it.
+/// Returns the address as the user wrote it.
 pub(super) fn name(address: &impl fmt::Debug) -> String {
     format!("{address:?}").trim_matches('"').to_owned()
 }
 
 pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
     if nodelay && let Err(error) = socket.set_nodelay(true) {
-        // The peer may be gone already; then the first read says so.
+        // The peer may have disconnected already; the first read reports that.
         debug!(target: TCP, "TCP_NODELAY: {error}");
     }
 }

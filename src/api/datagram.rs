@@ -1,16 +1,13 @@
-//! Datagram sockets: opening them, and what may be asked of them by id.
+//! Datagram sockets: opening them, and requests by id.
 
 use crate::api::close::deregister;
 use crate::api::connector::name;
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
-use crate::api::listener::Port;
-use crate::api::listener::cannot_listen;
+use crate::api::listener::{Port, cannot_listen};
 use crate::api::timer::Job;
 use crate::source::datagram::{Datagram, closed};
-use crate::source::error::cannot_connect;
-use crate::source::error::cannot_connect_unix;
-use crate::source::error::cannot_send;
+use crate::source::error::{cannot_connect, cannot_connect_unix, cannot_send};
 use crate::source::table::Source;
 use crate::sys::error::Failure;
 use crate::sys::{Backend, DatagramBackend};
@@ -236,12 +233,12 @@ impl Context {
             let datagram = self.sources.datagram_mut(id).ok_or_else(closed)?;
             datagram.connect(peer)
         });
-        self.handle_datagram(id); // What it waits for may be another socket's room.
+        self.handle_datagram(id); // Queued datagrams may now wait for another receiver.
         let cannot = if is_path { cannot_connect_unix } else { cannot_connect };
         outcome.map_err(|cause| cannot(what, cause))
     }
 
-    /// An address, and what an error says of it: as it prints, or else as the user wrote it.
+    /// Returns the address, and its text for errors: as it is printed, or as the user wrote it if it is none.
     fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
         let result = address.to_address(&|name, port| self.backend.look_up(name, port));
         let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
@@ -255,8 +252,8 @@ impl Context {
         }
     }
 
-    /// After whatever has been done to one: has the poll watch for what it waits for, and its
-    /// protocol told what there is to tell.
+    /// Follows every change of a datagram socket: registers its interest with the poll, and has its protocol
+    /// notified of events.
     pub(crate) fn handle_datagram(&mut self, id: Id) {
         let Some(datagram) = self.sources.datagram_mut(id) else {
             return;

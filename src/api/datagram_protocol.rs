@@ -1,4 +1,4 @@
-//! What users implement for datagrams.
+//! The trait `DatagramProtocol`, which users implement.
 
 use crate::api::datagram_transport::DatagramTransport;
 use crate::values::address::Address;
@@ -7,7 +7,8 @@ use crate::values::logging::DATAGRAM;
 use log::warn;
 use std::any::type_name;
 
-/// The behaviour of one datagram socket: an object with a method for each event. There is one for the socket, not one for each peer: datagrams arrive from any address.
+/// The behaviour of one datagram socket: an object with a method for each event. There is one object for the
+/// socket, not one for each peer: datagrams arrive from any address.
 ///
 /// # The order of callbacks
 ///
@@ -19,14 +20,14 @@ use std::any::type_name;
 /// stop_protocol                              last, once
 /// ```
 ///
-/// - [`stop_protocol`](Self::stop_protocol) comes for every one that was started, whatever ends it: a
-///   close, the reactor's stop or its being dropped.
-/// - After a [`close`](DatagramTransport::close) no datagram is delivered any more.
-/// - No callback runs inside another one. What a callback asks for happens after it has returned;
-///   only sending does not wait for that.
-/// - A panic costs the datagram or the news that the callback was for, and the socket stays open:
-///   else one datagram of one peer could end the service for all. Only a panic in
-///   [`start_protocol`](Self::start_protocol) closes it.
+/// - [`stop_protocol`](Self::stop_protocol) is called for every protocol that was started, whatever ends it: a
+///   close, the stop or the drop of the reactor.
+/// - After a [`close`](DatagramTransport::close) no more datagrams are delivered.
+/// - No callback runs inside another one. Requests take effect after the callback has returned, except
+///   sending, which takes effect at once.
+/// - A panic loses the datagram or the event of the callback, and the socket stays open. Otherwise one
+///   datagram of one peer could end the service for all peers. Only a panic in
+///   [`start_protocol`](Self::start_protocol) closes the socket.
 ///
 /// ```
 /// use ropewalk::{Address, DatagramProtocol, DatagramTransport};
@@ -46,12 +47,12 @@ use std::any::type_name;
 /// ```
 #[allow(unused_variables)] // The names are the documentation.
 pub trait DatagramProtocol: 'static {
-    /// The socket is there: datagrams can be sent.
+    /// The socket is open: datagrams can be sent.
     #[doc(alias = "startProtocol")]
     #[doc(alias = "connection_made")]
     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {}
 
-    /// `sender` has sent `data`, whole and as one; it may be empty. It is lent for this call.
+    /// `sender` has sent the datagram `data`, which may be empty. `data` is valid during the call.
     ///
     /// Datagrams may be lost, reordered or duplicated, and a sender's address can be forged.
     #[doc(alias = "datagramReceived")]
@@ -64,7 +65,7 @@ pub trait DatagramProtocol: 'static {
 
     /// `sender` has sent a datagram that is longer than
     /// [`max_datagram_size`](crate::DatagramOptions::max_datagram_size); `data` is its beginning, and
-    /// the rest is lost. Unless overridden this logs a warning.
+    /// the rest is lost. Default: logs a warning.
     fn datagram_truncated(
         &mut self,
         transport: &mut DatagramTransport<'_>,
@@ -80,37 +81,38 @@ pub trait DatagramProtocol: 'static {
     }
 
     /// No socket receives at the port of the peer with which this socket is
-    /// [connected](crate::Context::connect_udp): its machine answered so (ICMP port unreachable) to an earlier datagram. The socket stays open; a later attempt may succeed.
+    /// [connected](crate::Context::connect_udp): its machine has answered an earlier datagram with ICMP port
+    /// unreachable. The socket stays open; a later attempt may succeed.
     ///
-    /// A socket that is not connected is never told.
+    /// It is never called for a socket that is not connected.
     #[doc(alias = "connectionRefused")]
     fn connection_refused(&mut self, transport: &mut DatagramTransport<'_>) {}
 
-    /// Something could not be sent or received, and `error` says what. The socket goes on. Unless
-    /// overridden this logs a warning.
+    /// Sending or receiving has failed; `error` names the datagram and the cause. The socket stays open.
+    /// Default: logs a warning.
     ///
-    /// - A datagram that is too long, or that the system refuses otherwise, was dropped.
-    /// - More was sent than may [wait](crate::DatagramOptions::queue_limits) (told once, until
-    ///   all that waited has been sent): that was dropped.
-    /// - The network has answered to an earlier datagram that its destination cannot be reached; only
+    /// - A datagram was dropped because it is too long, or because the system refused it.
+    /// - A datagram was dropped because the [queue](crate::DatagramOptions::queue_limits) is full. This is
+    ///   reported once, until the queue is empty again.
+    /// - The network has answered that the destination of an earlier datagram cannot be reached; only
     ///   connected sockets receive this.
     ///
-    /// What was dropped is [counted](DatagramTransport::counts), too.
+    /// Dropped datagrams are also [counted](DatagramTransport::counts).
     fn error_received(&mut self, transport: &mut DatagramTransport<'_>, error: Error) {
         warn!(target: DATAGRAM, "{} {error}", transport.id());
     }
 
-    /// The socket takes no more for now. What is sent nevertheless waits, up to a
+    /// The socket would block. Datagrams that are sent now are queued, up to a
     /// [limit](crate::DatagramOptions::queue_limits).
     #[doc(alias = "pauseProducing")]
     fn pause_writing(&mut self, transport: &mut DatagramTransport<'_>) {}
 
-    /// After [`pause_writing`](Self::pause_writing): all that waited has been sent.
+    /// Called after [`pause_writing`](Self::pause_writing), when all queued datagrams have been sent.
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, transport: &mut DatagramTransport<'_>) {}
 
-    /// The socket is closed. `transport` still tells its id, its address and its counts; what is sent
-    /// is dropped.
+    /// The socket is closed. `transport` still has its id, address and counts; datagrams that are sent now
+    /// are dropped.
     #[doc(alias = "stopProtocol")]
     #[doc(alias = "connection_lost")]
     fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {}

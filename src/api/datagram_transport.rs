@@ -64,14 +64,15 @@ impl<'a> DatagramTransport<'a> {
     }
 
     /// Returns the local address. It is known in
-    /// [`stop_protocol`](crate::DatagramProtocol::stop_protocol) too. It is [`Address::Unknown`] once the
-    /// socket is gone.
+    /// [`stop_protocol`](crate::DatagramProtocol::stop_protocol) too. It is [`Address::Unknown`] after
+    /// that.
     #[doc(alias = "getHost")]
     pub fn local_address(&self) -> Address {
         self.context.local_address(self.id).unwrap_or(Address::Unknown)
     }
 
-    /// Returns the address with which the socket is connected; `None` if it is not connected, or gone.
+    /// Returns the address with which the socket is connected; `None` if it is not connected, or no longer
+    /// exists.
     #[doc(alias = "getPeer")]
     pub fn peer(&self) -> Option<Address> {
         self.context.peer_of(self.id)
@@ -132,7 +133,8 @@ impl<'a> DatagramTransport<'a> {
         self.context.closing(self.id)
     }
 
-    /// Returns the counts of this socket's datagrams so far. They are all 0 once the socket is gone.
+    /// Returns the counts of this socket's datagrams so far. They are all 0 once the
+    /// socket no longer exists.
     pub fn counts(&self) -> DatagramCounts {
         match self.context.sources.get(self.id) {
             Some(Source::Datagram(datagram)) => datagram.counts(),

@@ -1,11 +1,11 @@
-//! What methods of the context have to drop. A user's code may run then, and these never call it: what is
-//! to be dropped is kept until the running callback has returned.
+//! Discarded values: what methods of the context have to drop. A drop may run the user's code, which these
+//! methods never do, so the values are kept until the running callback has returned.
 
 use crate::api::context::{Context, Pending};
 use crate::api::timer::Call;
 use std::any::{Any, type_name};
 
-/// A value of a user's that is to be dropped.
+/// A user's value that is to be dropped.
 pub(crate) enum Discarded {
     Call(Box<dyn Call>),
     /// With the name of its type.
@@ -13,8 +13,8 @@ pub(crate) enum Discarded {
 }
 
 impl Context {
-    /// What was asked for, and with it what the user gave for it; or the error, and then what the user
-    /// gave is discarded.
+    /// Returns the result of a request, together with the value that the user gave for it; after an error, it
+    /// discards that value.
     pub(super) fn or_discard<T, E, U: 'static>(
         &mut self,
         outcome: Result<T, E>,
@@ -29,7 +29,7 @@ impl Context {
         }
     }
 
-    /// Has something dropped once the running callback has returned.
+    /// Has a value dropped once the running callback has returned.
     pub(super) fn discard(&mut self, value: Discarded) {
         if self.discarded.is_empty() {
             self.pending.push_back(Pending::Discard);

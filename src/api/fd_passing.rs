@@ -19,43 +19,46 @@ use std::io;
 
 /// # Unix sockets
 impl Transport<'_> {
-    /// Sends `data` over a Unix socket, after all that was written before, and passes `descriptors`
-    /// with its first byte: the peer gets descriptors of the same open files, sockets or whatever they
-    /// are (SCM_RIGHTS, unix(7)). Ours are closed once the system has taken them, or when the
-    /// connection ends before; keep a duplicate (`try_clone`) of what you go on using.
+    /// Sends `data` over a Unix socket, after all data written before, and passes `descriptors` with its
+    /// first byte (SCM_RIGHTS, unix(7)). The peer receives descriptors of the same open files or sockets.
+    /// The passed descriptors are closed once the system has taken them, or when the connection ends before;
+    /// to continue to use one, keep a duplicate (`try_clone`).
     ///
-    /// A peer that [does not want any](crate::ListenOptions::descriptors) receives `data` alone;
+    /// A peer that [does not accept descriptors](crate::ListenOptions::descriptors) receives only `data`;
     /// that causes no error.
     ///
-    /// While the system has too many of this user's descriptors on their way, because their receivers
-    /// do not take them, it is asked again every 100 ms; after 10 seconds the connection
-    /// breaks ([`Reason::Failed`], ETOOMANYREFS).
+    /// If the system refuses because too many descriptors of this user have not been received yet, sending is
+    /// repeated every 100 ms; after 10 seconds the connection ends ([`Reason::Failed`], ETOOMANYREFS).
     ///
     /// # A peer that does not read
     ///
-    /// Descriptors that the system does not take wait, and are open meanwhile. At most 1,024 of them wait
-    /// on one connection. When more than 256 wait, [`pause_writing`](crate::Protocol::pause_writing) is
-    /// called, as it is for bytes; when no more than 64 wait, and no more bytes than the low-water mark,
-    /// [`resume_writing`](crate::Protocol::resume_writing) is. These marks are fixed. A callback that sends many of them must check [`descriptors_waiting`](Self::descriptors_waiting), since the marks are reported only after it has returned. A connection that has
-    /// [`SlowReader::Disconnect`](crate::SlowReader::Disconnect) ends instead of the error that is below.
+    /// Descriptors that the system does not take are queued, and stay open meanwhile. At most 1,024 are queued
+    /// on one connection. When more than 256 are queued, [`pause_writing`](crate::Protocol::pause_writing) is
+    /// called, as it is for bytes. When at most 64 are queued, and no more bytes than the low-water mark,
+    /// [`resume_writing`](crate::Protocol::resume_writing) is called. These marks are fixed. A callback that
+    /// sends many descriptors must check [`descriptors_waiting`](Self::descriptors_waiting), since the marks
+    /// are reported only after it has returned. With
+    /// [`SlowReader::Disconnect`](crate::SlowReader::Disconnect) the connection ends in place of the error
+    /// `WouldBlock` below.
     ///
     /// # Errors
     ///
-    /// Before anything is sent, and the descriptors are closed then. If the connection is gone, nothing
+    /// After an error nothing is sent, and the descriptors are closed. If the connection is closed, nothing
     /// happens, as with [`write`](Self::write).
     ///
-    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): there is no `data` for the descriptors to go with,
-    ///   or there are more than 253 of them, which is what one message carries.
-    /// - [`WouldBlock`](io::ErrorKind::WouldBlock): more than 1,024 would wait. `resume_writing` tells when
-    ///   there is room again; for an attempt to connect,
-    ///   [`connection_made`](crate::Protocol::connection_made) does.
-    /// - [`Unsupported`](io::ErrorKind::Unsupported): it is no Unix socket, or it is in a simulated network.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `data` is empty, or there are more than 253
+    ///   descriptors, which is the limit of one message.
+    /// - [`WouldBlock`](io::ErrorKind::WouldBlock): more than 1,024 would be queued. Try again in
+    ///   `resume_writing`; for a connection attempt, in
+    ///   [`connection_made`](crate::Protocol::connection_made).
+    /// - [`Unsupported`](io::ErrorKind::Unsupported): the connection is not a Unix socket, has a
+    ///   [filter](crate::Filter), or is simulated.
     ///
     /// ```
     /// use ropewalk::{Protocol, Transport};
     /// use std::fs::File;
     ///
-    /// /// Hands out what its clients may not open themselves.
+    /// /// Passes files that its clients may not open themselves.
     /// struct Librarian;
     ///
     /// impl Protocol for Librarian {
@@ -175,7 +178,7 @@ impl Context {
         Ok(())
     }
 
-    /// More descriptors would wait than may.
+    /// Refuses descriptors, since too many would be queued.
     fn refuse(&mut self, id: Id) -> io::Result<()> {
         if self.limits_mut(id).is_some_and(|limits| limits.disconnects()) {
             match self.sources.get(id) {
@@ -197,14 +200,14 @@ impl Context {
         }
     }
 
-    /// If the system has refused descriptors, it is asked again after a while.
+    /// If the system has refused descriptors, schedules another attempt.
     pub(super) fn handle_refusal(&mut self, id: Id) {
         if self.sources.stream_mut(id).is_some_and(Stream::begins_backoff) {
             self.schedule(BACKOFF, Job::BackoffEnd(id));
         }
     }
 
-    /// What an error says of where the descriptors were to go.
+    /// Returns the peer of the descriptors, for errors.
     fn destination(&self, id: Id) -> String {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.peer.to_string(),

@@ -1,4 +1,4 @@
-//! Files on their way to a peer.
+//! The file sender: a producer that sends a file.
 
 use crate::api::context::Context;
 use crate::api::producer::Producer;
@@ -7,9 +7,8 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 
-/// A pull producer that sends a file: from its beginning to its end, unless told otherwise. However
-/// long it is, no more of it is held in memory than a piece; on Linux the kernel sends it, and it is
-/// not copied at all (sendfile(2)).
+/// A pull producer that sends a file. Default: from its beginning to its end. At most one chunk of the file is
+/// held in memory; on Linux the kernel sends it without a copy (sendfile(2)).
 ///
 /// ```
 /// use ropewalk::{FileSender, Protocol, Reactor, Transport};
@@ -34,27 +33,27 @@ use std::io;
 /// }
 /// ```
 ///
-/// What is written while it is sent goes out between two pieces of it. To go on with something after it, write that in
-/// [`on_done`](Self::on_done). To send another file there, first
+/// Data that is written in the meantime is sent between two chunks of the file. Write the data that follows the
+/// file in [`on_done`](Self::on_done). To send another file there, first
 /// [unregister](Transport::unregister_producer) this one.
 ///
-/// If the file cannot be read on, ends before its [range](Self::range) does, or is truncated while it is
+/// If reading fails, or the file ends before its [range](Self::range) or is truncated while it is
 /// sent, [`on_done`](Self::on_done) receives the error, and the connection is
-/// [aborted](Transport::abort): the peer must not take a part for the whole. A stop of the reactor also
-/// resets a connection on which a file is being sent. A FIFO cannot be sent, since to read from one may
-/// wait.
+/// [aborted](Transport::abort), so that the peer does not take a part for the whole. A stop of the reactor also
+/// resets a connection on which a file is being sent. A FIFO cannot be sent, since a read from it may
+/// block.
 ///
-/// Files are read on the reactor's thread, which waits for the disk where a file is not in memory: on
-/// a network file system, say, that may be long. The system also sends SIGPIPE if the peer has gone,
-/// which Rust's programs ignore; a library in a program of another language has to see to that.
+/// Files are read on the reactor's thread. If a file is not in memory, the thread blocks until the disk has
+/// read it, which may take long on a network file system. sendfile(2) causes SIGPIPE if the peer has
+/// disconnected. Rust programs ignore it; in a program of another language it has to be ignored explicitly.
 #[doc(alias = "sendfile")]
 pub struct FileSender {
     file: File,
     offset: u64,
-    /// How many bytes are still to be sent; without it, all up to the end.
+    /// The number of bytes that are still to be sent; `None` for all bytes up to the end.
     left: Option<u64>,
     sent: u64,
-    /// How long the file was when sending began. If it is shorter at the end, it was truncated.
+    /// The length of the file when sending began. If it is shorter at the end, it was truncated.
     length: Option<u64>,
     on_progress: Option<Box<Progress>>,
     on_done: Option<Box<Done>>,
@@ -64,7 +63,7 @@ type Progress = dyn FnMut(&mut Context, u64);
 type Done = dyn FnOnce(&mut Context, io::Result<u64>);
 
 impl FileSender {
-    /// Sends all of `file`, from its beginning, wherever it was read before.
+    /// Sends all of `file` from its beginning, whatever its current position.
     pub fn new(file: File) -> Self {
         Self {
             file,
@@ -84,15 +83,15 @@ impl FileSender {
         self
     }
 
-    /// Calls `progress` with the count of bytes that have been sent, each time that some were.
+    /// Calls `progress` with the number of bytes sent so far, each time that more were sent.
     #[must_use]
     pub fn on_progress(mut self, progress: impl FnMut(&mut Context, u64) + 'static) -> Self {
         self.on_progress = Some(Box::new(progress));
         self
     }
 
-    /// Calls `done` once: with the count of bytes when the last of them are on their way, or with what
-    /// was in the way.
+    /// Calls `done` once: with the number of bytes when the system has taken the last of them, or with the
+    /// error.
     #[must_use]
     pub fn on_done(mut self, done: impl FnOnce(&mut Context, io::Result<u64>) + 'static) -> Self {
         self.on_done = Some(Box::new(done));
@@ -105,7 +104,8 @@ impl FileSender {
         }
     }
 
-    /// Checks at the end of the data that it is complete. A file with a meaningless length, as in sysfs, keeps its length.
+    /// Checks at the end of the data that it is complete. A file with a meaningless length, as in sysfs, keeps
+    /// its length.
     fn whole(&self) -> io::Result<u64> {
         let truncated = self.length.unwrap_or(0).saturating_sub(self.file.metadata()?.len());
         match self.left {
@@ -131,7 +131,7 @@ impl Producer for FileSender {
         let most = self.left.unwrap_or(u64::MAX);
         let sent = transport.context().send_from_file(id, &mut self.file, self.offset, most);
         let result = match sent {
-            Ok(None) => return, // No room; it asks again.
+            Ok(None) => return, // It would block; the producer is called again.
             Ok(Some(count)) if count > 0 => {
                 self.offset += count;
                 self.sent += count;
@@ -151,9 +151,9 @@ impl Producer for FileSender {
             transport.abort();
         }
         let registration = transport.context().registration(id);
-        // Done before it is unregistered, so that what follows the file goes before a close.
+        // Called before the producer is unregistered, so that data that it writes is sent before a close.
         self.end(transport.context(), result);
-        // Another may have taken its place.
+        // `on_done` may have registered another producer.
         if transport.context().registration(id) == registration {
             transport.unregister_producer();
         }

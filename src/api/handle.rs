@@ -1,4 +1,4 @@
-//! Calls from other threads.
+//! Handles: calls from other threads.
 
 use crate::api::channel::ChannelId;
 use crate::api::context::Context;
@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// How many calls are made and messages received in a turn before the sockets have theirs, however
-/// fast they are sent.
+/// The number of calls and messages that are handled in a turn before the sockets are served, so that a fast
+/// sender does not hold them up.
 pub(crate) const CALLS: usize = 1024;
 
-/// A way for other threads to have something done on the reactor's: the only part of a reactor that
-/// may be sent to them, and cloned freely.
+/// Makes calls on the reactor's thread from other threads. It is the only part of a reactor that can be sent to
+/// another thread, and it can be cloned.
 ///
 /// ```
 /// use ropewalk::{Error, Reactor};
@@ -56,7 +56,7 @@ struct SentQueue {
 /// What other threads send.
 pub(crate) enum Sent {
     Call(Box<dyn Call + Send>),
-    /// There is something in this channel, or its senders are gone: look at it.
+    /// The channel has messages, or its last sender was dropped.
     Messages(ChannelId),
     /// The run is to stop.
     Stop,
@@ -66,11 +66,11 @@ impl Handle {
     /// Makes `call` on the reactor's thread, in one of the next turns. Calls sent by one thread are
     /// made in the order in which they were sent, each exactly once.
     ///
-    /// It never waits for the reactor, but it takes a lock for a moment and allocates: it must not be
-    /// called in a signal handler (signal-safety(7)). For signals there is
-    /// [`stop_on_signals`](crate::Reactor::stop_on_signals). What lives on the reactor's thread and cannot be sent to
-    /// another is better reached through a [channel](Context::channel). Calls that are sent between two runs are made in the next
-    /// one, or else when the reactor is dropped.
+    /// It never waits for the reactor. It takes a lock for a moment and allocates, so it must not be
+    /// called in a signal handler (signal-safety(7)); use
+    /// [`stop_on_signals`](crate::Reactor::stop_on_signals) for signals. To reach values that cannot leave the
+    /// reactor's thread, use a [channel](Context::channel). Calls that are sent between two runs are made in
+    /// the next run, or when the reactor is dropped.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Handle {
         self.send(Sent::Call(Box::new(call)))
     }
 
-    /// [Stops](Context::stop) the reactor's run. If none is under way, the next one ends as soon as it
+    /// [Stops](Context::stop) the reactor's run. If no run is in progress, the next run ends as soon as it
     /// has begun. A stop that is sent while a run is ending belongs to that run.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Handle {
         Ok(())
     }
 
-    /// No code of a user runs under the lock, so a poisoned one guards a sound queue.
+    /// Ignores poisoning: no user code runs under the lock, so the queue is consistent.
     fn lock(&self) -> MutexGuard<'_, SentQueue> {
         self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,7 +139,7 @@ impl fmt::Debug for Handle {
     }
 }
 
-/// The reactor has been dropped; what it was to do will not be done.
+/// The error of a request to a reactor that has been dropped.
 ///
 /// ```
 /// use ropewalk::{Reactor, ReactorGone};
@@ -161,10 +161,10 @@ impl fmt::Display for ReactorGone {
 
 impl Error for ReactorGone {}
 
-/// The reactor's end: what has been sent and not been attended to.
+/// The reactor's end: calls that were sent and have not been made.
 pub(crate) struct Calls {
     handle: Handle,
-    /// Taken from the queue, and to be made before what came to the queue since.
+    /// Calls that were taken from the queue. They precede the calls in the queue.
     taken: VecDeque<Sent>,
 }
 
@@ -173,7 +173,8 @@ impl Calls {
         Self { handle, taken: VecDeque::new() }
     }
 
-    /// Takes over all calls. It must follow every wake-up: a caller that finds the queue not empty relies on an earlier wake-up.
+    /// Takes over all calls. It must follow every wake-up: a caller that finds the queue not empty relies on an
+    /// earlier wake-up.
     pub(crate) fn take(&mut self) {
         let mut queue = self.handle.lock();
         if self.taken.is_empty() {
@@ -194,12 +195,12 @@ impl Calls {
         next
     }
 
-    /// A channel has more messages than the budget allowed: it is looked at again.
+    /// Lists a channel again, since it has more messages than the budget allowed.
     pub(crate) fn put_back(&mut self, channel: ChannelId) {
         self.taken.push_back(Sent::Messages(channel));
     }
 
-    /// Whether calls are known to wait. Those that come later wake the poll.
+    /// Returns true if calls were taken and not made. Later calls wake the poll.
     pub(crate) fn are_waiting(&self) -> bool {
         !self.taken.is_empty()
     }
@@ -208,13 +209,13 @@ impl Calls {
         self.handle.set_between_runs(between_runs);
     }
 
-    /// The run is over, and with it the stops that were sent to it.
+    /// Removes the stops that were sent to the run that has ended.
     pub(crate) fn forget_stops(&mut self) {
         self.take();
         self.taken.retain(|sent| !matches!(sent, Sent::Stop));
     }
 
-    /// From now on calls are refused. Returns those that were sent before.
+    /// Refuses calls from now on. Returns the calls that were sent before.
     pub(crate) fn close(&mut self) -> VecDeque<Sent> {
         let mut queue = self.handle.lock();
         queue.closed = true;

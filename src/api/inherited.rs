@@ -1,18 +1,17 @@
-//! Sockets that were passed to the program when it began.
+//! Inherited sockets, as of socket activation.
 
 use crate::sys::error::failed_plainly;
 use crate::sys::{OwnedFd, inherited};
 use crate::values::error::Error;
 use std::io;
 
-/// The sockets that were passed to the program when it began: systemd's socket activation, by
+/// The sockets that were passed to the program at its start by systemd's socket activation, described by
 /// LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES (sd_listen_fds(3)).
 ///
-/// Take them once, at the beginning of `main`, then take out each by its place or its name, and
-/// [adopt](crate::Context::adopt_listener) it. Those that are not taken out are closed with this
-/// value.
+/// Call [`take`](Self::take) once, at the beginning of `main`. Then take out each socket by its index or its
+/// name, and [adopt](crate::Context::adopt_listener) it. The others are closed when this value is dropped.
 ///
-/// A program that is begun by hand is passed none, and listens by itself then:
+/// A program that is started by hand receives no sockets, and listens itself:
 ///
 /// ```
 /// use ropewalk::{Error, InheritedSockets, Protocol, Reactor, Transport};
@@ -39,8 +38,8 @@ use std::io;
 ///
 /// Try it with `systemd-socket-activate --listen=127.0.0.1:7000 --fdname=echo PROGRAM`.
 ///
-/// The environment is left as it is. Children inherit the variables and not the sockets, and see by
-/// LISTEN_PID that they are not meant.
+/// The environment is unchanged. Child processes inherit the variables without the sockets, and detect by
+/// LISTEN_PID that the variables are not for them.
 #[derive(Debug)]
 #[doc(alias = "LISTEN_FDS")]
 #[doc(alias = "systemd")]
@@ -50,12 +49,13 @@ pub struct InheritedSockets {
 }
 
 impl InheritedSockets {
-    /// Takes what was passed to this process; nothing, if nothing was, or to another process.
+    /// Takes the sockets that were passed to this process. The list is empty if there are none, or if the
+    /// variables are for another process.
     ///
     /// # Errors
     ///
-    /// If the variables make no sense, speak of descriptors that were not passed, or the sockets were
-    /// taken before.
+    /// If the variables are invalid, describe descriptors that were not passed, or the sockets were taken
+    /// before.
     #[doc(alias = "sd_listen_fds")]
     pub fn take() -> Result<Self, Error> {
         let taken = inherited::descriptors()
@@ -64,23 +64,23 @@ impl InheritedSockets {
         Ok(Self { sockets: sockets.collect() })
     }
 
-    /// How many were passed, with those that were taken out.
+    /// Returns the number of sockets that were passed, including those that were taken out.
     pub fn len(&self) -> usize {
         self.sockets.len()
     }
 
-    /// Whether none was passed.
+    /// Returns true if no socket was passed.
     pub fn is_empty(&self) -> bool {
         self.sockets.is_empty()
     }
 
-    /// The names of those that are still here, in the order in which they were passed.
+    /// Returns the names of the sockets that were not taken out, in the order in which they were passed.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let here = self.sockets.iter().filter(|(_, socket)| socket.is_some());
         here.filter_map(|(name, _)| name.as_deref())
     }
 
-    /// Takes out the one that was passed in this place; the first is 0.
+    /// Takes out the socket with this index; the first is 0.
     ///
     /// # Errors
     ///
@@ -92,11 +92,12 @@ impl InheritedSockets {
             .ok_or_else(|| missing(format!("number {index} of {count} is not there, or was taken")))
     }
 
-    /// Takes out the first that has this name and was not taken out: several may have it.
+    /// Takes out the first socket that has this name and was not taken out. Several sockets may have the same
+    /// name.
     ///
     /// # Errors
     ///
-    /// If there is none, or no more.
+    /// If no such socket is left.
     #[doc(alias = "LISTEN_FDNAMES")]
     pub fn named(&mut self, name: &str) -> Result<OwnedFd, Error> {
         let socket = self.sockets.iter_mut().find_map(|(its_name, socket)| {

@@ -1,4 +1,4 @@
-//! Listening, and taking in what is accepted.
+//! Listeners, and the connections that they accept.
 
 use crate::api::connector::{no_address, no_room, set_nodelay};
 use crate::api::context::{Context, Pending};
@@ -21,7 +21,7 @@ use std::io;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-/// A listener, or a socket for datagrams: its [`Id`], and the address that the system gave it.
+/// A listener or a datagram socket: its [`Id`], and its address as the system reports it.
 ///
 /// ```
 /// # use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -46,12 +46,12 @@ impl Port {
         Self { id, address }
     }
 
-    /// Its id, to [close](Context::close) it by.
+    /// Returns the id. [`Context::close`] closes the socket.
     pub fn id(&self) -> Id {
         self.id
     }
 
-    /// Where it listens; if port 0 was asked for, the port that the system chose.
+    /// Returns the local address. If port 0 was requested, it has the port that the system chose.
     pub fn address(&self) -> &Address {
         &self.address
     }
@@ -121,7 +121,7 @@ impl Context {
         ListenOptions::new().listen_tcp(self, address, factory)
     }
 
-    /// Listens on the first of the addresses on which it can.
+    /// Listens on the first address that can be listened on.
     fn open_first_listener(
         &mut self,
         address: impl ToAddresses,
@@ -144,7 +144,7 @@ impl Context {
         self.open_port(socket, options.connection.clone())
     }
 
-    /// Takes in a socket that listens.
+    /// Registers a listening socket.
     pub(super) fn open_port(
         &mut self,
         socket: Box<dyn ListenerBackend>,
@@ -155,11 +155,11 @@ impl Context {
         Ok(Port { id: self.take_in(Source::Listener(listener))?, address })
     }
 
-    /// Takes in a connection that was accepted.
+    /// Registers an accepted connection.
     ///
     /// # Errors
     ///
-    /// If the poll cannot take it, or the table is full.
+    /// If the socket cannot be registered, or the table is full.
     pub(crate) fn adopt(
         &mut self,
         socket: StreamSocket,
@@ -179,11 +179,11 @@ impl Context {
         Ok(id)
     }
 
-    /// Gives a source a slot, and has the poll watch its socket.
+    /// Gives a source a slot, and registers its socket with the poll.
     ///
     /// # Errors
     ///
-    /// If the poll cannot take it, or the table is full.
+    /// If the socket cannot be registered, or the table is full.
     pub(super) fn take_in(&mut self, mut source: Source) -> io::Result<Id> {
         let mut registered = Ok(());
         let id = self.sources.insert(|id| {
@@ -194,7 +194,7 @@ impl Context {
         id.ok_or_else(no_room)
     }
 
-    /// A listener has met the system's limits: it asks again after a while.
+    /// Pauses a listener that has reached a limit of the system. It tries again after a while.
     pub(crate) fn begin_backoff(&mut self, id: Id, error: &io::Error) {
         if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
             if !std::mem::replace(&mut listener.failure_logged, true) {

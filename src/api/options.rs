@@ -42,7 +42,7 @@ impl Context {
     ///
     /// impl Protocol for Bulk {
     ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-    ///         // Routers may let others go first: the lower effort of RFC 8622.
+    ///         // Lower effort (RFC 8622): routers may send other packets first.
     ///         if let Err(error) = transport.set_option(SocketOption::TrafficClass(1 << 2)) {
     ///             println!("{error}");
     ///         }
@@ -59,8 +59,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// What the system answers: it does not know the option, not for this kind of socket or not any
-    /// more; the value is out of its range; it needs a privilege. And if the socket is gone.
+    /// If the system does not support the option, or not for this kind or state of socket; if the value is
+    /// out of range, or a privilege is missing; if the socket is closed.
     #[doc(alias = "setsockopt")]
     #[doc(alias = "setTcpNoDelay")]
     #[doc(alias = "setTcpKeepAlive")]
@@ -71,20 +71,20 @@ impl Context {
             .map_err(|cause| self.option_error(id, cause))
     }
 
-    /// An option of this socket could not be set.
+    /// Makes the error of an option of this socket that could not be set.
     pub(super) fn option_error(&self, id: Id, cause: io::Error) -> Error {
         let address = self.local_address(id);
         let address = address.map_or_else(|| id.to_string(), |address| address.to_string());
         cannot_set_option(address, cause)
     }
 
-    /// The descriptor of a socket, lent: for what the system can do with it and we cannot.
+    /// Returns the descriptor of a socket, for system calls that this crate does not offer.
     ///
     /// Do not read from it, write to it or shut it down: that takes bytes from the protocol, or puts bytes
     /// between those that are queued.
     ///
-    /// From then on copies of it may be elsewhere, and it is treated as an
-    /// [adopted](Self::adopt_connection) one: it does not rely on O_NONBLOCK, which all copies share.
+    /// From then on there may be copies of the descriptor, so the socket is treated like an
+    /// [adopted](Self::adopt_connection) one: the reactor does not rely on O_NONBLOCK, which all copies share.
     ///
     /// ```
     /// # use ropewalk::{Error, Protocol, Reactor, Transport};

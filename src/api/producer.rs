@@ -12,12 +12,13 @@ use std::fs::File;
 use std::io;
 use std::mem;
 
-/// Something that produces data for one connection, as fast as the connection takes it.
+/// A source of data for one connection, which produces as fast as the connection accepts data.
 ///
-/// A **pull** producer is asked for a piece each time there is room
-/// ([`Transport::register_pull_producer`]): it suits what can be made when it is wanted, such as a
-/// file's next part ([`FileSender`](crate::FileSender) is one). A **push** producer writes on its own, and is notified when to pause and when to resume ([`Transport::register_push_producer`]): it suits data from elsewhere, such as another connection, which it can
-/// [pause](Transport::pause) in turn.
+/// A **pull** producer is asked for a chunk each time the send buffer is empty
+/// ([`Transport::register_pull_producer`]). It suits data that can be produced on demand, such as the next part
+/// of a file ([`FileSender`](crate::FileSender) is a pull producer). A **push** producer writes at any time, and
+/// is notified when to pause and when to resume ([`Transport::register_push_producer`]). It suits data from
+/// elsewhere, such as another connection, which it can [pause](Transport::pause) in turn.
 ///
 /// ```
 /// use ropewalk::{Producer, Protocol, Transport};
@@ -52,22 +53,22 @@ use std::mem;
 #[doc(alias = "IPullProducer")]
 #[allow(unused_variables)] // The names are the documentation.
 pub trait Producer: 'static {
-    /// A pull producer: there is room, all that was written has been sent; it comes for the first time
-    /// soon after it was registered. If nothing is written, it comes again only after something else
-    /// was.
+    /// Pull producer: write the next chunk; all data written before has been sent. The first call follows soon
+    /// after the registration. If the producer writes nothing, it is called again only after other data was
+    /// written and sent.
     ///
-    /// A push producer: go on, after [`pause_producing`](Self::pause_producing).
+    /// Push producer: continue after [`pause_producing`](Self::pause_producing).
     #[doc(alias = "resumeProducing")]
     fn resume_producing(&mut self, transport: &mut Transport<'_>);
 
-    /// A push producer: more than the high-water mark waits, produce no more for now.
+    /// Push producer: stop producing for now; more data than the high-water mark is queued.
     #[doc(alias = "pauseProducing")]
     fn pause_producing(&mut self, transport: &mut Transport<'_>) {}
 
-    /// The connection has ended. This callback is made once, last, before the
-    /// protocol's [`connection_lost`](crate::Protocol::connection_lost); not if the producer
-    /// was unregistered before. A producer that is registered only now, or later, is stopped as soon as
-    /// the running callback has returned, possibly after `connection_lost`.
+    /// The connection has ended. This is the last callback, called once, before the protocol's
+    /// [`connection_lost`](crate::Protocol::connection_lost). It is not called if the producer was
+    /// unregistered before. A producer that is registered when the connection has ended already is stopped as
+    /// soon as the running callback has returned, possibly after `connection_lost`.
     #[doc(alias = "stopProducing")]
     fn stop_producing(&mut self, context: &mut Context) {}
 
@@ -89,8 +90,8 @@ impl Transport<'_> {
     /// written and sent for 60 seconds, the connection ends with
     /// [`Reason::CloseTimeout`](crate::Reason::CloseTimeout). If the reactor stops before, the connection
     /// is reset, so that the peer does not take a part for the whole. A producer can be registered for a
-    /// connection attempt as well. If the connection is ending or gone already, the producer is stopped at
-    /// once.
+    /// connection attempt as well. If the connection is closing or closed already, the producer is stopped
+    /// after the running callback.
     ///
     /// # Errors
     ///
@@ -150,8 +151,7 @@ impl Context {
         Ok(())
     }
 
-    /// What a connection, or an attempt to make one, knows of its producer; nothing once it takes no
-    /// more data.
+    /// Returns the output of a connection or a connection attempt, if it accepts data.
     fn production(&mut self, id: Id) -> Option<&mut Output> {
         match self.sources.get_mut(id)? {
             Source::Stream(stream) if stream.takes_writes() => Some(&mut stream.output),
@@ -182,7 +182,7 @@ impl Context {
         self.watch_progress(id);
     }
 
-    /// Whether the producer of a connection is to be asked for more; it counts as asked then.
+    /// Returns true if the pull producer of a connection is to be called, and notes the call.
     pub(crate) fn asks_producer(&mut self, id: Id) -> bool {
         let Some(stream) = self.sources.stream_mut(id).filter(|stream| stream.wants_more()) else {
             return false;
@@ -191,8 +191,8 @@ impl Context {
         true
     }
 
-    /// The number of the registration of a connection's producer, or of an attempt's. A producer that
-    /// was registered under another number is no longer registered.
+    /// Returns the number of the current registration of a producer. A producer with another number is no
+    /// longer registered.
     pub(crate) fn registration(&self, id: Id) -> Option<u32> {
         match self.sources.get(id)? {
             Source::Stream(stream) => Some(stream.output.registration),
@@ -201,13 +201,12 @@ impl Context {
         }
     }
 
-    /// Sends a piece of a file, of at most `count` bytes from `offset` on, if the socket takes it now.
-    /// Returns how many bytes it was, zero at the end of the file; nothing if there was no room, and
-    /// then the producer is asked when there is.
+    /// Sends a chunk of a file, of at most `count` bytes from `offset` on. Returns the number of bytes, zero at
+    /// the end of the file; `None` if the socket would block. The producer is called again in that case.
     ///
     /// # Errors
     ///
-    /// If the file cannot be read. If the socket fails, the connection ends of that.
+    /// If the file cannot be read. If the socket fails, the connection ends.
     pub(crate) fn send_from_file(
         &mut self,
         id: Id,

@@ -1,4 +1,4 @@
-//! Raw sockets, and those that may only ping.
+//! Raw sockets, and sockets for ICMP echoes.
 
 use crate::api::context::Context;
 use crate::api::datagram_protocol::DatagramProtocol;
@@ -11,7 +11,7 @@ use std::io;
 use std::io::ErrorKind;
 use std::net::IpAddr;
 
-/// What an IP packet carries, by its number: see the file `/etc/protocols`, or
+/// The number of the protocol that an IP packet carries: see the file `/etc/protocols`, or
 /// [IANA's list](https://www.iana.org/assignments/protocol-numbers).
 ///
 /// ```
@@ -25,14 +25,14 @@ use std::net::IpAddr;
 pub struct IpProtocol(pub u8);
 
 impl IpProtocol {
-    /// Control messages of IPv4: echoes, and that something cannot be reached.
+    /// Control messages of IPv4, such as echoes and unreachable destinations.
     pub const ICMP: Self = Self(1);
-    /// The members of groups, in IPv4.
+    /// Memberships of multicast groups in IPv4.
     pub const IGMP: Self = Self(2);
-    /// Control messages of IPv6, and the members of groups.
+    /// Control messages of IPv6, and memberships of multicast groups.
     pub const ICMPV6: Self = Self(58);
-    /// For sending whole packets of any protocol, with headers of one's own (IPPROTO_RAW, raw(7)).
-    /// Nothing is ever received with it.
+    /// Sends packets of any protocol, which contain their IP headers (IPPROTO_RAW, raw(7)). Nothing is
+    /// received.
     pub const RAW: Self = Self(255);
 }
 
@@ -44,27 +44,26 @@ impl fmt::Display for IpProtocol {
 
 /// # Raw sockets
 impl Context {
-    /// A raw socket (raw(7)): it gets a copy of each packet of protocol `number` that comes to
-    /// `local`, and sends such packets. `0.0.0.0` stands for all IPv4 addresses of this machine, `::`
-    /// for all of IPv6.
+    /// Opens a raw socket (raw(7)). It receives a copy of each packet of protocol `number` that arrives at
+    /// `local`, and sends such packets. `0.0.0.0` means all IPv4 addresses of this machine, `::` all IPv6
+    /// addresses.
     ///
-    /// The protocol sees what the system gives:
+    /// The protocol receives packets as the system delivers them:
     ///
     /// - Over **IPv4** the packet begins with its IP header. The header's length in bytes is four times
     ///   the lower half of its first byte. Over **IPv6** there is no header.
-    /// - Raw sockets have no ports: a sender's is 0, and
-    ///   [`send_to`](crate::DatagramTransport::send_to) is given an IP address alone. The port of
-    ///   [`local_address`](Self::local_address) is the protocol's number.
-    /// - What is sent gets its IP header from the system, unless
-    ///   [`header_included`](DatagramOptions::header_included) or [`IpProtocol::RAW`] says that it has
-    ///   one. For ICMPv6 the system fills in the checksum, too; for ICMP it does not.
+    /// - Raw sockets have no ports: the port of a sender is 0, and
+    ///   [`send_to`](crate::DatagramTransport::send_to) takes an IP address without a port. The port of
+    ///   [`local_address`](Self::local_address) is the number of the protocol.
+    /// - The system adds the IP header of sent packets, except with
+    ///   [`header_included`](DatagramOptions::header_included) or [`IpProtocol::RAW`]. The system also fills in
+    ///   the checksum of ICMPv6, but not that of ICMP.
     ///
     /// # Errors
     ///
-    /// Without the privilege, CAP_NET_RAW on Linux, it is
-    /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied); for echoes alone there is
-    /// [`open_ping`](Self::open_ping), which needs none. And always once the reactor
-    /// [is stopping](Self::is_stopping).
+    /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) without the privilege, CAP_NET_RAW on Linux.
+    /// For echoes use [`open_ping`](Self::open_ping), which does not need it. After a
+    /// [stop](Self::is_stopping) it always fails.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, IpProtocol, Reactor};
@@ -102,17 +101,17 @@ impl Context {
         DatagramOptions::new().open_raw(self, local, number, protocol)
     }
 
-    /// A socket for ICMP echoes alone, to which no privilege is needed where the system allows it
-    /// (icmp(7)). `local` is as for [`open_raw`](Self::open_raw), and so is the family.
+    /// Opens a socket for ICMP echoes only, which needs no privilege if the system allows it (icmp(7)). `local`
+    /// is as for [`open_raw`](Self::open_raw), and selects the address family.
     ///
-    /// It sends echo requests and receives the answers to its own: ICMP messages, without an IP
-    /// header. The system writes the identifier in them, which is the port of
-    /// [`local_address`](Self::local_address), and the checksum.
+    /// It sends echo requests and receives the answers to its own requests, as ICMP messages without an IP
+    /// header. The system writes the checksum and the identifier, which is the port of
+    /// [`local_address`](Self::local_address).
     ///
     /// # Errors
     ///
-    /// If the system does not allow it, which on Linux is a question of the groups of the user
-    /// (`net.ipv4.ping_group_range`); and always once the reactor [is stopping](Self::is_stopping).
+    /// If the system does not allow it. Linux allows it to certain groups of users
+    /// (`net.ipv4.ping_group_range`). After a [stop](Self::is_stopping) it always fails.
     pub fn open_ping(
         &mut self,
         local: impl Into<IpAddr>,

@@ -5,7 +5,7 @@ use crate::values::id::Id;
 use std::mem;
 
 impl Context {
-    /// Puts it at the back of the ready queue, unless it stands there already.
+    /// Appends a socket to the ready queue, unless it is listed already.
     pub(crate) fn enqueue(&mut self, id: Id) {
         if let Some(entry) = self.sources.entry_mut(id)
             && !mem::replace(&mut entry.queued, true)
@@ -14,7 +14,7 @@ impl Context {
         }
     }
 
-    /// Whether the turn has left something that the next one need not wait for.
+    /// Returns true if work is left for which the next turn does not wait in the poll.
     pub(crate) fn is_busy(&self) -> bool {
         let all_notified = self.pending.is_empty() && self.held.is_empty();
         !(self.ready.is_empty() && self.unflushed.is_empty() && all_notified)

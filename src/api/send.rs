@@ -1,4 +1,4 @@
-//! What is written, on its way out.
+//! Sending: queueing and flushing written data.
 
 use crate::api::close::broken_by_peer;
 use crate::api::context::{Context, Pending};
@@ -111,7 +111,7 @@ impl Context {
         self.check_marks(id);
     }
 
-    /// Lists it for the flush at the end of the turn, once.
+    /// Lists a connection for the flush at the end of the turn, once.
     #[inline]
     pub(super) fn flush_later(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream_mut(id)
@@ -127,7 +127,7 @@ impl Context {
         self.unflushed.len() >= MANY
     }
 
-    /// Flushes those that others have written to.
+    /// Flushes the connections that were written to by id.
     pub(crate) fn flush_others(&mut self) {
         let mut listed = std::mem::take(&mut self.unflushed);
         for id in listed.drain(..) {
@@ -136,11 +136,12 @@ impl Context {
                 self.flush(id);
             }
         }
-        self.unflushed = listed; // Its memory is kept; flushing writes to nobody else.
+        self.unflushed = listed; // Its memory is kept; a flush lists no connection.
     }
 
-    /// Writing has failed: the connection is broken. What the peer sent before it broke may still be
-    /// unread. If the protocol is reading, the data is delivered first; the read that meets its end then ends the connection for this reason.
+    /// Handles a failed write: the connection is broken. Data that the peer sent before may still be unread. If
+    /// the protocol is reading, that data is delivered first, and the read that finds its end ends the
+    /// connection for this reason.
     #[cold]
     pub(super) fn break_off(&mut self, id: Id, reason: Reason) {
         let Some(stream) = self.sources.stream_mut(id) else {
@@ -153,7 +154,7 @@ impl Context {
         stream.life = Life::Broken(reason);
         stream.readiness |= Readiness::READABLE | Readiness::MORE_FOLLOWS;
         self.enqueue(id);
-        self.check_marks(id); // A protocol that has paused itself until all is sent goes on.
+        self.check_marks(id); // A protocol that was asked to pause is asked to resume.
     }
 
     /// Compares the queued data with the marks, and notifies the protocol of a crossing.
@@ -166,7 +167,7 @@ impl Context {
         }
     }
 
-    /// All was sent and our side may end.
+    /// Ends the sending direction, after all queued data was sent.
     fn end_write_side(&mut self, id: Id) {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
@@ -183,7 +184,7 @@ impl Context {
     }
 }
 
-/// Why an attempt to connect is given up for which too much was written.
+/// The error of a connection attempt for which too much data was queued.
 pub(super) fn too_much() -> io::Error {
     io::Error::other("too much queued data")
 }

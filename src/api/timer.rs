@@ -1,4 +1,4 @@
-//! Time.
+//! Timers: calls that are made later.
 
 use crate::api::context::Context;
 use crate::api::discard::Discarded;
@@ -9,15 +9,15 @@ use log::trace;
 use std::any::type_name;
 use std::time::{Duration, Instant};
 
-/// What a timer does when it is due.
+/// The job of a timer.
 pub(crate) enum Job {
     /// A user's call.
     Call(Box<dyn Call>),
-    /// A connection that is closing has had all the time it was given.
+    /// The time that the caller gave a closing connection is over.
     CloseDeadline(Id),
     /// Checks whether the peer of a closing connection has taken data since this number of bytes was sent.
     CloseProgress(Id, u64),
-    /// The queue of a listener that was full may have room.
+    /// An attempt is repeated, since the queue of the listener was full.
     #[cfg(unix)]
     ConnectAgain(Id),
     /// A connection attempt has taken too long.
@@ -26,7 +26,7 @@ pub(crate) enum Job {
     HandshakeTimeout(Id),
     /// A socket has lingered long enough.
     LingerEnd(Id),
-    /// One that rested, because the system had no more to give, asks again.
+    /// The backoff of a source ends: it tries again.
     BackoffEnd(Id),
 }
 
@@ -49,12 +49,12 @@ impl<F: FnOnce(&mut Context)> Call for F {
 
 /// # Time
 impl Context {
-    /// Calls `call` once, after `delay`, never earlier. The delay counts from this call: the work that
-    /// the running callback has done before, a look-up of a name say, does not shorten it.
+    /// Calls `call` once, after `delay`, never earlier. The delay counts from this call: earlier work of the
+    /// running callback, such as a name look-up, does not shorten it.
     ///
-    /// Timers that are due at one instant are called in the order in which they were scheduled. One
-    /// that a callback schedules is called in a later turn, even with a delay of zero. A delay too
-    /// long for the clock is cut to some 584 years.
+    /// Timers that are due at the same time are called in the order in which they were scheduled. A timer that
+    /// a callback schedules is called in a later turn, even with a delay of zero. A delay too long for the
+    /// clock is cut to about 584 years.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -82,7 +82,7 @@ impl Context {
         timer
     }
 
-    /// Calls `call` once, at `when`; in the next turn if that is past. It reads no clock.
+    /// Calls `call` once, at `when`, or in the next turn if `when` has passed. It does not read the clock.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -106,8 +106,8 @@ impl Context {
         timer
     }
 
-    /// Cancels a call that has not been made. Whether there was one. What the call holds is dropped once
-    /// the running callback has returned.
+    /// Cancels a call that has not been made. Returns true if there was one. The closure is dropped once the
+    /// running callback has returned.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
         trace!(target: TIMER, "{timer} cancelled");
         let job = self.timers.cancel(timer);
@@ -118,20 +118,20 @@ impl Context {
         was_active
     }
 
-    /// Puts a call that has not been made off, or brings it forward: it is made after `delay`, which
-    /// counts from this call of `reset`, as though it had been scheduled only now. Whether there was one.
+    /// Reschedules a call that has not been made: it is made after `delay`, which counts from this call of
+    /// `reset`. Returns true if there was one.
     pub fn reset(&mut self, timer: TimerId, delay: Duration) -> bool {
         trace!(target: TIMER, "{timer} reset to {delay:?}");
         self.timers.reset(timer, self.backend.now(), delay)
     }
 
-    /// Whether the call is still to be made.
+    /// Returns true if the call has not been made or cancelled.
     #[doc(alias = "active")]
     pub fn is_active(&self, timer: TimerId) -> bool {
         self.timers.is_active(timer)
     }
 
-    /// Has a job done after `delay`. It reads the clock, since much time may have passed in this turn.
+    /// Schedules a job after `delay`. It reads the clock, since much time may have passed in this turn.
     pub(crate) fn schedule(&mut self, delay: Duration, job: Job) -> TimerId {
         self.timers.schedule(self.backend.now(), delay, job)
     }
@@ -146,12 +146,12 @@ impl Context {
         Some(job)
     }
 
-    /// Takes out the first timer, due or not.
+    /// Removes the first timer, due or not.
     pub(crate) fn take_timer(&mut self) -> Option<Job> {
         self.timers.pop()
     }
 
-    /// How long until the first timer is due, from now on. It reads the clock if there is one.
+    /// Returns the time until the first timer is due. It reads the clock if there is a timer.
     pub(crate) fn until_next_timer(&self) -> Option<Duration> {
         (self.timers.len() > 0).then(|| self.timers.until_next(self.backend.now())).flatten()
     }

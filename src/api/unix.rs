@@ -1,4 +1,4 @@
-//! Listening on Unix sockets, and connecting to them.
+//! Unix sockets: listeners and connection attempts.
 
 use crate::api::context::{Context, Pending};
 use crate::api::listener::Port;
@@ -18,15 +18,15 @@ use log::info;
 use std::io;
 use std::time::Duration;
 
-/// How long to wait at most between two looks whether the queue of a listener that was full has room.
+/// The longest pause before an attempt is repeated because the queue of the listener was full.
 const LONGEST_PATIENCE: Duration = Duration::from_millis(100);
 
 /// # Unix sockets
 ///
-/// Connections within this machine, by a name in the file system or an
-/// [abstract](UnixAddress::abstract_name) one. All that is said of connections holds for them,
-/// but that they know no reset: what the system has taken stays the peer's, and one that is
-/// [aborted](Self::abort) ends there like one that was closed.
+/// Connections within this machine, by a path in the file system or an
+/// [abstract](UnixAddress::abstract_name) name. They behave like TCP connections, except that there is no
+/// reset: the peer can read all data that the system has accepted, and an
+/// [aborted](Self::abort) connection ends there like a closed one.
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -50,32 +50,32 @@ const LONGEST_PATIENCE: Duration = Duration::from_millis(100);
 /// # let mut client = std::os::unix::net::UnixStream::connect(&path).unwrap();
 /// # client.write_all(b"hello").unwrap();
 /// reactor.run()?;
-/// # assert!(!path.exists(), "the file goes with the listener");
+/// # assert!(!path.exists(), "the file is removed with the listener");
 /// # std::fs::remove_dir(&folder).unwrap();
 /// # Ok::<(), Error>(())
 /// ```
 impl Context {
-    /// Listens on a Unix socket, each connection of which gets a protocol from `factory`.
+    /// Listens on a Unix socket; `factory` builds a protocol for each connection.
     ///
     /// # The file
     ///
-    /// A path is there once this has returned, with its [mode](ListenOptions::mode), and goes when
-    /// the listener stops, unless it is another's by then.
+    /// When this returns, the file of the path exists, with its [mode](ListenOptions::mode). It is removed
+    /// when the listener closes, unless it belongs to another socket by then.
     ///
-    /// What a process that was killed has left behind is replaced; what belongs to a socket that lives,
-    /// listening or not, in whatever process, is not, and neither is a file that is not a socket.
-    /// The system knows which sockets are in use; the server that uses one does not notice the question.
-    /// Two programs that come upon the same file at the same time do not take each other's place: while
-    /// one replaces it, it holds a lock on `PATH.ropewalk-lock` (flock(2)), and the other receives the error
-    /// that the address is in use. That file is there for this moment only.
+    /// A socket file that a killed process has left is replaced. A file that is not a socket is not
+    /// replaced, and neither is the file of an open socket in any process, listening or not. The check is
+    /// a question to the system, which the server that uses the socket does not notice.
+    /// Two programs cannot replace the same file at the same time: while a program replaces it, it holds a
+    /// lock on `PATH.ropewalk-lock` (flock(2)), and the other receives the error that the address is in use.
+    /// The lock file is removed afterwards.
     ///
-    /// [No name](UnixAddress::unnamed) has the system choose an abstract one (Linux).
+    /// For an [unnamed](UnixAddress::unnamed) address the system chooses an abstract name (Linux).
     ///
     /// # Errors
     ///
-    /// The name is in use, too long (107 bytes; 103 where it is not Linux), or that of a file which is
-    /// not a socket; the directory is not there, or may not be written to; and always once the
-    /// reactor [is stopping](Self::is_stopping).
+    /// If the name is in use, is too long (more than 107 bytes; 103 on other systems than Linux), or is that of
+    /// a file that is not a socket; if the directory does not exist or is not writable. After a
+    /// [stop](Self::is_stopping) it always fails.
     #[doc(alias = "listenUNIX")]
     #[doc(alias = "create_unix_server")]
     pub fn listen_unix(
@@ -89,9 +89,8 @@ impl Context {
     /// Connects to a Unix socket; `factory` builds the protocol once the connection is
     /// established. The results are those of [`connect_tcp`](Self::connect_tcp).
     ///
-    /// While the listener's queue is full the attempt is repeated, first after a millisecond, then after
-    /// up to 100, until there is room or the attempt has taken 30 seconds
-    /// ([`ConnectOptions::timeout`]).
+    /// While the listener's queue is full, the attempt is repeated, first after a millisecond, then after
+    /// up to 100, until it succeeds or has taken 30 seconds ([`ConnectOptions::timeout`]).
     ///
     /// # Errors
     ///
@@ -106,7 +105,7 @@ impl Context {
         ConnectOptions::new().connect_unix(self, address, factory)
     }
 
-    /// A connector finds the queue of the listener full, and looks again after a while.
+    /// Repeats an attempt after a pause, since the queue of the listener is full.
     pub(super) fn wait_for_room(&mut self, id: Id) {
         if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
             let patience = connector.patience;
@@ -116,7 +115,7 @@ impl Context {
         }
     }
 
-    /// A connector that has waited for room looks whether there is some.
+    /// Repeats an attempt now: the queue of the listener was full.
     pub(crate) fn connect_again(&mut self, id: Id) {
         self.connect_next(id, io::ErrorKind::WouldBlock.into());
     }
@@ -134,7 +133,7 @@ impl ListenOptions {
     /// # }
     /// # let path = std::env::temp_dir().join(format!("ropewalk-mode-{}.sock", std::process::id()));
     /// let mut reactor = Reactor::new()?;
-    /// // For the user and the group alone.
+    /// // For the user and the group only.
     /// ListenOptions::new().mode(0o660).listen_unix(reactor.context(), &path, || Quiet)?;
     /// # Ok::<(), Error>(())
     /// ```
@@ -194,7 +193,7 @@ impl ConnectOptions {
 }
 
 impl Connector {
-    /// Whether the listener's queue is full: then the address is tried again.
+    /// Returns true if the listener's queue is full. The address is tried again then.
     pub(super) fn is_kept_waiting(&self, error: &io::Error) -> bool {
         self.address.unix().is_some() && error.kind() == io::ErrorKind::WouldBlock
     }

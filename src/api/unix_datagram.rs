@@ -1,4 +1,4 @@
-//! Datagrams over Unix sockets.
+//! Unix datagram sockets.
 
 use crate::api::context::Context;
 use crate::api::datagram_protocol::DatagramProtocol;
@@ -12,9 +12,11 @@ use crate::values::unix_address::UnixAddress;
 
 /// # Datagrams over Unix sockets
 ///
-/// Datagrams stay within this machine, and none is lost: senders wait while the receiver's queue is full (unix(7)). They are tried again as soon as there is room, if they are connected, and else
-/// after a millisecond, then after up to 100; the queue is [bounded](DatagramOptions::queue_limits), and one receiver that
-/// does not read keeps what is for others waiting as well.
+/// Datagrams stay within this machine, and none is lost on the way: while the receiver's queue is full,
+/// datagrams stay in the queue of the sender (unix(7)). A connected socket sends them as soon as the receiver
+/// has space. Any other socket tries again after a millisecond, then after up to 100. The queue is
+/// [bounded](DatagramOptions::queue_limits). A receiver that does not read also holds up the datagrams for
+/// other receivers.
 ///
 /// ```
 /// use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
@@ -47,11 +49,11 @@ use crate::values::unix_address::UnixAddress;
 /// # Ok::<(), Error>(())
 /// ```
 impl Context {
-    /// Receives datagrams on a Unix socket, and sends them from there. All is as for
-    /// [`listen_udp`](Self::listen_udp); of the file holds what [`listen_unix`](Self::listen_unix) says.
+    /// Receives datagrams on a Unix socket, and sends them from there. It behaves like
+    /// [`listen_udp`](Self::listen_udp), and treats the file like [`listen_unix`](Self::listen_unix).
     ///
-    /// [No name](UnixAddress::unnamed) has the system choose an abstract one (Linux): for a client that
-    /// wants answers.
+    /// For an [unnamed](UnixAddress::unnamed) address the system chooses an abstract name (Linux): use it for
+    /// a client that needs answers.
     ///
     /// # Errors
     ///
@@ -65,13 +67,14 @@ impl Context {
         DatagramOptions::new().listen_unix_datagram(self, address, protocol)
     }
 
-    /// A Unix socket without a name that sends datagrams to `address`. It cannot be answered; a socket
-    /// that wants answers [listens](Self::listen_unix_datagram), and then [connects](crate::DatagramTransport::connect).
+    /// Opens an unnamed Unix socket that sends datagrams to `address`. The peer cannot answer. For answers
+    /// [listen](Self::listen_unix_datagram) first, and then
+    /// [connect](crate::DatagramTransport::connect).
     ///
     /// # Errors
     ///
-    /// If no socket receives there, or sending there is not permitted; and always once the reactor
-    /// [is stopping](Self::is_stopping).
+    /// If no socket receives at `address`, or sending to it is not permitted. After a
+    /// [stop](Self::is_stopping) it always fails.
     #[doc(alias = "connectUNIXDatagram")]
     pub fn connect_unix_datagram(
         &mut self,

@@ -16,23 +16,23 @@ use std::any::type_name;
 use std::any::type_name_of_val;
 use std::io;
 
-/// Watches a descriptor that is not a socket of the reactor's: a pipe, a terminal, an inotify(7) or
-/// timerfd_create(2) descriptor, that of another library. It reads and writes itself; the reactor
-/// tells it when. [`Context::watch`] begins it.
+/// Watches a descriptor that is not a socket of the reactor: a pipe, a terminal, an inotify(7) or
+/// timerfd_create(2) descriptor, or one of another library. The watcher reads and writes itself; the reactor
+/// notifies it when the descriptor is ready. [`Context::watch`] begins the watch.
 ///
 /// # When it is called
 ///
-/// - A callback comes only when the descriptor was asked just before and was ready (poll(2)). So one
-///   read, or one write, in each callback does not wait, even if the descriptor is a blocking one.
-///   More than one might, unless the descriptor is non-blocking (O_NONBLOCK).
-/// - It comes again, in every turn, as long as the descriptor is ready: nothing is lost if less is
-///   read than there is. (It is level-triggered, in the words of epoll(7).)
-/// - At the end of the data a descriptor stays readable for ever: a read brings 0 bytes. Then
-///   [close](Context::close) the watch, or set its interest to [`Nothing`](crate::Interest::Nothing);
-///   else the callback comes again, turn after turn. So it is with
-///   [`writable`](Self::writable) for a watcher without data to write.
-/// - [`lost`](Self::lost) comes last and once, whatever ends the watch. A panic in a callback ends
-///   this watch, with [`Reason::Panicked`], and nothing else.
+/// - Just before each callback the reactor checks that the descriptor is ready (poll(2)). So one read or one
+///   write in each callback does not block, even if the descriptor is blocking. Further reads and writes may
+///   block, unless the descriptor is non-blocking (O_NONBLOCK).
+/// - The callback is made in every turn as long as the descriptor is ready (level-triggered, epoll(7)). So a
+///   callback need not read all data.
+/// - At the end of the data a descriptor stays readable, and each read returns 0 bytes. Then
+///   [close](Context::close) the watch, or set its interest to [`Nothing`](crate::Interest::Nothing).
+///   Otherwise the callback is made in every turn. The same holds for
+///   [`writable`](Self::writable) if the watcher has no data to write.
+/// - [`lost`](Self::lost) is the last callback, called once, whatever ends the watch. A panic in a callback ends
+///   this watch, with [`Reason::Panicked`], and affects nothing else.
 ///
 /// ```
 /// use ropewalk::{Context, Error, Id, Interest, Reactor, Reason, Watcher};
@@ -72,16 +72,16 @@ use std::io;
 #[doc(alias = "IReadDescriptor")]
 #[doc(alias = "IWriteDescriptor")]
 pub trait Watcher: 'static {
-    /// What is to be watched. It is asked for once, by [`Context::watch`]; the reactor keeps a copy of
-    /// the descriptor (dup(2)) until the watch ends.
+    /// Returns the descriptor to watch. [`Context::watch`] calls it once; the reactor keeps a copy of the
+    /// descriptor (dup(2)) until the watch ends.
     #[doc(alias = "fileno")]
     fn descriptor(&self) -> BorrowedFd<'_>;
 
-    /// There is something to read: bytes, the end or an error.
+    /// The descriptor is readable: a read returns data, the end or an error.
     #[doc(alias = "doRead")]
     fn readable(&mut self, context: &mut Context, id: Id) {}
 
-    /// There is room to write, or an error to be met by writing.
+    /// The descriptor is writable: a write accepts data, or returns an error.
     #[doc(alias = "doWrite")]
     fn writable(&mut self, context: &mut Context, id: Id) {}
 
@@ -105,9 +105,9 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the system's poll does not take it: a regular file or a directory is always ready and cannot be
-    /// watched; if no descriptors are left; and always once the reactor
-    /// [is stopping](Self::is_stopping). The watcher is dropped then, without a callback.
+    /// If the system cannot poll the descriptor: a regular file or a directory is always ready and cannot be
+    /// watched; if no descriptors are left. After a [stop](Self::is_stopping) it always fails. The watcher is
+    /// dropped then, without a callback.
     #[doc(alias = "addReader")]
     #[doc(alias = "addWriter")]
     #[doc(alias = "add_reader")]
@@ -128,7 +128,7 @@ impl Context {
         self.take_in(Source::Watch(Watch { descriptor, interest }))
     }
 
-    /// Changes for what a descriptor is watched. It does nothing if there is no such watch.
+    /// Sets what a descriptor is watched for. It does nothing if there is no such watch.
     ///
     /// If the descriptor is ready for the new interest, the callback is made in the next turn.
     #[doc(alias = "removeReader")]
@@ -144,8 +144,8 @@ impl Context {
         }
     }
 
-    /// For what a watched descriptor is ready, of that for which it is watched; for nothing, if the
-    /// watch has ended.
+    /// Returns the readiness of a watched descriptor, as far as the watch includes it. After the end of the
+    /// watch it returns no readiness.
     pub(crate) fn ready_of(&mut self, id: Id) -> Ready {
         let Some(Source::Watch(watch)) = self.sources.get(id) else {
             return Ready::default();
@@ -156,8 +156,8 @@ impl Context {
         })
     }
 
-    /// A callback of this watch has panicked: it ends with [`Reason::Panicked`], whatever the callback
-    /// asked for before.
+    /// Ends a watch of which a callback has panicked, with [`Reason::Panicked`], whatever the callback
+    /// requested before.
     #[cold]
     pub(crate) fn end_watch_of_panic(&mut self, id: Id) {
         self.end_watch(id, Reason::Panicked);

@@ -1,18 +1,18 @@
-//! How to send and receive datagrams, where the defaults do not suit.
+//! Options of datagram sockets.
 
 #[cfg(unix)]
 use crate::values::file_options::FileOptions;
 use crate::values::socket_option::SocketOption;
 
-/// More than any system sends in one datagram.
+/// The longest datagram that can be received: more than any system sends.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// How to send and receive datagrams.
+/// The options of a datagram socket, and the action of opening it.
 ///
 /// ```
 /// use ropewalk::DatagramOptions;
 ///
-/// // One of several programs that hear the same multicast port.
+/// // One of several programs that receive on the same multicast port.
 /// let options = DatagramOptions::new().reuse_address(true).max_datagram_size(1472);
 /// ```
 #[derive(Clone, Debug)]
@@ -41,9 +41,10 @@ impl DatagramOptions {
         }
     }
 
-    /// Sets the longest datagram, in bytes, that is received whole. Default: 65,535, which no UDP datagram exceeds. A longer datagram arrives at
-    /// [`datagram_truncated`](crate::DatagramProtocol::datagram_truncated). Up to the default it
-    /// costs no memory; beyond it the socket gets a buffer of its own, of 16 MiB at most.
+    /// Sets the longest datagram, in bytes, that is received whole. Default: 65,535, which no UDP datagram
+    /// exceeds. A longer datagram arrives at
+    /// [`datagram_truncated`](crate::DatagramProtocol::datagram_truncated). Up to the default all sockets share
+    /// a buffer; above it the socket has its own buffer, of 16 MiB at most.
     #[doc(alias = "maxPacketSize")]
     #[must_use]
     pub fn max_datagram_size(mut self, bytes: usize) -> Self {
@@ -51,40 +52,49 @@ impl DatagramOptions {
         self
     }
 
-    /// Sets how much is queued while the socket takes no more. Default: 1,024 datagrams and 1 MiB. Further datagrams are dropped, counted and [reported](crate::DatagramProtocol::error_received).
+    /// Sets how many datagrams, and how many of their bytes, are queued while the socket would block. Default:
+    /// 1,024 datagrams and 1 MiB. Further datagrams are dropped, counted and
+    /// [reported](crate::DatagramProtocol::error_received).
     #[must_use]
     pub fn queue_limits(mut self, datagrams: usize, bytes: usize) -> Self {
         (self.queue_datagrams, self.queue_bytes) = (datagrams, bytes);
         self
     }
 
-    /// Sets whether the port can be shared with other sockets that allow it (SO_REUSEADDR, socket(7)). Default: off. It is for multicast and broadcast: each socket receives every datagram. On Linux only the last bound socket receives other datagrams: it takes the port from the others, without an error.
+    /// Sets whether the port can be shared with other sockets that allow it (SO_REUSEADDR, socket(7)). Default:
+    /// off. It is for multicast and broadcast: each socket receives every datagram. On Linux only the last bound
+    /// socket receives other datagrams: it takes the port from the others, without an error.
     #[doc(alias = "listenMultiple")]
     #[must_use]
     pub fn reuse_address(self, reuse: bool) -> Self {
         self.option(SocketOption::ReuseAddress(reuse))
     }
 
-    /// Sets whether the port can be shared with other sockets of the same user that allow it (SO_REUSEPORT, socket(7)). Default: off. Multicast reaches all of them. Linux delivers each other datagram to one of the sockets, by a hash of the sender's address and port. The error of systems without the option is [`Unsupported`](std::io::ErrorKind::Unsupported).
+    /// Sets whether the port can be shared with other sockets of the same user that allow it (SO_REUSEPORT,
+    /// socket(7)). Default: off. Multicast reaches all of them. Linux delivers each other datagram to one of the
+    /// sockets, by a hash of the sender's address and port. On systems without the option, opening the socket
+    /// fails with [`Unsupported`](std::io::ErrorKind::Unsupported).
     #[must_use]
     pub fn reuse_port(self, reuse: bool) -> Self {
         self.option(SocketOption::ReusePort(reuse))
     }
 
-    /// Sets whether a socket on `[::]` receives IPv6 only, or IPv4 as well with senders such as `[::ffff:192.0.2.1]:7000` (IPV6_V6ONLY, ipv6(7)). Default: as the system; Linux delivers both.
+    /// Sets whether a socket on `[::]` receives IPv6 only, or IPv4 as well with senders such as
+    /// `[::ffff:192.0.2.1]:7000` (IPV6_V6ONLY, ipv6(7)). Default: as the system; Linux delivers both.
     #[must_use]
     pub fn only_ipv6(self, only: bool) -> Self {
         self.option(SocketOption::OnlyIpv6(only))
     }
 
-    /// Sets whether datagrams can be sent to broadcast addresses (SO_BROADCAST, socket(7)). Default: off; sending to one is then an error.
+    /// Sets whether datagrams can be sent to broadcast addresses (SO_BROADCAST, socket(7)). Default: off;
+    /// sending to a broadcast address is then an error.
     #[must_use]
     pub fn broadcast(self, allow: bool) -> Self {
         self.option(SocketOption::Broadcast(allow))
     }
 
-    /// Any other option of the socket, set before it is bound: see [`SocketOption`]. Of two for the
-    /// same thing the later one counts.
+    /// Sets an option of the socket before it is bound: see [`SocketOption`]. If an option is set twice, the
+    /// later value applies.
     ///
     /// ```
     /// use ropewalk::{DatagramOptions, SocketOption};
@@ -98,7 +108,8 @@ impl DatagramOptions {
         self
     }
 
-    /// Sets whether packets sent on a [raw socket](crate::Context::open_raw) begin with their IP header (IP_HDRINCL, ip(7), raw(7)). Default: off. Linux fills in the length and the checksum, and
+    /// Sets whether packets sent on a [raw socket](crate::Context::open_raw) begin with their IP header
+    /// (IP_HDRINCL, ip(7), raw(7)). Default: off. Linux fills in the length and the checksum, and
     /// the sender's address and the packet's id where they are 0.
     #[must_use]
     pub fn header_included(mut self, included: bool) -> Self {
@@ -106,7 +117,9 @@ impl DatagramOptions {
         self
     }
 
-    /// The permissions of the file of a [Unix socket](crate::Context::listen_unix_datagram), such as `0o660`. Default: `0o777` without the bits of the process's umask (unix(7)). On Linux sending needs write permission for the file.
+    /// Sets the permissions of the file of a [Unix socket](crate::Context::listen_unix_datagram), such as
+    /// `0o660`. Default: `0o777` without the bits of the process's umask (unix(7)). On Linux sending needs write
+    /// permission for the file.
     #[cfg(unix)]
     #[must_use]
     pub fn mode(mut self, mode: u32) -> Self {

@@ -1,11 +1,11 @@
-//! Options of the file that is the name of a Unix socket.
+//! Options of the file of a Unix socket.
 
-/// What becomes of the file that a bound socket has.
+/// Options of the file of a bound Unix socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileOptions {
-    /// As the umask has it, if there is none.
+    /// The permissions; `None` for those that the umask leaves.
     pub(crate) mode: Option<u32>,
-    /// It stays when the socket is closed.
+    /// True if the file stays when the socket is closed.
     pub(crate) keep: bool,
 }
 

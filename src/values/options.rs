@@ -1,4 +1,4 @@
-//! How to listen and how to connect, where the defaults do not suit.
+//! Options of listeners and of connection attempts.
 
 #[cfg(unix)]
 use crate::values::file_options::FileOptions;
@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Options of a connection from its beginning, accepted or outgoing.
+/// Options of a connection, accepted or outgoing.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     pub(crate) nodelay: bool,
@@ -100,7 +100,7 @@ macro_rules! connection_options {
 connection_options!(ListenOptions);
 connection_options!(ConnectOptions);
 
-/// How to listen.
+/// The options of a listener, and the action of listening.
 ///
 /// ```
 /// use ropewalk::ListenOptions;
@@ -115,7 +115,7 @@ pub struct ListenOptions {
     pub(crate) reuse_port: bool,
     /// True to check first that no other program uses the port, which `reuse_port` would hide.
     pub(crate) claim: bool,
-    /// What has no field of its own.
+    /// The options without a field of their own.
     pub(crate) others: Vec<SocketOption>,
     #[cfg(unix)]
     pub(crate) file: FileOptions,
@@ -136,43 +136,47 @@ impl ListenOptions {
         }
     }
 
-    /// Sets the number of connections that can wait to be accepted. Default: 1,024. The system may limit it, Linux to `net.core.somaxconn` (listen(2)).
+    /// Sets the number of connections that can wait to be accepted. Default: 1,024. The system may limit it,
+    /// Linux to `net.core.somaxconn` (listen(2)).
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
         self
     }
 
-    /// Sets whether the port can be bound while connections of an earlier listener on it are still in TIME_WAIT (SO_REUSEADDR, socket(7)). Default: on. Unix only; elsewhere it does nothing.
+    /// Sets whether the port can be bound while connections of an earlier listener on it are still in TIME_WAIT
+    /// (SO_REUSEADDR, socket(7)). Default: on. Unix only; elsewhere it does nothing.
     #[must_use]
     pub fn reuse_address(mut self, reuse: bool) -> Self {
         self.reuse_address = reuse;
         self
     }
 
-    /// Sets whether the port can be shared with other listeners of the same user that allow it, each of which accepts some of the connections (SO_REUSEPORT, socket(7)). Default: off. A
-    /// [`ReactorGroup`](crate::ReactorGroup) does this for several reactors; see there for what to
-    /// expect of it.
+    /// Sets whether the port can be shared with other listeners of the same user that allow it, each of which
+    /// accepts some of the connections (SO_REUSEPORT, socket(7)). Default: off. A
+    /// [`ReactorGroup`](crate::ReactorGroup) does this for several reactors, and describes the effects.
     ///
-    /// A port in use by a listener that allows sharing is then no error, even if it belongs to another program, or to one that was started twice by mistake.
+    /// A port in use by a listener that allows sharing is then no error, even if it belongs to another program,
+    /// or to the same program, started twice by mistake.
     ///
-    /// Where a port cannot be shared so that all get their part, listening fails with
-    /// [`Unsupported`](std::io::ErrorKind::Unsupported): Linux, DragonFly BSD and FreeBSD (as
-    /// SO_REUSEPORT_LB) can; macOS and the other BSDs give all connections to one of the listeners.
+    /// Linux, DragonFly BSD and FreeBSD (as SO_REUSEPORT_LB) distribute the connections. macOS and the other
+    /// BSDs give all connections to one of the listeners; there listening fails with
+    /// [`Unsupported`](std::io::ErrorKind::Unsupported).
     #[must_use]
     pub fn reuse_port(mut self, reuse: bool) -> Self {
         self.reuse_port = reuse;
         self
     }
 
-    /// Sets whether a listener on an IPv6 address accepts IPv6 only (IPV6_V6ONLY, ipv6(7)). Default: as the system; on Linux `[::]` accepts IPv4 clients as well.
+    /// Sets whether a listener on an IPv6 address accepts IPv6 only (IPV6_V6ONLY, ipv6(7)). Default: as the
+    /// system; on Linux `[::]` accepts IPv4 clients as well.
     #[must_use]
     pub fn only_ipv6(self, only: bool) -> Self {
         self.option(SocketOption::OnlyIpv6(only))
     }
 
-    /// The permissions of a Unix socket's file, such as `0o660`. Default: what the process's umask leaves
-    /// of `0o777` (unix(7)). On Linux a client needs the permission to write to the file. No client can
+    /// Sets the permissions of a Unix socket's file, such as `0o660`. Default: `0o777` without the bits of the
+    /// process's umask (unix(7)). On Linux a client needs write permission for the file. No client can
     /// connect before the file has its mode. Abstract names have no permissions.
     #[cfg(unix)]
     #[must_use]
@@ -181,8 +185,8 @@ impl ListenOptions {
         self
     }
 
-    /// Whether a Unix socket's file stays when this listener stops: for a listener that another process has
-    /// taken over. Default: off.
+    /// Sets whether a Unix socket's file stays when this listener closes: for a listener that another process
+    /// has taken over. Default: off.
     #[cfg(unix)]
     #[must_use]
     pub fn keep_file(mut self, keep: bool) -> Self {
@@ -190,8 +194,9 @@ impl ListenOptions {
         self
     }
 
-    /// Sets an option of the listening socket before it is bound; options with a method of their own are accepted as well. The connections that it
-    /// accepts have it, too: see [`SocketOption`]. Of two for the same thing the later one counts.
+    /// Sets an option of the listening socket before it is bound; options with a method of their own are
+    /// accepted as well. The accepted connections have the option too: see [`SocketOption`]. If an option is set
+    /// twice, the later value applies.
     ///
     /// ```
     /// use ropewalk::{ListenOptions, SocketOption};
@@ -216,7 +221,7 @@ impl Default for ListenOptions {
     }
 }
 
-/// How to connect.
+/// The options of a connection attempt, and the action of connecting.
 ///
 /// ```
 /// use ropewalk::ConnectOptions;
@@ -229,7 +234,7 @@ pub struct ConnectOptions {
     pub(crate) connection: ConnectionOptions,
     pub(crate) timeout: Duration,
     pub(crate) local_address: Option<SocketAddr>,
-    /// What has no field of its own.
+    /// The options without a field of their own.
     pub(crate) others: Vec<SocketOption>,
 }
 
@@ -244,16 +249,17 @@ impl ConnectOptions {
         }
     }
 
-    /// How long to try, over all addresses of a name together; 30 seconds by default. Each address has an
-    /// equal share of the time that is left when its turn comes, so of two addresses of which the first does
-    /// not answer, the second is tried after half the time.
+    /// Sets the time limit of the attempt, for all addresses of a name together. Default: 30 seconds. Each
+    /// address has an equal share of the remaining time: if the first of two addresses does not answer, the
+    /// second is tried after half the time.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets the address of our end (bind(2)). Default: the system chooses. For port 0 it chooses the port. A name's addresses of the other family, IPv4 or IPv6, then fail.
+    /// Sets the local address (bind(2)). Default: the system chooses it. For port 0 the system chooses the port.
+    /// Attempts with addresses of the other family, IPv4 or IPv6, then fail.
     ///
     /// ```
     /// use ropewalk::ConnectOptions;
@@ -268,8 +274,8 @@ impl ConnectOptions {
         self
     }
 
-    /// Any other option of the socket, set before it begins to connect. Of two for the same thing the
-    /// later one counts.
+    /// Sets an option of the socket before it begins to connect. If an option is set twice, the later value
+    /// applies.
     #[must_use]
     pub fn option(mut self, option: SocketOption) -> Self {
         self.add(option);

@@ -9,14 +9,15 @@ use std::time::Duration;
 /// [`ConnectOptions::option`](crate::ConnectOptions::option) and
 /// [`DatagramOptions::option`](crate::DatagramOptions::option), or later, by
 /// [`Transport::set_option`](crate::Transport::set_option) and
-/// [`Context::set_option`](crate::Context::set_option). Where the system does not allow it, the error
-/// says so. Each option is the system's own: the man page that is named tells all about it.
+/// [`Context::set_option`](crate::Context::set_option). Where the system does not allow it, it
+/// returns an error. Each option is passed to the system unchanged: see the man page that is named.
 ///
 /// The connections that a listener accepts have the options that the listener was given (on Linux
-/// they inherit them; elsewhere each is set again). An option that is set on a listener later applies to connections accepted from then on if the system passes it on, as Linux does.
+/// they inherit them; elsewhere each is set again). An option that is set on a listener later applies to
+/// connections accepted from then on if the system passes it on, as Linux does.
 ///
-/// What is not in this list can be set on [`Context::descriptor`](crate::Context::descriptor), with a
-/// crate such as `socket2`; from there an option can be read back, too.
+/// Other options can be set and read through [`Context::descriptor`](crate::Context::descriptor), with a
+/// crate such as `socket2`.
 ///
 /// ```
 /// use ropewalk::{ConnectOptions, KeepAlive, SocketOption};
@@ -32,65 +33,66 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SocketOption {
-    /// Whether to send at once what is given, rather than wait for more (TCP_NODELAY, tcp(7)). The
-    /// reactor turns it on unless told otherwise, since it gathers writes itself.
+    /// Whether to send data at once instead of waiting for more (TCP_NODELAY, tcp(7)). Default: on, since the
+    /// reactor gathers writes itself.
     Nodelay(bool),
-    /// Whether and when to ask a peer that is silent if it is still there (SO_KEEPALIVE, socket(7);
-    /// TCP_KEEPIDLE, TCP_KEEPINTVL and TCP_KEEPCNT, tcp(7)): see [`KeepAlive`]. `None`, the default, sends no probes.
+    /// Whether and when to probe a silent peer (SO_KEEPALIVE, socket(7); TCP_KEEPIDLE, TCP_KEEPINTVL and
+    /// TCP_KEEPCNT, tcp(7)): see [`KeepAlive`]. `None`, the default, sends no probes.
     #[doc(alias = "setTcpKeepAlive")]
     KeepAlive(Option<KeepAlive>),
-    /// How long what was sent may stay without an answer until the connection ends with
+    /// How long sent data may stay unacknowledged until the connection ends with
     /// [`Reason::TimedOut`](crate::Reason::TimedOut), in whole milliseconds (TCP_USER_TIMEOUT,
     /// tcp(7)). `None`, the default, leaves it to the system: about 15 minutes. Linux only.
     UserTimeout(Option<Duration>),
-    /// The treatment of data that the system has not sent when the socket is closed (SO_LINGER, socket(7)). `None`, the default, sends it in the background;
-    /// `Some(Duration::ZERO)` drops it and sends the peer a reset.
+    /// The treatment of data that the system has not sent when the socket is closed (SO_LINGER, socket(7)).
+    /// `None`, the default, sends it in the background; `Some(Duration::ZERO)` drops it and sends the peer a
+    /// reset.
     ///
-    /// Any other time is refused: it would make the closing of the socket wait, and with it the whole
-    /// reactor. [`close`](crate::Transport::close) sees to it that what was written is sent.
+    /// Any other time is refused: closing the socket would block the whole reactor.
+    /// [`close`](crate::Transport::close) sends written data without it.
     Linger(Option<Duration>),
-    /// How many bytes the system may hold that are yet to be sent (SO_SNDBUF, socket(7)). Linux
-    /// takes twice of what is asked for, for its own needs, and no more than `net.core.wmem_max`; to
-    /// set it ends the automatic growth.
+    /// The size of the system's send buffer, in bytes (SO_SNDBUF, socket(7)). Linux doubles the value for its
+    /// own needs, and limits it to `net.core.wmem_max`. Setting it ends the automatic growth.
     #[doc(alias = "SO_SNDBUF")]
     SendBuffer(usize),
-    /// How many bytes the system may hold that are yet to be read (SO_RCVBUF, socket(7)). As for
-    /// `SendBuffer`, with `net.core.rmem_max`. For the whole of its effect on TCP it has to be set
-    /// before the connection is there (tcp(7)).
+    /// The size of the system's receive buffer, in bytes (SO_RCVBUF, socket(7)), as for `SendBuffer`, with
+    /// `net.core.rmem_max`. For its full effect on TCP it has to be set before the connection is established
+    /// (tcp(7)).
     #[doc(alias = "SO_RCVBUF")]
     ReceiveBuffer(usize),
-    /// Over how many routers a packet may go, 1 to 255 (IP_TTL, ip(7); IPV6_UNICAST_HOPS, ipv6(7)):
-    /// an IPv6 socket gets both, since it may speak IPv4.
+    /// The number of hops that a packet may take, 1 to 255 (IP_TTL, ip(7); IPV6_UNICAST_HOPS, ipv6(7)). Both
+    /// are set on an IPv6 socket, since it may send IPv4 packets too.
     #[doc(alias = "hop limit")]
     Ttl(u8),
-    /// How routers are to treat the packets (IP_TOS, ip(7); IPV6_TCLASS, ipv6(7)): the upper six bits
-    /// are the service class (DSCP), the lower two belong to the system where the socket is a TCP
-    /// one. An IPv6 socket gets both, as for `Ttl`.
+    /// The traffic class for routers (IP_TOS, ip(7); IPV6_TCLASS, ipv6(7)): the upper six bits are the service
+    /// class (DSCP); on a TCP socket the system sets the lower two. Both are set on an IPv6 socket, as for
+    /// `Ttl`.
     #[doc(alias = "TOS")]
     #[doc(alias = "DSCP")]
     TrafficClass(u8),
-    /// Whether an IPv6 socket speaks IPv6 only (IPV6_V6ONLY, ipv6(7)). Default: as the system; on Linux off, unless
-    /// `net.ipv6.bindv6only` says otherwise. It can be set before the socket is bound, not later.
+    /// Whether an IPv6 socket uses IPv6 only (IPV6_V6ONLY, ipv6(7)). Default: as the system; on Linux the value
+    /// of `net.ipv6.bindv6only`, which is off by default. It can be set before the socket is bound, not later.
     OnlyIpv6(bool),
-    /// Whether the address may be had while connections of an earlier socket on it are still in
-    /// TIME_WAIT (SO_REUSEADDR, socket(7)). It matters before the socket is bound only.
+    /// Whether the address can be bound while connections of an earlier socket on it are still in
+    /// TIME_WAIT (SO_REUSEADDR, socket(7)). It has an effect only before the socket is bound.
     ReuseAddress(bool),
-    /// Whether the port may be shared (SO_REUSEPORT, socket(7)): see
-    /// [`ListenOptions::reuse_port`](crate::ListenOptions::reuse_port). It matters before the socket is
-    /// bound only.
+    /// Whether the port can be shared (SO_REUSEPORT, socket(7)): see
+    /// [`ListenOptions::reuse_port`](crate::ListenOptions::reuse_port). It has an effect only before the socket
+    /// is bound.
     ReusePort(bool),
-    /// Whether datagrams can be sent to broadcast addresses (SO_BROADCAST, socket(7)). Default: off; sending to one is then an error.
+    /// Whether datagrams can be sent to broadcast addresses (SO_BROADCAST, socket(7)). Default: off; sending to
+    /// a broadcast address is then an error.
     #[doc(alias = "setBroadcastAllowed")]
     #[doc(alias = "SO_BROADCAST")]
     Broadcast(bool),
-    /// The network interface, by its name, to which the socket is tied: nothing comes or goes by
-    /// another (SO_BINDTODEVICE, socket(7)). An empty name ends that. Linux only; where it is set
-    /// already, a change takes the privilege CAP_NET_RAW.
+    /// The name of the only network interface on which the socket sends and receives (SO_BINDTODEVICE,
+    /// socket(7)). An empty name removes the restriction. Linux only; to change an interface that was set
+    /// before, the privilege CAP_NET_RAW is needed.
     #[doc(alias = "SO_BINDTODEVICE")]
     Device(String),
 }
 
-/// The longest keep-alive times and the highest count that Linux takes (tcp(7)).
+/// The longest keep-alive times and the highest count that Linux accepts (tcp(7)).
 const MOST_SECONDS: u64 = 32_767;
 const MOST_PROBES: u32 = 127;
 
@@ -98,7 +100,7 @@ const MOST_PROBES: u32 = 127;
 const LONGEST_NAME: usize = 15;
 
 impl SocketOption {
-    /// Refuses what the system would take for something else, or in part before it refuses the rest.
+    /// Refuses values that the system would misinterpret, or would set in part before it refuses the rest.
     pub(crate) fn check(&self) -> io::Result<()> {
         let refused = match self {
             Self::KeepAlive(Some(keep_alive)) => return keep_alive.check(),
@@ -119,18 +121,18 @@ impl SocketOption {
     }
 }
 
-/// When to ask a peer that is silent if it is still there (tcp(7)).
+/// When to probe a silent peer (tcp(7)).
 ///
-/// Without it, a peer that vanishes without a word, its power cut or its network gone, is never
-/// noticed as long as nothing is written to it.
+/// Without keep-alive, a peer that disappears without closing the connection, for example after a power failure,
+/// is never detected as long as nothing is written to it.
 ///
-/// The defaults are those of Linux: 2 hours, 75 seconds, 9 times.
+/// The defaults are those of Linux: 2 hours, 75 seconds, 9 probes.
 ///
 /// ```
 /// use ropewalk::{KeepAlive, ListenOptions};
 /// use std::time::Duration;
 ///
-/// // Gone after a minute and half a minute more.
+/// // Ends the connection after 90 seconds of silence.
 /// let patient = KeepAlive {
 ///     idle: Duration::from_secs(60),
 ///     interval: Duration::from_secs(10),
@@ -140,13 +142,13 @@ impl SocketOption {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepAlive {
-    /// For how long the peer has to be silent before it is asked: up to 32,767 whole seconds; parts of a
+    /// How long the peer has to be silent before the first probe: up to 32,767 whole seconds; parts of a
     /// second are rounded up.
     pub idle: Duration,
-    /// How long to wait for an answer before it is asked again: as for `idle`.
+    /// The time between two probes, with the limits of `idle`.
     pub interval: Duration,
-    /// How often it is asked before the connection ends with
-    /// [`Reason::TimedOut`](crate::Reason::TimedOut): 1 to 127 times.
+    /// The number of unanswered probes after which the connection ends with
+    /// [`Reason::TimedOut`](crate::Reason::TimedOut): 1 to 127.
     pub count: u32,
 }
 
@@ -163,7 +165,7 @@ impl KeepAlive {
     }
 }
 
-/// A time as keep-alive has it.
+/// Returns a time in whole seconds, rounded up.
 pub(crate) fn whole_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }

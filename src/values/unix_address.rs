@@ -37,9 +37,9 @@ impl UnixAddress {
         Self(Name::Unnamed)
     }
 
-    /// Returns an abstract name, which has no file (Linux: unix(7), "abstract"). Every process of the same network namespace
-    /// can connect to it, whatever its user. The name exists until the last copy of the socket is
-    /// closed. It may contain any bytes, including zeros.
+    /// Returns an abstract name, which has no file (Linux: unix(7), "abstract"). Every process of the same
+    /// network namespace can connect to it, whatever its user. The name exists until the last copy of the
+    /// socket is closed. It may contain any bytes, including zeros.
     pub fn abstract_name(name: impl AsRef<[u8]>) -> Self {
         Self(Name::Abstract(name.as_ref().into()))
     }
