@@ -204,7 +204,7 @@ fn on_all_else() {
 }
 
 #[test]
-fn what_std_has_no_kind_for_has_one() {
+fn errors_without_kind_in_std_have_one() {
     let of = |cause| cannot_send("9 bytes to [::1]:7000".to_owned(), cause).kind();
     assert_eq!(of(number(AFNOSUPPORT)), Unsupported);
     assert_eq!(of(number(NOPROTOOPT)), Unsupported);

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closing_connection_is_given_up_when_its_peer_has_taken_nothing_for_long() {
+    fn close_times_out_if_peer_takes_nothing() {
         let reasons = Rc::new(RefCell::new(Vec::new()));
         let theirs = Rc::clone(&reasons);
         let mut reactor = Reactor::new().unwrap();

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_written_to_many_times_is_listed_once() {
+    fn connection_with_many_writes_is_listed_once() {
         let mut reactor = Reactor::new().unwrap();
         let port = reactor.listen_tcp("127.0.0.1:0", || Quiet).unwrap();
         let _client = TcpStream::connect(port.address()).unwrap();

@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn says_what_where_why_and_what_to_do() {
+    fn error_names_action_address_cause_and_advice() {
         let cause = io::Error::from(io::ErrorKind::AddrInUse);
         let error = Error::new("listen on", "127.0.0.1:7001", cause).advice("choose port 0");
         let text = error.to_string();

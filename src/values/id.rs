@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_serial_in_the_same_slot_is_another_id() {
+    fn new_serial_in_same_slot_is_another_id() {
         assert_ne!(Id::new(7, 1), Id::new(7, 2));
         assert_ne!(Id::new(7, 1).token(), Id::new(7, 2).token());
     }

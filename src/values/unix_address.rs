@@ -138,12 +138,12 @@ mod tests {
     use crate::Address;
 
     #[test]
-    fn an_address_costs_no_more_for_having_paths() {
+    fn address_has_at_most_32_bytes() {
         assert!(size_of::<Address>() <= 32, "{}", size_of::<Address>());
     }
 
     #[test]
-    fn names_print_in_one_line_whatever_is_in_them() {
+    fn control_characters_in_names_are_escaped() {
         let name = |bytes: &[u8]| UnixAddress(Name::Abstract(bytes.into())).to_string();
         assert_eq!(name(b"plain"), "@plain");
         assert_eq!(name("zoë".as_bytes()), "@zoë");
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_and_an_abstract_name_are_never_equal() {
+    fn path_never_equals_abstract_name() {
         let path = UnixAddress::from("name");
         let other = UnixAddress(Name::Abstract(b"name".as_slice().into()));
         assert_ne!(path, other);

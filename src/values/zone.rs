@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_interfaces_are_told_from_indexes_and_from_names_of_hosts() {
+    fn zone_is_name_of_interface_not_index() {
         let ip = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
         assert_eq!(zoned("fe80::1%eth0"), Some((ip, "eth0")));
         assert_eq!(zoned("fe80::1%eth0%1"), Some((ip, "eth0%1")));
