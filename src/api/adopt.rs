@@ -15,7 +15,7 @@ use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
-use crate::values::options::{ConnectionOptions, ListenOptions};
+use crate::values::options::ListenOptions;
 use log::info;
 use std::io::{self, IoSlice};
 
@@ -108,16 +108,6 @@ impl Context {
         factory: impl Factory,
     ) -> Result<Port, Error> {
         ListenOptions::new().adopt_listener(self, socket, factory)
-    }
-
-    fn take_over_listener(
-        &mut self,
-        socket: OwnedFd,
-        connections: ConnectionOptions,
-    ) -> io::Result<Port> {
-        self.check_not_stopping()?;
-        let socket = self.backend.adopt_listener(socket)?;
-        self.open_port(socket, connections)
     }
 
     /// Serves a connection that is established already. `protocol` receives
@@ -244,9 +234,13 @@ impl ListenOptions {
         socket: impl Into<OwnedFd>,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let port = context.take_over_listener(socket.into(), self.connection.clone());
-        let port = port.map_err(|cause| failed_plainly("adopt", "a listener", cause));
-        let (port, factory) = context.or_discard(port, factory)?;
+        let socket = socket.into();
+        let opened = context.check_not_stopping().and_then(|()| {
+            let socket = context.backend.adopt_listener(socket)?;
+            context.open_port(socket, self.connection.clone())
+        });
+        let error = |cause| failed_plainly("adopt", "a listener", cause);
+        let (port, factory) = context.or_discard(opened.map_err(error), factory)?;
         context.pending.push_back(Pending::SetFactory(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
         Ok(port)
