@@ -11,8 +11,7 @@ use std::io::ErrorKind;
 impl Net {
     pub(super) fn arrive_bytes(&mut self, key: Key, side: u8, count: usize) {
         let Some(connection) = self.connection(key) else { return };
-        let ends = &connection.ends;
-        let (from, to) = (ends[usize::from(side)].node, ends[usize::from(1 - side)].node);
+        let (from, to) = connection.nodes(side);
         let (here, there) = (&self.host(from).conditions, &self.host(to).conditions);
         let reset = here.reset + there.reset;
         let latency = nanos(self.link(from, to).latency);
@@ -55,7 +54,7 @@ impl Net {
     /// Reports an end as ready although it may not be.
     pub(super) fn notify_spuriously(&mut self, key: Key, side: u8) {
         let Some(connection) = self.connection(key) else { return };
-        let (one, other) = (connection.ends[0].node, connection.ends[1].node);
+        let (one, other) = connection.nodes(0);
         let spurious = self.host(one).conditions.spurious + self.host(other).conditions.spurious;
         if self.connection(key).is_some_and(|connection| connection.random.chance(spurious)) {
             let ready = Readiness::READABLE | Readiness::WRITABLE;

@@ -29,6 +29,13 @@ pub(crate) struct Connection {
     pub(super) random: Random,
 }
 
+impl Connection {
+    /// Returns the node of an end, and that of the other end.
+    pub(super) fn nodes(&self, side: u8) -> (NodeId, NodeId) {
+        (self.ends[usize::from(side)].node, self.ends[usize::from(1 - side)].node)
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct End {
     pub(super) node: NodeId,

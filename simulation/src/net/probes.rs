@@ -76,9 +76,7 @@ impl Net {
     /// Returns true if segments get from `side` to the other end and back.
     fn is_reachable(&mut self, key: Key, side: u8) -> bool {
         let Some(connection) = self.connection(key) else { return false };
-        let is_severed = connection.is_severed;
-        let (here, there) =
-            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let (is_severed, (here, there)) = (connection.is_severed, connection.nodes(side));
         !is_severed && self.passes(there, here) && self.passes(here, there)
     }
 

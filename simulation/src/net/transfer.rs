@@ -16,8 +16,7 @@ impl Net {
         let Some(connection) = self.connection(key) else {
             return Err(system(ErrorKind::NotConnected));
         };
-        let (node, peer) =
-            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let (node, peer) = connection.nodes(side);
         let (short, block) = self.io_faults(node);
         let latency = nanos(self.link(node, peer).latency);
         let Some(connection) = self.connection(key) else {

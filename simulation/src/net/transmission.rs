@@ -45,6 +45,17 @@ impl Net {
         (time, random.chance(loss))
     }
 
+    /// Returns the travel time of the next segment from `side`, and whether it is lost.
+    fn next_travel_time(&mut self, key: Key, side: u8) -> Option<(Time, bool)> {
+        let connection = self.connection(key)?;
+        let (from, to) = connection.nodes(side);
+        // The random stream is moved out while the network is borrowed.
+        let mut random = std::mem::replace(&mut connection.random, Random::new(0));
+        let found = self.travel_time(from, to, &mut random);
+        self.connection(key)?.random = random;
+        Some(found)
+    }
+
     /// Sends unsent data as far as the window allows, and the FIN after it.
     pub(super) fn send_queued(&mut self, key: Key, side: u8) {
         loop {
@@ -73,8 +84,7 @@ impl Net {
     /// Sends a segment.
     pub(super) fn send(&mut self, key: Key, side: u8, segment: Segment) {
         let Some(connection) = self.connection(key) else { return };
-        let nodes =
-            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
+        let nodes = connection.nodes(side);
         let direction = &mut connection.directions[usize::from(side)];
         direction.sent += 1;
         let number = direction.sent;
@@ -92,18 +102,13 @@ impl Net {
     /// Schedules the arrival of a segment that has left its node, if it was not discarded.
     pub(super) fn segment_departed(&mut self, key: Key, side: u8, number: u64, departure: Time) {
         let Some(connection) = self.connection(key) else { return };
-        let (from, to) =
-            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
         let direction = &connection.directions[usize::from(side)];
         let Some(place) = direction.segments.iter().rposition(|segment| segment.number == number)
         else {
             return;
         };
-        // The random stream is moved out while the network is borrowed.
-        let mut random = std::mem::replace(&mut connection.random, Random::new(0));
-        let (time, is_lost) = self.travel_time(from, to, &mut random);
+        let Some((time, is_lost)) = self.next_travel_time(key, side) else { return };
         let Some(connection) = self.connection(key) else { return };
-        connection.random = random;
         let direction = &mut connection.directions[usize::from(side)];
         let at = (departure + time).max(direction.last_at);
         direction.last_at = at;
@@ -150,11 +155,8 @@ impl Net {
         let Some(InFlight { segment, is_lost, .. }) = direction.segments.front().copied() else {
             return;
         };
-        let (from, to, is_severed) = (
-            connection.ends[usize::from(side)].node,
-            connection.ends[usize::from(1 - side)].node,
-            connection.is_severed,
-        );
+        let is_severed = connection.is_severed;
+        let (from, to) = connection.nodes(side);
         let unanswered = segment == Segment::Syn && self.host(to).conditions.unanswering;
         let is_lost = is_lost || is_severed || unanswered || !self.passes(from, to);
         if is_lost || !self.accepts_segment(key, segment) {
@@ -233,13 +235,8 @@ impl Net {
 
     /// Schedules the retransmission of the first segment, which may be lost again.
     fn schedule_retransmission(&mut self, key: Key, side: u8, at: Time) {
+        let Some((_, is_lost)) = self.next_travel_time(key, side) else { return };
         let Some(connection) = self.connection(key) else { return };
-        let (from, to) =
-            (connection.ends[usize::from(side)].node, connection.ends[usize::from(1 - side)].node);
-        let mut random = std::mem::replace(&mut connection.random, Random::new(0));
-        let (_, is_lost) = self.travel_time(from, to, &mut random);
-        let Some(connection) = self.connection(key) else { return };
-        connection.random = random;
         if let Some(first) = connection.directions[usize::from(side)].segments.front_mut() {
             (first.at, first.is_lost) = (Some(at), is_lost);
         }
