@@ -80,16 +80,16 @@ impl Backend for NodeBackend {
         true
     }
 
-    fn called(&self, id: Option<Id>, who: &'static str, callback: &'static str) {
+    fn called(&self, id: Option<Id>, owner: &'static str, callback: &'static str) {
         let mut net = self.net.borrow_mut();
         net.spent += nanos(net.costs.callback);
-        net.note(self.node, id, What::Called(who, callback));
+        net.note(self.node, id, What::Called(owner, callback));
     }
 
-    fn panicked(&self, id: Option<Id>, who: &'static str, callback: &'static str, message: &str) {
+    fn panicked(&self, id: Option<Id>, owner: &'static str, callback: &'static str, message: &str) {
         let net = &mut *self.net.borrow_mut();
-        net.note(self.node, id, What::Panics(who, callback, message));
-        net.panics.note(&net.hosts[self.node.index()].name, who, callback, message);
+        net.note(self.node, id, What::Panics(owner, callback, message));
+        net.panics.note(&net.hosts[self.node.index()].name, owner, callback, message);
     }
 
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {

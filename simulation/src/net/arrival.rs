@@ -19,7 +19,7 @@ impl Net {
         let Some(connection) = self.connection(key) else { return };
         let breaks = connection.random.chance(reset) && !connection.is_unix;
         // The connection breaks at any byte of the segment.
-        let comes = match breaks {
+        let arriving = match breaks {
             true => connection.random.below(count as u64 + 1) as usize,
             false => count,
         };
@@ -27,19 +27,19 @@ impl Net {
         let is_over = end.is_closed() || end.is_broken;
         let direction = &mut connection.directions[usize::from(side)];
         direction.in_flight -= count;
-        if is_over || comes < count {
-            let beyond = direction.arrived + if is_over { 0 } else { comes };
+        if is_over || arriving < count {
+            let beyond = direction.arrived + if is_over { 0 } else { arriving };
             let dropped = direction.arrived + count;
             direction.bytes.drain(beyond..dropped);
         }
         if is_over {
             return self.reset(key, 1 - side);
         }
-        direction.arrived += comes;
+        direction.arrived += arriving;
         if direction.take_writable() {
             self.schedule.add(at + latency, Scheduled::Writable(key, side));
         }
-        if comes > 0 {
+        if arriving > 0 {
             self.notify_end(key, 1 - side, Readiness::READABLE);
         }
         self.notify_spuriously(key, side);

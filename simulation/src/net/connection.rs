@@ -2,6 +2,7 @@
 
 use crate::net::direction::Direction;
 use crate::net::option::SocketKind;
+use crate::net::{Net, REPEAT_AFTER, event};
 use crate::node::{NodeId, PendingSource};
 use crate::random::Random;
 use crate::schedule::{Key, Scheduled, Time};
@@ -10,8 +11,6 @@ use ropewalk::backend::{Event, Readiness};
 use ropewalk::{Address, Id, KeepAlive};
 use std::io;
 use std::net::SocketAddr;
-
-use super::{Net, REPEAT_AFTER, event};
 
 /// Size of a send or receive buffer: close to Linux's initial size.
 pub(super) const BUFFER: usize = 128 * 1024;
@@ -23,7 +22,7 @@ pub(crate) struct Connection {
     pub(super) ends: [End; 2],
     /// `directions[side]` holds what `ends[side]` has sent.
     pub(super) directions: [Direction; 2],
-    /// Nothing gets through any more, and no end is notified.
+    /// No segment arrives any more, and no end is notified.
     pub(super) is_severed: bool,
     pub(super) is_unix: bool,
     pub(super) random: Random,

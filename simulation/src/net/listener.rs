@@ -128,8 +128,8 @@ impl Net {
         if host.connects_from(port) {
             return true;
         }
-        let there: Vec<_> = host.listeners.iter().map(|(at, key)| (*at, *key)).collect();
-        there.into_iter().any(|(other, key)| {
+        let listeners: Vec<_> = host.listeners.iter().map(|(at, key)| (*at, *key)).collect();
+        listeners.into_iter().any(|(other, key)| {
             let others = self.listener(key).is_some_and(|other| other.only_ipv6);
             other.port() == port && overlap((ip, only_ipv6), (other.ip(), others))
         })
@@ -170,8 +170,8 @@ impl Net {
     pub(super) fn listener_at(&mut self, node: NodeId, address: SocketAddr) -> Option<Key> {
         let key = self.host(node).listener(address)?;
         let listener = self.listener(key)?;
-        let leaves_it = listener.only_ipv6 && address.is_ipv4();
-        (!leaves_it).then_some(key)
+        let excludes = listener.only_ipv6 && address.is_ipv4();
+        (!excludes).then_some(key)
     }
 
     /// Queues a connection to be accepted.
@@ -252,10 +252,10 @@ pub(super) fn overlap(
     (one, one_only): (IpAddr, bool),
     (other, other_only): (IpAddr, bool),
 ) -> bool {
-    let is_peer = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
+    let includes = |ip: IpAddr, only_ipv6: bool, other: IpAddr| {
         ip.is_unspecified() && (ip.is_ipv4() == other.is_ipv4() || ip.is_ipv6() && !only_ipv6)
     };
-    one == other || is_peer(one, one_only, other) || is_peer(other, other_only, one)
+    one == other || includes(one, one_only, other) || includes(other, other_only, one)
 }
 
 impl SocketBackend for SimulatedListener {

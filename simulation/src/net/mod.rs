@@ -51,7 +51,7 @@ const LOOPBACK: Time = 10_000;
 /// The delay after which readiness is reported again after a short read or write.
 const REPEAT_AFTER: Time = 1_000_000;
 
-/// A cut: nothing gets from one set of nodes to another.
+/// A cut: no segment or datagram from one set of nodes reaches another set.
 #[derive(Debug)]
 pub(crate) struct Cut {
     pub(crate) from: BTreeSet<NodeId>,
@@ -206,12 +206,12 @@ impl Net {
         let now = self.now;
         let host = self.host_mut(node);
         let before = std::mem::replace(&mut host.conditions, conditions);
-        let goes_on = before.stalled && !host.conditions.stalled;
+        let stall_ends = before.stalled && !host.conditions.stalled;
         let drifts = host.clock.set_drift(now, drift);
         if before.bandwidth != host.conditions.bandwidth {
             self.bandwidth_changed(node, before.bandwidth);
         }
-        if goes_on || drifts {
+        if stall_ends || drifts {
             self.schedule_turn(node); // Its next turn is planned again.
         }
     }

@@ -69,7 +69,7 @@ impl Net {
         let ip = match local {
             Some(local) if !local.ip().is_unspecified() => {
                 if !self.host(node).has(local.ip()) {
-                    return Err(from_there(local, ErrorKind::AddrNotAvailable));
+                    return Err(local_address_error(local, ErrorKind::AddrNotAvailable));
                 }
                 local.ip()
             }
@@ -78,7 +78,7 @@ impl Net {
         if let Some(local) = local.filter(|local| local.port() != 0)
             && self.is_in_use(node, SocketAddr::new(ip, local.port()), false)
         {
-            return Err(from_there(local, ErrorKind::AddrInUse));
+            return Err(local_address_error(local, ErrorKind::AddrInUse));
         }
         let host = self.host_mut(node);
         let port = match local.map_or(0, |local| local.port()) {
@@ -125,7 +125,7 @@ impl Net {
 }
 
 /// Returns the error for a local address that cannot be used, with the reactor's wording.
-fn from_there(local: SocketAddr, kind: ErrorKind) -> io::Error {
+fn local_address_error(local: SocketAddr, kind: ErrorKind) -> io::Error {
     io::Error::new(kind, format!("from the local address {local}: {}", system(kind)))
 }
 

@@ -117,9 +117,9 @@ impl Net {
         if count == 0 {
             return if offered == 0 { Ok(0) } else { Err(system(ErrorKind::WouldBlock)) };
         }
-        pieces(slices, count).for_each(|piece| direction.bytes.extend(piece));
+        chunks(slices, count).for_each(|chunk| direction.bytes.extend(chunk));
         self.charge_data(node, count);
-        pieces(slices, count).for_each(|piece| self.note(node, id, What::Writes(piece)));
+        chunks(slices, count).for_each(|chunk| self.note(node, id, What::Writes(chunk)));
         if cut_short {
             self.repeat_events_soon(key, side);
         }
@@ -202,12 +202,12 @@ fn check_write(connection: &mut Connection, side: u8) -> io::Result<()> {
 }
 
 /// Returns the first `count` bytes of the slices.
-fn pieces<'a>(slices: &'a [IoSlice<'_>], count: usize) -> impl Iterator<Item = &'a [u8]> {
+fn chunks<'a>(slices: &'a [IoSlice<'_>], count: usize) -> impl Iterator<Item = &'a [u8]> {
     let mut left = count;
-    let pieces = slices.iter().map(move |slice| {
+    let chunks = slices.iter().map(move |slice| {
         let taken = slice.len().min(left);
         left -= taken;
         &slice[..taken]
     });
-    pieces.filter(|piece| !piece.is_empty())
+    chunks.filter(|chunk| !chunk.is_empty())
 }

@@ -10,7 +10,7 @@ use crate::schedule::{Key, Scheduled, Time};
 use std::io::ErrorKind;
 
 /// The maximum size of a segment.
-const PIECE: usize = 64 * 1024;
+const MAX_SEGMENT: usize = 64 * 1024;
 
 /// The initial retransmission timeout, which doubles each time (RFC 6298), and its maximum.
 pub(super) const RETRANSMIT: Time = 200_000_000;
@@ -62,7 +62,7 @@ impl Net {
             let Some(connection) = self.connection(key) else { return };
             let is_broken = connection.ends[usize::from(side)].is_broken;
             let direction = &mut connection.directions[usize::from(side)];
-            let count = direction.unsent().min(direction.window()).min(PIECE);
+            let count = direction.unsent().min(direction.window()).min(MAX_SEGMENT);
             if count > 0 {
                 direction.window_closed_since = None;
                 direction.in_flight += count;
@@ -195,14 +195,14 @@ impl Net {
         let now = self.now;
         let Some(connection) = self.connection(key) else { return };
         let end = &connection.ends[usize::from(side)];
-        let (is_gone, user_timeout) = (end.is_broken, end.user_timeout);
+        let (is_broken, user_timeout) = (end.is_broken, end.user_timeout);
         let direction = &mut connection.directions[usize::from(side)];
         let Some(InFlight { segment, at, is_lost, .. }) = direction.segments.front().copied()
         else {
             return;
         };
-        // Resets are not retransmitted, nor are segments of an end that is gone.
-        if segment == Segment::Reset || is_gone {
+        // Resets are not retransmitted, nor are segments of a broken end.
+        if segment == Segment::Reset || is_broken {
             direction.discard_after_gap();
             self.schedule_arrival(key, side);
             return self.remove_if_finished(key);

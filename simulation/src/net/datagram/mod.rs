@@ -290,7 +290,7 @@ impl DatagramSocket {
         let bound = self.address.ip()?;
         let from = sender.ip()?;
         if to.ip().is_multicast() {
-            // The sender's address tells on which interface it arrived.
+            // The sender's address shows on which interface it arrived.
             let sources = [None, Some(from)];
             let joined = sources
                 .iter()
@@ -301,12 +301,12 @@ impl DatagramSocket {
             return (bound.is_unspecified() && bound.is_ipv4() || bound == to.ip()).then_some(0);
         }
         // The unspecified IPv6 address includes all IPv4 addresses.
-        let is_peer = bound == to.ip()
+        let matches = bound == to.ip()
             || bound.is_unspecified()
                 && (bound.is_ipv4() == to.is_ipv4() || bound.is_ipv6() && !self.only_ipv6);
-        let words = self.in_own_family(sender);
-        let peer_fits = self.peer.as_ref().is_none_or(|peer| *peer == words);
-        let precision = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
-        (is_peer && peer_fits).then_some(precision)
+        let sender = self.in_own_family(sender);
+        let is_from_peer = self.peer.as_ref().is_none_or(|peer| *peer == sender);
+        let rank = u8::from(!bound.is_unspecified()) + 2 * u8::from(self.peer.is_some());
+        (matches && is_from_peer).then_some(rank)
     }
 }

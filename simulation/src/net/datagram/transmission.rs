@@ -24,13 +24,13 @@ const REORDER_DELAY: Time = 20_000_000;
 /// for its descriptor, and one for its bytes, the headers and `skb_shared_info`, in sizes of the allocator. Long
 /// datagrams have their bytes in pages.
 pub(super) fn memory_for(length: usize) -> usize {
-    const DESCRIPTION: usize = 256;
-    const BESIDE: usize = 379;
+    const DESCRIPTOR: usize = 256;
+    const OVERHEAD: usize = 379;
     const SMALLEST: usize = 576;
-    match length + BESIDE {
-        ..=SMALLEST => DESCRIPTION + SMALLEST,
-        needed @ ..=16_384 => DESCRIPTION + needed.next_power_of_two(),
-        _ => DESCRIPTION + SMALLEST + length,
+    match length + OVERHEAD {
+        ..=SMALLEST => DESCRIPTOR + SMALLEST,
+        needed @ ..=16_384 => DESCRIPTOR + needed.next_power_of_two(),
+        _ => DESCRIPTOR + SMALLEST + length,
     }
 }
 
@@ -138,16 +138,16 @@ impl Net {
         to: (NodeId, Address),
     ) {
         let (here, there) = (&self.host(sender.0).conditions, &self.host(to.0).conditions);
-        let (doubled, held_up) =
+        let (duplication, reordering) =
             (here.duplication + there.duplication, here.reordering + there.reordering);
         let Some(socket) = self.datagram(from) else { return };
         let mut random = std::mem::replace(&mut socket.random, Random::new(0));
-        let copies = if random.chance(doubled) && sender.0 != to.0 { 2 } else { 1 };
+        let copies = if random.chance(duplication) && sender.0 != to.0 { 2 } else { 1 };
         for copy in 0..copies {
             // The network makes the second copy after the first has left.
             let bytes = if copy == 0 { data.len() } else { 0 };
             let (mut time, lost) = self.travel_time(sender.0, to.0, &mut random);
-            if random.chance(held_up) && sender.0 != to.0 {
+            if random.chance(reordering) && sender.0 != to.0 {
                 time += random.between(1, REORDER_DELAY);
             }
             if lost {
@@ -188,16 +188,16 @@ impl Net {
             receivers.drain(..receivers.len().saturating_sub(1));
             if receivers.is_empty() {
                 let time = self.now + LOOPBACK + nanos(self.link.latency);
-                let is_heard = self.datagram(from).is_some_and(|socket| socket.is_peer(address));
-                if is_heard && self.passes(to.0, sender.0) {
+                let is_reported = self.datagram(from).is_some_and(|socket| socket.is_peer(address));
+                if is_reported && self.passes(to.0, sender.0) {
                     self.schedule.add(time, Scheduled::Refusal(from));
                 }
                 return self.note(to.0, None, What::Loses("no socket has the address"));
             }
         }
         for (_, key) in receivers {
-            let words = self.datagram(key).map(|socket| socket.in_own_family(&sender.1));
-            let Some(sender) = words else { continue };
+            let Some(socket) = self.datagram(key) else { continue };
+            let sender = socket.in_own_family(&sender.1);
             self.queue_datagram(key, data.clone(), sender);
         }
     }

@@ -49,12 +49,12 @@ impl Net {
 
     pub(super) fn send_unix(&mut self, key: Key, data: &[u8], to: &UnixAddress) -> io::Result<()> {
         let Some(socket) = self.datagram(key) else { return Err(system(ErrorKind::NotConnected)) };
-        let (node, sender, free_space) = (socket.node, socket.address.clone(), socket.send_buffer);
+        let (node, sender, limit) = (socket.node, socket.address.clone(), socket.send_buffer);
         if to.is_unnamed() {
             return Err(no_socket_at(to));
         }
         // The descriptor of a datagram takes memory of the send buffer, too.
-        if data.len() > free_space - 32 {
+        if data.len() > limit - 32 {
             return Err(too_long());
         }
         let receiver = self.unix_receiver(key, node, to)?;
@@ -64,8 +64,7 @@ impl Net {
         // Two sockets connected with each other, and a socket that sends to itself, are limited by the buffer
         // only.
         let is_own = receiver == key || socket.unix_peer == Some(key);
-        let is_full =
-            if is_own { socket.queued >= free_space } else { socket.queue.len() > UNIX_QUEUE };
+        let is_full = if is_own { socket.queued >= limit } else { socket.queue.len() > UNIX_QUEUE };
         if is_full {
             if !socket.waiting.contains(&key) {
                 socket.waiting.push(key);
