@@ -60,13 +60,9 @@ impl SimulatedListener {
         let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let mut this = net.borrow_mut();
         this.charge_call();
-        let address = match this.listener_address(node, address, only_ipv6) {
-            Ok(address) => address,
-            Err(error) => {
-                this.note(node, None, What::Refuses(error.kind()));
-                return Err(error);
-            }
-        };
+        let found = this.listener_address(node, address, only_ipv6);
+        let address =
+            found.inspect_err(|error| this.note(node, None, What::Refuses(error.kind())))?;
         let serial = this.new_serial();
         let entry = this.listeners.vacant_entry();
         let key = Key { slot: entry.key() as u32, serial };

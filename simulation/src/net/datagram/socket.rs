@@ -54,13 +54,9 @@ impl SimulatedDatagram {
         this.charge_call();
         let only_ipv6 = options.contains(&SocketOption::OnlyIpv6(true));
         let sharing = Sharing::of(options);
-        let address = match this.datagram_address(node, address, sharing, only_ipv6) {
-            Ok(address) => address,
-            Err(error) => {
-                this.note(node, None, What::Refuses(error.kind()));
-                return Err(error);
-            }
-        };
+        let found = this.datagram_address(node, address, sharing, only_ipv6);
+        let address =
+            found.inspect_err(|error| this.note(node, None, What::Refuses(error.kind())))?;
         let key = this.new_datagram(node, address.clone(), sharing);
         this.note(node, None, What::Binds(&address));
         if let Some(socket) = this.datagram(key) {
