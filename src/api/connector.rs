@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The first pause before an attempt is repeated because the queue of the listener was full.
-const PATIENCE: Duration = Duration::from_millis(1);
+const RETRY_DELAY: Duration = Duration::from_millis(1);
 
 /// # Connecting
 impl ConnectOptions {
@@ -168,7 +168,7 @@ impl Context {
                 timer: timers.schedule(now, share, Job::ConnectTimeout(id)),
                 deadline: now.checked_add(options.timeout),
                 options,
-                patience: PATIENCE,
+                retry_delay: RETRY_DELAY,
                 output: Output::default(),
                 paused: false,
                 readiness: Readiness::default(),
@@ -229,7 +229,7 @@ impl Context {
         connector.address = address;
         #[cfg(unix)]
         if connected.as_ref().is_err_and(|error| connector.is_kept_waiting(error)) {
-            self.wait_for_room(id);
+            self.retry_later(id);
             return Some(Ok(()));
         }
         Some(connected.and_then(|mut socket| {

@@ -4,7 +4,7 @@ use crate::api::context::Context;
 use crate::api::send::too_much;
 use crate::api::timer::Job;
 use crate::api::transport::Transport;
-use crate::source::fd_passing::{MOST, OwnedFd, WAITING};
+use crate::source::fd_passing::{MAX_DESCRIPTORS, MAX_QUEUED, OwnedFd};
 use crate::source::listener::BACKOFF;
 use crate::source::stream::Stream;
 use crate::source::table::Source;
@@ -108,8 +108,10 @@ impl Context {
         if data.is_empty() {
             return Err(invalid("descriptors go with bytes, and there are none".to_owned()));
         }
-        if count > MOST {
-            return Err(invalid(format!("they are {count}, and one message carries {MOST}")));
+        if count > MAX_DESCRIPTORS {
+            return Err(invalid(format!(
+                "they are {count}, and one message carries {MAX_DESCRIPTORS}"
+            )));
         }
         match self.sources.get(id) {
             Some(Source::Stream(stream)) if stream.takes_writes() => {
@@ -167,7 +169,7 @@ impl Context {
         if connector.options.connection.filters().is_some() {
             return Err(not_through_filters());
         }
-        if connector.output.buffer.descriptors_waiting() + descriptors.len() > WAITING {
+        if connector.output.buffer.descriptors_waiting() + descriptors.len() > MAX_QUEUED {
             return self.refuse(id);
         }
         self.push(id, &[]); // It gives the attempt up if too much data is queued.
@@ -188,7 +190,7 @@ impl Context {
             return Ok(());
         }
         let waiting = self.queued_descriptors(id);
-        let text = format!("{waiting} wait already, and no more than {WAITING} may");
+        let text = format!("{waiting} wait already, and no more than {MAX_QUEUED} may");
         Err(io::Error::new(io::ErrorKind::WouldBlock, text))
     }
 

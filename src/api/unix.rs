@@ -19,7 +19,7 @@ use std::io;
 use std::time::Duration;
 
 /// The longest pause before an attempt is repeated because the queue of the listener was full.
-const LONGEST_PATIENCE: Duration = Duration::from_millis(100);
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// # Unix sockets
 ///
@@ -106,12 +106,12 @@ impl Context {
     }
 
     /// Repeats an attempt after a pause, since the queue of the listener is full.
-    pub(super) fn wait_for_room(&mut self, id: Id) {
+    pub(super) fn retry_later(&mut self, id: Id) {
         if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
-            let patience = connector.patience;
-            connector.patience = (patience * 2).min(LONGEST_PATIENCE);
+            let retry_delay = connector.retry_delay;
+            connector.retry_delay = (retry_delay * 2).min(MAX_RETRY_DELAY);
             connector.remaining.push_front(connector.address.clone());
-            self.schedule(patience, Job::ConnectAgain(id));
+            self.schedule(retry_delay, Job::ConnectAgain(id));
         }
     }
 

@@ -32,10 +32,9 @@ pub(crate) struct Connector {
     pub(crate) deadline: Option<Instant>,
     /// The options of the caller.
     pub(crate) options: ConnectOptions,
-    /// The pause before the next attempt if the queue of a listener was full.
+    /// The pause before the next attempt if the queue of a listener on a Unix socket was full.
     #[cfg_attr(not(unix), allow(dead_code))]
-    // Only listeners on Unix sockets have such a queue.
-    pub(crate) patience: Duration,
+    pub(crate) retry_delay: Duration,
     /// Data written before the connection exists, and other requests; the stream takes them over.
     pub(crate) output: Output,
     pub(crate) paused: bool,

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-pub(crate) use crate::sys::{MOST, OwnedFd};
+pub(crate) use crate::sys::{MAX_DESCRIPTORS, OwnedFd};
 
 /// The most descriptors queued on one connection. Each of them counts against the process's limit.
-pub(crate) const WAITING: usize = 1024;
+pub(crate) const MAX_QUEUED: usize = 1024;
 
 /// The descriptors of one connection that the system has not taken yet.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 //! Passed descriptors: sending and receiving them on a Unix socket (SCM_RIGHTS, unix(7)).
 
 use crate::sys::platform::{RECEIVING, SENDING, close_on_exec};
-use crate::sys::received::{MOST, ReceivedMessage};
+use crate::sys::received::{MAX_DESCRIPTORS, ReceivedMessage};
 use rustix::cmsg_space;
 use rustix::net::{
     self, RecvAncillaryBuffer, RecvAncillaryMessage, ReturnFlags, SendAncillaryBuffer,
@@ -12,7 +12,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// The size of a control message with the most descriptors that a message can carry.
-const SPACE: usize = cmsg_space!(ScmRights(MOST));
+const SPACE: usize = cmsg_space!(ScmRights(MAX_DESCRIPTORS));
 
 /// The size of the buffer for control messages: descriptors, and all that the system may add: credentials
 /// (SO_PASSCRED), a security label (SO_PASSSEC, of at most NAME_MAX bytes), times (SO_TIMESTAMP) and similar.

@@ -59,7 +59,7 @@ pub(crate) use backend::{
 #[cfg(feature = "system")]
 pub(crate) use names::look_up;
 #[cfg(unix)]
-pub(crate) use received::MOST;
+pub(crate) use received::MAX_DESCRIPTORS;
 #[cfg(unix)]
 pub(crate) use std::os::fd::{BorrowedFd, OwnedFd};
 #[cfg(feature = "system")]

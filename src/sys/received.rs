@@ -3,7 +3,7 @@
 use crate::sys::OwnedFd;
 
 /// The maximum number of descriptors in one message (SCM_MAX_FD, unix(7)).
-pub(crate) const MOST: usize = 253;
+pub(crate) const MAX_DESCRIPTORS: usize = 253;
 
 /// The result of a [read with descriptors](crate::backend::StreamBackend::read_with_descriptors).
 #[derive(Debug, Default)]

@@ -1,6 +1,6 @@
 //! Passed descriptors: sent and received with the bytes that carry them.
 
-use crate::source::fd_passing::{OwnedFd, WAITING};
+use crate::source::fd_passing::{MAX_QUEUED, OwnedFd};
 use crate::source::send_buffer::Spares;
 use crate::source::stream::{Filled, Stream};
 use crate::sys::{Readiness, StreamBackend};
@@ -26,7 +26,8 @@ impl Stream {
     /// Returns true if `count` more descriptors would exceed the limit, and the socket does not take the queued
     /// ones.
     pub(crate) fn has_no_room_for(&mut self, count: usize, spares: &mut Spares) -> bool {
-        let is_full = |stream: &Self| stream.output.buffer.descriptors_waiting() + count > WAITING;
+        let is_full =
+            |stream: &Self| stream.output.buffer.descriptors_waiting() + count > MAX_QUEUED;
         if is_full(self) && self.wants_flush() && self.flush(spares).is_err() {
             return false; // The next write returns the error and ends the connection.
         }

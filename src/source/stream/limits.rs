@@ -12,7 +12,7 @@ const HIGH_WATER: usize = 64 * 1024;
 /// The default limit on queued bytes when more is written: generous, and far below the memory of a machine.
 const WRITE_LIMIT: usize = 64 * 1024 * 1024;
 
-/// The marks on queued descriptors, below [`WAITING`](crate::source::fd_passing::WAITING). Marks on bytes do
+/// The marks on queued descriptors, below [`MAX_QUEUED`](crate::source::fd_passing::MAX_QUEUED). Marks on bytes do
 /// not limit them: one byte is enough to pass a descriptor.
 const DESCRIPTORS_HIGH: usize = 256;
 const DESCRIPTORS_LOW: usize = DESCRIPTORS_HIGH / 4;
