@@ -48,7 +48,7 @@ impl Members {
         names
             .values_mut()
             .filter(|member_id| member_id.server == before)
-            .for_each(|p| p.server = here);
+            .for_each(|member_id| member_id.server = here);
     }
 
     /// Schedules the flush of queued updates at the end of the turn, if they are the `first` of the turn.

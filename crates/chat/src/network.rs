@@ -222,16 +222,16 @@ impl Links {
     }
 
     /// Queues an update for all servers. Returns true if it is the first of this turn.
-    pub(super) fn send_to_all(&self, updates: &Update) -> bool {
-        self.queue_updates(|link| link.updates.push(updates.clone()))
+    pub(super) fn send_to_all(&self, update: &Update) -> bool {
+        self.queue_updates(|link| link.updates.push(update.clone()))
     }
 
     /// Queues an update for one server. Returns true if it is the first of this turn.
-    pub(super) fn send_to(&self, number: usize, updates: Update) -> bool {
-        let mut updates = Some(updates);
+    pub(super) fn send_to(&self, number: usize, update: Update) -> bool {
+        let mut update = Some(update);
         self.queue_updates(|link| {
             if link.number == number {
-                link.updates.extend(updates.take());
+                link.updates.extend(update.take());
             }
         })
     }

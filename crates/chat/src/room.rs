@@ -114,11 +114,11 @@ impl Room {
                 continue;
             }
             // Most members arrived before the first of them.
-            match seen == Position::default() {
-                true => context.transport(member.member_id.id).write(all.as_bytes()),
-                false => {
-                    context.transport(member.member_id.id).write(announced.since(seen).as_bytes())
-                }
+            let mut transport = context.transport(member.member_id.id);
+            if seen == Position::default() {
+                transport.write(all.as_bytes());
+            } else {
+                transport.write(announced.since(seen).as_bytes());
             }
         }
     }
