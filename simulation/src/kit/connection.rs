@@ -250,10 +250,7 @@ impl TestConnection {
     /// });
     /// ```
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
-        let mut harness = self.harness.borrow_mut();
-        let result = call(&mut harness.world);
-        harness.settle();
-        result
+        self.harness.borrow_mut().with_world(call)
     }
 
     fn do_as_peer(&mut self, act: impl FnOnce(&mut TestEnd)) {

@@ -84,6 +84,13 @@ impl Harness {
         result
     }
 
+    /// Calls a function with the world.
+    pub(super) fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
+        let result = call(&mut self.world);
+        self.settle();
+        result
+    }
+
     fn is_due(&mut self, now: Time) -> bool {
         self.world.next_at().is_some_and(|at| at <= now)
     }

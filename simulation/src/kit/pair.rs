@@ -156,9 +156,7 @@ impl TestPair {
     /// Calls a function with the world of the pair, for example to add latency or faults. Its nodes are `server`,
     /// node 0, and `client`, node 1.
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
-        let result = call(&mut self.harness.world);
-        self.harness.settle();
-        result
+        self.harness.with_world(call)
     }
 
     fn tested(&self, side: Side) -> &Tested {

@@ -149,7 +149,7 @@ impl Protocol for RecordingProtocol {
 
 impl fmt::Debug for RecordingProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watched").field("seen", &self.record).finish_non_exhaustive()
+        f.debug_struct("RecordingProtocol").field("record", &self.record).finish_non_exhaustive()
     }
 }
 

@@ -102,10 +102,7 @@ impl TestServer {
     ///
     /// If a callback panics: see the [module](crate::kit).
     pub fn with_world<R>(&mut self, call: impl FnOnce(&mut World) -> R) -> R {
-        let mut harness = self.harness.borrow_mut();
-        let result = call(&mut harness.world);
-        harness.settle();
-        result
+        self.harness.borrow_mut().with_world(call)
     }
 
     /// Connects another client.
