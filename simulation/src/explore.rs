@@ -229,7 +229,7 @@ mod tests {
     }
 
     /// Returns the report of a seed that fails.
-    fn told(seed: u64, play: impl Fn(&Plan, Duration) -> Result<(), String>) -> String {
+    fn report_of(seed: u64, play: impl Fn(&Plan, Duration) -> Result<(), String>) -> String {
         let exploration = Exploration::of(seed..seed + 1, Selection::default());
         let exploration = exploration.faults(FaultKind::ALL, 40);
         let run = || exploration.run(2, |_world, plan, length| play(plan, length));
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn an_unreproducible_failure_is_reported() {
         let runs = Cell::new(0);
-        let text = told(39, |_, _| {
+        let text = report_of(39, |_, _| {
             runs.set(runs.get() + 1);
             if runs.get() == 1 { Err("the totals do not balance".to_owned()) } else { Ok(()) }
         });
@@ -252,7 +252,7 @@ mod tests {
         assert!(text.contains("not deterministic") && text.contains("it did not fail"), "{text}");
         assert!(text.contains("ROPEWALK_SEEDS=39 ") && text.contains(" s: "), "{text}");
 
-        let text = told(39, |_, _| {
+        let text = report_of(39, |_, _| {
             runs.set(runs.get() + 1);
             Err(if runs.get() % 2 == 0 { "one failure" } else { "other failure" }.to_owned())
         });
@@ -284,7 +284,7 @@ mod tests {
             let plan = exploration.faults(FaultKind::ALL, 40).plan(*seed, 2);
             has(&plan, FaultKind::Loss) && has(&plan, FaultKind::Crash)
         });
-        let text = told(seed.unwrap(), |plan, _| match has(plan, FaultKind::Loss) {
+        let text = report_of(seed.unwrap(), |plan, _| match has(plan, FaultKind::Loss) {
             _ if plan.is_empty() => Ok(()),
             true => Err(format!("{} bytes are missing", plan.len())),
             false => Err("a client is waiting".to_owned()),

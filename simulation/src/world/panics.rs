@@ -18,10 +18,10 @@ pub(crate) struct Panics {
 
 impl Panics {
     /// Records a panic of a callback or a drop.
-    pub(crate) fn note(&mut self, node: &str, who: &str, callback: &str, message: &str) {
+    pub(crate) fn note(&mut self, node: &str, name: &str, callback: &str, message: &str) {
         let allowed = self.allowed.as_ref().is_some_and(|allows| allows(message));
         if !allowed && self.first.is_none() {
-            let text = format!("node {node}: panic in {callback} of {who}: {message}");
+            let text = format!("node {node}: panic in {callback} of {name}: {message}");
             self.first = Some(text);
         }
     }

@@ -144,14 +144,20 @@ impl State {
             _ => false,
         }
     }
-}
 
-impl State {
     /// Returns true if its peer has closed gracefully, and should still linger.
     pub(crate) fn lingered_too_briefly(&self, now: Instant) -> bool {
         let quiet = self.model.is_without(SEVERING) && self.model.is_without(UNTIMELY);
         let closed_at = self.reads.and_then(|name| self.model.stream(name, |it| it.closed_at));
         quiet && !self.model.stopped.get() && closed_at.is_some_and(|at| now < at + LINGER)
+    }
+
+    /// Records that its connection is lost.
+    pub(crate) fn record_lost(&self) {
+        self.model.stream(self.writes, |stream| stream.writer_gone = true);
+        if let Some(reads) = self.reads {
+            self.model.stream(reads, |stream| stream.reader_gone = true);
+        }
     }
 }
 
@@ -161,16 +167,6 @@ impl Drop for State {
         if !matches!(self.stage, Stage::Lost) {
             self.model.with(|records| records.vanished += 1);
             self.record_lost();
-        }
-    }
-}
-
-impl State {
-    /// Records that its connection is lost.
-    pub(crate) fn record_lost(&self) {
-        self.model.stream(self.writes, |stream| stream.writer_gone = true);
-        if let Some(reads) = self.reads {
-            self.model.stream(reads, |stream| stream.reader_gone = true);
         }
     }
 }
