@@ -183,10 +183,10 @@ fn producer_registered_after_close_is_stopped() {
 #[test]
 fn producer_is_stopped_once_before_connection_lost() {
     let (log, calls) = (Log::default(), ProducerLog::default());
-    let told = Rc::clone(&calls);
+    let noted = Rc::clone(&calls);
     let hook = move |_transport: &mut Transport<'_>, event: &Event| {
         if matches!(event, Event::Lost(_)) {
-            told.borrow_mut().push("lost");
+            noted.borrow_mut().push("lost");
         }
     };
     let (mut reactor, client) = up_with_client(&log, hook);

@@ -35,9 +35,9 @@ fn scenario() -> usize {
     for log in [&served, &called] {
         for id in log.ids() {
             let said = |client| (0..LINES).flat_map(move |number| line(client, number));
-            let heard = received_data(log, id);
-            let is_beginning = |client| said(client).collect::<Vec<u8>>().starts_with(&heard);
-            assert!((0..CLIENTS).any(is_beginning), "{id} received {:?}", String::from_utf8(heard));
+            let data = received_data(log, id);
+            let is_beginning = |client| said(client).collect::<Vec<u8>>().starts_with(&data);
+            assert!((0..CLIENTS).any(is_beginning), "{id} received {:?}", String::from_utf8(data));
         }
     }
     assert!(called.made() + failures.borrow().len() <= CLIENTS);

@@ -15,9 +15,9 @@ type Received<T> = Rc<RefCell<Vec<T>>>;
 
 /// Returns a channel with a receiver that records its messages.
 fn recording<T: 'static>(context: &mut Context) -> (Sender<T>, Received<T>) {
-    let heard = Received::default();
-    let note = Rc::clone(&heard);
-    (context.channel(move |_, message| note.borrow_mut().push(message)), heard)
+    let messages = Received::default();
+    let note = Rc::clone(&messages);
+    (context.channel(move |_, message| note.borrow_mut().push(message)), messages)
 }
 
 /// Counts its drops.
@@ -34,7 +34,7 @@ fn messages_of_eight_threads_arrive_once_in_order() {
     const THREADS: usize = 8;
     const MESSAGES: u32 = 20_000;
     let (mut reactor, address) = up(|| Echo);
-    let (sender, heard) = recording(reactor.context());
+    let (sender, messages) = recording(reactor.context());
     let mut client = client(address);
     client.write_all(b"ping").unwrap();
     let senders: Vec<_> = (0..THREADS)
@@ -53,13 +53,13 @@ fn messages_of_eight_threads_arrive_once_in_order() {
             answers += 1;
             client.write_all(b"ping").unwrap();
         }
-        heard.borrow().len() == THREADS * MESSAGES as usize
+        messages.borrow().len() == THREADS * MESSAGES as usize
     });
     senders.into_iter().for_each(|sender| sender.join().unwrap());
     turns(&mut reactor, 2);
     for thread in 0..THREADS {
-        let heard = heard.borrow();
-        let of_thread = heard.iter().filter(|(from, _)| *from == thread);
+        let messages = messages.borrow();
+        let of_thread = messages.iter().filter(|(from, _)| *from == thread);
         assert!(of_thread.map(|(_, number)| *number).eq(0..MESSAGES), "thread {thread}");
     }
     assert!(answers > 0);
@@ -69,7 +69,7 @@ fn messages_of_eight_threads_arrive_once_in_order() {
 fn no_wake_is_lost_in_ping_pong() {
     const ROUNDS: u32 = 5_000;
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = recording(reactor.context());
+    let (sender, messages) = recording(reactor.context());
     let (to_thread, from_reactor) = std::sync::mpsc::channel::<u32>();
     let other = thread::spawn(move || {
         for number in from_reactor {
@@ -78,14 +78,14 @@ fn no_wake_is_lost_in_ping_pong() {
     });
     for number in 0..ROUNDS {
         to_thread.send(number).unwrap();
-        while heard.borrow().len() <= number as usize {
+        while messages.borrow().len() <= number as usize {
             // Only the message can end this wait.
             reactor.turn(None).unwrap();
         }
     }
     drop(to_thread);
     other.join().unwrap();
-    assert!(heard.borrow().iter().copied().eq(0..ROUNDS));
+    assert!(messages.borrow().iter().copied().eq(0..ROUNDS));
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn channels_share_a_budget() {
 #[test]
 fn remaining_messages_need_no_further_event() {
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = recording(reactor.context());
+    let (sender, messages) = recording(reactor.context());
     for number in 0..1_025 {
         sender.send(number).unwrap();
     }
@@ -124,7 +124,7 @@ fn remaining_messages_need_no_further_event() {
     reactor.turn(Some(2 * PATIENCE)).unwrap();
     // The wake-up for this message arrives while one of the first remains.
     sender.send(1_025).unwrap();
-    while heard.borrow().len() < 1_026 {
+    while messages.borrow().len() < 1_026 {
         reactor.turn(Some(PATIENCE)).unwrap();
         assert!(begin.elapsed() < PATIENCE, "the poll waited although a message remained");
     }
@@ -177,26 +177,26 @@ fn receiver_sending_to_itself_does_not_starve_sockets() {
 #[test]
 fn panic_costs_only_the_message() {
     let (mut reactor, address) = up(|| Echo);
-    let heard = Received::default();
-    let note = Rc::clone(&heard);
+    let messages = Received::default();
+    let note = Rc::clone(&messages);
     let sender = reactor.context().channel(move |_, number: u32| {
         assert!(number.is_multiple_of(2), "a panic on purpose");
         note.borrow_mut().push(number);
     });
     (0..10).for_each(|number| sender.send(number).unwrap());
-    turn_until(&mut reactor, "received", |_| heard.borrow().len() == 5);
+    turn_until(&mut reactor, "received", |_| messages.borrow().len() == 5);
     sender.send(10).unwrap();
     let mut client = client(address);
     client.write_all(b"survives").unwrap();
     assert_eq!(read_turning(&mut reactor, &client, 8), b"survives");
-    assert_eq!(*heard.borrow(), [0, 2, 4, 6, 8, 10]);
+    assert_eq!(*messages.borrow(), [0, 2, 4, 6, 8, 10]);
 }
 
 #[test]
 fn receiver_is_dropped_after_the_last_sender() {
-    let (dropped, heard) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (dropped, sum) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let mut reactor = Reactor::new().unwrap();
-    let (mark, note, seen) = (Dropped(dropped.clone()), heard.clone(), dropped.clone());
+    let (mark, note, seen) = (Dropped(dropped.clone()), sum.clone(), dropped.clone());
     let sender = reactor.context().channel(move |_, count: u32| {
         assert_eq!(seen.get(), 0);
         let _ = &mark;
@@ -210,7 +210,7 @@ fn receiver_is_dropped_after_the_last_sender() {
     (0..2_000).for_each(|_| other.send(1).unwrap());
     thread::spawn(move || drop(other)).join().unwrap();
     turn_until(&mut reactor, "dropped", |_| dropped.get() == 1);
-    assert_eq!(heard.get(), 2_000);
+    assert_eq!(sum.get(), 2_000);
     // A channel that was never used.
     let mark = Dropped(dropped.clone());
     drop(reactor.context().channel(move |_, ()| _ = &mark));
@@ -221,13 +221,13 @@ fn receiver_is_dropped_after_the_last_sender() {
 fn dropped_reactor_delivers_then_refuses_messages() {
     let dropped = Rc::new(Cell::new(0));
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = recording(reactor.context());
+    let (sender, messages) = recording(reactor.context());
     let mark = Dropped(dropped.clone());
     let idle = reactor.context().channel(move |_, ()| _ = &mark);
     (0..3_000).for_each(|number| sender.send(number).unwrap());
     drop(reactor);
-    assert!(heard.borrow().iter().copied().eq(0..3_000));
-    assert_eq!(Rc::strong_count(&heard), 1, "the receiver is dropped");
+    assert!(messages.borrow().iter().copied().eq(0..3_000));
+    assert_eq!(Rc::strong_count(&messages), 1, "the receiver is dropped");
     assert_eq!(dropped.get(), 1);
     assert_eq!(sender.send(3_000), Err(ReactorGone));
     assert_eq!(idle.send(()), Err(ReactorGone));
@@ -242,7 +242,7 @@ fn receiver_may_panic_in_drop() {
         }
     }
     let mut reactor = Reactor::new().unwrap();
-    let (sender, heard) = recording(reactor.context());
+    let (sender, messages) = recording(reactor.context());
     for keep in [false, true] {
         let bomb = Bomb;
         let sender = reactor.context().channel(move |_, ()| _ = &bomb);
@@ -251,23 +251,23 @@ fn receiver_may_panic_in_drop() {
         }
     }
     sender.send(1).unwrap();
-    turn_until(&mut reactor, "received", |_| *heard.borrow() == [1]);
+    turn_until(&mut reactor, "received", |_| *messages.borrow() == [1]);
     sender.send(2).unwrap();
     drop(reactor);
-    assert_eq!(*heard.borrow(), [1, 2]);
+    assert_eq!(*messages.borrow(), [1, 2]);
 }
 
 #[test]
 fn messages_racing_with_drop_arrive_or_are_refused() {
     for _ in 0..50 {
         let mut reactor = Reactor::new().unwrap();
-        let (sender, heard) = recording(reactor.context());
+        let (sender, messages) = recording(reactor.context());
         let thread = thread::spawn(move || {
             (0..u32::MAX).take_while(|number| sender.send(*number).is_ok()).count()
         });
         drop(reactor);
         let accepted = thread.join().unwrap();
-        assert_eq!(heard.borrow().len(), accepted);
+        assert_eq!(messages.borrow().len(), accepted);
     }
 }
 

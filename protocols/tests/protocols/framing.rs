@@ -145,7 +145,7 @@ fn a_too_long_line_is_reported_once() {
 
 #[test]
 fn a_too_long_line_is_reported_immediately() {
-    let told = with_transport(|transport| {
+    let reported = with_transport(|transport| {
         let record = Record::default();
         let mut receiver = Recorder::receiver(&record).delimiter(Delimiter::CRLF).max_length(3);
         receiver.data_received(transport, b"abc\r");
@@ -153,7 +153,7 @@ fn a_too_long_line_is_reported_immediately() {
         receiver.data_received(transport, b"d");
         (before, record.take())
     });
-    assert_eq!(told, (0, vec![too_long("abc")]));
+    assert_eq!(reported, (0, vec![too_long("abc")]));
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn address(port: &Port) -> SocketAddr {
 }
 
 /// A server port without a receiver: its socket was closed.
-fn deserted(environment: &mut Environment) -> SocketAddr {
+fn unused_address(environment: &mut Environment) -> SocketAddr {
     let port = environment.bind(Server, "server gone", silent);
     environment.settle();
     environment.at(Server).close(port.id());
@@ -55,7 +55,7 @@ fn the_senders_address_is_reported() {
         environment.at(Client).datagram(client.id()).send_to(b"hello", server.address());
         // Datagrams sent before the end are still sent.
         environment.at(Client).close(client.id());
-        environment.until("heard", |log| log.has("server", "by"));
+        environment.until("received", |log| log.has("server", "by"));
     });
 }
 
@@ -112,8 +112,8 @@ fn the_longest_datagram_is_sent() {
 fn a_connected_socket_receives_a_refusal() {
     let expected = &["client: started, refused"];
     run_everywhere(expected, |environment| {
-        let nobody = deserted(environment);
-        let client = environment.bind_to("client", nobody, silent);
+        let unused = unused_address(environment);
+        let client = environment.bind_to("client", unused, silent);
         environment.at(Client).datagram(client.id()).send(b"anybody?");
         environment.until("refused", |log| log.has("client", "refused"));
     });
@@ -124,15 +124,15 @@ fn each_refused_datagram_is_reported() {
     let expected =
         &["client: started, refused, refused, \"back again\"", "server: started, \"hello\""];
     run_everywhere(expected, |environment| {
-        let nobody = deserted(environment);
-        let client = environment.bind_to("client", nobody, silent);
+        let unused = unused_address(environment);
+        let client = environment.bind_to("client", unused, silent);
         for count in 1..=2 {
             environment.at(Client).datagram(client.id()).send(b"anybody?");
             environment.until("refused", |log| log.count("client", "refused") == count);
         }
         let options = DatagramOptions::new();
         let server =
-            environment.bind_with(Server, "server", nobody, &options, |transport, event| {
+            environment.bind_with(Server, "server", unused, &options, |transport, event| {
                 if let DatagramEvent::Data(_, sender) = event {
                     transport.send_to(b"back again", sender);
                 }
@@ -148,10 +148,10 @@ fn each_refused_datagram_is_reported() {
 fn a_refusal_by_another_socket_is_ignored() {
     let expected = &["client: started, \"echo\"", "server: started, \"echo\""];
     run_everywhere(expected, |environment| {
-        let nobody = deserted(environment);
+        let unused = unused_address(environment);
         let server = environment.bind(Server, "server", echo);
         let client = environment.bind_to("client", server.address(), silent);
-        environment.at(Client).datagram(client.id()).send_to(b"anybody?", nobody);
+        environment.at(Client).datagram(client.id()).send_to(b"anybody?", unused);
         environment.settle();
         environment.at(Client).datagram(client.id()).send(b"echo");
         environment.until("echoed", |log| log.has("client", "\"echo"));
@@ -174,12 +174,12 @@ fn datagrams_to_port_0_are_errors() {
 fn an_unconnected_socket_receives_no_refusal() {
     let expected = &["client: started, \"echo\"", "server: started, \"echo\""];
     run_with_two_reactors(expected, |environment| {
-        let nobody = deserted(environment);
+        let unused = unused_address(environment);
         let server = environment.bind(Server, "server", echo);
         let client = environment.bind(Client, "client", silent);
         environment.settle();
         environment.hold(Client);
-        environment.at(Client).datagram(client.id()).send_to(b"anybody?", nobody);
+        environment.at(Client).datagram(client.id()).send_to(b"anybody?", unused);
         environment.settle();
         // No earlier refusal is reported.
         environment.at(Client).datagram(client.id()).send_to(b"echo", server.address());
@@ -207,7 +207,7 @@ fn datagrams_received_before_connecting_are_discarded() {
         environment.at(Server).datagram(server.id()).send_to(b"from the peer", client.address());
         environment.settle();
         environment.release();
-        environment.until("heard", |log| log.has("client", "\"from the peer"));
+        environment.until("received", |log| log.has("client", "\"from the peer"));
     });
 }
 
@@ -249,7 +249,7 @@ fn a_connected_socket_receives_only_its_peer() {
         let client = environment.bind_to("client", server.address(), silent);
         environment.at(Server).datagram(other.id()).send_to(b"from another", client.address());
         environment.at(Server).datagram(server.id()).send_to(b"from the peer", client.address());
-        environment.until("heard", |log| log.has("client", "\"from the peer"));
+        environment.until("received", |log| log.has("client", "\"from the peer"));
     });
 }
 

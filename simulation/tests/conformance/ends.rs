@@ -235,7 +235,7 @@ fn an_immediate_close_is_seen_by_the_server() {
         environment.settle();
         environment.at(Client).close(client);
         environment.release();
-        environment.until("both told", |log| log.has("client", "failed") && log.lost("server"));
+        environment.until("both notified", |log| log.has("client", "failed") && log.lost("server"));
     });
 }
 

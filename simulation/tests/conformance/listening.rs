@@ -174,7 +174,7 @@ fn a_connection_reset_before_accept_is_seen() {
 
 #[test]
 fn a_hundred_simultaneous_connections_are_accepted() {
-    let expected = &["server: all heard"];
+    let expected = &["server: all received"];
     run_everywhere(expected, |environment| {
         let log = environment.log();
         let hook = move |transport: &mut Transport<'_>, event: Event<'_>| {
@@ -200,6 +200,6 @@ fn a_hundred_simultaneous_connections_are_accepted() {
         assert_eq!(numbers, (0..100).map(|number| number.to_string()).collect::<Vec<_>>());
         log.forget("many");
         log.forget("clients");
-        environment.note("server", "all heard");
+        environment.note("server", "all received");
     });
 }

@@ -163,7 +163,7 @@ fn a_reset_while_both_write_ends_both() {
         meet(environment, idle, idle);
         environment.with("client", |context, id| context.transport(id).write(&pattern(1000)));
         environment.with("server", |context, id| context.transport(id).write(&pattern(1000)));
-        environment.until("heard", |log| log.bytes("client") + log.bytes("server") == 2000);
+        environment.until("received", |log| log.bytes("client") + log.bytes("server") == 2000);
         environment.with("server", |context, id| context.abort(id));
         environment.until_lost(&["client", "server"]);
     });

@@ -46,7 +46,7 @@ fn an_unnamed_sender_cannot_be_answered() {
         let actor = environment.datagram_actor("client", silent);
         let client = environment.at(Client).connect_unix_datagram(path, actor).unwrap();
         environment.at(Client).datagram(client.id()).send(b"hello");
-        environment.until("heard", |log| log.has("server", "from"));
+        environment.until("received", |log| log.has("server", "from"));
     });
 }
 
@@ -93,7 +93,7 @@ fn datagrams_for_a_full_queue_are_queued() {
         let actor = environment.datagram_actor("client", silent);
         let hook = move |_: &mut DatagramTransport<'_>, event: DatagramEvent<'_>| {
             if let DatagramEvent::Data(data, _) = event {
-                log.note("heard", String::from_utf8_lossy(data));
+                log.note("received", String::from_utf8_lossy(data));
             }
         };
         receive(environment, "server", path.clone(), hook).unwrap();
@@ -102,10 +102,10 @@ fn datagrams_for_a_full_queue_are_queued() {
         for number in 0..50 {
             environment.at(Client).datagram(client.id()).send(number.to_string().as_bytes());
         }
-        environment.until("all", |log| log.count("heard", "") == 50);
+        environment.until("all", |log| log.count("received", "") == 50);
         environment.until("room", |log| log.has("client", "resume"));
         let numbers: Vec<String> = (0..50).map(|number| number.to_string()).collect();
-        if environment.log().take("heard") == numbers {
+        if environment.log().take("received") == numbers {
             environment.note("numbers", "in order");
         }
         let log = environment.log();
@@ -124,7 +124,7 @@ fn a_queued_datagram_is_sent_before_the_end() {
         let client = environment.at(Client).connect_unix_datagram(path, actor).unwrap();
         environment.at(Client).datagram(client.id()).send(b"last words");
         environment.at(Client).close(client.id());
-        environment.until("heard", |log| log.has("server", "\"last"));
+        environment.until("received", |log| log.has("server", "\"last"));
     });
 }
 
@@ -149,7 +149,7 @@ fn a_connected_socket_receives_only_its_peer() {
         let outcome = environment.at(Client).datagram(other.0).connect(client.1.clone());
         environment.note_outcome("other", outcome);
         environment.at(Server).datagram(server.0).send_to(b"of the peer", client.1);
-        environment.until("heard", |log| log.has("client", "\"of the peer"));
+        environment.until("received", |log| log.has("client", "\"of the peer"));
     });
 }
 
@@ -233,7 +233,7 @@ fn the_send_buffer_limits_a_datagram() {
         for length in [4577, 4576] {
             environment.at(Client).datagram(client.id()).send(&vec![7; length]);
         }
-        environment.until("heard", |log| log.has("server", "4576"));
+        environment.until("received", |log| log.has("server", "4576"));
     });
 }
 
