@@ -1,4 +1,4 @@
-//! Handshakes: what comes before a connection is made.
+//! Handshakes of filters, before a connection is made.
 
 use super::streams::hello;
 use super::*;
@@ -68,17 +68,9 @@ fn silent_peer_fails_at_the_deadline() {
 #[test]
 fn timeout_without_filter_adds_no_filter() {
     let timeout = Duration::from_millis(50);
-    let echo = |transport: &mut Transport<'_>, event: &Event| {
-        if let Event::Data(data) = event {
-            transport.write(data);
-        }
-    };
     let mut scene = Scene::new(&ListenOptions::new().handshake_timeout(timeout), echo);
-    scene.connect(&ConnectOptions::new().handshake_timeout(timeout), |transport, event| {
-        if let Event::Made = event {
-            transport.write(b"hello");
-        }
-    });
+    let options = ConnectOptions::new().handshake_timeout(timeout);
+    scene.connect(&options, on_made(|transport| transport.write(b"hello")));
     scene.turn_until("the echo", |scene| scene.client.data() == b"hello");
 }
 

@@ -1,6 +1,8 @@
 //! Marks and limits on filtered connections.
 
 use super::*;
+use ropewalk::{Filter, FilterLink};
+use std::io;
 
 #[test]
 fn marks_count_plaintext_and_encoded_bytes() {
@@ -35,19 +37,15 @@ fn write_limit_ends_the_connection() {
     assert_eq!(scene.client.reasons(), ["WriteLimit"]);
 }
 
-/// A filter that is never satisfied with its input, delivers too much, or answers without end.
+/// A filter that decodes nothing, delivers too much, or answers without end.
 enum Rude {
     Idle,
     Overrun,
     Answers,
 }
 
-impl ropewalk::Filter for Rude {
-    fn decode(
-        &mut self,
-        input: &[u8],
-        link: &mut ropewalk::FilterLink<'_>,
-    ) -> std::io::Result<usize> {
+impl Filter for Rude {
+    fn decode(&mut self, input: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize> {
         match self {
             Self::Idle => return Ok(0),
             Self::Overrun => link.deliver(&vec![0; link.room() + 1]),
@@ -56,11 +54,7 @@ impl ropewalk::Filter for Rude {
         Ok(input.len().min(1))
     }
 
-    fn encode(
-        &mut self,
-        plaintext: &[u8],
-        link: &mut ropewalk::FilterLink<'_>,
-    ) -> std::io::Result<usize> {
+    fn encode(&mut self, plaintext: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize> {
         link.send(plaintext);
         Ok(plaintext.len())
     }

@@ -97,7 +97,7 @@ impl Scene {
         while !condition(self) {
             assert!(
                 begin.elapsed() < PATIENCE,
-                "waited in vain: {what}\nserver {:?}\nclient {:?}\nrefused {:?} failures {:?}",
+                "timed out: {what}\nserver {:?}\nclient {:?}\nrefused {:?} failures {:?}",
                 self.server.all(),
                 self.client.all(),
                 self.refused.borrow(),
@@ -124,19 +124,4 @@ fn listen() -> ListenOptions {
 
 fn ciphered() -> ConnectOptions {
     ConnectOptions::new().filter(|| ToyCipher::client(7))
-}
-
-fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|place| (place % 251) as u8 ^ (place / 251) as u8).collect()
-}
-
-/// Returns a hook that runs `act` in `connection_made`.
-fn on_made(
-    act: impl Fn(&mut Transport<'_>) + Clone + 'static,
-) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
-    move |transport, event| {
-        if *event == Event::Made {
-            act(transport);
-        }
-    }
 }

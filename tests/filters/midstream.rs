@@ -1,8 +1,9 @@
-//! Filters that are added to connections that exist.
+//! Filters that are added in mid-stream.
 
 use super::streams::hello;
 use super::*;
-use ropewalk::Producer;
+use ropewalk::{Filter, FilterLink, Producer};
+use std::io;
 
 /// A server that ciphers after the line `UPGRADE`.
 fn upgrading() -> Scene {
@@ -66,16 +67,12 @@ fn filter_may_begin_before_the_answer() {
 /// A cipher that skips a line before the peer's first message.
 struct Late(ToyCipher, bool);
 
-impl ropewalk::Filter for Late {
-    fn start(&mut self, link: &mut ropewalk::FilterLink<'_>) -> std::io::Result<()> {
+impl Filter for Late {
+    fn start(&mut self, link: &mut FilterLink<'_>) -> io::Result<()> {
         self.0.start(link)
     }
 
-    fn decode(
-        &mut self,
-        input: &[u8],
-        link: &mut ropewalk::FilterLink<'_>,
-    ) -> std::io::Result<usize> {
+    fn decode(&mut self, input: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize> {
         if !self.1 {
             if input.len() < 3 {
                 return Ok(0);
@@ -87,19 +84,15 @@ impl ropewalk::Filter for Late {
         self.0.decode(input, link)
     }
 
-    fn encode(
-        &mut self,
-        plaintext: &[u8],
-        link: &mut ropewalk::FilterLink<'_>,
-    ) -> std::io::Result<usize> {
+    fn encode(&mut self, plaintext: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize> {
         self.0.encode(plaintext, link)
     }
 
-    fn close(&mut self, link: &mut ropewalk::FilterLink<'_>) -> std::io::Result<()> {
+    fn close(&mut self, link: &mut FilterLink<'_>) -> io::Result<()> {
         self.0.close(link)
     }
 
-    fn eof(&mut self, link: &mut ropewalk::FilterLink<'_>) -> std::io::Result<()> {
+    fn eof(&mut self, link: &mut FilterLink<'_>) -> io::Result<()> {
         self.0.eof(link)
     }
 }

@@ -54,7 +54,7 @@ impl Drop for Failing {
     }
 }
 
-/// Plays a client that says a word, receives it back, and ends, with a server that has a failing filter.
+/// Runs a server with a failing filter, and a client that sends a word, receives it back, and ends.
 fn play(method: &'static str, panics: bool) -> Scene {
     let options = ListenOptions::new().filter(move || Failing { method, panics });
     let mut scene = Scene::new(&options, echo);

@@ -25,7 +25,7 @@ fn two_ciphers_carry_data_both_ways() {
 fn cipher_above_a_proxy_header() {
     let options = ListenOptions::new().filter(ProxyHeader::new).filter(|| ToyCipher::server(7));
     let mut scene = Scene::new(&options, echo);
-    // The client says its address in plain text, and then begins to cipher.
+    // The client sends its address in plain text, and then begins to encrypt.
     scene.connect(&ConnectOptions::new(), |transport, event| match event {
         Event::Made => {
             transport.write(b"192.0.2.7:4000\n");

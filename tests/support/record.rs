@@ -223,6 +223,17 @@ pub(crate) fn full_life(transport: &mut Transport<'_>, event: &Event) {
     }
 }
 
+/// Returns a hook that runs `act` in `connection_made`.
+pub(crate) fn on_made(
+    act: impl Fn(&mut Transport<'_>) + Clone + 'static,
+) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
+    move |transport, event| {
+        if *event == Event::Made {
+            act(transport);
+        }
+    }
+}
+
 /// Echoes, and records nothing.
 pub(crate) struct Echo;
 

@@ -33,17 +33,6 @@ fn reading(mut client: TcpStream) -> thread::JoinHandle<std::io::Result<Vec<u8>>
     })
 }
 
-/// Returns a hook that runs `act` in `connection_made`.
-fn on_made(
-    act: impl Fn(&mut Transport<'_>) + Clone + 'static,
-) -> impl FnMut(&mut Transport<'_>, &Event) + Clone + 'static {
-    move |transport, event| {
-        if *event == Event::Made {
-            act(transport);
-        }
-    }
-}
-
 /// Returns a hook that runs `act` in `data_received`.
 fn on_data(
     act: impl Fn(&mut Transport<'_>) + Clone + 'static,
