@@ -1,18 +1,19 @@
-//! A filter for tests, with all that a cipher has but secrecy.
+//! The toy cipher: a filter for tests that behaves as TLS does, without its secrecy.
 
 use ropewalk::{Filter, FilterLink};
 use std::io;
 
-/// How many bytes of plaintext a frame holds at most.
+/// The most bytes of plaintext in a frame: small, so that tests send many frames.
 const FRAME: usize = 1000;
 
-/// How many bytes of plaintext are delivered in a call, so that the cipher has to be called again for more.
+/// The most bytes of plaintext that are delivered in a call: less than a frame, so that the cipher has to be called
+/// again.
 const PIECE: usize = 700;
 
-/// How many frames of data are answered by a change of the key, which the cipher sends without being asked.
+/// The number of received frames of data after which the cipher sends a message of its own, as TLS updates keys.
 const KEY_FRAMES: u64 = 16;
 
-/// A kind, a length and a checksum come before the payload of a frame.
+/// The length of a frame's header: a kind, a length and a checksum.
 const HEADER: usize = 5;
 
 const HELLO: u8 = 1;
@@ -45,19 +46,19 @@ pub struct ToyCipher {
     key: u64,
     is_client: bool,
     established: bool,
-    /// The peer has said goodbye.
+    /// True if the peer has sent its goodbye.
     ended: bool,
-    /// How many bytes of payload have been sent and received.
+    /// The numbers of bytes of payload that were sent and received.
     sent: u64,
     received: u64,
-    /// How many frames of data have been received.
+    /// The number of frames of data that were received.
     frames: u64,
-    /// Decoded and not delivered.
+    /// Decoded bytes that were not delivered yet.
     held: Vec<u8>,
 }
 
 impl ToyCipher {
-    /// Returns the client's end: it speaks first.
+    /// Returns the client's end, which sends the first message.
     #[must_use]
     pub fn client(key: u64) -> Self {
         Self {
@@ -80,8 +81,9 @@ impl ToyCipher {
 
     fn send(&mut self, kind: u8, payload: &[u8], link: &mut FilterLink<'_>) {
         let length = payload.len() as u16; // A frame is shorter than that.
-        let sum = checksum(payload);
-        let mut frame = vec![kind, (length >> 8) as u8, length as u8, (sum >> 8) as u8, sum as u8];
+        let mut frame = vec![kind];
+        frame.extend(length.to_be_bytes());
+        frame.extend(checksum(payload).to_be_bytes());
         let direction = u64::from(self.is_client);
         for byte in payload {
             frame.push(byte ^ pad(self.key, direction, self.sent));
@@ -127,7 +129,7 @@ impl ToyCipher {
         Ok(())
     }
 
-    /// Delivers a piece of what has been decoded, and then the end.
+    /// Delivers some of the decoded bytes, and after them the end.
     fn deliver(&mut self, link: &mut FilterLink<'_>) {
         let count = self.held.len().min(PIECE).min(link.room());
         link.deliver(&self.held[..count]);
@@ -195,7 +197,7 @@ impl Filter for ToyCipher {
     }
 }
 
-/// The byte that hides the one at this place.
+/// Returns the byte that encrypts the byte at a place of the stream.
 fn pad(key: u64, direction: u64, place: u64) -> u8 {
     let mixed = (key << 1 | direction).wrapping_add(place).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (mixed >> 56) as u8

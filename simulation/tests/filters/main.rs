@@ -16,21 +16,21 @@ use std::time::Duration;
 
 const NODES: u32 = 3;
 
-/// How long the ends of all connections may take: longer than the system retransmits.
+/// The time in which all connections have to end: longer than the system retransmits.
 const SETTLED: Duration = Duration::from_secs(1500);
 
-/// How long a server waits for a client that may have vanished.
+/// The time that a server waits for a client that may have crashed.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What a client has sent, by the number of its connection.
 #[derive(Clone, Copy, Debug, Default)]
 struct Sent {
     bytes: usize,
-    /// It has closed, or ended its side, after the last byte.
+    /// True if it has closed, or ended its side, after the last byte.
     ended: bool,
 }
 
-/// What has happened.
+/// The counts of a run, shared by its connections.
 #[derive(Clone, Default)]
 struct Books(Rc<Pages>);
 
@@ -78,7 +78,7 @@ struct Client {
     books: Books,
     number: u64,
     pieces: u64,
-    /// Its end is no end to the peer.
+    /// True if it ends without a goodbye.
     cut: bool,
     random: Random,
 }
@@ -114,7 +114,7 @@ impl Client {
     }
 }
 
-/// A cipher that says no goodbye.
+/// A cipher that sends no goodbye.
 struct Cut(ToyCipher);
 
 impl Filter for Cut {
@@ -150,7 +150,7 @@ impl Factory for Connecting {
     }
 }
 
-/// A server, which sends everything back; or a client, which compares that with what it has sent.
+/// A server, which echoes; or a client, which compares the echo with the bytes that it has sent.
 struct Reading {
     books: Books,
     client: Option<Client>,
@@ -198,7 +198,7 @@ impl Protocol for Reading {
             let differs =
                 (start..self.received.len()).find(|&at| self.received[at] != byte(number, at));
             if let Some(at) = differs {
-                self.books.fail(format!("byte {at} of connection {number} is another"));
+                self.books.fail(format!("byte {at} of connection {number} differs"));
             }
         }
         if self.received.len() > self.sent().bytes && self.number.is_some() {
