@@ -205,6 +205,7 @@ impl Calls {
         !self.taken.is_empty()
     }
 
+    /// Sets whether the reactor is between two runs, when it does not receive what is sent soon.
     pub(crate) fn set_between_runs(&self, between_runs: bool) {
         self.handle.set_between_runs(between_runs);
     }

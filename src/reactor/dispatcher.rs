@@ -10,7 +10,6 @@ use crate::reactor::owners::Owners;
 use crate::reactor::stopwatch::Stopwatch;
 use crate::values::id::Id;
 use std::fmt;
-use std::time::Duration;
 
 /// How many pending callbacks are made in a turn before timers and sockets are served. A callback may cause
 /// the next one at once, without end: in a protocol that writes in `resume_writing`, sends again in
@@ -50,20 +49,6 @@ impl Dispatcher {
             timer_mark: 0,
             pending_budget: PENDING,
         }
-    }
-
-    pub(crate) fn set_slow_callback_duration(&mut self, duration: Duration) {
-        self.stopwatch.set_threshold(duration);
-    }
-
-    /// Lets senders ask whether what they send is received soon.
-    pub(crate) fn set_between_runs(&self, between_runs: bool) {
-        self.calls.set_between_runs(between_runs);
-    }
-
-    /// Drops the stops that were sent to a run that has ended: they do not end the next one.
-    pub(crate) fn forget_stops(&mut self) {
-        self.calls.forget_stops();
     }
 
     /// Ends all that is left without waiting, and notifies all protocols.

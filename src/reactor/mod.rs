@@ -255,7 +255,7 @@ impl Reactor {
 
     /// Begins a run, or a turn: signals are caught, and messages received.
     fn begin_run(&mut self) {
-        self.dispatcher.set_between_runs(false);
+        self.dispatcher.calls.set_between_runs(false);
         #[cfg(feature = "signals")]
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
@@ -282,7 +282,7 @@ impl Reactor {
     /// Sets the duration above which a callback is logged as slow. Default: 100 ms.
     #[doc(alias = "slow_callback_duration")]
     pub fn set_slow_callback_duration(&mut self, duration: Duration) {
-        self.dispatcher.set_slow_callback_duration(duration);
+        self.dispatcher.stopwatch.set_threshold(duration);
     }
 }
 

@@ -70,9 +70,9 @@ impl Reactor {
     /// Aborts and notifies everything that is left, and ends the run.
     pub(super) fn end(&mut self) {
         self.dispatcher.abort_all();
-        self.dispatcher.forget_stops();
+        self.dispatcher.calls.forget_stops();
         self.dispatcher.context.stop = Stop::No;
-        self.dispatcher.set_between_runs(true);
+        self.dispatcher.calls.set_between_runs(true);
         self.ending = None;
         #[cfg(feature = "signals")]
         if let Some(signals) = &mut self.signals {

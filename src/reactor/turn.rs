@@ -92,7 +92,7 @@ impl Reactor {
                 continue;
             }
             match event {
-                Event::WOKEN => self.dispatcher.take_calls(),
+                Event::WOKEN => self.dispatcher.calls.take(),
                 #[cfg(feature = "signals")]
                 Event::SIGNALLED => {
                     if let Some(signals) = &mut self.signals {
@@ -160,11 +160,6 @@ impl Dispatcher {
             }
             self.run_pending();
         }
-    }
-
-    /// Takes over what other threads have sent.
-    fn take_calls(&mut self) {
-        self.calls.take();
     }
 
     fn run_calls(&mut self) {
