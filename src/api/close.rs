@@ -11,7 +11,6 @@ use crate::values::id::Id;
 use crate::values::logging::{REACTOR, TCP};
 use crate::values::reason::Reason;
 use log::debug;
-use std::fmt::Display;
 use std::io;
 use std::time::Duration;
 
@@ -280,7 +279,7 @@ pub(crate) fn deregister(socket: &mut dyn SocketBackend) {
 }
 
 /// Has the closing of a socket reset the connection.
-pub(crate) fn reset_on_close(id: impl Display, socket: &StreamSocket) {
+pub(crate) fn reset_on_close(id: Id, socket: &StreamSocket) {
     if let Err(error) = socket.reset_on_close() {
         debug!(target: TCP, "{id} SO_LINGER: {error}");
     }

@@ -64,11 +64,11 @@ impl Dispatcher {
         let object = callee.find(&mut self.owners)?;
         let returned = guarded(|| code(object, &mut callee.lend(&mut self.context)));
         if self.stopwatch.returned() {
-            let who = name_of(|| callee.type_name(object));
+            let type_name = name_of(|| callee.type_name(object));
             if self.stopwatch.is_observed() && callee.is_reported() {
-                self.context.backend.called(callee.id(), who, callback);
+                self.context.backend.called(callee.id(), type_name, callback);
             }
-            self.look(Some((who, callback)));
+            self.look(Some((type_name, callback)));
         }
         match returned {
             Ok(value) => {
@@ -77,8 +77,8 @@ impl Dispatcher {
             }
             Err(panic) => {
                 let object = callee.find(&mut self.owners)?;
-                let who = name_of(|| callee.type_name(object));
-                self.report_panic(callee.id(), who, callback, &panic);
+                let type_name = name_of(|| callee.type_name(object));
+                self.report_panic(callee.id(), type_name, callback, &panic);
                 callee.panicked(&mut self.context);
                 None
             }
@@ -89,13 +89,13 @@ impl Dispatcher {
     fn report_panic(
         &mut self,
         id: Option<Id>,
-        who: &'static str,
+        type_name: &'static str,
         callback: &'static str,
         panic: &Panic,
     ) {
         self.context.totals.panics += 1;
-        error!(target: REACTOR, "{who}: panic in {callback}: {}", panic.message());
-        self.context.backend.panicked(id, who, callback, panic.message());
+        error!(target: REACTOR, "{type_name}: panic in {callback}: {}", panic.message());
+        self.context.backend.panicked(id, type_name, callback, panic.message());
     }
 
     /// Compares the time since the last look with the threshold of slow callbacks. `last` is the type and the

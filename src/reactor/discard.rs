@@ -28,10 +28,10 @@ impl Dispatcher {
         for value in discarded.drain(..) {
             match value {
                 Discarded::Call(call) => {
-                    let who = call.name();
-                    self.drop_guarded(call, who);
+                    let type_name = call.name();
+                    self.drop_guarded(call, type_name);
                 }
-                Discarded::Other(value, who) => self.drop_guarded(value, who),
+                Discarded::Other(value, type_name) => self.drop_guarded(value, type_name),
             }
         }
         if discarded.capacity() <= KEPT {
@@ -63,8 +63,8 @@ impl Dispatcher {
     }
 
     pub(super) fn drop_unregistered(&mut self, producer: Box<dyn Producer>) {
-        let who = name_of(|| producer.type_name());
-        self.drop_guarded(producer, who);
+        let type_name = name_of(|| producer.type_name());
+        self.drop_guarded(producer, type_name);
     }
 
     /// Drops a receiver.
@@ -95,8 +95,8 @@ impl Dispatcher {
     fn drop_timers(&mut self) {
         while let Some(job) = self.context.take_timer() {
             if let Job::Call(call) = job {
-                let who = call.name();
-                self.drop_guarded(call, who);
+                let type_name = call.name();
+                self.drop_guarded(call, type_name);
             }
         }
     }

@@ -108,14 +108,14 @@ impl Slow {
     pub(super) fn report(&self, last: Option<(&str, &str)>) {
         let Self { took, callbacks } = self;
         let what = match last {
-            Some((who, callback)) if *callbacks == 1 => {
+            Some((type_name, callback)) if *callbacks == 1 => {
                 return warn!(
                     target: REACTOR,
-                    "slow: {who} took {took:.1?} in {callback}; everything else was delayed"
+                    "slow: {type_name} took {took:.1?} in {callback}; everything else was delayed"
                 );
             }
-            Some((who, callback)) => {
-                format!("{callbacks} callbacks, the last of them {who} in {callback},")
+            Some((type_name, callback)) => {
+                format!("{callbacks} callbacks, the last of them {type_name} in {callback},")
             }
             None => format!("the end of a turn, {callbacks} of its callbacks,"),
         };
