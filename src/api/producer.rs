@@ -2,7 +2,7 @@
 
 use crate::api::context::{Context, Pending};
 use crate::api::transport::Transport;
-use crate::source::stream::{Life, Output, Producing, Trouble};
+use crate::source::stream::{FileSendError, Life, Output, Producing};
 use crate::source::table::Source;
 use crate::sys::error::failed;
 use crate::values::error::Error;
@@ -223,8 +223,8 @@ impl Context {
                 stream.output.producing = Producing::Pull { asked_at: None };
                 Ok(None)
             }
-            Err(Trouble::File(error)) => Err(error),
-            Err(Trouble::Socket(error)) => {
+            Err(FileSendError::File(error)) => Err(error),
+            Err(FileSendError::Socket(error)) => {
                 self.break_off(id, error.into());
                 Ok(None)
             }

@@ -14,7 +14,7 @@ const PIECE: u64 = 64 * 1024;
 
 /// The cause of a failure to send a file.
 #[derive(Debug)]
-pub(crate) enum Trouble {
+pub(crate) enum FileSendError {
     File(io::Error),
     Socket(io::Error),
 }
@@ -28,13 +28,13 @@ impl Stream {
         offset: u64,
         count: u64,
         spares: &mut Spares,
-    ) -> Result<Option<u64>, Trouble> {
+    ) -> Result<Option<u64>, FileSendError> {
         if self.output.queued() > 0 || !self.is_writable() {
             return Ok(None);
         }
         if self.filtered().is_some() {
-            let piece = read_piece(file, offset, count).map_err(Trouble::File)?;
-            self.push(&piece, true, spares).map_err(Trouble::Socket)?;
+            let piece = read_piece(file, offset, count).map_err(FileSendError::File)?;
+            self.push(&piece, true, spares).map_err(FileSendError::Socket)?;
             return Ok(Some(piece.len() as u64));
         }
         let most = count.min(WRITE_BUDGET as u64) as usize; // At most the budget, a `usize`.
@@ -52,9 +52,9 @@ impl Stream {
             }
             // sendfile(2) does not report whether the file or the socket has failed; a read of the file does.
             Err(error) => {
-                let piece = read_piece(file, offset, count).map_err(Trouble::File)?;
+                let piece = read_piece(file, offset, count).map_err(FileSendError::File)?;
                 self.push(&piece, true, spares)
-                    .map_err(|later| Trouble::Socket(first(error, later)))?;
+                    .map_err(|later| FileSendError::Socket(first(error, later)))?;
                 Ok(Some(piece.len() as u64))
             }
         }

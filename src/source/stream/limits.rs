@@ -34,7 +34,7 @@ pub(crate) struct Limits {
     /// discriminant would take eight bytes of every connection.
     disconnect_at: usize,
     disconnects: bool,
-    /// True if the policy is [`SlowReader::Pause`].
+    /// True if the policy is [`SlowReader::Pause`]: the marks on bytes call `pause_writing` and `resume_writing`.
     pauses: bool,
 }
 
@@ -63,11 +63,6 @@ impl Limits {
         self.disconnect_at.min(self.write_limit)
     }
 
-    /// Returns true if the marks on bytes call `pause_writing` and `resume_writing`.
-    fn uses_marks(&self) -> bool {
-        self.pauses
-    }
-
     /// Returns true if too much queued data ends the connection, without a call of `pause_writing` before.
     pub(crate) fn disconnects(&self) -> bool {
         self.disconnects
@@ -75,14 +70,14 @@ impl Limits {
 
     /// Returns true if more is queued than a high-water mark that calls `pause_writing`.
     pub(super) fn is_above(&self, bytes: usize, descriptors: usize) -> bool {
-        self.uses_marks() && bytes > self.high_water
+        self.pauses && bytes > self.high_water
             // Descriptors are never dropped, so their mark also applies if bytes are dropped.
             || !self.disconnects() && descriptors > DESCRIPTORS_HIGH
     }
 
     /// Returns true if no more is queued than each low-water mark that calls `resume_writing`.
     pub(super) fn is_below(&self, bytes: usize, descriptors: usize) -> bool {
-        (bytes <= self.low_water || !self.uses_marks())
+        (bytes <= self.low_water || !self.pauses)
             && (descriptors <= DESCRIPTORS_LOW || self.disconnects())
     }
 

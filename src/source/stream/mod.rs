@@ -21,7 +21,7 @@ use std::time::Instant;
 pub(crate) use drop_oldest::DropOldest;
 #[cfg(unix)]
 pub(crate) use fd_passing::Passed;
-pub(crate) use file_sender::Trouble;
+pub(crate) use file_sender::FileSendError;
 pub(crate) use filter::{AHEAD, Filtered, Phase};
 pub(crate) use input::{Input, PeerSide, Reading};
 pub(crate) use life::{Life, Received};
