@@ -17,12 +17,12 @@ use std::mem;
 const KEPT: usize = 1024;
 
 impl Dispatcher {
-    /// Drops a value that is a user's, or holds one.
+    /// Drops a user's value, or a value that holds one.
     pub(super) fn drop_guarded(&mut self, value: impl Sized, type_name: &'static str) {
         self.call(Once::dropping(type_name), "drop", |_, _| drop(value));
     }
 
-    /// Drops the values that methods of the context were to drop: these never run a user's code.
+    /// Drops the values that methods of the context have discarded, since those methods never run a user's code.
     pub(super) fn drop_discarded(&mut self) {
         let mut discarded = mem::take(&mut self.context.discarded);
         for value in discarded.drain(..) {

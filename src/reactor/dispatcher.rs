@@ -20,13 +20,13 @@ pub(super) const PENDING: usize = 256;
 pub(crate) struct Dispatcher {
     pub(crate) context: Context,
     pub(super) owners: Owners,
-    /// What other threads have sent.
+    /// The calls and messages of other threads.
     pub(super) calls: Calls,
     pub(super) stopwatch: Stopwatch,
-    /// What the running filter has sent, and the plaintext that it is given. Kept for their memory.
+    /// Buffers for the bytes that the running filter sends, and for its plaintext. They are kept for their memory.
     pub(super) encoded: Vec<u8>,
     pub(super) plaintext: Vec<u8>,
-    /// A read of this turn has filled the read buffer.
+    /// True if a read of this turn has filled the read buffer.
     pub(super) filled_buffer: bool,
     /// Timers that are scheduled after this mark belong to a later turn.
     pub(super) timer_mark: u64,
@@ -51,7 +51,7 @@ impl Dispatcher {
         }
     }
 
-    /// Ends all that is left without waiting, and notifies all protocols.
+    /// Ends all sockets without waiting, and notifies all protocols.
     pub(crate) fn abort_all(&mut self) {
         self.context.stop();
         self.allow_pending(usize::MAX);

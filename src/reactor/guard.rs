@@ -6,19 +6,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Runs a user's code.
 ///
-/// What the code had borrowed is sound after a panic as far as the reactor is concerned: no method
-/// of the context leaves off in the middle. The user's own object may not be; it is dropped soon.
+/// After a panic the state of the reactor that the code has borrowed is consistent: no method of the context runs a
+/// user's code, so none was interrupted. The user's object may be inconsistent; it is dropped soon.
 #[inline]
 pub(super) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Panic> {
     catch_unwind(AssertUnwindSafe(code)).map_err(|payload| Panic(Some(payload)))
 }
 
-/// Returns a user's name for a type of its own. To give it is a user's code as well.
+/// Returns the name of a user's type. The method that returns it is a user's code as well.
 pub(super) fn name_of(name: impl FnOnce() -> &'static str) -> &'static str {
     guarded(name).unwrap_or("a type whose type_name() panics")
 }
 
-/// What a user's code has panicked with; `None` once it is being dropped.
+/// The payload of a panic in a user's code; `None` once it is being dropped.
 #[must_use]
 pub(super) struct Panic(Option<Box<dyn Any + Send>>);
 
@@ -32,8 +32,8 @@ impl Panic {
     }
 }
 
-/// The payload may panic when it is dropped. Then the payload of that panic is leaked: it might do the
-/// same.
+/// The payload may panic when it is dropped. Then the payload of that second panic is leaked, since its drop might
+/// panic as well.
 impl Drop for Panic {
     fn drop(&mut self) {
         let payload = self.0.take();

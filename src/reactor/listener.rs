@@ -87,7 +87,7 @@ impl Dispatcher {
             }
         }
         match aborted {
-            // Not a client that was gone, but one that the system refuses before it leaves the queue.
+            // Not a client that has left, but a client that the system refuses and keeps in its queue.
             Some(error) => self.context.begin_backoff(id, &error),
             None => self.context.enqueue(id),
         }
@@ -139,6 +139,7 @@ impl Dispatcher {
         }
     }
 
+    /// Sets the protocol of a connection, and calls `connection_made`.
     pub(super) fn make_connection(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
         self.context.totals.made += 1;

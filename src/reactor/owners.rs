@@ -37,13 +37,13 @@ impl Owner {
 /// All callback objects that outlive a call.
 #[derive(Default)]
 pub(super) struct Owners {
-    /// Those of sockets, by slot, each with the whole id of its socket. The last place is never empty.
+    /// The owners of sockets by slot, each with the whole id of its socket. The last entry is never `None`.
     sockets: Vec<Option<(Id, Owner)>>,
     /// The producers, each with the number of its registration.
     pub(super) producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
     /// The filters of connections.
     pub(super) filters: BTreeMap<Id, Chain>,
-    /// The receivers of what other threads send through channels.
+    /// The receivers of channels.
     pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
 }
 

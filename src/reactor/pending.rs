@@ -1,7 +1,7 @@
-//! Pending callbacks: what a callback, or a call of the context, has caused.
+//! Pending callbacks: those that a callback, or a call of the context, has caused.
 //!
-//! The context cannot call users, so it lists what is to be called. The list is worked off after each step
-//! of a turn, within a budget; the rest is held for the next turn.
+//! The context cannot call users, so it lists the callbacks. They are made after each step of a turn, within a
+//! budget; the others are held for the next turn.
 
 use crate::api::context::{Context, Pending};
 use crate::reactor::dispatcher::Dispatcher;

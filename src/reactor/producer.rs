@@ -92,14 +92,13 @@ impl Dispatcher {
         }
     }
 
-    /// Returns true if the producer that is kept here is still registered. One that is not is about to be
-    /// dropped.
+    /// Returns true if the producer is still registered. Otherwise it is about to be dropped.
     fn is_registered(&self, id: Id) -> bool {
         let kept = self.owners.producers.get(&id).map(|(number, _)| *number);
         kept.is_some() && kept == self.context.registration(id)
     }
 
-    /// The connection, or the attempt to make it, has ended: its producer is stopped, and dropped.
+    /// Stops and drops the producer of a connection, or connection attempt, that has ended.
     pub(super) fn end_producing(&mut self, id: Id) {
         if let Some((number, producer)) = self.owners.producers.remove(&id) {
             match self.context.registration(id) {

@@ -111,7 +111,7 @@ impl Dispatcher {
             self.note_filling(&filled, buffer);
             budget = left(budget, self.handle_read(id, filled, buffer));
             if self.is_filtered(id) {
-                return self.context.enqueue(id); // By the callback.
+                return self.context.enqueue(id); // The callback added a filter.
             }
         }
     }

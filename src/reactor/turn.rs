@@ -79,7 +79,7 @@ impl Reactor {
             self.events.iter().for_each(|event| trace!(target: REACTOR, "{event:?}"));
         }
         match result {
-            // A signal handler has run; there are no events.
+            // A signal handler has run: there are no events.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
             result => result.map_err(|cause| failed_plainly("wait for events", "", cause)),
         }
@@ -131,7 +131,7 @@ impl Dispatcher {
 
     fn begin_turn(&mut self) {
         self.context.totals.turns += 1;
-        // All that the last turn has left, so that what is held cannot pile up.
+        // At least all held callbacks, so that they cannot accumulate.
         self.allow_pending(PENDING.max(self.context.held.len()));
         self.set_clock();
     }
@@ -174,7 +174,7 @@ impl Dispatcher {
         }
     }
 
-    /// Makes a call, or delivers at most `most` messages. Returns how many it were.
+    /// Makes a call, or delivers at most `most` messages. Returns the number of calls and messages.
     pub(super) fn handle_sent(&mut self, sent: Sent, most: usize) -> usize {
         match sent {
             Sent::Call(call) => {

@@ -84,8 +84,8 @@ impl GroupPort {
     }
 }
 
-/// Sends a call to all reactors. If one of them accepts it, all existed when this began: a group ends as a
-/// whole, and may do so meanwhile.
+/// Returns success if a reactor has accepted its call: a group ends as a whole, so all reactors existed when the first
+/// call was sent. It may end while the calls are sent.
 fn any(asked: impl Iterator<Item = Result<(), ReactorGone>>) -> Result<(), ReactorGone> {
     asked.fold(Err(ReactorGone), Result::or)
 }

@@ -155,7 +155,7 @@ impl ReactorGroup {
     /// let timers = group.each(|member| {
     ///     let index = member.index();
     ///     member.context().call_later(Duration::from_millis(1), move |context| {
-    ///         println!("{index} has had enough");
+    ///         println!("reactor {index} stops the group");
     ///         context.stop(); // ends the run for all
     ///     })
     /// });
@@ -271,7 +271,7 @@ impl ReactorGroup {
         self.poisoned = true;
         match self.workers[index].thread.take().map(JoinHandle::join) {
             Some(Err(panic)) => resume_unwind(panic),
-            _ => unreachable!("a thread ends by a panic, or when nobody can give it orders"),
+            _ => unreachable!("a thread ends by a panic, or when its queue of calls is closed"),
         }
     }
 }
