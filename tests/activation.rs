@@ -97,7 +97,7 @@ fn inherited_sockets_are_found_by_place_or_name() {
     inherited.named("admin").unwrap_err();
     inherited.at(1).unwrap_err();
     let error = inherited.at(2).unwrap_err().to_string();
-    assert!(error.contains("number 2 of 2 is not there"), "{error}");
+    assert!(error.contains("there is no socket number 2 of 2"), "{error}");
     let web = inherited.at(0).unwrap();
     assert_eq!((web.as_raw_fd(), admin.as_raw_fd()), (3, 4));
     for socket in [&web, &admin] {

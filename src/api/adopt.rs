@@ -212,7 +212,7 @@ impl Context {
         let Some(Source::Listener(listener)) = self.shut(id) else {
             return None;
         };
-        info!(target: TCP, "{id} let go, it listens on {}", listener.address);
+        info!(target: TCP, "{id} detached; its socket still listens on {}", listener.address);
         self.pending.push_back(Pending::Free(id));
         listener.socket.into_descriptor().ok()
     }
@@ -302,7 +302,7 @@ impl Context {
                 return refused("data is still to be delivered; detach in `descriptors_received`");
             }
             Some(stream) if stream.output.buffer.descriptors_waiting() > 0 => {
-                return refused("descriptors wait to be passed with its bytes");
+                return refused("descriptors are queued");
             }
             Some(stream) if stream.filtered().is_some() => {
                 return refused(
@@ -314,7 +314,7 @@ impl Context {
             }
             Some(stream) if matches!(stream.life, Life::Open) => DetachedSlot::new(stream),
             Some(_) => return refused("the connection is closing"),
-            None => return refused("there is no connection, or not yet"),
+            None => return refused("the id names no established connection"),
         };
         let Some(Source::Stream(mut stream)) = self.shut(id) else {
             return refused("there is no connection");

@@ -341,7 +341,7 @@ pub(super) fn no_address(cannot: Failure) -> Error {
 }
 
 pub(super) fn no_room() -> io::Error {
-    io::Error::other("the reactor has no room for another socket")
+    io::Error::other("the table of sockets is full")
 }
 
 pub(super) fn cannot_look_up(on: String, cause: io::Error) -> Error {

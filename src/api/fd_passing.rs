@@ -106,11 +106,11 @@ impl Context {
     fn pass(&mut self, id: Id, data: &[u8], descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let count = descriptors.len();
         if data.is_empty() {
-            return Err(invalid("descriptors go with bytes, and there are none".to_owned()));
+            return Err(invalid("descriptors need at least one byte of data".to_owned()));
         }
         if count > MAX_DESCRIPTORS {
             return Err(invalid(format!(
-                "they are {count}, and one message carries {MAX_DESCRIPTORS}"
+                "{count} descriptors exceed the limit of {MAX_DESCRIPTORS} for one message"
             )));
         }
         match self.sources.get(id) {
@@ -190,7 +190,8 @@ impl Context {
             return Ok(());
         }
         let waiting = self.queued_descriptors(id);
-        let text = format!("{waiting} wait already, and no more than {MAX_QUEUED} may");
+        let text =
+            format!("{waiting} descriptors are queued already, and the limit is {MAX_QUEUED}");
         Err(io::Error::new(io::ErrorKind::WouldBlock, text))
     }
 

@@ -155,7 +155,7 @@ pub struct ReactorGone;
 
 impl fmt::Display for ReactorGone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the reactor is gone, and with it what was sent to it")
+        f.write_str("the reactor has been dropped")
     }
 }
 

@@ -88,8 +88,9 @@ impl InheritedSockets {
     pub fn at(&mut self, index: usize) -> Result<OwnedFd, Error> {
         let count = self.sockets.len();
         let socket = self.sockets.get_mut(index).and_then(|(_, socket)| socket.take());
-        socket
-            .ok_or_else(|| missing(format!("number {index} of {count} is not there, or was taken")))
+        socket.ok_or_else(|| {
+            missing(format!("there is no socket number {index} of {count}, or it was taken before"))
+        })
     }
 
     /// Takes out the first socket that has this name and was not taken out. Several sockets may have the same

@@ -242,7 +242,7 @@ pub(crate) fn cannot_listen(on: String, cause: io::Error) -> Error {
                  0.0.0.0 or [::]"
             }
             (Some(ACCES), _) if cause.port().is_some_and(|port| (1..1024).contains(&port)) => {
-                "ports below 1024 need a privilege; choose one above"
+                "ports below 1024 need a privilege; choose a higher port"
             }
             (Some(_), _) => return cause.on_address(),
             (None, _) => return cause.on_name(),

@@ -236,7 +236,7 @@ impl Context {
 pub(super) fn cannot_register(id: Id, cause: io::Error) -> Error {
     failed("register a producer for", id.to_string(), cause, |cause| {
         (cause.kind == io::ErrorKind::AlreadyExists).then_some(
-            "the connection has one; unregister it first, or write its data after its own",
+            "the connection has a producer already; unregister it first, or wait for its end",
         )
     })
 }

@@ -210,12 +210,12 @@ pub(super) fn cannot_listen_unix(on: String, cause: io::Error) -> Error {
                 "a socket has that name already, of this program or of another; choose another name"
             }
             (_, io::ErrorKind::AlreadyExists) => {
-                "it is left alone; choose another path, or remove it yourself"
+                "the file is not replaced; choose another path, or remove it yourself"
             }
             (_, io::ErrorKind::NotFound) => "its directory has to be made first",
             (_, io::ErrorKind::PermissionDenied) => {
-                "this user has to be allowed to write to the directory, and to what another left \
-                 there; choose a directory of its own"
+                "this user has to be allowed to write to the directory, and to a file that \
+                 another user left there; or choose another directory"
             }
             _ => return None,
         })

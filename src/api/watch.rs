@@ -182,8 +182,8 @@ impl Context {
 pub(super) fn cannot_watch(cause: io::Error) -> Error {
     failed("watch the descriptor", "", cause, |cause| {
         (cause.number == Some(PERM)).then_some(
-            "the system's poll does not take regular files and directories, which are always \
-             ready: read it at once, or in a thread",
+            "the system cannot poll regular files and directories, which are always ready: read \
+             them at once, or in a thread",
         )
     })
 }

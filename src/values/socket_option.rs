@@ -113,7 +113,7 @@ impl SocketOption {
             }
             // Linux truncates a longer name, and uses the rest.
             Self::Device(name) if name.len() > LONGEST_NAME || name.contains('\0') => {
-                "no interface has such a name: 15 bytes can be had, and no NUL"
+                "no interface has such a name: at most 15 bytes, and no NUL"
             }
             _ => return Ok(()),
         };

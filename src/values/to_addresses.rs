@@ -62,7 +62,9 @@ impl ToAddresses for str {
             Some(inner) => {
                 let inner = inner.strip_suffix(']').filter(|ip| zoned(ip).is_some());
                 look_up(
-                    inner.ok_or_else(|| invalid("between `[` and `]` goes an IPv6 address"))?,
+                    inner.ok_or_else(|| {
+                        invalid("the text between `[` and `]` is no IPv6 address")
+                    })?,
                     port,
                 )
             }

@@ -210,7 +210,7 @@ fn invalid_values_are_refused_with_advice() {
         |idle, interval, count| SocketOption::KeepAlive(Some(KeepAlive { idle, interval, count }));
     let cases = [
         (SocketOption::Device("no-such-device".into()), "`ip link` lists"),
-        (SocketOption::Device(long), "15 bytes can be had"),
+        (SocketOption::Device(long), "at most 15 bytes"),
         (SocketOption::Device("l\0".into()), "no NUL"),
         (SocketOption::Ttl(0), "1 to 255"),
         (SocketOption::Linger(Some(seconds(1))), "would let the close block"),

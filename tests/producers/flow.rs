@@ -155,8 +155,8 @@ fn second_producer_is_refused_first_continues() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot register a producer for {id}: entity already exists (the connection has one; \
-             unregister it first, or write its data after its own)"
+            "cannot register a producer for {id}: entity already exists (the connection has a \
+             producer already; unregister it first, or wait for its end)"
         )
     );
     read_turning(&mut reactor, &client, 20_000);

@@ -269,7 +269,7 @@ fn unix_sockets_can_be_detached_and_adopted() {
         .unwrap();
     turns(&mut reactor, 2);
     let error = reactor.context().transport(id).detach().unwrap_err();
-    assert!(error.to_string().contains("descriptors wait to be passed"), "{error}");
+    assert!(error.to_string().contains("descriptors are queued"), "{error}");
     turn_until(&mut reactor, "all sent", |reactor| {
         let _ = theirs.read(&mut vec![0; 1_000_000]);
         reactor.context().transport(id).write_buffer_size() == 0

@@ -127,7 +127,7 @@ fn non_socket_file_is_never_removed() {
         let error = listen_error(path);
         assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
         assert!(error.to_string().contains("not a socket"), "{error}");
-        assert!(error.to_string().contains("left alone"), "{error}");
+        assert!(error.to_string().contains("not replaced"), "{error}");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), "content");
     assert_eq!(folder.contents(), ["dir", "file", "link", "stale"]);
