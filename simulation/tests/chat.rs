@@ -4,14 +4,14 @@
 #[path = "../../examples/simulated/simulation/workload/mod.rs"]
 mod workload;
 
-use ropewalk_simulation::{Exploration, FaultKind, Plan, World, twice};
+use ropewalk_simulation::{Exploration, FaultKind, Plan, World, seeds, twice};
 use std::time::Duration;
 
 const NODES: u32 = 4;
 
 #[test]
 fn chat_keeps_its_rules_under_all_faults() {
-    let exploration = Exploration::new(0..40).faults(FaultKind::ALL, 12);
+    let exploration = Exploration::new(0..15).faults(FaultKind::ALL, 12);
     exploration
         .length(Duration::from_secs(20))
         .run(NODES + 1, |world, plan, length| workload::run(world, NODES, plan, length).map(drop));
@@ -31,7 +31,7 @@ fn chat_without_faults_has_no_failures() {
 
 #[test]
 fn chat_run_is_reproducible() {
-    for seed in 0..5 {
+    for seed in seeds(0..2).take(50) {
         let nodes = (0..=NODES).map(Into::into);
         let length = Duration::from_secs(10);
         let plan = Plan::draw(seed, FaultKind::ALL, 10, length, nodes);

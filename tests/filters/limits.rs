@@ -9,11 +9,11 @@ fn marks_count_plaintext_and_encoded_bytes() {
     let mut scene = Scene::ciphered(on_made(|transport| transport.pause()));
     let id = scene.connect(&ciphered(), only_record);
     scene.turn_until("both are made", |scene| scene.server.made() + scene.client.made() == 2);
-    scene.reactor.context().transport(id).write(&pattern(20_000_000));
-    assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 20_000_000);
+    scene.reactor.context().transport(id).write(&pattern(8_000_000));
+    assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 8_000_000);
     turns(&mut scene.reactor, 10);
     let waiting = scene.reactor.context().transport(id).write_buffer_size();
-    assert!(waiting > 1_000_000 && waiting < 20_100_000, "{waiting}");
+    assert!(waiting > 1_000_000 && waiting < 8_100_000, "{waiting}");
     let is_pause = |event: &Event| *event == Event::PauseWriting;
     assert_eq!(scene.client.count(is_pause), 1);
     let server = scene.server.ids()[0];
@@ -21,7 +21,7 @@ fn marks_count_plaintext_and_encoded_bytes() {
     scene.turn_until("it resumes", |scene| {
         scene.client.count(|event| *event == Event::ResumeWriting) == 1
     });
-    scene.turn_until("all arrived", |scene| scene.server.data().len() == 20_000_000);
+    scene.turn_until("all arrived", |scene| scene.server.data().len() == 8_000_000);
     assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 0);
 }
 

@@ -243,7 +243,7 @@ fn continued_process_sets_the_terminal_mode_again() {
 fn second_signal_ends_a_client_with_stopped_terminal() {
     let (mut server, mut terminal) = start(80);
     terminal.press("\x13"); // Ctrl-S
-    server.client.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    server.client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
     // Until the client, which cannot print, reads no more.
     while server.client.write(&b"* and on it goes\n".repeat(1000)).is_ok() {}
     let begin = Instant::now();

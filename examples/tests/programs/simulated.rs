@@ -8,8 +8,9 @@ fn planning_is_reproducible_and_writes_a_picture() {
     let plan = |seed: &str| {
         let picture = folder.join("plan.svg");
         let path = picture.to_str().unwrap();
-        // Fewer servers than the default, for debug builds.
-        let end = run("planning", &["--quick", "--nodes", "20", "--seed", seed, "--svg", path]);
+        // Fewer servers and clients than the default, for debug builds.
+        let few = ["--quick", "--nodes", "20", "--clients", "100,200,500"];
+        let end = run("planning", &[&few[..], &["--seed", seed, "--svg", path]].concat());
         assert_eq!(end.code, Some(0), "{end:?}");
         let rows = end.output.lines().filter(|line| line.contains('%')).count();
         assert_eq!(rows, 3, "{end:?}");

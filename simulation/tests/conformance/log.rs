@@ -128,5 +128,11 @@ impl fmt::Display for Line {
 
 /// Returns data in which missing or misplaced bytes are detectable.
 pub(crate) fn pattern(count: usize) -> Vec<u8> {
-    (0..count).map(|place| (place % 251) as u8 ^ (place >> 12) as u8).collect()
+    /// A prime number, so that a lost chunk of a usual size changes the data.
+    const PERIOD: usize = 65_537;
+    let mut bytes: Vec<u8> = (0..count.min(PERIOD)).map(|n| (n ^ (n >> 8)) as u8).collect();
+    while bytes.len() < count {
+        bytes.extend_from_within(..PERIOD.min(count - bytes.len()));
+    }
+    bytes
 }

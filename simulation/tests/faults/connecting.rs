@@ -41,15 +41,15 @@ fn a_flood_of_connections_does_not_starve_others() {
     add_client(&mut world, &pinging);
     for _ in 0..5 {
         run_on_node(&mut world, "crowd", |context| {
-            for _ in 0..1000 {
+            for _ in 0..500 {
                 assert!(context.connect_tcp("server:7000", Script::sending("hello")).is_ok());
             }
         });
     }
     // Clients that find the queue full try again after one second, two more, and so on.
-    world.run_for(seconds(20));
-    assert_eq!(server.record.made.get(), 5001);
-    assert!(pinging.record.received() > 1000);
+    world.run_for(seconds(10));
+    assert_eq!(server.record.made.get(), 2501);
+    assert!(pinging.record.received() > 500);
     assert!(slowest.get() < milliseconds(5), "{slowest:?}");
 }
 

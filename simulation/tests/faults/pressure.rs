@@ -49,11 +49,11 @@ fn a_client_that_does_not_read_is_disconnected() {
     let node = add_server(&mut world, &server);
     let (stuck, readers) = (sending_and(0, |transport| transport.pause()), Script::silent());
     add_client(&mut world, &stuck);
-    for _ in 0..99 {
+    for _ in 0..39 {
         add_client(&mut world, &readers);
     }
     world.run_for(seconds(1));
-    assert_eq!(members.borrow().len(), 100);
+    assert_eq!(members.borrow().len(), 40);
     for _ in 0..100 {
         let context = world.reactor(node).unwrap().context();
         for id in members.borrow().iter() {
@@ -63,7 +63,7 @@ fn a_client_that_does_not_read_is_disconnected() {
     }
     world.run_for(seconds(10));
     assert_eq!(server.record.reasons(), ["WriteLimit"]);
-    assert_eq!(readers.record.received(), 99 * 100 * 30_000);
+    assert_eq!(readers.record.received(), 39 * 100 * 30_000);
 }
 
 #[test]
@@ -87,8 +87,8 @@ fn two_floods_do_not_starve_a_third_client() {
     for script in [floods(), floods(), pinging.clone()] {
         add_client(&mut world, &script);
     }
-    world.run_for(milliseconds(200));
-    assert!(pinging.record.received() > 100, "{}", pinging.record.received());
+    world.run_for(milliseconds(100));
+    assert!(pinging.record.received() > 50, "{}", pinging.record.received());
     assert!(slowest.get() < milliseconds(10), "{slowest:?}");
 }
 

@@ -1,6 +1,6 @@
 //! Twelve weeks of mixed traffic, which reveal wrapped timer wheels, overflowing counters and leaks.
 //!
-//! `cargo test` runs one week, with fewer timers. All twelve need an optimized build:
+//! `cargo test` runs one week, with fewer events. All twelve need an optimized build:
 //!
 //! ```console
 //! $ cargo test -p ropewalk-simulation --profile explore --test faults weeks -- --include-ignored
@@ -141,8 +141,9 @@ fn partitions(weeks: u32, idler: NodeId) -> Plan {
     plan
 }
 
-/// Runs `weeks` weeks, with a timer that fires each `interval`.
-fn weeks(weeks: u32, interval: Duration) {
+/// Runs `weeks` weeks, with timers and datagrams at intervals that are `slow` times as long, and `clients` that
+/// reconnect.
+fn weeks(weeks: u32, slow: u32, clients: u64) {
     let mut world = World::new(12);
     let (log, server, visitors) = (Log::default(), Script::echo(), Script::sending("hello"));
     let (shared, ours) = (server.clone(), log.clone());
@@ -151,7 +152,7 @@ fn weeks(weeks: u32, interval: Duration) {
         let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
         options.listen_tcp(context, "0.0.0.0:7000", shared.clone())?;
         context.listen_udp("0.0.0.0:7000", ours.clone())?;
-        ours.every(context, interval, |_, _| {});
+        ours.every(context, Duration::from_millis(1_333) * slow, |_, _| {});
         ours.every(context, HOUR * 24, |_, _| {});
         for delay in [WEEK - HOUR, WEEK * 12 - HOUR, WEEK * 52] {
             ours.once(context, delay);
@@ -165,38 +166,45 @@ fn weeks(weeks: u32, interval: Duration) {
     let idler = run_on_node(&mut world, "idle", move |context| {
         stay_connected(context, shared.clone());
         call(context, ours.clone(), handle.clone());
-        ours.every(context, Duration::from_secs(17), |_, _| {});
+        ours.every(context, Duration::from_secs(17) * slow, |_, _| {});
     });
     let (ours, shared) = (log.clone(), visitors.clone());
     let client = run_on_node(&mut world, "clients", move |context| {
-        for seed in 0..8 {
+        for seed in 0..clients {
             connect_repeatedly(context, shared.clone(), Random::new(seed));
         }
         let socket = context.listen_udp("0.0.0.0:0", ours.clone()).expect("there is a port");
-        send(context, ours.clone(), socket.id());
+        send(context, ours.clone(), socket.id(), Duration::from_secs(11) * slow);
     });
 
     let plan = partitions(weeks, idler);
     world.add_faults(&plan);
     world.run_for(WEEK * weeks);
     check(&mut world, weeks, &log, [node, idler, client]);
-    check_clients(plan.len(), &idle, &visitors, &server);
+    assert!(log.0.sent.get() >= (WEEK * weeks / slow).as_secs() / 11);
+    check_visits(weeks, clients, &visitors);
+    check_idle(plan.len(), &idle);
+    assert!(server.record.alive.get() as u64 <= clients + 2);
 }
 
-fn send(context: &mut Context, log: Log, socket: Id) {
+fn send(context: &mut Context, log: Log, socket: Id, interval: Duration) {
     context.datagram(socket).send_to(b"tick", "10.0.0.1:7000");
     log.0.sent.set(log.0.sent.get() + 1);
-    context.call_later(Duration::from_secs(11), move |context| send(context, log, socket));
+    context.call_later(interval, move |context| send(context, log, socket, interval));
 }
 
-fn check_clients(partitions: usize, idle: &Script, visitors: &Script, server: &Script) {
+fn check_idle(partitions: usize, idle: &Script) {
     // Each partition was detected, and the idle node reconnected.
     assert_eq!(idle.record.reasons(), vec!["TimedOut"; partitions]);
     assert_eq!((idle.record.made.get(), idle.record.alive.get()), (partitions + 1, 1));
+}
+
+fn check_visits(weeks: u32, clients: u64, visitors: &Script) {
     let visits = visitors.record.reasons();
-    assert!(visits.len() > 10_000 && visits.iter().all(|reason| reason == "Closed"));
-    assert!(visitors.record.alive.get() <= 8);
-    assert!(server.record.alive.get() <= 10, "{} are left", server.record.alive.get());
+    // A visit, and the time until the next one, take three minutes on average.
+    assert!(visits.len() as u64 > 3000 * clients * u64::from(weeks), "{} visits", visits.len());
+    assert!(visits.iter().all(|reason| reason == "Closed"));
+    assert!(visitors.record.alive.get() as u64 <= clients);
 }
 
 fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
@@ -207,7 +215,7 @@ fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
         assert!(missed <= 1, "{ticks} of {expected} ticks of {interval} ms");
     }
     assert_eq!(counts.far.get(), if weeks >= 12 { 2 } else { 1 });
-    assert!(counts.sent.get() > 50_000 && counts.sent.get() - counts.came.get() <= 1);
+    assert!(counts.sent.get() - counts.came.get() <= 1);
     assert_eq!(counts.calls.get(), counts.called.load(Ordering::Relaxed));
     for node in nodes {
         let context = world.reactor(node).expect("it is up").context();
@@ -219,11 +227,11 @@ fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
 
 #[test]
 fn a_week_of_mixed_traffic_leaks_nothing() {
-    weeks(1, Duration::from_millis(6_333));
+    weeks(1, 7, 2);
 }
 
 #[test]
 #[ignore = "twelve weeks take some seconds in an optimized build"]
 fn twelve_weeks_of_mixed_traffic_leak_nothing() {
-    weeks(12, Duration::from_millis(1_333));
+    weeks(12, 1, 8);
 }

@@ -320,7 +320,7 @@ fn play(world: &mut World, plan: &Plan, length: Duration, total: &Books) -> Resu
 #[test]
 fn filtered_connections_lose_nothing_unnoticed() {
     let total = Books::default();
-    let exploration = Exploration::new(0..40).faults(FaultKind::ALL, 8);
+    let exploration = Exploration::new(0..12).faults(FaultKind::ALL, 8);
     exploration
         .length(Duration::from_secs(6))
         .run(NODES, |world, plan, length| play(world, plan, length, &total));

@@ -21,7 +21,7 @@ use model::Model;
 use operations::watch_turns;
 use random_protocol::RandomFactory;
 use ropewalk::{ConnectOptions, Context, Error, ListenOptions, Reactor, SocketOption};
-use ropewalk_simulation::{Exploration, FaultKind, NodeId, Plan, Random, World, twice};
+use ropewalk_simulation::{Exploration, FaultKind, NodeId, Plan, Random, World, seeds, twice};
 use std::time::Duration;
 use timers::Timers;
 
@@ -140,14 +140,14 @@ fn play(world: &mut World, plan: &Plan, length: Duration) -> Result<(), String> 
 
 #[test]
 fn the_rules_hold_under_random_faults() {
-    let exploration = Exploration::new(0..300).faults(FaultKind::ALL, 8);
+    let exploration = Exploration::new(0..40).faults(FaultKind::ALL, 8);
     exploration.length(Duration::from_secs(10)).run(NODES, play);
 }
 
 #[test]
 fn the_same_seed_has_the_same_run() {
     let length = Duration::from_secs(10);
-    for seed in 0..5 {
+    for seed in seeds(0..3).take(50) {
         let plan = Plan::draw(seed, FaultKind::ALL, 8, length, (0..NODES).map(Into::into));
         let played = twice(seed, |world| (play(world, &plan, length), world.callbacks()));
         let (outcome, _) = played.unwrap_or_else(|parted| panic!("{parted}"));

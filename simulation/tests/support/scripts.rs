@@ -186,8 +186,14 @@ impl Drop for ScriptedProtocol {
 }
 
 /// Returns data in which a gap is detectable.
-pub(crate) fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|place| (place % 251) as u8 ^ (place / 251) as u8).collect()
+pub(crate) fn pattern(count: usize) -> Vec<u8> {
+    /// A prime number, so that a lost chunk of a usual size changes the data.
+    const PERIOD: usize = 65_537;
+    let mut bytes: Vec<u8> = (0..count.min(PERIOD)).map(|n| (n ^ (n >> 8)) as u8).collect();
+    while bytes.len() < count {
+        bytes.extend_from_within(..PERIOD.min(count - bytes.len()));
+    }
+    bytes
 }
 
 /// Adds a node that listens on port 7000 with this script.

@@ -18,6 +18,7 @@ use ropewalk_simulation::seeds;
 use script::Script;
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::thread;
 use std::time::{Duration, Instant};
 use steps::Stage;
 
@@ -30,6 +31,9 @@ const CALM: u32 = 3;
 /// The number of runs on real sockets before a difference counts. A difference that another run does not show is
 /// not determined by the script, but by a busy machine.
 const PLAYS: u32 = 3;
+
+/// The number of scripts that run at the same time. On real sockets they mostly wait.
+const WORKERS: usize = 4;
 
 /// The observations of each step.
 fn simulate(script: &Script) -> Vec<Observed> {
@@ -110,10 +114,18 @@ fn report(script: &Script, real: &[Observed], simulated: &[Observed]) -> String 
 
 #[test]
 fn random_scripts_behave_as_on_real_sockets() {
-    for seed in seeds(0..60) {
-        let script = draw::draw(seed);
-        if let Err(wrong) = compare(&script) {
-            panic!("seed {seed}: to play it again, set ROPEWALK_SEEDS={seed}\n{wrong}");
+    let seeds = seeds(0..60);
+    thread::scope(|scope| {
+        for first in 0..WORKERS {
+            let seeds = seeds.clone().skip(first).step_by(WORKERS);
+            scope.spawn(|| seeds.for_each(play));
         }
+    });
+}
+
+fn play(seed: u64) {
+    let script = draw::draw(seed);
+    if let Err(wrong) = compare(&script) {
+        panic!("seed {seed}: to play it again, set ROPEWALK_SEEDS={seed}\n{wrong}");
     }
 }
