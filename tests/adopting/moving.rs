@@ -31,7 +31,7 @@ fn move_connection(
 
 #[test]
 fn moving_connection_under_load_loses_no_byte() {
-    let (log, sent) = (Log::default(), pattern(MUCH));
+    let (log, sent) = (Log::default(), pattern(MUCH / 2));
     let (mut first, mut second) = (Reactor::new().unwrap(), Reactor::new().unwrap());
     // A small system buffer, so that the reactor has unsent data when the connection moves.
     let options = ListenOptions::new().option(SocketOption::SendBuffer(32 * 1024));
@@ -55,7 +55,7 @@ fn moving_connection_under_load_loses_no_byte() {
             assert_ne!(count, 0, "the end after {} bytes", got.len());
             got.extend_from_slice(&buffer[..count]);
         }
-        if got.len() / 100_000 > hops {
+        if got.len() / 50_000 > hops {
             let recorder = Recorder::new(&log, echo);
             let unsent;
             (id, unsent) = match hops % 2 {
@@ -92,10 +92,8 @@ while question := client.recv(100):
 
 #[test]
 fn connection_moves_to_another_process() {
-    let options = ListenOptions::new().option(SocketOption::SendBuffer(32 * 1024));
-    let mut reactor = Reactor::new().unwrap();
-    let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", || Echo).unwrap();
-    let mut client = client(port.address().socket_addr().unwrap());
+    let (mut reactor, address) = up(|| Echo);
+    let mut client = client(address);
     let id = only_connection(&mut reactor);
     reactor.context().transport(id).write(&pattern(MUCH));
     turns(&mut reactor, 2);

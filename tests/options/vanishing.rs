@@ -7,6 +7,7 @@ use socket2::{SockFilter, SockRef};
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 /// The shortest times that Linux supports: the connection ends after two seconds.
@@ -35,9 +36,18 @@ fn vanish(client: &TcpStream) {
     SockRef::from(client).attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).unwrap();
 }
 
+/// Plays a scenario with a connection that reads and with a paused one, at the same time.
+fn reading_and_paused(play: fn(bool)) {
+    thread::scope(|scope| {
+        for paused in [false, true] {
+            scope.spawn(move || play(paused));
+        }
+    });
+}
+
 #[test]
 fn keep_alive_ends_a_silent_connection() {
-    for paused in [false, true] {
+    reading_and_paused(|paused| {
         let log = Log::default();
         let options = ListenOptions::new().keep_alive(KEEP_ALIVE);
         let (mut reactor, client) = connected(&options, &log, paused);
@@ -46,7 +56,7 @@ fn keep_alive_ends_a_silent_connection() {
         turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
         assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
         log.check(true);
-    }
+    });
 }
 
 #[test]
@@ -63,7 +73,7 @@ fn keep_alive_keeps_a_responsive_connection() {
 
 #[test]
 fn user_timeout_ends_an_unacknowledged_connection() {
-    for paused in [false, true] {
+    reading_and_paused(|paused| {
         let log = Log::default();
         let timeout = SocketOption::UserTimeout(Some(Duration::from_millis(500)));
         let (mut reactor, client) = connected(&ListenOptions::new().option(timeout), &log, paused);
@@ -72,7 +82,7 @@ fn user_timeout_ends_an_unacknowledged_connection() {
         turn_until(&mut reactor, "timed out", |_| log.lost() == 1);
         assert_eq!(log.reasons(), ["TimedOut"], "paused: {paused}");
         log.check(true);
-    }
+    });
 }
 
 #[test]

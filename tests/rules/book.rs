@@ -23,12 +23,12 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the sources of the chapters.
-fn chapters() -> Vec<Source> {
+fn chapters() -> Vec<&'static Source> {
     let book = section("The book");
     let names = quoted(&book).filter(|word| word.ends_with(".rs") && !word.starts_with("tests/"));
     let paths: Vec<_> = names.map(|name| Path::new("src").join(name)).collect();
-    let mut chapters = sources("src");
-    chapters.retain(|source| paths.contains(&source.path));
+    let sources = sources("src").iter();
+    let chapters: Vec<_> = sources.filter(|source| paths.contains(&source.path)).collect();
     assert_eq!(paths.len(), chapters.len(), "each chapter is one file");
     chapters
 }

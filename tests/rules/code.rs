@@ -1,7 +1,9 @@
 //! Source files, as the rules read them.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 /// A source file.
 pub(crate) struct Source {
@@ -22,8 +24,13 @@ impl Source {
     }
 }
 
-/// Returns all Rust files below a folder.
-pub(crate) fn sources(folder: &str) -> Vec<Source> {
+/// Returns all Rust files below a folder. They are read once.
+pub(crate) fn sources(folder: &'static str) -> &'static [Source] {
+    static READ: Mutex<BTreeMap<&str, &[Source]>> = Mutex::new(BTreeMap::new());
+    READ.lock().unwrap().entry(folder).or_insert_with(|| read(folder).leak())
+}
+
+fn read(folder: &str) -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     let mut folders = vec![root.join(folder)];

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 const MEMBERS: [&str; 3] = ["protocols/src", "crates", "simulation/src"];
 
 /// Checks that `word` occurs in the files below the allowed paths only.
-fn only_in(word: &str, folder: &str, allowed: &[&str]) {
+fn only_in(word: &str, folder: &'static str, allowed: &[&str]) {
     for source in sources(folder) {
         let path = &source.path;
         let allowed = allowed.iter().any(|allowed| path.starts_with(allowed));

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A child process with a server, and its output.
@@ -55,7 +56,7 @@ impl Server {
                 return status;
             }
             assert!(begin.elapsed() < 2 * PATIENCE, "the child does not end");
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -168,7 +169,7 @@ fn signal_after_reactor_drop_ends_the_process() {
         drop(reactor);
         println!("\nADDRESS 127.0.0.1:1");
         // If the signal is lost, the process exits with success, which fails the test.
-        std::thread::sleep(Duration::from_secs(5));
+        thread::sleep(Duration::from_secs(5));
         return;
     }
     let mut server = Server::start(this_test!());
@@ -194,10 +195,13 @@ fn stopping_signal_does_not_end_the_process() {
         // Delays the thread that catches the signal by a second, after it has notified the reactor.
         // The reactor must end within that time, also on a busy machine.
         let delay = ["-e", "trace=sendto", "-e", "inject=sendto:delay_exit=1000000"];
-        // Three times: the kernel may also choose the reactor's own thread to catch the signal.
-        for _ in 0..3 {
-            in_child(name, &[&["strace", "-f", "-qq", "-o", "/dev/null"], &delay[..]].concat());
-        }
+        let wrapper = [&["strace", "-f", "-qq", "-o", "/dev/null"], &delay[..]].concat();
+        // Three children: the kernel may also choose the reactor's own thread to catch the signal.
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| in_child(name, &wrapper));
+            }
+        });
     }
 }
 
@@ -237,7 +241,7 @@ fn signal_after_run_has_its_default_action() {
         reactor.run().unwrap();
         println!("\nADDRESS 127.0.0.1:1");
         // If the signal is lost, the process exits with success, which fails the test.
-        std::thread::sleep(Duration::from_secs(5));
+        thread::sleep(Duration::from_secs(5));
         return;
     }
     let mut server = Server::start(name);
