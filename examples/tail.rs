@@ -31,14 +31,13 @@ fn main() -> std::process::ExitCode {
 #[cfg(target_os = "linux")]
 mod program {
     use lexopt::{Parser, prelude::*};
+    use nix::errno::Errno;
+    use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
     use ropewalk::{Context, Id, Interest, Producer, Protocol, Reason, Transport, Watcher};
-    use rustix::fs::inotify::{self, WatchFlags};
-    use rustix::io::Errno;
     use std::collections::BTreeMap;
     use std::fs::File;
     use std::io::{self, Write};
-    use std::mem::MaybeUninit;
-    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+    use std::os::fd::{AsFd, BorrowedFd};
     use std::os::unix::fs::{FileExt, MetadataExt};
     use std::path::{Path, PathBuf};
     use std::time::Duration;
@@ -164,21 +163,21 @@ mod program {
 
     /// The watcher of the file's folder.
     struct Follower {
-        folder: OwnedFd,
+        folder: Inotify,
         path: PathBuf,
         connections: Rc<RefCell<Connections>>,
     }
 
     impl Follower {
         fn new(path: PathBuf, connections: &Rc<RefCell<Connections>>) -> io::Result<Self> {
-            let flags = inotify::CreateFlags::NONBLOCK | inotify::CreateFlags::CLOEXEC;
-            let folder = inotify::init(flags)?;
-            let changes = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+            let folder = Inotify::init(InitFlags::IN_NONBLOCK | InitFlags::IN_CLOEXEC)?;
+            let changes =
+                AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
             let parent = match path.parent() {
                 Some(parent) if parent != Path::new("") => parent,
                 _ => Path::new("."),
             };
-            inotify::add_watch(&folder, parent, changes)?;
+            folder.add_watch(parent, changes)?;
             let follower = Self { folder, path, connections: Rc::clone(connections) };
             let end = &mut connections.borrow_mut().end;
             end.version = Version::open(&follower.path)?;
@@ -189,9 +188,8 @@ mod program {
         /// Reads a buffer of inotify's events. Each event means that the file may have changed. If there are more
         /// events, the descriptor stays readable.
         fn read_events(&self) -> io::Result<()> {
-            let mut buffer = [MaybeUninit::uninit(); 4096];
-            match inotify::Reader::new(&self.folder, &mut buffer).next() {
-                Ok(_) | Err(Errno::AGAIN) => Ok(()),
+            match self.folder.read_events() {
+                Ok(_) | Err(Errno::EAGAIN) => Ok(()),
                 Err(error) => Err(error.into()),
             }
         }

@@ -15,7 +15,7 @@ pub fn open(path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32);
+        options.custom_flags(libc::O_NONBLOCK);
     }
     let file = options.open(path)?;
     match file.metadata()?.file_type() {

@@ -8,7 +8,7 @@ use crate::sys::Borrowed;
 use crate::values::logging::REACTOR;
 use log::debug;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use socket2::SockRef;
 use std::io;
 
 /// Checks that a socket is ready to be read or accepted from, so that the next call does not block. Sets
@@ -24,10 +24,10 @@ pub(super) fn check(socket: Borrowed<'_>) -> io::Result<()> {
     if polled[0].revents().is_empty() {
         return Err(io::ErrorKind::WouldBlock.into());
     }
-    let flags = fcntl_getfl(socket)?;
-    if !flags.contains(OFlags::NONBLOCK) {
+    let socket = SockRef::from(&socket);
+    if !socket.nonblocking()? {
         debug!(target: REACTOR, "another holder of a socket has cleared O_NONBLOCK; it is set again");
-        fcntl_setfl(socket, flags | OFlags::NONBLOCK)?;
+        socket.set_nonblocking(true)?;
     }
     Ok(())
 }

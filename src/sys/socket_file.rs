@@ -11,17 +11,17 @@
 //! (flock(2)). The lock of a process that dies is released. Files named `PATH.lock` belong to other programs. A
 //! free name needs no lock, since the system gives it to one process only.
 
-use crate::sys::platform::restrict;
+use crate::sys::platform::{restrict, try_lock};
 use crate::sys::{process_id, unix};
 use crate::values::logging::TCP;
 use crate::values::unix_address::UnixAddress;
 use log::{debug, info};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use nix::libc::O_NOFOLLOW;
 use rustix::io::Errno;
 use socket2::{Socket, Type};
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// The file of a bound socket. It is removed when this is dropped, if it is still the same file.
@@ -130,13 +130,14 @@ impl Lock {
         let mut path = name.as_os_str().to_owned();
         path.push(SUFFIX);
         let path = PathBuf::from(path);
+        let mut options = File::options();
+        options.read(true).write(true).create(true).mode(0o600).custom_flags(O_NOFOLLOW);
         loop {
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            let file = File::from(open(&path, flags, Mode::RUSR | Mode::WUSR)?);
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            let file = options.open(&path)?;
+            match try_lock(&file) {
                 Ok(()) => {}
-                Err(Errno::WOULDBLOCK) => return Err(Errno::ADDRINUSE.into()),
-                Err(error) => return Err(error.into()),
+                Err(TryLockError::WouldBlock) => return Err(Errno::ADDRINUSE.into()),
+                Err(TryLockError::Error(error)) => return Err(error),
             }
             // The previous holder has removed its file, perhaps after `open`: then another process may have a
             // new one.

@@ -77,7 +77,7 @@ fn lock_file_of_another_program_is_untouched() {
     let [path, lock] = [".s.PGSQL.5432", ".s.PGSQL.5432.lock"].map(|name| folder.path(name));
     leave_behind(&path);
     let theirs = fs::File::create(&lock).unwrap();
-    rustix::fs::flock(&theirs, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+    theirs.try_lock().unwrap();
     fs::write(&lock, "4711\n").unwrap();
     let mut reactor = up_unix(&path, || Echo);
     assert!(is_echoed(&mut reactor, &path));

@@ -51,7 +51,7 @@ fn stale_file_replacement_needs_an_exclusive_lock() {
     leave_behind(&path);
     let mut reactor = Reactor::new().unwrap();
     let lock = fs::File::create(folder.path("echo.sock.ropewalk-lock")).unwrap();
-    rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockShared).unwrap();
+    lock.try_lock_shared().unwrap();
     let error = reactor.listen_unix(path.as_path(), || Echo).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     drop(lock);

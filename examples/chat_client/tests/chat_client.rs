@@ -8,14 +8,15 @@
 #[path = "../editor/mod.rs"]
 mod editor;
 
-use pty_process::Size;
-use pty_process::blocking::{Command, Pty, open};
+use nix::pty::{OpenptyResult, openpty};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{self, Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
@@ -34,7 +35,7 @@ struct Server {
 
 /// A client in a terminal that the test emulates.
 struct Terminal {
-    pty: Arc<Pty>,
+    pty: Arc<File>,
     child: Child,
     output: Receiver<Vec<u8>>,
     /// The output that was received and not read yet.
@@ -44,11 +45,19 @@ struct Terminal {
 /// Starts both, and waits until the client has drawn its row.
 fn start(columns: u16) -> (Server, Terminal) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (pty, pts) = open().unwrap();
-    pty.resize(Size::new(24, columns)).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let child = Command::new(program()).arg(address).env_remove("RUST_LOG").spawn(pts).unwrap();
-    let pty = Arc::new(pty);
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    tcsetwinsize(&master, size(columns)).unwrap();
+    for end in [&master, &slave] {
+        // The clients of other tests must not inherit them.
+        fcntl_setfd(end, FdFlags::CLOEXEC).unwrap();
+    }
+    let end = || slave.try_clone().unwrap();
+    // setsid(1) makes it the controlling terminal, and then becomes the client.
+    let mut client = Command::new("setsid");
+    client.arg("--ctty").arg(program()).arg(listener.local_addr().unwrap().to_string());
+    client.env_remove("RUST_LOG").stdin(end()).stdout(end()).stderr(end());
+    let child = client.spawn().expect("setsid(1)");
+    let pty = Arc::new(File::from(master));
     let (sender, output) = mpsc::channel();
     let reading = Arc::clone(&pty);
     thread::spawn(move || {
@@ -62,6 +71,11 @@ fn start(columns: u16) -> (Server, Terminal) {
     server.say("* what is your name?");
     terminal.read_until(&row("", ""));
     (server, terminal)
+}
+
+/// Returns the size of a window.
+fn size(columns: u16) -> Winsize {
+    Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 /// Returns the path of the program: Cargo puts examples beside tests.
@@ -87,7 +101,7 @@ impl Terminal {
     }
 
     fn resize(&self, columns: u16) {
-        self.pty.resize(Size::new(24, columns)).unwrap();
+        tcsetwinsize(&*self.pty, size(columns)).unwrap();
     }
 
     /// Reads output up to the end of `text`.
@@ -153,7 +167,7 @@ fn goodbye_and_leaving_are_no_errors() {
 #[test]
 fn server_killed_while_reading_a_file_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut client = process::Command::new(program());
+    let mut client = Command::new(program());
     let address = listener.local_addr().unwrap().to_string();
     let client = client.arg(address).stdin(Stdio::piped()).stderr(Stdio::piped());
     let mut client = client.spawn().unwrap();

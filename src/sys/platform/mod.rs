@@ -14,6 +14,8 @@ pub(super) use other::*;
 
 #[cfg(feature = "system")]
 use socket2::TcpKeepalive;
+#[cfg(all(feature = "system", unix))]
+use std::fs::{File, TryLockError};
 #[cfg(feature = "system")]
 use std::time::Duration;
 
@@ -34,4 +36,21 @@ pub(super) fn set_probes(keep_alive: TcpKeepalive, interval: Duration, count: u3
     let keep_alive = keep_alive.with_interval(interval).with_retries(count);
     let _ = (interval, count);
     keep_alive
+}
+
+/// Locks a file for this process alone, unless another process has locked it (flock(2)).
+#[cfg(all(feature = "system", target_os = "linux"))]
+pub(super) fn try_lock(file: &File) -> Result<(), TryLockError> {
+    file.try_lock()
+}
+
+/// std has no locks for some systems, such as Android before Rust 1.98.
+#[cfg(all(feature = "system", unix, not(target_os = "linux")))]
+pub(super) fn try_lock(file: &File) -> Result<(), TryLockError> {
+    use rustix::fs::{FlockOperation, flock};
+    use rustix::io::Errno;
+    flock(file, FlockOperation::NonBlockingLockExclusive).map_err(|error| match error {
+        Errno::WOULDBLOCK => TryLockError::WouldBlock,
+        error => TryLockError::Error(error.into()),
+    })
 }

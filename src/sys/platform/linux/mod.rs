@@ -10,18 +10,19 @@ use crate::values::unix_address::UnixAddress;
 pub(crate) use foreign_options::{check_stream, turn_off_for_datagrams, turn_off_for_streams};
 use mio::Interest;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
-use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags};
 use socket2::{SockRef, Socket};
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 #[cfg(target_os = "android")]
 use std::os::android::net::SocketAddrExt;
 use std::os::fd::BorrowedFd;
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -98,13 +99,16 @@ pub(crate) fn send_file(
     offset: u64,
     count: usize,
 ) -> io::Result<usize> {
-    let sent = rustix::fs::sendfile(socket, file, Some(&mut { offset }), count);
-    sent.map_err(|error| match error {
+    let Some(count) = NonZeroUsize::new(count) else { return Ok(0) };
+    // The C library's off_t may have 32 bits.
+    let offset = isize::try_from(offset).map_err(|_| io::ErrorKind::Unsupported)?;
+    let sent = SockRef::from(&socket).sendfile(file, offset as usize, Some(count));
+    sent.map_err(|error| match Errno::from_io_error(&error) {
         // Errors that sendfile(2) reports for the file, or if it does not support it.
-        Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW => {
+        Some(Errno::BADF | Errno::INVAL | Errno::IO | Errno::NOSYS | Errno::OVERFLOW) => {
             io::ErrorKind::Unsupported.into()
         }
-        of_socket => of_socket.into(),
+        _ => error,
     })
 }
 
@@ -139,7 +143,9 @@ pub(crate) fn credentials(socket: BorrowedFd<'_>) -> Option<io::Result<Credentia
 /// Sets the mode with which a socket's file is created, less the umask. So the file of a datagram socket, which
 /// receives as soon as it is bound, is never more open than requested.
 pub(crate) fn restrict(socket: &Socket, mode: u32) -> io::Result<()> {
-    Ok(rustix::fs::fchmod(socket, Mode::from_raw_mode(mode))?)
+    // std changes the mode of an open file only through a `File`, so this is a copy of the descriptor.
+    let file = File::from(OwnedFd::from(socket.try_clone()?));
+    file.set_permissions(Permissions::from_mode(mode))
 }
 
 /// Returns true if a stream socket listens.
