@@ -199,8 +199,8 @@ impl Context {
     }
 
     /// Detaches a listener: its socket leaves the reactor, and still listens; the file of a Unix socket stays.
-    /// Its factory is dropped after the running callback; its connections stay. Returns `None` if the id names no
-    /// listener.
+    /// Its connections stay, and handshakes of [filters](crate::Filter) continue. Its factory is dropped when the
+    /// running callback has returned and no handshake is left. Returns `None` if the id names no listener.
     ///
     /// Clients that have not been accepted stay in its queue, for the reactor that
     /// [adopts](Self::adopt_listener) it.

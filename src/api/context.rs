@@ -112,7 +112,7 @@ pub(crate) enum Pending {
     Discard,
     /// The send buffer has crossed a mark: notify the protocol.
     Flow(Id),
-    /// A listener was closed: drop its factory, then free its slot.
+    /// A listener was closed: drop its factory and free its slot, unless connections are in a handshake.
     Free(Id),
     /// A connection was adopted: set its protocol, and notify it.
     #[cfg_attr(not(unix), allow(dead_code))]

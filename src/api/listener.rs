@@ -100,8 +100,9 @@ impl Context {
     /// addresses, the first that can be listened on is used. `[::]` accepts IPv4 clients as well where
     /// that is the system's default, as on Linux (ipv6(7), IPV6_V6ONLY).
     ///
-    /// To stop listening, [close](Self::close) the port's id: the port is free at once, the factory is
-    /// dropped when the running callback has returned, and the connections stay.
+    /// To stop listening, [close](Self::close) the port's id: the port is free at once, and the
+    /// connections stay. Handshakes of [filters](crate::Filter) continue. The factory is dropped when
+    /// the running callback has returned and no handshake is left.
     ///
     /// If the process or the system has no descriptors left (EMFILE, ENFILE, accept(2)), nothing is
     /// closed: clients wait in the backlog, and the listener tries again ten times a second. It logs a
@@ -220,7 +221,7 @@ impl Context {
         self.enqueue(id);
     }
 
-    /// Stops listening now; its factory is dropped after the running callback.
+    /// Stops listening now; its factory is dropped after the running callback and the last handshake.
     pub(crate) fn close_listener(&mut self, id: Id) {
         if let Some(Source::Listener(listener)) = self.shut(id) {
             info!(target: TCP, "{id} no longer listening on {}", listener.address);

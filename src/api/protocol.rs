@@ -311,7 +311,8 @@ pub trait Factory: 'static {
     }
 
     /// The handshake of the [filters](crate::Filter) of an accepted connection has failed; no protocol is
-    /// built. Default: logs `error`, which names the address and the cause.
+    /// built. It is called for each failed handshake, also after the listener was closed, and at a stop, which
+    /// ends all handshakes. Default: logs `error`, which names the address and the cause.
     fn handshake_failed(&mut self, context: &mut Context, peer: &Address, error: Error) {
         log::info!(target: TCP, "{error}");
     }

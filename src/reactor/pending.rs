@@ -64,7 +64,7 @@ impl Dispatcher {
             Pending::Discard => self.drop_discarded(),
             Pending::Encode(id) => self.run_filters(id),
             Pending::Flow(id) => self.notify_flow(id),
-            Pending::Free(id) => self.free(id),
+            Pending::Free(id) => self.free_if_closed(id),
             Pending::Made(id, protocol) => self.make_adopted_connection(id, protocol),
             Pending::Lost(id) => self.notify_lost(id),
             Pending::Open(channel, receiver) => {

@@ -102,7 +102,37 @@ fn stop_fails_handshakes_at_once() {
     turns(&mut scene.reactor, 5);
     scene.reactor.context().stop();
     scene.reactor.run().unwrap();
-    assert_eq!(scene.server.made(), 0);
+    assert_eq!((scene.server.made(), scene.refused.borrow().len()), (0, 1));
+}
+
+/// Returns true if the server's factory was dropped.
+fn factory_is_dropped(scene: &Scene) -> bool {
+    Rc::strong_count(&scene.refused) == 1
+}
+
+#[test]
+fn closed_listener_completes_its_handshakes() {
+    let mut scene = Scene::ciphered(only_record);
+    let mut client = TcpStream::connect(scene.address).unwrap();
+    turns(&mut scene.reactor, 5);
+    scene.reactor.context().close(scene.listener);
+    turns(&mut scene.reactor, 2);
+    assert!(!factory_is_dropped(&scene));
+    io::Write::write_all(&mut client, &hello()).unwrap();
+    scene.turn_until("it is made", |scene| scene.server.made() == 1);
+    assert!(factory_is_dropped(&scene));
+}
+
+#[test]
+#[cfg(unix)]
+fn detached_listener_reports_each_failed_handshake() {
+    let mut scene = Scene::ciphered(only_record);
+    let clients = [(); 2].map(|()| TcpStream::connect(scene.address).unwrap());
+    turns(&mut scene.reactor, 5);
+    assert!(scene.reactor.context().detach_listener(scene.listener).is_some());
+    drop(clients);
+    scene.turn_until("both have failed", |scene| scene.refused.borrow().len() == 2);
+    assert!(factory_is_dropped(&scene));
 }
 
 #[test]

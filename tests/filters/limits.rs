@@ -3,6 +3,8 @@
 use super::*;
 use ropewalk::{Filter, FilterLink};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 #[test]
 fn marks_count_plaintext_and_encoded_bytes() {
@@ -23,6 +25,35 @@ fn marks_count_plaintext_and_encoded_bytes() {
     });
     scene.turn_until("all arrived", |scene| scene.server.data().len() == 8_000_000);
     assert_eq!(scene.reactor.context().transport(id).write_buffer_size(), 0);
+}
+
+/// Counts the bytes that it encodes.
+struct Counting(Arc<AtomicUsize>);
+
+impl Filter for Counting {
+    fn decode(&mut self, input: &[u8], _link: &mut FilterLink<'_>) -> io::Result<usize> {
+        Ok(input.len())
+    }
+
+    fn encode(&mut self, plaintext: &[u8], link: &mut FilterLink<'_>) -> io::Result<usize> {
+        self.0.fetch_add(plaintext.len(), Ordering::Relaxed);
+        link.send(plaintext);
+        Ok(plaintext.len())
+    }
+}
+
+#[test]
+fn little_is_encoded_before_the_socket_takes_it() {
+    let encoded = Arc::new(AtomicUsize::new(0));
+    let mut scene = Scene::new(&ListenOptions::new(), on_made(|transport| transport.pause()));
+    let counted = Arc::clone(&encoded);
+    let options = ConnectOptions::new().filter(move || Counting(Arc::clone(&counted)));
+    let id = scene.connect(&options, on_made(|transport| transport.write(&vec![0; 20_000_000])));
+    scene.turn_until("both are made", |scene| scene.server.made() + scene.client.made() == 2);
+    turns(&mut scene.reactor, 200);
+    let sent = scene.reactor.context().transport(id).counts().sent;
+    let ahead = encoded.load(Ordering::Relaxed) - usize::try_from(sent).unwrap();
+    assert!(ahead > 0 && ahead <= 2 * 64 * 1024, "{ahead} bytes are encoded and not sent");
 }
 
 #[test]

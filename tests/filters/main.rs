@@ -27,6 +27,7 @@ struct Scene {
     /// Failed handshakes of the server, and failed attempts of the client.
     refused: Refused,
     failures: Failures,
+    listener: Id,
     address: SocketAddr,
 }
 
@@ -75,7 +76,8 @@ impl Scene {
         let factory = Server { refused: Rc::clone(&refused), accepts, make };
         let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", factory).unwrap();
         let address = port.address().socket_addr().expect("an IP address");
-        Self { reactor, server, client, refused, failures: Failures::default(), address }
+        let (failures, listener) = (Failures::default(), port.id());
+        Self { reactor, server, client, refused, failures, listener, address }
     }
 
     /// A server behind the toy cipher.

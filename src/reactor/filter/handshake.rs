@@ -6,6 +6,7 @@ use crate::reactor::call::Once;
 use crate::reactor::chain::{Chain, Origin};
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::listener::{FactoryOf, Refusal};
+use crate::source::table::Source;
 use crate::sys::StreamSocket;
 use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
@@ -114,10 +115,24 @@ impl Dispatcher {
         match origin {
             Origin::Made => debug!(target: TCP, "{id} the filters are established"),
             Origin::Connector => self.make_connected(id, &peer),
-            Origin::Listener(listener) => match self.build(listener, &peer) {
-                Ok(protocol) => self.make_connection(id, protocol, &peer),
-                Err(refusal) => self.refuse(id, listener, &peer, refusal),
-            },
+            Origin::Listener(listener) => {
+                match self.build(listener, &peer) {
+                    Ok(protocol) => self.make_connection(id, protocol, &peer),
+                    Err(refusal) => self.refuse(id, listener, &peer, refusal),
+                }
+                self.free_if_closed(listener);
+            }
+        }
+    }
+
+    /// Frees a closed source. A listener's factory is kept while connections of the listener are in a handshake,
+    /// since it receives the outcome.
+    pub(in crate::reactor) fn free_if_closed(&mut self, id: Id) {
+        let in_handshake = |chain: &Chain| chain.origin == Origin::Listener(id);
+        if matches!(self.context.sources.get(id), Some(Source::Gone))
+            && !self.owners.filters.values().any(in_handshake)
+        {
+            self.free(id);
         }
     }
 
@@ -135,6 +150,7 @@ impl Dispatcher {
                     factory.handshake_failed(context, &peer, error);
                 });
                 self.free(id);
+                self.free_if_closed(listener);
             }
             Origin::Connector | Origin::Made => self.notify_failed(id, error),
         }
