@@ -1,9 +1,12 @@
-//! Properties of the reactor: random programs under random faults, from many seeds.
+//! Properties of the reactor, of filters, of a chat and of a store: random programs under random faults, from many seeds.
 //!
 //! `simulation/sabotage` breaks the reactor on purpose, and prints from which seed on this is detected here.
 
+mod chat;
 mod crowds;
 mod datagrams;
+mod filters;
+mod finding_bugs;
 mod messages;
 #[path = "../support/model.rs"]
 mod model;

@@ -1,6 +1,6 @@
 //! The results in the chapter on finding bugs: each planted mistake is found, and by which check.
 
-#[path = "../../examples/simulated/finding_bugs/store/mod.rs"]
+#[path = "../../../examples/simulated/finding_bugs/store/mod.rs"]
 mod store;
 
 use ropewalk_simulation::FaultKind;

@@ -1,7 +1,7 @@
 //! The chat under all faults: no member receives a line for another room, lines arrive in order, a slow reader does not
 //! disturb others, and all members of a room receive the same lines.
 
-#[path = "../../examples/simulated/simulation/workload/mod.rs"]
+#[path = "../../../examples/simulated/simulation/workload/mod.rs"]
 mod workload;
 
 use ropewalk_simulation::{Exploration, FaultKind, Plan, World, seeds, twice};
