@@ -226,7 +226,9 @@ impl ListenOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If the descriptor is not a socket, or the socket is not a stream socket, is not listening, or has an
+    /// address family that is not supported. After a [stop](Context::is_stopping) it always fails. The
+    /// descriptor is closed then.
     #[doc(alias = "adoptStreamPort")]
     pub fn adopt_listener(
         &self,
@@ -255,7 +257,8 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If the descriptor is not a socket, or the socket is not a datagram socket or has an address family that
+    /// is not supported. After a [stop](Context::is_stopping) it always fails. The descriptor is closed then.
     #[doc(alias = "adoptDatagramPort")]
     pub fn adopt_datagram(
         &self,

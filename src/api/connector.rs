@@ -46,7 +46,8 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If `address` is not an address and the name cannot be looked up, or the reactor
+    /// [is stopping](Context::is_stopping). The factory receives no callback then.
     #[doc(alias = "connectTCP")]
     #[doc(alias = "create_connection")]
     pub fn connect_tcp(

@@ -40,7 +40,8 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If `address` is a name. The system's: the address is in use, not local, or needs a privilege; or an option is
+    /// not supported. After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "listenMulticast")]
     #[doc(alias = "create_datagram_endpoint")]
@@ -60,7 +61,8 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If `address` is a name, there is no route to it, or an option is not supported.
+    /// After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "create_datagram_endpoint")]
     pub fn connect_udp(
         &self,

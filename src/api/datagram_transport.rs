@@ -117,7 +117,8 @@ impl<'a> DatagramTransport<'a> {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If the system does not support the option, or not for this kind or state of socket; if the value is
+    /// out of range, or a privilege is missing; if the socket is closed.
     pub fn set_option(&mut self, option: SocketOption) -> Result<(), Error> {
         self.context.set_option(self.id, option)
     }

@@ -77,7 +77,8 @@ impl Transport<'_> {
 
     /// Sets the limit of the send buffer, in bytes. A write that finds more queued data ends the
     /// connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit), so that a peer that does not
-    /// read cannot use up the memory. Default: 64 MiB.
+    /// read cannot use up the memory. Default: 64 MiB. With [`SlowReader::Disconnect`] the lower of
+    /// the two limits applies.
     ///
     /// ```
     /// # fn connection_made(transport: &mut ropewalk::Transport<'_>) {

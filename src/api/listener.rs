@@ -74,7 +74,8 @@ impl ListenOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// The system's: the address is in use, not local, or needs a privilege; or an option is not supported.
+    /// After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "listenTCP")]
     #[doc(alias = "create_server")]
     pub fn listen_tcp(

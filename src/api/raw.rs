@@ -127,7 +127,8 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) without the privilege, CAP_NET_RAW on Linux.
+    /// After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "SOCK_RAW")]
     pub fn open_raw(
         &self,
@@ -147,7 +148,8 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If the system does not allow it (`net.ipv4.ping_group_range` on Linux).
+    /// After a [stop](Context::is_stopping) it always fails.
     pub fn open_ping(
         &self,
         context: &mut Context,

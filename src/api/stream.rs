@@ -106,7 +106,8 @@ impl Context {
     ///
     /// - A connection ends once all queued data has been sent, as by [`Transport::close`].
     /// - A connection attempt is given up.
-    /// - A listener stops listening at once; its connections stay.
+    /// - A listener stops listening at once; its connections stay, and handshakes of
+    ///   [filters](crate::Filter) continue.
     /// - A datagram socket tries once to send what is queued, and is closed at once.
     /// - A watch ends.
     #[doc(alias = "loseConnection")]

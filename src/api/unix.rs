@@ -140,7 +140,9 @@ impl ListenOptions {
     ///
     /// # Errors
     ///
-    /// See there; and if an option is not supported by Unix sockets.
+    /// If the name is in use, is too long, or is that of a file that is not a socket; if the directory does not exist
+    /// or is not writable; if an option is not supported by Unix sockets. After a
+    /// [stop](Context::is_stopping) it always fails.
     #[doc(alias = "listenUNIX")]
     #[doc(alias = "create_unix_server")]
     pub fn listen_unix(
@@ -170,7 +172,7 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// If the reactor [is stopping](Context::is_stopping). All other errors reach the factory.
     #[doc(alias = "connectUNIX")]
     #[doc(alias = "create_unix_connection")]
     pub fn connect_unix(

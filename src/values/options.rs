@@ -67,8 +67,9 @@ macro_rules! connection_options {
                 self
             }
 
-            /// Sets how long the handshakes of all filters of a connection may take together. Default: 10
-            /// seconds.
+            /// Sets how long the handshakes of all filters of a connection may take together, from the moment
+            /// at which the connection is established. Default: 10 seconds. It does not apply to filters that
+            /// are [added later](crate::Transport::add_filter).
             #[must_use]
             pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
                 self.connection.filters_mut().handshake_timeout = timeout;
@@ -251,7 +252,8 @@ impl ConnectOptions {
 
     /// Sets the time limit of the attempt, for all addresses of a name together. Default: 30 seconds. Each
     /// address has an equal share of the remaining time: if the first of two addresses does not answer, the
-    /// second is tried after half the time.
+    /// second is tried after half the time. The handshakes of filters come after it, and have a time limit of
+    /// their own ([`handshake_timeout`](Self::handshake_timeout)).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
