@@ -25,10 +25,14 @@ impl fmt::Display for TimerId {
 /// Timers with a job `T`, ordered by deadline; equal deadlines are in the order in which they were scheduled.
 ///
 /// The queue is a heap. A cancelled timer is removed at once, with its job, but its entry of 16 bytes stays in
-/// the heap as obsolete, as does the old entry of a timer that is reset: removing it would touch several places
-/// of the heap, each a cache miss when there are many timers. When more than half of the entries are obsolete,
-/// all of these are removed. So the heap is at most twice as long as needed, and a million cancelled timers
-/// leave no memory. That costs some 20 ns for each of a million entries, once in a million cancellations.
+/// the heap as obsolete, as does the old entry of a timer that is reset to an earlier deadline: removing it would
+/// touch several places of the heap, each a cache miss when there are many timers. When more than half of the
+/// entries are obsolete, all of these are removed. So the heap is at most twice as long as needed, and a million
+/// cancelled timers leave no memory. That costs some 20 ns for each of a million entries, once in a million
+/// cancellations.
+///
+/// A timer that is reset to a later deadline, such as an idle timeout, only records it: its entry stays at the
+/// earlier deadline, and moves once it is the first. So many resets between two moves cost the work of one.
 ///
 /// Scheduling a timer, and removing the first, takes time logarithmic in the number of timers, and almost none
 /// if deadlines grow, as those of timeouts do.
@@ -36,8 +40,8 @@ impl fmt::Display for TimerId {
 pub(crate) struct TimerQueue<T> {
     /// The instant from which deadlines are counted.
     epoch: Instant,
-    /// A heap with [`ARITY`] children to a node. The first entry is the earliest deadline, and is never
-    /// obsolete.
+    /// A heap with [`ARITY`] children to a node. The first entry is the earliest deadline, and is neither
+    /// obsolete nor that of a timer that was put off.
     heap: Vec<Due>,
     /// By slot: the order of the timer's present entry, or [`GONE`]. Separate from the timers, so that a scan
     /// of all entries of a million timers touches few bytes.
@@ -66,6 +70,8 @@ struct Timer<T> {
     serial: u64,
     /// Its number among all schedulings and resets.
     order: u64,
+    /// In nanoseconds since the epoch; that of its entry may be earlier.
+    deadline: u64,
     job: T,
 }
 
@@ -99,12 +105,12 @@ impl<T> TimerQueue<T> {
     /// Schedules a timer. The delay counts from `now`, so a timer scheduled in a turn is behind all that were
     /// due before.
     pub(crate) fn schedule(&mut self, now: Instant, delay: Duration, job: T) -> TimerId {
-        let order = self.next_order();
-        let slot = self.timers.insert(Timer { serial: order, order, job }) as u32;
+        let (order, deadline) = (self.next_order(), self.deadline(now, delay));
+        let slot = self.timers.insert(Timer { serial: order, order, deadline, job }) as u32;
         if self.orders.len() <= slot as usize {
             self.orders.push(GONE);
         }
-        self.enter(Due { deadline: self.deadline(now, delay), order: self.in_heap(order), slot });
+        self.enter(slot);
         self.shrinking.note(self.timers.len());
         TimerId { slot, serial: order }
     }
@@ -124,16 +130,16 @@ impl<T> TimerQueue<T> {
     /// Gives a timer a new deadline and a new order, as if it had been scheduled now. Returns true if it was
     /// active.
     pub(crate) fn reset(&mut self, id: TimerId, now: Instant, delay: Duration) -> bool {
-        let order = self.next_order();
-        let deadline = self.deadline(now, delay);
-        let Some(timer) = self.timers.get_mut(id.slot as usize) else {
-            return false;
-        };
-        if timer.serial != id.serial {
+        if !self.is_active(id) {
             return false;
         }
-        timer.order = order;
-        self.enter(Due { deadline, order: self.in_heap(order), slot: id.slot });
+        let (order, deadline) = (self.next_order(), self.deadline(now, delay));
+        let timer = &mut self.timers[id.slot as usize];
+        let is_put_off = deadline >= timer.deadline;
+        (timer.order, timer.deadline) = (order, deadline);
+        if !is_put_off {
+            self.enter(id.slot);
+        }
         self.clear_away();
         true
     }
@@ -181,17 +187,19 @@ impl<T> TimerQueue<T> {
         (order - self.base) as u32 // It fits: see `next_order`.
     }
 
-    /// Numbers the timers in the heap from zero, in their order. This happens once in 2³² schedulings, so its
-    /// cost does not matter.
+    /// Numbers the timers from zero, in their order. This happens once in 2³² schedulings, so its cost does not
+    /// matter; nor does it that a timer which is due may fire one turn later.
     #[cold]
     fn renumber(&mut self) {
         self.compact();
-        self.heap.sort_unstable_by_key(|due| due.order);
+        self.heap.sort_unstable_by_key(|due| self.timers[due.slot as usize].order);
+        self.base = self.scheduled - self.heap.len() as u64;
         for (order, due) in self.heap.iter_mut().enumerate() {
-            due.order = order as u32;
+            let timer = &mut self.timers[due.slot as usize];
+            timer.order = self.base + order as u64;
+            *due = Due { deadline: timer.deadline, order: order as u32, slot: due.slot };
             self.orders[due.slot as usize] = due.order;
         }
-        self.base = self.scheduled - self.heap.len() as u64;
         self.heap.sort_unstable_by_key(Due::key); // A sorted list is a heap.
     }
 
@@ -207,10 +215,18 @@ impl<T> TimerQueue<T> {
     }
 
     /// Adds the entry of a timer to the heap; its earlier entry becomes obsolete.
-    fn enter(&mut self, due: Due) {
-        self.orders[due.slot as usize] = due.order;
+    fn enter(&mut self, slot: u32) {
+        let due = self.entry(slot);
         self.heap.push(due);
         self.rise(self.heap.len() - 1, due);
+    }
+
+    /// Returns the entry of a timer with its present deadline. An earlier entry becomes obsolete.
+    fn entry(&mut self, slot: u32) -> Due {
+        let timer = &self.timers[slot as usize];
+        let due = Due { deadline: timer.deadline, order: self.in_heap(timer.order), slot };
+        self.orders[slot as usize] = due.order;
+        due
     }
 
     fn remove(&mut self, slot: u32) -> (TimerId, T) {
@@ -221,15 +237,24 @@ impl<T> TimerQueue<T> {
         (TimerId { slot, serial: timer.serial }, timer.job)
     }
 
-    /// Removes obsolete entries from the front, or everywhere if they are the majority.
+    /// Removes obsolete entries from the front, or everywhere if they are the majority. If the first timer was put
+    /// off, moves its entry.
     fn clear_away(&mut self) {
         if self.heap.len() > 2 * self.timers.len() + SLACK {
             self.compact();
         }
-        while self.heap.first().is_some_and(|first| !self.counts(first)) {
-            let last = self.heap.pop();
-            if let Some(last) = last.filter(|_| !self.heap.is_empty()) {
-                self.sink(0, last);
+        while let Some(&first) = self.heap.first() {
+            if self.counts(&first) {
+                if self.in_heap(self.timers[first.slot as usize].order) == first.order {
+                    break;
+                }
+                let due = self.entry(first.slot);
+                self.sink(0, due);
+            } else {
+                let last = self.heap.pop();
+                if let Some(last) = last.filter(|_| !self.heap.is_empty()) {
+                    self.sink(0, last);
+                }
             }
         }
     }
