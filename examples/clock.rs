@@ -1,4 +1,4 @@
-//! A clock for clients: timers that are set, reset and cancelled.
+//! A clock for clients: timers of a protocol, which are set and reset.
 //!
 //!     cargo run --example clock
 //!
@@ -18,10 +18,8 @@
 //!     --help              this text
 
 use lexopt::prelude::*;
-use ropewalk::{Context, Id, Protocol, Reason, TimerId, Transport};
-use std::cell::Cell;
+use ropewalk::{Protocol, Reason, TimerId, Transport};
 use std::process::ExitCode;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 use support::{Failure, say};
 
@@ -33,63 +31,46 @@ struct Schedule {
     idle: Duration,
 }
 
-/// The ticks of one client.
-#[derive(Clone)]
-struct Ticker {
-    client: Id,
-    schedule: Schedule,
-    /// The timer of the next tick. Each tick replaces it, and the client's end cancels it.
-    timer: Rc<Cell<Option<TimerId>>>,
-}
-
-impl Ticker {
-    /// Sets the timer to the next full period since the start. After a late tick the delay is shorter,
-    /// so that delays do not add up.
-    fn set_timer(self, context: &mut Context) {
-        let elapsed = context.now().duration_since(self.schedule.start).as_nanos();
-        let left = self.schedule.every.as_nanos() - elapsed % self.schedule.every.as_nanos();
-        let timer = Rc::clone(&self.timer);
-        let wait = Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX));
-        timer.set(Some(context.call_later(wait, move |context| self.tick(context))));
-    }
-
-    fn tick(self, context: &mut Context) {
-        let elapsed = context.now().duration_since(self.schedule.start);
-        let text = format!("{:.1} s since the start\r\n", elapsed.as_secs_f64());
-        context.transport(self.client).write(text.as_bytes());
-        self.set_timer(context);
-    }
-}
-
-/// A client of the clock.
+/// A client of the clock. Its timers are removed with it.
 struct Clock {
     schedule: Schedule,
-    tick: Rc<Cell<Option<TimerId>>>,
-    idle_timer: Option<TimerId>,
+    idle: Option<TimerId>,
+}
+
+impl Clock {
+    /// Sets the timer to the next full period since the start. After a late tick the delay is shorter,
+    /// so that delays do not add up.
+    fn set_tick(&self, transport: &mut Transport<'_>) {
+        let elapsed = self.elapsed(transport).as_nanos();
+        let left = self.schedule.every.as_nanos() - elapsed % self.schedule.every.as_nanos();
+        transport.set_timer(Duration::from_nanos(u64::try_from(left).unwrap_or(u64::MAX)));
+    }
+
+    fn elapsed(&self, transport: &mut Transport<'_>) -> Duration {
+        transport.context().now().duration_since(self.schedule.start)
+    }
 }
 
 impl Protocol for Clock {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        let (client, idle) = (transport.id(), self.schedule.idle);
-        let context = transport.context();
-        Ticker { client, schedule: self.schedule, timer: Rc::clone(&self.tick) }.set_timer(context);
-        self.idle_timer = Some(context.call_later(idle, move |context| {
-            let text = format!("no input for {idle:?}; goodbye\r\n");
-            context.transport(client).write(text.as_bytes());
-            context.close(client);
-        }));
+        self.set_tick(transport);
+        self.idle = Some(transport.set_timer(self.schedule.idle));
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, _data: &[u8]) {
-        if let Some(timer) = self.idle_timer {
-            transport.context().reset(timer, self.schedule.idle);
+        if let Some(timer) = self.idle {
+            transport.reset_timer(timer, self.schedule.idle);
         }
     }
 
-    fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
-        // Without this, the timers would continue and write to a stale id.
-        for timer in [self.tick.take(), self.idle_timer.take()].into_iter().flatten() {
-            transport.context().cancel(timer);
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {
+        if self.idle == Some(timer) {
+            write!(transport, "no input for {:?}; goodbye\r\n", self.schedule.idle);
+            transport.close();
+        } else {
+            let elapsed = self.elapsed(transport).as_secs_f64();
+            write!(transport, "{elapsed:.1} s since the start\r\n");
+            self.set_tick(transport);
         }
     }
 }
@@ -137,11 +118,7 @@ fn main() -> ExitCode {
         support::log_from(if demo { "warn" } else { "info" });
         let mut reactor = support::reactor()?;
         let schedule = Schedule { start: reactor.context().now(), every, idle };
-        let port = reactor.listen_tcp(listen, move || Clock {
-            schedule,
-            tick: Rc::default(),
-            idle_timer: None,
-        })?;
+        let port = reactor.listen_tcp(listen, move || Clock { schedule, idle: None })?;
         say(format_args!("listening on {}", port.address()));
         if demo {
             reactor.connect_tcp(port.address(), Client::default)?;

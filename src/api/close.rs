@@ -56,7 +56,8 @@ impl Context {
     /// schedules a check of the progress.
     pub(super) fn watch_progress(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_draining()) {
-            self.schedule(CLOSE_PATIENCE, Job::CloseProgress(id, stream.traffic.sent));
+            let job = Job::CloseProgress(id, stream.traffic.sent);
+            self.schedule_owned(id, CLOSE_PATIENCE, job);
         }
     }
 
@@ -163,6 +164,7 @@ impl Context {
     /// still be sending, its socket lingers.
     pub(crate) fn free(&mut self, id: Id) {
         self.add_to_totals(id);
+        self.cancel_owned_timers(id, None);
         match self.sources.get(id) {
             Some(Source::Stream(Stream { life: Life::Ended { lingers: true, .. }, .. })) => {
                 return self.linger(id);

@@ -13,14 +13,14 @@ use crate::api::watch::Watcher;
 use crate::source::gathered::Gathered;
 use crate::source::send_buffer::Spares;
 use crate::source::table::Sources;
-use crate::source::timer::TimerQueue;
+use crate::source::timer::{TimerId, TimerQueue};
 use crate::sys::SharedBackend;
 use crate::values::error::Error;
 use crate::values::id::Id;
 #[cfg(unix)]
 use crate::values::reason::Reason;
 use crate::values::statistics::Statistics;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Instant;
 
@@ -73,6 +73,10 @@ pub struct Context {
     #[cfg(unix)]
     pub(crate) descriptors_lost_on: Option<Id>,
     pub(super) timers: TimerQueue<Job>,
+    /// The timers that are removed with their sockets.
+    pub(super) owned_timers: BTreeSet<(Id, TimerId)>,
+    /// The registration of the producer whose callback is running.
+    pub(crate) running_producer: Option<u32>,
 
     /// The ready queue: sources with work left beyond their budget, or with a new request.
     pub(crate) ready: VecDeque<Id>,
@@ -183,6 +187,8 @@ impl Context {
             #[cfg(unix)]
             descriptors_lost_on: None,
             timers: TimerQueue::new(now),
+            owned_timers: BTreeSet::new(),
+            running_producer: None,
             ready: VecDeque::new(),
             unflushed: Vec::new(),
             discarded: Vec::new(),

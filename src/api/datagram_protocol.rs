@@ -1,6 +1,7 @@
 //! The trait `DatagramProtocol`, which users implement.
 
 use crate::api::datagram_transport::DatagramTransport;
+use crate::source::timer::TimerId;
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::logging::DATAGRAM;
@@ -111,6 +112,9 @@ pub trait DatagramProtocol: 'static {
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, transport: &mut DatagramTransport<'_>) {}
 
+    /// A timer of this protocol, which [`DatagramTransport::set_timer`] has set, has fired.
+    fn timer_fired(&mut self, transport: &mut DatagramTransport<'_>, timer: TimerId) {}
+
     /// The socket is closed. `transport` still has its id, address and counts; datagrams that are sent now
     /// are dropped.
     #[doc(alias = "stopProtocol")]
@@ -161,6 +165,10 @@ impl<P: DatagramProtocol + ?Sized> DatagramProtocol for Box<P> {
 
     fn resume_writing(&mut self, transport: &mut DatagramTransport<'_>) {
         (**self).resume_writing(transport);
+    }
+
+    fn timer_fired(&mut self, transport: &mut DatagramTransport<'_>, timer: TimerId) {
+        (**self).timer_fired(transport, timer);
     }
 
     fn stop_protocol(&mut self, transport: &mut DatagramTransport<'_>) {

@@ -72,7 +72,7 @@ impl Transport<'_> {
         let (context, id) = self.parts();
         context.close(id);
         if context.sources.stream(id).is_some() {
-            context.schedule(timeout, Job::CloseDeadline(id));
+            context.schedule_owned(id, timeout, Job::CloseDeadline(id));
         }
     }
 

@@ -1,9 +1,11 @@
 //! Producers: sources of data for one connection.
 
 use crate::api::context::{Context, Pending};
+use crate::api::timer::TimerOwner;
 use crate::api::transport::Transport;
 use crate::source::stream::{FileSendError, Life, Output, Producing};
 use crate::source::table::Source;
+use crate::source::timer::TimerId;
 use crate::sys::error::failed;
 use crate::values::error::Error;
 use crate::values::id::Id;
@@ -64,6 +66,10 @@ pub trait Producer: 'static {
     /// Push producer: stop producing for now; more data than the high-water mark is queued.
     #[doc(alias = "pauseProducing")]
     fn pause_producing(&mut self, transport: &mut Transport<'_>) {}
+
+    /// A timer of this producer, which [`Transport::set_timer`] has set in one of its callbacks, has fired. It does not
+    /// fire after the producer was unregistered.
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {}
 
     /// The connection has ended. This is the last callback, called once, before the protocol's
     /// [`connection_lost`](crate::Protocol::connection_lost). It is not called if the producer was
@@ -169,7 +175,9 @@ impl Context {
         if mem::take(&mut output.producing) == Producing::Nothing {
             return;
         }
+        let owner = TimerOwner::Producer(output.registration);
         output.registration += 1;
+        self.cancel_owned_timers(id, Some(owner));
         self.pending.push_back(Pending::Produced(id));
         let Some(stream) = self.sources.stream_mut(id) else {
             return;

@@ -4,6 +4,7 @@ use crate::api::context::Context;
 use crate::api::transport::Transport;
 #[cfg(unix)]
 use crate::source::fd_passing::OwnedFd;
+use crate::source::timer::TimerId;
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
@@ -23,6 +24,7 @@ use std::any::type_name;
 ///   eof_noticed                              before it, while reading is paused
 ///   reading_resumed                          after each resume that follows a pause
 ///   pause_writing, resume_writing            in turns, beginning with a pause
+///   timer_fired                              once for each timer that is not cancelled
 /// connection_lost                            last, once
 /// ```
 ///
@@ -205,6 +207,9 @@ pub trait Protocol: 'static {
     /// held back, and before the peer's end.
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {}
 
+    /// A timer of this protocol, which [`Transport::set_timer`] has set, has fired.
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {}
+
     /// The connection has ended. `transport` still has its id and peer; writes are dropped.
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {}
@@ -258,6 +263,10 @@ impl<P: Protocol + ?Sized> Protocol for Box<P> {
 
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
         (**self).reading_resumed(transport);
+    }
+
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {
+        (**self).timer_fired(transport, timer);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {

@@ -161,7 +161,7 @@ impl Context {
     }
 
     /// Returns true if there is nothing to close, or it is closing already.
-    pub(super) fn closing(&self, id: Id) -> bool {
+    pub(crate) fn closing(&self, id: Id) -> bool {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.is_closing(),
             Some(Source::Datagram(datagram)) => datagram.socket.is_none(),

@@ -132,6 +132,11 @@ impl<'a> Transport<'a> {
         }
     }
 
+    /// Returns true if it belongs to the running callback.
+    pub(super) fn is_of_running(&self) -> bool {
+        self.gathers
+    }
+
     /// Returns the context and the id, for methods that act on the connection. Gathered data is moved to the send
     /// buffer.
     pub(super) fn parts(&mut self) -> (&mut Context, Id) {

@@ -2,6 +2,7 @@
 
 use crate::api::context::{Context, Pending};
 use crate::source::table::Source;
+use crate::source::timer::TimerId;
 use crate::source::watch::Watch;
 use crate::sys::BorrowedFd;
 use crate::sys::errno::PERM;
@@ -84,6 +85,9 @@ pub trait Watcher: 'static {
     /// The descriptor is writable: a write accepts data, or returns an error.
     #[doc(alias = "doWrite")]
     fn writable(&mut self, context: &mut Context, id: Id) {}
+
+    /// A timer of this watcher, which [`Context::set_timer`] has set, has fired.
+    fn timer_fired(&mut self, context: &mut Context, id: Id, timer: TimerId) {}
 
     /// The watch has ended; after this the watcher is dropped.
     #[doc(alias = "connectionLost")]

@@ -1,7 +1,9 @@
 //! The filters of one connection, and the bytes between them.
 
 use crate::api::context::Context;
-use crate::values::filter::{Filter, FilterLink};
+use crate::api::timer::TimerOwner;
+use crate::source::timer::TimerId;
+use crate::values::filter::{Filter, FilterLink, ROOM, TimerRequest};
 use crate::values::id::Id;
 use std::io;
 use std::mem;
@@ -44,6 +46,7 @@ pub(super) struct Layer {
     pub(super) closed: bool,
     /// True if its plaintext has ended.
     pub(super) ended: bool,
+    pub(super) timer: Option<TimerId>,
 }
 
 /// The progress of one filter.
@@ -53,6 +56,22 @@ pub(super) enum Stage {
     Waiting,
     Handshake,
     Established,
+}
+
+impl Layer {
+    /// Returns true if the filter has left input for the time when its timer fires.
+    pub(super) fn holds_input(&self) -> bool {
+        self.timer.is_some() && !self.input.is_empty()
+    }
+
+    fn set_timer(&mut self, context: &mut Context, (id, index): (Id, usize), to: TimerRequest) {
+        if let Some(old) = self.timer.take() {
+            context.cancel(old);
+        }
+        if let TimerRequest::Set(delay) = to {
+            self.timer = Some(context.set_owned_timer(id, delay, TimerOwner::Filter(index)));
+        }
+    }
 }
 
 /// A queue of bytes.
@@ -99,6 +118,7 @@ pub(super) enum Method {
     Encode,
     Close,
     Eof,
+    TimerFired,
 }
 
 /// The result of a call of a filter.
@@ -118,6 +138,7 @@ impl Method {
             Self::Encode => "encode",
             Self::Close => "close",
             Self::Eof => "eof",
+            Self::TimerFired => "timer_fired",
         }
     }
 
@@ -133,6 +154,7 @@ impl Method {
             Self::Encode => filter.encode(data, link),
             Self::Close => filter.close(link).map(|()| 0),
             Self::Eof => filter.eof(link).map(|()| 0),
+            Self::TimerFired => filter.timer_fired(link).map(|()| 0),
         }
     }
 }
@@ -152,6 +174,7 @@ impl Chain {
             blocked: false,
             closed: false,
             ended: false,
+            timer: None,
         });
     }
 
@@ -177,7 +200,8 @@ impl Chain {
             None => &mut self.plain,
         };
         let before = delivered.len();
-        let mut link = FilterLink::new(sent, delivered);
+        let room = if method == Method::TimerFired { 0 } else { ROOM };
+        let mut link = FilterLink::new(sent, delivered, room);
         let result = method.call(layer.filter.as_mut(), data, &mut link);
         let (overrun, signals) = (link.is_overrun(), link.signals);
         let delivered = delivered.len() - before;
@@ -188,6 +212,9 @@ impl Chain {
             layer.stage = Stage::Established;
         }
         layer.ended |= signals.ended;
+        if let Some(request) = signals.timer {
+            layer.set_timer(context, (id, index), request);
+        }
         let peer = signals.peer.filter(|_| self.origin != Origin::Made);
         if let (Some(peer), Some(stream)) = (peer, context.sources.stream_mut(id)) {
             stream.peer = peer;

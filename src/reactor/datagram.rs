@@ -16,7 +16,7 @@ use log::{debug, info};
 use std::mem;
 
 /// The protocol of a datagram socket.
-struct DatagramProtocolOf(Id);
+pub(super) struct DatagramProtocolOf(pub(super) Id);
 
 impl Callee for DatagramProtocolOf {
     type Object = dyn DatagramProtocol;

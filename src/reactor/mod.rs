@@ -23,6 +23,7 @@ mod signals;
 mod stop;
 mod stopwatch;
 mod stream;
+mod timer;
 mod turn;
 #[cfg(unix)]
 mod watch;

@@ -8,6 +8,7 @@ use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::guard::name_of;
 use crate::reactor::owners::Owners;
 use crate::source::stream::{Flow, Producing};
+use crate::source::timer::TimerId;
 use crate::values::id::Id;
 
 /// The producer of a connection.
@@ -31,14 +32,17 @@ impl Callee for ProducerOf {
 
     fn lend<'a>(&self, context: &'a mut Context) -> Transport<'a> {
         context.begin_callback(self.0);
+        context.running_producer = context.registration(self.0);
         Transport::new(context, self.0)
     }
 
     fn returned(&self, context: &mut Context) {
+        context.running_producer = None;
         context.send_gathered(self.0);
     }
 
     fn panicked(&self, context: &mut Context) {
+        context.running_producer = None;
         context.end_of_panic(self.0);
     }
 }
@@ -88,6 +92,15 @@ impl Dispatcher {
         if self.is_registered(id) {
             self.call(ProducerOf(id), "pause_producing", |producer, transport| {
                 producer.pause_producing(transport);
+            });
+        }
+    }
+
+    /// Notifies a producer of its timer.
+    pub(super) fn fire_producer_timer(&mut self, id: Id, number: u32, timer: TimerId) {
+        if self.context.registration(id) == Some(number) && self.is_registered(id) {
+            self.call(ProducerOf(id), "timer_fired", |producer, transport| {
+                producer.timer_fired(transport, timer);
             });
         }
     }

@@ -146,9 +146,10 @@ impl Dispatcher {
     /// Fires the timers that are due. A timer that one of them cancels does not fire.
     fn fire_timers(&mut self) {
         for _ in 0..TIMERS {
-            let Some(job) = self.context.pop_due(self.timer_mark) else { break };
+            let Some((timer, job)) = self.context.pop_due(self.timer_mark) else { break };
             match job {
                 Job::Call(call) => self.make(call, "timer"),
+                Job::Notify(id, owner) => self.fire(id, owner, timer),
                 Job::CloseDeadline(id) => self.context.give_up(id),
                 Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
                 #[cfg(unix)]

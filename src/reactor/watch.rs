@@ -11,7 +11,7 @@ use crate::values::reason::Reason;
 use log::debug;
 
 /// The watcher of a descriptor.
-struct WatcherOf(Id);
+pub(super) struct WatcherOf(pub(super) Id);
 
 impl Callee for WatcherOf {
     type Object = dyn Watcher;

@@ -5,14 +5,20 @@ use slab::Slab;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The name of a timer, returned by [`Context::call_later`](crate::Context::call_later) and
-/// [`call_at`](crate::Context::call_at).
+/// The name of a timer, returned by [`Context::call_later`](crate::Context::call_later),
+/// [`call_at`](crate::Context::call_at) and [`Transport::set_timer`](crate::Transport::set_timer).
 ///
 /// It can be kept indefinitely: after the timer has fired or was cancelled, it names no timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId {
     slot: u32,
     serial: u64,
+}
+
+impl TimerId {
+    pub(crate) const FIRST: Self = Self { slot: 0, serial: 0 };
+    /// The last in order, and the name of no timer.
+    pub(crate) const NONE: Self = Self { slot: u32::MAX, serial: u64::MAX };
 }
 
 /// Formats it as in the logs.
@@ -145,7 +151,13 @@ impl<T> TimerQueue<T> {
     }
 
     pub(crate) fn is_active(&self, id: TimerId) -> bool {
-        self.timers.get(id.slot as usize).is_some_and(|timer| timer.serial == id.serial)
+        self.job(id).is_some()
+    }
+
+    /// Returns the job of a timer.
+    pub(crate) fn job(&self, id: TimerId) -> Option<&T> {
+        let timer = self.timers.get(id.slot as usize)?;
+        (timer.serial == id.serial).then_some(&timer.job)
     }
 
     /// Returns the time until the first timer is due, or `None` if there is no timer.

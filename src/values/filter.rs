@@ -150,6 +150,16 @@ pub trait Filter: 'static {
         Ok(())
     }
 
+    /// The timer that [`FilterLink::set_timer`] has set has fired. Nothing can be delivered in this call. Afterwards
+    /// `decode` is called, with the bytes from below that were not consumed, if any, and `encode` if plaintext is queued.
+    ///
+    /// # Errors
+    ///
+    /// End the connection: see [Failure](#failure).
+    fn timer_fired(&mut self, link: &mut FilterLink<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A
     /// wrapper returns the name of the wrapped filter.
     fn type_name(&self) -> &'static str {
@@ -178,6 +188,10 @@ impl Filter for Box<dyn Filter> {
         (**self).eof(link)
     }
 
+    fn timer_fired(&mut self, link: &mut FilterLink<'_>) -> io::Result<()> {
+        (**self).timer_fired(link)
+    }
+
     fn type_name(&self) -> &'static str {
         (**self).type_name()
     }
@@ -200,11 +214,20 @@ pub(crate) struct Signals {
     pub(crate) ended: bool,
     pub(crate) again: bool,
     pub(crate) peer: Option<Address>,
+    pub(crate) timer: Option<TimerRequest>,
+}
+
+/// What a filter requests for its timer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TimerRequest {
+    Set(Duration),
+    Cancel,
 }
 
 impl<'a> FilterLink<'a> {
-    pub(crate) fn new(sent: &'a mut Vec<u8>, delivered: &'a mut Vec<u8>) -> Self {
-        let limit = delivered.len() + ROOM;
+    /// A link by which at most `room` bytes can be delivered.
+    pub(crate) fn new(sent: &'a mut Vec<u8>, delivered: &'a mut Vec<u8>, room: usize) -> Self {
+        let limit = delivered.len() + room;
         Self { sent, delivered, limit, signals: Signals::default() }
     }
 
@@ -243,6 +266,18 @@ impl<'a> FilterLink<'a> {
     /// plaintext. It has no effect in a call that neither consumes nor delivers.
     pub fn call_again(&mut self) {
         self.signals.again = true;
+    }
+
+    /// Sets the timer of the filter: its [`timer_fired`](Filter::timer_fired) is called once, after `delay`, never
+    /// earlier. A filter has one timer: an earlier one is replaced. It is removed when the connection ends. While a
+    /// timer is set and input is left, [`eof`](Filter::eof) is not called.
+    pub fn set_timer(&mut self, delay: Duration) {
+        self.signals.timer = Some(TimerRequest::Set(delay));
+    }
+
+    /// Cancels the timer of the filter.
+    pub fn cancel_timer(&mut self) {
+        self.signals.timer = Some(TimerRequest::Cancel);
     }
 
     /// Replaces the address of the peer, which [`Factory::build`](crate::Factory::build) receives and

@@ -227,6 +227,7 @@ fn connections(scene: &mut Scene, context: &mut Context) {
     call!(scene, context.transport(id)).set_slow_reader(SlowReader::DropOldest(1000));
     call!(scene, context.transport(id)).pause();
     call!(scene, context.datagram(id)).send(b"hello");
+    call!(scene, context.set_timer(id, LATER));
     call!(scene, context.local_address(id));
     call!(scene, context.transport(id)).peer();
     call!(scene, context.transport(id)).peer_credentials();

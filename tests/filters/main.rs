@@ -8,6 +8,7 @@ mod stacks;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod timers;
 
 use ropewalk::{
     Address, ConnectOptions, Context, Error, Factory, Id, ListenOptions, Protocol, Reactor,

@@ -89,6 +89,11 @@ impl LineHandler for Chatter {
         self.quit(lines);
     }
 
+    fn timer_fired(&mut self, lines: &mut LineTransport<'_>, _deadline: TimerId) {
+        lines.send_line("* goodbye: you did not say your name in time");
+        self.close(lines);
+    }
+
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {
         let why = match reason {
             Reason::WriteLimit => " (too slow)",
@@ -99,7 +104,6 @@ impl LineHandler for Chatter {
             _ => "",
         };
         self.leave(lines, why);
-        self.cancel_deadline(lines);
         if let Some(address) = self.address.take() {
             self.chat.members.borrow().address_usage().leave(address);
         }
@@ -124,11 +128,7 @@ impl Chatter {
         }
         self.address = Some(address);
         if !limits.name_timeout.is_zero() {
-            let timer = lines.context().call_later(limits.name_timeout, move |context| {
-                context.transport(id).write(b"* goodbye: you did not say your name in time\n");
-                context.transport(id).close_within(CLOSE_TIMEOUT);
-            });
-            self.deadline = Some(timer);
+            self.deadline = Some(lines.set_timer(limits.name_timeout));
         }
         true
     }
@@ -174,18 +174,14 @@ impl Chatter {
 
     /// Sends the queued data and closes the connection. A client that does not read is reset after
     /// [`CLOSE_TIMEOUT`].
-    fn close(&mut self, lines: &mut LineTransport<'_>) {
-        self.cancel_deadline(lines);
-        let id = lines.id();
-        lines.close();
-        self.deadline =
-            Some(lines.context().call_later(CLOSE_TIMEOUT, move |context| context.abort(id)));
+    fn close(&self, lines: &mut LineTransport<'_>) {
+        lines.close_within(CLOSE_TIMEOUT);
     }
 
-    /// Cancels the timer, which would otherwise keep its memory until it fires.
+    /// Cancels the deadline for the first name.
     pub(super) fn cancel_deadline(&mut self, lines: &mut LineTransport<'_>) {
         if let Some(timer) = self.deadline.take() {
-            lines.context().cancel(timer);
+            lines.cancel_timer(timer);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The traits that users of lines implement.
 
 use crate::line::LineTransport;
-use ropewalk::Reason;
+use ropewalk::{Reason, TimerId};
 use std::borrow::Cow;
 
 /// The behaviour of a connection in lines, as [`Protocol`](ropewalk::Protocol) is in bytes.
@@ -85,6 +85,9 @@ pub trait LineHandler: 'static {
     /// The peer has caught up after [`pause_writing`](Self::pause_writing).
     #[doc(alias = "resumeProducing")]
     fn resume_writing(&mut self, lines: &mut LineTransport<'_>) {}
+
+    /// A timer of this handler, which [`Transport::set_timer`](ropewalk::Transport::set_timer) has set, has fired.
+    fn timer_fired(&mut self, lines: &mut LineTransport<'_>, timer: TimerId) {}
 
     /// The connection has ended. Lines held back by a pause are not delivered any more.
     #[doc(alias = "connectionLost")]

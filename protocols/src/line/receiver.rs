@@ -3,7 +3,7 @@
 use crate::line::buffer::Buffer;
 use crate::line::framing::{Frame, Framing};
 use crate::line::{Delimiter, Line, LineHandler, LineTransport};
-use ropewalk::{Protocol, Reason, Transport};
+use ropewalk::{Protocol, Reason, TimerId, Transport};
 use std::mem;
 
 /// The default maximum length of a line in bytes, as in Twisted.
@@ -183,6 +183,12 @@ impl<H: LineHandler> Protocol for LineReceiver<H> {
     }
 
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
+        self.deliver_buffered(transport);
+    }
+
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {
+        let (handler, mut lines) = self.lines(transport);
+        handler.timer_fired(&mut lines, timer);
         self.deliver_buffered(transport);
     }
 

@@ -1,6 +1,6 @@
 //! Factories and protocols that record their callbacks.
 
-use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, Transport};
+use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reason, TimerId, Transport};
 use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
@@ -135,6 +135,10 @@ impl Protocol for RecordingProtocol {
 
     fn reading_resumed(&mut self, transport: &mut Transport<'_>) {
         self.note("reading_resumed", |protocol| protocol.reading_resumed(transport));
+    }
+
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {
+        self.note("timer_fired", |protocol| protocol.timer_fired(transport, timer));
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {

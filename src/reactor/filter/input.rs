@@ -167,6 +167,21 @@ impl Dispatcher {
         called.consumed.max(called.delivered)
     }
 
+    /// Notifies a filter of its timer. Then it decodes and encodes.
+    pub(in crate::reactor) fn fire_filter_timer(&mut self, id: Id, index: usize) {
+        if let Some(layer) = self.layer_mut(id, index) {
+            layer.timer = None;
+        }
+        if self.call_filter(id, index, Method::TimerFired, &[]).is_none() {
+            return;
+        }
+        if let Some(layer) = self.layer_mut(id, index) {
+            layer.decodes = true;
+            layer.blocked = false;
+        }
+        self.context.enqueue(id);
+    }
+
     /// Notifies a filter that the bytes from below have ended. A handshake cannot be completed then.
     fn end_input(&mut self, id: Id, index: usize) {
         let Some(layer) = self.layer_mut(id, index) else {
@@ -230,7 +245,7 @@ fn next_decoding(chain: &Chain, stream: &Stream) -> Step {
     }
     let mut below_ended = stream.socket_has_ended();
     for (index, layer) in chain.layers.iter().enumerate() {
-        if below_ended && runs(layer) {
+        if below_ended && runs(layer) && !layer.holds_input() {
             return Step::Eof(index);
         }
         below_ended = layer.ended;

@@ -171,3 +171,18 @@ fn longest_delay_neither_overflows_nor_fires() {
     assert!(queue.until_next(now).unwrap() > milliseconds(1000 * 60 * 60 * 24 * 365 * 500));
     assert_eq!(drain(&mut queue, now + milliseconds(1000)), []);
 }
+
+#[test]
+fn timer_put_off_often_leaves_one_entry() {
+    let (mut queue, now) = queue();
+    let timers: Vec<_> = (0..1000).map(|job| queue.schedule(now, milliseconds(50), job)).collect();
+    for round in 1..100 {
+        for timer in &timers {
+            assert!(queue.reset(*timer, now + milliseconds(round), milliseconds(50)));
+        }
+        assert_eq!(queue.heap.len(), 1000);
+    }
+    assert_eq!(drain(&mut queue, now + milliseconds(148)), []);
+    assert_eq!(queue.until_next(now + milliseconds(148)), Some(milliseconds(1)));
+    assert_eq!(drain(&mut queue, now + milliseconds(149)), (0..1000).collect::<Vec<_>>());
+}
