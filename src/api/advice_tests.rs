@@ -1,8 +1,8 @@
 //! Tests of the advice of errors.
 
-use crate::api::connector::cannot_look_up;
 use crate::api::listener::cannot_listen;
 use crate::api::multicast::{cannot_join, cannot_leave};
+use crate::api::names::cannot_look_up;
 use crate::api::options::cannot_set_option;
 use crate::api::producer::cannot_register;
 use crate::api::raw::{cannot_open_ping, cannot_open_raw};

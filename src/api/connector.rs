@@ -2,29 +2,23 @@
 
 use crate::api::close::{deregister, reset_on_close};
 use crate::api::context::{Context, Pending};
+use crate::api::names::{name, no_address};
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
-use crate::source::connector::{Connector, share};
+use crate::source::connector::{Connector, RETRY_DELAY, Racer};
 use crate::source::error::cannot_connect;
 use crate::source::stream::{Output, Reading, Stream};
 use crate::source::table::Source;
-use crate::sys::error::{Failure, failed};
-use crate::sys::{Readiness, SocketBackend, StreamBackend, StreamSocket};
+use crate::sys::{SocketBackend, StreamBackend, StreamSocket};
 use crate::values::address::Address;
-use crate::values::error::{Error, Explained};
+use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
-use crate::values::options::ConnectOptions;
-use crate::values::to_addresses::{LookUp, ToAddresses};
+use crate::values::options::{ConnectOptions, ConnectionOptions};
+use crate::values::to_addresses::ToAddresses;
 use log::{debug, info};
 use std::collections::VecDeque;
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
-use std::time::Duration;
-
-/// The first pause before an attempt is repeated because the queue of the listener was full.
-const RETRY_DELAY: Duration = Duration::from_millis(1);
 
 /// # Connecting
 impl ConnectOptions {
@@ -56,9 +50,13 @@ impl ConnectOptions {
         address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        let begun = context.addresses(cannot_connect, address).and_then(|remaining| {
-            let remaining = remaining.into_iter().map(Address::from).collect();
-            context.open_connector(remaining, self.clone())
+        let begun = context.addresses(cannot_connect, &address).and_then(|found| {
+            let target = match found[..] {
+                [only] => only.to_string(),
+                _ => name(&address),
+            };
+            let remaining = found.into_iter().map(Address::from).collect();
+            context.open_connector(target, remaining, self.clone())
         });
         let (id, factory) = context.or_discard(begun, factory)?;
         context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
@@ -86,8 +84,10 @@ impl Context {
     /// again, connect again with a new factory, later (`call_later`), unless the reactor
     /// [is stopping](Self::is_stopping).
     ///
-    /// If `address` is a name, its addresses are tried in the system's order until one answers. A name
-    /// look-up blocks this thread, and with it the whole reactor; a numeric address needs none.
+    /// Several addresses race (RFC 8305): each is tried a [delay](ConnectOptions::attempt_delay) after the one
+    /// before, or at once if that has failed. The first that connects becomes the connection, and the other
+    /// sockets are closed. If all fail, the error lists each address with its reason. A name look-up blocks this
+    /// thread, and with it the whole reactor; a numeric address needs none.
     ///
     /// # Errors
     ///
@@ -127,206 +127,135 @@ impl Context {
         ConnectOptions::new().connect_tcp(self, address, factory)
     }
 
-    /// Returns the addresses of a name, in the order in which to try them, so that a name that is used
-    /// several times is looked up once. A name look-up blocks this thread: do not call it in a callback.
-    ///
-    /// # Errors
-    ///
-    /// [`NotFound`](io::ErrorKind::NotFound) if no address is found for a name, and
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if `address` is not an address.
-    ///
-    /// ```
-    /// # use ropewalk::{Error, Reactor};
-    /// let mut reactor = Reactor::new()?;
-    /// let found = reactor.context().look_up("127.0.0.1:80")?;
-    /// assert_eq!(found, [([127, 0, 0, 1], 80).into()]);
-    /// # Ok::<(), Error>(())
-    /// ```
-    #[doc(alias = "getaddrinfo")]
-    pub fn look_up(&self, address: impl ToAddresses) -> Result<Vec<SocketAddr>, Error> {
-        resolve(cannot_look_up, address, &|name, port| self.backend.look_up(name, port))
-    }
-
     /// Begins a connection attempt with the first of the `remaining` addresses. The caller sets its factory.
     pub(super) fn open_connector(
         &mut self,
+        target: String,
         remaining: VecDeque<Address>,
         options: ConnectOptions,
     ) -> Result<Id, Error> {
         let Some(first) = remaining.front().cloned() else {
             return Err(no_address(cannot_connect));
         };
-        let what = first.to_string();
+        let what = target.clone();
         let (now, timers) = (self.backend.now(), &mut self.timers);
-        let share = share(options.timeout, remaining.len());
         let slow_reader = options.connection.slow_reader;
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
-                socket: None,
-                refused: None,
+                target,
+                racing: Vec::new(),
                 address: first,
                 remaining,
-                timer: timers.schedule(now, share, Job::ConnectTimeout(id)),
+                failures: Vec::new(),
+                due: false,
+                delay_timer: None,
+                timer: timers.schedule(now, options.timeout, Job::ConnectTimeout(id)),
                 deadline: now.checked_add(options.timeout),
                 options,
                 retry_delay: RETRY_DELAY,
                 output: Output::default(),
                 paused: false,
-                readiness: Readiness::default(),
             })))
         });
         let id = id.ok_or_else(|| cannot_connect(what, no_room()))?;
         self.set_slow_reader_of(id, slow_reader);
-        if let Some(Err(error)) = self.begin_attempt(id)
-            && let Some(Source::Connector(connector)) = self.sources.get_mut(id)
-        {
-            // The error is handled when the attempt is served from the ready queue. Otherwise a factory that
+        match self.begin_attempt(id) {
+            // The failure is handled when the attempt is served from the ready queue. Otherwise a factory that
             // connects again at once could keep this turn from ending.
-            connector.refused = Some(error);
-            self.enqueue(id);
+            Some(false) => self.enqueue(id),
+            _ => self.start_delay(id),
         }
         Ok(id)
     }
 
-    /// Tries the next addresses of a connector, after an address that failed with `cause`, until an attempt
-    /// is in progress. If no address is left, the connector fails.
-    pub(crate) fn connect_next(&mut self, id: Id, mut cause: io::Error) {
-        while let Some(outcome) = self.begin_attempt(id) {
-            match outcome {
-                Ok(()) => return self.give_time(id),
-                Err(error) => cause = error,
+    /// Ends a connection attempt for `cause`; its factory is notified.
+    pub(crate) fn fail_connector(&mut self, id: Id, cause: io::Error) {
+        if let Some(Source::Connector(connector)) = self.sources.get(id) {
+            let error = connector.error(cause);
+            self.end_connector(id, error);
+        }
+    }
+
+    /// Ends a connection attempt of which all addresses have failed; its factory is notified.
+    pub(super) fn fail_by_addresses(&mut self, id: Id) {
+        if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+            let error = connector.error_of_failures();
+            self.end_connector(id, error);
+        }
+    }
+
+    fn end_connector(&mut self, id: Id, error: Error) {
+        let Some(Source::Connector(mut connector)) = self.sources.replace(id, Source::Gone) else {
+            return;
+        };
+        for mut racer in connector.racing.drain(..) {
+            // The system may have established the connection already. After an orderly end the peer would conclude
+            // that no data was written.
+            if connector.output.is_unfinished() {
+                reset_on_close(id, &racer.socket);
             }
+            deregister(&mut racer.socket);
         }
-        self.fail_connector(id, cause);
+        self.cancel_timers(&mut connector);
+        connector.output.clear(&mut self.spares);
+        info!(target: TCP, "{id} {error}");
+        self.pending.push_back(Pending::ConnectFailed(id, error));
     }
 
-    /// Starts the timer of the attempt that has just begun. An attempt that waits for a full queue of a
-    /// listener keeps its timer.
-    fn give_time(&mut self, id: Id) {
-        let now = self.backend.now();
-        if let Some(Source::Connector(connector)) = self.sources.get_mut(id)
-            && connector.socket.is_some()
-        {
-            let share = connector.share(now);
-            // The timer of the last attempt may have fired.
-            self.timers.cancel(connector.timer);
-            connector.timer = self.timers.schedule(now, share, Job::ConnectTimeout(id));
+    fn cancel_timers(&mut self, connector: &mut Connector) {
+        self.timers.cancel(connector.timer);
+        if let Some(timer) = connector.delay_timer.take() {
+            self.timers.cancel(timer);
         }
     }
 
-    /// Begins to connect to the next address. Returns `None` if none is left.
-    fn begin_attempt(&mut self, id: Id) -> Option<io::Result<()>> {
-        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+    /// Replaces a connector by the connection that it has made to `peer`, under the same id. The other sockets are
+    /// closed. Returns the options of the connection; `None` if the socket cannot be registered under that id,
+    /// and the next address is tried.
+    pub(crate) fn establish(
+        &mut self,
+        id: Id,
+        mut winner: Racer,
+        peer: Address,
+    ) -> Option<ConnectionOptions> {
+        let Source::Connector(connector) = self.sources.get_mut(id)? else {
             return None;
         };
-        if let Some(mut socket) = connector.socket.take() {
-            deregister(&mut socket);
+        for mut racer in connector.racing.drain(..) {
+            deregister(&mut racer.socket);
         }
-        // The readiness belongs to the socket of the last attempt.
-        connector.readiness = Readiness::default();
-        let address = connector.remaining.pop_front()?;
-        debug!(target: TCP, "{id} connecting to {address}");
-        let connected = self.backend.connect(&address, &(&connector.options).into());
-        connector.address = address;
-        #[cfg(unix)]
-        if connected.as_ref().is_err_and(|error| connector.is_kept_waiting(error)) {
-            self.retry_later(id);
-            return Some(Ok(()));
+        if winner.id != id {
+            deregister(&mut winner.socket);
+            if let Err(cause) = winner.socket.register(id) {
+                connector.failures.push((winner.address, cause));
+                self.connect_next(id);
+                return None;
+            }
         }
-        Some(connected.and_then(|mut socket| {
-            socket.register(id)?;
-            connector.socket = Some(socket);
-            Ok(())
-        }))
-    }
-
-    /// Ends a connection attempt; its factory is notified.
-    pub(crate) fn fail_connector(&mut self, id: Id, cause: io::Error) {
-        let Some(Source::Connector(connector)) = self.sources.get(id) else {
-            return;
+        let Source::Connector(mut connector) = self.sources.replace(id, Source::Gone)? else {
+            return None;
         };
-        // The system may have established the connection already. After an orderly end the peer would conclude
-        // that no data was written.
-        if let Some(socket) = &connector.socket
-            && connector.output.is_unfinished()
-        {
-            reset_on_close(id, socket);
-        }
-        if let Some(Source::Connector(mut connector)) = self.shut(id) {
-            self.timers.cancel(connector.timer);
-            connector.output.clear(&mut self.spares);
-            let error = connector.error(cause);
-            info!(target: TCP, "{id} {error}");
-            self.pending.push_back(Pending::ConnectFailed(id, error));
-        }
-    }
-
-    /// Replaces a connector with a socket that is connected to `peer` by a connection under the same id.
-    pub(crate) fn establish(&mut self, id: Id, peer: Address) {
-        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
-            return;
-        };
-        let Some(socket) = connector.socket.take() else { return };
-        self.timers.cancel(connector.timer);
+        self.cancel_timers(&mut connector);
+        let Racer { socket, readiness, .. } = winner;
         set_nodelay(&socket, connector.options.connection.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
         stream.output = std::mem::take(&mut connector.output);
         if connector.paused {
             stream.input.reading = Reading::Paused;
         }
-        let filters = connector.options.connection.filters().cloned();
-        if filters.is_some() {
+        let options = connector.options.connection;
+        if options.filters().is_some() {
             stream.output.filter(false);
         }
         stream.check_each_write();
-        stream.readiness |= connector.readiness;
+        stream.readiness |= readiness;
         self.sources.replace(id, Source::Stream(stream));
-        if let Some(filters) = filters {
+        if let Some(filters) = options.filters() {
             self.begin_handshake(id, filters.handshake_timeout);
         }
         self.watch_progress(id);
+        Some(options)
     }
-
-    /// Ends an attempt that has taken too long, and tries the next address; unless the socket is connected and
-    /// its event has not been handled yet.
-    pub(crate) fn time_out(&mut self, id: Id) {
-        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
-            return;
-        };
-        let is_over = connector.deadline.is_some_and(|deadline| deadline <= self.now);
-        let cause = match connector.outcome() {
-            Ok(Some(_)) => return self.enqueue(id),
-            Ok(None) => io::Error::new(io::ErrorKind::TimedOut, "timed out"),
-            Err(error) => error,
-        };
-        match is_over {
-            true => self.fail_connector(id, cause),
-            false => self.connect_next(id, cause),
-        }
-    }
-
-    pub(super) fn addresses(
-        &self,
-        cannot: Failure,
-        address: impl ToAddresses,
-    ) -> Result<Vec<SocketAddr>, Error> {
-        self.check_not_stopping().map_err(|cause| cannot(name(&address), cause))?;
-        resolve(cannot, address, &|name, port| self.backend.look_up(name, port))
-    }
-}
-
-/// Returns the addresses of `address`. It blocks while a name is looked up.
-pub(crate) fn resolve(
-    cannot: Failure,
-    address: impl ToAddresses,
-    look_up: &LookUp<'_>,
-) -> Result<Vec<SocketAddr>, Error> {
-    address.to_addresses(look_up).map_err(|cause| cannot(name(&address), cause))
-}
-
-/// Returns the address as the user wrote it.
-pub(super) fn name(address: &impl fmt::Debug) -> String {
-    format!("{address:?}").trim_matches('"').to_owned()
 }
 
 pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
@@ -336,15 +265,6 @@ pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
     }
 }
 
-pub(super) fn no_address(cannot: Failure) -> Error {
-    let text = "the list of addresses is empty";
-    cannot("nowhere".to_owned(), Explained::error(io::ErrorKind::InvalidInput, text))
-}
-
 pub(super) fn no_room() -> io::Error {
     io::Error::other("the table of sockets is full")
-}
-
-pub(super) fn cannot_look_up(on: String, cause: io::Error) -> Error {
-    failed("look up", on, cause, |cause| cause.on_name())
 }

@@ -1,10 +1,10 @@
 //! Datagram sockets: opening them, and requests by id.
 
 use crate::api::close::deregister;
-use crate::api::connector::name;
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::listener::{Port, cannot_listen};
+use crate::api::names::name;
 use crate::api::timer::Job;
 use crate::source::datagram::{Datagram, closed};
 use crate::source::error::{cannot_connect, cannot_connect_unix, cannot_send};

@@ -214,7 +214,7 @@ impl Context {
     fn destination(&self, id: Id) -> String {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.peer.to_string(),
-            Some(Source::Connector(connector)) => connector.address.to_string(),
+            Some(Source::Connector(connector)) => connector.target.clone(),
             _ => id.to_string(),
         }
     }

@@ -1,7 +1,8 @@
 //! Listeners, and the connections that they accept.
 
-use crate::api::connector::{no_address, no_room, set_nodelay};
+use crate::api::connector::{no_room, set_nodelay};
 use crate::api::context::{Context, Pending};
+use crate::api::names::no_address;
 use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::listener::{BACKOFF, Listener};

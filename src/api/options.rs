@@ -5,6 +5,7 @@ use crate::api::transport::Transport;
 use crate::source::table::Source;
 #[cfg(unix)]
 use crate::sys::BorrowedFd;
+use crate::sys::SocketBackend;
 use crate::sys::errno::NODEV;
 use crate::sys::error::{NO_INTERFACE, failed};
 use crate::values::error::Error;
@@ -110,16 +111,12 @@ impl Context {
 }
 
 fn set_option_of(source: &mut Source, option: SocketOption) -> io::Result<()> {
-    if let Some(socket) = source.socket() {
-        socket.set_option(&option)?;
-    } else if !matches!(source, Source::Connector(_)) {
-        return Err(gone());
-    }
-    // The sockets of later attempts have the option too. Between two attempts there is no socket.
     if let Source::Connector(connector) = source {
-        connector.options.add(option);
+        connector.racing.iter().try_for_each(|racer| racer.socket.set_option(&option))?;
+        connector.options.add(option); // For the sockets of later attempts.
+        return Ok(());
     }
-    Ok(())
+    source.socket().ok_or_else(gone)?.set_option(&option)
 }
 
 fn gone() -> io::Error {

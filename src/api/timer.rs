@@ -22,9 +22,8 @@ pub(crate) enum Job {
     CloseDeadline(Id),
     /// Checks whether the peer of a closing connection has taken data since this number of bytes was sent.
     CloseProgress(Id, u64),
-    /// An attempt is repeated, since the queue of the listener was full.
-    #[cfg(unix)]
-    ConnectAgain(Id),
+    /// The next address of a connection attempt is due.
+    ConnectNext(Id),
     /// A connection attempt has taken too long.
     ConnectTimeout(Id),
     /// The handshake of the filters of a connection has taken too long.

@@ -3,10 +3,7 @@
 use crate::api::context::{Context, Pending};
 use crate::api::listener::Port;
 use crate::api::protocol::Factory;
-use crate::api::timer::Job;
-use crate::source::connector::Connector;
 use crate::source::error::cannot_connect_unix;
-use crate::source::table::Source;
 use crate::sys::error::failed;
 use crate::values::address::Address;
 use crate::values::error::Error;
@@ -16,10 +13,6 @@ use crate::values::options::{ConnectOptions, ConnectionOptions, ListenOptions};
 use crate::values::unix_address::UnixAddress;
 use log::info;
 use std::io;
-use std::time::Duration;
-
-/// The longest pause before an attempt is repeated because the queue of the listener was full.
-const MAX_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// # Unix sockets
 ///
@@ -104,21 +97,6 @@ impl Context {
     ) -> Result<Id, Error> {
         ConnectOptions::new().connect_unix(self, address, factory)
     }
-
-    /// Repeats an attempt after a pause, since the queue of the listener is full.
-    pub(super) fn retry_later(&mut self, id: Id) {
-        if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
-            let retry_delay = connector.retry_delay;
-            connector.retry_delay = (retry_delay * 2).min(MAX_RETRY_DELAY);
-            connector.remaining.push_front(connector.address.clone());
-            self.schedule(retry_delay, Job::ConnectAgain(id));
-        }
-    }
-
-    /// Repeats an attempt now: the queue of the listener was full.
-    pub(crate) fn connect_again(&mut self, id: Id) {
-        self.connect_next(id, io::ErrorKind::WouldBlock.into());
-    }
 }
 
 /// # Unix sockets
@@ -186,18 +164,11 @@ impl ConnectOptions {
         let begun = context.check_not_stopping().map_err(error).and_then(|()| {
             let addresses = [Address::Unix(address.clone())].into();
             // TCP_NODELAY is an option of TCP alone.
-            context.open_connector(addresses, self.clone().nodelay(false))
+            context.open_connector(address.to_string(), addresses, self.clone().nodelay(false))
         });
         let (id, factory) = context.or_discard(begun, factory)?;
         context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
         Ok(id)
-    }
-}
-
-impl Connector {
-    /// Returns true if the listener's queue is full. The address is tried again then.
-    pub(super) fn is_kept_waiting(&self, error: &io::Error) -> bool {
-        self.address.unix().is_some() && error.kind() == io::ErrorKind::WouldBlock
     }
 }
 

@@ -2,28 +2,22 @@
 
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::listener::{FactoryOf, Refusal};
-use crate::source::table::Source;
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
 
 impl Dispatcher {
-    /// Handles the outcome of a connection attempt, if there is one.
+    /// Handles the outcome of a connection attempt, if there is one, or begins with the next address.
     pub(super) fn serve_connector(&mut self, id: Id) {
-        let Some(Source::Connector(connector)) = self.context.sources.get_mut(id) else {
+        let Some((winner, peer)) = self.context.winner(id) else {
             return;
         };
-        match connector.outcome() {
-            Ok(None) => {}
-            Err(error) => self.context.connect_next(id, error),
-            Ok(Some(peer)) => {
-                let filters = connector.options.connection.filters().cloned();
-                self.context.establish(id, peer.clone());
-                match filters {
-                    Some(filters) => self.connect_filtered(id, &peer, &filters),
-                    None => self.make_connected(id, &peer),
-                }
-            }
+        let Some(options) = self.context.establish(id, winner, peer.clone()) else {
+            return;
+        };
+        match options.filters() {
+            Some(filters) => self.connect_filtered(id, &peer, filters),
+            None => self.make_connected(id, &peer),
         }
     }
 

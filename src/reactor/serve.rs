@@ -40,7 +40,7 @@ impl Dispatcher {
     #[inline(always)]
     pub(super) fn serve_event(&mut self, event: Event, buffer: &mut [u8]) -> bool {
         let Some(entry) = self.context.sources.find(event.id) else {
-            return false;
+            return self.note_race(event);
         };
         let (id, readiness) = (entry.id, event.readiness);
         if let Source::Stream(stream) = &mut entry.source {
@@ -56,7 +56,7 @@ impl Dispatcher {
                 return true;
             }
         } else {
-            entry.source.note(readiness);
+            entry.source.note(id.token(), readiness);
         }
         if !entry.queued {
             self.serve(id, buffer);
@@ -65,6 +65,20 @@ impl Dispatcher {
             self.context.end_if_broken(id);
             self.run_pending();
         }
+        true
+    }
+
+    /// Records an event of a socket that races for a connection attempt, and has the attempt served in this turn.
+    /// Returns false if there is none.
+    #[cold]
+    fn note_race(&mut self, event: Event) -> bool {
+        let Some(entry) = self.context.sources.find_racing(event.id) else {
+            return false;
+        };
+        let id = entry.id;
+        entry.source.note(event.id.token(), event.readiness);
+        self.serve_connector(id);
+        self.run_pending();
         true
     }
 

@@ -152,9 +152,9 @@ impl Dispatcher {
                 Job::Notify(id, owner) => self.fire(id, owner, timer),
                 Job::CloseDeadline(id) => self.context.give_up(id),
                 Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
-                #[cfg(unix)]
-                Job::ConnectAgain(id) => self.context.connect_again(id),
-                Job::ConnectTimeout(id) => self.context.time_out(id),
+                Job::ConnectNext(id) => self.context.make_due(id),
+                // The outcomes of its sockets come first.
+                Job::ConnectTimeout(id) => self.context.enqueue(id),
                 Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
                 Job::LingerEnd(id) => self.context.free(id),
                 Job::BackoffEnd(id) => self.context.end_backoff(id),

@@ -1,4 +1,4 @@
-//! State of an outgoing connection attempt.
+//! State of an outgoing connection attempt: its addresses, and the sockets that race to connect to them (RFC 8305).
 
 use crate::source::error::cannot_connect;
 #[cfg(unix)]
@@ -6,49 +6,125 @@ use crate::source::error::cannot_connect_unix;
 use crate::source::send_buffer::Spares;
 use crate::source::stream::{Output, WriteSide};
 use crate::source::timer::TimerId;
+use crate::sys::errno::{MFILE, NFILE};
 use crate::sys::{Readiness, StreamBackend, StreamSocket};
 use crate::values::address::Address;
-use crate::values::error::Error;
+use crate::values::error::{Error, Explained, Sentence};
+use crate::values::id::Id;
 use crate::values::options::ConnectOptions;
 use crate::values::slow_reader::SlowReader;
 use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// A connection attempt: it tries the addresses of a name one after the other.
+/// The most sockets that race at a time. The next attempt takes the place of the oldest, so that silent addresses do
+/// not keep later ones from being tried. With the default delay each has two seconds, in which a lost SYN is
+/// repeated.
+pub(crate) const MAX_RACING: usize = 8;
+
+/// The least delay between two attempts (RFC 8305, section 8).
+const MIN_DELAY: Duration = Duration::from_millis(10);
+
+/// The first and the longest pause before an address is tried again because the queue of a listener on a Unix socket
+/// was full.
+pub(crate) const RETRY_DELAY: Duration = Duration::from_millis(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// A connection attempt: sockets race to the addresses of a name, and the first that connects wins.
 #[derive(Debug)]
 pub(crate) struct Connector {
-    /// The socket that is connecting.
-    pub(crate) socket: Option<StreamSocket>,
-    /// The error with which the system refused to begin the first attempt.
-    pub(crate) refused: Option<io::Error>,
-    /// The address of the present or last attempt.
+    /// The name or the addresses to connect to, for errors.
+    pub(crate) target: String,
+    /// The sockets that are connecting, the oldest first.
+    pub(crate) racing: Vec<Racer>,
+    /// The address of the latest socket.
     pub(crate) address: Address,
     /// The addresses not tried yet.
     pub(crate) remaining: VecDeque<Address>,
-    /// The timer that ends the present attempt, and with the last address the whole.
+    /// The addresses that have failed, with their reasons.
+    pub(crate) failures: Vec<(Address, io::Error)>,
+    /// True if the next address is to be tried now: an attempt has failed, or the delay is over.
+    pub(crate) due: bool,
+    /// The timer that makes the next address due.
+    pub(crate) delay_timer: Option<TimerId>,
+    /// The timer that ends the whole.
     pub(crate) timer: TimerId,
     /// The deadline of the whole; `None` is no deadline.
     pub(crate) deadline: Option<Instant>,
     /// The options of the caller.
     pub(crate) options: ConnectOptions,
     /// The pause before the next attempt if the queue of a listener on a Unix socket was full.
-    #[cfg_attr(not(unix), allow(dead_code))]
     pub(crate) retry_delay: Duration,
     /// Data written before the connection exists, and other requests; the stream takes them over.
     pub(crate) output: Output,
     pub(crate) paused: bool,
-    /// Hints that arrived with the success of the attempt; the stream takes them over.
+}
+
+/// A socket that is connecting.
+#[derive(Debug)]
+pub(crate) struct Racer {
+    /// The id that it is registered under: that of the connector, or one with another serial in the same slot.
+    pub(crate) id: Id,
+    pub(crate) socket: StreamSocket,
+    pub(crate) address: Address,
+    /// Hints that arrived with its success; the stream takes them over.
     pub(crate) readiness: Readiness,
 }
 
+/// The outcome of a race so far.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// This socket is connected to this peer.
+    Connected(Racer, Address),
+    /// This socket has failed.
+    Failed(Racer, io::Error),
+    /// The sockets are still connecting, or there is none.
+    Racing,
+}
+
 impl Connector {
-    /// Returns the outcome of the present attempt: the peer's address after a success, `Ok(None)` while it is
-    /// undecided.
-    pub(crate) fn outcome(&mut self) -> io::Result<Option<Address>> {
-        match self.refused.take() {
-            Some(error) => Err(error),
-            None => self.socket.as_ref().map_or(Ok(None), StreamSocket::connected_to),
+    /// Removes the first socket that is no longer connecting, and returns it.
+    pub(crate) fn outcome(&mut self) -> Outcome {
+        for (index, racer) in self.racing.iter().enumerate() {
+            match racer.socket.connected_to() {
+                Ok(None) => {}
+                Ok(Some(peer)) => return Outcome::Connected(self.racing.remove(index), peer),
+                Err(error) => return Outcome::Failed(self.racing.remove(index), error),
+            }
+        }
+        Outcome::Racing
+    }
+
+    /// Returns the racing socket that is registered under this token.
+    pub(crate) fn find(&mut self, token: usize) -> Option<&mut Racer> {
+        self.racing.iter_mut().find(|racer| racer.id.token() == token)
+    }
+
+    /// Returns true if the time limit of the whole has passed.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
+
+    /// Returns the delay before the next attempt: at most that of the options, and so short that each remaining
+    /// address is tried within the time limit.
+    pub(crate) fn delay(&mut self, now: Instant) -> Duration {
+        if self.racing.is_empty() {
+            let pause = self.retry_delay;
+            self.retry_delay = (pause * 2).min(MAX_RETRY_DELAY);
+            return pause;
+        }
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
+        let attempts = self.remaining.len() as u32 + 1;
+        let share = left.unwrap_or(self.options.timeout) / attempts;
+        share.min(self.options.attempt_delay).max(MIN_DELAY)
+    }
+
+    /// Returns true if an attempt that the system has refused is put off, and its address tried again later: the
+    /// listener's queue on a Unix socket is full, or descriptors have run out while other sockets may still succeed.
+    pub(crate) fn is_put_off(&self, error: &io::Error) -> bool {
+        match error.raw_os_error() {
+            Some(MFILE | NFILE) => !self.racing.is_empty(),
+            _ => error.kind() == io::ErrorKind::WouldBlock && self.address.ip().is_none(),
         }
     }
 
@@ -72,23 +148,45 @@ impl Connector {
         drop_oldest.choose(slow_reader, false, buffer, spares);
     }
 
-    /// Returns the time limit of the attempt that has just begun.
-    pub(crate) fn share(&self, now: Instant) -> Duration {
-        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(now));
-        share(left.unwrap_or(self.options.timeout), self.remaining.len() + 1)
-    }
-
+    /// Makes the error of the whole, which has ended with `cause` for all addresses.
     pub(crate) fn error(&self, cause: io::Error) -> Error {
         #[cfg(unix)]
         if let Address::Unix(address) = &self.address {
             return cannot_connect_unix(address.to_string(), cause);
         }
-        cannot_connect(self.address.to_string(), cause)
+        cannot_connect(self.target.clone(), cause)
+    }
+
+    /// Makes the error of the failures: it lists each address with its reason. It has the kind of the last one.
+    pub(crate) fn error_of_failures(&mut self) -> Error {
+        let Some((address, last)) = self.failures.pop() else {
+            return self.error(timed_out());
+        };
+        if self.failures.is_empty() && self.remaining.is_empty() {
+            let address = address.to_string();
+            if self.target != address {
+                self.target += " at ";
+                self.target += &address;
+            }
+            return self.error(last);
+        }
+        let kind = last.kind();
+        let alike = self.failures.iter().all(|(_, error)| error.kind() == kind);
+        self.failures.push((address, last));
+        let failures = self.failures.iter();
+        let reasons = failures.map(|(address, error)| format!("{address}: {}", Sentence(error)));
+        let mut text = format!("every address failed: {}", reasons.collect::<Vec<_>>().join("; "));
+        if !self.remaining.is_empty() {
+            text = format!("{text}; {} more were not tried", self.remaining.len());
+        }
+        self.error(match alike {
+            true => io::Error::new(kind, text),
+            false => Explained::error(kind, text),
+        })
     }
 }
 
-/// Returns the time limit of the next of `count` attempts: an equal share of the remaining time, so that a
-/// silent address leaves time for the later ones.
-pub(crate) fn share(left: Duration, attempts: usize) -> Duration {
-    left / attempts as u32
+/// The reason why an address failed that has not answered in its time.
+pub(crate) fn timed_out() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "timed out")
 }

@@ -40,12 +40,16 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    /// Notes the readiness that the poll reports.
+    /// Notes the readiness that the poll reports for the socket with this token.
     #[inline]
-    pub(crate) fn note(&mut self, readiness: Readiness) {
+    pub(crate) fn note(&mut self, token: usize, readiness: Readiness) {
         match self {
             Self::Stream(stream) => stream.readiness |= readiness,
-            Self::Connector(connector) => connector.readiness |= readiness,
+            Self::Connector(connector) => {
+                if let Some(racer) = connector.find(token) {
+                    racer.readiness |= readiness;
+                }
+            }
             Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Datagram(datagram) => datagram.readiness |= readiness,
             Self::DetachedSlot(_) | Self::Gone | Self::Listener(_) => {}
@@ -54,10 +58,10 @@ impl Source {
         }
     }
 
-    /// Returns the socket, if it is open.
+    /// Returns the socket, if it is open. Several sockets may race for a connection attempt: this is the oldest.
     pub(crate) fn socket(&mut self) -> Option<&mut dyn SocketBackend> {
         match self {
-            Self::Connector(connector) => Some(connector.socket.as_mut()?),
+            Self::Connector(connector) => Some(&mut connector.racing.first_mut()?.socket),
             Self::Datagram(datagram) => Some(datagram.socket.as_mut()?.as_mut()),
             Self::DetachedSlot(_) | Self::Gone => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
@@ -165,6 +169,27 @@ impl Sources {
     /// The id comes from a token, which may lack upper bits of the serial.
     pub(crate) fn find(&mut self, id: Id) -> Option<&mut Entry> {
         self.entries.get_mut(id.slot()).filter(|entry| entry.id.token() == id.token())
+    }
+
+    /// Returns the entry of the connection attempt with a racing socket that an event is for.
+    #[cold]
+    pub(crate) fn find_racing(&mut self, id: Id) -> Option<&mut Entry> {
+        let entry = self.entries.get_mut(id.slot())?;
+        match &mut entry.source {
+            Source::Connector(connector) => connector.find(id.token())?,
+            _ => return None,
+        };
+        Some(entry)
+    }
+
+    /// Returns an id for one more socket of a source: the same slot, and a serial of its own. Returns `None` if all
+    /// serials are used up.
+    pub(crate) fn another_id(&mut self, id: Id) -> Option<Id> {
+        let serial = self.next_serial;
+        (serial < Id::SERIALS).then(|| {
+            self.next_serial += 1;
+            Id::new(id.slot(), serial)
+        })
     }
 
     /// Notes that a socket was taken from the ready queue and may be listed again.

@@ -234,6 +234,7 @@ impl Default for ListenOptions {
 pub struct ConnectOptions {
     pub(crate) connection: ConnectionOptions,
     pub(crate) timeout: Duration,
+    pub(crate) attempt_delay: Duration,
     pub(crate) local_address: Option<SocketAddr>,
     /// The options without a field of their own.
     pub(crate) others: Vec<SocketOption>,
@@ -245,18 +246,35 @@ impl ConnectOptions {
         Self {
             connection: ConnectionOptions::new(),
             timeout: Duration::from_secs(30),
+            attempt_delay: Duration::from_millis(250),
             local_address: None,
             others: Vec::new(),
         }
     }
 
-    /// Sets the time limit of the attempt, for all addresses of a name together. Default: 30 seconds. Each
-    /// address has an equal share of the remaining time: if the first of two addresses does not answer, the
-    /// second is tried after half the time. The handshakes of filters come after it, and have a time limit of
-    /// their own ([`handshake_timeout`](Self::handshake_timeout)).
+    /// Sets the time limit of the attempt, for all addresses together. Default: 30 seconds. The handshakes of filters
+    /// come after it, and have a time limit of their own ([`handshake_timeout`](Self::handshake_timeout)).
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Sets how long an address has before the next one is tried as well (the Connection Attempt Delay of RFC 8305,
+    /// section 5). Default: 250 ms, at least 10 ms. The delay is shorter if the [timeout](Self::timeout) would
+    /// otherwise pass before each address is tried.
+    ///
+    /// ```
+    /// use ropewalk::ConnectOptions;
+    /// use std::time::Duration;
+    ///
+    /// let options = ConnectOptions::new().attempt_delay(Duration::from_millis(100));
+    /// ```
+    #[doc(alias = "happy_eyeballs_delay")]
+    #[doc(alias = "attemptDelay")]
+    #[must_use]
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.attempt_delay = delay;
         self
     }
 

@@ -4,6 +4,7 @@ mod addresses;
 mod failures;
 #[cfg(target_os = "linux")]
 mod narrow_ports;
+mod race;
 mod requests;
 #[path = "../support/script/mod.rs"]
 mod script;

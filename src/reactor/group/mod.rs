@@ -3,9 +3,9 @@
 mod handle;
 mod member;
 
-use crate::api::connector::resolve;
 use crate::api::handle::Handle;
 use crate::api::listener::cannot_listen;
+use crate::api::names::resolve;
 use crate::api::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::sys::error::failed_plainly;
