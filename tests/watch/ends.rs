@@ -6,8 +6,9 @@ use ropewalk::{Context, Error, Id, Interest, Reactor, Watcher};
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, Read, Write, pipe};
 use std::net::UdpSocket;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 #[test]
 fn watch_closed_in_callback_receives_only_lost() {
@@ -179,22 +180,15 @@ fn watcher_may_begin_another_watch() {
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn timerfd_and_inotify_can_be_watched() {
     use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-    use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-        timerfd_settime,
-    };
+    use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
     let (calls, mut reactor) = (WatchLog::default(), Reactor::new().unwrap());
-    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::CLOEXEC).unwrap();
-    let millisecond = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
-    let every = Itimerspec { it_interval: millisecond, it_value: millisecond };
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &every).unwrap();
-    let watcher = Recorder::new(timer, &calls, |timer: &mut OwnedFd, context, id, what| {
+    let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_CLOEXEC).unwrap();
+    let every = Expiration::Interval(Duration::from_millis(1).into());
+    timer.set(every, TimerSetTimeFlags::empty()).unwrap();
+    let watcher = Recorder::new(timer, &calls, |timer: &mut TimerFd, context, id, what| {
         if what == "readable" {
-            let mut ticks = [0; 8];
-            rustix::io::read(&*timer, &mut ticks).unwrap();
-            if u64::from_ne_bytes(ticks) > 0 {
-                context.close(id);
-            }
+            timer.wait().unwrap(); // It reads the timer.
+            context.close(id);
         }
     });
     reactor.context().watch(watcher, Interest::Readable).unwrap();
