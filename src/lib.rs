@@ -45,6 +45,7 @@
 //! | read statistics | [`Context::statistics`], [`Transport::counts`] |
 //! | refuse clients, handle failed connection attempts | [`Factory`] |
 //! | run the loop | [`Reactor`] |
+//! | act at the beginning and the end of a run | [`RunPhase`], [`Hold`], [`Context::call_when_running`] |
 //! | use more than one processor | [`ReactorGroup`] |
 //! | call the reactor from a thread | [`Handle`], [`Sender`] |
 //! | know why a connection ended | [`Reason`] |
@@ -111,6 +112,7 @@ pub use api::producer::Producer;
 pub use api::protocol::{Factory, Protocol};
 pub use api::raw::IpProtocol;
 pub use api::transport::Transport;
+pub use api::trigger::{Hold, RunPhase, TriggerId};
 #[cfg(unix)]
 pub use api::watch::Watcher;
 pub use reactor::Reactor;

@@ -7,7 +7,8 @@ use crate::api::filter::Added;
 use crate::api::handle::Handle;
 use crate::api::producer::Producer;
 use crate::api::protocol::{Factory, Protocol};
-use crate::api::timer::Job;
+use crate::api::timer::{Call, Job};
+use crate::api::trigger::Triggers;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::source::gathered::Gathered;
@@ -96,6 +97,7 @@ pub struct Context {
     pub(super) handle: Handle,
     /// Whether the run is to stop, and how urgently.
     pub(crate) stop: Stop,
+    pub(crate) triggers: Triggers,
 }
 
 /// Work that follows the running callback, because it needs the dispatcher, which owns the callback's
@@ -103,6 +105,8 @@ pub struct Context {
 pub(crate) enum Pending {
     /// A filter was added to a connection: put it above the others.
     AddFilter(Id, Box<Added>),
+    /// A call was requested: make it.
+    Call(Box<dyn Call>),
     /// A connection attempt has failed: notify its factory.
     ConnectFailed(Id, Error),
     /// A datagram socket has events: notify its protocol.
@@ -198,6 +202,7 @@ impl Context {
             channels: 0,
             handle,
             stop: Stop::No,
+            triggers: Triggers::default(),
         }
     }
 
@@ -262,6 +267,7 @@ impl fmt::Debug for Context {
             .field("timers", &self.timers.len())
             .field("ready", &self.ready.len())
             .field("stop", &self.stop)
+            .field("triggers", &self.triggers)
             .finish_non_exhaustive()
     }
 }

@@ -58,6 +58,8 @@ pub(crate) enum Sent {
     Call(Box<dyn Call + Send>),
     /// The channel has messages, or its last sender was dropped.
     Messages(ChannelId),
+    /// A hold was released.
+    Released,
     /// The run is to stop.
     Stop,
 }

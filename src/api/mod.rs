@@ -38,6 +38,7 @@ pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod timer;
 pub(crate) mod transport;
+pub(crate) mod trigger;
 #[cfg(unix)]
 pub(crate) mod unix;
 #[cfg(unix)]

@@ -5,6 +5,7 @@ use crate::api::context::Pending;
 use crate::api::discard::Discarded;
 use crate::api::producer::Producer;
 use crate::api::timer::Job;
+use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::call::Once;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::guard::name_of;
@@ -101,18 +102,36 @@ impl Dispatcher {
         }
     }
 
+    /// Drops the triggers that were not called.
+    fn drop_triggers(&mut self) {
+        while let Some(call) = self.context.triggers.take_any() {
+            let type_name = call.name();
+            self.drop_guarded(call, type_name);
+        }
+    }
+
     /// Ends the reactor: calls and messages that were sent are handled, later ones are refused, and all
     /// protocols are notified.
     pub(crate) fn shut(&mut self) {
         self.set_clock();
         self.context.stop();
         self.run_pending();
+        let begun = self.context.triggers.run != Run::NotBegun;
+        if begun {
+            self.reach(RunPhase::BeforeShutdown);
+            self.context.triggers.run = Run::Ending;
+            self.reach(RunPhase::DuringShutdown);
+        }
         for sent in self.calls.close() {
             self.handle_sent(sent, usize::MAX);
         }
         self.abort_all();
+        if begun {
+            self.reach(RunPhase::AfterShutdown);
+        }
         self.close_channels();
         self.drop_timers();
+        self.drop_triggers();
         self.run_pending();
     }
 
@@ -141,5 +160,6 @@ impl Dispatcher {
         }
         self.close_channels();
         self.drop_timers();
+        self.drop_triggers();
     }
 }

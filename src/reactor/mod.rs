@@ -24,6 +24,7 @@ mod stop;
 mod stopwatch;
 mod stream;
 mod timer;
+mod trigger;
 mod turn;
 #[cfg(unix)]
 mod watch;
@@ -127,15 +128,17 @@ impl Reactor {
 
     /// Turns until [`stop`](Context::stop) is called, then ends gracefully:
     ///
-    /// 1. Listeners close. Connection attempts fail, and watches end; their factories and watchers are
+    /// 1. The triggers of [`BeforeShutdown`](crate::RunPhase::BeforeShutdown) are called. While a
+    ///    [`Hold`](crate::Hold) exists, the run continues, within the [grace period](Self::set_grace).
+    /// 2. Listeners close. Connection attempts fail, and watches end; their factories and watchers are
     ///    notified. Datagram sockets send queued datagrams as far as the system takes them at once, and close;
     ///    their protocols are notified.
-    /// 2. From the next turn on no more data is delivered. Connections send queued data within the [grace
-    ///    period](Self::set_grace). Those with no queued data close immediately. A connection with a registered
+    /// 3. From the next turn on no more data is delivered. Connections send queued data within the rest of
+    ///    the grace period. Those with no queued data close immediately. A connection with a registered
     ///    [producer](crate::Producer) is reset, since its data is incomplete.
-    /// 3. Each protocol receives [`connection_lost`](crate::Protocol::connection_lost) with
+    /// 4. Each protocol receives [`connection_lost`](crate::Protocol::connection_lost) with
     ///    [`Reason::Stopped`](crate::Reason::Stopped).
-    /// 4. `run` returns. Timers that have not fired are kept; the reactor can be run again.
+    /// 5. `run` returns. Timers that have not fired are kept; the reactor can be run again.
     ///
     /// If `stop` was called before, `run` does only this.
     ///
@@ -254,13 +257,14 @@ impl Reactor {
         self.abandoned = true;
     }
 
-    /// Begins a run, or a turn: signals are caught, and messages received.
+    /// Begins a run, or a turn: signals are caught, messages received, and the triggers of the startup called.
     fn begin_run(&mut self) {
         self.dispatcher.calls.set_between_runs(false);
         #[cfg(feature = "signals")]
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
         }
+        self.dispatcher.start_up();
     }
 
     /// Returns the context, for everything else: timers, other options, connections by their ids.
@@ -269,13 +273,18 @@ impl Reactor {
         &mut self.dispatcher.context
     }
 
+    /// Returns true while a run is in progress: see [`Context::is_running`].
+    pub fn is_running(&self) -> bool {
+        self.dispatcher.context.is_running()
+    }
+
     /// Returns a handle for other threads.
     pub fn handle(&self) -> Handle {
         self.dispatcher.context.handle()
     }
 
-    /// Sets the grace period: how long a stop waits for peers that are slow to take queued data. Default: 10
-    /// seconds. Zero does not wait for any peer.
+    /// Sets the grace period: how long a stop waits for [holds](crate::Hold), and for peers that are slow to take
+    /// queued data. Default: 10 seconds. Zero does not wait for any.
     pub fn set_grace(&mut self, grace: Duration) {
         self.grace = grace;
     }

@@ -58,6 +58,7 @@ impl Dispatcher {
     fn handle(&mut self, pending: Pending) {
         match pending {
             Pending::AddFilter(id, added) => self.add_filter(id, *added),
+            Pending::Call(call) => self.make(call, "call"),
             Pending::ConnectFailed(id, error) => self.notify_failed(id, error),
             Pending::Datagram(id) => self.notify_datagram(id),
             Pending::DetachedSlot(id) => self.notify_detached(id),

@@ -1,6 +1,7 @@
 //! The end of a run, step by step.
 
 use crate::api::context::Stop;
+use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::Reactor;
 use crate::values::error::Error;
 use crate::values::logging::REACTOR;
@@ -12,8 +13,18 @@ use std::time::{Duration, Instant};
 pub(super) struct Ending {
     /// The end of the grace period; `None` is never.
     pub(super) deadline: Option<Instant>,
-    /// True after the first turn, which finds out which peers are still sending.
-    pub(super) looked: bool,
+    stage: EndingStage,
+}
+
+/// The stages of the end of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum EndingStage {
+    /// It waits for holds.
+    Held,
+    /// Everything was closed. The next turn finds out which peers are still sending.
+    Closed,
+    /// It waits for peers.
+    Draining,
 }
 
 impl Reactor {
@@ -24,10 +35,24 @@ impl Reactor {
         Ok(())
     }
 
-    /// Begins a stop: closes everything.
+    /// Begins a stop: closes everything, unless a hold exists.
     pub(super) fn begin_stop_phase(&mut self) {
         let deadline = self.context().now().checked_add(self.grace);
-        self.ending = Some(Ending { deadline, looked: false });
+        self.ending = Some(Ending { deadline, stage: EndingStage::Held });
+        self.dispatcher.reach(RunPhase::BeforeShutdown);
+        match self.dispatcher.context.triggers.holds {
+            0 => self.close_all(),
+            holds => {
+                info!(target: REACTOR, "stopping: {holds} holds, and up to {:?} for them", self.grace)
+            }
+        }
+    }
+
+    /// Closes everything.
+    fn close_all(&mut self) {
+        self.set_stage(EndingStage::Closed);
+        self.dispatcher.context.triggers.run = Run::Ending;
+        self.dispatcher.reach(RunPhase::DuringShutdown);
         self.dispatcher.context.begin_stop();
         self.dispatcher.end_turn();
         let (sockets, bytes) = self.dispatcher.context.unfinished();
@@ -40,16 +65,28 @@ impl Reactor {
         }
     }
 
-    /// Makes one turn of the end. Returns true if queued data is left, within the grace period.
+    /// Makes one turn of the end. Returns true if a hold or queued data is left, within the grace period.
     pub(super) fn stop_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
         let left = self.time_left();
-        if let Some(ending) = &mut self.ending {
-            ending.looked = true;
+        let is_held = self.stage() == Some(EndingStage::Held);
+        if !is_held {
+            self.set_stage(EndingStage::Draining);
         }
         self.pass([limit, left].into_iter().flatten().min())?;
+        let is_over = self.time_left() == Some(Duration::ZERO);
+        let is_over = is_over || self.dispatcher.context.stops_at_once();
+        if is_held {
+            let holds = self.dispatcher.context.triggers.holds;
+            if is_over && holds > 0 {
+                warn!(target: REACTOR, "stopping without waiting for {holds} holds");
+            }
+            if is_over || holds == 0 {
+                self.close_all();
+            }
+            return Ok(true);
+        }
         let (sockets, bytes) = self.dispatcher.context.unfinished();
-        let over = self.time_left() == Some(Duration::ZERO);
-        if sockets > 0 && (over || self.dispatcher.context.stops_at_once()) {
+        if sockets > 0 && is_over {
             warn!(target: REACTOR, "aborting {sockets} sockets; {bytes} bytes were not sent");
             return Ok(false);
         }
@@ -59,7 +96,9 @@ impl Reactor {
     /// Returns how long the end may still wait for peers. Its first turn does not wait: it finds out which
     /// peers are still sending.
     pub(super) fn time_left(&mut self) -> Option<Duration> {
-        let Some(Ending { deadline, looked: true }) = self.ending else {
+        let Some(Ending { deadline, stage: EndingStage::Held | EndingStage::Draining }) =
+            self.ending
+        else {
             let ends = self.ending.is_some() || self.dispatcher.context.is_stopping();
             return ends.then_some(Duration::ZERO);
         };
@@ -67,9 +106,29 @@ impl Reactor {
         deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 
+    fn stage(&self) -> Option<EndingStage> {
+        Some(self.ending.as_ref()?.stage)
+    }
+
+    fn set_stage(&mut self, stage: EndingStage) {
+        if let Some(ending) = &mut self.ending {
+            ending.stage = stage;
+        }
+    }
+
     /// Aborts and notifies everything that is left, and ends the run.
     pub(super) fn end(&mut self) {
+        // The poll may have failed before these phases.
+        if self.ending.is_none() {
+            self.dispatcher.reach(RunPhase::BeforeShutdown);
+        }
+        self.dispatcher.context.triggers.run = Run::Ending;
+        if matches!(self.stage(), None | Some(EndingStage::Held)) {
+            self.dispatcher.reach(RunPhase::DuringShutdown);
+        }
         self.dispatcher.abort_all();
+        self.dispatcher.reach(RunPhase::AfterShutdown);
+        self.dispatcher.context.triggers.run = Run::NotBegun;
         self.dispatcher.calls.forget_stops();
         self.dispatcher.context.stop = Stop::No;
         self.dispatcher.calls.set_between_runs(true);

@@ -184,6 +184,10 @@ impl Dispatcher {
                 1
             }
             Sent::Messages(channel) => self.receive(channel, most),
+            Sent::Released => {
+                self.context.triggers.holds -= 1;
+                1
+            }
             Sent::Stop => {
                 self.context.stop();
                 1
@@ -191,8 +195,8 @@ impl Dispatcher {
         }
     }
 
-    /// Makes a timer's or another thread's call.
-    fn make(&mut self, call: Box<impl Call + ?Sized>, callback: &'static str) {
+    /// Makes a call that was requested: by a timer, a trigger, another thread.
+    pub(super) fn make(&mut self, call: Box<impl Call + ?Sized>, callback: &'static str) {
         let once = Once::new(call.name());
         self.call(once, callback, |_, context| call.make(context));
     }

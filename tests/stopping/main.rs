@@ -7,4 +7,5 @@ mod script;
 mod signals;
 #[path = "../support/mod.rs"]
 mod support;
+mod triggers;
 mod turns;
