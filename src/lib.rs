@@ -103,13 +103,14 @@ pub use api::channel::Sender;
 pub use api::context::Context;
 pub use api::datagram_protocol::DatagramProtocol;
 pub use api::datagram_transport::DatagramTransport;
+pub use api::factory::Factory;
 pub use api::file_sender::FileSender;
 pub use api::handle::{Handle, ReactorGone};
 #[cfg(all(unix, feature = "systemd"))]
 pub use api::inherited::InheritedSockets;
 pub use api::listener::Port;
 pub use api::producer::Producer;
-pub use api::protocol::{Factory, Protocol};
+pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;
 pub use api::transport::Transport;
 pub use api::trigger::{Hold, RunPhase, TriggerId};

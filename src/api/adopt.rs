@@ -2,8 +2,9 @@
 
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::factory::Factory;
 use crate::api::listener::Port;
-use crate::api::protocol::{Factory, Protocol};
+use crate::api::protocol::Protocol;
 use crate::api::transport::Transport;
 use crate::source::detach::{Detached, DetachedSlot};
 use crate::source::send_buffer::{SLICES, SendBuffer, Spares};

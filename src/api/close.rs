@@ -217,8 +217,9 @@ impl Context {
         }
     }
 
-    /// Begins the end of a run: listeners close, and connections finish.
-    pub(crate) fn begin_stop(&mut self) {
+    /// Begins the end of a run: listeners close, and connections finish. If it `asks`, the protocols decide
+    /// whether their connections stay open.
+    pub(crate) fn begin_stop(&mut self, asks: bool) {
         for id in self.all() {
             match self.sources.get(id) {
                 Some(Source::Connector(_)) => {
@@ -226,6 +227,9 @@ impl Context {
                 }
                 Some(Source::Datagram(_)) => self.close_datagram(id),
                 Some(Source::Listener(_)) => self.close_listener(id),
+                Some(Source::Stream(stream)) if asks && stream.may_drain() => {
+                    self.pending.push_back(Pending::Drain(id));
+                }
                 Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
                 #[cfg(unix)]
                 Some(Source::Watch(_)) => self.end_watch(id, Reason::Stopped),
@@ -236,7 +240,7 @@ impl Context {
 
     /// Ends the connections that have not finished.
     pub(crate) fn abort_all(&mut self) {
-        self.begin_stop();
+        self.begin_stop(false);
         for id in self.all() {
             match self.sources.get(id) {
                 Some(Source::Stream(_)) => self.end(id, Reason::Stopped),

@@ -2,8 +2,8 @@
 
 use crate::api::close::{deregister, reset_on_close};
 use crate::api::context::{Context, Pending};
+use crate::api::factory::Factory;
 use crate::api::names::{name, no_address};
-use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::connector::{Connector, RETRY_DELAY, Racer};
 use crate::source::error::cannot_connect;

@@ -3,10 +3,11 @@
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::discard::Discarded;
+use crate::api::factory::Factory;
 use crate::api::filter::Added;
 use crate::api::handle::Handle;
 use crate::api::producer::Producer;
-use crate::api::protocol::{Factory, Protocol};
+use crate::api::protocol::Protocol;
 use crate::api::timer::{Call, Job};
 use crate::api::trigger::Triggers;
 #[cfg(unix)]
@@ -118,6 +119,8 @@ pub(crate) enum Pending {
     DetachedSlot(Id),
     /// Values were discarded: drop them.
     Discard,
+    /// The run is stopping: ask the protocol whether the connection stays open.
+    Drain(Id),
     /// The send buffer has crossed a mark: notify the protocol.
     Flow(Id),
     /// A listener was closed: drop its factory and free its slot, unless connections are in a handshake.

@@ -2,8 +2,8 @@
 
 use crate::api::connector::{no_room, set_nodelay};
 use crate::api::context::{Context, Pending};
+use crate::api::factory::Factory;
 use crate::api::names::no_address;
-use crate::api::protocol::Factory;
 use crate::api::timer::Job;
 use crate::source::listener::{BACKOFF, Listener};
 use crate::source::stream::Stream;

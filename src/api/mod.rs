@@ -13,6 +13,7 @@ pub(crate) mod datagram_protocol;
 pub(crate) mod datagram_transport;
 pub(crate) mod discard;
 pub(crate) mod end;
+pub(crate) mod factory;
 #[cfg(unix)]
 pub(crate) mod fd_passing;
 pub(crate) mod file_sender;

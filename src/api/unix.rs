@@ -1,8 +1,8 @@
 //! Unix sockets: listeners and connection attempts.
 
 use crate::api::context::{Context, Pending};
+use crate::api::factory::Factory;
 use crate::api::listener::Port;
-use crate::api::protocol::Factory;
 use crate::source::error::cannot_connect_unix;
 use crate::sys::error::failed;
 use crate::values::address::Address;

@@ -2,7 +2,8 @@
 
 use crate::api::close::reset_on_close;
 use crate::api::context::Context;
-use crate::api::protocol::{Factory, Protocol};
+use crate::api::factory::Factory;
+use crate::api::protocol::Protocol;
 use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::{Owner, Owners};

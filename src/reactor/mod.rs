@@ -133,8 +133,8 @@ impl Reactor {
     /// 2. Listeners close. Connection attempts fail, and watches end; their factories and watchers are
     ///    notified. Datagram sockets send queued datagrams as far as the system takes them at once, and close;
     ///    their protocols are notified.
-    /// 3. From the next turn on no more data is delivered. Connections send queued data within the rest of
-    ///    the grace period. Those with no queued data close immediately. A connection with a registered
+    /// 3. Each protocol is asked by [`draining`](crate::Protocol::draining) whether its connection stays open. The
+    ///    others receive no more data from the next turn on, and send queued data within the rest of the grace period. Those with no queued data close immediately. A connection with a registered
     ///    [producer](crate::Producer) is reset, since its data is incomplete.
     /// 4. Each protocol receives [`connection_lost`](crate::Protocol::connection_lost) with
     ///    [`Reason::Stopped`](crate::Reason::Stopped).

@@ -1,8 +1,8 @@
 //! Shortcuts for programs that listen or connect before a run.
 
 use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::factory::Factory;
 use crate::api::listener::Port;
-use crate::api::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::values::error::Error;
 use crate::values::id::Id;

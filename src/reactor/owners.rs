@@ -3,8 +3,9 @@
 
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
+use crate::api::factory::Factory;
 use crate::api::producer::Producer;
-use crate::api::protocol::{Factory, Protocol};
+use crate::api::protocol::Protocol;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::reactor::chain::Chain;

@@ -63,6 +63,7 @@ impl Dispatcher {
             Pending::Datagram(id) => self.notify_datagram(id),
             Pending::DetachedSlot(id) => self.notify_detached(id),
             Pending::Discard => self.drop_discarded(),
+            Pending::Drain(id) => self.drain(id),
             Pending::Encode(id) => self.run_filters(id),
             Pending::Flow(id) => self.notify_flow(id),
             Pending::Free(id) => self.free_if_closed(id),

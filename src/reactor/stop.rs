@@ -3,6 +3,7 @@
 use crate::api::context::Stop;
 use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::Reactor;
+use crate::reactor::dispatcher::PENDING;
 use crate::values::error::Error;
 use crate::values::logging::REACTOR;
 use log::{info, warn};
@@ -28,9 +29,11 @@ enum EndingStage {
 }
 
 impl Reactor {
-    /// Turns while connections have queued data, within the grace period.
+    /// Turns while connections have queued data, within the grace period. `run_turn` may have begun the stop.
     pub(super) fn begin_stop(&mut self) -> Result<(), Error> {
-        self.begin_stop_phase();
+        if self.ending.is_none() {
+            self.begin_stop_phase();
+        }
         while self.stop_turn(None)? {}
         Ok(())
     }
@@ -53,7 +56,11 @@ impl Reactor {
         self.set_stage(EndingStage::Closed);
         self.dispatcher.context.triggers.run = Run::Ending;
         self.dispatcher.reach(RunPhase::DuringShutdown);
-        self.dispatcher.context.begin_stop();
+        let asks = !self.dispatcher.context.stops_at_once();
+        self.dispatcher.context.begin_stop(asks);
+        // All protocols are asked now: no data is delivered after this, unless they want it.
+        let pending = &self.dispatcher.context.pending;
+        self.dispatcher.allow_pending(PENDING + pending.len());
         self.dispatcher.end_turn();
         let (sockets, bytes) = self.dispatcher.context.unfinished();
         if bytes > 0 {

@@ -9,7 +9,7 @@ use crate::reactor::owners::{Owner, Owners};
 #[cfg(unix)]
 use crate::source::stream::Passed;
 use crate::source::stream::{Filled, Flow, Life, PeerSide, Producing};
-use crate::source::stream::{READ_BUDGET, Reading, WriteSide};
+use crate::source::stream::{READ_BUDGET, Reading, Stream, WriteSide};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::reason::Reason;
@@ -278,6 +278,21 @@ impl Dispatcher {
             self.pause_producer(id);
         } else if pushes {
             self.resume_producer(id);
+        }
+    }
+
+    /// Asks a protocol whether its connection stays open while the run stops, and closes it if not.
+    pub(super) fn drain(&mut self, id: Id) {
+        // Checked again, since it may have ended while this callback was pending.
+        if !self.context.sources.stream(id).is_some_and(Stream::may_drain) {
+            return;
+        }
+        let stays_open = self.call(ProtocolOf::new(id), "draining", |protocol, transport| {
+            protocol.draining(transport)
+        });
+        let is_open = self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing());
+        if is_open && stays_open != Some(true) {
+            self.context.close_because(id, Reason::Stopped);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The end of a run: by a stop, by a signal, or by a failed poll.
 
+mod draining;
 mod runs;
 #[path = "../support/script/mod.rs"]
 mod script;

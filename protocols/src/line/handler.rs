@@ -89,6 +89,12 @@ pub trait LineHandler: 'static {
     /// A timer of this handler, which [`Transport::set_timer`](ropewalk::Transport::set_timer) has set, has fired.
     fn timer_fired(&mut self, lines: &mut LineTransport<'_>, timer: TimerId) {}
 
+    /// The run is stopping: see [`Protocol::draining`](ropewalk::Protocol::draining). Returns true to keep the
+    /// connection open. Default: false, which closes it.
+    fn draining(&mut self, lines: &mut LineTransport<'_>) -> bool {
+        false
+    }
+
     /// The connection has ended. Lines held back by a pause are not delivered any more.
     #[doc(alias = "connectionLost")]
     fn connection_lost(&mut self, lines: &mut LineTransport<'_>, reason: Reason) {}

@@ -192,6 +192,16 @@ impl<H: LineHandler> Protocol for LineReceiver<H> {
         self.deliver_buffered(transport);
     }
 
+    fn draining(&mut self, transport: &mut Transport<'_>) -> bool {
+        let (handler, mut lines) = self.lines(transport);
+        let stays_open = handler.draining(&mut lines);
+        if stays_open {
+            // The handler may have changed the framing.
+            self.deliver_buffered(transport);
+        }
+        stays_open
+    }
+
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
         self.buffer.clear();
         let (handler, mut lines) = self.lines(transport);

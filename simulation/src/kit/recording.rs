@@ -76,9 +76,9 @@ struct RecordingProtocol {
 }
 
 impl RecordingProtocol {
-    fn note(&mut self, callback: &'static str, call: impl FnOnce(&mut dyn Protocol)) {
+    fn note<R>(&mut self, callback: &'static str, call: impl FnOnce(&mut dyn Protocol) -> R) -> R {
         self.record.borrow_mut().callbacks.push(callback);
-        recording_panic(&self.panic, || call(&mut *self.protocol));
+        recording_panic(&self.panic, || call(&mut *self.protocol))
     }
 
     fn receive(&self, transport: &mut Transport<'_>, data: &[u8]) {
@@ -139,6 +139,10 @@ impl Protocol for RecordingProtocol {
 
     fn timer_fired(&mut self, transport: &mut Transport<'_>, timer: TimerId) {
         self.note("timer_fired", |protocol| protocol.timer_fired(transport, timer));
+    }
+
+    fn draining(&mut self, transport: &mut Transport<'_>) -> bool {
+        self.note("draining", |protocol| protocol.draining(transport))
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {

@@ -1,9 +1,9 @@
 //! Members of a group: reactors on threads, before the run.
 
 use crate::api::context::Context;
+use crate::api::factory::Factory;
 use crate::api::handle::Handle;
 use crate::api::listener::Port;
-use crate::api::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::reactor::group::GroupHandle;
 use crate::sys::error::failed_plainly;

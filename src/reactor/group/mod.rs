@@ -3,10 +3,10 @@
 mod handle;
 mod member;
 
+use crate::api::factory::Factory;
 use crate::api::handle::Handle;
 use crate::api::listener::cannot_listen;
 use crate::api::names::resolve;
-use crate::api::protocol::Factory;
 use crate::reactor::Reactor;
 use crate::sys::error::failed_plainly;
 use crate::sys::look_up;

@@ -115,6 +115,11 @@ impl Stream {
         self.output.write_side == WriteSide::Open && matches!(self.life, Life::Open)
     }
 
+    /// Returns true if its protocol is asked at a stop whether it stays open.
+    pub(crate) fn may_drain(&self) -> bool {
+        matches!(self.life, Life::Open) && !self.in_handshake()
+    }
+
     /// Returns true if written data will be sent.
     pub(crate) fn takes_writes(&self) -> bool {
         self.life.takes_writes(self.output.write_side, self.output.has_producer())
