@@ -43,6 +43,7 @@
 //! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Transport::detach`] |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
 //! | read statistics | [`Context::statistics`], [`Transport::counts`] |
+//! | write to all connections of a listener, limit their number | [`Port::connections`], [`Transport::siblings`], [`ListenOptions::max_connections`] |
 //! | refuse clients, handle failed connection attempts | [`Factory`] |
 //! | run the loop | [`Reactor`] |
 //! | act at the beginning and the end of a run | [`RunPhase`], [`Hold`], [`Context::call_when_running`] |

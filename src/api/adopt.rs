@@ -240,7 +240,7 @@ impl ListenOptions {
         let socket = socket.into();
         let opened = context.check_not_stopping().and_then(|()| {
             let socket = context.backend.adopt_listener(socket)?;
-            context.open_port(socket, self.connection.clone())
+            context.open_port(socket, self.connection.clone(), self.max_connections)
         });
         let error = |cause| failed_plainly("adopt", "a listener", cause);
         let (port, factory) = context.or_discard(opened.map_err(error), factory)?;

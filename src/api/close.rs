@@ -165,6 +165,7 @@ impl Context {
     pub(crate) fn free(&mut self, id: Id) {
         self.add_to_totals(id);
         self.cancel_owned_timers(id, None);
+        self.leave_listener(id);
         match self.sources.get(id) {
             Some(Source::Stream(Stream { life: Life::Ended { lingers: true, .. }, .. })) => {
                 return self.linger(id);

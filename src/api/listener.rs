@@ -56,6 +56,46 @@ impl Port {
     pub fn address(&self) -> &Address {
         &self.address
     }
+
+    /// Returns the open connections that this listener has accepted, in no particular order. The context can be
+    /// used while they are iterated over. See also [`Transport::siblings`](crate::Transport::siblings).
+    ///
+    /// ```
+    /// # use ropewalk::{Error, Protocol, Reactor, Transport};
+    /// # struct Quiet;
+    /// # impl Protocol for Quiet {
+    /// #     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// # }
+    /// let mut reactor = Reactor::new()?;
+    /// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
+    /// let context = reactor.context();
+    /// println!("{} connections", port.connections(context).len());
+    /// for id in port.connections(context) {
+    ///     context.transport(id).write(b"The server is closing.\r\n");
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[doc(alias = "broadcast")]
+    #[doc(alias = "ChannelGroup")]
+    pub fn connections(&self, context: &Context) -> impl ExactSizeIterator<Item = Id> + use<> {
+        context.accepted_by(self.id)
+    }
+
+    /// Returns the limit of [`ListenOptions::max_connections`], or `None` if the listener is closed.
+    pub fn max_connections(&self, context: &Context) -> Option<usize> {
+        match context.sources.get(self.id)? {
+            Source::Listener(listener) => Some(listener.max_open),
+            _ => None,
+        }
+    }
+
+    /// Sets the limit of [`ListenOptions::max_connections`]. A lower limit closes no connection.
+    pub fn set_max_connections(&self, context: &mut Context, connections: usize) {
+        if let Some(Source::Listener(listener)) = context.sources.get_mut(self.id) {
+            listener.max_open = connections;
+            context.enqueue(self.id);
+        }
+    }
 }
 
 /// # Listening
@@ -144,7 +184,7 @@ impl Context {
 
     fn open_listener(&mut self, address: SocketAddr, options: &ListenOptions) -> io::Result<Port> {
         let socket = self.backend.listen(&address.into(), &options.into())?;
-        self.open_port(socket, options.connection.clone())
+        self.open_port(socket, options.connection.clone(), options.max_connections)
     }
 
     /// Registers a listening socket.
@@ -152,9 +192,10 @@ impl Context {
         &mut self,
         socket: Box<dyn ListenerBackend>,
         connections: ConnectionOptions,
+        max_connections: usize,
     ) -> io::Result<Port> {
         let address = socket.local_address()?;
-        let listener = Listener::new(socket, address.clone(), connections);
+        let listener = Listener::new(socket, address.clone(), connections, max_connections);
         Ok(Port { id: self.take_in(Source::Listener(listener))?, address })
     }
 
@@ -195,6 +236,47 @@ impl Context {
         });
         registered?;
         id.ok_or_else(no_room)
+    }
+
+    /// Returns the established connections that a listener has accepted.
+    pub(super) fn accepted_by(&self, listener: Id) -> impl ExactSizeIterator<Item = Id> + use<> {
+        let ids: Vec<Id> = self
+            .sources
+            .iter()
+            .filter_map(|(id, source)| match source {
+                Source::Stream(stream) => {
+                    (stream.listener == listener && !stream.in_handshake()).then_some(id)
+                }
+                _ => None,
+            })
+            .collect();
+        ids.into_iter()
+    }
+
+    /// Counts an accepted connection.
+    pub(crate) fn join_listener(&mut self, id: Id, listener: Id) {
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.listener = listener;
+        }
+        if let Some(Source::Listener(listener)) = self.sources.get_mut(listener) {
+            listener.open += 1;
+        }
+    }
+
+    /// Stops counting a connection. Its listener accepts again, if it was full.
+    pub(super) fn leave_listener(&mut self, id: Id) {
+        let id = match self.sources.get(id) {
+            Some(Source::Stream(stream)) => stream.listener,
+            Some(Source::DetachedSlot(slot)) => slot.listener,
+            _ => return,
+        };
+        if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
+            let was_full = listener.is_full();
+            listener.open -= 1;
+            if was_full {
+                self.enqueue(id);
+            }
+        }
     }
 
     /// Pauses a listener that has reached a limit of the system. It tries again after a while.

@@ -78,6 +78,24 @@ impl<'a> Transport<'a> {
         self.context.peer_of(self.id).unwrap_or(Address::Unknown)
     }
 
+    /// Returns the open connections that the same listener has accepted, this one included, in no particular order.
+    /// There is none if no listener has accepted this connection.
+    ///
+    /// ```
+    /// # fn broadcast(transport: &mut ropewalk::Transport<'_>, data: &[u8]) {
+    /// for id in transport.siblings() {
+    ///     transport.context().transport(id).write(data);
+    /// }
+    /// # }
+    /// ```
+    pub fn siblings(&self) -> impl ExactSizeIterator<Item = Id> + use<> {
+        let stream = self.context.sources.stream(self.id);
+        let listener =
+            stream.map(|stream| stream.listener).filter(|listener| *listener != Id::NONE);
+        // No connection has this id as its listener.
+        self.context.accepted_by(listener.unwrap_or(self.id))
+    }
+
     /// Returns the local address, if the system still knows it: it does not once the connection has broken.
     #[doc(alias = "getHost")]
     pub fn local_address(&self) -> Option<Address> {

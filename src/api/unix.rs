@@ -133,8 +133,8 @@ impl ListenOptions {
         let opened = context.check_not_stopping().and_then(|()| {
             let socket = context.backend.listen(&Address::Unix(address.clone()), &self.into())?;
             // TCP_NODELAY is an option of TCP alone.
-            context
-                .open_port(socket, ConnectionOptions { nodelay: false, ..self.connection.clone() })
+            let connections = ConnectionOptions { nodelay: false, ..self.connection.clone() };
+            context.open_port(socket, connections, self.max_connections)
         });
         let error = |cause| cannot_listen_unix(address.to_string(), cause);
         let (port, factory) = context.or_discard(opened.map_err(error), factory)?;

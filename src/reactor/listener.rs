@@ -72,6 +72,10 @@ impl Dispatcher {
             let Some(Source::Listener(listener)) = self.context.sources.get_mut(id) else {
                 return;
             };
+            if listener.is_full() {
+                debug!(target: TCP, "{id} has {} connections, and accepts no more", listener.open);
+                return;
+            }
             match listener.accept() {
                 Accepted::Connection(socket, peer) => {
                     aborted = None;
@@ -124,6 +128,9 @@ impl Dispatcher {
         options: ConnectionOptions,
     ) -> Option<Id> {
         let registered = self.context.adopt(socket, peer.clone(), options);
+        if let Ok(id) = registered {
+            self.context.join_listener(id, listener);
+        }
         let warn = |error| warn!(target: TCP, "{listener} cannot register {peer}: {error}");
         registered.map_err(warn).ok()
     }

@@ -5,6 +5,7 @@ use crate::source::stream::Stream;
 #[cfg(unix)]
 use crate::sys::OwnedFd;
 use crate::values::address::Address;
+use crate::values::id::Id;
 use crate::values::statistics::ConnectionCounts;
 use std::time::Instant;
 
@@ -34,6 +35,7 @@ pub struct Detached {
 #[cfg_attr(not(unix), allow(dead_code))]
 pub(crate) struct DetachedSlot {
     pub(crate) peer: Address,
+    pub(crate) listener: Id,
     pub(crate) since: Instant,
     pub(crate) counts: ConnectionCounts,
 }
@@ -43,6 +45,7 @@ impl DetachedSlot {
     pub(crate) fn new(stream: &Stream) -> Self {
         // Queued data moves as well.
         let counts = ConnectionCounts { waiting: 0, ..stream.counts() };
-        Self { peer: stream.peer.clone(), since: stream.traffic.since, counts }
+        let (peer, listener) = (stream.peer.clone(), stream.listener);
+        Self { peer, listener, since: stream.traffic.since, counts }
     }
 }

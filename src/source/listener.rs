@@ -25,6 +25,10 @@ pub(crate) struct Listener {
     pub(crate) address: Address,
     /// Options of accepted connections.
     pub(crate) connections: ConnectionOptions,
+    /// The number of accepted connections that are open.
+    pub(crate) open: usize,
+    /// How many may be open at a time.
+    pub(crate) max_open: usize,
     /// True while it backs off.
     pub(crate) backing_off: bool,
     /// True if the failure has been logged and clients have waited since then: it is not logged again.
@@ -48,8 +52,22 @@ impl Listener {
         socket: Box<dyn ListenerBackend>,
         address: Address,
         connections: ConnectionOptions,
+        max_open: usize,
     ) -> Self {
-        Self { socket, address, connections, backing_off: false, failure_logged: false }
+        Self {
+            socket,
+            address,
+            connections,
+            open: 0,
+            max_open,
+            backing_off: false,
+            failure_logged: false,
+        }
+    }
+
+    /// Returns true if it accepts no more, until a connection has ended.
+    pub(crate) fn is_full(&self) -> bool {
+        self.open >= self.max_open
     }
 
     pub(crate) fn accept(&mut self) -> Accepted {

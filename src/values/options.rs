@@ -111,6 +111,7 @@ connection_options!(ConnectOptions);
 #[derive(Clone, Debug)]
 pub struct ListenOptions {
     pub(crate) backlog: u32,
+    pub(crate) max_connections: usize,
     pub(crate) connection: ConnectionOptions,
     pub(crate) reuse_address: bool,
     pub(crate) reuse_port: bool,
@@ -127,6 +128,7 @@ impl ListenOptions {
     pub fn new() -> Self {
         Self {
             backlog: 1024,
+            max_connections: usize::MAX,
             connection: ConnectionOptions::new(),
             reuse_address: true,
             reuse_port: false,
@@ -142,6 +144,22 @@ impl ListenOptions {
     #[must_use]
     pub fn backlog(mut self, connections: u32) -> Self {
         self.backlog = connections;
+        self
+    }
+
+    /// Sets how many accepted connections may be open at a time. Default: no limit. At the limit the listener
+    /// accepts no more until a connection has ended; other clients wait in the [backlog](Self::backlog), where the
+    /// system has established their connections already. Connections in the handshake of a filter count. Each
+    /// reactor of a [`ReactorGroup`](crate::ReactorGroup) has this limit.
+    ///
+    /// ```
+    /// use ropewalk::ListenOptions;
+    ///
+    /// let options = ListenOptions::new().max_connections(1000).backlog(50);
+    /// ```
+    #[must_use]
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod clients;
 mod descriptors;
+mod limits;
 mod ports;
 #[path = "../support/script/mod.rs"]
 mod script;

@@ -13,6 +13,7 @@ mod transfer;
 
 use crate::sys::{Readiness, StreamBackend, StreamSocket};
 use crate::values::address::Address;
+use crate::values::id::Id;
 use crate::values::reason::Reason;
 use crate::values::slow_reader::SlowReader;
 use crate::values::statistics::ConnectionCounts;
@@ -50,6 +51,8 @@ pub(crate) struct Stream {
     pub(crate) socket: StreamSocket,
     /// Stored here, since the system forgets the address when the connection breaks.
     pub(crate) peer: Address,
+    /// The listener that accepted the connection, or [`Id::NONE`].
+    pub(crate) listener: Id,
     /// Readiness that the poll has reported, or that is assumed, and that no system call has refuted.
     pub(crate) readiness: Readiness,
     pub(crate) input: Input,
@@ -85,6 +88,7 @@ impl Stream {
         Self {
             socket,
             peer,
+            listener: Id::NONE,
             readiness,
             input: Input::default(),
             output: Output::default(),
