@@ -7,8 +7,8 @@ use crate::support::*;
 use crate::unix::Folder;
 use ropewalk::{
     Address, ConnectOptions, Context, DatagramOptions, DatagramProtocol, DatagramTransport,
-    Factory, Id, Interest, IpProtocol, ListenOptions, Producer, Protocol, SlowReader, SocketOption,
-    Transport, UnixAddress, Watcher,
+    Factory, Id, Interest, IpProtocol, ListenOptions, Producer, Protocol, RunPhase, SlowReader,
+    SocketOption, Transport, UnixAddress, Watcher,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -104,6 +104,12 @@ fn time(scene: &mut Scene, context: &mut Context) {
     drop(sender);
     call!(scene, context.handle());
     call!(scene, context.is_stopping());
+    call!(scene, context.is_running());
+    let value = scene.value();
+    call!(scene, context.call_when_running(move |_| drop(value)));
+    let value = scene.value();
+    let trigger = RunPhase::AfterShutdown.call(context, move |_| drop(value));
+    assert!(trigger.cancel(context));
 }
 
 fn streams(scene: &mut Scene, context: &mut Context) {
