@@ -41,6 +41,7 @@
 //! | encrypt, compress or inspect the bytes of a connection | [`Filter`] |
 //! | set options of sockets | [`SocketOption`] |
 //! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Transport::detach`] |
+//! | use a protocol on pipes, terminals and files | [`Pipes`] |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
 //! | read statistics | [`Context::statistics`], [`Transport::counts`] |
 //! | write to all connections of a listener, limit their number | [`Port::connections`], [`Transport::siblings`], [`ListenOptions::max_connections`] |
@@ -84,6 +85,7 @@
 //!   it a reactor is made by [`Reactor::with_backend`], and the crate compiles for `wasm32-wasip1`.
 //! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crates signal-hook
 //!   and signal-hook-mio.
+//! - `process` (Unix): `Pipes::standard`, with the crate rustix.
 //! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
 //!
 //! # Platforms
@@ -110,6 +112,8 @@ pub use api::handle::{Handle, ReactorGone};
 #[cfg(all(unix, feature = "systemd"))]
 pub use api::inherited::InheritedSockets;
 pub use api::listener::Port;
+#[cfg(unix)]
+pub use api::pipes::Pipes;
 pub use api::producer::Producer;
 pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;

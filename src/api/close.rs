@@ -111,11 +111,11 @@ impl Context {
             return self.end(id, reason);
         }
         let ended = match stream.output.write_side {
-            WriteSide::Ended => Ok(()),
+            WriteSide::Absent | WriteSide::Ended => Ok(()),
             WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
         };
         stream.output.write_side = WriteSide::Ended;
-        let lingers = ended.is_ok() && !stream.socket_has_ended();
+        let lingers = ended.is_ok() && !stream.socket_has_ended() && stream.socket.lingers();
         let ended = ended.map_err(|error| broken_by_peer(&stream.socket, error));
         self.end_with(id, ended.err().unwrap_or(reason), lingers);
     }

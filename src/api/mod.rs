@@ -27,6 +27,8 @@ pub(crate) mod listener;
 pub(crate) mod multicast;
 pub(crate) mod names;
 pub(crate) mod options;
+#[cfg(unix)]
+pub(crate) mod pipes;
 pub(crate) mod producer;
 pub(crate) mod protocol;
 pub(crate) mod race;

@@ -9,7 +9,7 @@ use crate::reactor::owners::{Owner, Owners};
 #[cfg(unix)]
 use crate::source::stream::Passed;
 use crate::source::stream::{Filled, Flow, Life, PeerSide, Producing};
-use crate::source::stream::{READ_BUDGET, Reading, Stream, WriteSide};
+use crate::source::stream::{READ_BUDGET, Reading, Stream};
 use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::reason::Reason;
@@ -245,7 +245,7 @@ impl Dispatcher {
             protocol.eof_received(transport);
         });
         let stream = self.context.sources.stream_mut(id);
-        if stream.is_some_and(|stream| stream.output.write_side == WriteSide::Ended) {
+        if stream.is_some_and(|stream| stream.output.write_side.has_ended()) {
             // Both sides have ended, so the connection has.
             self.context.close(id);
         }

@@ -65,7 +65,7 @@ impl SystemListener {
             Address::Inet(address) => Self::bind_tcp(poll, *address, request),
             #[cfg(unix)]
             Address::Unix(address) => Self::bind_unix(poll, address, request),
-            Address::Unknown => Err(unknown()),
+            _ => Err(unknown()),
         }
     }
 

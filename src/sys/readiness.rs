@@ -34,6 +34,10 @@ impl Readiness {
     /// that receives them. The bit is here because it then costs other connections nothing.
     pub(crate) const PASSES_DESCRIPTORS: Self = Self(32);
 
+    /// Not reported by events, and never cleared: a short read does not mean that the socket is empty, nor a short
+    /// write that it is full. Only `WouldBlock` tells.
+    pub(crate) const SHORT_PROVES_NOTHING: Self = Self(64);
+
     /// Not reported by events: the connection has to act when it is writable even if its send buffer is empty,
     /// since a pull producer or a drop-oldest queue may have more data.
     pub(crate) const ACTS_WHEN_WRITABLE: Self = Self(128);

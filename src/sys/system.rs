@@ -16,6 +16,8 @@ use crate::sys::names;
 use crate::sys::poll::Poller;
 #[cfg(all(unix, feature = "signals"))]
 use crate::sys::signals::CaughtSignals;
+#[cfg(unix)]
+use crate::sys::stream::SystemPipes;
 use crate::sys::stream::SystemStream;
 #[cfg(unix)]
 use crate::sys::watch::SystemWatch;
@@ -101,7 +103,7 @@ impl Backend for System {
             }
             #[cfg(unix)]
             Address::Unix(peer) => SystemStream::connect_unix(poll, peer, request),
-            Address::Unknown => Err(unknown()),
+            _ => Err(unknown()),
         };
         stream.map(StreamSocket::system)
     }
@@ -157,6 +159,20 @@ impl Backend for System {
     ) -> io::Result<(Box<dyn DatagramBackend>, Option<Address>)> {
         let (socket, peer) = adopt::datagram(&self.registry, descriptor)?;
         Ok((Box::new(socket), peer))
+    }
+
+    #[cfg(unix)]
+    fn adopt_pipes(
+        &self,
+        input: Option<OwnedFd>,
+        output: Option<OwnedFd>,
+    ) -> io::Result<StreamSocket> {
+        Ok(StreamSocket::new(SystemPipes::new(&self.registry, input, output)?))
+    }
+
+    #[cfg(all(unix, feature = "process"))]
+    fn standard_io(&self) -> io::Result<StreamSocket> {
+        Ok(StreamSocket::new(SystemPipes::standard(&self.registry)?))
     }
 
     #[cfg(unix)]

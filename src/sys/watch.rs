@@ -15,6 +15,34 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
 
+/// Returns which of the operations in `interest` would not block now, by poll(2). The end of the data and errors
+/// count as ready.
+pub(super) fn ready(descriptor: BorrowedFd<'_>, interest: Interest) -> io::Result<Ready> {
+    let mut asked = PollFlags::empty();
+    asked.set(PollFlags::IN, interest.wants_readable());
+    asked.set(PollFlags::OUT, interest.wants_writable());
+    if asked.is_empty() {
+        return Ok(Ready::default());
+    }
+    let polled = poll_once(descriptor, asked)?;
+    let is = |flag| polled.intersects(flag | PollFlags::ERR | PollFlags::HUP);
+    Ok(Ready {
+        readable: interest.wants_readable() && is(PollFlags::IN),
+        writable: interest.wants_writable() && is(PollFlags::OUT),
+    })
+}
+
+/// Returns true if a descriptor has an error: nothing reads the other end of a pipe, for example.
+pub(super) fn has_failed(descriptor: BorrowedFd<'_>) -> bool {
+    poll_once(descriptor, PollFlags::empty()).is_ok_and(|polled| polled.contains(PollFlags::ERR))
+}
+
+fn poll_once(descriptor: BorrowedFd<'_>, asked: PollFlags) -> io::Result<PollFlags> {
+    let mut polled = [PollFd::new(&descriptor, asked)];
+    uninterrupted(|| Ok(poll(&mut polled, Some(&Timespec::default()))?))?;
+    Ok(polled[0].revents())
+}
+
 /// A copy of a user's descriptor.
 ///
 /// The poll identifies a descriptor by its number. The user may close the descriptor early, and the
@@ -33,19 +61,7 @@ impl SystemWatch {
 
 impl WatchBackend for SystemWatch {
     fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        let mut asked = PollFlags::empty();
-        asked.set(PollFlags::IN, interest.wants_readable());
-        asked.set(PollFlags::OUT, interest.wants_writable());
-        if asked.is_empty() {
-            return Ok(Ready::default());
-        }
-        let mut polled = [PollFd::new(&self.copy, asked)];
-        uninterrupted(|| Ok(poll(&mut polled, Some(&Timespec::default()))?))?;
-        let is = |flag| polled[0].revents().intersects(flag | PollFlags::ERR | PollFlags::HUP);
-        Ok(Ready {
-            readable: interest.wants_readable() && is(PollFlags::IN),
-            writable: interest.wants_writable() && is(PollFlags::OUT),
-        })
+        ready(self.copy.as_fd(), interest)
     }
 }
 

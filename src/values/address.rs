@@ -27,6 +27,12 @@ pub enum Address {
     /// The name of a Unix socket.
     #[cfg(unix)]
     Unix(UnixAddress),
+    /// A pair of pipes or other descriptors: see [`Pipes`](crate::Pipes).
+    #[cfg(unix)]
+    Pipes,
+    /// Standard input and output: see `Pipes::standard`.
+    #[cfg(unix)]
+    StandardIo,
     /// No address is known: the connection is gone, or not established yet.
     Unknown,
 }
@@ -37,7 +43,7 @@ impl Address {
         match self {
             Self::Inet(address) => Some(*address),
             #[cfg(unix)]
-            Self::Unix(_) => None,
+            Self::Pipes | Self::StandardIo | Self::Unix(_) => None,
             Self::Unknown => None,
         }
     }
@@ -46,7 +52,7 @@ impl Address {
     #[cfg(unix)]
     pub fn unix(&self) -> Option<&UnixAddress> {
         match self {
-            Self::Inet(_) | Self::Unknown => None,
+            Self::Inet(_) | Self::Pipes | Self::StandardIo | Self::Unknown => None,
             Self::Unix(address) => Some(address),
         }
     }
@@ -84,6 +90,10 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inet(address) => address.fmt(f),
+            #[cfg(unix)]
+            Self::Pipes => f.write_str("a pair of pipes"),
+            #[cfg(unix)]
+            Self::StandardIo => f.write_str("standard input and output"),
             #[cfg(unix)]
             Self::Unix(address) => address.fmt(f),
             Self::Unknown => f.write_str("an unknown address"),

@@ -52,8 +52,10 @@ impl<T: ToAddress + ?Sized> ToAddress for &T {
 impl ToAddress for Address {
     fn to_address(&self, _look_up: &LookUp<'_>) -> io::Result<Address> {
         match self {
-            Self::Unknown => Err(unknown()),
-            known => Ok(known.clone()),
+            Self::Inet(_) => Ok(self.clone()),
+            #[cfg(unix)]
+            Self::Unix(_) => Ok(self.clone()),
+            _ => Err(unknown()),
         }
     }
 }

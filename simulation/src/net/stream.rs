@@ -201,7 +201,7 @@ impl StreamBackend for SimulatedStream {
         self.net.borrow_mut().write(self.key, self.side, slices)
     }
 
-    fn shutdown_write(&self) -> io::Result<()> {
+    fn shutdown_write(&mut self) -> io::Result<()> {
         self.net.borrow_mut().shut_down(self.key, self.side)
     }
 

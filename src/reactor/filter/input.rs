@@ -131,7 +131,7 @@ impl Dispatcher {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
-        let first = stream.output.write_side == WriteSide::Open;
+        let first = matches!(stream.output.write_side, WriteSide::Absent | WriteSide::Open);
         stream.input.peer_side = PeerSide::Ended { first };
         if let Some(reason) = stream.take_break() {
             self.context.end(id, reason);

@@ -46,7 +46,7 @@ impl Stream {
             Ok(received) => received,
             Err(error) => return (self.not_read(error), None),
         };
-        let short = received.count < buffer.len() && self.socket.short_means_would_block();
+        let short = received.count < buffer.len();
         if received.cut && !take {
             debug!(target: TCP, "{} passed descriptors, which the protocol does not accept", self.peer);
         }

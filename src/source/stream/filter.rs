@@ -96,7 +96,7 @@ impl Stream {
     /// Returns true if the filters may not send any more.
     pub(crate) fn filters_are_silent(&self) -> bool {
         matches!(self.life, Life::Broken(_) | Life::Ended { .. })
-            || self.output.write_side == WriteSide::Ended
+            || self.output.write_side.has_ended()
     }
 
     /// Returns true if our side is to end, all plaintext is encoded, and the filters have to send a goodbye.

@@ -46,7 +46,7 @@ impl Life {
                 matches!(self, Self::Open) || produces && matches!(self, Self::Finishing(_))
             }
             WriteSide::Ending => produces && matches!(self, Self::Open | Self::Finishing(_)),
-            WriteSide::Ended => false,
+            WriteSide::Absent | WriteSide::Ended => false,
         }
     }
 

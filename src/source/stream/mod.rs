@@ -38,7 +38,7 @@ pub(crate) use transfer::{Filled, LONGEST_READ, READ_BUDGET, WRITE_BUDGET};
 /// |---|---|---|---|---|
 /// | `Open` | `Open` | accepted | delivered | |
 /// | | `Ending` | from a producer only | delivered | our side, when all is sent |
-/// | | `Ended` | dropped | delivered | when the peer's side ends |
+/// | | `Ended`, `Absent` | dropped | delivered | when the peer's side ends |
 /// | `Broken` | any | dropped | delivered | when nothing is left to read |
 /// | `Finishing` | `Open`, `Ending` | from the producer only | discarded | when the producer is unregistered: `Closing` |
 /// | `Closing` | any | dropped | discarded | when all is sent |
@@ -84,6 +84,9 @@ impl Stream {
         let mut readiness = Readiness::WRITABLE;
         if socket.passes_descriptors() {
             readiness |= Readiness::PASSES_DESCRIPTORS;
+        }
+        if !socket.short_means_would_block() {
+            readiness |= Readiness::SHORT_PROVES_NOTHING;
         }
         Self {
             socket,

@@ -49,6 +49,16 @@ pub(crate) enum WriteSide {
     /// It ends when all queued data is sent.
     Ending,
     Ended,
+    /// There is none: the connection only reads.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Absent,
+}
+
+impl WriteSide {
+    /// Returns true if nothing more can be written.
+    pub(crate) fn has_ended(self) -> bool {
+        matches!(self, Self::Absent | Self::Ended)
+    }
 }
 
 impl Output {

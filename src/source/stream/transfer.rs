@@ -28,6 +28,9 @@ const LONG: usize = 64 * 1024;
 /// flush after each callback of the connection, so a turn may send several times this number.
 pub(crate) const WRITE_BUDGET: usize = 256 * 1024;
 
+/// After a short read, any of these means that the next one may still return something.
+const MORE_AFTER_SHORT: Readiness = Readiness::MORE_FOLLOWS.or(Readiness::SHORT_PROVES_NOTHING);
+
 /// The result of one attempt to read.
 #[derive(Debug)]
 pub(crate) enum Filled {
@@ -49,8 +52,7 @@ impl Stream {
         trace!(target: TCP, "{} read: {result:?}", self.peer);
         match result {
             Ok(count) => {
-                let would_block = count < buffer.len() && count <= LONG;
-                let short = would_block && self.socket.short_means_would_block();
+                let short = count < buffer.len() && count <= LONG;
                 self.took_in(count, short, closing)
             }
             Err(error) => self.not_read(error),
@@ -61,13 +63,13 @@ impl Stream {
     #[inline(always)]
     pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
         if count == 0 {
-            let first = self.output.write_side == WriteSide::Open;
+            let first = matches!(self.output.write_side, WriteSide::Absent | WriteSide::Open);
             self.input.peer_side = PeerSide::Ended { first };
             return Filled::Eof;
         }
         self.traffic.received += count as u64;
         self.traffic.reads += 1;
-        if short && !self.readiness.has(Readiness::MORE_FOLLOWS) {
+        if short && !self.readiness.has(MORE_AFTER_SHORT) {
             self.readiness.clear(Readiness::READABLE);
         }
         if closing {
@@ -232,7 +234,7 @@ impl Stream {
     #[cold]
     fn not_all_written(&mut self, result: io::Result<usize>) -> io::Result<usize> {
         let full = match &result {
-            Ok(_) => self.socket.short_means_would_block(),
+            Ok(_) => !self.readiness.has(Readiness::SHORT_PROVES_NOTHING),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             #[cfg(unix)]
             Err(error) if self.is_too_many(error) => true,

@@ -199,6 +199,32 @@ pub trait Backend: fmt::Debug {
         Err(unsupported())
     }
 
+    /// Makes a stream that reads `input` and writes `output`. They may be descriptors of any kind.
+    ///
+    /// # Errors
+    ///
+    /// If one cannot be used. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(unix)]
+    fn adopt_pipes(
+        &self,
+        input: Option<OwnedFd>,
+        output: Option<OwnedFd>,
+    ) -> io::Result<StreamSocket> {
+        drop((input, output));
+        Err(unsupported())
+    }
+
+    /// Makes a stream that reads standard input and writes standard output. Once one of the two has ended, the
+    /// null device takes its place.
+    ///
+    /// # Errors
+    ///
+    /// If the process has none. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(all(unix, feature = "process"))]
+    fn standard_io(&self) -> io::Result<StreamSocket> {
+        Err(unsupported())
+    }
+
     /// Copies a descriptor in order to watch it.
     ///
     /// # Errors

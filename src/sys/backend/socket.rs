@@ -120,7 +120,7 @@ pub trait StreamBackend: SocketBackend {
     /// # Errors
     ///
     /// If it is no longer connected.
-    fn shutdown_write(&self) -> io::Result<()>;
+    fn shutdown_write(&mut self) -> io::Result<()>;
 
     /// Makes the next close a reset, which drops unsent data (SO_LINGER).
     ///
@@ -139,9 +139,15 @@ pub trait StreamBackend: SocketBackend {
     }
 
     /// Returns true if a read that returns less than requested has emptied the socket, and a write that
-    /// takes less than offered has filled it: then an event follows. It is not called on Linux, where this
-    /// holds for all sockets. Default: true.
+    /// takes less than offered has filled it: then an event follows. It is called once. Default: true.
     fn short_means_would_block(&self) -> bool {
+        true
+    }
+
+    /// Returns true if closing the socket while data arrives resets the connection, which destroys data that the
+    /// peer has not read yet. The socket then stays open for a while after the end of the connection. Default:
+    /// true.
+    fn lingers(&self) -> bool {
         true
     }
 

@@ -1,6 +1,7 @@
 //! Stream sockets of a backend: the system's, or those of another backend.
 
 use crate::sys::backend::{SocketBackend, StreamBackend};
+#[cfg(feature = "system")]
 use crate::sys::platform::SHORT_MEANS_WOULD_BLOCK;
 #[cfg(unix)]
 use crate::sys::received::ReceivedMessage;
@@ -153,8 +154,8 @@ impl StreamBackend for StreamSocket {
         }
     }
 
-    fn shutdown_write(&self) -> io::Result<()> {
-        either!(&self.0, socket => socket.shutdown_write())
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        either!(&mut self.0, socket => socket.shutdown_write())
     }
 
     fn reset_on_close(&self) -> io::Result<()> {
@@ -165,15 +166,20 @@ impl StreamBackend for StreamSocket {
         either!(&self.0, socket => socket.set_nodelay(nodelay))
     }
 
-    #[inline]
     fn short_means_would_block(&self) -> bool {
-        // A constant on Linux, where a call would cost each echo an instruction or two.
-        SHORT_MEANS_WOULD_BLOCK
-            || match &self.0 {
-                #[cfg(feature = "system")]
-                Kind::System(_) => false,
-                Kind::Backend(socket) => socket.short_means_would_block(),
-            }
+        match &self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(_) => SHORT_MEANS_WOULD_BLOCK,
+            Kind::Backend(socket) => socket.short_means_would_block(),
+        }
+    }
+
+    fn lingers(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "system")]
+            Kind::System(_) => true,
+            Kind::Backend(socket) => socket.lingers(),
+        }
     }
 
     fn write_from_file(&mut self, file: &File, offset: u64, count: usize) -> io::Result<usize> {

@@ -33,7 +33,7 @@ pub(super) fn send(
         None => net::send(socket, data, SENDING)?,
         Some(Address::Inet(to)) => net::sendto(socket, data, SENDING, to)?,
         Some(Address::Unix(to)) => net::sendto(socket, data, SENDING, &unix::destination(to)?)?,
-        Some(Address::Unknown) => return Err(unknown()),
+        Some(_) => return Err(unknown()),
     })
 }
 
@@ -47,6 +47,6 @@ pub(super) fn send(
     match to {
         None => socket.send(data),
         Some(Address::Inet(to)) => socket.send_to(data, *to),
-        Some(Address::Unknown) => Err(unknown()),
+        Some(_) => Err(unknown()),
     }
 }

@@ -59,7 +59,7 @@ impl SystemDatagram {
             Address::Inet(address) => address,
             #[cfg(unix)]
             Address::Unix(address) => return Self::bind_unix(poll, address, request),
-            Address::Unknown => return Err(unknown()),
+            _ => return Err(unknown()),
         };
         let socket = Self::open(*address, request)?;
         socket.bind(&(*address).into())?;
@@ -80,7 +80,7 @@ impl SystemDatagram {
             Address::Inet(peer) => Self::new(poll, Self::open(*peer, request)?)?,
             #[cfg(unix)]
             Address::Unix(_) => Self::unix(poll, Self::open_unix(request)?, None),
-            Address::Unknown => return Err(unknown()),
+            _ => return Err(unknown()),
         };
         socket.connect(peer)?;
         Ok(socket)
@@ -215,7 +215,7 @@ impl DatagramBackend for SystemDatagram {
             Address::Unix(peer) => {
                 Ok(rustix::net::connect(self.borrowed(), &unix::destination(peer)?)?)
             }
-            Address::Unknown => Err(unknown()),
+            _ => Err(unknown()),
         }
     }
 

@@ -20,6 +20,7 @@ use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 /// Whether a read or write that returns less than requested means that the next one would block.
+#[cfg(feature = "system")]
 pub(super) const SHORT_MEANS_WOULD_BLOCK: bool =
     cfg!(any(target_os = "android", target_os = "linux"));
 

@@ -2,6 +2,10 @@
 
 mod calls;
 #[cfg(unix)]
+mod pipes;
+#[cfg(all(unix, feature = "process"))]
+mod standard_io;
+#[cfg(unix)]
 mod unix;
 
 use crate::sys::family::family;
@@ -24,6 +28,9 @@ use std::net::{Shutdown, SocketAddr};
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
+
+#[cfg(unix)]
+pub(in crate::sys) use pipes::SystemPipes;
 
 /// A connected socket, or one that is connecting.
 #[derive(Debug)]
@@ -139,7 +146,7 @@ impl SystemStream {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    pub(super) fn shutdown_write(&self) -> io::Result<()> {
+    pub(super) fn shutdown_write(&mut self) -> io::Result<()> {
         self.any().shutdown(Shutdown::Write)
     }
 

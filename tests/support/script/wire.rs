@@ -165,7 +165,7 @@ impl StreamBackend for ScriptedStream {
         Ok(count)
     }
 
-    fn shutdown_write(&self) -> io::Result<()> {
+    fn shutdown_write(&mut self) -> io::Result<()> {
         self.1.record("shut down");
         self.1.0.shutdown_fails.get().map_or(Ok(()), |kind| Err(failure(kind)))
     }
