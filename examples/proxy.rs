@@ -238,7 +238,7 @@ fn serve(
     timeout: Duration,
 ) -> Result<Address, Failure> {
     // A look-up blocks, so it must not be done in a callback.
-    let servers = reactor.context().look_up(to)?;
+    let servers = reactor.look_up(to)?;
     let route = Rc::new(Route { servers: servers.clone(), timeout });
     let port = reactor.listen_tcp(listen, move || End { route: Rc::clone(&route), other: None })?;
     if servers.iter().any(|server| is_own(port.address(), server)) {

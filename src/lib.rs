@@ -112,6 +112,7 @@ pub use api::handle::{Handle, ReactorGone};
 #[cfg(all(unix, feature = "systemd"))]
 pub use api::inherited::InheritedSockets;
 pub use api::listener::Port;
+pub use api::names::Resolver;
 #[cfg(unix)]
 pub use api::pipes::Pipes;
 pub use api::producer::Producer;
@@ -128,6 +129,7 @@ pub use reactor::group::{GroupHandle, GroupPort, Member, ReactorGroup};
 pub use source::detach::Detached;
 pub use source::timer::TimerId;
 pub use sys::backend;
+pub use sys::backend::Answer;
 pub use values::address::Address;
 #[cfg(unix)]
 pub use values::credentials::Credentials;
@@ -142,8 +144,8 @@ pub use values::slow_reader::SlowReader;
 pub use values::socket_option::{KeepAlive, SocketOption};
 pub use values::statistics::DatagramCounts;
 pub use values::statistics::{ConnectionCounts, Statistics};
-pub use values::to_address::ToAddress;
-pub use values::to_addresses::{LookUp, ToAddresses};
+pub use values::to_address::{LookUp, ToAddress};
+pub use values::to_addresses::{Target, ToAddresses};
 pub use values::unix_address::UnixAddress;
 #[cfg(unix)]
 pub use values::watch::Interest;

@@ -6,7 +6,7 @@ mod support;
 mod unix;
 
 use ropewalk::{
-    DatagramProtocol, DatagramTransport, Error, Id, Port, Reactor, ReactorGroup, ToAddress,
+    DatagramProtocol, DatagramTransport, Error, Id, Port, Reactor, ReactorGroup, Target, ToAddress,
     ToAddresses,
 };
 use std::io::ErrorKind;
@@ -30,8 +30,14 @@ fn for_connections(reactor: &mut Reactor, address: impl ToAddresses + Copy) -> [
     let (log, failures) = (Log::default(), Failures::default());
     let caller = Caller::new(&log, &failures, only_record);
     let mut group = ReactorGroup::new(1).unwrap();
+    let refused = reactor.connect_tcp(address, caller).err();
+    let failed = || {
+        turn_until(reactor, "failed", |_| !failures.borrow().is_empty());
+        failures.borrow_mut().pop().map(|(_, error)| error)
+    };
+    let refused = refused.or_else(failed);
     [
-        reactor.connect_tcp(address, caller).err(),
+        refused,
         reactor.listen_tcp(address, || Echo).err(),
         group.listen_tcp(address, |_| || Echo).err(),
     ]
@@ -128,9 +134,13 @@ fn interface_index_is_not_looked_up() {
     let mut reactor = Reactor::new().unwrap();
     let look_up = |_: &str, _: u16| panic!("an index is not looked up");
     let expected = "[fe80::1%4]:7000";
+    let first = |target| match target {
+        Target::Addresses(addresses) => addresses[0].to_string(),
+        _ => panic!("an index is not looked up"),
+    };
     for found in [
-        expected.to_addresses(&look_up).unwrap()[0].to_string(),
-        ("fe80::1%4", 7000).to_addresses(&look_up).unwrap()[0].to_string(),
+        first(expected.target().unwrap()),
+        first(("fe80::1%4", 7000).target().unwrap()),
         expected.to_address(&look_up).unwrap().to_string(),
         ("fe80::1%4", 7000).to_address(&look_up).unwrap().to_string(),
     ] {
@@ -171,7 +181,7 @@ fn unknown_interface_is_named_in_the_error() {
 #[test]
 fn unknown_host_is_not_found_with_advice() {
     let mut reactor = Reactor::new().unwrap();
-    let found = reactor.context().look_up("no such host:7000").err();
+    let found = reactor.look_up("no such host:7000").err();
     let errors = for_connections(&mut reactor, "no such host:7000").into_iter().chain([found]);
     for error in errors.chain(for_connections(&mut reactor, ("no such host", 7000))) {
         let error = error.expect("there is no such host");

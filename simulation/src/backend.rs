@@ -7,7 +7,7 @@ use ropewalk::backend::{
     Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
     ListenerBackend, StreamSocket,
 };
-use ropewalk::{Address, Id, SocketOption};
+use ropewalk::{Address, Answer, Id, SocketOption};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -93,24 +93,29 @@ impl Backend for NodeBackend {
     }
 
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        let net = self.net.borrow();
-        if net.host(self.node).conditions.no_names {
-            return Err(io::Error::new(io::ErrorKind::NotFound, "no answer from the name server"));
-        }
-        let local = name == "localhost";
-        let found = if local {
-            vec![std::net::Ipv4Addr::LOCALHOST.into()]
-        } else {
-            net.names.get(name).cloned().unwrap_or_default()
-        };
-        match found.is_empty() {
-            true if name.contains('%') => {
-                let text = format!("a simulated node has no interface for {name}");
+        self.net.borrow().look_up(self.node, name, port)
+    }
+
+    fn begin_look_up(&self, name: &str, port: u16, answer: Answer) {
+        self.net.borrow_mut().begin_look_up(self.node, name, port, answer);
+    }
+
+    /// Knows the services that tests and examples use, on every system.
+    fn service_port(&self, service: &str) -> io::Result<u16> {
+        match service {
+            "domain" => Ok(53),
+            "http" => Ok(80),
+            "https" => Ok(443),
+            "smtp" => Ok(25),
+            _ => {
+                let text = format!("there is no service `{service}`");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, text))
             }
-            true => Err(io::Error::new(io::ErrorKind::NotFound, "no such name")),
-            false => Ok(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()),
         }
+    }
+
+    fn host_name(&self) -> io::Result<String> {
+        Ok(self.net.borrow().host(self.node).name.clone())
     }
 
     fn listen(

@@ -19,6 +19,8 @@ pub(crate) struct Key {
 pub(crate) enum Scheduled {
     /// The end `side` of a connection is notified again of its readiness.
     RepeatEvents(Key, u8),
+    /// The next part of the answer to the look-up with this number arrives.
+    Answer(Time),
     /// The first segment that `side` has sent arrives at the other end.
     Arrival(Key, u8),
     /// A datagram arrives.

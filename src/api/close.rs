@@ -221,13 +221,13 @@ impl Context {
     /// Begins the end of a run: listeners close, and connections finish. If it `asks`, the protocols decide
     /// whether their connections stay open.
     pub(crate) fn begin_stop(&mut self, asks: bool) {
+        let stopped = || io::Error::other("the reactor stopped");
         for id in self.all() {
             match self.sources.get(id) {
-                Some(Source::Connector(_)) => {
-                    self.fail_connector(id, io::Error::other("the reactor stopped"));
-                }
+                Some(Source::Connector(_)) => self.fail_connector(id, stopped()),
                 Some(Source::Datagram(_)) => self.close_datagram(id),
                 Some(Source::Listener(_)) => self.close_listener(id),
+                Some(Source::LookUp(_)) => self.end_look_up(id, Err(stopped())),
                 Some(Source::Stream(stream)) if asks && stream.may_drain() => {
                     self.pending.push_back(Pending::Drain(id));
                 }

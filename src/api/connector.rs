@@ -3,7 +3,7 @@
 use crate::api::close::{deregister, reset_on_close};
 use crate::api::context::{Context, Pending};
 use crate::api::factory::Factory;
-use crate::api::names::{name, no_address};
+use crate::api::names::{Destination, name, no_address, no_room};
 use crate::api::timer::Job;
 use crate::source::connector::{Connector, RETRY_DELAY, Racer};
 use crate::source::error::cannot_connect;
@@ -50,14 +50,9 @@ impl ConnectOptions {
         address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        let begun = context.addresses(cannot_connect, &address).and_then(|found| {
-            let target = match found[..] {
-                [only] => only.to_string(),
-                _ => name(&address),
-            };
-            let remaining = found.into_iter().map(Address::from).collect();
-            context.open_connector(target, remaining, self.clone())
-        });
+        let destination = context.check_not_stopping().and_then(|()| context.destination(&address));
+        let begun = destination.map_err(|cause| cannot_connect(name(&address), cause));
+        let begun = begun.and_then(|destination| context.connect_to(destination, self.clone()));
         let (id, factory) = context.or_discard(begun, factory)?;
         context.pending.push_back(Pending::SetFactory(id, Box::new(factory)));
         Ok(id)
@@ -86,12 +81,15 @@ impl Context {
     ///
     /// Several addresses race (RFC 8305): each is tried a [delay](ConnectOptions::attempt_delay) after the one
     /// before, or at once if that has failed. The first that connects becomes the connection, and the other
-    /// sockets are closed. If all fail, the error lists each address with its reason. A name look-up blocks this
-    /// thread, and with it the whole reactor; a numeric address needs none.
+    /// sockets are closed. If all fail, the error lists each address with its reason. The addresses of a list are tried
+    /// in its order; those of a name alternate between IPv6 and IPv4.
+    ///
+    /// A name is looked up without blocking: by the [resolver](crate::Reactor::set_resolver), or by the system on a
+    /// thread. The timeout covers the look-up. An address in digits needs none.
     ///
     /// # Errors
     ///
-    /// If `address` is not an address and the name cannot be looked up, or the reactor
+    /// If `address` is neither an address nor a name with a port, or the reactor
     /// [is stopping](Self::is_stopping). The factory receives no callback then.
     ///
     /// ```
@@ -127,6 +125,29 @@ impl Context {
         ConnectOptions::new().connect_tcp(self, address, factory)
     }
 
+    fn connect_to(
+        &mut self,
+        destination: Destination,
+        options: ConnectOptions,
+    ) -> Result<Id, Error> {
+        let target = destination.to_string();
+        match destination {
+            Destination::Addresses(found) if found.is_empty() => Err(no_address(cannot_connect)),
+            Destination::Addresses(found) => {
+                let remaining = found.into_iter().map(Address::from).collect();
+                self.open_connector(target, remaining, options)
+            }
+            Destination::Host(host, port) => {
+                let id = self.insert_connector(target, VecDeque::new(), options)?;
+                let wanted = self.begin_look_up(id, host, port);
+                if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
+                    connector.look_up = Some(wanted);
+                }
+                Ok(id)
+            }
+        }
+    }
+
     /// Begins a connection attempt with the first of the `remaining` addresses. The caller sets its factory.
     pub(super) fn open_connector(
         &mut self,
@@ -134,17 +155,32 @@ impl Context {
         remaining: VecDeque<Address>,
         options: ConnectOptions,
     ) -> Result<Id, Error> {
-        let Some(first) = remaining.front().cloned() else {
-            return Err(no_address(cannot_connect));
-        };
+        let id = self.insert_connector(target, remaining, options)?;
+        match self.begin_attempt(id) {
+            // The failure is handled when the attempt is served from the ready queue. Otherwise a factory that
+            // connects again at once could keep this turn from ending.
+            Some(false) => self.enqueue(id),
+            _ => self.start_delay(id),
+        }
+        Ok(id)
+    }
+
+    fn insert_connector(
+        &mut self,
+        target: String,
+        remaining: VecDeque<Address>,
+        options: ConnectOptions,
+    ) -> Result<Id, Error> {
         let what = target.clone();
         let (now, timers) = (self.backend.now(), &mut self.timers);
         let slow_reader = options.connection.slow_reader;
         let id = self.sources.insert(|id| {
             Some(Source::Connector(Box::new(Connector {
                 target,
+                look_up: None,
+                arrived_singly: false,
                 racing: Vec::new(),
-                address: first,
+                address: Address::Unknown,
                 remaining,
                 failures: Vec::new(),
                 due: false,
@@ -159,12 +195,6 @@ impl Context {
         });
         let id = id.ok_or_else(|| cannot_connect(what, no_room()))?;
         self.set_slow_reader_of(id, slow_reader);
-        match self.begin_attempt(id) {
-            // The failure is handled when the attempt is served from the ready queue. Otherwise a factory that
-            // connects again at once could keep this turn from ending.
-            Some(false) => self.enqueue(id),
-            _ => self.start_delay(id),
-        }
         Ok(id)
     }
 
@@ -263,8 +293,4 @@ pub(super) fn set_nodelay(socket: &StreamSocket, nodelay: bool) {
         // The peer may have disconnected already; the first read reports that.
         debug!(target: TCP, "TCP_NODELAY: {error}");
     }
-}
-
-pub(super) fn no_room() -> io::Error {
-    io::Error::other("the table of sockets is full")
 }

@@ -6,6 +6,7 @@ use crate::api::discard::Discarded;
 use crate::api::factory::Factory;
 use crate::api::filter::Added;
 use crate::api::handle::Handle;
+use crate::api::names::{Found, Resolution};
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
 use crate::api::timer::{Call, Job};
@@ -16,7 +17,7 @@ use crate::source::gathered::Gathered;
 use crate::source::send_buffer::Spares;
 use crate::source::table::Sources;
 use crate::source::timer::{TimerId, TimerQueue};
-use crate::sys::SharedBackend;
+use crate::sys::{Answer, SharedBackend};
 use crate::values::error::Error;
 use crate::values::id::Id;
 #[cfg(unix)]
@@ -96,6 +97,10 @@ pub struct Context {
     /// The number of channels opened so far.
     pub(super) channels: u64,
     pub(super) handle: Handle,
+    /// True if names are looked up by a resolver of the user's.
+    pub(crate) has_resolver: bool,
+    /// True before and between runs, when a look-up may block this thread.
+    pub(crate) may_block: bool,
     /// Whether the run is to stop, and how urgently.
     pub(crate) stop: Stop,
     pub(crate) triggers: Triggers,
@@ -125,6 +130,8 @@ pub(crate) enum Pending {
     Flow(Id),
     /// A listener was closed: drop its factory and free its slot, unless connections are in a handshake.
     Free(Id),
+    /// A name is to be looked up: have the resolver do it.
+    LookUp(String, u16, Answer),
     /// A connection was adopted: set its protocol, and notify it.
     #[cfg_attr(not(unix), allow(dead_code))]
     Made(Id, Box<dyn Protocol>),
@@ -136,8 +143,12 @@ pub(crate) enum Pending {
     Produce(Id, u32, Box<dyn Producer>),
     /// A producer was unregistered: drop it.
     Produced(Id),
+    /// A look-up has ended: call its closure, then free its slot.
+    Resolved(Id, Found),
     /// A listener or connector was made: set its factory.
     SetFactory(Id, Box<dyn Factory>),
+    /// A look-up has begun: set the closure for its result.
+    SetResolution(Id, Box<dyn Resolution>),
     /// A producer was registered too late: stop it.
     StopProducing(Id, Box<dyn Producer>),
     /// A datagram socket was made: set its protocol, and start it.
@@ -162,7 +173,8 @@ impl Pending {
             | Self::Free(_)
             | Self::Open(..)
             | Self::Produced(_)
-            | Self::SetFactory(..) => false,
+            | Self::SetFactory(..)
+            | Self::SetResolution(..) => false,
             #[cfg(unix)]
             Self::Watch(..) => false,
             _ => true,
@@ -204,6 +216,8 @@ impl Context {
             totals: Statistics::default(),
             channels: 0,
             handle,
+            has_resolver: false,
+            may_block: true,
             stop: Stop::No,
             triggers: Triggers::default(),
         }

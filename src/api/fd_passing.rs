@@ -83,7 +83,7 @@ impl Transport<'_> {
             context.write_by_id(id, data);
             return Ok(());
         }
-        let peer = context.destination(id);
+        let peer = context.receiver_of(id);
         context
             .pass(id, data, descriptors)
             .map_err(|cause| failed_plainly("pass descriptors to", peer, cause))
@@ -211,7 +211,7 @@ impl Context {
     }
 
     /// Returns the peer of the descriptors, for errors.
-    fn destination(&self, id: Id) -> String {
+    fn receiver_of(&self, id: Id) -> String {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.peer.to_string(),
             Some(Source::Connector(connector)) => connector.target.clone(),

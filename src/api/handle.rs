@@ -4,6 +4,8 @@ use crate::api::channel::ChannelId;
 use crate::api::context::Context;
 use crate::api::timer::Call;
 use crate::source::retention::give_back;
+use crate::sys::Answered;
+use crate::values::id::Id;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
@@ -55,6 +57,8 @@ struct SentQueue {
 
 /// What other threads send.
 pub(crate) enum Sent {
+    /// A part of the answer to the look-up of this source.
+    Answer(Id, Answered),
     Call(Box<dyn Call + Send>),
     /// The channel has messages, or its last sender was dropped.
     Messages(ChannelId),

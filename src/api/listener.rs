@@ -1,9 +1,9 @@
 //! Listeners, and the connections that they accept.
 
-use crate::api::connector::{no_room, set_nodelay};
+use crate::api::connector::set_nodelay;
 use crate::api::context::{Context, Pending};
 use crate::api::factory::Factory;
-use crate::api::names::no_address;
+use crate::api::names::{name, no_address, no_room};
 use crate::api::timer::Job;
 use crate::source::listener::{BACKOFF, Listener};
 use crate::source::stream::Stream;
@@ -142,6 +142,9 @@ impl Context {
     /// addresses, the first that can be listened on is used. `[::]` accepts IPv4 clients as well where
     /// that is the system's default, as on Linux (ipv6(7), IPV6_V6ONLY).
     ///
+    /// A name is looked up before a run only, since that blocks: a callback uses an address, or
+    /// [resolves](Self::resolve) the name first.
+    ///
     /// To stop listening, [close](Self::close) the port's id: the port is free at once, and the
     /// connections stay. Handshakes of [filters](crate::Filter) continue. The factory is dropped when
     /// the running callback has returned and no handshake is left.
@@ -170,6 +173,7 @@ impl Context {
         address: impl ToAddresses,
         options: &ListenOptions,
     ) -> Result<Port, Error> {
+        self.check_not_stopping().map_err(|cause| cannot_listen(name(&address), cause))?;
         let mut outcome = Err(no_address(cannot_listen));
         for address in self.addresses(cannot_listen, address)? {
             outcome = self

@@ -2,12 +2,13 @@
 //! first that succeeds wins (RFC 8305, section 5).
 
 use crate::api::close::deregister;
-use crate::api::connector::no_room;
 use crate::api::context::Context;
+use crate::api::names::{look_up_timed_out, no_room, not_found};
 use crate::api::timer::Job;
 use crate::source::connector::{Connector, MAX_RACING, Outcome, Racer, timed_out};
+use crate::source::names::{RESOLUTION_DELAY, is_ipv6};
 use crate::source::table::Source;
-use crate::sys::{Readiness, SocketBackend};
+use crate::sys::{Answered, Readiness, SocketBackend};
 use crate::values::address::Address;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
@@ -29,7 +30,10 @@ impl Context {
                     for racer in std::mem::take(&mut connector.racing) {
                         drop_racer(id, racer, connector, timed_out());
                     }
-                    self.fail_by_addresses(id);
+                    match connector.look_up.is_some() && connector.is_untried() {
+                        true => self.fail_connector(id, look_up_timed_out()),
+                        false => self.fail_by_addresses(id),
+                    }
                     break;
                 }
                 Outcome::Racing => {
@@ -43,6 +47,47 @@ impl Context {
         None
     }
 
+    /// Adds the addresses to a connection attempt, and begins with them.
+    pub(super) fn connect_to_answer(&mut self, id: Id, answered: Answered) {
+        let now = self.backend.now();
+        let Some(Source::Connector(connector)) = self.sources.get_mut(id) else {
+            return;
+        };
+        let mut cause = not_found();
+        match answered {
+            Answered::Found(address) => {
+                connector.arrived_singly = true;
+                connector.add([address]);
+                let waits = connector.is_untried() && !connector.remaining.iter().any(is_ipv6);
+                if waits {
+                    if connector.delay_timer.is_none() {
+                        let timer =
+                            self.timers.schedule(now, RESOLUTION_DELAY, Job::ConnectNext(id));
+                        connector.delay_timer = Some(timer);
+                    }
+                    return;
+                }
+            }
+            Answered::Ended(found) => {
+                connector.look_up = None;
+                connector.add(found);
+            }
+            Answered::Failed(error) => {
+                connector.look_up = None;
+                cause = error;
+            }
+        }
+        let is_fruitless = connector.is_untried() && connector.remaining.is_empty();
+        if connector.look_up.is_none() && is_fruitless {
+            return self.fail_connector(id, cause);
+        }
+        match connector.racing.is_empty() {
+            true => self.connect_next(id),
+            false if connector.delay_timer.is_none() => self.start_delay(id),
+            false => {}
+        }
+    }
+
     /// Makes the next address of a connector due: its delay is over.
     pub(crate) fn make_due(&mut self, id: Id) {
         if let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
@@ -52,8 +97,8 @@ impl Context {
         }
     }
 
-    /// Tries the next addresses of a connector until an attempt is in progress. If none is left and no socket is
-    /// connecting, the connector fails.
+    /// Tries the next addresses of a connector until an attempt is in progress. If none is left, no socket is
+    /// connecting, and no more addresses can be found, the connector fails.
     pub(super) fn connect_next(&mut self, id: Id) {
         loop {
             match self.begin_attempt(id) {
@@ -64,6 +109,7 @@ impl Context {
         }
         if let Some(Source::Connector(connector)) = self.sources.get(id)
             && connector.racing.is_empty()
+            && connector.look_up.is_none()
         {
             self.fail_by_addresses(id);
         }

@@ -106,6 +106,7 @@ impl Context {
     ///
     /// - A connection ends once all queued data has been sent, as by [`Transport::close`].
     /// - A connection attempt is given up.
+    /// - A look-up is cancelled.
     /// - A listener stops listening at once; its connections stay, and handshakes of
     ///   [filters](crate::Filter) continue.
     /// - A datagram socket tries once to send what is queued, and is closed at once.
@@ -123,6 +124,7 @@ impl Context {
             Some(Source::Datagram(_)) => self.close_datagram(id),
             Some(Source::Listener(_)) => self.close_listener(id),
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
+            Some(Source::LookUp(_)) => self.end_look_up(id, Err(cancelled())),
             #[cfg(unix)]
             Some(Source::Watch(_)) => self.end_watch(id, Reason::Closed),
             Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => {
@@ -165,7 +167,7 @@ impl Context {
         match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.is_closing(),
             Some(Source::Datagram(datagram)) => datagram.socket.is_none(),
-            Some(Source::Connector(_) | Source::Listener(_)) => false,
+            Some(Source::Connector(_) | Source::Listener(_) | Source::LookUp(_)) => false,
             #[cfg(unix)]
             Some(Source::Watch(_)) => false,
             Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => true,
@@ -190,6 +192,10 @@ impl Context {
             debug!(target: REACTOR, "{id} {request}: closed socket");
         }
     }
+}
+
+fn cancelled() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the look-up was cancelled")
 }
 
 /// The cause of the failure of a connection attempt that was closed before it was made.

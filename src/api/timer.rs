@@ -28,6 +28,8 @@ pub(crate) enum Job {
     ConnectTimeout(Id),
     /// The handshake of the filters of a connection has taken too long.
     HandshakeTimeout(Id),
+    /// A look-up has taken too long.
+    LookUpTimeout(Id),
     /// A socket has lingered long enough.
     LingerEnd(Id),
     /// The backoff of a source ends: it tries again.
@@ -75,7 +77,7 @@ impl<F: FnOnce(&mut Context)> Call for F {
 /// # Time
 impl Context {
     /// Calls `call` once, after `delay`, never earlier. The delay counts from this call: earlier work of the
-    /// running callback, such as a name look-up, does not shorten it.
+    /// running callback does not shorten it.
     ///
     /// Timers that are due at the same time are called in the order in which they were scheduled. A timer that
     /// a callback schedules is called in a later turn, even with a delay of zero. A delay too long for the

@@ -132,6 +132,7 @@ impl Dispatcher {
         self.close_channels();
         self.drop_timers();
         self.drop_triggers();
+        self.drop_resolver();
         self.run_pending();
     }
 
@@ -161,5 +162,6 @@ impl Dispatcher {
         self.close_channels();
         self.drop_timers();
         self.drop_triggers();
+        self.drop_resolver();
     }
 }

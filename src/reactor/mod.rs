@@ -13,6 +13,7 @@ mod filter;
 pub(crate) mod group;
 mod guard;
 mod listener;
+mod names;
 mod open;
 mod owners;
 mod pending;
@@ -260,6 +261,7 @@ impl Reactor {
     /// Begins a run, or a turn: signals are caught, messages received, and the triggers of the startup called.
     fn begin_run(&mut self) {
         self.dispatcher.calls.set_between_runs(false);
+        self.dispatcher.context.may_block = false;
         #[cfg(feature = "signals")]
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
@@ -270,6 +272,7 @@ impl Reactor {
     /// Returns the context, for everything else: timers, other options, connections by their ids.
     pub fn context(&mut self) -> &mut Context {
         self.dispatcher.context.refresh();
+        self.dispatcher.context.may_block = true; // No callback is running.
         &mut self.dispatcher.context
     }
 

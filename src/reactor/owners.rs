@@ -4,6 +4,7 @@
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::factory::Factory;
+use crate::api::names::{Resolution, Resolver};
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
 #[cfg(unix)]
@@ -19,6 +20,7 @@ pub(super) enum Owner {
     Datagram(Box<dyn DatagramProtocol>),
     Factory(Box<dyn Factory>),
     Protocol(Box<dyn Protocol>),
+    Resolution(Box<dyn Resolution>),
     #[cfg(unix)]
     Watcher(Box<dyn Watcher>),
 }
@@ -29,6 +31,7 @@ impl Owner {
             Self::Datagram(protocol) => protocol.type_name(),
             Self::Factory(factory) => factory.type_name(),
             Self::Protocol(protocol) => protocol.type_name(),
+            Self::Resolution(resolution) => resolution.name(),
             #[cfg(unix)]
             Self::Watcher(watcher) => watcher.type_name(),
         })
@@ -46,6 +49,8 @@ pub(super) struct Owners {
     pub(super) filters: BTreeMap<Id, Chain>,
     /// The receivers of channels.
     pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
+    /// What looks names up in place of the backend.
+    pub(super) resolver: Option<Box<dyn Resolver>>,
 }
 
 impl Owners {

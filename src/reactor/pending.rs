@@ -67,6 +67,7 @@ impl Dispatcher {
             Pending::Encode(id) => self.run_filters(id),
             Pending::Flow(id) => self.notify_flow(id),
             Pending::Free(id) => self.free_if_closed(id),
+            Pending::LookUp(host, port, answer) => self.look_up(&host, port, answer),
             Pending::Made(id, protocol) => self.make_adopted_connection(id, protocol),
             Pending::Lost(id) => self.notify_lost(id),
             Pending::Open(channel, receiver) => {
@@ -74,8 +75,12 @@ impl Dispatcher {
             }
             Pending::Produce(id, number, producer) => self.set_producer(id, number, producer),
             Pending::Produced(id) => self.drop_producer(id),
+            Pending::Resolved(id, found) => self.notify_resolved(id, found),
             Pending::StopProducing(id, producer) => self.stop_producer(id, producer),
             Pending::SetFactory(id, factory) => self.owners.insert(id, Owner::Factory(factory)),
+            Pending::SetResolution(id, resolution) => {
+                self.owners.insert(id, Owner::Resolution(resolution));
+            }
             Pending::Start(id, protocol) => self.start(id, protocol),
             #[cfg(unix)]
             Pending::Unwatched(id, reason) => self.notify_unwatched(id, reason),

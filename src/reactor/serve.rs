@@ -106,7 +106,7 @@ impl Dispatcher {
             }
             #[cfg(unix)]
             Some(Source::Watch(_)) => self.serve_watch(id),
-            Some(Source::DetachedSlot(_) | Source::Gone) | None => {}
+            Some(Source::DetachedSlot(_) | Source::Gone | Source::LookUp(_)) | None => {}
         }
         self.run_pending();
     }

@@ -1,6 +1,7 @@
 //! The turn: one pass of the loop, and its steps.
 
 use crate::api::handle::{CALLS, Sent};
+use crate::api::names::look_up_timed_out;
 use crate::api::timer::{Call, Job};
 use crate::reactor::Reactor;
 use crate::reactor::call::Once;
@@ -156,6 +157,7 @@ impl Dispatcher {
                 // The outcomes of its sockets come first.
                 Job::ConnectTimeout(id) => self.context.enqueue(id),
                 Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
+                Job::LookUpTimeout(id) => self.context.end_look_up(id, Err(look_up_timed_out())),
                 Job::LingerEnd(id) => self.context.free(id),
                 Job::BackoffEnd(id) => self.context.end_backoff(id),
             }
@@ -178,6 +180,11 @@ impl Dispatcher {
     /// Makes a call, or delivers at most `most` messages. Returns the number of calls and messages.
     pub(super) fn handle_sent(&mut self, sent: Sent, most: usize) -> usize {
         match sent {
+            Sent::Answer(id, answered) => {
+                self.context.handle_answer(id, answered);
+                self.run_pending();
+                1
+            }
             Sent::Call(call) => {
                 self.make(call, "call");
                 self.run_pending();

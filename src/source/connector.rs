@@ -3,6 +3,7 @@
 use crate::source::error::cannot_connect;
 #[cfg(unix)]
 use crate::source::error::cannot_connect_unix;
+use crate::source::names::{Wanted, alternate, is_ipv6};
 use crate::source::send_buffer::Spares;
 use crate::source::stream::{Output, WriteSide};
 use crate::source::timer::TimerId;
@@ -15,6 +16,7 @@ use crate::values::options::ConnectOptions;
 use crate::values::slow_reader::SlowReader;
 use std::collections::VecDeque;
 use std::io;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// The most sockets that race at a time. The next attempt takes the place of the oldest, so that silent addresses do
@@ -35,9 +37,13 @@ const MAX_RETRY_DELAY: Duration = Duration::from_millis(100);
 pub(crate) struct Connector {
     /// The name or the addresses to connect to, for errors.
     pub(crate) target: String,
+    /// The look-up of the name, until it ends.
+    pub(crate) look_up: Option<Wanted>,
+    /// True if addresses have arrived one by one, so that the first one does not lead.
+    pub(crate) arrived_singly: bool,
     /// The sockets that are connecting, the oldest first.
     pub(crate) racing: Vec<Racer>,
-    /// The address of the latest socket.
+    /// The address of the latest socket; unknown before the first.
     pub(crate) address: Address,
     /// The addresses not tried yet.
     pub(crate) remaining: VecDeque<Address>,
@@ -83,6 +89,28 @@ pub(crate) enum Outcome {
 }
 
 impl Connector {
+    /// Adds addresses that were found, but none twice.
+    pub(crate) fn add(&mut self, found: impl IntoIterator<Item = SocketAddr>) {
+        for address in found.into_iter().map(Address::Inet) {
+            let failed = self.failures.iter().map(|(address, _)| address);
+            let racing = self.racing.iter().map(|racer| &racer.address);
+            if !failed.chain(racing).chain(&self.remaining).any(|known| *known == address) {
+                self.remaining.push_back(address);
+            }
+        }
+        let ipv6_first = match &self.address {
+            Address::Unknown if self.arrived_singly => true,
+            Address::Unknown => self.remaining.front().is_some_and(is_ipv6),
+            latest => !is_ipv6(latest),
+        };
+        alternate(&mut self.remaining, ipv6_first);
+    }
+
+    /// Returns true if no address was tried.
+    pub(crate) fn is_untried(&self) -> bool {
+        self.racing.is_empty() && self.failures.is_empty()
+    }
+
     /// Removes the first socket that is no longer connecting, and returns it.
     pub(crate) fn outcome(&mut self) -> Outcome {
         for (index, racer) in self.racing.iter().enumerate() {

@@ -10,6 +10,7 @@ pub(crate) mod fd_passing;
 pub(crate) mod gathered;
 pub(crate) mod lingering;
 pub(crate) mod listener;
+pub(crate) mod names;
 pub(crate) mod retention;
 pub(crate) mod send_buffer;
 pub(crate) mod stream;

@@ -5,6 +5,7 @@ use crate::source::datagram::Datagram;
 use crate::source::detach::DetachedSlot;
 use crate::source::lingering::Lingering;
 use crate::source::listener::Listener;
+use crate::source::names::LookUpState;
 use crate::source::retention::Shrinking;
 use crate::source::stream::{Filtered, Stream};
 #[cfg(unix)]
@@ -32,6 +33,8 @@ pub(crate) enum Source {
     Lingering(Lingering),
     /// A socket that accepts connections.
     Listener(Listener),
+    /// A name that is looked up by itself.
+    LookUp(Box<LookUpState>),
     /// A connection.
     Stream(Stream),
     /// A descriptor that the user reads and writes.
@@ -52,7 +55,7 @@ impl Source {
             }
             Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Datagram(datagram) => datagram.readiness |= readiness,
-            Self::DetachedSlot(_) | Self::Gone | Self::Listener(_) => {}
+            Self::DetachedSlot(_) | Self::Gone | Self::Listener(_) | Self::LookUp(_) => {}
             #[cfg(unix)]
             Self::Watch(_) => {}
         }
@@ -63,7 +66,7 @@ impl Source {
         match self {
             Self::Connector(connector) => Some(&mut connector.racing.first_mut()?.socket),
             Self::Datagram(datagram) => Some(datagram.socket.as_mut()?.as_mut()),
-            Self::DetachedSlot(_) | Self::Gone => None,
+            Self::DetachedSlot(_) | Self::Gone | Self::LookUp(_) => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
             Self::Listener(listener) => Some(listener.socket.as_mut()),
             Self::Stream(stream) => Some(&mut stream.socket),

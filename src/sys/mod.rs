@@ -31,6 +31,8 @@ mod options;
 mod platform;
 #[cfg(feature = "system")]
 mod poll;
+#[cfg(feature = "system")]
+mod pool;
 #[cfg(all(unix, feature = "system"))]
 mod shared;
 #[cfg(all(unix, feature = "signals"))]
@@ -53,11 +55,9 @@ use std::rc::Rc;
 #[cfg(unix)]
 pub(crate) use backend::WatchBackend;
 pub(crate) use backend::{
-    Backend, DatagramBackend, Event, Events, ListenerBackend, Multicast, Readiness, SocketBackend,
-    StreamBackend, StreamSocket,
+    Answer, Answered, Backend, DatagramBackend, Event, Events, ListenerBackend, MAX_ADDRESSES,
+    Multicast, Readiness, SocketBackend, StreamBackend, StreamSocket,
 };
-#[cfg(feature = "system")]
-pub(crate) use names::look_up;
 #[cfg(unix)]
 pub(crate) use received::MAX_DESCRIPTORS;
 #[cfg(unix)]

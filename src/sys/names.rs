@@ -1,9 +1,62 @@
 //! Names of hosts and network interfaces.
 
+use crate::sys::backend::{Answer, no_service};
+use crate::sys::pool::{Pool, Work};
 use crate::values::error::Explained;
 use crate::values::zone::zoned;
+use std::fs;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
+
+/// The number of names that are looked up at a time. A look-up mostly waits for a name server.
+pub(super) const THREADS: usize = 8;
+
+/// The number of names that wait to be looked up. A program that needs more has lost its name server.
+pub(super) const WAITING: usize = 1024;
+
+/// The file of services(5).
+const SERVICES: &str = match cfg!(windows) {
+    true => r"C:\Windows\System32\drivers\etc\services",
+    false => "/etc/services",
+};
+
+/// A name to be looked up by a thread.
+pub(super) struct NameWork {
+    name: String,
+    port: u16,
+    answer: Answer,
+}
+
+impl NameWork {
+    /// Has a thread look the name up.
+    pub(super) fn begin(pool: &Pool, name: &str, port: u16, answer: Answer) {
+        let work = Self { name: name.to_owned(), port, answer };
+        if let Err((work, error)) = pool.run(Box::new(work)) {
+            work.answer.fail(match error.kind() {
+                io::ErrorKind::WouldBlock => Explained::error(
+                    error.kind(),
+                    format!(
+                        "{WAITING} names wait to be looked up (can the name server be reached?)"
+                    ),
+                ),
+                _ => error,
+            });
+        }
+    }
+}
+
+impl Work for NameWork {
+    fn run(self: Box<Self>) {
+        match look_up(&self.name, self.port) {
+            Ok(found) => self.answer.succeed(found),
+            Err(error) => self.answer.fail(error),
+        }
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.answer.is_wanted()
+    }
+}
 
 /// Returns the addresses of a name. It blocks, except for an address with an interface.
 ///
@@ -46,6 +99,35 @@ fn interface_index(name: &str) -> io::Result<u32> {
     Err(no_interface(name)) // The error advises to use the index.
 }
 
+/// Returns the port of a service of TCP, from the file of services(5).
+pub(super) fn service_port(service: &str) -> io::Result<u16> {
+    let text = fs::read_to_string(SERVICES).unwrap_or_default();
+    port_in(&text, service).ok_or_else(|| no_service(service))
+}
+
+/// Finds a service or its alias in lines such as `http 80/tcp www # World Wide Web`.
+fn port_in(text: &str, service: &str) -> Option<u16> {
+    text.lines().find_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
+        (name == service || words.any(|alias| alias == service)).then(|| port.parse().ok())?
+    })
+}
+
+/// Returns the name of this host (gethostname(2)).
+#[cfg(unix)]
+pub(super) fn host_name() -> io::Result<String> {
+    let name = nix::unistd::gethostname()?;
+    name.into_string().map_err(|_| {
+        io::Error::new(io::ErrorKind::InvalidData, "the name of this host is not valid UTF-8")
+    })
+}
+
+#[cfg(not(unix))]
+pub(super) fn host_name() -> io::Result<String> {
+    std::env::var("COMPUTERNAME").map_err(|error| io::Error::new(io::ErrorKind::NotFound, error))
+}
+
 /// Makes the error for an unknown interface.
 fn no_interface(name: &str) -> io::Error {
     let what = match name.is_empty() {
@@ -54,4 +136,19 @@ fn no_interface(name: &str) -> io::Error {
     };
     let text = format!("{what} (`ip link` lists the interfaces; an index works as well)");
     Explained::error(io::ErrorKind::InvalidInput, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_are_found_by_name_and_alias() {
+        let text = "# services\n\nhttp 80/udp\nhttp 80/tcp www # World Wide Web\nbad x/tcp\n";
+        assert_eq!(port_in(text, "http"), Some(80));
+        assert_eq!(port_in(text, "www"), Some(80));
+        assert_eq!(port_in(text, "World"), None);
+        assert_eq!(port_in(text, "bad"), None);
+        assert_eq!(port_in(text, "htt"), None);
+    }
 }

@@ -7,13 +7,14 @@ use crate::sys::backend::SignalBackend;
 #[cfg(unix)]
 use crate::sys::backend::WatchBackend;
 use crate::sys::backend::{
-    Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
+    Answer, Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
     ListenerBackend, StreamSocket,
 };
 use crate::sys::datagram::SystemDatagram;
 use crate::sys::listener::SystemListener;
-use crate::sys::names;
+use crate::sys::names::{self, NameWork};
 use crate::sys::poll::Poller;
+use crate::sys::pool::Pool;
 #[cfg(all(unix, feature = "signals"))]
 use crate::sys::signals::CaughtSignals;
 #[cfg(unix)]
@@ -52,6 +53,8 @@ pub struct System {
     poller: RefCell<Poller>,
     registry: Rc<Registry>,
     waker: Waker,
+    /// The threads that look names up.
+    resolvers: Pool,
 }
 
 impl System {
@@ -64,7 +67,8 @@ impl System {
         let poller = Poller::new()?;
         let registry = Rc::new(poller.registry().try_clone()?);
         let waker = poller.waker()?;
-        Ok(Self { poller: RefCell::new(poller), registry, waker })
+        let resolvers = Pool::new("ropewalk-names", names::THREADS, names::WAITING);
+        Ok(Self { poller: RefCell::new(poller), registry, waker, resolvers })
     }
 }
 
@@ -85,6 +89,22 @@ impl Backend for System {
 
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         names::look_up(name, port)
+    }
+
+    /// Looks the name up on a thread, by getaddrinfo(3), which honours `/etc/hosts` and nsswitch.conf(5). Eight names
+    /// are looked up at a time. A look-up that hangs keeps its thread, but not the reactor, nor the end of the
+    /// program.
+    fn begin_look_up(&self, name: &str, port: u16, answer: Answer) {
+        NameWork::begin(&self.resolvers, name, port, answer);
+    }
+
+    /// Reads the file of services(5), which is local.
+    fn service_port(&self, service: &str) -> io::Result<u16> {
+        names::service_port(service)
+    }
+
+    fn host_name(&self) -> io::Result<String> {
+        names::host_name()
     }
 
     fn listen(

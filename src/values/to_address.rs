@@ -2,13 +2,15 @@
 
 use crate::values::address::{Address, unknown};
 use crate::values::error::Explained;
-use crate::values::to_addresses::LookUp;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
 use crate::values::zone::{in_digits, zoned};
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+
+/// Finds the address of an IPv6 address with the name of an interface, for example `fe80::1%eth0`.
+pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 
 /// An address of a datagram socket or its peer, in digits. A host name is refused, since a look-up
 /// for each datagram would block the reactor.

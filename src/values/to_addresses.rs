@@ -3,20 +3,58 @@
 use crate::values::address::Address;
 use crate::values::error::Explained;
 use crate::values::zone::{in_digits, zoned};
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Finds the addresses of a host name, or the address of an IPv6 address with the name of an interface,
-/// for example `fe80::1%eth0`.
-pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
+/// The addresses that a [`ToAddresses`] stands for, or the host whose addresses have to be looked up.
+///
+/// ```
+/// use ropewalk::{Target, ToAddresses};
+///
+/// let host = Target::Host { host: "example.org".to_owned(), service: "https".to_owned() };
+/// assert_eq!("example.org:https".target().unwrap(), host);
+/// let address = "127.0.0.1:443".parse().unwrap();
+/// assert_eq!("127.0.0.1:443".target().unwrap(), Target::Addresses(vec![address]));
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Target {
+    /// Addresses, in the order in which to try them.
+    Addresses(Vec<SocketAddr>),
+    /// A host and a service on it.
+    Host {
+        /// The name of the host, or its address. The name of an interface may follow an IPv6 address.
+        host: String,
+        /// The port, or the name of a service (services(5)).
+        service: String,
+    },
+}
+
+impl Target {
+    fn host(host: &str, service: impl ToString) -> io::Result<Self> {
+        let service = service.to_string();
+        check_host(host, &service)?;
+        Ok(Self::Host { host: host.to_owned(), service })
+    }
+}
+
+/// Formats it as the user wrote it.
+impl Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Addresses(addresses) => addresses.fmt(f),
+            Self::Host { host, service } => write!(f, "{host}:{service}"),
+        }
+    }
+}
 
 /// The address of a listener or of a peer: an address in digits, a host name with a port, or a list
 /// of addresses.
 ///
-/// It is like std's `ToSocketAddrs`, except that the reactor's [backend](crate::backend::Backend) looks up the
-/// names. The system blocks for the duration of the look-up. The name or the index of an interface may follow
-/// an IPv6 address: `[fe80::1%eth0]:7000` (RFC 4007, section 11).
+/// It is like std's `ToSocketAddrs`, except that names are not looked up here, which would block: that is left to
+/// the reactor. A port may be given by the name of a service, as in `example.org:https`. The name or the index of an
+/// interface may follow an IPv6 address: `[fe80::1%eth0]:7000` (RFC 4007, section 11).
 ///
 /// ```
 /// use ropewalk::{Error, Protocol, Reactor, Transport};
@@ -32,49 +70,55 @@ pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 /// # Ok::<(), Error>(())
 /// ```
 pub trait ToAddresses: Debug {
-    /// Returns the addresses, in the order in which to try them.
+    /// Returns the addresses, or the host to look up.
     ///
     /// # Errors
     ///
-    /// If it is neither an address nor a name with a port, or `look_up` does not find the name or the
-    /// interface.
-    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>>;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is neither an address nor a name with a port.
+    fn target(&self) -> io::Result<Target>;
 }
 
 impl<T: ToAddresses + ?Sized> ToAddresses for &T {
-    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-        (**self).to_addresses(look_up)
+    fn target(&self) -> io::Result<Target> {
+        (**self).target()
     }
 }
 
 impl ToAddresses for str {
-    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+    fn target(&self) -> io::Result<Target> {
         if let Ok(address) = self.parse() {
-            return Ok(vec![address]);
+            return Ok(Target::Addresses(vec![address]));
         }
-        let (host, port) = self
+        let (host, service) = self
             .rsplit_once(':')
             .ok_or_else(|| invalid("it has no port, as in `localhost:7000`"))?;
-        let port = port.parse().map_err(|_| invalid("its port is no number from 0 to 65,535"))?;
-        check_host(host, port)?;
-        match host.strip_prefix('[') {
-            None => look_up(host, port),
-            Some(inner) => {
-                let inner = inner.strip_suffix(']').filter(|ip| zoned(ip).is_some());
-                look_up(
-                    inner.ok_or_else(|| {
-                        invalid("the text between `[` and `]` is no IPv6 address")
-                    })?,
-                    port,
-                )
-            }
+        if service.parse::<u16>().is_err() && !is_service(service) {
+            return Err(invalid(
+                "its port is neither a number from 0 to 65,535 nor the name of a service",
+            ));
         }
+        let Some(inner) = host.strip_prefix('[') else {
+            return Target::host(host, service);
+        };
+        let ip = inner.strip_suffix(']').filter(|ip| zoned(ip).is_some() || ip_in_digits(ip));
+        let text = "the text between `[` and `]` is no IPv6 address";
+        Target::host(ip.ok_or_else(|| invalid(text))?, service)
     }
+}
+
+/// Returns true if the text may be the name of a service, such as `https`.
+fn is_service(text: &str) -> bool {
+    let is_valid = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_valid)
+}
+
+fn ip_in_digits(ip: &str) -> bool {
+    in_digits(ip, 0).is_some_and(|address| address.is_ipv6())
 }
 
 /// Refuses an empty host. It does not mean all addresses of the machine: a program would listen on every network
 /// although its user did not request that.
-fn check_host(host: &str, port: u16) -> io::Result<()> {
+fn check_host(host: &str, port: &str) -> io::Result<()> {
     if host.is_empty() || host == "*" {
         let text = format!(
             "it names no host; for this machine write localhost:{port}, and to listen on all of its \
@@ -90,39 +134,42 @@ fn invalid(text: &'static str) -> io::Error {
 }
 
 impl ToAddresses for String {
-    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-        self.as_str().to_addresses(look_up)
+    fn target(&self) -> io::Result<Target> {
+        self.as_str().target()
     }
 }
 
 impl ToAddresses for (&str, u16) {
-    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
+    fn target(&self) -> io::Result<Target> {
         match in_digits(self.0, self.1) {
-            Some(address) => Ok(vec![address]),
-            None => {
-                check_host(self.0, self.1)?;
-                look_up(self.0, self.1)
-            }
+            Some(address) => Ok(Target::Addresses(vec![address])),
+            None => Target::host(self.0, self.1),
         }
     }
 }
 
 impl ToAddresses for (String, u16) {
-    fn to_addresses(&self, look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-        (self.0.as_str(), self.1).to_addresses(look_up)
+    fn target(&self) -> io::Result<Target> {
+        (self.0.as_str(), self.1).target()
     }
 }
 
 impl ToAddresses for [SocketAddr] {
-    fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-        Ok(self.to_vec())
+    fn target(&self) -> io::Result<Target> {
+        Ok(Target::Addresses(self.to_vec()))
+    }
+}
+
+impl ToAddresses for Target {
+    fn target(&self) -> io::Result<Target> {
+        Ok(self.clone())
     }
 }
 
 /// Returns no address if it is not an IP address.
 impl ToAddresses for Address {
-    fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-        Ok(self.socket_addr().into_iter().collect())
+    fn target(&self) -> io::Result<Target> {
+        Ok(Target::Addresses(self.socket_addr().into_iter().collect()))
     }
 }
 
@@ -130,8 +177,8 @@ impl ToAddresses for Address {
 macro_rules! to_addresses {
     ($($source:ty),*) => {$(
         impl ToAddresses for $source {
-            fn to_addresses(&self, _look_up: &LookUp<'_>) -> io::Result<Vec<SocketAddr>> {
-                Ok(vec![SocketAddr::from(*self)])
+            fn target(&self) -> io::Result<Target> {
+                Ok(Target::Addresses(vec![SocketAddr::from(*self)]))
             }
         }
     )*};

@@ -121,7 +121,11 @@ fn streams(scene: &mut Scene, context: &mut Context) {
     assert!(call!(scene, context.listen_tcp("nowhere", scene.value())).is_err());
     assert!(options.listen_tcp(context, &taken, scene.value()).is_err());
     let _ = call!(scene, context.connect_tcp(&taken, scene.value()));
-    let _ = call!(scene, context.look_up(&taken));
+    let value = scene.value();
+    let look_up = call!(scene, context.resolve("localhost:1", move |_, _| drop(value)));
+    look_up.into_iter().for_each(|id| context.close(id));
+    let value = scene.value();
+    assert!(call!(scene, context.resolve("nowhere", move |_, _| drop(value))).is_err());
     assert!(call!(scene, context.connect_tcp("nowhere", scene.value())).is_err());
     let options = ConnectOptions::new();
     let none: [SocketAddr; 0] = [];

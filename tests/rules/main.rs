@@ -76,9 +76,11 @@ fn the_core_has_no_globals_and_shared_cells() {
 }
 
 #[test]
-fn threads_and_locks_connect_reactors_only() {
-    only_in("std::thread", "src", &["src/reactor/group"]);
-    only_in("Mutex", "src", &["src/api/channel.rs", "src/api/handle.rs", "src/sys/signals.rs"]);
+fn threads_and_locks_are_in_few_places() {
+    only_in("std::thread", "src", &["src/reactor/group", "src/sys/pool.rs"]);
+    let locks =
+        ["src/api/channel.rs", "src/api/handle.rs", "src/sys/pool.rs", "src/sys/signals.rs"];
+    only_in("Mutex", "src", &locks);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod datagram;
 mod direction;
 mod error;
 mod listener;
+mod names;
 mod option;
 mod probes;
 mod stream;
@@ -25,6 +26,7 @@ use crate::world::Panics;
 use connection::Connection;
 use datagram::{DatagramInFlight, DatagramSocket};
 use listener::Listener;
+use names::NameQuery;
 use ropewalk::Id;
 use ropewalk::backend::{Event, Events, Readiness};
 use slab::Slab;
@@ -39,6 +41,7 @@ pub(crate) use error::{no_descriptors, system};
 #[cfg(unix)]
 pub(crate) use error::{no_socket_at, wrong_type};
 pub(crate) use listener::SimulatedListener;
+pub use names::NameAnswer;
 pub(crate) use stream::SimulatedStream;
 pub(crate) use uplink::Uplink;
 
@@ -82,7 +85,10 @@ pub(crate) struct Net {
     /// The cuts that the caller has made.
     pub(crate) cuts: Vec<Cut>,
     pub(crate) faults: ActiveFaults,
-    pub(crate) names: BTreeMap<String, Vec<IpAddr>>,
+    pub(crate) names: BTreeMap<String, NameAnswer>,
+    /// Look-ups in progress, by number.
+    queries: BTreeMap<Time, NameQuery>,
+    queries_made: Time,
     /// Additional addresses of nodes.
     pub(crate) addresses: BTreeMap<IpAddr, NodeId>,
 
@@ -113,6 +119,8 @@ impl Net {
             cuts: Vec::new(),
             faults: ActiveFaults::default(),
             names: BTreeMap::new(),
+            queries: BTreeMap::new(),
+            queries_made: 0,
             addresses: BTreeMap::new(),
             connections: Slab::new(),
             listeners: Slab::new(),
@@ -242,6 +250,7 @@ impl Net {
         self.now = at;
         match what {
             Scheduled::RepeatEvents(key, side) => self.repeat_events(key, side),
+            Scheduled::Answer(number) => self.arrive_answer(number),
             Scheduled::Arrival(key, side) => self.arrive(key, side),
             Scheduled::Datagram(slot) => self.arrive_datagram(slot),
             Scheduled::Departure(node) => self.first_departed(NodeId(node)),
@@ -263,6 +272,7 @@ impl Net {
         self.host_mut(node).clear();
         self.clear_uplink(node);
         self.crash_connections(node);
+        self.crash_queries(node);
         self.listeners.retain(|_, listener| listener.node != node);
         self.datagrams.retain(|_, socket| socket.node != node);
     }

@@ -10,7 +10,7 @@ pub(crate) use panics::Panics;
 use crate::backend::Wakeups;
 use crate::conditions::{Costs, Link};
 use crate::fault::Fault;
-use crate::net::{Net, Shared};
+use crate::net::{NameAnswer, Net, Shared};
 use crate::node::{Host, NodeId};
 use crate::schedule::Time;
 use crate::trace::{Record, TraceHash};
@@ -171,8 +171,8 @@ impl World {
             let mut net = self.net.borrow_mut();
             let node = NodeId(net.hosts.len() as u32);
             let host = Host::new(node.0, name);
-            let addresses = vec![host.ipv4.into(), host.ipv6.into()];
-            net.names.insert(name.to_owned(), addresses);
+            let answer = NameAnswer::at_once([host.ipv4.into(), host.ipv6.into()]);
+            net.names.insert(name.to_owned(), answer);
             net.hosts.push(host);
             node
         };
@@ -190,8 +190,28 @@ impl World {
 
     /// Assigns addresses to a name, or removes the name if there are none.
     pub fn set_name(&mut self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
-        let addresses = addresses.into_iter().collect();
-        self.net.borrow_mut().names.insert(name.to_owned(), addresses);
+        let answer = NameAnswer::at_once(addresses);
+        self.set_name_answer(name, answer);
+    }
+
+    /// Sets what the name server answers to a name: when each address arrives, and how the answer ends.
+    ///
+    /// ```
+    /// use ropewalk_simulation::{NameAnswer, World};
+    ///
+    /// let mut world = World::new(1);
+    /// world.set_name_answer("example.org", NameAnswer::new().hangs());
+    /// world.add_node("client", |reactor| {
+    ///     reactor.context().resolve("example.org:443", |_, found| {
+    ///         let error = found.unwrap_err();
+    ///         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    ///     })?;
+    ///     Ok(())
+    /// });
+    /// world.run_for(std::time::Duration::from_secs(60));
+    /// ```
+    pub fn set_name_answer(&mut self, name: &str, answer: NameAnswer) {
+        self.net.borrow_mut().names.insert(name.to_owned(), answer);
     }
 
     /// Returns the seed.

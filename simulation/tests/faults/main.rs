@@ -3,6 +3,7 @@
 mod callbacks;
 mod connecting;
 mod datagrams;
+mod names;
 mod pressure;
 mod readiness;
 #[path = "../support/scripts.rs"]

@@ -63,8 +63,9 @@ fn a_node_can_have_its_own_costs() {
     let mut world = World::new(1);
     let listen = |reactor: &mut Reactor| reactor.listen_tcp("0.0.0.0:7", || Echo).map(drop);
     let server = world.add_node("server", listen);
-    let client =
-        world.add_node("client", |reactor| reactor.connect_tcp("server:7", || Sender(1)).map(drop));
+    let address = (world.ipv4(server), 7); // A look-up would come first.
+    let client = world
+        .add_node("client", move |reactor| reactor.connect_tcp(address, || Sender(1)).map(drop));
     let begun = world.worked(client);
     assert_eq!(begun, Costs::default().call, "it began to connect");
     world.set_costs(client, Costs::NONE);

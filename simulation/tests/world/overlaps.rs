@@ -26,10 +26,12 @@ struct Observed {
 
 fn tick(context: &mut Context, ticks: Rc<Cell<u32>>, found: Rc<Cell<u32>>) {
     ticks.set(ticks.get() + 1);
-    if ticks.get().is_multiple_of(10)
-        && context.connect_tcp("client:7001", Script::silent()).is_ok()
-    {
-        found.set(found.get() + 1);
+    if ticks.get().is_multiple_of(10) {
+        let counted = Rc::clone(&found);
+        let resolved = move |_: &mut Context, result: Result<_, _>| {
+            counted.set(counted.get() + u32::from(result.is_ok()));
+        };
+        context.resolve("client:7001", resolved).unwrap();
     }
     context.call_later(milliseconds(100), move |context| tick(context, ticks, found));
 }

@@ -6,10 +6,9 @@ mod member;
 use crate::api::factory::Factory;
 use crate::api::handle::Handle;
 use crate::api::listener::cannot_listen;
-use crate::api::names::resolve;
+use crate::api::names::name;
 use crate::reactor::Reactor;
 use crate::sys::error::failed_plainly;
-use crate::sys::look_up;
 use crate::values::error::Error;
 use crate::values::options::ListenOptions;
 use crate::values::to_addresses::ToAddresses;
@@ -295,7 +294,10 @@ impl ListenOptions {
         address: impl ToAddresses,
         make: impl Fn(&mut Member<'_>) -> F + Send + Sync + 'static,
     ) -> Result<GroupPort, Error> {
-        let addresses = resolve(cannot_listen, address, &look_up)?;
+        let target = address.target().map_err(|cause| cannot_listen(name(&address), cause))?;
+        // Looked up before the run.
+        let addresses =
+            group.on(0, move |member| member.context().addresses(cannot_listen, target))?;
         let make = Arc::new(make);
         // The first checks that the port is free and learns its number; the others join it.
         let (mut first, mut other) = (self.clone(), self.clone());

@@ -10,6 +10,7 @@
 //! object would return after the system call, and the first such return costs some 500 ns where the kernel
 //! guards against speculation (docs/costs.md).
 
+mod answer;
 mod event;
 mod request;
 mod socket;
@@ -19,6 +20,7 @@ use crate::sys::error::set_by;
 #[cfg(unix)]
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::Address;
+use crate::values::error::Explained;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
 use std::fmt;
@@ -34,6 +36,8 @@ pub use crate::sys::readiness::Readiness;
 pub use crate::sys::received::ReceivedMessage;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
+pub use answer::Answer;
+pub(crate) use answer::{Answered, MAX_ADDRESSES};
 pub use event::{Event, EventIter, Events};
 pub use request::{ConnectRequest, DatagramRequest, ListenRequest};
 #[cfg(unix)]
@@ -85,13 +89,41 @@ pub trait Backend: fmt::Debug {
         let _ = (id, owner, callback, message);
     }
 
-    /// Returns the addresses of a name, in the order in which they are to be tried. It may block. It is not called
-    /// for a numeric address, unless an IPv6 address carries the name of an interface: `fe80::1%eth0`.
+    /// Returns the addresses of a name, in the order in which they are to be tried. It may block, so it is not
+    /// called while the reactor runs. It is not called for a numeric address, unless an IPv6 address carries the name
+    /// of an interface, `fe80::1%eth0`, which must not block.
     ///
     /// # Errors
     ///
     /// If the name does not exist.
     fn look_up(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
+
+    /// Begins to look up the addresses of a name. It must not block: `answer` reports them now or later, from any
+    /// thread. Default: [`look_up`](Self::look_up), for backends that do not block in it.
+    fn begin_look_up(&self, name: &str, port: u16, answer: Answer) {
+        match self.look_up(name, port) {
+            Ok(found) => answer.succeed(found),
+            Err(error) => answer.fail(error),
+        }
+    }
+
+    /// Returns the port of a service of TCP, such as 443 for `https`. It must not block.
+    ///
+    /// # Errors
+    ///
+    /// If the service is unknown. By default all are.
+    fn service_port(&self, service: &str) -> io::Result<u16> {
+        Err(no_service(service))
+    }
+
+    /// Returns the name of this host.
+    ///
+    /// # Errors
+    ///
+    /// If it is not known. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    fn host_name(&self) -> io::Result<String> {
+        Err(unsupported())
+    }
 
     /// Opens a socket that listens on an address. Port 0 means any free port.
     ///
@@ -275,6 +307,13 @@ pub trait SignalBackend {
 /// If the value is invalid, or if `set` fails.
 pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     set_by(option, set)
+}
+
+/// Returns the error of an unknown service.
+pub(crate) fn no_service(service: &str) -> io::Error {
+    let text =
+        format!("there is no service `{service}` (services(5) lists them; a number works as well)");
+    Explained::error(io::ErrorKind::InvalidInput, text)
 }
 
 /// Returns the error of requests that only a system can serve.

@@ -134,6 +134,11 @@ impl Script {
         self.report(wire.id(), Readiness::WRITABLE);
     }
 
+    /// Reports that another thread has called.
+    pub(crate) fn wake(&self) {
+        self.0.events.borrow_mut().push(Event::WOKEN);
+    }
+
     /// Adds an event to the next poll.
     pub(crate) fn report(&self, id: Id, readiness: Readiness) {
         self.0.events.borrow_mut().push(Event::ready(id, readiness));
