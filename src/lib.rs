@@ -47,6 +47,7 @@
 //! | write to all connections of a listener, limit their number | [`Port::connections`], [`Transport::siblings`], [`ListenOptions::max_connections`] |
 //! | refuse clients, handle failed connection attempts | [`Factory`] |
 //! | run the loop | [`Reactor`] |
+//! | run a reactor inside another loop | `Reactor::descriptor`, [step 10](guide#10-a-loop-of-your-own) of the guide |
 //! | act at the beginning and the end of a run | [`RunPhase`], [`Hold`], [`Context::call_when_running`] |
 //! | use more than one processor | [`ReactorGroup`] |
 //! | call the reactor from a thread | [`Handle`], [`Sender`] |

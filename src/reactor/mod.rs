@@ -8,6 +8,8 @@ mod connector;
 mod datagram;
 mod discard;
 mod dispatcher;
+#[cfg(unix)]
+mod embedding;
 mod filter;
 #[cfg(feature = "system")]
 pub(crate) mod group;

@@ -29,6 +29,8 @@ use mio::Registry;
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -81,6 +83,11 @@ impl Backend for System {
 
     fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
         self.poller.borrow_mut().wait(limit, events)
+    }
+
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.registry.as_fd())
     }
 
     fn waker(&self) -> Waker {

@@ -1,6 +1,7 @@
 //! Watched descriptors: pipes, timers, files, and sockets of other libraries.
 #![cfg(unix)]
 
+mod embedding;
 mod ends;
 mod readiness;
 #[path = "../support/mod.rs"]

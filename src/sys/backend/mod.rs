@@ -67,6 +67,12 @@ pub trait Backend: fmt::Debug {
     /// run.
     fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()>;
 
+    /// Returns a descriptor that is readable while [`wait`](Self::wait) would return events. Default: `None`.
+    #[cfg(unix)]
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
     /// Returns the waker that other threads use to end a wait: it must cause [`Event::WOKEN`].
     fn waker(&self) -> Waker;
 
