@@ -75,6 +75,24 @@ impl Transport<'_> {
         }
     }
 
+    /// Returns the high-water and the low-water mark, or `None` if the connection is gone.
+    ///
+    /// ```
+    /// # fn connection_made(transport: &mut ropewalk::Transport<'_>) {
+    /// transport.set_write_buffer_limits(1000, 100);
+    /// assert_eq!(transport.write_buffer_limits(), Some((1000, 100)));
+    /// # }
+    /// ```
+    #[doc(alias = "get_write_buffer_limits")]
+    pub fn write_buffer_limits(&self) -> Option<(usize, usize)> {
+        Some(self.context.limits(self.id)?.marks())
+    }
+
+    /// Returns the limit of the send buffer, in bytes, or `None` if the connection is gone.
+    pub fn write_limit(&self) -> Option<usize> {
+        Some(self.context.limits(self.id)?.write_limit())
+    }
+
     /// Sets the limit of the send buffer, in bytes. A write that finds more queued data ends the
     /// connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit), so that a peer that does not
     /// read cannot use up the memory. Default: 64 MiB. With [`SlowReader::Disconnect`] the lower of
@@ -136,6 +154,14 @@ impl Context {
                 connector.set_slow_reader(slow_reader, &mut self.spares);
             }
             _ => self.note_stale(id, "set_slow_reader"),
+        }
+    }
+
+    fn limits(&self, id: Id) -> Option<&Limits> {
+        match self.sources.get(id)? {
+            Source::Stream(stream) => Some(&stream.output.limits),
+            Source::Connector(connector) => Some(&connector.output.limits),
+            _ => None,
         }
     }
 

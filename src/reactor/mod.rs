@@ -21,6 +21,7 @@ mod owners;
 mod pending;
 mod producer;
 mod serve;
+mod settings;
 #[cfg(feature = "signals")]
 mod signals;
 mod stop;
@@ -278,26 +279,9 @@ impl Reactor {
         &mut self.dispatcher.context
     }
 
-    /// Returns true while a run is in progress: see [`Context::is_running`].
-    pub fn is_running(&self) -> bool {
-        self.dispatcher.context.is_running()
-    }
-
     /// Returns a handle for other threads.
     pub fn handle(&self) -> Handle {
         self.dispatcher.context.handle()
-    }
-
-    /// Sets the grace period: how long a stop waits for [holds](crate::Hold), and for peers that are slow to take
-    /// queued data. Default: 10 seconds. Zero does not wait for any.
-    pub fn set_grace(&mut self, grace: Duration) {
-        self.grace = grace;
-    }
-
-    /// Sets the duration above which a callback is logged as slow. Default: 100 ms.
-    #[doc(alias = "slow_callback_duration")]
-    pub fn set_slow_callback_duration(&mut self, duration: Duration) {
-        self.dispatcher.stopwatch.set_threshold(duration);
     }
 }
 

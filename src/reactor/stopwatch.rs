@@ -56,6 +56,10 @@ impl Stopwatch {
         self.threshold = threshold;
     }
 
+    pub(super) fn threshold(&self) -> Duration {
+        self.threshold
+    }
+
     pub(super) fn start(&mut self, now: Instant) {
         self.last_look = now;
         (self.stretch, self.left) = (1, 1);

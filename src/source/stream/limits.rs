@@ -44,6 +44,15 @@ impl Limits {
         self.update();
     }
 
+    /// Returns the high-water and the low-water mark.
+    pub(crate) fn marks(&self) -> (usize, usize) {
+        (self.high_water, self.low_water)
+    }
+
+    pub(crate) fn write_limit(&self) -> usize {
+        self.write_limit
+    }
+
     pub(crate) fn set_write_limit(&mut self, bytes: usize) {
         self.write_limit = bytes;
         self.update();
