@@ -17,6 +17,9 @@ use std::task::Waker;
 /// sender does not hold them up.
 pub(crate) const CALLS: usize = 1024;
 
+/// The number of handles that a reactor has itself: that of its context, and that of [`Calls`].
+const OWN: usize = 2;
+
 /// Makes calls on the reactor's thread from other threads. It is the only part of a reactor that can be sent to
 /// another thread, and it can be cloned.
 ///
@@ -37,7 +40,6 @@ pub(crate) const CALLS: usize = 1024;
 /// assert!(worker.join().unwrap().is_ok());
 /// # Ok::<(), Error>(())
 /// ```
-#[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
 }
@@ -53,6 +55,8 @@ struct Shared {
 struct SentQueue {
     calls: VecDeque<Sent>,
     closed: bool,
+    /// The number of handles, those of the reactor included.
+    handles: usize,
 }
 
 /// What other threads send.
@@ -103,7 +107,7 @@ impl Handle {
     pub(crate) fn new(waker: Waker) -> Self {
         Self {
             shared: Arc::new(Shared {
-                queue: Mutex::default(),
+                queue: Mutex::new(SentQueue { handles: 1, ..SentQueue::default() }),
                 waker,
                 between_runs: AtomicBool::new(false),
             }),
@@ -136,6 +140,26 @@ impl Handle {
     /// Ignores poisoning: no user code runs under the lock, so the queue is consistent.
     fn lock(&self) -> MutexGuard<'_, SentQueue> {
         self.shared.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.lock().handles += 1;
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// The last handle outside the reactor wakes it: the run may have nothing to wait for any more.
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut queue = self.lock();
+        queue.handles -= 1;
+        let is_last = queue.handles == OWN && !queue.closed;
+        drop(queue);
+        if is_last {
+            self.shared.waker.wake_by_ref();
+        }
     }
 }
 
@@ -209,6 +233,12 @@ impl Calls {
     /// Returns true if calls were taken and not made. Later calls wake the poll.
     pub(crate) fn are_waiting(&self) -> bool {
         !self.taken.is_empty()
+    }
+
+    /// Returns true if calls were sent that have not been taken, or may still be sent.
+    pub(crate) fn may_follow(&self) -> bool {
+        let queue = self.handle.lock();
+        queue.handles > OWN || !queue.calls.is_empty()
     }
 
     /// Sets whether the reactor is between two runs, when it does not receive what is sent soon.

@@ -113,6 +113,7 @@ impl Dispatcher {
     /// Ends the reactor: calls and messages that were sent are handled, later ones are refused, and all
     /// protocols are notified.
     pub(crate) fn shut(&mut self) {
+        self.warn_if_never_run();
         self.set_clock();
         self.context.stop();
         self.run_pending();

@@ -14,6 +14,7 @@ mod filter;
 #[cfg(feature = "system")]
 pub(crate) mod group;
 mod guard;
+mod idle;
 mod listener;
 mod names;
 mod open;
@@ -146,6 +147,11 @@ impl Reactor {
     ///
     /// If `stop` was called before, `run` does only this.
     ///
+    /// A run that has nothing to wait for logs a warning and stops: no socket, timer or watch, no
+    /// [`Handle`] or [`Sender`](crate::Sender) elsewhere, and no signal that it [stops
+    /// on](Self::stop_on_signals). [`run_turn`](Self::run_turn) and [`turn`](Self::turn) do not end for this: a program
+    /// with a loop of its own has other work.
+    ///
     /// # Errors
     ///
     /// If the system's poll fails. All connections have been ended then, and their protocols notified.
@@ -158,8 +164,10 @@ impl Reactor {
         let mut outcome = Ok(());
         self.begin_run();
         self.dispatcher.catch_up();
+        self.stop_if_idle();
         while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
             outcome = self.pass(None);
+            self.stop_if_idle();
         }
         stopping();
         if outcome.is_ok() {

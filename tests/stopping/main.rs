@@ -1,6 +1,7 @@
 //! The end of a run: by a stop, by a signal, or by a failed poll.
 
 mod draining;
+mod idle;
 mod runs;
 #[path = "../support/script/mod.rs"]
 mod script;

@@ -1,0 +1,47 @@
+//! Reactors with nothing to wait for, and reactors that never ran.
+
+use crate::reactor::Reactor;
+use crate::reactor::dispatcher::Dispatcher;
+use crate::source::table::Source;
+use crate::values::logging::REACTOR;
+use log::warn;
+
+impl Reactor {
+    /// Stops the run if nothing can happen in it any more: without this it would wait for ever.
+    pub(super) fn stop_if_idle(&mut self) {
+        #[cfg(feature = "signals")]
+        if self.signals.is_some() {
+            return;
+        }
+        if self.dispatcher.is_idle() {
+            warn!(
+                target: REACTOR,
+                "nothing to wait for: no socket, no timer, no signal, and no handle elsewhere; the run ends"
+            );
+            self.dispatcher.context.stop();
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Returns true if no event, timer or call of another thread can follow.
+    fn is_idle(&mut self) -> bool {
+        self.context.sources.len() == 0
+            && self.wait_limit(None).is_none()
+            && !self.calls.may_follow()
+    }
+
+    /// Logs a warning about a reactor that is dropped without a run: what it was made for never happened.
+    pub(super) fn warn_if_never_run(&self) {
+        let is_listener = |source: &Source| matches!(source, Source::Listener(_));
+        let listeners = self.context.sources.iter().filter(|(_, s)| is_listener(s)).count();
+        let has_timer = self.context.until_next_timer().is_some();
+        if self.context.statistics().turns == 0 && (listeners > 0 || has_timer) {
+            warn!(
+                target: REACTOR,
+                "dropped without a run, with {listeners} listeners{}",
+                if has_timer { " and timers" } else { "" }
+            );
+        }
+    }
+}
