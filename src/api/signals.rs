@@ -1,8 +1,8 @@
-//! StopSignals: SIGINT and SIGTERM stop a run.
+//! StopSignals: SIGINT and SIGTERM stop a run. Handlers of other signals.
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
-use crate::sys::backend::SignalBackend;
+use crate::sys::backend::{SignalBackend, SignalWatchBackend};
 use crate::values::logging::SIGNAL;
 use log::info;
 use std::fmt;
@@ -52,6 +52,13 @@ impl StopSignals {
             }
         }
     }
+}
+
+/// A user's handler of a signal.
+pub(crate) struct SignalHandler {
+    pub(crate) watch: Box<dyn SignalWatchBackend>,
+    pub(crate) name: &'static str,
+    pub(crate) call: Box<dyn FnMut(&mut Context)>,
 }
 
 impl fmt::Debug for StopSignals {

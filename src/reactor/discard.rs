@@ -131,6 +131,8 @@ impl Dispatcher {
             self.reach(RunPhase::AfterShutdown);
         }
         self.close_channels();
+        #[cfg(feature = "signals")]
+        self.drop_signal_handlers();
         self.drop_timers();
         self.drop_triggers();
         self.drop_resolver();
@@ -161,6 +163,8 @@ impl Dispatcher {
             self.drop_filters(id);
         }
         self.close_channels();
+        #[cfg(feature = "signals")]
+        self.drop_signal_handlers();
         self.drop_timers();
         self.drop_triggers();
         self.drop_resolver();

@@ -7,6 +7,8 @@ use crate::api::factory::Factory;
 use crate::api::names::{Resolution, Resolver};
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
+#[cfg(feature = "signals")]
+use crate::api::signals::SignalHandler;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::reactor::chain::Chain;
@@ -47,6 +49,9 @@ pub(super) struct Owners {
     pub(super) producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
     /// The filters of connections.
     pub(super) filters: BTreeMap<Id, Chain>,
+    /// The handlers of signals.
+    #[cfg(feature = "signals")]
+    pub(super) signals: Vec<SignalHandler>,
     /// The receivers of channels.
     pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
     /// What looks names up in place of the backend.

@@ -99,6 +99,7 @@ impl Reactor {
                     if let Some(signals) = &mut self.signals {
                         signals.handle(&mut self.dispatcher.context);
                     }
+                    self.dispatcher.handle_signals();
                 }
                 _ => {} // The socket was closed since the poll.
             }

@@ -1,15 +1,19 @@
 //! Signals: SIGINT and SIGTERM as events of the poll.
 
-use crate::sys::backend::SignalBackend;
+use crate::sys::backend::{SignalBackend, SignalWatchBackend};
 use crate::values::id::Id;
 use crate::values::logging::SIGNAL;
 use log::debug;
 use mio::{Interest, Registry, Token};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{FORBIDDEN, SIGINT, SIGTERM};
 use signal_hook::flag;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The numbers of signals that sigaction(2) accepts on the systems that mio supports.
+const SIGNAL_NUMBERS: RangeInclusive<i32> = 1..=64;
 
 /// The signals that end a run.
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
@@ -66,6 +70,29 @@ impl SignalBackend for CaughtSignals {
 impl Drop for CaughtSignals {
     fn drop(&mut self) {
         self.end_run();
+    }
+}
+
+/// A signal that a handler of the user waits for. It stays caught when the reactor has been dropped: signal-hook keeps
+/// its handler.
+pub(super) struct WatchedSignal(signal_hook_mio::v1_0::Signals);
+
+impl WatchedSignal {
+    pub(super) fn watch(poll: &Registry, signal: i32) -> io::Result<Self> {
+        // signal-hook panics in place of these errors.
+        if FORBIDDEN.contains(&signal) || !SIGNAL_NUMBERS.contains(&signal) {
+            let text = format!("signal {signal} cannot be caught");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let mut signals = signal_hook_mio::v1_0::Signals::new([signal])?;
+        poll.register(&mut signals, Token(Id::SIGNALS.token()), Interest::READABLE)?;
+        Ok(Self(signals))
+    }
+}
+
+impl SignalWatchBackend for WatchedSignal {
+    fn take(&mut self) -> bool {
+        self.0.pending().count() > 0
     }
 }
 

@@ -2,21 +2,21 @@
 
 #[cfg(unix)]
 use crate::sys::adopt;
-#[cfg(all(unix, feature = "signals"))]
-use crate::sys::backend::SignalBackend;
 #[cfg(unix)]
 use crate::sys::backend::WatchBackend;
 use crate::sys::backend::{
     Answer, Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
     ListenerBackend, StreamSocket,
 };
+#[cfg(all(unix, feature = "signals"))]
+use crate::sys::backend::{SignalBackend, SignalWatchBackend};
 use crate::sys::datagram::SystemDatagram;
 use crate::sys::listener::SystemListener;
 use crate::sys::names::{self, NameWork};
 use crate::sys::poll::Poller;
 use crate::sys::pool::Pool;
 #[cfg(all(unix, feature = "signals"))]
-use crate::sys::signals::CaughtSignals;
+use crate::sys::signals::{CaughtSignals, WatchedSignal};
 #[cfg(unix)]
 use crate::sys::stream::SystemPipes;
 use crate::sys::stream::SystemStream;
@@ -215,5 +215,10 @@ impl Backend for System {
     #[cfg(all(unix, feature = "signals"))]
     fn catch_signals(&self) -> io::Result<Option<Box<dyn SignalBackend>>> {
         Ok(Some(Box::new(CaughtSignals::catch(&self.registry)?)))
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    fn watch_signal(&self, signal: i32) -> io::Result<Box<dyn SignalWatchBackend>> {
+        Ok(Box::new(WatchedSignal::watch(&self.registry, signal)?))
     }
 }

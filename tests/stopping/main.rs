@@ -1,6 +1,8 @@
 //! The end of a run: by a stop, by a signal, or by a failed poll.
 
 mod draining;
+#[cfg(all(unix, feature = "signals"))]
+mod handlers;
 mod idle;
 mod runs;
 #[path = "../support/script/mod.rs"]

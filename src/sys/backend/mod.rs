@@ -290,6 +290,25 @@ pub trait Backend: fmt::Debug {
     fn catch_signals(&self) -> io::Result<Option<Box<dyn SignalBackend>>> {
         Ok(None)
     }
+
+    /// Catches a signal from now on; [`Event::SIGNALLED`] reports it.
+    ///
+    /// # Errors
+    ///
+    /// If the signal cannot be caught, or the system has no descriptors left. Default:
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(feature = "signals")]
+    fn watch_signal(&self, signal: i32) -> io::Result<Box<dyn SignalWatchBackend>> {
+        let _ = signal;
+        Err(unsupported())
+    }
+}
+
+/// One signal that a [`Backend`] watches.
+#[cfg(feature = "signals")]
+pub trait SignalWatchBackend {
+    /// Returns true if the signal has arrived since the last call.
+    fn take(&mut self) -> bool;
 }
 
 /// The signals that a [`Backend`] catches.
