@@ -34,7 +34,7 @@ fn full_listener_accepts_again_after_a_departure() {
         turn_until(&mut reactor, "the next is accepted", |_| log.made() == gone + 2);
     }
     clients[1].write_all(b"hello").unwrap();
-    assert_eq!(read_turning(&mut reactor, &mut clients[1], 5), b"hello");
+    assert_eq!(read_turning(&mut reactor, &clients[1], 5), b"hello");
 }
 
 #[test]

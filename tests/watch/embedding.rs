@@ -43,7 +43,7 @@ fn embedded_reactor_serves_its_connections() {
     let mut client = client(address);
     for _ in 0..10 {
         client.write_all(b"ping").unwrap();
-        assert_eq!(read_turning(&mut outer, &mut client, 4), b"ping");
+        assert_eq!(read_turning(&mut outer, &client, 4), b"ping");
     }
     drop(client);
     turn_until(&mut outer, "lost", |_| log.lost() == 1);
