@@ -6,7 +6,7 @@ use crate::api::timer::Job;
 use crate::source::names::{LOOK_UP_TIMEOUT, LookUpState, Wanted};
 use crate::source::table::Source;
 use crate::sys::error::{Failure, failed};
-use crate::sys::{Answer, Answered, MAX_ADDRESSES};
+use crate::sys::{Answer, Answered};
 use crate::values::error::{Error, Explained};
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;
@@ -209,7 +209,6 @@ impl Context {
         self.timers.cancel(timer);
         let found = found.and_then(|mut found| {
             all.append(&mut found);
-            all.truncate(MAX_ADDRESSES);
             match all.is_empty() {
                 true => Err(not_found()),
                 false => Ok(all),

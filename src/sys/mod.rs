@@ -55,8 +55,8 @@ use std::rc::Rc;
 #[cfg(unix)]
 pub(crate) use backend::WatchBackend;
 pub(crate) use backend::{
-    Answer, Answered, Backend, DatagramBackend, Event, Events, ListenerBackend, MAX_ADDRESSES,
-    Multicast, Readiness, SocketBackend, StreamBackend, StreamSocket,
+    Answer, Answered, Backend, DatagramBackend, Event, Events, ListenerBackend, Multicast,
+    Readiness, SocketBackend, StreamBackend, StreamSocket,
 };
 #[cfg(unix)]
 pub(crate) use received::MAX_DESCRIPTORS;

@@ -162,6 +162,7 @@ impl Drop for Running<'_> {
 mod tests {
     use super::*;
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
 
     /// Reports its number, then waits until the gate is closed.
     struct Job {
@@ -248,7 +249,9 @@ mod tests {
         let scene = Scene::new(1, 10);
         scene.run(13, true).unwrap();
         assert_eq!(scene.begun.recv(), Ok(13));
+        let begin = Instant::now();
         while scene.threads() > 0 {
+            assert!(begin.elapsed() < Duration::from_secs(10), "the thread is still counted");
             thread::yield_now();
         }
         scene.run(2, true).unwrap();

@@ -97,14 +97,16 @@ fn first_to_connect_wins_and_others_are_closed() {
 
 #[test]
 fn failure_begins_the_next_attempt_at_once() {
-    let (mut race, [first, second, third]) = race(LONG);
+    let (mut race, [first, second, third, fourth]) = race(LONG);
     turn(&mut race.reactor);
     race.refuse(&first);
     assert!(is_begun(&second) && first.is_closed());
     assert_eq!(race.reactor.timeout(), Some(DELAY), "the delay begins again");
     race.wait();
+    race.refuse(&third);
+    assert!(is_begun(&fourth) && !second.is_closed());
     race.refuse(&second);
-    race.connect(&third);
+    race.connect(&fourth);
     assert_eq!((race.log.made(), race.failures.borrow().len()), (1, 0));
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
 /// The most addresses of a name that are used.
-pub(crate) const MAX_ADDRESSES: usize = 256;
+const MAX_ADDRESSES: usize = 256;
 
 /// Answers one look-up of a name. Whatever resolves the name, on any thread, reports the addresses to the reactor by
 /// it: all at once with [`succeed`](Self::succeed), or one by one as they are [found](Self::found), and then the

@@ -37,7 +37,7 @@ pub use crate::sys::received::ReceivedMessage;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
 pub use answer::Answer;
-pub(crate) use answer::{Answered, MAX_ADDRESSES};
+pub(crate) use answer::Answered;
 pub use event::{Event, EventIter, Events};
 pub use request::{ConnectRequest, DatagramRequest, ListenRequest};
 #[cfg(unix)]
