@@ -5,7 +5,7 @@ use crate::scene::*;
 use std::net::TcpListener;
 
 /// All programs.
-pub(crate) const PROGRAMS: [&str; 20] = [
+pub(crate) const PROGRAMS: [&str; 21] = [
     "chat",
     "chat_client",
     "clock",
@@ -20,6 +20,7 @@ pub(crate) const PROGRAMS: [&str; 20] = [
     "ping",
     "planning",
     "proxy",
+    "resolve",
     "send_file",
     "simulation",
     "tail",
@@ -48,7 +49,7 @@ fn unknown_options_are_refused() {
 }
 
 /// Faulty arguments, with the exit code and a part of the message.
-const FAULTY: [(&str, &[&str], i32, &str); 47] = [
+const FAULTY: [(&str, &[&str], i32, &str); 49] = [
     ("chat", &["--burst", "0"], 2, "at least 1"),
     ("chat", &["--listen"], 2, "--listen"),
     ("chat", &["--max-length", "0"], 2, "at least 1"),
@@ -83,6 +84,8 @@ const FAULTY: [(&str, &[&str], i32, &str); 47] = [
     ("planning", &["--svg", "nowhere/plan.svg"], 1, "nowhere/plan.svg"),
     ("proxy", &[], 2, "--to"),
     ("proxy", &["--half-closed", "0"], 2, "at least 1"),
+    ("resolve", &[], 2, "HOST:PORT"),
+    ("resolve", &["nonsense"], 1, "HOST:PORT"),
     ("send_file", &[], 2, "FILE"),
     ("send_file", &["/etc"], 1, "/etc: is a directory"),
     ("send_file", &["/dev/zero"], 1, "/dev/zero: not a regular file"),

@@ -134,3 +134,21 @@ fn worker_answers_requests_before_eof() {
         assert!(end.output.contains(answer), "{answer}: {end:?}");
     }
 }
+
+#[test]
+fn resolve_prints_addresses_and_failures() {
+    let end = run("resolve", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""));
+    for text in [
+        "quick.test:80 is [127.0.0.1:80]",
+        "slow.test:80 is [127.0.0.1:80, 127.0.0.2:80]",
+        "cannot look up empty.test:80: the name has no address",
+        "tick",
+    ] {
+        assert!(end.output.contains(text), "{}", end.output);
+    }
+    let end = run("resolve", &["127.0.0.1:80", "no such host:80"]);
+    assert_eq!(end.code, Some(1));
+    assert!(end.output.contains("127.0.0.1:80 is [127.0.0.1:80]"), "{}", end.output);
+    assert!(end.errors.contains("1 of the names were not found"), "{}", end.errors);
+}
