@@ -31,7 +31,7 @@ impl Gathered {
         self.length
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
