@@ -73,22 +73,26 @@ impl Context {
                 };
             }
         }
-        self.not_all_sent(id, Ok(0));
+        self.queue_gathered(id, 0);
     }
 
-    /// The socket accepted only the first `count` of the gathered bytes.
+    /// Queues the gathered bytes from `start` on, and flushes.
     #[inline(never)]
+    fn queue_gathered(&mut self, id: Id, start: usize) {
+        self.running = id;
+        self.push_gathered_from(id, start);
+        self.running = Id::NONE;
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.end_chunk();
+        }
+        self.flush(id);
+    }
+
+    /// The socket did not accept all of the gathered bytes.
+    #[cold]
     fn not_all_sent(&mut self, id: Id, result: io::Result<usize>) {
         match result {
-            Ok(count) => {
-                self.running = id;
-                self.push_gathered_from(id, count);
-                self.running = Id::NONE;
-                if let Some(stream) = self.sources.stream_mut(id) {
-                    stream.end_chunk();
-                }
-                self.flush(id);
-            }
+            Ok(count) => self.queue_gathered(id, count),
             Err(error) => {
                 self.gathered.clear();
                 self.break_off(id, error.into());
