@@ -147,6 +147,13 @@ impl Iterator for EventIter<'_> {
 #[cfg(feature = "system")]
 #[inline(always)]
 fn readiness(event: &SystemEvent) -> Readiness {
+    if is_rare(event) { rare(event) } else { usual(event) }
+}
+
+/// Returns the readiness to read and to write.
+#[cfg(feature = "system")]
+#[inline(always)]
+fn usual(event: &SystemEvent) -> Readiness {
     let mut readiness = Readiness::default();
     if event.is_readable() {
         readiness |= Readiness::READABLE;
@@ -154,20 +161,20 @@ fn readiness(event: &SystemEvent) -> Readiness {
     if event.is_writable() {
         readiness |= Readiness::WRITABLE;
     }
-    if is_rare(event) { readiness | rare(event) } else { readiness }
+    readiness
 }
 
 /// Returns true if an event reports more than that the socket is readable or writable.
 #[cfg(feature = "system")]
 fn is_rare(event: &SystemEvent) -> bool {
-    event.is_error() || event.is_read_closed() || event.is_write_closed() || event.is_priority()
+    event.is_error() || event.is_priority() || event.is_read_closed() || event.is_write_closed()
 }
 
-/// Returns the readiness for the ends of a connection, errors and urgent data.
+/// Returns the readiness of an event that also reports the end of a connection, an error or urgent data.
 #[cfg(feature = "system")]
 #[cold]
 fn rare(event: &SystemEvent) -> Readiness {
-    let mut readiness = Readiness::default();
+    let mut readiness = usual(event);
     if event.is_error() {
         readiness |= Readiness::FAILED;
     }
