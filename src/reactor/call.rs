@@ -13,7 +13,7 @@ use crate::values::logging::REACTOR;
 use log::error;
 
 /// A kind of callback object. The value is the key of one such object: the id of its socket, for example.
-pub(super) trait Callee {
+pub(super) trait Callee: Copy {
     /// The trait that users implement.
     type Object: ?Sized;
 
@@ -64,11 +64,7 @@ impl Dispatcher {
         let object = callee.find(&mut self.owners)?;
         let returned = guarded(|| code(object, &mut callee.lend(&mut self.context)));
         if self.stopwatch.returned() {
-            let type_name = name_of(|| callee.type_name(object));
-            if self.stopwatch.is_observed() && callee.is_reported() {
-                self.context.backend.called(callee.id(), type_name, callback);
-            }
-            self.look(Some((type_name, callback)));
+            self.look_after(callee, callback);
         }
         match returned {
             Ok(value) => {
@@ -76,26 +72,32 @@ impl Dispatcher {
                 Some(value)
             }
             Err(panic) => {
-                let object = callee.find(&mut self.owners)?;
-                let type_name = name_of(|| callee.type_name(object));
-                self.report_panic(callee.id(), type_name, callback, &panic);
-                callee.panicked(&mut self.context);
+                self.end_of_panic(callee, callback, panic);
                 None
             }
         }
     }
 
+    /// Notifies the backend of a callback if it receives every one, and looks at the clock.
     #[cold]
-    fn report_panic(
-        &mut self,
-        id: Option<Id>,
-        type_name: &'static str,
-        callback: &'static str,
-        panic: &Panic,
-    ) {
+    fn look_after<C: Callee>(&mut self, callee: C, callback: &'static str) {
+        let Some(object) = callee.find(&mut self.owners) else { return };
+        let type_name = name_of(|| callee.type_name(object));
+        if self.stopwatch.is_observed() && callee.is_reported() {
+            self.context.backend.called(callee.id(), type_name, callback);
+        }
+        self.look(Some((type_name, callback)));
+    }
+
+    /// Reports a panic, and ends the callback.
+    #[cold]
+    fn end_of_panic<C: Callee>(&mut self, callee: C, callback: &'static str, panic: Panic) {
+        let Some(object) = callee.find(&mut self.owners) else { return };
+        let type_name = name_of(|| callee.type_name(object));
         self.context.totals.panics += 1;
         error!(target: REACTOR, "{type_name}: panic in {callback}: {}", panic.message());
-        self.context.backend.panicked(id, type_name, callback, panic.message());
+        self.context.backend.panicked(callee.id(), type_name, callback, panic.message());
+        callee.panicked(&mut self.context);
     }
 
     /// Compares the time since the last look with the threshold of slow callbacks. `last` is the type and the

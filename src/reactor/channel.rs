@@ -8,6 +8,7 @@ use crate::reactor::owners::Owners;
 use crate::values::id::Id;
 
 /// The receiver of a channel.
+#[derive(Clone, Copy)]
 struct ReceiverOf(ChannelId);
 
 impl Callee for ReceiverOf {

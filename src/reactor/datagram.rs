@@ -16,6 +16,7 @@ use log::{debug, info};
 use std::mem;
 
 /// The protocol of a datagram socket.
+#[derive(Clone, Copy)]
 pub(super) struct DatagramProtocolOf(pub(super) Id);
 
 impl Callee for DatagramProtocolOf {

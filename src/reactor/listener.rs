@@ -19,6 +19,7 @@ use crate::values::options::ConnectionOptions;
 use log::{debug, info, warn};
 
 /// The factory of a listener or of a connection attempt.
+#[derive(Clone, Copy)]
 pub(super) struct FactoryOf(pub(super) Id);
 
 impl Callee for FactoryOf {

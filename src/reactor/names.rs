@@ -99,6 +99,7 @@ impl Reactor {
 }
 
 /// The resolver of the reactor.
+#[derive(Clone, Copy)]
 struct TheResolver;
 
 impl Callee for TheResolver {

@@ -12,6 +12,7 @@ use crate::source::timer::TimerId;
 use crate::values::id::Id;
 
 /// The producer of a connection.
+#[derive(Clone, Copy)]
 struct ProducerOf(Id);
 
 impl Callee for ProducerOf {

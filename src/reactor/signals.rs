@@ -103,6 +103,7 @@ impl Reactor {
 }
 
 /// The handler with this index. None is ever removed.
+#[derive(Clone, Copy)]
 struct SignalHandlerOf(usize);
 
 impl Callee for SignalHandlerOf {

@@ -20,6 +20,7 @@ use log::{debug, info};
 const LEAST: usize = READ_BUDGET / 256;
 
 /// The protocol of a connection.
+#[derive(Clone, Copy)]
 pub(super) struct ProtocolOf {
     id: Id,
     /// The callback is `connection_lost`.

@@ -11,6 +11,7 @@ use crate::values::reason::Reason;
 use log::debug;
 
 /// The watcher of a descriptor.
+#[derive(Clone, Copy)]
 pub(super) struct WatcherOf(pub(super) Id);
 
 impl Callee for WatcherOf {
