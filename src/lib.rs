@@ -42,6 +42,7 @@
 //! | set options of sockets | [`SocketOption`] |
 //! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Transport::detach`] |
 //! | use a protocol on pipes, terminals and files | [`Pipes`] |
+//! | start programs | `ProcessProtocol`, `ProcessOptions` (feature `process`) |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
 //! | read statistics | [`Context::statistics`], [`Transport::counts`] |
 //! | write to all connections of a listener, limit their number | [`Port::connections`], [`Transport::siblings`], [`ListenOptions::max_connections`] |
@@ -68,6 +69,7 @@
 //! | `ropewalk::reactor` | turns, stops, panics in callbacks, slow callbacks |
 //! | `ropewalk::tcp` | listeners, connections, each system call on them |
 //! | `ropewalk::datagram` | datagram sockets, each system call on them |
+//! | `ropewalk::process` | processes |
 //! | `ropewalk::timer` | timers |
 //! | `ropewalk::handle` | calls from other threads |
 //! | `ropewalk::signal` | signals |
@@ -86,7 +88,7 @@
 //!   it a reactor is made by [`Reactor::with_backend`], and the crate compiles for `wasm32-wasip1`.
 //! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crates signal-hook
 //!   and signal-hook-mio.
-//! - `process` (Unix): `Pipes::standard`, with the crate rustix.
+//! - `process` (Unix): `Pipes::standard`; processes (`ProcessOptions::spawn`, on Linux); with the crate rustix.
 //! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
 //!
 //! # Platforms
@@ -116,6 +118,10 @@ pub use api::listener::Port;
 pub use api::names::Resolver;
 #[cfg(unix)]
 pub use api::pipes::Pipes;
+#[cfg(all(unix, feature = "process"))]
+pub use api::process::ProcessTransport;
+#[cfg(all(unix, feature = "process"))]
+pub use api::process_protocol::ProcessProtocol;
 pub use api::producer::Producer;
 pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;
@@ -140,6 +146,8 @@ pub use values::filter::{Filter, FilterLink};
 pub use values::id::Id;
 pub use values::interface::Interface;
 pub use values::options::{ConnectOptions, ListenOptions};
+#[cfg(all(unix, feature = "process"))]
+pub use values::process::{ProcessExit, ProcessOptions, Signal};
 pub use values::reason::Reason;
 pub use values::slow_reader::SlowReader;
 pub use values::socket_option::{KeepAlive, SocketOption};

@@ -232,6 +232,8 @@ impl Context {
                     self.pending.push_back(Pending::Drain(id));
                 }
                 Some(Source::Stream(_)) => self.close_because(id, Reason::Stopped),
+                #[cfg(all(unix, feature = "process"))]
+                Some(Source::Process(_)) => self.stop_process(id, asks),
                 #[cfg(unix)]
                 Some(Source::Watch(_)) => self.end_watch(id, Reason::Stopped),
                 Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => {}

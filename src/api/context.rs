@@ -7,6 +7,8 @@ use crate::api::factory::Factory;
 use crate::api::filter::Added;
 use crate::api::handle::Handle;
 use crate::api::names::{Found, Resolution};
+#[cfg(all(unix, feature = "process"))]
+use crate::api::process_protocol::ProcessProtocol;
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
 use crate::api::timer::{Call, Job};
@@ -135,6 +137,9 @@ pub(crate) enum Pending {
     /// A connection was adopted: set its protocol, and notify it.
     #[cfg_attr(not(unix), allow(dead_code))]
     Made(Id, Box<dyn Protocol>),
+    /// A process has exited: notify its protocol.
+    #[cfg(all(unix, feature = "process"))]
+    Exited(Id),
     /// A connection has ended: notify its protocol, then free its slot.
     Lost(Id),
     /// A channel was opened: set its receiver.
@@ -151,6 +156,9 @@ pub(crate) enum Pending {
     SetResolution(Id, Box<dyn Resolution>),
     /// A producer was registered too late: stop it.
     StopProducing(Id, Box<dyn Producer>),
+    /// A process was started: set its protocol, and notify it.
+    #[cfg(all(unix, feature = "process"))]
+    Spawned(Id, Box<dyn ProcessProtocol>),
     /// A datagram socket was made: set its protocol, and start it.
     Start(Id, Box<dyn DatagramProtocol>),
     /// A watch has ended: notify its watcher, then free its slot.

@@ -29,6 +29,10 @@ pub(crate) mod names;
 pub(crate) mod options;
 #[cfg(unix)]
 pub(crate) mod pipes;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process_protocol;
 pub(crate) mod producer;
 pub(crate) mod protocol;
 pub(crate) mod race;

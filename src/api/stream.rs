@@ -83,7 +83,7 @@ impl Context {
         DatagramTransport::new(self, id)
     }
 
-    /// Returns the ids of the connections that are established now, in no particular order. The context can
+    /// Returns the ids of the connections that are established now, without pipes of processes, in no particular order. The context can
     /// be used while they are iterated over.
     ///
     /// ```
@@ -96,7 +96,7 @@ impl Context {
     /// ```
     pub fn connections(&self) -> impl Iterator<Item = Id> + use<> {
         let streams = self.sources.iter().filter(
-            |(_, source)| matches!(source, Source::Stream(stream) if !stream.in_handshake()),
+            |(_, source)| matches!(source, Source::Stream(stream) if !stream.in_handshake() && !stream.peer.is_process()),
         );
         let ids: Vec<Id> = streams.map(|(id, _)| id).collect();
         ids.into_iter()
@@ -111,6 +111,7 @@ impl Context {
     ///   [filters](crate::Filter) continue.
     /// - A datagram socket tries once to send what is queued, and is closed at once.
     /// - A watch ends.
+    /// - The pipes of a process are closed, standard input after queued data.
     #[doc(alias = "loseConnection")]
     #[doc(alias = "stopListening")]
     #[doc(alias = "stopConnecting")]
@@ -125,6 +126,8 @@ impl Context {
             Some(Source::Listener(_)) => self.close_listener(id),
             Some(Source::Connector(_)) => self.fail_connector(id, given_up()),
             Some(Source::LookUp(_)) => self.end_look_up(id, Err(cancelled())),
+            #[cfg(all(unix, feature = "process"))]
+            Some(Source::Process(_)) => self.close_pipes(id),
             #[cfg(unix)]
             Some(Source::Watch(_)) => self.end_watch(id, Reason::Closed),
             Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => {
@@ -133,13 +136,15 @@ impl Context {
         }
     }
 
-    /// Aborts a connection, as [`Transport::abort`] does. Anything else is [closed](Self::close).
+    /// Aborts a connection, as [`Transport::abort`] does. A process is killed. Anything else is [closed](Self::close).
     ///
     /// Like all requests it makes no callback: `connection_lost` follows the running callback.
     #[doc(alias = "abortConnection")]
     pub fn abort(&mut self, id: Id) {
         match self.sources.get(id) {
             Some(Source::Stream(_)) => self.end(id, Reason::Aborted),
+            #[cfg(all(unix, feature = "process"))]
+            Some(Source::Process(_)) => self.kill_process(id),
             _ => self.close(id),
         }
     }
@@ -168,6 +173,8 @@ impl Context {
             Some(Source::Stream(stream)) => stream.is_closing(),
             Some(Source::Datagram(datagram)) => datagram.socket.is_none(),
             Some(Source::Connector(_) | Source::Listener(_) | Source::LookUp(_)) => false,
+            #[cfg(all(unix, feature = "process"))]
+            Some(Source::Process(_)) => false,
             #[cfg(unix)]
             Some(Source::Watch(_)) => false,
             Some(Source::DetachedSlot(_) | Source::Gone | Source::Lingering(_)) | None => true,

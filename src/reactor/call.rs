@@ -26,6 +26,11 @@ pub(super) trait Callee: Copy {
     /// Finds the object.
     fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object>;
 
+    /// Finds an object that [`find`](Self::find) has not found: several sockets share it.
+    fn find_shared<'a>(&self, _owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        None
+    }
+
     /// Returns the name of the object's type, for the logs and the backend. It may be a user's code.
     fn type_name(&self, object: &Self::Object) -> &'static str;
 
@@ -61,7 +66,10 @@ impl Dispatcher {
         callback: &'static str,
         code: impl FnOnce(&mut C::Object, &mut C::Face<'_>) -> T,
     ) -> Option<T> {
-        let object = callee.find(&mut self.owners)?;
+        let object = match callee.find(&mut self.owners) {
+            Some(object) => object,
+            None => callee.find_shared(&mut self.owners)?,
+        };
         let returned = guarded(|| code(object, &mut callee.lend(&mut self.context)));
         if self.stopwatch.returned() {
             self.look_after(callee, callback);
@@ -81,8 +89,7 @@ impl Dispatcher {
     /// Notifies the backend of a callback if it receives every one, and looks at the clock.
     #[cold]
     fn look_after<C: Callee>(&mut self, callee: C, callback: &'static str) {
-        let Some(object) = callee.find(&mut self.owners) else { return };
-        let type_name = name_of(|| callee.type_name(object));
+        let Some(type_name) = self.type_name_of(callee) else { return };
         if self.stopwatch.is_observed() && callee.is_reported() {
             self.context.backend.called(callee.id(), type_name, callback);
         }
@@ -92,12 +99,19 @@ impl Dispatcher {
     /// Reports a panic, and ends the callback.
     #[cold]
     fn end_of_panic<C: Callee>(&mut self, callee: C, callback: &'static str, panic: Panic) {
-        let Some(object) = callee.find(&mut self.owners) else { return };
-        let type_name = name_of(|| callee.type_name(object));
+        let Some(type_name) = self.type_name_of(callee) else { return };
         self.context.totals.panics += 1;
         error!(target: REACTOR, "{type_name}: panic in {callback}: {}", panic.message());
         self.context.backend.panicked(callee.id(), type_name, callback, panic.message());
         callee.panicked(&mut self.context);
+    }
+
+    fn type_name_of(&mut self, callee: impl Callee) -> Option<&'static str> {
+        let object = match callee.find(&mut self.owners) {
+            Some(object) => object,
+            None => callee.find_shared(&mut self.owners)?,
+        };
+        Some(name_of(|| callee.type_name(object)))
     }
 
     /// Compares the time since the last look with the threshold of slow callbacks. `last` is the type and the

@@ -20,6 +20,10 @@ mod names;
 mod open;
 mod owners;
 mod pending;
+#[cfg(all(unix, feature = "process"))]
+mod process;
+#[cfg(all(unix, feature = "process"))]
+mod process_owner;
 mod producer;
 mod serve;
 mod settings;

@@ -13,6 +13,8 @@ use crate::api::signals::SignalHandler;
 use crate::api::watch::Watcher;
 use crate::reactor::chain::Chain;
 use crate::reactor::guard::name_of;
+#[cfg(all(unix, feature = "process"))]
+use crate::reactor::process_owner::ProcessOwner;
 use crate::source::retention::give_back;
 use crate::values::id::Id;
 use std::collections::BTreeMap;
@@ -21,6 +23,11 @@ use std::collections::BTreeMap;
 pub(super) enum Owner {
     Datagram(Box<dyn DatagramProtocol>),
     Factory(Box<dyn Factory>),
+    /// A pipe: its protocol is that of the process.
+    #[cfg(all(unix, feature = "process"))]
+    Pipe(Id),
+    #[cfg(all(unix, feature = "process"))]
+    Process(Box<ProcessOwner>),
     Protocol(Box<dyn Protocol>),
     Resolution(Box<dyn Resolution>),
     #[cfg(unix)]
@@ -32,6 +39,10 @@ impl Owner {
         name_of(|| match self {
             Self::Datagram(protocol) => protocol.type_name(),
             Self::Factory(factory) => factory.type_name(),
+            #[cfg(all(unix, feature = "process"))]
+            Self::Pipe(_) => "a pipe",
+            #[cfg(all(unix, feature = "process"))]
+            Self::Process(owner) => owner.type_name(),
             Self::Protocol(protocol) => protocol.type_name(),
             Self::Resolution(resolution) => resolution.name(),
             #[cfg(unix)]
@@ -75,6 +86,25 @@ impl Owners {
     pub(super) fn get_mut(&mut self, id: Id) -> Option<&mut Owner> {
         match self.sockets.get_mut(id.slot()) {
             Some(Some((of, owner))) if *of == id => Some(owner),
+            _ => None,
+        }
+    }
+
+    /// Returns the process that a pipe belongs to.
+    #[cfg(all(unix, feature = "process"))]
+    pub(super) fn process_of(&self, pipe: Id) -> Option<Id> {
+        match self.sockets.get(pipe.slot())?.as_ref()? {
+            (of, Owner::Pipe(process)) if *of == pipe => Some(*process),
+            _ => None,
+        }
+    }
+
+    /// Returns the protocol of a pipe.
+    #[cfg(all(unix, feature = "process"))]
+    pub(super) fn protocol_of_pipe(&mut self, pipe: Id) -> Option<&mut dyn Protocol> {
+        let process = self.process_of(pipe)?;
+        match self.get_mut(process)? {
+            Owner::Process(owner) => Some(owner.as_mut()),
             _ => None,
         }
     }

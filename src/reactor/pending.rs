@@ -48,6 +48,10 @@ impl Dispatcher {
         if let Pending::Made(id, _) | Pending::Start(id, _) = &pending {
             self.context.enqueue(*id);
         }
+        #[cfg(all(unix, feature = "process"))]
+        if let Pending::Spawned(id, _) = &pending {
+            self.context.enqueue_process(*id);
+        }
         match pending {
             // It comes before an end that may be held already.
             Pending::StopProducing(..) => self.context.held.push_front(pending),
@@ -65,6 +69,8 @@ impl Dispatcher {
             Pending::Discard => self.drop_discarded(),
             Pending::Drain(id) => self.drain(id),
             Pending::Encode(id) => self.run_filters(id),
+            #[cfg(all(unix, feature = "process"))]
+            Pending::Exited(id) => self.notify_exited(id),
             Pending::Flow(id) => self.notify_flow(id),
             Pending::Free(id) => self.free_if_closed(id),
             Pending::LookUp(host, port, answer) => self.look_up(&host, port, answer),
@@ -81,6 +87,8 @@ impl Dispatcher {
             Pending::SetResolution(id, resolution) => {
                 self.owners.insert(id, Owner::Resolution(resolution));
             }
+            #[cfg(all(unix, feature = "process"))]
+            Pending::Spawned(id, protocol) => self.make_process(id, protocol),
             Pending::Start(id, protocol) => self.start(id, protocol),
             #[cfg(unix)]
             Pending::Unwatched(id, reason) => self.notify_unwatched(id, reason),

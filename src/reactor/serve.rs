@@ -31,6 +31,8 @@ impl Dispatcher {
         match self.context.sources.get(id) {
             Some(Source::Stream(stream)) if stream.in_handshake() => true,
             Some(Source::Datagram(_) | Source::Stream(_)) => self.owners.contains(id),
+            #[cfg(all(unix, feature = "process"))]
+            Some(Source::Process(_)) => self.owners.contains(id),
             _ => true,
         }
     }
@@ -104,6 +106,8 @@ impl Dispatcher {
                     self.context.enqueue(id);
                 }
             }
+            #[cfg(all(unix, feature = "process"))]
+            Some(Source::Process(_)) => self.context.serve_process(id),
             #[cfg(unix)]
             Some(Source::Watch(_)) => self.serve_watch(id),
             Some(Source::DetachedSlot(_) | Source::Gone | Source::LookUp(_)) | None => {}

@@ -50,6 +50,12 @@ impl Callee for ProtocolOf {
         }
     }
 
+    #[cfg(all(unix, feature = "process"))]
+    #[cold]
+    fn find_shared<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object> {
+        owners.protocol_of_pipe(self.id)
+    }
+
     fn type_name(&self, protocol: &dyn Protocol) -> &'static str {
         protocol.type_name()
     }
@@ -70,6 +76,8 @@ impl Callee for ProtocolOf {
             true => context.drop_gathered(), // How the connection ended is decided.
             false => context.end_of_panic(self.id),
         }
+        #[cfg(all(unix, feature = "process"))]
+        context.end_process_of_pipe(self.id);
     }
 }
 
@@ -328,6 +336,8 @@ impl Dispatcher {
         self.call(last, "connection_lost", |protocol, transport| {
             protocol.connection_lost(transport, reason);
         });
+        #[cfg(all(unix, feature = "process"))]
+        self.note_pipe_lost(id);
         self.free(id);
     }
 }

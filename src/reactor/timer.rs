@@ -3,6 +3,8 @@
 use crate::api::timer::TimerOwner;
 use crate::reactor::datagram::DatagramProtocolOf;
 use crate::reactor::dispatcher::Dispatcher;
+#[cfg(all(unix, feature = "process"))]
+use crate::reactor::process::ProcessOf;
 use crate::reactor::stream::ProtocolOf;
 #[cfg(unix)]
 use crate::reactor::watch::WatcherOf;
@@ -27,6 +29,12 @@ impl Dispatcher {
             (TimerOwner::Owner, Some(Source::Datagram(_))) => {
                 self.call(DatagramProtocolOf(id), "timer_fired", |protocol, transport| {
                     protocol.timer_fired(transport, timer);
+                });
+            }
+            #[cfg(all(unix, feature = "process"))]
+            (TimerOwner::Owner, Some(Source::Process(_))) => {
+                self.call(ProcessOf(id), "timer_fired", |protocol, process| {
+                    protocol.timer_fired(process, timer);
                 });
             }
             #[cfg(unix)]

@@ -11,6 +11,8 @@ pub(crate) mod gathered;
 pub(crate) mod lingering;
 pub(crate) mod listener;
 pub(crate) mod names;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process;
 pub(crate) mod retention;
 pub(crate) mod send_buffer;
 pub(crate) mod stream;

@@ -6,6 +6,8 @@ use crate::source::detach::DetachedSlot;
 use crate::source::lingering::Lingering;
 use crate::source::listener::Listener;
 use crate::source::names::LookUpState;
+#[cfg(all(unix, feature = "process"))]
+use crate::source::process::Process;
 use crate::source::retention::Shrinking;
 use crate::source::stream::{Filtered, Stream};
 #[cfg(unix)]
@@ -35,6 +37,9 @@ pub(crate) enum Source {
     Listener(Listener),
     /// A name that is looked up by itself.
     LookUp(Box<LookUpState>),
+    /// A process. Its pipes are streams.
+    #[cfg(all(unix, feature = "process"))]
+    Process(Box<Process>),
     /// A connection.
     Stream(Stream),
     /// A descriptor that the user reads and writes.
@@ -56,6 +61,8 @@ impl Source {
             Self::Lingering(lingering) => lingering.readiness |= readiness,
             Self::Datagram(datagram) => datagram.readiness |= readiness,
             Self::DetachedSlot(_) | Self::Gone | Self::Listener(_) | Self::LookUp(_) => {}
+            #[cfg(all(unix, feature = "process"))]
+            Self::Process(_) => {}
             #[cfg(unix)]
             Self::Watch(_) => {}
         }
@@ -69,6 +76,8 @@ impl Source {
             Self::DetachedSlot(_) | Self::Gone | Self::LookUp(_) => None,
             Self::Lingering(lingering) => Some(&mut lingering.socket),
             Self::Listener(listener) => Some(listener.socket.as_mut()),
+            #[cfg(all(unix, feature = "process"))]
+            Self::Process(process) => Some(process.backend.as_mut()?.as_mut()),
             Self::Stream(stream) => Some(&mut stream.socket),
             #[cfg(unix)]
             Self::Watch(watch) => Some(watch.descriptor.as_mut()),

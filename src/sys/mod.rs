@@ -33,6 +33,8 @@ mod platform;
 mod poll;
 #[cfg(feature = "system")]
 mod pool;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 #[cfg(all(unix, feature = "system"))]
 mod shared;
 #[cfg(all(unix, feature = "signals"))]
@@ -52,6 +54,8 @@ mod watch;
 use std::io;
 use std::rc::Rc;
 
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use backend::ProcessBackend;
 #[cfg(unix)]
 pub(crate) use backend::WatchBackend;
 pub(crate) use backend::{

@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 use crate::sys::adopt;
+#[cfg(all(unix, feature = "process"))]
+use crate::sys::backend::Spawned;
 #[cfg(unix)]
 use crate::sys::backend::WatchBackend;
 use crate::sys::backend::{
@@ -15,6 +17,8 @@ use crate::sys::listener::SystemListener;
 use crate::sys::names::{self, NameWork};
 use crate::sys::poll::Poller;
 use crate::sys::pool::Pool;
+#[cfg(all(unix, feature = "process"))]
+use crate::sys::process;
 #[cfg(all(unix, feature = "signals"))]
 use crate::sys::signals::{CaughtSignals, WatchedSignal};
 #[cfg(unix)]
@@ -25,12 +29,16 @@ use crate::sys::watch::SystemWatch;
 #[cfg(unix)]
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::{Address, unknown};
+#[cfg(all(unix, feature = "process"))]
+use crate::values::process::ProcessIdentity;
 use mio::Registry;
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 #[cfg(unix)]
 use std::os::fd::AsFd;
+#[cfg(all(unix, feature = "process"))]
+use std::process::Command;
 use std::rc::Rc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -195,6 +203,15 @@ impl Backend for System {
         output: Option<OwnedFd>,
     ) -> io::Result<StreamSocket> {
         Ok(StreamSocket::new(SystemPipes::new(&self.registry, input, output)?))
+    }
+
+    #[cfg(all(unix, feature = "process"))]
+    fn spawn_process(
+        &self,
+        command: &mut Command,
+        identity: ProcessIdentity,
+    ) -> io::Result<Spawned> {
+        process::spawn(&self.registry, command, identity)
     }
 
     #[cfg(all(unix, feature = "process"))]

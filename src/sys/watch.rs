@@ -14,6 +14,7 @@ use socket2::SockRef;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Returns which of the operations in `interest` would not block now, by poll(2). The end of the data and errors
 /// count as ready.
@@ -24,7 +25,7 @@ pub(super) fn ready(descriptor: BorrowedFd<'_>, interest: Interest) -> io::Resul
     if asked.is_empty() {
         return Ok(Ready::default());
     }
-    let polled = poll_once(descriptor, asked)?;
+    let polled = look(descriptor, asked, Duration::ZERO)?;
     let is = |flag| polled.intersects(flag | PollFlags::ERR | PollFlags::HUP);
     Ok(Ready {
         readable: interest.wants_readable() && is(PollFlags::IN),
@@ -34,12 +35,20 @@ pub(super) fn ready(descriptor: BorrowedFd<'_>, interest: Interest) -> io::Resul
 
 /// Returns true if a descriptor has an error: nothing reads the other end of a pipe, for example.
 pub(super) fn has_failed(descriptor: BorrowedFd<'_>) -> bool {
-    poll_once(descriptor, PollFlags::empty()).is_ok_and(|polled| polled.contains(PollFlags::ERR))
+    look(descriptor, PollFlags::empty(), Duration::ZERO)
+        .is_ok_and(|polled| polled.contains(PollFlags::ERR))
 }
 
-fn poll_once(descriptor: BorrowedFd<'_>, asked: PollFlags) -> io::Result<PollFlags> {
+/// Waits until a descriptor is readable, at most `limit`.
+#[cfg(feature = "process")]
+pub(super) fn wait_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {
+    look(descriptor, PollFlags::IN, limit).map(drop)
+}
+
+fn look(descriptor: BorrowedFd<'_>, asked: PollFlags, limit: Duration) -> io::Result<PollFlags> {
+    let limit = Timespec::try_from(limit).map_err(|_| io::ErrorKind::InvalidInput)?;
     let mut polled = [PollFd::new(&descriptor, asked)];
-    uninterrupted(|| Ok(poll(&mut polled, Some(&Timespec::default()))?))?;
+    uninterrupted(|| Ok(poll(&mut polled, Some(&limit))?))?;
     Ok(polled[0].revents())
 }
 

@@ -30,6 +30,9 @@ pub enum Address {
     /// A pair of pipes or other descriptors: see [`Pipes`](crate::Pipes).
     #[cfg(unix)]
     Pipes,
+    /// A pipe to a process, by its number.
+    #[cfg(all(unix, feature = "process"))]
+    Process(u32),
     /// Standard input and output: see `Pipes::standard`.
     #[cfg(unix)]
     StandardIo,
@@ -42,9 +45,7 @@ impl Address {
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self {
             Self::Inet(address) => Some(*address),
-            #[cfg(unix)]
-            Self::Pipes | Self::StandardIo | Self::Unix(_) => None,
-            Self::Unknown => None,
+            _ => None,
         }
     }
 
@@ -52,9 +53,17 @@ impl Address {
     #[cfg(unix)]
     pub fn unix(&self) -> Option<&UnixAddress> {
         match self {
-            Self::Inet(_) | Self::Pipes | Self::StandardIo | Self::Unknown => None,
             Self::Unix(address) => Some(address),
+            _ => None,
         }
+    }
+
+    /// Returns true if it is a pipe to a process.
+    pub(crate) fn is_process(&self) -> bool {
+        #[cfg(all(unix, feature = "process"))]
+        return matches!(self, Self::Process(_));
+        #[cfg(not(all(unix, feature = "process")))]
+        false
     }
 
     /// Returns the IP address, if there is one.
@@ -92,6 +101,8 @@ impl fmt::Display for Address {
             Self::Inet(address) => address.fmt(f),
             #[cfg(unix)]
             Self::Pipes => f.write_str("a pair of pipes"),
+            #[cfg(all(unix, feature = "process"))]
+            Self::Process(number) => write!(f, "process {number}"),
             #[cfg(unix)]
             Self::StandardIo => f.write_str("standard input and output"),
             #[cfg(unix)]

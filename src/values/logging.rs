@@ -7,6 +7,9 @@ pub(crate) const REACTOR: &str = "ropewalk::reactor";
 pub(crate) const TCP: &str = "ropewalk::tcp";
 /// Datagram sockets, and each system call on them.
 pub(crate) const DATAGRAM: &str = "ropewalk::datagram";
+/// Processes.
+#[cfg(all(unix, feature = "process"))]
+pub(crate) const PROCESS: &str = "ropewalk::process";
 /// Timers set, cancelled, fired.
 pub(crate) const TIMER: &str = "ropewalk::timer";
 /// Calls from other threads.

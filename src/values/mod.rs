@@ -12,6 +12,8 @@ pub(crate) mod id;
 pub(crate) mod interface;
 pub(crate) mod logging;
 pub(crate) mod options;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process;
 pub(crate) mod reason;
 pub(crate) mod slow_reader;
 pub(crate) mod socket_option;

@@ -1,5 +1,6 @@
 //! The answer to a look-up of a name.
 
+use crate::values::error::Explained;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -108,4 +109,11 @@ impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").field("is_wanted", &self.is_wanted()).finish_non_exhaustive()
     }
+}
+
+/// Returns the error of an unknown service.
+pub(crate) fn no_service(service: &str) -> io::Error {
+    let text =
+        format!("there is no service `{service}` (services(5) lists them; a number works as well)");
+    Explained::error(io::ErrorKind::InvalidInput, text)
 }

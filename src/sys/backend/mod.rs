@@ -12,7 +12,11 @@
 
 mod answer;
 mod event;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 mod request;
+#[cfg(feature = "signals")]
+mod signals;
 mod socket;
 mod stream;
 
@@ -20,12 +24,15 @@ use crate::sys::error::set_by;
 #[cfg(unix)]
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::Address;
-use crate::values::error::Explained;
 use crate::values::id::Id;
+#[cfg(all(unix, feature = "process"))]
+use crate::values::process::ProcessIdentity;
 use crate::values::socket_option::SocketOption;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+#[cfg(all(unix, feature = "process"))]
+use std::process::Command;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -37,9 +44,13 @@ pub use crate::sys::received::ReceivedMessage;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
 pub use answer::Answer;
-pub(crate) use answer::Answered;
+pub(crate) use answer::{Answered, no_service};
 pub use event::{Event, EventIter, Events};
+#[cfg(all(unix, feature = "process"))]
+pub use process::{ProcessBackend, Spawned};
 pub use request::{ConnectRequest, DatagramRequest, ListenRequest};
+#[cfg(feature = "signals")]
+pub use signals::{SignalBackend, SignalWatchBackend};
 #[cfg(unix)]
 pub use socket::WatchBackend;
 pub use socket::{DatagramBackend, ListenerBackend, Multicast, SocketBackend, StreamBackend};
@@ -252,6 +263,22 @@ pub trait Backend: fmt::Debug {
         Err(unsupported())
     }
 
+    /// Starts a process. Its pipes are those for which `command` asks.
+    ///
+    /// # Errors
+    ///
+    /// If the program does not exist or cannot be executed. Default:
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
+    #[cfg(all(unix, feature = "process"))]
+    fn spawn_process(
+        &self,
+        command: &mut Command,
+        identity: ProcessIdentity,
+    ) -> io::Result<Spawned> {
+        let _ = (command, identity);
+        Err(unsupported())
+    }
+
     /// Makes a stream that reads standard input and writes standard output. Once one of the two has ended, the
     /// null device takes its place.
     ///
@@ -304,26 +331,6 @@ pub trait Backend: fmt::Debug {
     }
 }
 
-/// One signal that a [`Backend`] watches.
-#[cfg(feature = "signals")]
-pub trait SignalWatchBackend {
-    /// Returns true if the signal has arrived since the last call.
-    fn take(&mut self) -> bool;
-}
-
-/// The signals that a [`Backend`] catches.
-#[cfg(feature = "signals")]
-pub trait SignalBackend {
-    /// Begins a run; signals are reported from now on. Returns true if it had not begun before.
-    fn begin_run(&mut self) -> bool;
-
-    /// Ends the run: signals have their default action again.
-    fn end_run(&mut self);
-
-    /// Returns the names of the signals that have arrived since the last call.
-    fn pending(&mut self) -> Vec<&'static str>;
-}
-
 /// Sets an option by calling `set`, if the option's value is valid for any socket. Errors name the option.
 /// All backends and their sockets set options this way.
 ///
@@ -332,13 +339,6 @@ pub trait SignalBackend {
 /// If the value is invalid, or if `set` fails.
 pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
     set_by(option, set)
-}
-
-/// Returns the error of an unknown service.
-pub(crate) fn no_service(service: &str) -> io::Error {
-    let text =
-        format!("there is no service `{service}` (services(5) lists them; a number works as well)");
-    Explained::error(io::ErrorKind::InvalidInput, text)
 }
 
 /// Returns the error of requests that only a system can serve.

@@ -68,6 +68,19 @@ impl SystemPipes {
         Ok(Self { poll: Rc::clone(poll), input, output, address: Address::Pipes })
     }
 
+    /// Makes a stream of pipes that no other process shares.
+    #[cfg(feature = "process")]
+    pub(in crate::sys) fn unshared(
+        poll: &Rc<Registry>,
+        input: Option<OwnedFd>,
+        output: Option<OwnedFd>,
+    ) -> io::Result<Self> {
+        for end in [&input, &output].into_iter().flatten() {
+            SockRef::from(end).set_nonblocking(true)?;
+        }
+        Self::new(poll, input, output)
+    }
+
     #[cfg(feature = "process")]
     pub(in crate::sys) fn standard(poll: &Rc<Registry>) -> io::Result<Self> {
         let [input, output] = standard_io::copies()?;

@@ -2,6 +2,8 @@
 
 mod foreign_options;
 pub(crate) mod multicast;
+#[cfg(feature = "process")]
+pub(crate) mod process;
 
 use crate::sys::OwnedFd;
 use crate::values::address::Address;

@@ -1,6 +1,8 @@
 //! Systems other than Linux and Android.
 
 pub(crate) mod multicast;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process;
 #[cfg(unix)]
 mod unix;
 

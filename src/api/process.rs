@@ -1,0 +1,321 @@
+//! Processes: starting them, and the transport by which protocols use them.
+
+use crate::api::context::{Context, Pending};
+use crate::api::process_protocol::ProcessProtocol;
+use crate::api::transport::Transport;
+use crate::source::process::Process;
+use crate::source::stream::{PeerSide, Stream, WriteSide};
+use crate::source::table::Source;
+use crate::sys::error::failed;
+use crate::sys::{ProcessBackend, StreamSocket};
+use crate::values::address::Address;
+use crate::values::error::Error;
+use crate::values::id::Id;
+use crate::values::logging::PROCESS;
+use crate::values::process::{ProcessExit, ProcessOptions, Signal};
+use crate::values::reason::Reason;
+use log::{debug, info, warn};
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+/// # Starting
+impl ProcessOptions {
+    /// Starts the process. See [`ProcessProtocol`] for an example. `protocol` receives [`connection_made`](ProcessProtocol::connection_made) after the running
+    /// callback, and then all other callbacks. These options can start another process later.
+    ///
+    /// The process has no descriptors of this one beside standard input, output and error. Its end is noticed by a
+    /// descriptor of it (pidfd_open(2)), without SIGCHLD, and only it is waited for. The call returns when the program is being
+    /// executed, which takes about a millisecond.
+    ///
+    /// When the reactor [stops](Context::stop), its standard input is closed after queued data, and it receives SIGTERM.
+    /// The stop waits for its end within the [grace period](crate::Reactor::set_grace); then it is killed.
+    ///
+    /// # Errors
+    ///
+    /// If the program does not exist or cannot be executed; if no descriptors or processes are left; on systems
+    /// other than Linux. After a [stop](Context::is_stopping) it always fails. The protocol is dropped then.
+    #[doc(alias = "spawnProcess")]
+    #[doc(alias = "subprocess_exec")]
+    pub fn spawn(
+        &mut self,
+        context: &mut Context,
+        protocol: impl ProcessProtocol,
+    ) -> Result<Id, Error> {
+        let id = context.start_process(self);
+        let program = || self.command.get_program().display().to_string();
+        let id = id.map_err(|cause| {
+            failed("start", program(), cause, |cause| {
+                (cause.kind == ErrorKind::NotFound)
+                    .then_some("is it installed, and does its working directory exist?")
+            })
+        });
+        let (id, protocol) = context.or_discard(id, protocol)?;
+        context.pending.push_back(Pending::Spawned(id, Box::new(protocol)));
+        Ok(id)
+    }
+}
+
+/// A process, as its protocol and the holders of its id use it.
+///
+/// Its pipes have a [`Transport`] each: [`stdin`](Self::stdin), [`stdout`](Self::stdout), [`stderr`](Self::stderr).
+/// A closed or absent pipe ignores all requests.
+pub struct ProcessTransport<'a> {
+    context: &'a mut Context,
+    id: Id,
+}
+
+impl<'a> ProcessTransport<'a> {
+    /// Returns the transport of a process, for holders of its id. An id can be kept after the process has ended:
+    /// requests then do nothing.
+    pub fn new(context: &'a mut Context, id: Id) -> Self {
+        Self { context, id }
+    }
+
+    /// Returns the id of the process in the reactor.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// Returns the process id by which the system names it; `None` after [`process_ended`](ProcessProtocol::process_ended).
+    #[doc(alias = "pid")]
+    pub fn number(&self) -> Option<u32> {
+        self.context.process_of(self.id).map(|process| process.number)
+    }
+
+    /// Returns how the process ended, once it was reaped.
+    pub fn exit(&self) -> Option<ProcessExit> {
+        self.context.process_of(self.id)?.exit
+    }
+
+    /// Returns the context, for everything else.
+    pub fn context(&mut self) -> &mut Context {
+        self.context
+    }
+
+    /// Writes to standard input, behind all that was written before.
+    #[doc(alias = "writeToChild")]
+    pub fn write(&mut self, data: &[u8]) {
+        self.stdin().write(data);
+    }
+
+    /// Closes standard input after queued data: the process reads the end.
+    #[doc(alias = "closeStdin")]
+    pub fn close_stdin(&mut self) {
+        self.stdin().close();
+    }
+
+    /// Closes all pipes; standard input after queued data. Output that is not received is lost.
+    #[doc(alias = "loseConnection")]
+    pub fn close(&mut self) {
+        self.context.close(self.id);
+    }
+
+    /// Returns standard input: to write, to query and limit queued data, to register a producer.
+    pub fn stdin(&mut self) -> Transport<'_> {
+        self.pipe(0)
+    }
+
+    /// Returns standard output: to pause, resume and close it.
+    pub fn stdout(&mut self) -> Transport<'_> {
+        self.pipe(1)
+    }
+
+    /// Returns standard error: to pause, resume and close it.
+    pub fn stderr(&mut self) -> Transport<'_> {
+        self.pipe(2)
+    }
+
+    fn pipe(&mut self, index: usize) -> Transport<'_> {
+        let process = self.context.process_of(self.id);
+        let id = process.and_then(|process| process.pipes[index]).unwrap_or(Id::NONE);
+        self.context.transport(id)
+    }
+
+    /// Sends a signal to the process, and never to another one that has the same number later.
+    ///
+    /// # Errors
+    ///
+    /// If the process has ended, or is another user's.
+    #[doc(alias = "signalProcess")]
+    #[doc(alias = "send_signal")]
+    pub fn signal(&mut self, signal: Signal) -> Result<(), Error> {
+        let process = self.context.process_of(self.id);
+        let sent = match process.and_then(|process| process.backend.as_ref()) {
+            Some(backend) => backend.signal(signal),
+            None => Err(io::Error::new(ErrorKind::NotFound, "it has ended")),
+        };
+        let error =
+            |cause| failed("send a signal to process", self.id.to_string(), cause, |_| None);
+        sent.map_err(error)
+    }
+
+    /// Kills the process (SIGKILL), if it runs.
+    #[doc(alias = "KILL")]
+    pub fn kill(&mut self) {
+        self.context.kill_process(self.id);
+    }
+}
+
+impl fmt::Debug for ProcessTransport<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessTransport").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    fn start_process(&mut self, options: &mut ProcessOptions) -> io::Result<Id> {
+        self.check_not_stopping()?;
+        let spawned = self.backend.spawn_process(&mut options.command, options.identity)?;
+        let number = spawned.process.number();
+        let process = Process::new(spawned.process, number);
+        let id = self.take_in(Source::Process(Box::new(process)))?;
+        for (index, socket) in spawned.pipes.into_iter().enumerate() {
+            let Some(socket) = socket else { continue };
+            match self.take_in_pipe(socket, number, index == 0) {
+                Ok(pipe) => {
+                    self.process_mut(id).expect("it was taken in").pipes[index] = Some(pipe)
+                }
+                Err(error) => {
+                    self.give_up_process(id);
+                    return Err(error);
+                }
+            }
+        }
+        info!(target: PROCESS, "{id} started {}: process {number}", options.command.get_program().display());
+        Ok(id)
+    }
+
+    /// Makes a stream of a pipe.
+    fn take_in_pipe(
+        &mut self,
+        socket: StreamSocket,
+        number: u32,
+        is_stdin: bool,
+    ) -> io::Result<Id> {
+        let mut stream = Stream::new(socket, Address::Process(number), self.now);
+        if is_stdin {
+            stream.input.peer_side = PeerSide::Ended { first: false };
+        } else {
+            stream.output.write_side = WriteSide::Absent;
+        }
+        self.take_in(Source::Stream(stream))
+    }
+
+    /// Ends a process that could not be taken in whole. It has no protocol yet.
+    #[cold]
+    fn give_up_process(&mut self, id: Id) {
+        let Some(process) = self.process_mut(id) else { return };
+        let (backend, pipes) = (process.backend.take(), process.pipes);
+        if let Some(mut backend) = backend {
+            reap(&mut *backend);
+        }
+        for pipe in pipes.into_iter().flatten().chain([id]) {
+            self.shut(pipe);
+            self.sources.remove(pipe);
+        }
+    }
+
+    pub(crate) fn process_of(&self, id: Id) -> Option<&Process> {
+        match self.sources.get(id)? {
+            Source::Process(process) => Some(process),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn process_mut(&mut self, id: Id) -> Option<&mut Process> {
+        match self.sources.get_mut(id)? {
+            Source::Process(process) => Some(process),
+            _ => None,
+        }
+    }
+
+    /// Reaps a process that has ended.
+    pub(crate) fn serve_process(&mut self, id: Id) {
+        let process = self.process_mut(id).and_then(|process| process.backend.as_mut());
+        match process.map(|backend| backend.try_wait()) {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(exit))) => self.note_exit(id, exit),
+            Some(Err(error)) => {
+                warn!(target: PROCESS, "{id} cannot be waited for: {error}");
+                self.note_exit(id, ProcessExit::Unknown);
+            }
+        }
+    }
+
+    /// Has a process and its pipes served in the next turn, and not before.
+    #[cold]
+    pub(crate) fn enqueue_process(&mut self, id: Id) {
+        let pipes = self.process_of(id).map_or([None; 3], |process| process.pipes);
+        pipes.into_iter().flatten().chain([id]).for_each(|id| self.enqueue(id));
+    }
+
+    fn note_exit(&mut self, id: Id, exit: ProcessExit) {
+        let Some(process) = self.process_mut(id) else { return };
+        process.exit = Some(exit);
+        info!(target: PROCESS, "{id} process {} {exit}", process.number);
+        if let Some(mut backend) = process.backend.take() {
+            crate::api::close::deregister(&mut *backend);
+        }
+        self.pending.push_back(Pending::Exited(id));
+    }
+
+    /// Kills a process. Its protocol is notified when it has ended.
+    pub(crate) fn kill_process(&mut self, id: Id) {
+        self.send_signal(id, Signal::Kill);
+    }
+
+    fn send_signal(&self, id: Id, signal: Signal) {
+        let backend = self.process_of(id).and_then(|process| process.backend.as_ref());
+        if let Some(Err(error)) = backend.map(|backend| backend.signal(signal)) {
+            debug!(target: PROCESS, "{id} {signal:?}: {error}");
+        }
+    }
+
+    /// Closes the pipes of a process.
+    pub(crate) fn close_pipes(&mut self, id: Id) {
+        let pipes = self.process_of(id).map_or([None; 3], |process| process.pipes);
+        pipes.into_iter().flatten().for_each(|pipe| self.close(pipe));
+    }
+
+    /// Ends the process of which a callback has panicked, if `pipe` belongs to one.
+    #[cold]
+    pub(crate) fn end_process_of_pipe(&mut self, pipe: Id) {
+        let process = self.sources.iter().find_map(|(id, source)| match source {
+            Source::Process(process) if process.pipes.contains(&Some(pipe)) => Some(id),
+            _ => None,
+        });
+        process.into_iter().for_each(|id| self.end_process_of_panic(id));
+    }
+
+    /// Ends a process of which a callback has panicked.
+    #[cold]
+    pub(crate) fn end_process_of_panic(&mut self, id: Id) {
+        self.kill_process(id);
+        let pipes = self.process_of(id).map_or([None; 3], |process| process.pipes);
+        pipes.into_iter().flatten().for_each(|pipe| self.end(pipe, Reason::Panicked));
+    }
+
+    /// Ends a process at a stop: asks it once, or kills it and waits for its end.
+    pub(crate) fn stop_process(&mut self, id: Id, asks: bool) {
+        let Some(process) = self.process_mut(id) else { return };
+        match &mut process.backend {
+            Some(backend) if !asks => {
+                let exit = reap(&mut **backend);
+                self.note_exit(id, exit);
+            }
+            Some(_) if !std::mem::replace(&mut process.asked_to_end, true) => {
+                self.send_signal(id, Signal::Terminate);
+                // A stopped process would not receive it.
+                self.send_signal(id, Signal::Continue);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn reap(backend: &mut dyn ProcessBackend) -> ProcessExit {
+    backend.kill_and_wait().unwrap_or_else(|error| {
+        warn!(target: PROCESS, "process {}: {error}", backend.number());
+        ProcessExit::Unknown
+    })
+}

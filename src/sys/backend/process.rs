@@ -1,0 +1,41 @@
+//! Processes of a backend.
+
+use crate::sys::backend::{SocketBackend, StreamSocket};
+use crate::values::process::{ProcessExit, Signal};
+use std::io;
+
+/// A process that a [`Backend`](crate::backend::Backend) has started, and that was not reaped. An event reports its
+/// end.
+pub trait ProcessBackend: SocketBackend {
+    /// Returns the number by which the system names it.
+    fn number(&self) -> u32;
+
+    /// Returns how it ended, and reaps it; `None` if it runs.
+    ///
+    /// # Errors
+    ///
+    /// If it was reaped elsewhere.
+    fn try_wait(&mut self) -> io::Result<Option<ProcessExit>>;
+
+    /// Sends a signal to it, and never to another process that has the same number later.
+    ///
+    /// # Errors
+    ///
+    /// If it has ended, or is another user's.
+    fn signal(&self, signal: Signal) -> io::Result<()>;
+
+    /// Kills it, waits for its end for a short while, and reaps it.
+    ///
+    /// # Errors
+    ///
+    /// If it was reaped elsewhere, or does not end.
+    fn kill_and_wait(&mut self) -> io::Result<ProcessExit>;
+}
+
+/// A process that was started, and its pipes: standard input, output and error.
+#[derive(Debug)]
+#[allow(missing_docs)]
+pub struct Spawned {
+    pub process: Box<dyn ProcessBackend>,
+    pub pipes: [Option<StreamSocket>; 3],
+}

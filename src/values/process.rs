@@ -1,0 +1,209 @@
+//! Processes: their options, signals to them, and how they end.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// How a process ended.
+///
+/// ```
+/// use ropewalk::ProcessExit;
+///
+/// assert!(ProcessExit::Code(0).is_success());
+/// let killed = ProcessExit::Signal { number: 9, core_dumped: false };
+/// assert_eq!(killed.to_string(), "ended by signal 9 (SIGKILL)");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessExit {
+    /// It exited with this code. 0 means success.
+    Code(i32),
+    /// A signal ended it.
+    #[allow(missing_docs)]
+    Signal { number: i32, core_dumped: bool },
+    /// How it ended is not known: other code of this program has waited for all its children (waitpid(2) with -1), or
+    /// ignores SIGCHLD.
+    Unknown,
+}
+
+impl ProcessExit {
+    /// Returns true if it exited with the code 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl fmt::Display for ProcessExit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal { number, core_dumped } => {
+                write!(f, "ended by signal {number}")?;
+                if let Some((_, name)) = SIGNALS.iter().find(|(of, _)| *of == number) {
+                    write!(f, " ({name})")?;
+                }
+                f.write_str(if core_dumped { ", core dumped" } else { "" })
+            }
+            Self::Unknown => f.write_str("ended, and how is not known"),
+        }
+    }
+}
+
+/// The numbers that POSIX specifies, which are the same on all systems (kill(1)), and that of a fault.
+const SIGNALS: [(i32, &str); 8] = [
+    (1, "SIGHUP"),
+    (2, "SIGINT"),
+    (3, "SIGQUIT"),
+    (6, "SIGABRT"),
+    (9, "SIGKILL"),
+    (11, "SIGSEGV"),
+    (14, "SIGALRM"),
+    (15, "SIGTERM"),
+];
+
+/// A signal to a process: see [`ProcessTransport::signal`](crate::ProcessTransport::signal).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// SIGCONT: continues a stopped process.
+    Continue,
+    /// SIGHUP: the terminal is gone. Many servers read their configuration again.
+    Hangup,
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGKILL: ends the process at once.
+    Kill,
+    /// SIGQUIT: Ctrl-\\.
+    Quit,
+    /// SIGSTOP: stops the process until it is continued.
+    Stop,
+    /// SIGTERM: a polite request to end.
+    Terminate,
+    /// SIGUSR1.
+    User1,
+    /// SIGUSR2.
+    User2,
+}
+
+/// The options of a process, and the action of starting it: [`spawn`](Self::spawn).
+///
+/// Standard input, output and error are pipes to the [`ProcessProtocol`](crate::ProcessProtocol), unless they are
+/// set otherwise. A [`Command`] from elsewhere keeps its own settings.
+///
+/// ```
+/// use ropewalk::ProcessOptions;
+/// use std::process::{Command, Stdio};
+///
+/// let options = ProcessOptions::new("sort").arg("-n").env("LC_ALL", "C").stderr(Stdio::inherit());
+/// let from_elsewhere = ProcessOptions::from(Command::new("true"));
+/// # let _ = (options, from_elsewhere);
+/// ```
+#[derive(Debug)]
+pub struct ProcessOptions {
+    pub(crate) command: Command,
+    pub(crate) identity: ProcessIdentity,
+}
+
+/// The user, the group and the process group of a process. Default: those of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ProcessIdentity {
+    pub user: Option<u32>,
+    pub group: Option<u32>,
+    pub own_process_group: bool,
+}
+
+impl ProcessOptions {
+    /// A program, by its path or by its name in PATH, with three pipes.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        let options = Self::from(Command::new(program));
+        options.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped())
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args(mut self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// Sets a variable of the environment. Default: that of this process.
+    #[must_use]
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Empties the environment.
+    #[must_use]
+    pub fn env_clear(mut self) -> Self {
+        self.command.env_clear();
+        self
+    }
+
+    /// Sets the working directory. Default: that of this process.
+    #[doc(alias = "cwd")]
+    #[must_use]
+    pub fn directory(mut self, directory: impl AsRef<Path>) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// Sets the user, by its number. Supplementary groups are dropped if this process is the superuser's.
+    #[must_use]
+    pub fn user(mut self, user: u32) -> Self {
+        self.identity.user = Some(user);
+        self
+    }
+
+    /// Sets the group, by its number.
+    #[must_use]
+    pub fn group(mut self, group: u32) -> Self {
+        self.identity.group = Some(group);
+        self
+    }
+
+    /// Puts the process into a process group of its own (setpgid(2)). Then Ctrl-C in the terminal of this process
+    /// does not reach it.
+    #[must_use]
+    pub fn own_process_group(mut self) -> Self {
+        self.identity.own_process_group = true;
+        self
+    }
+
+    /// Sets standard input: a pipe ([`Stdio::piped`], the default), that of this process ([`Stdio::inherit`]), the
+    /// null device ([`Stdio::null`]), or a file.
+    #[must_use]
+    pub fn stdin(mut self, stdin: impl Into<Stdio>) -> Self {
+        self.command.stdin(stdin);
+        self
+    }
+
+    /// Sets standard output, like [`stdin`](Self::stdin).
+    #[must_use]
+    pub fn stdout(mut self, stdout: impl Into<Stdio>) -> Self {
+        self.command.stdout(stdout);
+        self
+    }
+
+    /// Sets standard error, like [`stdin`](Self::stdin).
+    #[must_use]
+    pub fn stderr(mut self, stderr: impl Into<Stdio>) -> Self {
+        self.command.stderr(stderr);
+        self
+    }
+}
+
+impl From<Command> for ProcessOptions {
+    fn from(command: Command) -> Self {
+        Self { command, identity: ProcessIdentity::default() }
+    }
+}
