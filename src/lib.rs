@@ -42,7 +42,7 @@
 //! | set options of sockets | [`SocketOption`] |
 //! | adopt sockets from elsewhere, detach connections | [`Context::adopt_listener`], [`Transport::detach`] |
 //! | use a protocol on pipes, terminals and files | [`Pipes`] |
-//! | start programs | `ProcessProtocol`, `ProcessOptions` (feature `process`) |
+//! | start programs | `ProcessProtocol`, `ProcessOptions`, `ProcessRun` (feature `process`) |
 //! | watch any other descriptor | [`Context::watch`], [`Watcher`] |
 //! | read statistics | [`Context::statistics`], [`Transport::counts`] |
 //! | write to all connections of a listener, limit their number | [`Port::connections`], [`Transport::siblings`], [`ListenOptions::max_connections`] |
@@ -122,6 +122,8 @@ pub use api::pipes::Pipes;
 pub use api::process::ProcessTransport;
 #[cfg(all(unix, feature = "process"))]
 pub use api::process_protocol::ProcessProtocol;
+#[cfg(all(unix, feature = "process"))]
+pub use api::process_run::ProcessRun;
 pub use api::producer::Producer;
 pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;
@@ -147,7 +149,7 @@ pub use values::id::Id;
 pub use values::interface::Interface;
 pub use values::options::{ConnectOptions, ListenOptions};
 #[cfg(all(unix, feature = "process"))]
-pub use values::process::{ProcessExit, ProcessOptions, Signal};
+pub use values::process::{ProcessExit, ProcessLimit, ProcessOptions, ProcessOutput, Signal};
 pub use values::reason::Reason;
 pub use values::slow_reader::SlowReader;
 pub use values::socket_option::{KeepAlive, SocketOption};

@@ -33,6 +33,8 @@ pub(crate) mod pipes;
 pub(crate) mod process;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod process_protocol;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process_run;
 pub(crate) mod producer;
 pub(crate) mod protocol;
 pub(crate) mod race;

@@ -62,6 +62,37 @@ const SIGNALS: [(i32, &str); 8] = [
     (15, "SIGTERM"),
 ];
 
+/// The output of a process that was run to its end: see [`ProcessRun`](crate::ProcessRun).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProcessOutput {
+    /// How it ended.
+    pub exit: ProcessExit,
+    /// What it wrote to standard output, up to the limit.
+    pub out: Vec<u8>,
+    /// What it wrote to standard error, up to the limit.
+    pub err: Vec<u8>,
+    /// The limit that it exceeded, for which it was killed.
+    pub exceeded: Option<ProcessLimit>,
+}
+
+impl ProcessOutput {
+    pub(crate) fn new() -> Self {
+        let (out, err) = (Vec::new(), Vec::new());
+        Self { exit: ProcessExit::Unknown, out, err, exceeded: None }
+    }
+}
+
+/// A limit of a run of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProcessLimit {
+    /// [`ProcessRun::max_output`](crate::ProcessRun::max_output).
+    Output,
+    /// [`ProcessRun::timeout`](crate::ProcessRun::timeout).
+    Time,
+}
+
 /// A signal to a process: see [`ProcessTransport::signal`](crate::ProcessTransport::signal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -3,6 +3,7 @@
 
 mod ends;
 mod pipes;
+mod running;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
