@@ -1,0 +1,131 @@
+//! The program `netcat`, with files and pipes. Run `cargo build -p ropewalk-process-examples --examples` first to run
+//! these tests alone.
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// More than all buffers on the way together.
+const LENGTH: u64 = 200_000_000;
+
+fn program(arguments: &[&str]) -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let mut command = Command::new(path.join("examples/netcat"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Starts a listening netcat. Returns its address as well.
+fn listening() -> (Child, String) {
+    let mut child = program(&["--listen", "127.0.0.1:0"]).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+    (child, address)
+}
+
+/// Counts and sums up what is read.
+fn digest(mut input: impl Read) -> (u64, u64) {
+    let (mut length, mut sum, mut buffer) = (0, 0_u64, vec![0; 1 << 16]);
+    loop {
+        match input.read(&mut buffer).unwrap() {
+            0 => return (length, sum),
+            count => {
+                for byte in &buffer[..count] {
+                    sum = sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
+                }
+                length += count as u64;
+            }
+        }
+    }
+}
+
+/// Writes bytes in which a lost or repeated part is noticed.
+fn feed(mut output: impl Write, length: u64) {
+    let block: Vec<u8> = (0..251_000_u32).map(|index| (index % 251) as u8).collect();
+    let mut left = length as usize;
+    while left > 0 {
+        let count = left.min(block.len());
+        output.write_all(&block[..count]).unwrap();
+        left -= count;
+    }
+}
+
+#[test]
+fn large_transfer_arrives_whole_in_both_directions() {
+    let (mut server, address) = listening();
+    let mut client = program(&[&address]).spawn().unwrap();
+    let mut threads = Vec::new();
+    for child in [&mut server, &mut client] {
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        thread::spawn(move || feed(stdin, LENGTH));
+        threads.push(thread::spawn(move || digest(stdout)));
+    }
+    let digests: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(digests[0], digests[1]);
+    assert_eq!(digests[0].0, LENGTH);
+    assert!(server.wait().unwrap().success() && client.wait().unwrap().success());
+}
+
+#[test]
+fn answer_after_the_end_of_input_arrives() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut client = program(&[&address]).spawn().unwrap();
+    client.stdin.take().unwrap().write_all(b"question").unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let mut question = String::new();
+    server.read_to_string(&mut question).unwrap();
+    assert_eq!(question, "question");
+    server.write_all(b"answer").unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    let end = client.wait_with_output().unwrap();
+    assert_eq!((end.status.code(), &*end.stdout), (Some(0), &b"answer"[..]));
+}
+
+#[test]
+fn end_of_connection_ends_the_output_first() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut client = program(&[&address]).spawn().unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    server.shutdown(Shutdown::Write).unwrap();
+    let mut output = Vec::new();
+    client.stdout.take().unwrap().read_to_end(&mut output).unwrap();
+    client.stdin.take().unwrap().write_all(b"still sent").unwrap();
+    let mut sent = String::new();
+    server.read_to_string(&mut sent).unwrap();
+    assert_eq!(sent, "still sent");
+    assert!(client.wait().unwrap().success());
+}
+
+#[test]
+fn refused_connection_is_an_error() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let end = program(&[&closed]).output().unwrap();
+    let errors = String::from_utf8_lossy(&end.stderr);
+    assert_eq!(end.status.code(), Some(1), "{errors}");
+    assert!(errors.starts_with(&format!("error: cannot connect to {closed}")), "{errors}");
+}
+
+#[test]
+fn departed_reader_ends_the_program() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let mut client = program(&[&address]).spawn().unwrap();
+    drop(client.stdout.take());
+    let (_server, _) = listener.accept().unwrap();
+    assert!(client.wait().unwrap().success());
+}
+
+#[test]
+fn demo_shows_a_line_and_both_ends() {
+    let end = program(&["--demo"]).output().unwrap();
+    let output = String::from_utf8_lossy(&end.stdout);
+    assert_eq!(output, "input: hello, and its end\noutput: hello, and its end\n");
+}
