@@ -2,11 +2,10 @@
 
 use crate::api::context::{Context, Pending, Stop};
 use crate::api::timer::Job;
-use crate::source::lingering::{LINGER, Lingering};
 use crate::source::retention::give_back_beyond;
 use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
-use crate::sys::{Readiness, SocketBackend, StreamBackend, StreamSocket};
+use crate::sys::{SocketBackend, StreamBackend, StreamSocket};
 use crate::values::id::Id;
 use crate::values::logging::{REACTOR, TCP};
 use crate::values::reason::Reason;
@@ -195,19 +194,6 @@ impl Context {
             deregister(socket);
         }
         Some(source)
-    }
-
-    fn linger(&mut self, id: Id) {
-        let timer = self.schedule(LINGER, Job::LingerEnd(id));
-        if let Some(Source::Stream(stream)) = self.sources.replace(id, Source::Gone) {
-            let Stream { socket, readiness, input, .. } = stream;
-            let received_after_close = input.received_after_close;
-            let lingering = Lingering { socket, readiness, received_after_close, timer };
-            self.sources.replace(id, Source::Lingering(lingering));
-            if readiness.has(Readiness::READABLE) {
-                self.enqueue(id);
-            }
-        }
     }
 
     /// Returns an error after a stop, when no more sockets are opened.

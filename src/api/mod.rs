@@ -23,6 +23,7 @@ pub(crate) mod gather;
 pub(crate) mod handle;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod inherited;
+mod lingering;
 pub(crate) mod listener;
 pub(crate) mod multicast;
 pub(crate) mod names;

@@ -159,7 +159,7 @@ impl Dispatcher {
                 Job::ConnectTimeout(id) => self.context.enqueue(id),
                 Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
                 Job::LookUpTimeout(id) => self.context.end_look_up(id, Err(look_up_timed_out())),
-                Job::LingerEnd(id) => self.context.free(id),
+                Job::LingerEnd(id) => self.context.end_lingering(id),
                 Job::BackoffEnd(id) => self.context.end_backoff(id),
             }
             self.run_pending();

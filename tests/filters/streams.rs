@@ -220,7 +220,8 @@ fn drop_oldest_drops_whole_pieces_only() {
     let client = scene.client.ids()[0];
     scene.reactor.context().transport(client).resume();
     scene.reactor.context().close(id);
-    scene.reasons();
+    let (server, client) = scene.reasons();
+    assert_eq!((server, client), (vec!["Closed".to_owned()], vec!["ClosedByPeer".to_owned()]));
     let numbers: Vec<u32> = scene
         .client
         .data()

@@ -3,6 +3,7 @@
 mod callbacks;
 mod connecting;
 mod datagrams;
+mod lingering;
 mod names;
 mod pressure;
 mod readiness;
