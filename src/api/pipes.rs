@@ -62,7 +62,7 @@ use std::io;
 ///
 /// The reactor does not set O_NONBLOCK, since all processes with a copy of a descriptor share that flag: a shell would
 /// find its terminal non-blocking. A descriptor without the flag is polled before each read and write, and a write
-/// takes at most 4096 bytes (PIPE_BUF, [pipe(7)]). If another process takes the data or the room in between, the
+/// takes at most PIPE_BUF bytes ([pipe(7)]; 4096 on Linux). If another process takes the data or the room in between, the
 /// call blocks. A pipe with no other users is faster with the flag, which its owner then sets.
 ///
 /// SIGPIPE must be ignored, as in all programs with a `main` in Rust.
@@ -89,9 +89,9 @@ impl Pipes {
     /// Standard input and output, whatever they are. [`Transport::peer`](crate::Transport::peer) is
     /// [`Address::StandardIo`].
     ///
-    /// Other text that the program prints appears between what the protocol writes. Once the protocol's input or
-    /// output has ended, the null device takes its place (dup2(2)), so that the other side sees the end: what is
-    /// printed later is lost. Standard error is never touched.
+    /// Other text that the program prints appears between what the protocol writes. Once the output has ended, the
+    /// null device takes its place (dup2(2)), so that its reader sees the end: what is printed later is lost. The same
+    /// happens to both when the connection ends. Standard error is never touched.
     ///
     /// Descriptors that the shell has closed (`<&-`) are the null device in a program with a `main` in Rust.
     ///

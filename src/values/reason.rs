@@ -45,7 +45,7 @@ pub enum Reason {
     /// sent, whatever the callback requested before. Only a
     /// [detached](crate::Transport::detach) socket has left the reactor by then: that stays `Detached`.
     Panicked,
-    /// The peer reset it: its program died, or closed with our data unread.
+    /// The peer reset it: its program died, or closed with our data unread. Or nothing reads the pipe any more.
     Reset,
     /// The reactor stopped. Queued data was sent if the peer took it within the
     /// [grace period](crate::Reactor::set_grace); the rest was dropped.

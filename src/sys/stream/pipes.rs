@@ -2,6 +2,7 @@
 //! sockets, files or devices.
 
 use crate::sys::backend::{SocketBackend, StreamBackend, unsupported};
+use crate::sys::platform::PIPE_BUF;
 use crate::sys::stream::calls::{SENDING_SLICES, receive, send};
 #[cfg(feature = "process")]
 use crate::sys::stream::standard_io::{self, Standard};
@@ -18,10 +19,6 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
-
-/// The most bytes that one write of a blocking pipe takes: PIPE_BUF. A pipe that poll(2) reports as writable has
-/// room for that many (pipe(7)); a longer write may wait for the reader.
-const PIPE_BUF: usize = 4096;
 
 /// The stream. Either side may be absent.
 #[derive(Debug)]

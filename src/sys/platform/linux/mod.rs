@@ -31,6 +31,10 @@ use std::time::Duration;
 /// The maximum number of bytes of a Unix socket's path or name: sun_path holds one more (unix(7)).
 pub(crate) const LONGEST_PATH: usize = 107;
 
+/// The most bytes that one write of a blocking pipe takes. A pipe that poll(2) reports as writable has room for that
+/// many (pipe(7)); a longer write may wait for the reader.
+pub(crate) const PIPE_BUF: usize = 4096;
+
 /// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
 pub(crate) const INHERITS_OPTIONS: bool = true;
 

@@ -14,6 +14,10 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 /// The maximum number of bytes of a Unix socket's path: sun_path holds one more.
 pub(crate) const LONGEST_PATH: usize = 103;
 
+/// The most bytes that one write of a blocking pipe takes: the least that POSIX allows (limits.h). A pipe that poll(2)
+/// reports as writable has room for that many.
+pub(crate) const PIPE_BUF: usize = 512;
+
 /// `recv_from` of the standard library passes no flags.
 pub(crate) const RECEIVES_WITH_FLAGS: bool = false;
 
