@@ -52,6 +52,7 @@
 //! | act at the beginning and the end of a run | [`RunPhase`], [`Hold`], [`Context::call_when_running`] |
 //! | use more than one processor | [`ReactorGroup`] |
 //! | call the reactor from a thread | [`Handle`], [`Sender`] |
+//! | do work that blocks | [`call_in_thread`], [`Transport::call_in_thread`] |
 //! | know why a connection ended | [`Reason`] |
 //! | test a protocol | [step 6](guide#6-time-and-a-test) of the guide |
 //!
@@ -105,6 +106,7 @@ mod values;
 #[doc = include_str!("../docs/guide.md")]
 pub mod guide {}
 
+pub use api::blocking_call::BlockingCallError;
 pub use api::channel::Sender;
 pub use api::context::Context;
 pub use api::datagram_protocol::DatagramProtocol;
@@ -127,6 +129,7 @@ pub use api::process_run::ProcessRun;
 pub use api::producer::Producer;
 pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;
+pub use api::thread_job::{JobPanicked, call_in_thread};
 pub use api::transport::Transport;
 pub use api::trigger::{Hold, RunPhase, TriggerId};
 #[cfg(unix)]
@@ -155,6 +158,7 @@ pub use values::slow_reader::SlowReader;
 pub use values::socket_option::{KeepAlive, SocketOption};
 pub use values::statistics::DatagramCounts;
 pub use values::statistics::{ConnectionCounts, Statistics};
+pub use values::thread_options::ThreadOptions;
 pub use values::to_address::{LookUp, ToAddress};
 pub use values::to_addresses::{Target, ToAddresses};
 pub use values::unix_address::UnixAddress;

@@ -243,3 +243,24 @@ fn stop_without_queued_data_logs_nothing() {
         assert_eq!(lines(level, "ropewalk::reactor"), [""; 0]);
     }
 }
+
+fn work_that_hangs(gate: &std::sync::mpsc::Receiver<()>) {
+    let _ = gate.recv();
+}
+
+#[test]
+fn stop_names_jobs_that_have_not_ended() {
+    capture();
+    let mut reactor = ropewalk::Reactor::new().unwrap();
+    reactor.set_grace(Duration::from_millis(20));
+    for _ in 0..2 {
+        let (gate, closed) = std::sync::mpsc::channel();
+        let work = move || work_that_hangs(&closed);
+        ropewalk::call_in_thread(reactor.context(), work, move |_, _| drop(gate)).unwrap();
+    }
+    reactor.context().stop();
+    reactor.run().unwrap();
+    let logged = lines(Level::Warn, "ropewalk::reactor");
+    let name = "2 of logs::stop_names_jobs_that_have_not_ended::{{closure}}";
+    assert!(logged.iter().any(|line| line.contains("2 jobs") && line.contains(name)), "{logged:?}");
+}

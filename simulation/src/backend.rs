@@ -4,10 +4,10 @@ use crate::net::{Shared, SimulatedDatagram, SimulatedListener, SimulatedStream, 
 use crate::node::NodeId;
 use crate::trace::What;
 use ropewalk::backend::{
-    Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
-    ListenerBackend, StreamSocket,
+    Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, JobRefused, ListenRequest,
+    ListenerBackend, StreamSocket, ThreadJob,
 };
-use ropewalk::{Address, Answer, Id, SocketOption};
+use ropewalk::{Address, Answer, Id, SocketOption, ThreadOptions};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -116,6 +116,15 @@ impl Backend for NodeBackend {
 
     fn host_name(&self) -> io::Result<String> {
         Ok(self.net.borrow().host(self.node).name.clone())
+    }
+
+    fn run_job(&self, job: ThreadJob, options: &ThreadOptions) -> Result<(), JobRefused> {
+        self.net.borrow_mut().start_job(self.node, job, options)
+    }
+
+    fn end_jobs(&self, _running: usize) {
+        let jobs = self.net.borrow_mut().take_jobs(self.node);
+        drop(jobs);
     }
 
     fn listen(

@@ -31,6 +31,8 @@ pub(crate) enum Scheduled {
     Departure(u32),
     /// A fault begins, or ends.
     Fault(u32, bool),
+    /// A job of a node ends.
+    Job(u64),
     /// The network reports that no socket received a datagram.
     Refusal(Key),
     /// The end checks whether its silent peer is still reachable.

@@ -11,6 +11,7 @@ use crate::api::names::{Found, Resolution};
 use crate::api::process_protocol::ProcessProtocol;
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
+use crate::api::thread_job::Jobs;
 use crate::api::timer::{Call, Job};
 use crate::api::trigger::Triggers;
 #[cfg(unix)]
@@ -106,6 +107,8 @@ pub struct Context {
     /// Whether the run is to stop, and how urgently.
     pub(crate) stop: Stop,
     pub(crate) triggers: Triggers,
+    /// The jobs on other threads.
+    pub(crate) jobs: Jobs,
 }
 
 /// Work that follows the running callback, because it needs the dispatcher, which owns the callback's
@@ -228,6 +231,7 @@ impl Context {
             may_block: true,
             stop: Stop::No,
             triggers: Triggers::default(),
+            jobs: Jobs::default(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::api::channel::ChannelId;
 use crate::api::context::Context;
+use crate::api::thread_job::JobKey;
 use crate::api::timer::Call;
 use crate::source::retention::give_back;
 use crate::sys::Answered;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
+use std::thread::{self, ThreadId};
 
 /// The number of calls and messages that are handled in a turn before the sockets are served, so that a fast
 /// sender does not hold them up.
@@ -47,6 +49,8 @@ pub struct Handle {
 struct Shared {
     queue: Mutex<SentQueue>,
     waker: Waker,
+    /// The reactor's thread.
+    thread: ThreadId,
     /// A run has ended, and none has begun since.
     between_runs: AtomicBool,
 }
@@ -64,6 +68,8 @@ pub(crate) enum Sent {
     /// A part of the answer to the look-up of this source.
     Answer(Id, Answered),
     Call(Box<dyn Call + Send>),
+    /// A job is over, perhaps by a panic with this message.
+    JobOver(JobKey, Option<String>),
     /// The channel has messages, or its last sender was dropped.
     Messages(ChannelId),
     /// A hold was released.
@@ -109,6 +115,7 @@ impl Handle {
             shared: Arc::new(Shared {
                 queue: Mutex::new(SentQueue { handles: 1, ..SentQueue::default() }),
                 waker,
+                thread: thread::current().id(),
                 between_runs: AtomicBool::new(false),
             }),
         }
@@ -120,6 +127,16 @@ impl Handle {
 
     pub(crate) fn is_between_runs(&self) -> bool {
         self.shared.between_runs.load(Ordering::Acquire)
+    }
+
+    /// Returns true if the reactor is on the calling thread.
+    pub(super) fn is_of_this_thread(&self) -> bool {
+        self.shared.thread == thread::current().id()
+    }
+
+    /// Returns true if the reactor has been dropped.
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     pub(crate) fn send(&self, sent: Sent) -> Result<(), ReactorGone> {

@@ -4,6 +4,7 @@
 pub(crate) mod adopt;
 #[cfg(test)]
 mod advice_tests;
+pub(crate) mod blocking_call;
 pub(crate) mod channel;
 pub(crate) mod close;
 pub(crate) mod connector;
@@ -46,6 +47,7 @@ pub(crate) mod send;
 pub(crate) mod signals;
 pub(crate) mod statistics;
 pub(crate) mod stream;
+pub(crate) mod thread_job;
 pub(crate) mod timer;
 pub(crate) mod transport;
 pub(crate) mod trigger;

@@ -6,8 +6,8 @@
 
 use crate::api::context::Context;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::{Panic, guarded, name_of};
 use crate::reactor::owners::Owners;
+use crate::values::guard::{Panic, guarded, name_of};
 use crate::values::id::Id;
 use crate::values::logging::REACTOR;
 use log::error;
@@ -100,10 +100,21 @@ impl Dispatcher {
     #[cold]
     fn end_of_panic<C: Callee>(&mut self, callee: C, callback: &'static str, panic: Panic) {
         let Some(type_name) = self.type_name_of(callee) else { return };
-        self.context.totals.panics += 1;
-        error!(target: REACTOR, "{type_name}: panic in {callback}: {}", panic.message());
-        self.context.backend.panicked(callee.id(), type_name, callback, panic.message());
+        self.report_panic(callee.id(), type_name, callback, panic.message());
         callee.panicked(&mut self.context);
+    }
+
+    #[cold]
+    pub(super) fn report_panic(
+        &mut self,
+        id: Option<Id>,
+        type_name: &'static str,
+        callback: &'static str,
+        message: &str,
+    ) {
+        self.context.totals.panics += 1;
+        error!(target: REACTOR, "{type_name}: panic in {callback}: {message}");
+        self.context.backend.panicked(id, type_name, callback, message);
     }
 
     fn type_name_of(&mut self, callee: impl Callee) -> Option<&'static str> {

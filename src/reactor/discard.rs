@@ -8,8 +8,8 @@ use crate::api::timer::Job;
 use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::call::Once;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::name_of;
 use crate::reactor::owners::Owner;
+use crate::values::guard::name_of;
 use crate::values::id::Id;
 use std::collections::btree_map::Entry;
 use std::mem;
@@ -127,6 +127,7 @@ impl Dispatcher {
             self.handle_sent(sent, usize::MAX);
         }
         self.abort_all();
+        self.end_jobs();
         if begun {
             self.reach(RunPhase::AfterShutdown);
         }
@@ -153,6 +154,7 @@ impl Dispatcher {
             }
         }
         self.drop_discarded();
+        self.end_jobs();
         for owner in self.owners.take_sockets() {
             self.drop_owner(owner);
         }

@@ -69,6 +69,7 @@ impl Dispatcher {
         if !self.owners.filters.is_empty() {
             self.drop_filters(id);
         }
+        self.context.drop_answers(id);
         self.context.free(id);
     }
 }

@@ -13,7 +13,6 @@ mod embedding;
 mod filter;
 #[cfg(feature = "system")]
 pub(crate) mod group;
-mod guard;
 mod idle;
 mod listener;
 mod names;
@@ -32,6 +31,7 @@ mod signals;
 mod stop;
 mod stopwatch;
 mod stream;
+mod thread_job;
 mod timer;
 mod trigger;
 mod turn;

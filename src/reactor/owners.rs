@@ -12,10 +12,10 @@ use crate::api::signals::SignalHandler;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::reactor::chain::Chain;
-use crate::reactor::guard::name_of;
 #[cfg(all(unix, feature = "process"))]
 use crate::reactor::process_owner::ProcessOwner;
 use crate::source::retention::give_back;
+use crate::values::guard::name_of;
 use crate::values::id::Id;
 use std::collections::BTreeMap;
 

@@ -5,10 +5,10 @@ use crate::api::producer::Producer;
 use crate::api::transport::Transport;
 use crate::reactor::call::{Callee, Once};
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::guard::name_of;
 use crate::reactor::owners::Owners;
 use crate::source::stream::{Flow, Producing};
 use crate::source::timer::TimerId;
+use crate::values::guard::name_of;
 use crate::values::id::Id;
 
 /// The producer of a connection.

@@ -70,9 +70,13 @@ impl Reactor {
                 "stopping: {sockets} have {bytes} bytes to send, and up to {grace:?} for it"
             );
         }
+        let jobs = &self.dispatcher.context.jobs;
+        if jobs.len() > 0 {
+            info!(target: REACTOR, "stopping: {} jobs, and up to {:?} for them", jobs.len(), self.grace);
+        }
     }
 
-    /// Makes one turn of the end. Returns true if a hold or queued data is left, within the grace period.
+    /// Makes one turn of the end. Returns true if a hold, queued data or a job is left, within the grace period.
     pub(super) fn stop_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
         let left = self.time_left();
         let is_held = self.stage() == Some(EndingStage::Held);
@@ -95,9 +99,8 @@ impl Reactor {
         let (sockets, bytes) = self.dispatcher.context.unfinished();
         if sockets > 0 && is_over {
             warn!(target: REACTOR, "aborting {sockets} sockets; {bytes} bytes were not sent");
-            return Ok(false);
         }
-        Ok(sockets > 0)
+        Ok(!is_over && (sockets > 0 || self.dispatcher.context.jobs.len() > 0))
     }
 
     /// Returns how long the end may still wait for peers. Its first turn does not wait: it finds out which
@@ -134,6 +137,7 @@ impl Reactor {
             self.dispatcher.reach(RunPhase::DuringShutdown);
         }
         self.dispatcher.abort_all();
+        self.dispatcher.end_jobs();
         self.dispatcher.reach(RunPhase::AfterShutdown);
         self.dispatcher.context.triggers.run = Run::NotBegun;
         self.dispatcher.calls.forget_stops();

@@ -191,6 +191,10 @@ impl Dispatcher {
                 self.run_pending();
                 1
             }
+            Sent::JobOver(key, panic) => {
+                self.finish_job(key, panic);
+                1
+            }
             Sent::Messages(channel) => self.receive(channel, most),
             Sent::Released => {
                 self.context.triggers.holds -= 1;

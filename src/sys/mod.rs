@@ -45,6 +45,8 @@ mod socket_file;
 mod stream;
 #[cfg(feature = "system")]
 mod system;
+#[cfg(feature = "system")]
+mod thread_job;
 #[cfg(all(unix, feature = "system"))]
 mod unix;
 #[cfg(all(unix, feature = "system"))]
@@ -59,8 +61,8 @@ pub(crate) use backend::ProcessBackend;
 #[cfg(unix)]
 pub(crate) use backend::WatchBackend;
 pub(crate) use backend::{
-    Answer, Answered, Backend, DatagramBackend, Event, Events, ListenerBackend, Multicast,
-    Readiness, SocketBackend, StreamBackend, StreamSocket,
+    Answer, Answered, Backend, DatagramBackend, Event, Events, JobWork, ListenerBackend, Multicast,
+    Readiness, SocketBackend, StreamBackend, StreamSocket, ThreadJob,
 };
 #[cfg(unix)]
 pub(crate) use received::MAX_DESCRIPTORS;

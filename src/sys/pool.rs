@@ -37,6 +37,10 @@ pub(super) struct Pool {
 struct Workers {
     state: Mutex<State>,
     has_work: Condvar,
+    /// A thread has ended.
+    has_ended: Condvar,
+    /// The number of threads that do not end without work.
+    kept: usize,
 }
 
 #[derive(Default)]
@@ -45,6 +49,8 @@ struct State {
     /// The threads that have not ended, and those of them that wait for work.
     threads: usize,
     idle: usize,
+    /// The threads that have found no work and are about to end.
+    leaving: usize,
     /// The pool was dropped.
     is_over: bool,
 }
@@ -52,8 +58,21 @@ struct State {
 impl Pool {
     /// Makes a pool without threads. At most `waiting` jobs wait for a thread. `name` is that of the threads.
     pub(super) fn new(name: &'static str, threads: usize, waiting: usize) -> Self {
-        let shared = Workers { state: Mutex::default(), has_work: Condvar::new() };
+        let shared = Workers {
+            state: Mutex::default(),
+            has_work: Condvar::new(),
+            has_ended: Condvar::new(),
+            kept: 0,
+        };
         Self { shared: Arc::new(shared), name, threads, waiting }
+    }
+
+    /// Sets the number of threads that do not end without work. It is for a new pool.
+    pub(super) fn keeping(mut self, kept: usize) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.kept = kept;
+        }
+        self
     }
 
     /// Has a thread do the work, now or after that of others.
@@ -73,10 +92,10 @@ impl Pool {
             return Err((work, io::Error::new(io::ErrorKind::WouldBlock, "the queue is full")));
         }
         // A waiting thread takes one job, and may be waking up for one that is queued already.
-        if state.idle <= state.queue.len() && state.threads < self.threads {
+        if state.idle <= state.queue.len() && state.staying() < self.threads {
             match self.start_thread() {
                 Ok(()) => state.threads += 1,
-                Err(error) if state.threads == 0 => return Err((work, error)),
+                Err(error) if state.staying() == 0 => return Err((work, error)),
                 Err(_) => {} // The other threads do the work.
             }
         }
@@ -85,6 +104,24 @@ impl Pool {
         self.shared.has_work.notify_one();
         drop(unwanted);
         Ok(())
+    }
+
+    /// Drops the jobs that wait, and ends the threads. It waits for them, except for `running` of them: that many
+    /// jobs, or more, do not end.
+    pub(super) fn end(self, running: usize) {
+        self.close();
+        let state = self.shared.lock();
+        let waited = self.shared.has_ended.wait_while(state, |state| state.threads > running);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn close(&self) {
+        let mut state = self.shared.lock();
+        state.is_over = true;
+        let dropped = mem::take(&mut state.queue);
+        drop(state);
+        self.shared.has_work.notify_all();
+        drop(dropped);
     }
 
     fn start_thread(&self) -> io::Result<()> {
@@ -97,12 +134,7 @@ impl Pool {
 /// Ends the threads that wait. Those that work end after their job.
 impl Drop for Pool {
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
-        state.is_over = true;
-        let dropped = mem::take(&mut state.queue);
-        drop(state);
-        self.shared.has_work.notify_all();
-        drop(dropped);
+        self.close();
     }
 }
 
@@ -122,15 +154,27 @@ impl Workers {
     fn next(&self) -> Option<Box<dyn Work>> {
         let mut state = self.lock();
         state.idle += 1;
-        let goes_on = |state: &mut State| state.queue.is_empty() && !state.is_over;
-        let waited = self.has_work.wait_timeout_while(state, IDLE, goes_on);
-        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let goes_on = |state: &mut State| state.queue.is_empty() && !state.is_over;
+            let waited = self.has_work.wait_timeout_while(state, IDLE, goes_on);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if !goes_on(&mut state) || state.staying() > self.kept {
+                break;
+            }
+        }
         state.idle -= 1;
-        state.queue.pop_front()
+        let next = state.queue.pop_front();
+        state.leaving += usize::from(next.is_none());
+        next
     }
 }
 
 impl State {
+    /// Returns the number of threads that can still take work.
+    fn staying(&self) -> usize {
+        self.threads - self.leaving
+    }
+
     fn take_unwanted(&mut self) -> Vec<Box<dyn Work>> {
         let (wanted, unwanted) =
             mem::take(&mut self.queue).into_iter().partition(|w| w.is_wanted());
@@ -154,7 +198,11 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.lock().threads -= 1;
+        let mut state = self.0.lock();
+        state.threads -= 1;
+        state.leaving -= usize::from(!thread::panicking());
+        drop(state);
+        self.0.has_ended.notify_all();
     }
 }
 
@@ -253,6 +301,32 @@ mod tests {
         while scene.threads() > 0 {
             assert!(begin.elapsed() < Duration::from_secs(10), "the thread is still counted");
             thread::yield_now();
+        }
+        scene.run(2, true).unwrap();
+        assert_eq!(scene.begun.recv(), Ok(2));
+    }
+
+    #[test]
+    fn end_waits_for_all_threads_but_the_running() {
+        let scene = Scene::new(3, 10);
+        let gate = scene.hang(1);
+        assert_eq!(scene.begun.recv(), Ok(1));
+        for number in 2..20 {
+            scene.run(number, true).unwrap();
+            assert_eq!(scene.begun.recv(), Ok(number));
+        }
+        let shared = Arc::clone(&scene.pool.shared);
+        scene.pool.end(1);
+        assert_eq!(shared.lock().threads, 1);
+        drop(gate);
+    }
+
+    #[test]
+    fn thread_that_is_about_to_end_is_replaced() {
+        let scene = Scene::new(1, 10);
+        {
+            let mut state = scene.pool.shared.lock();
+            (state.threads, state.leaving) = (1, 1);
         }
         scene.run(2, true).unwrap();
         assert_eq!(scene.begun.recv(), Ok(2));

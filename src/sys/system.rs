@@ -7,8 +7,8 @@ use crate::sys::backend::Spawned;
 #[cfg(unix)]
 use crate::sys::backend::WatchBackend;
 use crate::sys::backend::{
-    Answer, Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, ListenRequest,
-    ListenerBackend, StreamSocket,
+    Answer, Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, JobRefused,
+    ListenRequest, ListenerBackend, StreamSocket, ThreadJob,
 };
 #[cfg(all(unix, feature = "signals"))]
 use crate::sys::backend::{SignalBackend, SignalWatchBackend};
@@ -24,6 +24,7 @@ use crate::sys::signals::{CaughtSignals, WatchedSignal};
 #[cfg(unix)]
 use crate::sys::stream::SystemPipes;
 use crate::sys::stream::SystemStream;
+use crate::sys::thread_job::JobThreads;
 #[cfg(unix)]
 use crate::sys::watch::SystemWatch;
 #[cfg(unix)]
@@ -31,6 +32,7 @@ use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::{Address, unknown};
 #[cfg(all(unix, feature = "process"))]
 use crate::values::process::ProcessIdentity;
+use crate::values::thread_options::ThreadOptions;
 use mio::Registry;
 use std::cell::RefCell;
 use std::io;
@@ -65,6 +67,7 @@ pub struct System {
     waker: Waker,
     /// The threads that look names up.
     resolvers: Pool,
+    job_threads: JobThreads,
 }
 
 impl System {
@@ -78,7 +81,8 @@ impl System {
         let registry = Rc::new(poller.registry().try_clone()?);
         let waker = poller.waker()?;
         let resolvers = Pool::new("ropewalk-names", names::THREADS, names::WAITING);
-        Ok(Self { poller: RefCell::new(poller), registry, waker, resolvers })
+        let job_threads = JobThreads::default();
+        Ok(Self { poller: RefCell::new(poller), registry, waker, resolvers, job_threads })
     }
 }
 
@@ -120,6 +124,14 @@ impl Backend for System {
 
     fn host_name(&self) -> io::Result<String> {
         names::host_name()
+    }
+
+    fn run_job(&self, job: ThreadJob, options: &ThreadOptions) -> Result<(), JobRefused> {
+        self.job_threads.run(job, options)
+    }
+
+    fn end_jobs(&self, running: usize) {
+        self.job_threads.end(running);
     }
 
     fn listen(

@@ -8,6 +8,7 @@ pub(crate) mod error;
 #[cfg(unix)]
 pub(crate) mod file_options;
 pub(crate) mod filter;
+pub(crate) mod guard;
 pub(crate) mod id;
 pub(crate) mod interface;
 pub(crate) mod logging;
@@ -18,6 +19,7 @@ pub(crate) mod reason;
 pub(crate) mod slow_reader;
 pub(crate) mod socket_option;
 pub(crate) mod statistics;
+pub(crate) mod thread_options;
 pub(crate) mod to_address;
 pub(crate) mod to_addresses;
 pub(crate) mod unix_address;

@@ -8,7 +8,7 @@ use crate::unix::Folder;
 use ropewalk::{
     Address, ConnectOptions, Context, DatagramOptions, DatagramProtocol, DatagramTransport,
     Factory, Id, Interest, IpProtocol, ListenOptions, Producer, Protocol, RunPhase, SlowReader,
-    SocketOption, Transport, UnixAddress, Watcher,
+    SocketOption, Transport, UnixAddress, Watcher, call_in_thread,
 };
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -103,6 +103,8 @@ fn time(scene: &mut Scene, context: &mut Context) {
     let sender = call!(scene, context.channel(move |_, ()| _ = &value));
     drop(sender);
     call!(scene, context.handle());
+    let value = scene.value();
+    let _ = call_in_thread(context, || (), move |_, _| drop(value));
     call!(scene, context.is_stopping());
     call!(scene, context.is_running());
     let value = scene.value();
@@ -205,6 +207,10 @@ fn adopting(scene: &mut Scene, context: &mut Context) {
     assert!(datagrams.adopt_datagram(context, file(), scene.value()).is_err());
     let other = scene.other;
     let _ = call!(scene, context.transport(other)).detach();
+    let value = scene.value();
+    let started =
+        call!(scene, context.transport(other)).call_in_thread(|| (), move |_, _| drop(value));
+    assert!(started.is_err(), "it has been detached");
     assert!(call!(scene, context.transport(other)).detach().is_err());
 
     let (reader, _writer) = pipe().unwrap();
@@ -220,6 +226,8 @@ fn adopting(scene: &mut Scene, context: &mut Context) {
 
 fn connections(scene: &mut Scene, context: &mut Context) {
     let id = scene.connection;
+    let value = scene.value();
+    let _ = call!(scene, context.transport(id)).call_in_thread(|| (), move |_, _| drop(value));
     let _ = call!(scene, context.transport(id)).register_push_producer(scene.value());
     let _ = call!(scene, context.transport(id)).register_push_producer(scene.value());
     let _ = call!(scene, context.transport(id)).register_pull_producer(scene.value());

@@ -77,7 +77,8 @@ fn the_core_has_no_globals_and_shared_cells() {
 
 #[test]
 fn threads_and_locks_are_in_few_places() {
-    only_in("std::thread", "src", &["src/reactor/group", "src/sys/pool.rs"]);
+    let threads = ["src/api/handle.rs", "src/reactor/group", "src/sys/pool.rs"];
+    only_in("std::thread", "src", &threads);
     let locks =
         ["src/api/channel.rs", "src/api/handle.rs", "src/sys/pool.rs", "src/sys/signals.rs"];
     only_in("Mutex", "src", &locks);
@@ -85,7 +86,7 @@ fn threads_and_locks_are_in_few_places() {
 
 #[test]
 fn only_the_dispatcher_calls_users() {
-    only_in("catch_unwind", "src", &["src/reactor/guard.rs"]);
+    only_in("catch_unwind", "src", &["src/values/guard.rs"]);
     for word in [".data_received(", ".connection_lost(", ".connection_made(", ".build("] {
         only_in(word, "src", &["src/reactor", "src/api/protocol.rs"]);
     }

@@ -11,6 +11,7 @@ mod option;
 mod probes;
 mod stream;
 mod test_end;
+mod thread_job;
 mod transfer;
 mod transmission;
 mod turns;
@@ -35,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use thread_job::NodeJobs;
 
 pub(crate) use datagram::SimulatedDatagram;
 pub(crate) use error::{no_descriptors, system};
@@ -92,6 +94,7 @@ pub(crate) struct Net {
     /// Additional addresses of nodes.
     pub(crate) addresses: BTreeMap<IpAddr, NodeId>,
 
+    pub(crate) jobs: NodeJobs,
     connections: Slab<Connection>,
     listeners: Slab<Listener>,
     datagrams: Slab<DatagramSocket>,
@@ -122,6 +125,7 @@ impl Net {
             queries: BTreeMap::new(),
             queries_made: 0,
             addresses: BTreeMap::new(),
+            jobs: NodeJobs::default(),
             connections: Slab::new(),
             listeners: Slab::new(),
             datagrams: Slab::new(),
@@ -260,7 +264,7 @@ impl Net {
             Scheduled::Refusal(key) => self.receive_refusal(key),
             Scheduled::Writable(key, side) => self.notify_writable(key, side),
             Scheduled::Window(key, side) => self.open_window(key, side),
-            Scheduled::Fault(..) | Scheduled::Start(_) | Scheduled::Turn(_) => {
+            Scheduled::Fault(..) | Scheduled::Job(_) | Scheduled::Start(_) | Scheduled::Turn(_) => {
                 unreachable!("the world processes these events")
             }
         }
@@ -275,6 +279,7 @@ impl Net {
         self.crash_queries(node);
         self.listeners.retain(|_, listener| listener.node != node);
         self.datagrams.retain(|_, socket| socket.node != node);
+        drop(self.take_jobs(node));
     }
 }
 

@@ -4,6 +4,7 @@ mod faults;
 mod outage;
 mod panics;
 mod run;
+mod thread_job;
 
 pub(crate) use panics::Panics;
 

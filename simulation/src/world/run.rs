@@ -56,6 +56,7 @@ impl World {
                 self.try_again(NodeId(node), at);
             }
             Scheduled::Fault(number, begins) => self.change_fault(at, number, begins),
+            Scheduled::Job(number) => self.run_job(at, number),
             what => self.net.borrow_mut().process(at, what),
         }
         self.process_wakeups();

@@ -2,6 +2,7 @@
 
 mod costs;
 mod handles;
+mod jobs;
 mod nodes;
 mod outages;
 mod overlaps;

@@ -12,6 +12,7 @@
 
 mod answer;
 mod event;
+mod option;
 #[cfg(all(unix, feature = "process"))]
 mod process;
 mod request;
@@ -19,15 +20,15 @@ mod request;
 mod signals;
 mod socket;
 mod stream;
+mod thread_job;
 
-use crate::sys::error::set_by;
 #[cfg(unix)]
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::Address;
 use crate::values::id::Id;
 #[cfg(all(unix, feature = "process"))]
 use crate::values::process::ProcessIdentity;
-use crate::values::socket_option::SocketOption;
+use crate::values::thread_options::ThreadOptions;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -46,6 +47,8 @@ pub use crate::values::watch::Ready;
 pub use answer::Answer;
 pub(crate) use answer::{Answered, no_service};
 pub use event::{Event, EventIter, Events};
+pub use option::set_option;
+pub(crate) use option::unsupported;
 #[cfg(all(unix, feature = "process"))]
 pub use process::{ProcessBackend, Spawned};
 pub use request::{ConnectRequest, DatagramRequest, ListenRequest};
@@ -55,6 +58,8 @@ pub use signals::{SignalBackend, SignalWatchBackend};
 pub use socket::WatchBackend;
 pub use socket::{DatagramBackend, ListenerBackend, Multicast, SocketBackend, StreamBackend};
 pub use stream::StreamSocket;
+pub(crate) use thread_job::JobWork;
+pub use thread_job::{JobRefused, ThreadJob, too_many_jobs};
 
 /// The environment of a reactor: the poll, the clock, names and sockets.
 ///
@@ -141,6 +146,19 @@ pub trait Backend: fmt::Debug {
     fn host_name(&self) -> io::Result<String> {
         Err(unsupported())
     }
+
+    /// Has a job [run](ThreadJob::run) on another thread, or later. It must not block, nor run the job itself.
+    ///
+    /// # Errors
+    ///
+    /// If too many jobs wait ([`too_many_jobs`]), or no thread can be started; the job is returned. Default:
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
+    fn run_job(&self, job: ThreadJob, _options: &ThreadOptions) -> Result<(), JobRefused> {
+        Err((job, unsupported()))
+    }
+
+    /// Drops waiting jobs, and waits for the end of all threads but `running`: a run has ended. Default: nothing.
+    fn end_jobs(&self, _running: usize) {}
 
     /// Opens a socket that listens on an address. Port 0 means any free port.
     ///
@@ -329,19 +347,4 @@ pub trait Backend: fmt::Debug {
         let _ = signal;
         Err(unsupported())
     }
-}
-
-/// Sets an option by calling `set`, if the option's value is valid for any socket. Errors name the option.
-/// All backends and their sockets set options this way.
-///
-/// # Errors
-///
-/// If the value is invalid, or if `set` fails.
-pub fn set_option(option: &SocketOption, set: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-    set_by(option, set)
-}
-
-/// Returns the error of requests that only a system can serve.
-pub(crate) fn unsupported() -> io::Error {
-    io::Error::new(io::ErrorKind::Unsupported, "the reactor's backend does not support this")
 }
