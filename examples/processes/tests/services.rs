@@ -1,0 +1,84 @@
+//! The programs `inetd` and `supervise`.
+#![cfg(target_os = "linux")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+fn program(name: &str, arguments: &[&str]) -> Command {
+    let mut path: PathBuf = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let mut command = Command::new(path.join("examples").join(name));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+fn start(name: &str, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
+    let mut child = program(name, arguments).spawn().unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    (child, output)
+}
+
+fn line(output: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    output.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+fn terminate(child: &mut Child) {
+    Command::new("kill").arg(child.id().to_string()).status().unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn inetd_serves_each_client_by_a_process() {
+    let script = "read line; echo $line from $$";
+    let (mut inetd, mut output) =
+        start("inetd", &["--most", "1", "127.0.0.1:0", "sh", "-c", script]);
+    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    // The second waits for the first.
+    let mut clients = [(); 2].map(|()| TcpStream::connect(&address).unwrap());
+    let mut answers = Vec::new();
+    for client in &mut clients {
+        client.write_all(b"hello\n").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("hello from "), "{answer}");
+        answers.push(answer);
+    }
+    assert_ne!(answers[0], answers[1]);
+    terminate(&mut inetd);
+}
+
+#[test]
+fn inetd_without_its_program_closes_clients() {
+    let (mut inetd, mut output) = start("inetd", &["127.0.0.1:0", "no-such-program"]);
+    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let mut client = TcpStream::connect(&address).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap(), 0);
+    terminate(&mut inetd);
+}
+
+#[test]
+fn supervised_commands_end_with_the_supervisor() {
+    let (mut supervise, mut output) = start("supervise", &["echo $$; exec sleep 1000"]);
+    let number = line(&mut output).strip_prefix("1: ").unwrap().to_owned();
+    terminate(&mut supervise);
+    assert_eq!(line(&mut output), "1: ended by signal 15 (SIGTERM)");
+    assert!(!PathBuf::from(format!("/proc/{number}")).exists());
+}
+
+#[test]
+fn demos_end_by_themselves() {
+    let end = program("inetd", &["--demo"]).output().unwrap();
+    let output = String::from_utf8_lossy(&end.stdout);
+    assert!(output.contains("client: received 'hello'"), "{output}");
+    let end = program("supervise", &["--demo"]).output().unwrap();
+    let expected = "1: working\n1: exited with code 1; again in 10ms\n\
+                    1: working\n1: exited with code 1; again in 20ms\n\
+                    1: working\n1: exited with code 1; the demo ends\n";
+    assert_eq!(String::from_utf8_lossy(&end.stdout), expected);
+}
