@@ -6,6 +6,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::{fs, path::Path, sync::mpsc};
 
 #[test]
 fn run_without_anything_to_wait_for_ends() {
@@ -44,6 +46,26 @@ fn run_ends_after_the_last_handle() {
     });
     reactor.run().unwrap();
     assert_eq!(sum.get(), 4950);
+    thread.join().unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn last_handle_wakes_a_waiting_reactor() {
+    let mut reactor = Reactor::new().unwrap();
+    let handle = reactor.handle();
+    let reactors_thread = fs::read_link("/proc/thread-self").unwrap();
+    let thread = thread::spawn(move || {
+        let (sender, receiver) = mpsc::channel();
+        handle.call(move |_| sender.send(()).unwrap()).unwrap();
+        receiver.recv().unwrap();
+        let state = Path::new("/proc").join(reactors_thread).join("stat");
+        while !fs::read_to_string(&state).unwrap().contains(") S ") {
+            thread::yield_now();
+        }
+        drop(handle);
+    });
+    reactor.run().unwrap();
     thread.join().unwrap();
 }
 
