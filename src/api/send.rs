@@ -75,11 +75,11 @@ impl Context {
         if let Err(error) = stream.flush_drop_oldest(&mut self.spares) {
             return self.break_off(id, error.into());
         }
-        let held = self.running == id;
-        if stream.wants_encoding(held) {
+        if stream.wants_encoding() {
             self.list_encoding(id);
             return self.check_marks(id);
         }
+        let held = self.running == id;
         match stream.life {
             Life::Broken(_) | Life::Ended { .. } => {}
             _ if stream.output.queued() > 0 => {

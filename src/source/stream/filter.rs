@@ -114,8 +114,8 @@ impl Stream {
     }
 
     /// Returns true if the filters have something to encode, or a goodbye to send, and the queue of encoded
-    /// bytes has room. `held` is true while a callback of the connection is running, which may still write.
-    pub(crate) fn wants_encoding(&self, held: bool) -> bool {
+    /// bytes has room.
+    pub(crate) fn wants_encoding(&self) -> bool {
         let Some(filtered) = self.filtered() else {
             return false;
         };
@@ -125,7 +125,7 @@ impl Stream {
             && !filtered.blocked
             && !self.filters_are_silent()
             && self.output.buffer.len() < AHEAD
-            && (encodes || !held && self.says_goodbye())
+            && (encodes || self.says_goodbye())
     }
 
     /// Appends plaintext from the front of the queue to `piece`, up to the amount that is encoded at a time.
