@@ -1,24 +1,21 @@
-//! Adopting and detaching: sockets from elsewhere, and sockets that leave the reactor.
+//! Adopted sockets: sockets from elsewhere.
 
 use crate::api::context::{Context, Pending};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::factory::Factory;
 use crate::api::listener::Port;
 use crate::api::protocol::Protocol;
-use crate::api::transport::Transport;
-use crate::source::detach::{Detached, DetachedSlot};
-use crate::source::send_buffer::{SLICES, SendBuffer, Spares};
-use crate::source::stream::{Life, Stream, WriteSide};
-use crate::source::table::Source;
+use crate::sys::backend::AdoptRequest;
 use crate::sys::error::failed_plainly;
 use crate::sys::{OwnedFd, SocketBackend};
 use crate::values::datagram_options::DatagramOptions;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::logging::TCP;
-use crate::values::options::ListenOptions;
+use crate::values::options::{ConnectOptions, ListenOptions};
 use log::info;
-use std::io::{self, IoSlice};
+use std::io;
+use std::sync::Arc;
 
 /// # Sockets from elsewhere, and to elsewhere
 ///
@@ -113,7 +110,8 @@ impl Context {
 
     /// Serves a connection that is established already. `protocol` receives
     /// [`connection_made`](Protocol::connection_made) after the running callback, and then all other callbacks.
-    /// Data can be written to the connection at once.
+    /// Data can be written to the connection at once. [`ConnectOptions::adopt_connection`] does the same with other
+    /// options than the defaults.
     ///
     /// The reactor owns the socket from now on. It becomes non-blocking, and close-on-exec.
     /// All holders of the socket share O_NONBLOCK, and another holder may clear it. Reads and writes do not
@@ -132,7 +130,8 @@ impl Context {
     ///
     /// TCP_REPAIR is refused, since written data would not be sent.
     ///
-    /// All other options stay as they are. These change what the protocol receives: SO_KEEPALIVE and
+    /// TCP_NODELAY (tcp(7)) is turned on, since the reactor gathers writes itself. All other options stay as they
+    /// are. These change what the protocol receives: SO_KEEPALIVE and
     /// TCP_USER_TIMEOUT end a silent connection, SO_OOBINLINE puts urgent bytes among the others,
     /// TCP_DEFER_ACCEPT delays a connection until data has arrived, and a kTLS connection (TCP_ULP) encrypts
     /// written data. SO_RCVLOWAT must be at most 1, and is not reset here: with a higher value, data is held
@@ -150,17 +149,20 @@ impl Context {
         socket: impl Into<OwnedFd>,
         protocol: impl Protocol,
     ) -> Result<Id, Error> {
-        let id = self.take_over_connection(socket.into());
-        let id = id.map_err(|cause| failed_plainly("adopt", "a connection", cause));
-        let (id, protocol) = self.or_discard(id, protocol)?;
-        self.pending.push_back(Pending::Made(id, Box::new(protocol)));
-        Ok(id)
+        ConnectOptions::new().adopt_connection(self, socket, protocol)
     }
 
-    fn take_over_connection(&mut self, socket: OwnedFd) -> io::Result<Id> {
+    fn take_over_connection(
+        &mut self,
+        socket: OwnedFd,
+        options: &ConnectOptions,
+    ) -> io::Result<Id> {
         self.check_not_stopping()?;
-        let (socket, peer) = self.backend.adopt_connection(socket)?;
-        self.take_in(Source::Stream(Stream::new(socket, peer, self.now)))
+        let takes_descriptors = options.connection.descriptors;
+        let request = AdoptRequest { descriptor: socket, takes_descriptors };
+        let (socket, peer) = self.backend.adopt_connection(request)?;
+        options.others.iter().try_for_each(|option| socket.set_option(option))?;
+        self.register_connection(socket, peer, &options.connection, true)
     }
 
     /// Receives and sends datagrams on an existing socket, such as UDP or raw. It behaves like a socket of
@@ -198,32 +200,13 @@ impl Context {
     ) -> Result<Port, Error> {
         DatagramOptions::new().adopt_datagram(self, socket, protocol)
     }
-
-    /// Detaches a listener: its socket leaves the reactor, and still listens; the file of a Unix socket stays.
-    /// Its connections stay, and handshakes of [filters](crate::Filter) continue. Its factory is dropped when the
-    /// running callback has returned and no handshake is left. Returns `None` if the id names no listener.
-    ///
-    /// Clients that have not been accepted stay in its queue, for the reactor that
-    /// [adopts](Self::adopt_listener) it.
-    pub fn detach_listener(&mut self, id: Id) -> Option<OwnedFd> {
-        let Some(Source::Listener(listener)) = self.sources.get(id) else {
-            return None;
-        };
-        listener.socket.descriptor()?;
-        let Some(Source::Listener(listener)) = self.shut(id) else {
-            return None;
-        };
-        info!(target: TCP, "{id} detached; its socket still listens on {}", listener.address);
-        self.pending.push_back(Pending::Free(id));
-        listener.socket.into_descriptor().ok()
-    }
 }
 
 /// # Sockets from elsewhere
 impl ListenOptions {
     /// Accepts connections on a socket that is listening already. All else is as for
-    /// [`Context::adopt_listener`]. Only the options of connections apply, such as
-    /// [`nodelay`](Self::nodelay) and [`slow_reader`](Self::slow_reader).
+    /// [`Context::adopt_listener`]. Only the options of connections apply, such as [`filter`](Self::filter),
+    /// [`descriptors`](Self::descriptors) and [`slow_reader`](Self::slow_reader), and the limit of connections.
     ///
     /// # Errors
     ///
@@ -237,9 +220,10 @@ impl ListenOptions {
         socket: impl Into<OwnedFd>,
         factory: impl Factory,
     ) -> Result<Port, Error> {
-        let socket = socket.into();
+        let takes_descriptors = self.connection.descriptors;
+        let request = AdoptRequest { descriptor: socket.into(), takes_descriptors };
         let opened = context.check_not_stopping().and_then(|()| {
-            let socket = context.backend.adopt_listener(socket)?;
+            let socket = context.backend.adopt_listener(request)?;
             context.open_port(socket, self.connection.clone(), self.max_connections)
         });
         let error = |cause| failed_plainly("adopt", "a listener", cause);
@@ -247,6 +231,57 @@ impl ListenOptions {
         context.pending.push_back(Pending::SetFactory(port.id(), Box::new(factory)));
         info!(target: TCP, "{} listening on {}, adopted", port.id(), port.address());
         Ok(port)
+    }
+}
+
+/// # Sockets from elsewhere
+impl ConnectOptions {
+    /// Serves a connection that is established already, with these options: its [filters](Self::filter),
+    /// [`descriptors`](Self::descriptors), [`nodelay`](Self::nodelay) (if off, it stays as it is),
+    /// [`slow_reader`](Self::slow_reader) and each [option of the socket](Self::option). The timeout, the delay between
+    /// attempts and the local address do not apply. All else is as for [`Context::adopt_connection`].
+    ///
+    /// There is a protocol before the handshakes of the filters: it receives `connection_made`, what it writes is
+    /// queued until the filters are established, and if a handshake fails it receives `connection_lost`, as with
+    /// [`add_filter`](crate::Transport::add_filter).
+    ///
+    /// ```
+    /// use ropewalk::{ConnectOptions, Error, Protocol, Reactor, SlowReader, Transport};
+    ///
+    /// struct Quiet;
+    ///
+    /// impl Protocol for Quiet {
+    ///     fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+    /// }
+    ///
+    /// let (ours, _theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    /// let mut reactor = Reactor::new()?;
+    /// ConnectOptions::new()
+    ///     .slow_reader(SlowReader::Disconnect(1_000_000)) // bytes
+    ///     .adopt_connection(reactor.context(), ours, Quiet)?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the descriptor is not a socket; if the socket is not a stream socket, is not connected, or has an address
+    /// family that is not supported; if an option cannot be set. After a [stop](Context::is_stopping) it always
+    /// fails. The descriptor is closed then, and the protocol is dropped.
+    #[doc(alias = "adoptStreamConnection")]
+    pub fn adopt_connection(
+        &self,
+        context: &mut Context,
+        socket: impl Into<OwnedFd>,
+        protocol: impl Protocol,
+    ) -> Result<Id, Error> {
+        let id = context.take_over_connection(socket.into(), self);
+        let id = id.map_err(|cause| failed_plainly("adopt", "a connection", cause));
+        let (id, protocol) = context.or_discard(id, protocol)?;
+        if let Some(filters) = self.connection.filters() {
+            context.pending.push_back(Pending::MakeFilters(id, Arc::clone(filters)));
+        }
+        context.pending.push_back(Pending::Made(id, Box::new(protocol)));
+        Ok(id)
     }
 }
 
@@ -272,78 +307,4 @@ impl DatagramOptions {
         context
             .open_datagram(cannot, what, self, protocol, |backend| backend.adopt_datagram(socket))
     }
-}
-
-/// # Sockets to elsewhere
-impl Transport<'_> {
-    /// Detaches a connection: its socket leaves the reactor, open, with the queued data. Its protocol receives
-    /// [`connection_lost`](Protocol::connection_lost) with [`Reason::Detached`](crate::Reason::Detached) after the
-    /// running callback, and no other callback before it.
-    ///
-    /// No byte is lost, and none is sent twice: data that was read has been delivered, data that arrives
-    /// from now on stays in the socket, and [`Detached::unsent`] is the data that has yet to be sent.
-    ///
-    /// # Errors
-    ///
-    /// If the id names no established connection, if the connection is closing, has a
-    /// [filter](crate::Filter) or queued descriptors, or between
-    /// [`descriptors_lost`](Protocol::descriptors_lost) and the data that follows it. The connection is
-    /// unchanged then.
-    pub fn detach(&mut self) -> Result<Detached, Error> {
-        let (context, id) = self.parts();
-        context.detach_connection(id)
-    }
-}
-
-impl Context {
-    fn detach_connection(&mut self, id: Id) -> Result<Detached, Error> {
-        let refused = |what| {
-            let cause = io::Error::new(io::ErrorKind::NotConnected, what);
-            Err(failed_plainly("detach", id.to_string(), cause))
-        };
-        let departed = match self.sources.stream(id) {
-            Some(_) if self.descriptors_lost_on == Some(id) => {
-                return refused("data is still to be delivered; detach in `descriptors_received`");
-            }
-            Some(stream) if stream.output.buffer.descriptors_waiting() > 0 => {
-                return refused("descriptors are queued");
-            }
-            Some(stream) if stream.filtered().is_some() => {
-                return refused(
-                    "its bytes pass through a filter, which cannot leave with the socket",
-                );
-            }
-            Some(stream) if stream.socket.descriptor().is_none() => {
-                return refused("the connection has no descriptor");
-            }
-            Some(stream) if matches!(stream.life, Life::Open) => DetachedSlot::new(stream),
-            Some(_) => return refused("the connection is closing"),
-            None => return refused("the id names no established connection"),
-        };
-        let Some(Source::Stream(mut stream)) = self.shut(id) else {
-            return refused("there is no connection");
-        };
-        stream.output.commit_drop_oldest(&mut self.spares);
-        let unsent = take_all(&mut stream.output.buffer, &mut self.spares);
-        let peer = departed.peer.clone();
-        self.sources.replace(id, Source::DetachedSlot(Box::new(departed)));
-        self.pending.push_back(Pending::DetachedSlot(id));
-        let write_eof = stream.output.write_side != WriteSide::Open;
-        let socket = stream.socket.detach();
-        let socket = socket.map_err(|cause| failed_plainly("detach", id.to_string(), cause))?;
-        Ok(Detached { socket, peer, unsent, write_eof })
-    }
-}
-
-/// Takes all queued data out of a send buffer.
-fn take_all(send_buffer: &mut SendBuffer, spares: &mut Spares) -> Vec<u8> {
-    let mut all = Vec::with_capacity(send_buffer.len());
-    while !send_buffer.is_empty() {
-        let before = all.len();
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let filled = send_buffer.slices(&[], spares, &mut slices);
-        slices[..filled].iter().for_each(|slice| all.extend_from_slice(slice));
-        send_buffer.advance(all.len() - before, spares);
-    }
-    all
 }

@@ -22,12 +22,14 @@ use crate::source::table::Sources;
 use crate::source::timer::{TimerId, TimerQueue};
 use crate::sys::{Answer, SharedBackend};
 use crate::values::error::Error;
+use crate::values::filter::FilterOptions;
 use crate::values::id::Id;
 #[cfg(unix)]
 use crate::values::reason::Reason;
 use crate::values::statistics::Statistics;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The part of the reactor that callbacks, timers and calls from other threads can use.
@@ -137,6 +139,9 @@ pub(crate) enum Pending {
     Free(Id),
     /// A name is to be looked up: have the resolver do it.
     LookUp(String, u16, Answer),
+    /// A connection with filters was adopted: make them.
+    #[cfg_attr(not(unix), allow(dead_code))]
+    MakeFilters(Id, Arc<FilterOptions>),
     /// A connection was adopted: set its protocol, and notify it.
     #[cfg_attr(not(unix), allow(dead_code))]
     Made(Id, Box<dyn Protocol>),

@@ -190,7 +190,7 @@ impl Context {
             let (socket, peer) = open(self.backend.as_ref())?;
             let address = socket.local_address()?;
             let datagram = Datagram::new(socket, address.clone(), peer, options);
-            let id = self.take_in(Source::Datagram(Box::new(datagram)))?;
+            let id = self.register(Source::Datagram(Box::new(datagram)))?;
             Ok(Port::new(id, address))
         });
         let opened = opened.map_err(|cause| cannot(what, cause));

@@ -200,27 +200,29 @@ impl Context {
     ) -> io::Result<Port> {
         let address = socket.local_address()?;
         let listener = Listener::new(socket, address.clone(), connections, max_connections);
-        Ok(Port { id: self.take_in(Source::Listener(listener))?, address })
+        Ok(Port { id: self.register(Source::Listener(listener))?, address })
     }
 
-    /// Registers an accepted connection.
+    /// Registers an accepted or adopted connection. `made` is true if it has a protocol before the handshakes of its
+    /// filters.
     ///
     /// # Errors
     ///
     /// If the socket cannot be registered, or the table is full.
-    pub(crate) fn adopt(
+    pub(crate) fn register_connection(
         &mut self,
         socket: StreamSocket,
         peer: Address,
-        options: ConnectionOptions,
+        options: &ConnectionOptions,
+        made: bool,
     ) -> io::Result<Id> {
         set_nodelay(&socket, options.nodelay);
         let mut stream = Stream::new(socket, peer, self.now);
         if options.filters().is_some() {
-            stream.output.filter(false);
+            stream.output.filter(made);
         }
         stream.set_slow_reader(options.slow_reader, false, &mut self.spares);
-        let id = self.take_in(Source::Stream(stream))?;
+        let id = self.register(Source::Stream(stream))?;
         if let Some(filters) = options.filters() {
             self.begin_handshake(id, filters.handshake_timeout);
         }
@@ -232,7 +234,7 @@ impl Context {
     /// # Errors
     ///
     /// If the socket cannot be registered, or the table is full.
-    pub(super) fn take_in(&mut self, mut source: Source) -> io::Result<Id> {
+    pub(super) fn register(&mut self, mut source: Source) -> io::Result<Id> {
         let mut registered = Ok(());
         let id = self.sources.insert(|id| {
             registered = source.socket().map_or(Ok(()), |socket| socket.register(id));

@@ -12,6 +12,8 @@ pub(crate) mod context;
 pub(crate) mod datagram;
 pub(crate) mod datagram_protocol;
 pub(crate) mod datagram_transport;
+#[cfg(unix)]
+mod detach;
 pub(crate) mod discard;
 pub(crate) mod end;
 pub(crate) mod factory;

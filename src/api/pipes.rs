@@ -169,17 +169,17 @@ impl Pipes {
         #[cfg(feature = "process")]
         if self.are_standard {
             let socket = context.backend.standard_io()?;
-            return context.take_in_pipes(socket, Address::StandardIo, [true; 2]);
+            return context.register_pipes(socket, Address::StandardIo, [true; 2]);
         }
         let sides = [self.input.is_some(), self.output.is_some()];
         let socket = context.backend.adopt_pipes(self.input, self.output)?;
-        context.take_in_pipes(socket, Address::Pipes, sides)
+        context.register_pipes(socket, Address::Pipes, sides)
     }
 }
 
 impl Context {
     /// Makes a connection of a pair of pipes. `has_input` and `has_output` are false for the absent sides.
-    pub(super) fn take_in_pipes(
+    pub(super) fn register_pipes(
         &mut self,
         socket: StreamSocket,
         peer: Address,
@@ -195,7 +195,7 @@ impl Context {
         } else {
             stream.input.peer_side = PeerSide::Ended { first: false };
         }
-        let id = self.take_in(Source::Stream(stream))?;
+        let id = self.register(Source::Stream(stream))?;
         self.enqueue(id);
         Ok(id)
     }

@@ -168,10 +168,10 @@ impl Context {
         let spawned = self.backend.spawn_process(&mut options.command, options.identity)?;
         let number = spawned.process.number();
         let process = Process::new(spawned.process, number);
-        let id = self.take_in(Source::Process(Box::new(process)))?;
+        let id = self.register(Source::Process(Box::new(process)))?;
         for (index, socket) in spawned.pipes.into_iter().enumerate() {
             let Some(socket) = socket else { continue };
-            match self.take_in_pipe(socket, number, index == 0) {
+            match self.register_pipe(socket, number, index == 0) {
                 Ok(pipe) => {
                     self.process_mut(id).expect("it was taken in").pipes[index] = Some(pipe)
                 }
@@ -186,7 +186,7 @@ impl Context {
     }
 
     /// Makes a stream of a pipe.
-    fn take_in_pipe(
+    fn register_pipe(
         &mut self,
         socket: StreamSocket,
         number: u32,
@@ -198,7 +198,7 @@ impl Context {
         } else {
             stream.output.write_side = WriteSide::Absent;
         }
-        self.take_in(Source::Stream(stream))
+        self.register(Source::Stream(stream))
     }
 
     /// Ends a process that could not be taken in whole. It has no protocol yet.

@@ -105,7 +105,7 @@ impl Transport<'_> {
     #[doc(alias = "registerProducer")]
     pub fn register_push_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
         let (context, id) = self.parts();
-        context.register(id, Producing::Push, Box::new(producer))
+        context.set_producer(id, Producing::Push, Box::new(producer))
     }
 
     /// Registers a pull producer. It is asked for more each time that the send buffer is empty; for the
@@ -117,7 +117,7 @@ impl Transport<'_> {
     #[doc(alias = "registerProducer")]
     pub fn register_pull_producer(&mut self, producer: impl Producer) -> Result<(), Error> {
         let (context, id) = self.parts();
-        context.register(id, Producing::Pull { asked_at: None }, Box::new(producer))
+        context.set_producer(id, Producing::Pull { asked_at: None }, Box::new(producer))
     }
 
     /// Unregisters the producer: it has no more data, and receives no further callback. A
@@ -130,7 +130,7 @@ impl Transport<'_> {
 }
 
 impl Context {
-    fn register(
+    fn set_producer(
         &mut self,
         id: Id,
         producing: Producing,

@@ -118,7 +118,7 @@ impl Context {
     #[doc(alias = "add_writer")]
     #[doc(alias = "uv_poll")]
     pub fn watch(&mut self, watcher: impl Watcher, interest: Interest) -> Result<Id, Error> {
-        let id = self.take_in_watch(&watcher, interest);
+        let id = self.register_watch(&watcher, interest);
         let id = id.map_err(cannot_watch);
         let (id, watcher) = self.or_discard(id, watcher)?;
         debug!(target: REACTOR, "{id} watched for {interest:?}: {}", type_name_of_val(&watcher));
@@ -126,10 +126,10 @@ impl Context {
         Ok(id)
     }
 
-    fn take_in_watch(&mut self, watcher: &impl Watcher, interest: Interest) -> io::Result<Id> {
+    fn register_watch(&mut self, watcher: &impl Watcher, interest: Interest) -> io::Result<Id> {
         self.check_not_stopping()?;
         let descriptor = self.backend.watch(watcher.descriptor())?;
-        self.take_in(Source::Watch(Watch { descriptor, interest }))
+        self.register(Source::Watch(Watch { descriptor, interest }))
     }
 
     /// Sets what a descriptor is watched for. It does nothing if there is no such watch.

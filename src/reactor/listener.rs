@@ -128,7 +128,7 @@ impl Dispatcher {
         peer: &Address,
         options: ConnectionOptions,
     ) -> Option<Id> {
-        let registered = self.context.adopt(socket, peer.clone(), options);
+        let registered = self.context.register_connection(socket, peer.clone(), &options, false);
         if let Ok(id) = registered {
             self.context.join_listener(id, listener);
         }

@@ -4,6 +4,7 @@
 //! budget; the others are held for the next turn.
 
 use crate::api::context::{Context, Pending};
+use crate::reactor::chain::Origin;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::Owner;
 use std::mem;
@@ -74,6 +75,7 @@ impl Dispatcher {
             Pending::Flow(id) => self.notify_flow(id),
             Pending::Free(id) => self.free_if_closed(id),
             Pending::LookUp(host, port, answer) => self.look_up(&host, port, answer),
+            Pending::MakeFilters(id, filters) => self.begin_filters(id, &filters, Origin::Made),
             Pending::Made(id, protocol) => self.make_adopted_connection(id, protocol),
             Pending::Lost(id) => self.notify_lost(id),
             Pending::Open(channel, receiver) => {

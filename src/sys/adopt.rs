@@ -1,5 +1,6 @@
 //! Adopting descriptors: checks before a socket is accepted.
 
+use crate::sys::backend::AdoptRequest;
 use crate::sys::datagram::SystemDatagram;
 use crate::sys::listener::SystemListener;
 use crate::sys::platform::{self, listens};
@@ -16,12 +17,12 @@ use std::rc::Rc;
 /// # Errors
 ///
 /// If it is anything else. Its descriptor is closed then.
-pub(super) fn listener(poll: &Rc<Registry>, descriptor: OwnedFd) -> io::Result<SystemListener> {
-    let socket = stream_socket(descriptor)?;
+pub(super) fn listener(poll: &Rc<Registry>, request: AdoptRequest) -> io::Result<SystemListener> {
+    let socket = stream_socket(request.descriptor)?;
     if !listens(&socket)? {
         return Err(invalid("the socket does not listen; call listen(2) first"));
     }
-    SystemListener::adopt(poll, socket)
+    SystemListener::adopt(poll, socket, request.takes_descriptors)
 }
 
 /// Adopts a connected socket. Returns its peer's address as well.
@@ -31,9 +32,9 @@ pub(super) fn listener(poll: &Rc<Registry>, descriptor: OwnedFd) -> io::Result<S
 /// If it is anything else. Its descriptor is closed then.
 pub(super) fn connection(
     poll: &Rc<Registry>,
-    descriptor: OwnedFd,
+    request: AdoptRequest,
 ) -> io::Result<(SystemStream, Address)> {
-    let socket = stream_socket(descriptor)?;
+    let socket = stream_socket(request.descriptor)?;
     if listens(&socket)? {
         return Err(invalid("the socket listens; adopt it as a listener"));
     }
@@ -43,7 +44,7 @@ pub(super) fn connection(
             _ => error,
         });
     }
-    SystemStream::adopt(poll, socket)
+    SystemStream::adopt(poll, socket, request.takes_descriptors)
 }
 
 /// Adopts a datagram socket, UDP or raw. Returns the address of its peer as well, if it is connected.

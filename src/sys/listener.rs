@@ -120,12 +120,16 @@ impl SystemListener {
 
     /// Adopts a listening, non-blocking socket.
     #[cfg(unix)]
-    pub(super) fn adopt(poll: &Rc<Registry>, socket: Socket) -> io::Result<Self> {
+    pub(super) fn adopt(
+        poll: &Rc<Registry>,
+        socket: Socket,
+        takes_descriptors: bool,
+    ) -> io::Result<Self> {
         let socket = match socket.local_addr()?.domain() {
             Domain::UNIX => ListenerFamily::Unix(mio::net::UnixListener::from_std(socket.into())),
             _ => ListenerFamily::Inet(mio::net::TcpListener::from_std(socket.into())),
         };
-        Ok(Self { holders: Holders::Maker, ..Self::new(poll, socket) })
+        Ok(Self { holders: Holders::Maker, takes_descriptors, ..Self::new(poll, socket) })
     }
 
     /// Fails if the port is in use by a socket that would share it.

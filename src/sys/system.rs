@@ -5,7 +5,7 @@ use crate::sys::adopt;
 #[cfg(all(unix, feature = "process"))]
 use crate::sys::backend::Spawned;
 #[cfg(unix)]
-use crate::sys::backend::WatchBackend;
+use crate::sys::backend::{AdoptRequest, WatchBackend};
 use crate::sys::backend::{
     Answer, Backend, ConnectRequest, DatagramBackend, DatagramRequest, Events, JobRefused,
     ListenRequest, ListenerBackend, StreamSocket, ThreadJob,
@@ -189,13 +189,13 @@ impl Backend for System {
     }
 
     #[cfg(unix)]
-    fn adopt_listener(&self, descriptor: OwnedFd) -> io::Result<Box<dyn ListenerBackend>> {
-        Ok(Box::new(adopt::listener(&self.registry, descriptor)?))
+    fn adopt_listener(&self, request: AdoptRequest) -> io::Result<Box<dyn ListenerBackend>> {
+        Ok(Box::new(adopt::listener(&self.registry, request)?))
     }
 
     #[cfg(unix)]
-    fn adopt_connection(&self, descriptor: OwnedFd) -> io::Result<(StreamSocket, Address)> {
-        let (socket, peer) = adopt::connection(&self.registry, descriptor)?;
+    fn adopt_connection(&self, request: AdoptRequest) -> io::Result<(StreamSocket, Address)> {
+        let (socket, peer) = adopt::connection(&self.registry, request)?;
         Ok((StreamSocket::system(socket), peer))
     }
 

@@ -7,6 +7,7 @@ mod datagrams;
 mod detached;
 mod foreign;
 mod moving;
+mod options;
 #[cfg(target_os = "linux")]
 #[path = "../support/producers.rs"]
 mod producers;

@@ -60,7 +60,12 @@ impl Dispatcher {
     }
 
     /// Makes the filters of a connection.
-    fn begin_filters(&mut self, id: Id, filters: &FilterOptions, origin: Origin) {
+    pub(in crate::reactor) fn begin_filters(
+        &mut self,
+        id: Id,
+        filters: &FilterOptions,
+        origin: Origin,
+    ) {
         self.owners.filters.insert(id, Chain::new(origin));
         for make in filters.makers() {
             let made = self.call(Once::new("a factory of filters"), "call", |_, _| make());

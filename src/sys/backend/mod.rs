@@ -51,7 +51,7 @@ pub use option::set_option;
 pub(crate) use option::unsupported;
 #[cfg(all(unix, feature = "process"))]
 pub use process::{ProcessBackend, Spawned};
-pub use request::{ConnectRequest, DatagramRequest, ListenRequest};
+pub use request::*;
 #[cfg(feature = "signals")]
 pub use signals::{SignalBackend, SignalWatchBackend};
 #[cfg(unix)]
@@ -235,8 +235,8 @@ pub trait Backend: fmt::Debug {
     ///
     /// If it is anything else. Default: [`Unsupported`](io::ErrorKind::Unsupported).
     #[cfg(unix)]
-    fn adopt_listener(&self, descriptor: OwnedFd) -> io::Result<Box<dyn ListenerBackend>> {
-        drop(descriptor);
+    fn adopt_listener(&self, request: AdoptRequest) -> io::Result<Box<dyn ListenerBackend>> {
+        drop(request);
         Err(unsupported())
     }
 
@@ -246,8 +246,8 @@ pub trait Backend: fmt::Debug {
     ///
     /// If it is anything else. Default: [`Unsupported`](io::ErrorKind::Unsupported).
     #[cfg(unix)]
-    fn adopt_connection(&self, descriptor: OwnedFd) -> io::Result<(StreamSocket, Address)> {
-        drop(descriptor);
+    fn adopt_connection(&self, request: AdoptRequest) -> io::Result<(StreamSocket, Address)> {
+        drop(request);
         Err(unsupported())
     }
 

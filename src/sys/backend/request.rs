@@ -4,6 +4,8 @@ use crate::values::datagram_options::DatagramOptions;
 use crate::values::options::{ConnectOptions, ListenOptions};
 use crate::values::socket_option::SocketOption;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
 
 /// A request to open a listener.
 #[derive(Clone, Debug)]
@@ -36,6 +38,17 @@ pub struct ConnectRequest<'a> {
     /// Options to be set before the socket connects.
     pub options: &'a [SocketOption],
     /// The connection receives the descriptors that its peer passes.
+    pub takes_descriptors: bool,
+}
+
+/// A request to adopt a stream socket, connected or listening.
+#[cfg(unix)]
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AdoptRequest {
+    /// The descriptor of the socket.
+    pub descriptor: OwnedFd,
+    /// The connection, or each accepted one, receives the descriptors that its peer passes.
     pub takes_descriptors: bool,
 }
 

@@ -37,9 +37,13 @@ impl SystemStream {
     pub(in crate::sys) fn adopt(
         poll: &Rc<Registry>,
         socket: Socket,
+        takes_descriptors: bool,
     ) -> io::Result<(Self, Address)> {
         let mut socket = match socket.local_addr()?.domain() {
-            Domain::UNIX => Self::unix(poll, mio::net::UnixStream::from_std(socket.into()), false),
+            Domain::UNIX => {
+                let socket = mio::net::UnixStream::from_std(socket.into());
+                Self::unix(poll, socket, takes_descriptors)
+            }
             _ => Self::new(poll, mio::net::TcpStream::from_std(socket.into())),
         };
         socket.share();
