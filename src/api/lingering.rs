@@ -30,13 +30,13 @@ impl Context {
         }
     }
 
-    /// Closes a lingering socket, unless its peer is still sending.
+    /// Closes a lingering socket, unless its peer is still sending. A stop does not wait for such a peer.
     pub(crate) fn end_lingering(&mut self, id: Id) {
-        let now = self.now();
+        let (now, stopping) = (self.now(), self.is_stopping());
         let Some(Source::Lingering(lingering)) = self.sources.get_mut(id) else {
             return;
         };
-        if !lingering.stays_open(now) {
+        if stopping || !lingering.stays_open(now) {
             return self.free(id);
         }
         let timer = self.schedule(LINGER, Job::LingerEnd(id));
