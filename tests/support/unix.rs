@@ -86,10 +86,16 @@ pub(crate) fn is_echoed(reactor: &mut Reactor, path: &Path) -> bool {
     answer == b"hello"
 }
 
-/// Leaves the file of a socket that no longer exists, as after a crash.
+/// Leaves the file of a socket that no longer exists, as after a crash. A process that another test is starting may hold
+/// a copy of the socket for a moment.
 pub(crate) fn leave_behind(path: &Path) {
-    drop(std::os::unix::net::UnixListener::bind(path).expect("a free name"));
+    use std::os::unix::net::UnixListener;
+    drop(UnixListener::bind(path).expect("a free name"));
     assert!(path.exists());
+    let is_refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+    while !UnixStream::connect(path).is_err_and(is_refused) {
+        std::thread::yield_now();
+    }
 }
 
 /// Returns true if `wrapper` works and this program may run under it. Otherwise prints that the test is
