@@ -16,7 +16,7 @@ use std::time::Duration;
 /// How long a connection may make no progress while it or our side of it is closing: its peer takes no queued
 /// data, or its producer writes none. A slow reader of a long answer makes progress all the time. nginx's
 /// `send_timeout` is as long, and also counts from the last progress.
-const CLOSE_PATIENCE: Duration = Duration::from_secs(60);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Context {
     /// Stops delivery and sends queued data; then the connection ends for `reason`.
@@ -56,7 +56,7 @@ impl Context {
     pub(super) fn watch_progress(&mut self, id: Id) {
         if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_draining()) {
             let job = Job::CloseProgress(id, stream.traffic.sent);
-            self.schedule_owned(id, CLOSE_PATIENCE, job);
+            self.schedule_owned(id, CLOSE_TIMEOUT, job);
         }
     }
 
