@@ -68,14 +68,14 @@ impl<'a> DatagramTransport<'a> {
     /// that.
     #[doc(alias = "getHost")]
     pub fn local_address(&self) -> Address {
-        self.context.local_address(self.id).unwrap_or(Address::Unknown)
+        self.context.local_address(self.id)
     }
 
-    /// Returns the address with which the socket is connected; `None` if it is not connected, or no longer
-    /// exists.
+    /// Returns the address with which the socket is connected. It is [`Address::Unknown`] if the socket is not
+    /// connected, or no longer exists.
     #[doc(alias = "getPeer")]
-    pub fn peer(&self) -> Option<Address> {
-        self.context.peer_of(self.id)
+    pub fn peer(&self) -> Address {
+        self.context.peer_of(self.id).unwrap_or(Address::Unknown)
     }
 
     /// Sends a datagram, which may be empty, to the peer with which the socket is connected. See

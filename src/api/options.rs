@@ -8,6 +8,7 @@ use crate::sys::BorrowedFd;
 use crate::sys::SocketBackend;
 use crate::sys::errno::NODEV;
 use crate::sys::error::{NO_INTERFACE, failed};
+use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
@@ -75,9 +76,11 @@ impl Context {
 
     /// Makes the error of an option of this socket that could not be set.
     pub(super) fn option_error(&self, id: Id, cause: io::Error) -> Error {
-        let address = self.local_address(id);
-        let address = address.map_or_else(|| id.to_string(), |address| address.to_string());
-        cannot_set_option(address, cause)
+        let on = match self.local_address(id) {
+            Address::Unknown => id.to_string(),
+            address => address.to_string(),
+        };
+        cannot_set_option(on, cause)
     }
 
     /// Returns the descriptor of a socket, for system calls that this crate does not offer.

@@ -32,7 +32,7 @@ impl Transport<'_> {
             Some(Source::DetachedSlot(departed)) => departed.counts,
             _ => return ConnectionCounts::default(),
         };
-        counts.waiting += self.context.gathered();
+        counts.queued += self.context.gathered();
         counts
     }
 }

@@ -149,14 +149,17 @@ impl Context {
         }
     }
 
-    /// Returns the local address of a connection, a listener or a datagram socket.
+    /// Returns the local address of a connection, a listener or a datagram socket. It is [`Address::Unknown`] if the id
+    /// names none of them, or the connection has broken.
     #[doc(alias = "getHost")]
-    pub fn local_address(&self, id: Id) -> Option<Address> {
-        match self.sources.get(id)? {
-            Source::Datagram(datagram) => Some(datagram.address.clone()),
-            Source::Listener(listener) => Some(listener.address.clone()),
-            Source::Stream(stream) => stream.socket.local_address().ok(),
-            _ => None,
+    pub fn local_address(&self, id: Id) -> Address {
+        match self.sources.get(id) {
+            Some(Source::Datagram(datagram)) => datagram.address.clone(),
+            Some(Source::Listener(listener)) => listener.address.clone(),
+            Some(Source::Stream(stream)) => {
+                stream.socket.local_address().unwrap_or(Address::Unknown)
+            }
+            _ => Address::Unknown,
         }
     }
 

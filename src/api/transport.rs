@@ -96,9 +96,10 @@ impl<'a> Transport<'a> {
         self.context.accepted_by(listener.unwrap_or(self.id))
     }
 
-    /// Returns the local address, if the system still knows it: it does not once the connection has broken.
+    /// Returns the local address. It is [`Address::Unknown`] unless the connection is established; the system forgets it
+    /// when the connection breaks.
     #[doc(alias = "getHost")]
-    pub fn local_address(&self) -> Option<Address> {
+    pub fn local_address(&self) -> Address {
         self.context.local_address(self.id)
     }
 

@@ -44,7 +44,7 @@ impl DetachedSlot {
     #[cfg(unix)]
     pub(crate) fn new(stream: &Stream) -> Self {
         // Queued data moves as well.
-        let counts = ConnectionCounts { waiting: 0, ..stream.counts() };
+        let counts = ConnectionCounts { queued: 0, ..stream.counts() };
         let (peer, listener) = (stream.peer.clone(), stream.listener);
         Self { peer, listener, since: stream.traffic.since, counts }
     }

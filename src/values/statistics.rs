@@ -16,7 +16,7 @@ pub struct ConnectionCounts {
     /// System calls that wrote data.
     pub writes: u64,
     /// Bytes queued.
-    pub waiting: usize,
+    pub queued: usize,
     /// Chunks dropped to make room for newer ones:
     /// see [`SlowReader::DropOldest`](crate::SlowReader::DropOldest).
     pub dropped: u64,
@@ -65,7 +65,7 @@ pub struct Statistics {
     /// Chunks dropped for [slow readers](crate::SlowReader::DropOldest), over all connections.
     pub dropped: u64,
     /// Bytes queued now, over all connections.
-    pub waiting: usize,
+    pub queued: usize,
     /// Datagrams received, over all sockets.
     pub datagrams_received: u64,
     /// Datagrams that the system has taken, over all sockets.
@@ -104,7 +104,7 @@ impl Statistics {
         self.received += counts.received;
         self.sent += counts.sent;
         self.dropped += counts.dropped;
-        self.waiting += counts.waiting;
+        self.queued += counts.queued;
     }
 
     /// Adds the counts of a datagram socket.
@@ -131,5 +131,5 @@ pub struct DatagramCounts {
     /// [queue limits](crate::DatagramOptions::queue_limits), or still queued at the end.
     pub dropped: u64,
     /// Datagrams queued.
-    pub waiting: usize,
+    pub queued: usize,
 }

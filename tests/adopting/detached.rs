@@ -96,7 +96,7 @@ fn detach_without_an_open_connection_fails() {
     let port = reactor.listen_tcp("127.0.0.1:0", || Echo).unwrap();
     refused(&mut reactor, port.id());
     assert!(reactor.context().detach_listener(connector).is_none());
-    assert!(reactor.context().local_address(port.id()).is_some());
+    assert_ne!(reactor.context().local_address(port.id()), Address::Unknown);
 
     reactor.context().transport(connector).write(&pattern(MUCH));
     reactor.context().close(connector);

@@ -113,7 +113,7 @@ fn unix_backoff_restarts_after_a_success() {
         }
         script.take_datagrams(usize::MAX);
         reactor.turn(None).unwrap();
-        assert_eq!(reactor.context().datagram(port.id()).counts().waiting, 0);
+        assert_eq!(reactor.context().datagram(port.id()).counts().queued, 0);
         delays
     };
     for _ in 0..2 {

@@ -47,7 +47,7 @@ fn full_socket_queues_and_sends_in_order() {
         for number in 0..300 {
             context.datagram(id).send(&numbered(number));
         }
-        let waiting = context.datagram(id).counts().waiting;
+        let waiting = context.datagram(id).counts().queued;
         assert!((200..300).contains(&waiting), "{waiting} are queued");
         assert_eq!(context.transport(id).write_buffer_size(), waiting * 1002);
         let mut next = 0;
@@ -83,7 +83,7 @@ fn datagrams_beyond_the_queue_limit_are_dropped() {
             for number in 0..100 {
                 reactor.context().datagram(id).send(&numbered(number));
             }
-            assert_eq!(reactor.context().datagram(id).counts().waiting, 10);
+            assert_eq!(reactor.context().datagram(id).counts().queued, 10);
             let resumed = |event: &DatagramEvent| *event == DatagramEvent::Resumed;
             turn_until(&mut reactor, "room", |_| events.count(resumed) == round);
             let errors = events.errors();
@@ -128,7 +128,7 @@ fn close_or_stop_drops_and_counts_the_queue() {
         }
         let counts = counts.take().expect("stop_protocol");
         assert!(counts.dropped > 50, "{counts:?}");
-        assert_eq!((counts.sent + counts.dropped, counts.waiting), (100, 0));
+        assert_eq!((counts.sent + counts.dropped, counts.queued), (100, 0));
         events.check();
     }
 }

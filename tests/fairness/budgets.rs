@@ -102,7 +102,7 @@ fn counts_include_only_what_the_socket_took() {
     let (script, mut reactor) = serve(&log, &wire);
     let counts = |reactor: &mut Reactor| {
         let counts = reactor.context().transport(wire.id()).counts();
-        (counts.sent, counts.writes, counts.waiting)
+        (counts.sent, counts.writes, counts.queued)
     };
     reactor.context().transport(wire.id()).write(&[0; 100]);
     turn(&mut reactor);

@@ -73,7 +73,7 @@ fn datagrams_beyond_queue_limit_are_dropped_and_reported() {
         (0..20).for_each(|_| reactor.context().datagram(port.id()).send(b"short"));
         turns(&mut reactor, 1);
         let counts = reactor.context().datagram(port.id()).counts();
-        assert_eq!((counts.waiting, counts.dropped, counts.sent), (5, 15, 0));
+        assert_eq!((counts.queued, counts.dropped, counts.sent), (5, 15, 0));
         assert_eq!(events.errors().len(), 1);
         reactor.context().close(port.id());
         turns(&mut reactor, 1);
@@ -97,7 +97,7 @@ fn queued_datagrams_are_retried_on_close() {
         let to = peer.local_addr().unwrap();
         let port = reactor.context().connect_udp(to, DatagramRecorder::quiet(&events)).unwrap();
         (0..300_u16).for_each(|n| reactor.context().datagram(port.id()).send(&n.to_be_bytes()));
-        assert_eq!(reactor.context().datagram(port.id()).counts().waiting, 300);
+        assert_eq!(reactor.context().datagram(port.id()).counts().queued, 300);
         reactor.context().close(port.id());
         (0..300_u16).for_each(|n| assert_eq!(received(&peer), n.to_be_bytes()));
         turns(&mut reactor, 1);

@@ -78,7 +78,7 @@ fn client_and_server_know_their_addresses() {
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(log.data(), b"written early");
     assert_eq!(log.ids(), [id]);
-    let unnamed = Some(Address::from(UnixAddress::unnamed()));
+    let unnamed = Address::from(UnixAddress::unnamed());
     assert_eq!(peers.borrow()[..], [(UnixAddress::from(&path).into(), unnamed)]);
     log.check(true);
 }

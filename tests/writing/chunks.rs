@@ -155,7 +155,7 @@ fn attempt_drops_its_oldest_data() {
         turn(&mut reactor);
         assert_eq!(numbers(&wire.written(), "early"), [9996, 9997, 9998, 9999]);
         let counts = reactor.context().transport(id).counts();
-        assert_eq!((counts.dropped, counts.waiting), (9996, 0));
+        assert_eq!((counts.dropped, counts.queued), (9996, 0));
         assert_eq!(counts.dropped_bytes, 9996 * 20_000);
     }
 }

@@ -16,8 +16,8 @@ fn drop_oldest_drops_whole_chunks_and_keeps_order() {
     let written = write_until_dropped(&mut reactor, id);
     let counted = counts(&mut reactor, id);
     assert_eq!(counted.dropped_bytes, counted.dropped * CHUNK as u64);
-    assert!(counted.waiting <= LIMIT + 16 * 1024, "{} bytes are queued", counted.waiting);
-    assert_eq!(counted.waiting, reactor.context().transport(id).write_buffer_size());
+    assert!(counted.queued <= LIMIT + 16 * 1024, "{} bytes are queued", counted.queued);
+    assert_eq!(counted.queued, reactor.context().transport(id).write_buffer_size());
 
     let got = rest(&mut reactor, id, &client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
@@ -51,7 +51,7 @@ fn drop_oldest_continues_when_the_reader_resumes() {
         assert_eq!(numbers(&read_turning(&mut reactor, &client, CHUNK)), [number]);
     }
     assert_eq!(counts(&mut reactor, id).dropped, dropped, "a reader that keeps up loses nothing");
-    assert_eq!(counts(&mut reactor, id).waiting, 0);
+    assert_eq!(counts(&mut reactor, id).queued, 0);
     assert!(becomes_idle(&mut reactor));
 }
 
@@ -121,7 +121,7 @@ fn empty_writes_drop_nothing() {
         reactor.context().transport(id).write(b"");
     }
     assert_eq!(counts(&mut reactor, id), before);
-    assert!(before.waiting <= CHUNK + 16 * 1024, "the newest chunk and the next bytes are queued");
+    assert!(before.queued <= CHUNK + 16 * 1024, "the newest chunk and the next bytes are queued");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn queued_chunks_are_discarded_when_connection_ends() {
             _ => "CloseTimeout",
         };
         assert_eq!(log.reasons(), [reason]);
-        assert_eq!(reactor.context().statistics().waiting, 0);
+        assert_eq!(reactor.context().statistics().queued, 0);
         if let Some(mut client) = client {
             client.read_to_end(&mut Vec::new()).expect_err("a reset: it is not the whole");
         }

@@ -131,10 +131,10 @@ fn detach_returns_queued_chunks() {
     let written = write_until_dropped(&mut reactor, id);
     let counted = counts(&mut reactor, id);
     let detached = reactor.context().transport(id).detach().unwrap();
-    assert_eq!(detached.unsent.len(), counted.waiting);
+    assert_eq!(detached.unsent.len(), counted.queued);
     turn_until(&mut reactor, "disconnected", |_| log.lost() == 1);
     let statistics = reactor.context().statistics();
-    assert_eq!((statistics.sent, statistics.waiting), (counted.sent, 0));
+    assert_eq!((statistics.sent, statistics.queued), (counted.sent, 0));
     assert_eq!(statistics.lost_by(&Reason::Detached), 1);
     let sender = thread::spawn(move || {
         let mut socket = TcpStream::from(detached.socket);

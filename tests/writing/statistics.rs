@@ -19,11 +19,7 @@ fn connection_counts_are_exact_until_connection_lost() {
             let before = transport.counts();
             transport.write(data);
             let after = transport.counts();
-            assert_eq!(
-                after.waiting - before.waiting,
-                data.len(),
-                "gathered data counts as queued"
-            );
+            assert_eq!(after.queued - before.queued, data.len(), "gathered data counts as queued");
         }
         Event::Lost(_) => noted.set(transport.counts()),
         _ => {}
@@ -39,7 +35,7 @@ fn connection_counts_are_exact_until_connection_lost() {
     let counted = counts(&mut reactor, id);
     assert_eq!((counted.received, counted.sent), (40, 40));
     assert_eq!((counted.reads, counted.writes), (10, 10));
-    assert_eq!((counted.waiting, counted.dropped), (0, 0));
+    assert_eq!((counted.queued, counted.dropped), (0, 0));
     drop(client);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     assert_eq!(last.get(), counted);

@@ -67,7 +67,7 @@ impl<H: FnMut(&mut Transport<'_>, Event<'_>) + 'static> Actor<H> {
 impl<H: FnMut(&mut Transport<'_>, Event<'_>) + 'static> Protocol for Actor<H> {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         self.log.know(&self.name, transport.id());
-        let local = transport.local_address().and_then(|local| local.socket_addr());
+        let local = transport.local_address().socket_addr();
         if let (Some(local), Some(peer)) = (local, transport.peer().socket_addr()) {
             self.log.know_addresses(&self.name, local, peer);
         }

@@ -208,5 +208,5 @@ fn send_errors_are_reported_and_others_queued() {
     assert!(client.0.flow.borrow().len().is_multiple_of(2), "{:?}", client.0.flow);
     assert!(!client.0.flow.borrow().is_empty(), "some datagrams were queued");
     let context = world.reactor(node).unwrap().context();
-    assert_eq!(context.datagram(client.id()).counts().waiting, 0);
+    assert_eq!(context.datagram(client.id()).counts().queued, 0);
 }

@@ -29,7 +29,7 @@ fn an_echo_stops_reading_under_backpressure() {
     });
     add_client(&mut world, &client);
     world.run_for(seconds(30));
-    let waiting = world.reactor(node).unwrap().context().statistics().waiting;
+    let waiting = world.reactor(node).unwrap().context().statistics().queued;
     assert!(waiting > 64 * 1024 && waiting < 64 * 1024 + 256 * 1024, "{waiting}");
     world.run_for(seconds(300));
     assert!(*client.record.data.borrow() == pattern(10 * MUCH));

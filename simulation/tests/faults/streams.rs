@@ -68,7 +68,7 @@ fn a_reset_during_a_write_is_reported_once() {
     let server = sending_and(50 * MUCH, |_| {});
     let (mut world, node, _) = run(&server, &client);
     assert_eq!((server.record.reasons(), client.record.reasons().len()), (vec!["Reset".into()], 1));
-    assert_eq!(world.reactor(node).unwrap().context().statistics().waiting, 0);
+    assert_eq!(world.reactor(node).unwrap().context().statistics().queued, 0);
     assert_nothing_left(&mut world);
 }
 

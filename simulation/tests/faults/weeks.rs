@@ -220,7 +220,7 @@ fn check(world: &mut World, weeks: u32, log: &Log, nodes: [NodeId; 3]) {
     for node in nodes {
         let context = world.reactor(node).expect("it is up").context();
         assert!(context.connections().count() <= 10, "connections are left");
-        assert_eq!(context.statistics().waiting, 0);
+        assert_eq!(context.statistics().queued, 0);
     }
     assert!(world.connections() <= 10, "{} are left in the network", world.connections());
 }

@@ -125,7 +125,7 @@ impl CrowdProtocol {
         if counts.sent > before + 2 * WRITE_BUDGET {
             model.fail(format!("{} bytes were sent in one turn", counts.sent - before));
         }
-        if counts.waiting > 0 && turns > 0 {
+        if counts.queued > 0 && turns > 0 {
             context.call_later(Duration::ZERO, move |context| {
                 Self::watch_sent(context, id, model, counts.sent, turns - 1);
             });

@@ -211,11 +211,11 @@ impl SocketSender {
 
     /// Sends some datagrams, and schedules the next ones.
     fn send(mut self, context: &mut Context) {
-        if self.model.is_ending.get() || context.local_address(self.id).is_none() {
+        if self.model.is_ending.get() || context.local_address(self.id) == Address::Unknown {
             return;
         }
         self.check();
-        let waiting = context.datagram(self.id).counts().waiting;
+        let waiting = context.datagram(self.id).counts().queued;
         if self.paused.get() != (waiting > 0) {
             self.model
                 .fail(format!("paused: {}, and {waiting} datagrams are queued", self.paused.get()));

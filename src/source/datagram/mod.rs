@@ -316,7 +316,7 @@ impl Datagram {
     }
 
     pub(crate) fn counts(&self) -> DatagramCounts {
-        DatagramCounts { waiting: self.queue.len(), ..self.counts }
+        DatagramCounts { queued: self.queue.len(), ..self.counts }
     }
 }
 

@@ -9,7 +9,7 @@ use std::mem;
 /// The datagrams that a socket has not taken yet, in order, with limits.
 #[derive(Debug)]
 pub(super) struct DatagramQueue {
-    waiting: VecDeque<Waiting>,
+    datagrams: VecDeque<QueuedDatagram>,
     bytes: usize,
     max_datagrams: usize,
     max_bytes: usize,
@@ -19,7 +19,7 @@ pub(super) struct DatagramQueue {
 
 /// A queued datagram.
 #[derive(Debug)]
-pub(super) struct Waiting {
+pub(super) struct QueuedDatagram {
     pub(super) data: Box<[u8]>,
     /// The receiver; `None` is the peer of the socket.
     pub(super) to: Option<Address>,
@@ -38,7 +38,7 @@ pub(super) enum Queued {
 impl DatagramQueue {
     pub(super) fn new(options: &DatagramOptions) -> Self {
         Self {
-            waiting: VecDeque::new(),
+            datagrams: VecDeque::new(),
             bytes: 0,
             max_datagrams: options.queue_datagrams,
             max_bytes: options.queue_bytes,
@@ -47,11 +47,11 @@ impl DatagramQueue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.datagrams.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.datagrams.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -60,21 +60,21 @@ impl DatagramQueue {
 
     /// Sets the address of datagrams for the present peer: the socket gets another peer.
     pub(super) fn keep_for(&mut self, peer: &Address) {
-        for waiting in &mut self.waiting {
-            waiting.to.get_or_insert_with(|| peer.clone());
+        for queued in &mut self.datagrams {
+            queued.to.get_or_insert_with(|| peer.clone());
         }
     }
 
     /// Returns true if the first datagram is for the peer of the socket.
     pub(super) fn is_for_peer(&self) -> bool {
-        self.waiting.front().is_some_and(|first| first.to.is_none())
+        self.datagrams.front().is_some_and(|first| first.to.is_none())
     }
 
     /// Queues a datagram, if there is space.
     pub(super) fn push(&mut self, data: &[u8], to: Option<&Address>) -> Queued {
-        if self.waiting.len() < self.max_datagrams && self.bytes + data.len() <= self.max_bytes {
+        if self.datagrams.len() < self.max_datagrams && self.bytes + data.len() <= self.max_bytes {
             self.bytes += data.len();
-            self.waiting.push_back(Waiting { data: data.into(), to: to.cloned() });
+            self.datagrams.push_back(QueuedDatagram { data: data.into(), to: to.cloned() });
             return Queued::Kept;
         }
         match mem::replace(&mut self.overflowing, true) {
@@ -84,27 +84,27 @@ impl DatagramQueue {
     }
 
     /// Takes the first datagram.
-    pub(super) fn pop(&mut self) -> Option<Waiting> {
-        let first = self.waiting.pop_front()?;
+    pub(super) fn pop(&mut self) -> Option<QueuedDatagram> {
+        let first = self.datagrams.pop_front()?;
         self.bytes -= first.data.len();
-        give_back(&mut self.waiting);
+        give_back(&mut self.datagrams);
         Some(first)
     }
 
     /// Returns a datagram to the front: it could not be sent.
-    pub(super) fn put_back(&mut self, first: Waiting) {
+    pub(super) fn put_back(&mut self, first: QueuedDatagram) {
         self.bytes += first.data.len();
-        self.waiting.push_front(first);
+        self.datagrams.push_front(first);
     }
 
     /// Notes that there is space again if the queue is empty.
     pub(super) fn note_space(&mut self) {
-        self.overflowing &= !self.waiting.is_empty();
+        self.overflowing &= !self.datagrams.is_empty();
     }
 
     /// Drops all datagrams. Returns their number.
     pub(super) fn clear(&mut self) -> usize {
         self.bytes = 0;
-        mem::take(&mut self.waiting).len()
+        mem::take(&mut self.datagrams).len()
     }
 }

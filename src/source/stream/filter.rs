@@ -57,7 +57,7 @@ impl Filtered {
     }
 
     /// Returns the number of bytes to encode.
-    pub(crate) fn waiting(&self) -> usize {
+    pub(crate) fn queued(&self) -> usize {
         self.plain.len() + self.between
     }
 }

@@ -106,7 +106,7 @@ impl Stream {
             sent: self.traffic.sent,
             reads: self.traffic.reads,
             writes: self.traffic.writes,
-            waiting: self.output.queued(),
+            queued: self.output.queued(),
             dropped: self.output.drop_oldest.dropped,
             dropped_bytes: self.output.drop_oldest.dropped_bytes,
         }

@@ -69,7 +69,7 @@ impl Output {
 
     /// Returns the number of queued bytes that cannot be dropped any more.
     pub(crate) fn buffered(&self) -> usize {
-        self.buffer.len() + self.filtered.as_ref().map_or(0, |filtered| filtered.waiting())
+        self.buffer.len() + self.filtered.as_ref().map_or(0, |filtered| filtered.queued())
     }
 
     /// Returns the queue for written data, and the drop-oldest queue.

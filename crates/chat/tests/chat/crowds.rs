@@ -37,7 +37,7 @@ impl Crowd {
         let mut sleepers = members.split_off(members.len() * 2 / 3);
         sleepers.iter_mut().for_each(Client::take_little);
         let mut crowd = Self { reactor, speaker, readers: members, sleepers };
-        while crowd.reactor.context().statistics().waiting < crowd.sleepers.len() * LIMIT / 4 {
+        while crowd.reactor.context().statistics().queued < crowd.sleepers.len() * LIMIT / 4 {
             crowd.send(10);
         }
         crowd

@@ -99,7 +99,7 @@ fn sent_until_disconnected(limit: usize) -> (usize, usize) {
     let line = "x".repeat(1_000);
     let (mut sent, mut kept) = (0, 0);
     while !chat.drain(&mut alice).contains("* bob left (too slow)\n") {
-        kept = kept.max(chat.reactor.context().statistics().waiting);
+        kept = kept.max(chat.reactor.context().statistics().queued);
         chat.send_line(&mut alice, &line);
         sent += "<alice> ".len() + line.len() + 1;
         assert!(sent < 16 << 20, "bob was not disconnected");
