@@ -1,4 +1,4 @@
-//! The end of connections, and of a run.
+//! Closing, aborting and freeing of sockets.
 
 use crate::api::context::{Context, Pending, Stop};
 use crate::api::timer::Job;

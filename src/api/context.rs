@@ -273,7 +273,7 @@ impl Context {
 
     /// Ends the run gracefully: listeners close, connections send their queued data, each protocol receives
     /// `connection_lost` with [`Stopped`](crate::Reason::Stopped), and
-    /// [`Reactor::run`](crate::Reactor::run) returns. See there. If this reactor belongs to a
+    /// [`Reactor::run`](crate::Reactor::run) returns. If this reactor belongs to a
     /// [`ReactorGroup`](crate::ReactorGroup), the run of the whole group ends.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! The end of a connection, as protocols and the holders of its id request it.
+//! Methods of the transport that end a connection.
 
 use crate::api::timer::Job;
 use crate::api::transport::Transport;

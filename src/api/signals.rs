@@ -1,4 +1,4 @@
-//! StopSignals: SIGINT and SIGTERM stop a run. Handlers of other signals.
+//! Signals: SIGINT and SIGTERM, which stop a run, and handlers of others.
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;

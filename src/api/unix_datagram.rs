@@ -92,7 +92,9 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there; and if an option is not supported by Unix sockets.
+    /// If the name is in use or too long, or is that of a file that is not a socket; if the directory does not exist or
+    /// is not writable; if an option is not supported by Unix sockets. After a [stop](Context::is_stopping) it always
+    /// fails.
     #[doc(alias = "listenUNIXDatagram")]
     pub fn listen_unix_datagram(
         &self,
@@ -111,7 +113,8 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// See there; and if an option is not supported by Unix sockets.
+    /// If no socket receives at the address, or sending to it is not permitted; if an option is not supported by Unix
+    /// sockets. After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "connectUNIXDatagram")]
     pub fn connect_unix_datagram(
         &self,

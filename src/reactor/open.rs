@@ -1,4 +1,4 @@
-//! Shortcuts for programs that listen or connect before a run.
+//! Methods of `Reactor` that listen and connect, for programs that do so before a run.
 
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::factory::Factory;
@@ -16,7 +16,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The address is in use, not local, or needs a privilege; or the name cannot be looked up.
     pub fn listen_tcp(
         &mut self,
         address: impl ToAddresses,
@@ -29,7 +29,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// If `address` is neither an address nor a name with a port. All other errors reach the factory.
     pub fn connect_tcp(
         &mut self,
         address: impl ToAddresses,
@@ -42,7 +42,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// If `address` is a name; if the address is in use, not local, or needs a privilege.
     pub fn listen_udp(
         &mut self,
         address: impl ToAddress,
@@ -55,7 +55,8 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// If the name is in use or too long, or is that of a file that is not a socket; if the directory does not exist or is
+    /// not writable.
     #[cfg(unix)]
     pub fn listen_unix(
         &mut self,
@@ -69,7 +70,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// If the reactor is stopping. All other errors reach the factory.
     #[cfg(unix)]
     pub fn connect_unix(
         &mut self,

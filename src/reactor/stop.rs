@@ -1,4 +1,4 @@
-//! The end of a run, step by step.
+//! The stop of a run: its phases and its deadline.
 
 use crate::api::context::Stop;
 use crate::api::trigger::{Run, RunPhase};

@@ -200,7 +200,7 @@ impl ReactorGroup {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// If the system has no descriptors left for it.
     #[cfg(feature = "signals")]
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
         // Each reactor catches signals: a second one must reach those that still wait, whichever have ended.
@@ -282,11 +282,11 @@ impl ListenOptions {
     ///
     /// # Errors
     ///
-    /// See there.
+    /// The error of the first reactor that cannot listen; then none listens.
     ///
     /// # Panics
     ///
-    /// See there.
+    /// If `make` panics on a thread. The group cannot be used then.
     #[doc(alias = "listenTCP")]
     pub fn listen_tcp_group<F: Factory>(
         &self,

@@ -1,4 +1,4 @@
-//! Receiving datagrams, from the peer only if there is one.
+//! Reception of datagrams, from the peer only if there is one.
 
 use crate::source::datagram::{Datagram, closed};
 use crate::sys::Readiness;

@@ -1,4 +1,4 @@
-//! Sending a file: sendfile(2), or copying where that is impossible.
+//! File transmission: sendfile(2), or copying where that is impossible.
 
 use crate::source::send_buffer::Spares;
 use crate::source::stream::Stream;

@@ -1,4 +1,4 @@
-//! What the options of all backends share, and the error of requests that a backend does not serve.
+//! Socket options of all backends, and the error of requests that a backend does not serve.
 
 use crate::sys::error::set_by;
 use crate::values::socket_option::SocketOption;
