@@ -103,6 +103,10 @@ connection_options!(ConnectOptions);
 
 /// The options of a listener, and the action of listening.
 ///
+/// [`nodelay`](Self::nodelay), [`reuse_address`](Self::reuse_address) and [`reuse_port`](Self::reuse_port) have no effect
+/// on Unix sockets; `mode`, `keep_file` and `descriptors` have none on TCP. To set a [`SocketOption`] that Unix sockets do
+/// not have is an error there.
+///
 /// ```
 /// use ropewalk::ListenOptions;
 ///
@@ -241,6 +245,10 @@ impl Default for ListenOptions {
 }
 
 /// The options of a connection attempt, and the action of connecting.
+///
+/// [`nodelay`](Self::nodelay), [`local_address`](Self::local_address) and [`attempt_delay`](Self::attempt_delay) have no
+/// effect on Unix sockets; `descriptors` has none on TCP. To set a [`SocketOption`] that Unix sockets do not have is an
+/// error there.
 ///
 /// ```
 /// use ropewalk::ConnectOptions;
