@@ -16,7 +16,7 @@ const SLOT_BITS: u32 = 24;
 /// Ids are unique within one reactor; two reactors may use equal ones.
 ///
 /// ```
-/// use ropewalk::{Error, Protocol, Reactor, Transport};
+/// use ropewalk::{Address, Error, Protocol, Reactor, Transport};
 ///
 /// struct Quiet;
 /// impl Protocol for Quiet {
@@ -27,7 +27,7 @@ const SLOT_BITS: u32 = 24;
 /// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
 /// reactor.context().close(port.id());
 /// // The listener is closed, and its id names nothing.
-/// assert_eq!(reactor.context().local_address(port.id()), None);
+/// assert_eq!(reactor.context().local_address(port.id()), Address::Unknown);
 /// # Ok::<(), Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -122,7 +122,7 @@ fn port_is_free_after_the_group_ends() {
     // Its connections remain in TIME_WAIT.
     drop(client);
     let mut again = ReactorGroup::new(2).unwrap();
-    again.listen_tcp(group.address, |_| || Echo).unwrap();
+    once_free(|| again.listen_tcp(group.address, |_| || Echo));
 }
 
 #[test]
@@ -130,7 +130,8 @@ fn if_one_cannot_listen_none_does() {
     let mut group = ReactorGroup::new(3).unwrap();
     let free = {
         let mut reactor = Reactor::new().unwrap();
-        listen(&mut reactor, || Echo)
+        let port = reactor.listen_tcp(own_host(), || Echo).unwrap();
+        port.address().socket_addr().unwrap()
     };
     let refused = group.listen_tcp(free, |member| {
         if member.index() == 2 {

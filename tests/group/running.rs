@@ -4,6 +4,7 @@ use crate::support::*;
 use ropewalk::{Error, GroupHandle, GroupPort, Protocol, ReactorGroup, Reason, Transport};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -50,7 +51,7 @@ pub(crate) struct Running {
 
 pub(crate) fn serve_commands(group: &mut ReactorGroup, ends: &Ends) -> Result<GroupPort, Error> {
     let ends = Arc::clone(ends);
-    group.listen_tcp("127.0.0.1:0", move |member| {
+    group.listen_tcp(own_host(), move |member| {
         let (index, ends) = (member.index(), Arc::clone(&ends));
         move || Commanded { index, ends: Arc::clone(&ends) }
     })
@@ -105,4 +106,13 @@ pub(crate) fn read_some(mut client: &TcpStream, count: usize) -> String {
 
 pub(crate) fn is_served(mut client: &TcpStream) -> bool {
     client.write_all(b"ping").is_ok() && read_some(client, 4) == "ping"
+}
+
+/// Returns an address of a host that no other test uses, with port 0: a port of it stays free after it was used. On
+/// Linux all of 127.0.0.0/8 is this machine.
+pub(crate) fn own_host() -> SocketAddr {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let [_, a, b, c] = (std::process::id().wrapping_mul(64).wrapping_add(count % 64)).to_be_bytes();
+    ([127, a | 128, b, c], 0).into()
 }
