@@ -41,16 +41,5 @@ pub(crate) fn peek_now(client: &TcpStream, buffer: &mut [u8]) -> Option<std::io:
     }
 }
 
-/// Returns bytes in which a loss, a repetition or a swap is visible.
-pub(crate) fn pattern(count: usize) -> Vec<u8> {
-    /// A prime number, so that a lost chunk of a usual size changes the data.
-    const PERIOD: usize = 65_537;
-    let mut bytes: Vec<u8> = (0..count.min(PERIOD)).map(|n| (n ^ (n >> 8)) as u8).collect();
-    while bytes.len() < count {
-        bytes.extend_from_within(..PERIOD.min(count - bytes.len()));
-    }
-    bytes
-}
-
 /// More bytes than the system takes for a peer that does not read: tcp(7), tcp_wmem is 4 MiB.
 pub(crate) const MUCH: usize = 6_000_000;

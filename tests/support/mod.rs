@@ -4,6 +4,7 @@
 
 mod child;
 mod clients;
+mod pattern;
 mod ports;
 mod record;
 mod status;
@@ -11,6 +12,7 @@ mod turning;
 
 pub(crate) use child::*;
 pub(crate) use clients::*;
+pub(crate) use pattern::pattern;
 pub(crate) use ports::dead;
 pub(crate) use record::*;
 pub(crate) use status::memory_of;

@@ -1,5 +1,9 @@
 //! The recorded events of a scenario.
 
+#[path = "../../../tests/support/pattern.rs"]
+mod pattern;
+
+pub(crate) use pattern::pattern;
 use ropewalk::Id;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -124,15 +128,4 @@ impl fmt::Display for Line {
             Self::Text(text) => f.write_str(text),
         }
     }
-}
-
-/// Returns data in which missing or misplaced bytes are detectable.
-pub(crate) fn pattern(count: usize) -> Vec<u8> {
-    /// A prime number, so that a lost chunk of a usual size changes the data.
-    const PERIOD: usize = 65_537;
-    let mut bytes: Vec<u8> = (0..count.min(PERIOD)).map(|n| (n ^ (n >> 8)) as u8).collect();
-    while bytes.len() < count {
-        bytes.extend_from_within(..PERIOD.min(count - bytes.len()));
-    }
-    bytes
 }

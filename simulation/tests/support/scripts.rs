@@ -1,5 +1,9 @@
 //! Protocols that run a script, and what they have received.
 
+#[path = "../../../tests/support/pattern.rs"]
+mod pattern;
+
+pub(crate) use pattern::pattern;
 use ropewalk::{Address, Context, Error, Factory, Id, Protocol, Reactor, Reason, Transport};
 use ropewalk_simulation::{Fault, FaultKind, NodeId, Plan, World};
 use std::cell::{Cell, RefCell};
@@ -183,17 +187,6 @@ impl Drop for ScriptedProtocol {
     fn drop(&mut self) {
         self.0.record.alive.set(self.0.record.alive.get() - 1);
     }
-}
-
-/// Returns data in which a gap is detectable.
-pub(crate) fn pattern(count: usize) -> Vec<u8> {
-    /// A prime number, so that a lost chunk of a usual size changes the data.
-    const PERIOD: usize = 65_537;
-    let mut bytes: Vec<u8> = (0..count.min(PERIOD)).map(|n| (n ^ (n >> 8)) as u8).collect();
-    while bytes.len() < count {
-        bytes.extend_from_within(..PERIOD.min(count - bytes.len()));
-    }
-    bytes
 }
 
 /// Adds a node that listens on port 7000 with this script.
