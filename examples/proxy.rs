@@ -31,7 +31,7 @@ use std::net::{SocketAddr, UdpSocket};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
-use support::{Failure, say};
+use support::{DemoClient, Failure, say};
 
 /// The server, and the options.
 struct Route {
@@ -177,26 +177,6 @@ fn refuse(context: &mut Context, client: Id, error: &Error) {
     }
 }
 
-/// The demo's client: it sends a line, ends its side, and waits for the end of the other side.
-struct Client;
-
-impl Protocol for Client {
-    fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        say(format_args!("client: sends 'hello' and ends its side"));
-        transport.write(b"hello");
-        transport.write_eof();
-    }
-
-    fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-        say(format_args!("client: received '{}'", String::from_utf8_lossy(data)));
-    }
-
-    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-        say(format_args!("client: the connection ended: {reason}"));
-        transport.context().stop();
-    }
-}
-
 fn main() -> ExitCode {
     support::main(include_str!("proxy.rs"), |mut arguments| {
         let (mut listen, mut to, mut demo) = ("127.0.0.1:7002".to_owned(), None, false);
@@ -217,7 +197,7 @@ fn main() -> ExitCode {
         if demo {
             let echo = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
             let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string(), timeout)?;
-            reactor.connect_tcp(proxy, || Client)?;
+            reactor.connect_tcp(proxy, || DemoClient)?;
         } else {
             let missing = || Failure::Usage("--to HOST:PORT is missing".to_owned());
             let to = to.ok_or_else(missing)?;

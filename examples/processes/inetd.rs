@@ -43,7 +43,7 @@ mod program {
     use std::os::fd::OwnedFd;
     use std::process::Stdio;
     use std::rc::Rc;
-    use support::{Failure, say};
+    use support::{DemoClient, Failure, say};
 
     /// The program, and the clients that wait for a process.
     struct Service {
@@ -137,26 +137,6 @@ mod program {
         }
     }
 
-    /// The demo's client.
-    struct Demo;
-
-    impl Protocol for Demo {
-        fn connection_made(&mut self, transport: &mut Transport<'_>) {
-            say(format_args!("client: sends 'hello' and ends its side"));
-            transport.write(b"hello");
-            transport.write_eof();
-        }
-
-        fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
-            say(format_args!("client: received '{}'", String::from_utf8_lossy(data)));
-        }
-
-        fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {
-            say(format_args!("client: the connection ended: {reason}"));
-            transport.context().stop();
-        }
-    }
-
     pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
         let (mut values, mut most, mut demo) = (Vec::new(), 100, false);
         while let Some(argument) = arguments.next()? {
@@ -177,7 +157,7 @@ mod program {
         let mut reactor = support::reactor()?;
         if demo {
             let port = listen(&mut reactor, "127.0.0.1:0", vec!["cat".into()], most)?;
-            reactor.connect_tcp(port.address(), || Demo)?;
+            reactor.connect_tcp(port.address(), || DemoClient)?;
         } else if values.len() < 2 {
             return Err(Failure::Usage("HOST:PORT or PROGRAM is missing".to_owned()));
         } else {

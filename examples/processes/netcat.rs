@@ -48,7 +48,7 @@ mod program {
     }
 
     impl End {
-        /// Returns the other end. Requests to one that is gone do nothing.
+        /// Returns the other end. If it is closed, requests do nothing.
         fn other<'a>(&self, transport: &'a mut Transport<'_>) -> Transport<'a> {
             let id = self.other.unwrap_or_else(|| transport.id());
             transport.context().transport(id)

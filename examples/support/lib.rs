@@ -1,6 +1,7 @@
 //! Support for the example programs: arguments, `--help`, output, logs, signals and exit codes.
 
 mod arguments;
+mod demo;
 mod failure;
 mod files;
 mod output;
@@ -12,6 +13,7 @@ pub mod stdio;
 pub mod unix;
 
 pub use arguments::{address, at_least_one, once, other, reachable, reactors, up_to};
+pub use demo::DemoClient;
 pub use failure::Failure;
 pub use files::open;
 pub use output::{complain, copy, finish, log_from, say, show};
