@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::mem;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub(super) trait Work: Send + 'static {
     fn is_wanted(&self) -> bool;
 }
 
-/// A pool of at most `threads` threads.
+/// A pool of threads.
 pub(super) struct Pool {
     shared: Arc<Workers>,
     name: &'static str,
@@ -56,23 +57,17 @@ struct State {
 }
 
 impl Pool {
-    /// Makes a pool without threads. At most `waiting` jobs wait for a thread. `name` is that of the threads.
-    pub(super) fn new(name: &'static str, threads: usize, waiting: usize) -> Self {
+    /// Makes a pool without threads. It has at most as many as the end of `threads`, and as many as its start do not end
+    /// without work. At most `waiting` jobs wait for a thread. `name` is that of the threads.
+    pub(super) fn new(name: &'static str, threads: RangeInclusive<usize>, waiting: usize) -> Self {
+        let (kept, threads) = threads.into_inner();
         let shared = Workers {
             state: Mutex::default(),
             has_work: Condvar::new(),
             has_ended: Condvar::new(),
-            kept: 0,
+            kept,
         };
         Self { shared: Arc::new(shared), name, threads, waiting }
-    }
-
-    /// Sets the number of threads that do not end without work. It is for a new pool.
-    pub(super) fn keeping(mut self, kept: usize) -> Self {
-        if let Some(shared) = Arc::get_mut(&mut self.shared) {
-            shared.kept = kept;
-        }
-        self
     }
 
     /// Has a thread do the work, now or after that of others.
@@ -155,10 +150,10 @@ impl Workers {
         let mut state = self.lock();
         state.idle += 1;
         loop {
-            let goes_on = |state: &mut State| state.queue.is_empty() && !state.is_over;
-            let waited = self.has_work.wait_timeout_while(state, IDLE, goes_on);
+            let has_none = |state: &mut State| state.queue.is_empty() && !state.is_over;
+            let waited = self.has_work.wait_timeout_while(state, IDLE, has_none);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if !goes_on(&mut state) || state.staying() > self.kept {
+            if !has_none(&mut state) || state.staying() > self.kept {
                 break;
             }
         }
@@ -243,7 +238,7 @@ mod tests {
     impl Scene {
         fn new(threads: usize, waiting: usize) -> Self {
             let (sender, begun) = channel();
-            Self { pool: Pool::new("test", threads, waiting), sender, begun }
+            Self { pool: Pool::new("test", 0..=threads, waiting), sender, begun }
         }
 
         fn run(&self, number: usize, wanted: bool) -> io::Result<()> {

@@ -80,7 +80,7 @@ impl System {
         let poller = Poller::new()?;
         let registry = Rc::new(poller.registry().try_clone()?);
         let waker = poller.waker()?;
-        let resolvers = Pool::new("ropewalk-names", names::THREADS, names::WAITING);
+        let resolvers = Pool::new("ropewalk-names", 0..=names::THREADS, names::WAITING);
         let job_threads = JobThreads::default();
         Ok(Self { poller: RefCell::new(poller), registry, waker, resolvers, job_threads })
     }

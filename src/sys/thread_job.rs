@@ -18,7 +18,7 @@ impl JobThreads {
     ) -> Result<(), (ThreadJob, io::Error)> {
         let mut pool = self.0.borrow_mut();
         let pool = pool.get_or_insert_with(|| {
-            Pool::new("ropewalk-job", options.threads(), options.waiting()).keeping(options.kept())
+            Pool::new("ropewalk-job", options.kept()..=options.threads(), options.waiting())
         });
         pool.run(Box::new(job)).map_err(|(job, error)| match error.kind() {
             io::ErrorKind::WouldBlock => (*job, too_many_jobs(options.waiting())),
