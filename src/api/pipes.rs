@@ -2,7 +2,7 @@
 
 use crate::api::context::{Context, Pending};
 use crate::api::protocol::Protocol;
-use crate::source::stream::{PeerSide, Stream, WriteSide};
+use crate::source::stream::Stream;
 use crate::source::table::Source;
 use crate::sys::error::failed_plainly;
 use crate::sys::{OwnedFd, Readiness, StreamSocket};
@@ -178,22 +178,17 @@ impl Pipes {
 }
 
 impl Context {
-    /// Makes a connection of a pair of pipes. `has_input` and `has_output` are false for the absent sides.
+    /// Makes a connection of a pair of pipes. The sides are those of [`Stream::of_pipes`].
     pub(super) fn register_pipes(
         &mut self,
         socket: StreamSocket,
         peer: Address,
-        [has_input, has_output]: [bool; 2],
+        sides: [bool; 2],
     ) -> io::Result<Id> {
-        let mut stream = Stream::new(socket, peer, self.now);
-        if !has_output {
-            stream.output.write_side = WriteSide::Absent;
-        }
-        if has_input {
+        let mut stream = Stream::of_pipes(socket, peer, self.now, sides);
+        if !stream.input.has_ended() {
             // Assumed until the first read, since the poll reports nothing of regular files.
             stream.readiness |= Readiness::READABLE;
-        } else {
-            stream.input.peer_side = PeerSide::Ended { first: false };
         }
         let id = self.register(Source::Stream(stream))?;
         self.enqueue(id);

@@ -4,7 +4,7 @@ use crate::api::context::{Context, Pending};
 use crate::api::process_protocol::ProcessProtocol;
 use crate::api::transport::Transport;
 use crate::source::process::Process;
-use crate::source::stream::{PeerSide, Stream, WriteSide};
+use crate::source::stream::Stream;
 use crate::source::table::Source;
 use crate::sys::error::failed;
 use crate::sys::{ProcessBackend, StreamSocket};
@@ -20,12 +20,13 @@ use std::io::{self, ErrorKind};
 
 /// # Starting
 impl ProcessOptions {
-    /// Starts the process. See [`ProcessProtocol`] for an example. `protocol` receives [`connection_made`](ProcessProtocol::connection_made) after the running
-    /// callback, and then all other callbacks. These options can start another process later.
+    /// Starts the process. See [`ProcessProtocol`] for an example. `protocol` receives
+    /// [`connection_made`](ProcessProtocol::connection_made) after the running callback, and then all other callbacks.
+    /// These options can start another process later.
     ///
-    /// The process has no descriptors of this one beside standard input, output and error. Its end is noticed by a
-    /// descriptor of it (pidfd_open(2)), without SIGCHLD, and only it is waited for. The call returns when the program is being
-    /// executed, which takes about a millisecond.
+    /// The process inherits no descriptors except standard input, output and error. The reactor watches a descriptor of
+    /// the process (pidfd_open(2)) for its end, without SIGCHLD, and waits for no other child. The call returns when the
+    /// program is being executed, which takes about a millisecond.
     ///
     /// When the reactor [stops](Context::stop), its standard input is closed after queued data, and it receives SIGTERM.
     /// The stop waits for its end within the [grace period](crate::Reactor::set_grace); then it is killed.
@@ -173,7 +174,7 @@ impl Context {
             let Some(socket) = socket else { continue };
             match self.register_pipe(socket, number, index == 0) {
                 Ok(pipe) => {
-                    self.process_mut(id).expect("it was taken in").pipes[index] = Some(pipe)
+                    self.process_mut(id).expect("it was registered").pipes[index] = Some(pipe)
                 }
                 Err(error) => {
                     self.give_up_process(id);
@@ -192,16 +193,12 @@ impl Context {
         number: u32,
         is_stdin: bool,
     ) -> io::Result<Id> {
-        let mut stream = Stream::new(socket, Address::Process(number), self.now);
-        if is_stdin {
-            stream.input.peer_side = PeerSide::Ended { first: false };
-        } else {
-            stream.output.write_side = WriteSide::Absent;
-        }
+        let sides = [!is_stdin, is_stdin];
+        let stream = Stream::of_pipes(socket, Address::Process(number), self.now, sides);
         self.register(Source::Stream(stream))
     }
 
-    /// Ends a process that could not be taken in whole. It has no protocol yet.
+    /// Ends a process of which not all pipes could be registered. It has no protocol yet.
     #[cold]
     fn give_up_process(&mut self, id: Id) {
         let Some(process) = self.process_mut(id) else { return };
@@ -220,6 +217,11 @@ impl Context {
             Source::Process(process) => Some(process),
             _ => None,
         }
+    }
+
+    /// Returns the open pipes of a process.
+    pub(crate) fn pipes_of(&self, id: Id) -> impl Iterator<Item = Id> + use<> {
+        self.process_of(id).map_or([None; 3], |process| process.pipes).into_iter().flatten()
     }
 
     pub(crate) fn process_mut(&mut self, id: Id) -> Option<&mut Process> {
@@ -245,8 +247,7 @@ impl Context {
     /// Has a process and its pipes served in the next turn, and not before.
     #[cold]
     pub(crate) fn enqueue_process(&mut self, id: Id) {
-        let pipes = self.process_of(id).map_or([None; 3], |process| process.pipes);
-        pipes.into_iter().flatten().chain([id]).for_each(|id| self.enqueue(id));
+        self.pipes_of(id).chain([id]).for_each(|id| self.enqueue(id));
     }
 
     fn note_exit(&mut self, id: Id, exit: ProcessExit) {
@@ -273,13 +274,15 @@ impl Context {
 
     /// Closes the pipes of a process.
     pub(crate) fn close_pipes(&mut self, id: Id) {
-        let pipes = self.process_of(id).map_or([None; 3], |process| process.pipes);
-        pipes.into_iter().flatten().for_each(|pipe| self.close(pipe));
+        self.pipes_of(id).for_each(|pipe| self.close(pipe));
     }
 
     /// Ends the process of which a callback has panicked, if `pipe` belongs to one.
     #[cold]
     pub(crate) fn end_process_of_pipe(&mut self, pipe: Id) {
+        if !matches!(self.peer_of(pipe), Some(Address::Process(_))) {
+            return;
+        }
         let process = self.sources.iter().find_map(|(id, source)| match source {
             Source::Process(process) if process.pipes.contains(&Some(pipe)) => Some(id),
             _ => None,
@@ -291,8 +294,7 @@ impl Context {
     #[cold]
     pub(crate) fn end_process_of_panic(&mut self, id: Id) {
         self.kill_process(id);
-        let pipes = self.process_of(id).map_or([None; 3], |process| process.pipes);
-        pipes.into_iter().flatten().for_each(|pipe| self.end(pipe, Reason::Panicked));
+        self.pipes_of(id).for_each(|pipe| self.end(pipe, Reason::Panicked));
     }
 
     /// Ends a process at a stop: asks it once, or kills it and waits for its end.

@@ -9,6 +9,8 @@ mod input;
 mod life;
 mod limits;
 mod output;
+#[cfg(unix)]
+mod pipes;
 mod transfer;
 
 use crate::sys::{Readiness, StreamBackend, StreamSocket};
