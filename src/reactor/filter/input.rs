@@ -3,7 +3,7 @@
 use crate::reactor::chain::{Chain, Layer, Method, Stage};
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::stream::left;
-use crate::source::stream::{Filled, Life, PeerSide, Phase, Received, Stream, WriteSide};
+use crate::source::stream::{Filled, Life, PeerSide, Phase, Received, Stream};
 use crate::values::filter::ROOM;
 use crate::values::id::Id;
 use std::io;
@@ -131,8 +131,7 @@ impl Dispatcher {
         let Some(stream) = self.context.sources.stream_mut(id) else {
             return;
         };
-        let first = matches!(stream.output.write_side, WriteSide::Absent | WriteSide::Open);
-        stream.input.peer_side = PeerSide::Ended { first };
+        stream.end_peer_side();
         if let Some(reason) = stream.take_break() {
             self.context.end(id, reason);
         } else if !stream.is_closing() {

@@ -63,8 +63,7 @@ impl Stream {
     #[inline(always)]
     pub(super) fn took_in(&mut self, count: usize, short: bool, closing: bool) -> Filled {
         if count == 0 {
-            let first = matches!(self.output.write_side, WriteSide::Absent | WriteSide::Open);
-            self.input.peer_side = PeerSide::Ended { first };
+            self.end_peer_side();
             return Filled::Eof;
         }
         self.traffic.received += count as u64;
@@ -77,6 +76,12 @@ impl Stream {
             return Filled::Discarded(count);
         }
         Filled::Data(count)
+    }
+
+    /// Notes that the peer has ended its side.
+    pub(crate) fn end_peer_side(&mut self) {
+        let first = matches!(self.output.write_side, WriteSide::Absent | WriteSide::Open);
+        self.input.peer_side = PeerSide::Ended { first };
     }
 
     #[cold]
