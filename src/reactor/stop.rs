@@ -84,8 +84,8 @@ impl Reactor {
             self.set_stage(EndingStage::Draining);
         }
         self.pass([limit, left].into_iter().flatten().min())?;
-        let is_over = self.time_left() == Some(Duration::ZERO);
-        let is_over = is_over || self.dispatcher.context.stops_at_once();
+        let is_over =
+            self.time_left() == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once();
         if is_held {
             let holds = self.dispatcher.context.triggers.holds;
             if is_over && holds > 0 {
