@@ -40,7 +40,7 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// If `address` is not an address and the name cannot be looked up, or the reactor
+    /// If `address` is neither an address nor a name with a port, or the reactor
     /// [is stopping](Context::is_stopping). The factory receives no callback then.
     #[doc(alias = "connectTCP")]
     #[doc(alias = "create_connection")]

@@ -19,7 +19,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Looks names up in place of the system. A closure can be one. See [`Reactor::set_resolver`](crate::Reactor::set_resolver).
+/// Looks names up in place of the system. A closure can be one. See
+/// [`Reactor::set_resolver`](crate::Reactor::set_resolver).
 #[allow(unused_variables)] // The names are the documentation.
 pub trait Resolver: 'static {
     /// Begins to look a name up, and returns at once. `answer` takes the addresses, with this `port`, now or later, from

@@ -83,8 +83,8 @@ impl Context {
         DatagramTransport::new(self, id)
     }
 
-    /// Returns the ids of the connections that are established now, without pipes of processes, in no particular order. The context can
-    /// be used while they are iterated over.
+    /// Returns the ids of the connections that are established now, without pipes of processes, in no particular order.
+    /// The context can be used while they are iterated over.
     ///
     /// ```
     /// # let mut reactor = ropewalk::Reactor::new()?;

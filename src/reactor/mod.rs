@@ -139,11 +139,12 @@ impl Reactor {
     ///
     /// 1. The triggers of [`BeforeShutdown`](crate::RunPhase::BeforeShutdown) are called. While a
     ///    [`Hold`](crate::Hold) exists, the run continues, within the [grace period](Self::set_grace).
-    /// 2. Listeners close. Connection attempts fail, and watches end; their factories and watchers are
-    ///    notified. Processes are asked to end (SIGTERM), and killed at the end of the grace period. Datagram sockets send queued datagrams as far as the system takes them at once, and close;
-    ///    their protocols are notified.
-    /// 3. Each protocol is asked by [`draining`](crate::Protocol::draining) whether its connection stays open. The
-    ///    others receive no more data from the next turn on, and send queued data within the rest of the grace period. Those with no queued data close immediately. A connection with a registered
+    /// 2. Listeners close. Connection attempts fail, and watches end; their factories and watchers are notified. Datagram
+    ///    sockets send queued datagrams as far as the system takes them at once, and close; their protocols are
+    ///    notified. Processes are asked to end (SIGTERM), and are killed at the end of the grace period.
+    /// 3. Each protocol is asked by [`draining`](crate::Protocol::draining) whether its connection stays open. The others
+    ///    receive no more data from the next turn on, and send queued data within the rest of the grace period.
+    ///    Connections with an empty send buffer close immediately. A connection with a registered
     ///    [producer](crate::Producer) is reset, since its data is incomplete.
     /// 4. Each protocol receives [`connection_lost`](crate::Protocol::connection_lost) with
     ///    [`Reason::Stopped`](crate::Reason::Stopped).

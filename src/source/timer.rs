@@ -38,7 +38,7 @@ impl fmt::Display for TimerId {
 /// cancellations.
 ///
 /// A timer that is reset to a later deadline, such as an idle timeout, only records it: its entry stays at the
-/// earlier deadline, and moves once it is the first. So many resets between two moves cost the work of one.
+/// earlier deadline, and moves once it is the first. Any number of resets between two moves costs the work of one.
 ///
 /// Scheduling a timer, and removing the first, takes time logarithmic in the number of timers, and almost none
 /// if deadlines grow, as those of timeouts do.

@@ -7,7 +7,7 @@ use std::fmt::{self, Debug};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// The addresses that a [`ToAddresses`] stands for, or the host whose addresses have to be looked up.
+/// The addresses that a [`ToAddresses`] stands for, or the name of the host to look up.
 ///
 /// ```
 /// use ropewalk::{Target, ToAddresses};

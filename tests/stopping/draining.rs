@@ -36,7 +36,7 @@ impl Protocol for Talk {
     }
 }
 
-/// A server whose reactor has a client that has sent `data`.
+/// A reactor with a client that has sent `data`.
 fn talking(data: &[u8]) -> (Reactor, TcpStream, Notes) {
     let notes = Notes::default();
     let made = Rc::clone(&notes);
