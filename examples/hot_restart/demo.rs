@@ -2,7 +2,6 @@
 
 use ropewalk::{Address, Context, Error, Factory, Id, Interest, Protocol, Reason, Watcher};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
-use rustix::process::{Pid, Signal, kill_process};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -31,7 +30,7 @@ struct State {
     folder: Folder,
     /// The server's address, after the first process listens.
     server: Option<String>,
-    processes: Vec<Pid>,
+    processes: Vec<u32>,
     ended: usize,
     /// True after the last client was connected.
     over: bool,
@@ -108,7 +107,7 @@ impl Demo {
         command.arg("--control").arg(state.folder.path("control")).arg("127.0.0.1:0");
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| error.to_string())?;
-        state.processes.push(Pid::from_child(&child));
+        state.processes.push(child.id());
         let output = child.stdout.take().expect("it is a pipe");
         Ok(Process { child, output, line: Vec::new(), demo: self.clone() })
     }
@@ -169,7 +168,7 @@ impl Demo {
             self.connect_client(context);
         } else if state.clients == 0 {
             let last = state.processes.last().expect("there is one");
-            let _ = kill_process(*last, Signal::TERM);
+            let _ = Command::new("sh").arg("-c").arg(format!("kill -TERM {last}")).status();
         }
     }
 

@@ -8,6 +8,8 @@ mod pattern;
 mod ports;
 mod record;
 mod status;
+#[cfg(unix)]
+mod terminal;
 mod turning;
 
 pub(crate) use child::*;
@@ -17,6 +19,8 @@ pub(crate) use ports::dead;
 pub(crate) use record::*;
 pub(crate) use status::memory_of;
 use std::time::Duration;
+#[cfg(unix)]
+pub(crate) use terminal::*;
 pub(crate) use turning::*;
 
 /// The time after which a test fails rather than hang.

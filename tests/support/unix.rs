@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, IoSlice, Read, Seek, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,6 +49,13 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Returns the effective user and group of this process: they own what it makes.
+pub(crate) fn user_and_group() -> (u32, u32) {
+    let folder = Folder::new();
+    let metadata = fs::metadata(&folder.0).expect("the folder");
+    (metadata.uid(), metadata.gid())
 }
 
 /// Returns a reactor that listens on a path.

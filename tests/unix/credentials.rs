@@ -33,8 +33,8 @@ fn both_sides_have_peer_credentials() {
     turn_until(&mut reactor, "both", |_| heard.borrow().len() == 2);
     for credentials in heard.borrow().iter().map(|heard| heard.expect("credentials")) {
         assert_eq!(credentials.pid, Some(std::process::id() as i32));
-        assert_eq!(credentials.uid, rustix::process::geteuid().as_raw());
-        assert_eq!(credentials.gid, rustix::process::getegid().as_raw());
+        assert_eq!(credentials.uid, user_and_group().0);
+        assert_eq!(credentials.gid, user_and_group().1);
     }
     let address = listen(&mut reactor, recorders(&log, only_record));
     let _client = client(address);
@@ -75,5 +75,5 @@ fn peer_outside_pid_namespace_has_no_pid() {
     turn_until(&mut reactor, "made", |_| log.made() == 1);
     let credentials = heard.get().expect("credentials");
     assert_eq!(credentials.pid, None);
-    assert_eq!(credentials.uid, rustix::process::geteuid().as_raw());
+    assert_eq!(credentials.uid, user_and_group().0);
 }

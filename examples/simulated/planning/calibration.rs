@@ -6,12 +6,10 @@
 use crate::chat::{Site, name, serve};
 use crate::gauge::Gauge;
 use crate::load::{Clients, Load};
-use nix::libc::rlim_t;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::time::{ClockId, clock_gettime};
+use cpu_time::ThreadTime;
+use rlimit::Resource;
 use ropewalk::{Context, Error, Handle, Reactor};
 use ropewalk_simulation::{Costs, Link, World};
-use std::io;
 use std::rc::Rc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -192,9 +190,8 @@ impl Server {
     fn work(&self) -> Result<Work, Failure> {
         let (sender, receiver) = mpsc::channel();
         let read = move |context: &mut Context| {
-            let time = clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID);
-            let time = time.expect("each thread has this clock");
-            sender.send(Work::until_now(context, time.into())).expect("the other thread waits");
+            let time = ThreadTime::now().as_duration();
+            sender.send(Work::until_now(context, time)).expect("the other thread waits");
         };
         self.handle.call(read).map_err(|_| ended())?;
         receiver.recv().map_err(|_| ended())
@@ -217,14 +214,11 @@ fn join(thread: JoinHandle<Result<(), Error>>) -> Result<(), Failure> {
 
 /// Raises the limit of descriptors if it is too low: each client needs two.
 fn raise_descriptor_limit(loads: &[Load]) -> Result<(), Failure> {
-    let needed = 50 + 2 * loads.iter().map(|load| rlim_t::from(load.clients)).max().unwrap_or(0);
-    let limits = getrlimit(Resource::RLIMIT_NOFILE);
-    let raised = limits.and_then(|(current, maximum)| match current >= needed {
+    let needed = 50 + 2 * loads.iter().map(|load| u64::from(load.clients)).max().unwrap_or(0);
+    let raised = Resource::NOFILE.get().and_then(|(current, maximum)| match current >= needed {
         true => Ok(()),
-        false => setrlimit(Resource::RLIMIT_NOFILE, needed, maximum),
+        false => Resource::NOFILE.set(needed, maximum),
     });
     let message = "descriptors; raise the limit with `ulimit -n`";
-    raised
-        .map_err(io::Error::from)
-        .map_err(|error| Failure::Run(format!("it needs {needed} {message} ({error})")))
+    raised.map_err(|error| Failure::Run(format!("it needs {needed} {message} ({error})")))
 }

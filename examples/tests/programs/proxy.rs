@@ -4,6 +4,7 @@ use crate::ports::{address, dead, reserved};
 use crate::scene::*;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -118,11 +119,10 @@ fn busy_half_closed_pair_is_not_reset() {
 #[test]
 #[cfg(target_os = "linux")]
 fn half_closed_pairs_do_not_exhaust_descriptors() {
-    use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
     let (server, proxy, address) = behind_a_proxy("1");
-    let few = Rlimit { current: Some(64), maximum: Some(64) };
-    prlimit(Some(Pid::from_child(&proxy.child)), Resource::Nofile, few).unwrap();
+    let process = proxy.child.id().to_string();
+    let limited = Command::new("prlimit").args(["--nofile=64:64", "--pid", &process]).status();
+    assert!(limited.unwrap().success());
     // These connections take all descriptors; further ones are closed.
     let leaving: Vec<TcpStream> = (0..40)
         .map(|_| {
