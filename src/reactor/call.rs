@@ -89,11 +89,15 @@ impl Dispatcher {
     /// Notifies the backend of a callback if it receives every one, and looks at the clock.
     #[cold]
     fn look_after<C: Callee>(&mut self, callee: C, callback: &'static str) {
-        let Some(type_name) = self.type_name_of(callee) else { return };
-        if self.stopwatch.is_observed() && callee.is_reported() {
+        if self.stopwatch.is_observed()
+            && callee.is_reported()
+            && let Some(type_name) = self.type_name_of(callee)
+        {
             self.context.backend.called(callee.id(), type_name, callback);
         }
-        self.look(Some((type_name, callback)));
+        if let Some(slow) = self.stopwatch.look(&mut self.context.totals) {
+            slow.report(self.type_name_of(callee).map(|type_name| (type_name, callback)));
+        }
     }
 
     /// Reports a panic, and ends the callback.
@@ -123,16 +127,6 @@ impl Dispatcher {
             None => callee.find_shared(&mut self.owners)?,
         };
         Some(name_of(|| callee.type_name(object)))
-    }
-
-    /// Compares the time since the last look with the threshold of slow callbacks. `last` is the type and the
-    /// name of the callback that has just returned.
-    #[cold]
-    pub(super) fn look(&mut self, last: Option<(&str, &str)>) {
-        if let Some(slow) = self.stopwatch.look() {
-            slow.report(last);
-        }
-        self.context.totals.longest_callback = self.stopwatch.longest();
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::sys::SharedBackend;
 use crate::values::logging::REACTOR;
+use crate::values::statistics::Statistics;
 use log::warn;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 const SLOW: Duration = Duration::from_millis(100);
 
 /// The number of callbacks that are timed together: enough to hide the cost of the clock.
-const STRETCH: u32 = 32;
+const STRETCH: u32 = 64;
 
 /// How many callbacks are timed one by one after a slow stretch.
 const CLOSELY: u32 = 100_000;
@@ -33,23 +34,12 @@ pub(super) struct Stopwatch {
     left: u32,
     /// How many more callbacks are timed one by one.
     closely: u32,
-    /// The longest stretch so far.
-    longest: Duration,
 }
 
 impl Stopwatch {
     pub(super) fn new(backend: SharedBackend) -> Self {
         let (last_look, observed) = (backend.now(), backend.observes_callbacks());
-        Self {
-            backend,
-            observed,
-            threshold: SLOW,
-            last_look,
-            stretch: 1,
-            left: 1,
-            closely: 0,
-            longest: Duration::ZERO,
-        }
+        Self { backend, observed, threshold: SLOW, last_look, stretch: 1, left: 1, closely: 0 }
     }
 
     pub(super) fn set_threshold(&mut self, threshold: Duration) {
@@ -70,11 +60,6 @@ impl Stopwatch {
         self.observed
     }
 
-    /// Returns the longest time that callbacks which were timed together have taken.
-    pub(super) fn longest(&self) -> Duration {
-        self.longest
-    }
-
     /// Counts a callback that has returned. Returns true if it is time to look at the clock.
     #[inline(always)]
     pub(super) fn returned(&mut self) -> bool {
@@ -83,14 +68,15 @@ impl Stopwatch {
     }
 
     /// Looks at the clock. Returns the callbacks since the last look if they took too long.
-    pub(super) fn look(&mut self) -> Option<Slow> {
+    #[cold]
+    pub(super) fn look(&mut self, totals: &mut Statistics) -> Option<Slow> {
         let callbacks = self.stretch - self.left;
         if callbacks == 0 {
             return None;
         }
         let now = self.backend.now();
         let took = now.saturating_duration_since(self.last_look);
-        self.longest = self.longest.max(took);
+        totals.longest_callback = totals.longest_callback.max(took);
         let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
         self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
         let one_by_one = self.closely > 0 || self.observed;

@@ -218,7 +218,9 @@ impl Dispatcher {
         self.run_pending();
         self.context.flush_others();
         self.run_pending();
-        self.look(None);
+        if let Some(slow) = self.stopwatch.look(&mut self.context.totals) {
+            slow.report(None);
+        }
     }
 
     /// Does the work that was requested between two turns. Returns true if there was any.
