@@ -146,6 +146,16 @@ impl Backend for NodeBackend {
         Ok(StreamSocket::new(stream))
     }
 
+    #[cfg(all(unix, feature = "process"))]
+    fn spawn_process(
+        &self,
+        command: &mut std::process::Command,
+        _identity: ropewalk::backend::ProcessIdentity,
+    ) -> io::Result<ropewalk::backend::Spawned> {
+        let program = command.get_program().to_string_lossy();
+        crate::net::Net::spawn(&self.net, self.node, &program)
+    }
+
     fn bind_datagram(
         &self,
         local: &Address,

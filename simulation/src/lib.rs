@@ -30,7 +30,7 @@
 //! | `schedule.rs` | future events, ordered |
 //! | `backend.rs` | the backend of a node's reactor |
 //! | `node.rs`, `unix_names.rs`, `conditions.rs` | hosts: names, addresses, ports, clocks; network and system conditions |
-//! | `net/` | the network: `connection.rs`, `direction.rs`, `transmission.rs`, `arrival.rs` (connections and segments), `probes.rs` (windows, keep-alive), `stream.rs`, `transfer.rs`, `listener.rs`, `datagram/` (sockets), `uplink.rs` (bandwidth), `turns.rs` (costs and turns), `names.rs` (look-ups), `thread_job.rs` (jobs), `option.rs`, `error.rs` |
+//! | `net/` | the network: `connection.rs`, `direction.rs`, `transmission.rs`, `arrival.rs` (connections and segments), `probes.rs` (windows, keep-alive), `stream.rs`, `transfer.rs`, `listener.rs`, `datagram/` (sockets), `uplink.rs` (bandwidth), `turns.rs` (costs and turns), `names.rs` (look-ups), `thread_job.rs` (jobs), `process/` (processes), `option.rs`, `error.rs` |
 //! | `fault.rs`, `plan.rs` | faults, and plans of faults |
 //! | `active_faults.rs` | the combined effects of the faults in force |
 //! | `explore.rs`, `selection.rs` | runs from many seeds, and the selection by environment variables |
@@ -65,6 +65,8 @@ pub use conditions::{Costs, Link};
 pub use explore::Exploration;
 pub use fault::{Fault, FaultKind};
 pub use net::NameAnswer;
+#[cfg(all(unix, feature = "process"))]
+pub use net::SimulatedProgram;
 pub use node::NodeId;
 pub use plan::{Plan, Planned, kinds};
 pub use random::Random;

@@ -40,6 +40,11 @@ pub(crate) enum PendingSource {
     Datagram(Key),
     End(Key, u8),
     Listener(Key),
+    /// A pipe of the process with this number, by its index.
+    #[cfg(all(unix, feature = "process"))]
+    Pipe(u64, usize),
+    #[cfg(all(unix, feature = "process"))]
+    Process(u64),
     /// Another thread or another node has called the reactor.
     Woken,
 }

@@ -39,6 +39,9 @@ pub(crate) enum Scheduled {
     KeepAlive(Key, u8),
     /// `side` probes whether the other end has free buffer space.
     Probe(Key, u8),
+    /// The time for which the process with this number waits has come.
+    #[cfg(all(unix, feature = "process"))]
+    Process(u64),
     /// `side` can write again.
     Writable(Key, u8),
     /// A node that could not start tries again.

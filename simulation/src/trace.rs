@@ -73,6 +73,11 @@ pub enum What<'a> {
     Starts,
     /// A write took these bytes.
     Writes(&'a [u8]),
+    // The hash of a trace depends on the order of the variants: new ones follow here.
+    /// A process of the node has exited, in this way.
+    Exits(&'a str),
+    /// The node has started a process of this program.
+    Spawns(&'a str),
 }
 
 impl fmt::Display for Record<'_> {
@@ -94,6 +99,7 @@ impl fmt::Display for What<'_> {
             Self::Connects(address) => write!(f, "connects to {address}"),
             Self::Connected(address) => write!(f, "connected with {address}"),
             Self::Crashes => f.write_str("CRASHES"),
+            Self::Exits(how) => write!(f, "a process {how}"),
             Self::Fault(fault) => write!(f, "FAULT {fault}"),
             Self::FaultEnds(fault) => write!(f, "ends: {fault}"),
             Self::Killed => f.write_str("IS KILLED"),
@@ -108,6 +114,7 @@ impl fmt::Display for What<'_> {
             Self::Refuses(kind) => write!(f, "is refused: {kind}"),
             Self::Sends(data, to) => write!(f, "sends {} to {to}", Excerpt(data)),
             Self::ShutsDown => f.write_str("ends its side"),
+            Self::Spawns(program) => write!(f, "starts the process {program}"),
             Self::Starts => f.write_str("starts"),
             Self::Writes(data) => write!(f, "writes {}", Excerpt(data)),
         }

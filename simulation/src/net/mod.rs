@@ -9,6 +9,8 @@ mod listener;
 mod names;
 mod option;
 mod probes;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 mod stream;
 mod test_end;
 mod thread_job;
@@ -44,6 +46,8 @@ pub(crate) use error::{no_descriptors, system};
 pub(crate) use error::{no_socket_at, wrong_type};
 pub(crate) use listener::SimulatedListener;
 pub use names::NameAnswer;
+#[cfg(all(unix, feature = "process"))]
+pub use process::SimulatedProgram;
 pub(crate) use stream::SimulatedStream;
 pub(crate) use uplink::Uplink;
 
@@ -95,6 +99,8 @@ pub(crate) struct Net {
     pub(crate) addresses: BTreeMap<IpAddr, NodeId>,
 
     pub(crate) jobs: NodeJobs,
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) processes: process::Processes,
     connections: Slab<Connection>,
     listeners: Slab<Listener>,
     datagrams: Slab<DatagramSocket>,
@@ -126,6 +132,8 @@ impl Net {
             queries_made: 0,
             addresses: BTreeMap::new(),
             jobs: NodeJobs::default(),
+            #[cfg(all(unix, feature = "process"))]
+            processes: Default::default(),
             connections: Slab::new(),
             listeners: Slab::new(),
             datagrams: Slab::new(),
@@ -198,6 +206,10 @@ impl Net {
                 PendingSource::End(key, side) => self.take_end_event(key, side),
                 PendingSource::Listener(key) => self.take_listener_event(key),
                 PendingSource::Datagram(key) => self.take_datagram_event(key),
+                #[cfg(all(unix, feature = "process"))]
+                PendingSource::Pipe(process, index) => self.take_pipe_event(process, index),
+                #[cfg(all(unix, feature = "process"))]
+                PendingSource::Process(process) => self.take_process_event(process),
             };
             events.extend(event);
         }
@@ -261,6 +273,8 @@ impl Net {
             Scheduled::RepeatDatagramEvents(key) => self.repeat_datagram_events(key),
             Scheduled::KeepAlive(key, side) => self.keep_alive(key, side),
             Scheduled::Probe(key, side) => self.probe(key, side),
+            #[cfg(all(unix, feature = "process"))]
+            Scheduled::Process(number) => self.wake_process(number),
             Scheduled::Refusal(key) => self.receive_refusal(key),
             Scheduled::Writable(key, side) => self.notify_writable(key, side),
             Scheduled::Window(key, side) => self.open_window(key, side),
@@ -280,6 +294,8 @@ impl Net {
         self.listeners.retain(|_, listener| listener.node != node);
         self.datagrams.retain(|_, socket| socket.node != node);
         drop(self.take_jobs(node));
+        #[cfg(all(unix, feature = "process"))]
+        self.crash_processes(node);
     }
 }
 

@@ -3,6 +3,8 @@
 mod faults;
 mod outage;
 mod panics;
+#[cfg(all(unix, feature = "process"))]
+mod process;
 mod run;
 mod thread_job;
 
@@ -100,7 +102,8 @@ type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
 /// connection is over (there is no TIME-WAIT). A Unix listener without a name receives none. A host has one
 /// interface beside the loopback. Datagrams are reordered if a [`Link`] has jitter. Descriptors cannot be passed
 /// or watched, and there are no raw sockets: these operations return
-/// [`Unsupported`](std::io::ErrorKind::Unsupported).
+/// [`Unsupported`](std::io::ErrorKind::Unsupported). A process runs a program of the world (`World::set_program`,
+/// with the feature `process`).
 pub struct World {
     net: Shared,
     pub(crate) wakeups: Arc<Wakeups>,

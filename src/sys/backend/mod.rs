@@ -26,8 +26,6 @@ mod thread_job;
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::Address;
 use crate::values::id::Id;
-#[cfg(all(unix, feature = "process"))]
-use crate::values::process::ProcessIdentity;
 use crate::values::thread_options::ThreadOptions;
 use std::fmt;
 use std::io;
@@ -42,6 +40,8 @@ pub use crate::sys::System;
 pub use crate::sys::readiness::Readiness;
 #[cfg(unix)]
 pub use crate::sys::received::ReceivedMessage;
+#[cfg(all(unix, feature = "process"))]
+pub use crate::values::process::ProcessIdentity;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
 pub use answer::Answer;
