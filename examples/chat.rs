@@ -4,7 +4,7 @@
 //!
 //! Join it in other terminals:
 //!
-//!     cargo run --example chat_client
+//!     cargo run -p chat_client
 //!     nc 127.0.0.1 7001
 //!
 //! The server asks for a name. After that a line is sent to all members of the room, and a line that
@@ -194,7 +194,7 @@ fn run(options: &Options) -> Result<(), Failure> {
         played.into_iter().collect::<Result<(), _>>()?;
     } else {
         let address = support::reachable(port.address());
-        say(format_args!("join in other terminals: cargo run --example chat_client {address}"));
+        say(format_args!("join in other terminals: cargo run -p chat_client {address}"));
     }
     Ok(group.run()?)
 }

@@ -1,133 +1,89 @@
-//! Terminal modes: keys are received one by one, and the terminal does not echo them.
+//! Modes of the terminal: keys are received one by one, and the terminal does not echo them.
 
-#[cfg(unix)]
-pub(crate) use unix::{Mode, Terminal, columns, on_change};
-#[cfg(not(unix))]
-pub(crate) use without::{Mode, Terminal, columns, on_change};
+use ropewalk_protocols::Screen;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::getpgrp;
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcgetwinsize,
+    tcsetattr,
+};
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 
-#[cfg(unix)]
-mod unix {
-    use rustix::process::getpgrp;
-    use rustix::termios::{
-        LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcgetwinsize,
-        tcsetattr,
-    };
-    use signal_hook::consts::{SIGCONT, SIGWINCH};
-    use signal_hook::iterator::Signals;
-    use std::io::{self, IsTerminal};
-    use std::thread;
+/// The value that disables a special key (_POSIX_VDISABLE, termios(3)).
+const OFF: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 
-    /// The value that disables a special key (_POSIX_VDISABLE, termios(3)).
-    const OFF: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
+/// A terminal that sends each key immediately and does not echo it. Dropping this restores the terminal.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    /// A copy of standard input, which the reactor replaces at the end of the connection.
+    file: File,
+    before: Termios,
+    now: Termios,
+}
 
-    /// A terminal that sends each key immediately and does not echo it. Dropping this restores the terminal.
-    pub(crate) struct Terminal {
-        before: Termios,
-        mode: Mode,
+impl Terminal {
+    /// Sets the terminal's mode. Returns `None` if stdin or stdout is a file or a pipe.
+    pub(crate) fn take() -> Option<Self> {
+        if !io::stdout().is_terminal() {
+            return None;
+        }
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+        let before = tcgetattr(&file).ok()?;
+        let mut now = before.clone();
+        // Ctrl-C still sends a signal, which stops the reactor gracefully.
+        now.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
+        // These keys would leave the shell with a terminal without echo.
+        now.special_codes[SpecialCodeIndex::VQUIT] = OFF;
+        now.special_codes[SpecialCodeIndex::VSUSP] = OFF;
+        now.special_codes[SpecialCodeIndex::VMIN] = 1;
+        now.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(&file, OptionalActions::Now, &now).ok()?;
+        Some(Self { file, before, now })
     }
 
-    /// The mode of a [`Terminal`].
-    #[derive(Clone)]
-    pub(crate) struct Mode(Termios);
+    /// Sets the mode again, after the shell has changed it while this process was stopped. Returns false if the
+    /// terminal was closed, or if this process is in the background: setting the mode would stop it (SIGTTOU,
+    /// termios(3)).
+    pub(crate) fn set_mode(&self) -> bool {
+        set_mode(&self.file, &self.now)
+    }
 
-    impl Terminal {
-        /// Sets the terminal's mode. Returns `None` if stdin or stdout is a file or a pipe.
-        pub(crate) fn take() -> Option<Self> {
-            if !io::stdout().is_terminal() {
-                return None;
+    /// Returns a call that restores the terminal, for a forced end.
+    pub(crate) fn restoring(&self) -> impl FnOnce() + Send + 'static {
+        let (file, before) = (self.file.try_clone(), self.before.clone());
+        move || {
+            if let Ok(file) = file {
+                restore(&file, &before);
             }
-            let before = tcgetattr(io::stdin()).ok()?;
-            let mut now = before.clone();
-            // Ctrl-C still sends a signal, which stops the reactor gracefully.
-            now.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::IEXTEN;
-            // These keys would leave the shell with a terminal without echo.
-            now.special_codes[SpecialCodeIndex::VQUIT] = OFF;
-            now.special_codes[SpecialCodeIndex::VSUSP] = OFF;
-            now.special_codes[SpecialCodeIndex::VMIN] = 1;
-            now.special_codes[SpecialCodeIndex::VTIME] = 0;
-            tcsetattr(io::stdin(), OptionalActions::Now, &now).ok()?;
-            Some(Self { before, mode: Mode(now) })
-        }
-
-        pub(crate) fn mode(&self) -> Mode {
-            self.mode.clone()
-        }
-
-        /// Returns the shell's mode.
-        pub(crate) fn mode_before(&self) -> Mode {
-            Mode(self.before.clone())
         }
     }
 
-    impl Drop for Terminal {
-        fn drop(&mut self) {
-            // It fails if the terminal was closed.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &self.before);
-        }
-    }
-
-    impl Mode {
-        /// Sets this mode again, after the shell has changed it while this process was stopped. Returns false if the
-        /// terminal was closed, or if this process is in the background: setting the mode would stop it (SIGTTOU,
-        /// termios(3)).
-        pub(crate) fn restore(&self) -> bool {
-            tcgetpgrp(io::stdin()).is_ok_and(|foreground| foreground == getpgrp())
-                && tcsetattr(io::stdin(), OptionalActions::Now, &self.0).is_ok()
-        }
-    }
-
-    /// Calls `changed` on a thread when the window was resized, or when this process continues after a stop.
-    pub(crate) fn on_change(changed: impl Fn() + Send + 'static) -> io::Result<()> {
-        let mut signals = Signals::new([SIGWINCH, SIGCONT])?;
-        thread::spawn(move || signals.forever().for_each(|_| changed()));
-        Ok(())
-    }
-
-    /// Returns the width of the terminal in columns.
-    pub(crate) fn columns() -> usize {
-        tcgetwinsize(io::stdout())
-            .ok()
-            .map(|size| size.ws_col.into())
-            .filter(|&columns| columns > 0)
-            .unwrap_or(80)
+    /// Returns the width of the window in columns.
+    pub(crate) fn columns(&self) -> usize {
+        let size = tcgetwinsize(&self.file).ok();
+        size.map(|size| size.ws_col.into()).filter(|&columns| columns > 0).unwrap_or(80)
     }
 }
 
-/// On other systems, the system's line editing is used.
-#[cfg(not(unix))]
-mod without {
-    use std::io;
-
-    pub(crate) struct Terminal;
-
-    #[derive(Clone)]
-    pub(crate) struct Mode;
-
-    impl Terminal {
-        pub(crate) fn take() -> Option<Self> {
-            None
-        }
-
-        pub(crate) fn mode(&self) -> Mode {
-            Mode
-        }
-
-        pub(crate) fn mode_before(&self) -> Mode {
-            Mode
-        }
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        restore(&self.file, &self.before);
     }
+}
 
-    impl Mode {
-        pub(crate) fn restore(&self) -> bool {
-            false
-        }
-    }
+fn set_mode(file: &File, mode: &Termios) -> bool {
+    let is_in_background = tcgetpgrp(file).is_ok_and(|foreground| foreground != getpgrp());
+    !is_in_background && tcsetattr(file, OptionalActions::Now, mode).is_ok()
+}
 
-    pub(crate) fn on_change(_changed: impl Fn() + Send + 'static) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(crate) fn columns() -> usize {
-        80
+/// Restores the mode, and what a panic of the editor may have left. It fails if the terminal was closed.
+fn restore(mut file: &File, before: &Termios) {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let ready = poll(&mut [PollFd::new(file, PollFlags::OUT)], Some(&now));
+    // A terminal that was stopped (Ctrl-S) would block.
+    if set_mode(file, before) && ready == Ok(1) {
+        let _ = file.write_all(Screen::RESET.as_bytes());
     }
 }

@@ -5,9 +5,8 @@ use crate::scene::*;
 use std::net::TcpListener;
 
 /// All programs.
-pub(crate) const PROGRAMS: [&str; 21] = [
+pub(crate) const PROGRAMS: [&str; 20] = [
     "chat",
-    "chat_client",
     "clock",
     "connect",
     "echo",
@@ -128,7 +127,7 @@ fn port_in_use_is_reported() {
 #[test]
 fn clients_report_a_refused_connection() {
     let address = dead().to_string();
-    for name in ["chat_client", "connect", "echo_client"] {
+    for name in ["connect", "echo_client"] {
         let end = run(name, &[&address]);
         assert_eq!(end.code, Some(1), "{name}: {end:?}");
         let message = format!("error: cannot connect to {address}: connection refused");

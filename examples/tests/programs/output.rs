@@ -87,12 +87,10 @@ fn clients_end_when_stdout_fails() {
     let (_echo, _) = Program::serve("unix_echo", &[&echo]);
     let (_librarian, _) = Program::serve("fd_passing", &["--serve", &shelf, &library]);
     let (_clock, clock) = Program::serve("clock", &["--listen", "127.0.0.1:0", "--every", "0.01"]);
-    let (_chat, chat) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
-    let clients: [(&str, &[&str]); 4] = [
+    let clients: [(&str, &[&str]); 3] = [
         ("unix_echo", &["--say", "hello", &echo]),
         ("fd_passing", &["--get", "poem", &library]),
         ("connect", &[&clock]),
-        ("chat_client", &[&chat, "--name", "anna"]),
     ];
     for (name, arguments) in clients {
         // The input stays open, so that the output ends the program.

@@ -11,42 +11,24 @@ fn two_clients_chat() {
     // With several reactors, the clients can be on the same one or not.
     let options = ["--listen", "127.0.0.1:0", "--reactors", "4"];
     let (_server, address) = Program::serve("chat", &options);
-    let mut alice = Program::start("chat_client", &[&address]);
+    let mut alice = Program::start("connect", &[&address]);
     alice.read_until("name");
     alice.type_line("alice");
     alice.read_until("alone");
-    let mut bob = Program::start("chat_client", &[&address, "--name", "bob"]);
+    let mut bob = Program::start("connect", &[&address]);
+    bob.type_line("bob");
     alice.read_until("bob joined");
     alice.type_line("good evening, zoë 你好");
     bob.read_until("<alice> good evening, zoë 你好");
     bob.type_line("/me bows");
     alice.read_until("* bob bows");
-    // The last line has no newline, and is sent too.
-    write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
+    bob.type_line("and leaves");
     assert_eq!(bob.end().code, Some(0));
     alice.read_until("<bob> and leaves");
     alice.read_until("* bob left");
     alice.signal("INT");
     let end = alice.end();
     assert_eq!(end.code, Some(0), "{end:?}");
-}
-
-#[test]
-fn chat_client_reads_files_and_empty_input() {
-    let (_server, address) = Program::serve("chat", &["--listen", "127.0.0.1:0"]);
-    let end = Program::start_with_input("chat_client", &[&address], Stdio::null()).end();
-    assert_eq!(end.code, Some(0), "{end:?}");
-    assert!(end.output.contains("name"), "{end:?}");
-
-    let mut listener = Program::start("chat_client", &[&address, "--name", "listener"]);
-    listener.read_until("alone");
-    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let file = File::open(manifest).unwrap();
-    let arguments = [&*address, "--name", "reader"];
-    let end = Program::start_with_input("chat_client", &arguments, file.into()).end();
-    assert_eq!(end.code, Some(0), "{end:?}");
-    let last = std::fs::read_to_string(manifest).unwrap().lines().last().unwrap().to_owned();
-    listener.read_until(&format!("<reader> {last}"));
 }
 
 #[test]
