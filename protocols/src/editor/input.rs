@@ -186,7 +186,9 @@ impl Input {
         let count = text.lines().count();
         if count > self.unconfirmed_lines {
             self.unconfirmed = Some(text.clone());
-            return Some(Event::Notice(format!("({count} lines were pasted)")));
+            return Some(Event::Notice(format!(
+                "({count} lines were pasted: y enters them all, any other key none)"
+            )));
         }
         self.accept(text)
     }

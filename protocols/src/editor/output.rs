@@ -21,7 +21,7 @@ const PASTE_ON: &str = "\x1b[?2004h";
 pub(super) const RESET: &str = "\x1b[?2004l\x1b[?7h";
 
 /// The question whether pasted lines are entered, and one for a narrow window.
-const QUESTION: &str = "enter all of them? y/n ";
+const QUESTION: &str = "enter them all? y/n ";
 const SHORT_QUESTION: &str = "y/n";
 
 /// The limit for text that is held until the terminal's report. Above it, the row is drawn without the report.

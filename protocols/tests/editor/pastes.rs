@@ -29,15 +29,21 @@ fn pasted_lines_are_entered_and_the_rest_is_typed() {
 #[test]
 fn long_paste_asks_first() {
     for (answer, count) in [("y", 21), ("Y", 21), ("n", 0), ("\r", 0), ("\x04", 0), ("\x1b[A", 0)] {
-        let mut terminal = Terminal::new(40);
+        let mut terminal = Terminal::new(80);
         terminal.press("kept\x1b[D");
         terminal.paste(&format!("{}rest", numbered(21)));
-        assert_eq!(terminal.text(), "(22 lines were pasted)\nenter all of them? y/n");
+        assert_eq!(
+            terminal.text(),
+            "(22 lines were pasted: y enters them all, any other key none)\nenter them all? y/n"
+        );
         assert!(terminal.lines().is_empty());
         terminal.print("<ben> hello");
         terminal.press("\x1b[2;3R");
         assert!(terminal.lines().is_empty());
-        assert_eq!(terminal.text(), "(22 lines were pasted)\n<ben> hello\nenter all of them? y/n");
+        assert_eq!(
+            terminal.text(),
+            "(22 lines were pasted: y enters them all, any other key none)\n<ben> hello\nenter them all? y/n"
+        );
         terminal.press(answer);
         assert_eq!(terminal.lines().len(), count, "{answer:?}");
         if count == 0 {
@@ -58,7 +64,7 @@ fn twenty_lines_are_entered_without_a_question() {
     assert_eq!(terminal.lines().len(), 20);
     let mut terminal = Terminal::with(40, |editor| editor.unconfirmed_lines(0));
     terminal.paste("word");
-    assert_eq!(terminal.row().0, "enter all of them? y/n");
+    assert_eq!(terminal.row().0, "enter them all? y/n");
     terminal.press("y");
     assert_eq!(terminal.draft(), "word");
 }
