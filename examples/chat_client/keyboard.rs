@@ -15,6 +15,10 @@ impl EditorHandler for Typing {
         self.session.send(editor.context(), format!("{line}\n").as_bytes());
     }
 
+    fn complete(&mut self, before: &str, word: &str) -> Vec<String> {
+        self.session.complete(before, word)
+    }
+
     fn input_ended(&mut self, editor: &mut EditorTransport<'_>) {
         self.session.leave(editor.context());
     }

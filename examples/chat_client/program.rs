@@ -1,6 +1,7 @@
 //! The arguments, and the run.
 
 use crate::client::Connector;
+use crate::clock::Clock;
 use crate::session::Session;
 use crate::terminal::Terminal;
 use lexopt::{Parser, prelude::*};
@@ -12,25 +13,26 @@ use std::time::Duration;
 use support::Failure;
 
 pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
-    let (mut server, mut name) = (None, None);
+    let (mut server, mut name, mut clock) = (None, None, None);
     while let Some(argument) = arguments.next()? {
         match argument {
             Value(address) if server.is_none() => server = Some(address.string()?),
             Long("name") => name = Some(arguments.value()?.string()?),
+            Long("timestamps") => clock = Some(Clock::local()),
             argument => return Err(support::other(argument)),
         }
     }
     support::log_from("warn");
-    join(server.as_deref().unwrap_or("127.0.0.1:7001"), name)
+    join(server.as_deref().unwrap_or("127.0.0.1:7001"), name, clock)
 }
 
-fn join(server: &str, name: Option<String>) -> Result<(), Failure> {
+fn join(server: &str, name: Option<String>, clock: Option<Clock>) -> Result<(), Failure> {
     let mut reactor = support::reactor()?;
     // After Ctrl-C a user expects the end within a moment.
     reactor.set_grace(Duration::from_millis(500));
     // The terminal is restored when this and the handlers of the reactor are dropped, after a panic as well.
     let terminal = Terminal::take().map(Rc::new);
-    let session = Rc::new(Session::default());
+    let session = Rc::new(Session::new(clock));
     let (connector, screen) =
         Connector::new(name, &session, terminal.as_ref().map(|terminal| terminal.columns()));
     reactor.connect_tcp(server, connector)?;

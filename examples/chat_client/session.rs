@@ -1,9 +1,14 @@
 //! What the connection with the server and standard input and output share.
 
+use crate::clock::Clock;
+use crate::names::Names;
 use ropewalk::{Context, Id};
 use ropewalk_chat::Harmless;
 use ropewalk_protocols::Screen;
 use std::cell::{Cell, RefCell};
+
+/// The mark of a line in which the user's name is said. No line of the server begins with it.
+const MARK: &str = "! ";
 
 /// Both connections, and the outcome. Each is closed when the other has ended.
 #[derive(Debug, Default)]
@@ -15,17 +20,37 @@ pub(crate) struct Session {
     /// True if the end of the connection is no failure.
     pub(crate) is_leaving: Cell<bool>,
     failure: RefCell<Option<String>>,
+    names: RefCell<Names>,
+    /// `None` without timestamps.
+    clock: Option<Clock>,
 }
 
 impl Session {
-    /// Prints a line of the server, without characters that would control the terminal.
+    pub(crate) fn new(clock: Option<Clock>) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
+    /// Prints a line of the server, without characters that would control the terminal. On a terminal it is marked if
+    /// another member says the user's name in it.
     pub(crate) fn print(&self, context: &mut Context, line: &str) {
-        let line = Harmless(line);
+        let line = Harmless(line).to_string();
+        let time = self.clock.as_ref().map_or_else(String::new, |clock| clock.now() + " ");
+        self.names.borrow_mut().learn(&line);
         match (&*self.screen.borrow(), self.standard_io.get()) {
-            (Some(screen), _) => screen.print(context, &line.to_string()),
-            (None, Some(id)) => context.transport(id).write(format!("{line}\n").as_bytes()),
+            (Some(screen), _) if self.names.borrow().is_own_said(&line) => {
+                screen.print_bold(context, &format!("{time}{MARK}{line}"));
+            }
+            (Some(screen), _) => screen.print(context, &format!("{time}{line}")),
+            (None, Some(id)) => context.transport(id).write(format!("{time}{line}\n").as_bytes()),
             (None, None) => {}
         }
+    }
+
+    /// Returns the names that complete a word. At the beginning of a line, they address their bearer.
+    pub(crate) fn complete(&self, before: &str, word: &str) -> Vec<String> {
+        let end = if before.is_empty() { ": " } else { " " };
+        let names = self.names.borrow();
+        names.beginning_with(word).into_iter().map(|name| format!("{name}{end}")).collect()
     }
 
     /// Sends to the server.

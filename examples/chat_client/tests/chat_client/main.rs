@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod files;
+mod reading;
 mod restoring;
 mod scene;
 #[allow(dead_code)] // The test of a panic needs a part of it.

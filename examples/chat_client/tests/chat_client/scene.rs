@@ -44,15 +44,19 @@ pub(crate) struct Terminal {
 
 /// Starts both, and waits until the client has drawn its row.
 pub(crate) fn start(columns: u16) -> (Server, Terminal) {
-    start_with(columns, &[])
+    start_with(columns, &[], &[])
 }
 
-/// Starts both, the client with these options.
-pub(crate) fn start_with(columns: u16, options: &[&str]) -> (Server, Terminal) {
+/// Starts both, the client with these options and variables.
+pub(crate) fn start_with(
+    columns: u16,
+    options: &[&str],
+    variables: &[(&str, &str)],
+) -> (Server, Terminal) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let mut client = Command::new(program());
-    client.arg(address).args(options);
+    client.arg(address).args(options).envs(variables.iter().copied());
     let mut terminal = Terminal::start(client, columns);
     let mut server = Server { client: listener.accept().unwrap().0 };
     server.say("* what is your name?");
@@ -163,6 +167,15 @@ impl Terminal {
     pub(crate) fn screen(&self) -> String {
         let text = self.emulator.screen().contents();
         text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Returns true if the row is bold.
+    pub(crate) fn is_bold(&self, row: u16) -> bool {
+        self.emulator.screen().cell(row, 0).unwrap().bold()
+    }
+
+    pub(crate) fn paste(&mut self, text: &str) {
+        self.press(&format!("\x1b[200~{text}\x1b[201~"));
     }
 
     /// Returns true if the terminal marks pasted text.
