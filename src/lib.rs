@@ -90,6 +90,7 @@
 //! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crates signal-hook
 //!   and signal-hook-mio.
 //! - `process` (Unix): `Pipes::standard`; processes (`ProcessOptions::spawn`, on Linux); with the crate rustix.
+//! - `pty` (Unix): `ProcessOptions::pseudo_terminal`; `process`, with the crate pty-process.
 //! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
 //!
 //! # Platforms
@@ -121,11 +122,11 @@ pub use api::names::Resolver;
 #[cfg(unix)]
 pub use api::pipes::Pipes;
 #[cfg(all(unix, feature = "process"))]
-pub use api::process::ProcessTransport;
-#[cfg(all(unix, feature = "process"))]
 pub use api::process_protocol::ProcessProtocol;
 #[cfg(all(unix, feature = "process"))]
 pub use api::process_run::ProcessRun;
+#[cfg(all(unix, feature = "process"))]
+pub use api::process_transport::ProcessTransport;
 pub use api::producer::Producer;
 pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;
@@ -152,7 +153,9 @@ pub use values::id::Id;
 pub use values::interface::Interface;
 pub use values::options::{ConnectOptions, ListenOptions};
 #[cfg(all(unix, feature = "process"))]
-pub use values::process::{ProcessExit, ProcessLimit, ProcessOptions, ProcessOutput, Signal};
+pub use values::process::{
+    ProcessExit, ProcessLimit, ProcessOptions, ProcessOutput, Signal, WindowSize,
+};
 pub use values::reason::Reason;
 pub use values::slow_reader::SlowReader;
 pub use values::socket_option::{KeepAlive, SocketOption};

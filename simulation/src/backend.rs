@@ -150,8 +150,11 @@ impl Backend for NodeBackend {
     fn spawn_process(
         &self,
         command: &mut std::process::Command,
-        _identity: ropewalk::backend::ProcessIdentity,
+        settings: ropewalk::backend::ProcessSettings,
     ) -> io::Result<ropewalk::backend::Spawned> {
+        if settings.pseudo_terminal.is_some() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
         let program = command.get_program().to_string_lossy();
         crate::net::Net::spawn(&self.net, self.node, &program)
     }

@@ -39,6 +39,8 @@ pub(crate) mod process;
 pub(crate) mod process_protocol;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod process_run;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) mod process_transport;
 pub(crate) mod producer;
 pub(crate) mod protocol;
 pub(crate) mod race;

@@ -1,8 +1,7 @@
-//! Processes: starting them, and the transport by which protocols use them.
+//! Processes: starting, reaping and ending them.
 
 use crate::api::context::{Context, Pending};
 use crate::api::process_protocol::ProcessProtocol;
-use crate::api::transport::Transport;
 use crate::source::process::Process;
 use crate::source::stream::Stream;
 use crate::source::table::Source;
@@ -15,7 +14,6 @@ use crate::values::logging::PROCESS;
 use crate::values::process::{ProcessExit, ProcessOptions, Signal};
 use crate::values::reason::Reason;
 use log::{debug, info, warn};
-use std::fmt;
 use std::io::{self, ErrorKind};
 
 /// # Starting
@@ -56,119 +54,17 @@ impl ProcessOptions {
     }
 }
 
-/// A process, as its protocol and the holders of its id use it.
-///
-/// Its pipes have a [`Transport`] each: [`stdin`](Self::stdin), [`stdout`](Self::stdout), [`stderr`](Self::stderr).
-/// A closed or absent pipe ignores all requests.
-pub struct ProcessTransport<'a> {
-    context: &'a mut Context,
-    id: Id,
-}
-
-impl<'a> ProcessTransport<'a> {
-    /// Returns the transport of a process, for holders of its id. An id can be kept after the process has ended:
-    /// requests then do nothing.
-    pub fn new(context: &'a mut Context, id: Id) -> Self {
-        Self { context, id }
-    }
-
-    /// Returns the id of the process in the reactor.
-    pub fn id(&self) -> Id {
-        self.id
-    }
-
-    /// Returns the process id by which the system names it; `None` after [`process_ended`](ProcessProtocol::process_ended).
-    #[doc(alias = "pid")]
-    pub fn number(&self) -> Option<u32> {
-        self.context.process_of(self.id).map(|process| process.number)
-    }
-
-    /// Returns how the process ended, once it was reaped.
-    pub fn exit(&self) -> Option<ProcessExit> {
-        self.context.process_of(self.id)?.exit
-    }
-
-    /// Returns the context, for everything else.
-    pub fn context(&mut self) -> &mut Context {
-        self.context
-    }
-
-    /// Writes to standard input, behind all that was written before.
-    #[doc(alias = "writeToChild")]
-    pub fn write(&mut self, data: &[u8]) {
-        self.stdin().write(data);
-    }
-
-    /// Closes standard input after queued data: the process reads the end.
-    #[doc(alias = "closeStdin")]
-    pub fn close_stdin(&mut self) {
-        self.stdin().close();
-    }
-
-    /// Closes all pipes; standard input after queued data. Output that is not received is lost.
-    #[doc(alias = "loseConnection")]
-    pub fn close(&mut self) {
-        self.context.close(self.id);
-    }
-
-    /// Returns standard input: to write, to query and limit queued data, to register a producer.
-    pub fn stdin(&mut self) -> Transport<'_> {
-        self.pipe(0)
-    }
-
-    /// Returns standard output: to pause, resume and close it.
-    pub fn stdout(&mut self) -> Transport<'_> {
-        self.pipe(1)
-    }
-
-    /// Returns standard error: to pause, resume and close it.
-    pub fn stderr(&mut self) -> Transport<'_> {
-        self.pipe(2)
-    }
-
-    fn pipe(&mut self, index: usize) -> Transport<'_> {
-        let process = self.context.process_of(self.id);
-        let id = process.and_then(|process| process.pipes[index]).unwrap_or(Id::NONE);
-        self.context.transport(id)
-    }
-
-    /// Sends a signal to the process, and never to another one that has the same number later.
-    ///
-    /// # Errors
-    ///
-    /// If the process has ended, or is another user's.
-    #[doc(alias = "signalProcess")]
-    #[doc(alias = "send_signal")]
-    pub fn signal(&mut self, signal: Signal) -> Result<(), Error> {
-        let process = self.context.process_of(self.id);
-        let sent = match process.and_then(|process| process.backend.as_ref()) {
-            Some(backend) => backend.signal(signal),
-            None => Err(io::Error::new(ErrorKind::NotFound, "it has ended")),
-        };
-        let error =
-            |cause| failed("send a signal to process", self.id.to_string(), cause, |_| None);
-        sent.map_err(error)
-    }
-
-    /// Kills the process (SIGKILL), if it runs.
-    #[doc(alias = "KILL")]
-    pub fn kill(&mut self) {
-        self.context.kill_process(self.id);
-    }
-}
-
-impl fmt::Debug for ProcessTransport<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessTransport").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
 impl Context {
     fn start_process(&mut self, options: &mut ProcessOptions) -> io::Result<Id> {
         self.check_not_stopping()?;
-        let spawned = self.backend.spawn_process(&mut options.command, options.identity)?;
+        let has_terminal = options.settings.pseudo_terminal.is_some();
+        if std::mem::replace(&mut options.used_up, has_terminal) {
+            let text = "with a pseudo-terminal it is started once";
+            return Err(io::Error::new(ErrorKind::InvalidInput, text));
+        }
+        let spawned = self.backend.spawn_process(&mut options.command, options.settings)?;
         let number = spawned.process.number();
-        let process = Process::new(spawned.process, number);
+        let process = Process::new(spawned.process, number, has_terminal);
         let id = self.register(Source::Process(Box::new(process)))?;
         for (index, socket) in spawned.pipes.into_iter().enumerate() {
             let Some(socket) = socket else { continue };

@@ -1,6 +1,6 @@
 //! The trait `ProcessProtocol`, which users implement.
 
-use crate::api::process::ProcessTransport;
+use crate::api::process_transport::ProcessTransport;
 use crate::source::timer::TimerId;
 use crate::values::process::ProcessExit;
 use crate::values::reason::Reason;

@@ -1,8 +1,8 @@
 //! Processes that are run to their end, and their output.
 
 use crate::api::context::Context;
-use crate::api::process::ProcessTransport;
 use crate::api::process_protocol::ProcessProtocol;
+use crate::api::process_transport::ProcessTransport;
 use crate::source::timer::TimerId;
 use crate::values::error::Error;
 use crate::values::id::Id;

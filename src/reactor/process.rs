@@ -1,8 +1,8 @@
 //! Processes: callbacks of their protocols.
 
 use crate::api::context::Context;
-use crate::api::process::ProcessTransport;
 use crate::api::process_protocol::ProcessProtocol;
+use crate::api::process_transport::ProcessTransport;
 use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::{Owner, Owners};

@@ -1,7 +1,7 @@
 //! Owners of processes.
 
-use crate::api::process::ProcessTransport;
 use crate::api::process_protocol::ProcessProtocol;
+use crate::api::process_transport::ProcessTransport;
 use crate::api::protocol::Protocol;
 use crate::api::transport::Transport;
 use crate::values::id::Id;

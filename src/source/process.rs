@@ -10,6 +10,8 @@ pub(crate) struct Process {
     /// `None` once the process has been reaped.
     pub(crate) backend: Option<Box<dyn ProcessBackend>>,
     pub(crate) number: u32,
+    /// True if its pipes are the two sides of its terminal.
+    pub(crate) has_terminal: bool,
     /// Standard input, output and error: those that are open pipes.
     pub(crate) pipes: [Option<Id>; 3],
     pub(crate) exit: Option<ProcessExit>,
@@ -20,10 +22,11 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(backend: Box<dyn ProcessBackend>, number: u32) -> Self {
+    pub(crate) fn new(backend: Box<dyn ProcessBackend>, number: u32, has_terminal: bool) -> Self {
         Self {
             backend: Some(backend),
             number,
+            has_terminal,
             pipes: [None; 3],
             exit: None,
             notified: false,

@@ -9,6 +9,8 @@ mod numbers {
     pub(crate) const ADDRNOTAVAIL: i32 = Errno::EADDRNOTAVAIL as i32;
     pub(crate) const AFNOSUPPORT: i32 = Errno::EAFNOSUPPORT as i32;
     pub(crate) const INVAL: i32 = Errno::EINVAL as i32;
+    #[cfg(feature = "pty")]
+    pub(crate) const IO: i32 = Errno::EIO as i32;
     pub(crate) const MFILE: i32 = Errno::EMFILE as i32;
     pub(crate) const MSGSIZE: i32 = Errno::EMSGSIZE as i32;
     pub(crate) const NFILE: i32 = Errno::ENFILE as i32;

@@ -45,6 +45,8 @@ mod socket_file;
 mod stream;
 #[cfg(feature = "system")]
 mod system;
+#[cfg(all(unix, feature = "pty"))]
+mod terminal;
 #[cfg(feature = "system")]
 mod thread_job;
 #[cfg(all(unix, feature = "system"))]

@@ -3,10 +3,14 @@
 use crate::sys::backend::{ProcessBackend, SocketBackend, Spawned, StreamSocket, unsupported};
 use crate::sys::platform::process::{self as platform, check};
 use crate::sys::stream::SystemPipes;
+#[cfg(feature = "pty")]
+use crate::sys::terminal::{self, Terminal};
 use crate::sys::{BorrowedFd, OwnedFd, watch};
 use crate::values::address::Address;
 use crate::values::id::Id;
-use crate::values::process::{ProcessExit, ProcessIdentity, Signal};
+#[cfg(feature = "pty")]
+use crate::values::process::WindowSize;
+use crate::values::process::{ProcessExit, ProcessSettings, Signal};
 use crate::values::socket_option::SocketOption;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
@@ -28,6 +32,8 @@ struct SystemProcess {
     child: Child,
     /// A descriptor of the child, which becomes readable when it ends.
     handle: OwnedFd,
+    #[cfg(feature = "pty")]
+    terminal: Terminal,
 }
 
 /// Starts a process.
@@ -38,24 +44,44 @@ struct SystemProcess {
 pub(super) fn spawn(
     poll: &Rc<Registry>,
     command: &mut Command,
-    identity: ProcessIdentity,
+    settings: ProcessSettings,
 ) -> io::Result<Spawned> {
     check()?;
-    identity.user.map(|user| command.uid(user));
-    identity.group.map(|group| command.gid(group));
-    if identity.own_process_group {
+    settings.user.map(|user| command.uid(user));
+    settings.group.map(|group| command.gid(group));
+    #[cfg(feature = "pty")]
+    if let Some(size) = settings.pseudo_terminal {
+        let (child, master) = terminal::spawn(command, settings.user, size)?;
+        let pipes = terminal::pipes(poll, master);
+        let (mut process, (terminal, pipes)) = follow(poll, child, pipes)?;
+        process.terminal = terminal;
+        return Ok(Spawned { process, pipes });
+    }
+    if settings.own_process_group {
         command.process_group(0);
     }
     let mut child = command.spawn()?;
-    let pipes = [
-        child.stdin.take().map(OwnedFd::from),
-        child.stdout.take().map(OwnedFd::from),
-        child.stderr.take().map(OwnedFd::from),
-    ];
-    match platform::open(&child).and_then(|handle| Ok((handle, take_pipes(poll, pipes)?))) {
+    let pipes = take_pipes(poll, &mut child);
+    let (process, pipes) = follow(poll, child, pipes)?;
+    Ok(Spawned { process, pipes })
+}
+
+/// Makes a process of a child with `pipes`, or kills it if there is an error.
+fn follow<T>(
+    poll: &Rc<Registry>,
+    mut child: Child,
+    pipes: io::Result<T>,
+) -> io::Result<(Box<SystemProcess>, T)> {
+    match pipes.and_then(|pipes| Ok((platform::open(&child)?, pipes))) {
         Ok((handle, pipes)) => {
-            let process = Box::new(SystemProcess { poll: Rc::clone(poll), child, handle });
-            Ok(Spawned { process, pipes })
+            let process = SystemProcess {
+                poll: Rc::clone(poll),
+                child,
+                handle,
+                #[cfg(feature = "pty")]
+                terminal: Terminal::default(),
+            };
+            Ok((Box::new(process), pipes))
         }
         Err(error) => {
             // Without a handle it could not be reaped later.
@@ -66,19 +92,14 @@ pub(super) fn spawn(
     }
 }
 
-fn take_pipes(
-    poll: &Rc<Registry>,
-    [stdin, stdout, stderr]: [Option<OwnedFd>; 3],
-) -> io::Result<[Option<StreamSocket>; 3]> {
-    let pipe = |pipe: Option<SystemPipes>| pipe.map(StreamSocket::new);
-    let input = |end: OwnedFd| SystemPipes::unshared(poll, None, Some(end));
-    let output = |end: OwnedFd| SystemPipes::unshared(poll, Some(end), None);
-    let [stdin, stdout, stderr] = [
-        stdin.map(input).transpose()?,
-        stdout.map(output).transpose()?,
-        stderr.map(output).transpose()?,
-    ];
-    Ok([pipe(stdin), pipe(stdout), pipe(stderr)])
+fn take_pipes(poll: &Rc<Registry>, child: &mut Child) -> io::Result<[Option<StreamSocket>; 3]> {
+    let input = |end: OwnedFd| SystemPipes::unshared(poll, None, Some(end)).map(StreamSocket::new);
+    let output = |end: OwnedFd| SystemPipes::unshared(poll, Some(end), None).map(StreamSocket::new);
+    Ok([
+        child.stdin.take().map(OwnedFd::from).map(input).transpose()?,
+        child.stdout.take().map(OwnedFd::from).map(output).transpose()?,
+        child.stderr.take().map(OwnedFd::from).map(output).transpose()?,
+    ])
 }
 
 impl ProcessBackend for SystemProcess {
@@ -92,6 +113,11 @@ impl ProcessBackend for SystemProcess {
 
     fn signal(&self, signal: Signal) -> io::Result<()> {
         platform::signal(self.handle.as_fd(), signal)
+    }
+
+    #[cfg(feature = "pty")]
+    fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
+        self.terminal.set_window_size(size)
     }
 
     fn kill_and_wait(&mut self) -> io::Result<ProcessExit> {

@@ -31,7 +31,7 @@ use crate::sys::watch::SystemWatch;
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::{Address, unknown};
 #[cfg(all(unix, feature = "process"))]
-use crate::values::process::ProcessIdentity;
+use crate::values::process::ProcessSettings;
 use crate::values::thread_options::ThreadOptions;
 use mio::Registry;
 use std::cell::RefCell;
@@ -221,9 +221,9 @@ impl Backend for System {
     fn spawn_process(
         &self,
         command: &mut Command,
-        identity: ProcessIdentity,
+        settings: ProcessSettings,
     ) -> io::Result<Spawned> {
-        process::spawn(&self.registry, command, identity)
+        process::spawn(&self.registry, command, settings)
     }
 
     #[cfg(all(unix, feature = "process"))]

@@ -39,6 +39,13 @@ pub(super) fn has_failed(descriptor: BorrowedFd<'_>) -> bool {
         .is_ok_and(|polled| polled.contains(PollFlags::ERR))
 }
 
+/// Returns true if no process has the other side of a pseudo-terminal open.
+#[cfg(feature = "pty")]
+pub(super) fn has_hung_up(descriptor: BorrowedFd<'_>) -> bool {
+    look(descriptor, PollFlags::empty(), Duration::ZERO)
+        .is_ok_and(|polled| polled.contains(PollFlags::HUP))
+}
+
 /// Waits until a descriptor is readable, at most `limit`.
 #[cfg(feature = "process")]
 pub(super) fn wait_readable(descriptor: BorrowedFd<'_>, limit: Duration) -> io::Result<()> {

@@ -117,6 +117,21 @@ pub enum Signal {
     User2,
 }
 
+/// The size of a terminal's window, in characters: see
+/// [`ProcessTransport::set_window_size`](crate::ProcessTransport::set_window_size). Default: 24 rows of 80 columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct WindowSize {
+    pub rows: u16,
+    pub columns: u16,
+}
+
+impl Default for WindowSize {
+    fn default() -> Self {
+        Self { rows: 24, columns: 80 }
+    }
+}
+
 /// The options of a process, and the action of starting it: [`spawn`](Self::spawn).
 ///
 /// Standard input, output and error are pipes to the [`ProcessProtocol`](crate::ProcessProtocol), unless they are
@@ -133,16 +148,20 @@ pub enum Signal {
 #[derive(Debug)]
 pub struct ProcessOptions {
     pub(crate) command: Command,
-    pub(crate) identity: ProcessIdentity,
+    pub(crate) settings: ProcessSettings,
+    /// True if the command was given away, and cannot be started again.
+    pub(crate) used_up: bool,
 }
 
-/// The user, the group and the process group of a process. Default: those of this process.
+/// What a process has besides that for which a [`Command`] asks. Default: the user, the group and the process group of
+/// this process, and no terminal of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct ProcessIdentity {
+pub struct ProcessSettings {
     pub user: Option<u32>,
     pub group: Option<u32>,
     pub own_process_group: bool,
+    pub pseudo_terminal: Option<WindowSize>,
 }
 
 impl ProcessOptions {
@@ -191,14 +210,14 @@ impl ProcessOptions {
     /// Sets the user, by its number. Supplementary groups are dropped if this process is the superuser's.
     #[must_use]
     pub fn user(mut self, user: u32) -> Self {
-        self.identity.user = Some(user);
+        self.settings.user = Some(user);
         self
     }
 
     /// Sets the group, by its number.
     #[must_use]
     pub fn group(mut self, group: u32) -> Self {
-        self.identity.group = Some(group);
+        self.settings.group = Some(group);
         self
     }
 
@@ -206,7 +225,45 @@ impl ProcessOptions {
     /// does not reach it.
     #[must_use]
     pub fn own_process_group(mut self) -> Self {
-        self.identity.own_process_group = true;
+        self.settings.own_process_group = true;
+        self
+    }
+
+    /// Gives the process a pseudo-terminal (pty(7)): its controlling terminal, and its standard input, output and error
+    /// in place of pipes. It leads a session of its own. Start it once with these options: they are used up then.
+    ///
+    /// - All output arrives at [`out_received`](crate::ProcessProtocol::out_received). The terminal echoes input and ends
+    ///   lines of output with `"\r\n"`, until the process changes that (termios(3)).
+    /// - Written control characters act as on a keyboard: Ctrl-C (`0x03`) is SIGINT for the foreground processes.
+    ///   [`close_stdin`](crate::ProcessTransport::close_stdin) writes Ctrl-D (`0x04`), which is the end of the input if it
+    ///   follows a line.
+    /// - [`ProcessTransport::set_window_size`](crate::ProcessTransport::set_window_size) changes the size.
+    /// - When no process has the terminal open any more, standard output ends ([`ClosedByPeer`](crate::Reason::ClosedByPeer)).
+    ///   [`ProcessTransport::close`](crate::ProcessTransport::close) and a stop of the reactor hang up: the processes of
+    ///   the session receive SIGHUP.
+    ///
+    /// The variable `TERM` is that of this process, unless [`env`](Self::env) sets it. The start takes longer than that of
+    /// another process if this process has much memory: it forks (fork(2)).
+    ///
+    /// ```
+    /// use ropewalk::{Error, ProcessOptions, ProcessRun, Reactor, WindowSize};
+    ///
+    /// let options = ProcessOptions::new("stty").arg("size");
+    /// let options = options.pseudo_terminal(WindowSize { rows: 30, columns: 100 });
+    /// let mut reactor = Reactor::new()?;
+    /// ProcessRun::new(options).start(reactor.context(), |context, output| {
+    ///     assert!(String::from_utf8_lossy(&output.out).ends_with("30 100\r\n"));
+    ///     context.stop();
+    /// })?;
+    /// reactor.run()?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[cfg(feature = "pty")]
+    #[doc(alias = "usePTY")]
+    #[doc(alias = "openpty")]
+    #[must_use]
+    pub fn pseudo_terminal(mut self, size: WindowSize) -> Self {
+        self.settings.pseudo_terminal = Some(size);
         self
     }
 
@@ -235,6 +292,6 @@ impl ProcessOptions {
 
 impl From<Command> for ProcessOptions {
     fn from(command: Command) -> Self {
-        Self { command, identity: ProcessIdentity::default() }
+        Self { command, settings: ProcessSettings::default(), used_up: false }
     }
 }

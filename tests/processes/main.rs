@@ -7,6 +7,8 @@ mod running;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(feature = "pty")]
+mod terminal;
 
 use ropewalk::{
     Id, ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport, Reactor, Reason, TimerId,

@@ -175,14 +175,12 @@ fn is_rare(event: &SystemEvent) -> bool {
 #[cold]
 fn rare(event: &SystemEvent) -> Readiness {
     let mut readiness = usual(event);
-    if event.is_error() {
+    // A terminal that hangs up has no error, and takes no more data.
+    if event.is_error() || event.is_write_closed() {
         readiness |= Readiness::FAILED;
     }
     if event.is_read_closed() {
         readiness |= Readiness::ENDED;
-    }
-    if event.is_write_closed() {
-        readiness |= Readiness::WRITABLE;
     }
     if event.is_priority() {
         readiness |= Readiness::MORE_FOLLOWS;

@@ -41,7 +41,7 @@ pub use crate::sys::readiness::Readiness;
 #[cfg(unix)]
 pub use crate::sys::received::ReceivedMessage;
 #[cfg(all(unix, feature = "process"))]
-pub use crate::values::process::ProcessIdentity;
+pub use crate::values::process::ProcessSettings;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
 pub use answer::Answer;
@@ -281,19 +281,19 @@ pub trait Backend: fmt::Debug {
         Err(unsupported())
     }
 
-    /// Starts a process. Its pipes are those for which `command` asks.
+    /// Starts a process. Its pipes are those for which `command` asks. With a pseudo-terminal, that is standard input and
+    /// output, there is no standard error, and `command` is replaced.
     ///
     /// # Errors
     ///
-    /// If the program does not exist or cannot be executed. Default:
-    /// [`Unsupported`](io::ErrorKind::Unsupported).
+    /// If the program cannot be executed. Default: [`Unsupported`](io::ErrorKind::Unsupported).
     #[cfg(all(unix, feature = "process"))]
     fn spawn_process(
         &self,
         command: &mut Command,
-        identity: ProcessIdentity,
+        settings: ProcessSettings,
     ) -> io::Result<Spawned> {
-        let _ = (command, identity);
+        let _ = (command, settings);
         Err(unsupported())
     }
 

@@ -1,7 +1,7 @@
 //! Processes of a backend.
 
-use crate::sys::backend::{SocketBackend, StreamSocket};
-use crate::values::process::{ProcessExit, Signal};
+use crate::sys::backend::{SocketBackend, StreamSocket, unsupported};
+use crate::values::process::{ProcessExit, Signal, WindowSize};
 use std::io;
 
 /// A process that a [`Backend`](crate::backend::Backend) has started, and that was not reaped. An event reports its
@@ -23,6 +23,16 @@ pub trait ProcessBackend: SocketBackend {
     ///
     /// If it has ended, or is another user's.
     fn signal(&self, signal: Signal) -> io::Result<()>;
+
+    /// Sets the window size of its pseudo-terminal, which notifies the foreground processes (SIGWINCH).
+    ///
+    /// # Errors
+    ///
+    /// If it has none, or its pipes are closed. Default: [`Unsupported`](io::ErrorKind::Unsupported).
+    fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
+        let _ = size;
+        Err(unsupported())
+    }
 
     /// Kills it, waits for its end for a short while, and reaps it.
     ///
