@@ -115,12 +115,14 @@ impl Protocol for RandomProtocol {
             this.fail("the received data was not counted correctly");
         }
         this.panic_on_purpose(transport);
-        // Sometimes answers: partly through its own transport, partly by id.
+        // Sometimes answers: all of it through its own transport, which offers it to the socket directly, or partly by id.
         let speaks = !this.write_ended && !this.writing_paused && this.written < MAX_WRITTEN / 2;
         if this.stage == Stage::Open && speaks && this.random.chance(0.3) {
             let id = transport.id();
             transport.write(this.next_bytes(30));
-            transport.context().transport(id).write(this.next_bytes(10));
+            if this.random.chance(0.5) {
+                transport.context().transport(id).write(this.next_bytes(10));
+            }
             transport.write(this.next_bytes(20));
         }
         if this.random.chance(0.1) {
