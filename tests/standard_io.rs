@@ -4,6 +4,7 @@
 mod support;
 
 use ropewalk::{Address, Pipes, Protocol, Reactor, Reason, Transport};
+use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use socket2::SockRef;
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -49,6 +50,36 @@ impl Protocol for Echo {
 fn serve() {
     let mut reactor = Reactor::new().unwrap();
     Pipes::standard().adopt(reactor.context(), Echo).unwrap();
+    reactor.run().unwrap();
+}
+
+/// Answers each line with its length, and the end with the unfinished line.
+struct Measure;
+
+impl LineHandler for Measure {
+    type Line = str;
+
+    fn connection_made(&mut self, lines: &mut LineTransport<'_>) {
+        lines.write(BEGIN.as_bytes());
+    }
+
+    fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
+        lines.send_line(line.len().to_string());
+    }
+
+    fn eof_received(&mut self, lines: &mut LineTransport<'_>, unfinished: &str) {
+        lines.send_line(format!("end {unfinished:?}"));
+        lines.close();
+    }
+
+    fn connection_lost(&mut self, lines: &mut LineTransport<'_>, _reason: Reason) {
+        lines.context().stop();
+    }
+}
+
+fn measure() {
+    let mut reactor = Reactor::new().unwrap();
+    Pipes::standard().adopt(reactor.context(), LineReceiver::new(Measure)).unwrap();
     reactor.run().unwrap();
 }
 
@@ -191,5 +222,36 @@ fn terminal_stays_blocking_even_after_a_panic() {
             terminal.screen.read_exact(&mut byte).unwrap();
             screen.extend(byte);
         }
+    }
+}
+
+#[test]
+fn lines_are_received_from_each_kind_of_input() {
+    if is_child() {
+        return measure();
+    }
+    let name = this_test!();
+    let measure = |input: Stdio| run(child(name, &[]).stdin(input));
+    let (input, mut output) = std::io::pipe().unwrap();
+    output.write_all("one\r\nzwölf\n\nrest".as_bytes()).unwrap();
+    drop(output);
+    assert_eq!(measure(input.into()), "3\n6\n0\nend \"rest\"\n");
+
+    let path = std::env::temp_dir().join(format!("ropewalk-lines-{}", std::process::id()));
+    fs::write(&path, "a line\n".repeat(50_000)).unwrap();
+    let file = File::open(&path).unwrap();
+    assert!(measure(file.into()) == "6\n".repeat(50_000) + "end \"\"\n");
+    fs::remove_file(path).unwrap();
+
+    assert_eq!(measure(Stdio::null()), "end \"\"\n");
+    let closed = ["sh", "-c", "exec \"$0\" \"$@\" <&-"];
+    assert_eq!(run(&mut child(name, &closed)), "end \"\"\n");
+
+    if terminals_work() {
+        let mut terminal = Terminal::new();
+        let (input, _stays) = (terminal.open(), terminal.open());
+        // Ctrl-D is the end at the beginning of a line, and delivers an unfinished line elsewhere.
+        terminal.keyboard.write_all(b"one\ntwoo\nrest\x04\x04").unwrap();
+        assert_eq!(measure(input.into()), "3\n4\nend \"rest\"\n");
     }
 }
