@@ -4,7 +4,7 @@
 //!
 //! Try it in other terminals:
 //!
-//!     cargo run --example connect 127.0.0.1:7003
+//!     cargo run -p netcat 127.0.0.1:7003
 //!
 //! Every second it sends its running time to all clients at the same moment, without drift. A client
 //! that sends nothing for a minute is disconnected; every line that you type resets that timer.
@@ -124,7 +124,7 @@ fn main() -> ExitCode {
             reactor.connect_tcp(port.address(), Client::default)?;
         } else {
             let address = support::reachable(port.address());
-            say(format_args!("try it with: cargo run --example connect {address}"));
+            say(format_args!("try it with: cargo run -p netcat {address}"));
         }
         Ok(reactor.run()?)
     })

@@ -4,7 +4,7 @@
 //!
 //! Try it in other terminals:
 //!
-//!     cargo run --example connect 127.0.0.1:7000
+//!     cargo run -p netcat 127.0.0.1:7000
 //!     cargo run --release --example echo_client 127.0.0.1:7000
 //!
 //! The first prints every line that you type again; the second measures the server. The server logs

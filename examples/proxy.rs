@@ -5,7 +5,7 @@
 //! Try it in other terminals: one runs the server behind the proxy, another is the client.
 //!
 //!     cargo run --example echo 127.0.0.1:7000
-//!     cargo run --example connect 127.0.0.1:7002
+//!     cargo run -p netcat 127.0.0.1:7002
 //!
 //! Typed lines are echoed through the proxy. Backpressure is passed on: if one end does not read, the proxy
 //! stops reading from the other end, so that it buffers a few hundred KB of a transfer of 1 GB. The end of each
@@ -204,7 +204,7 @@ fn main() -> ExitCode {
             let proxy = serve(&mut reactor, &listen, &to, timeout)?;
             let proxy = support::reachable(&proxy);
             say(format_args!(
-                "clients are connected to {to}; try it with: cargo run --example connect {proxy}"
+                "clients are connected to {to}; try it with: cargo run -p netcat {proxy}"
             ));
         }
         Ok(reactor.run()?)

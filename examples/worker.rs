@@ -4,7 +4,7 @@
 //!
 //! Try it in other terminals:
 //!
-//!     cargo run --example connect 127.0.0.1:7004
+//!     cargo run -p netcat 127.0.0.1:7004
 //!
 //! For a number n, the thread computes the n-th prime number. The reactor serves other clients in the
 //! meantime: type `ping` in another terminal while the thread computes the 1000000th. An answer to a connection
@@ -205,7 +205,7 @@ fn main() -> ExitCode {
             reactor.connect_tcp(port.address(), move || LineReceiver::new(Patient { other }))?;
         } else {
             let address = support::reachable(port.address());
-            say(format_args!("try it with: cargo run --example connect {address}"));
+            say(format_args!("try it with: cargo run -p netcat {address}"));
         }
         Ok(reactor.run()?)
     })

@@ -4,7 +4,7 @@
 //!
 //! Try it in another terminal: typed lines come back.
 //!
-//!     cargo run --example connect 127.0.0.1:7011
+//!     cargo run -p netcat 127.0.0.1:7011
 //!
 //! The socket itself is handed to the process, so the data does not pass through this program. More clients than the limit
 //! wait until a process has ended. Ctrl-C ends the processes: SIGTERM, and SIGKILL ten seconds later.

@@ -8,7 +8,6 @@ mod output;
 mod printer;
 mod queue;
 mod running;
-pub mod stdio;
 #[cfg(unix)]
 pub mod unix;
 

@@ -5,17 +5,15 @@ use crate::scene::*;
 use std::net::TcpListener;
 
 /// All programs.
-pub(crate) const PROGRAMS: [&str; 20] = [
+pub(crate) const PROGRAMS: [&str; 18] = [
     "chat",
     "clock",
-    "connect",
     "echo",
     "echo_client",
     "fd_passing",
     "finding_bugs",
     "hot_restart",
     "idle_memory",
-    "multicast",
     "ping",
     "planning",
     "proxy",
@@ -48,7 +46,7 @@ fn unknown_options_are_refused() {
 }
 
 /// Faulty arguments, with the exit code and a part of the message.
-const FAULTY: [(&str, &[&str], i32, &str); 49] = [
+const FAULTY: [(&str, &[&str], i32, &str); 45] = [
     ("chat", &["--burst", "0"], 2, "at least 1"),
     ("chat", &["--listen"], 2, "--listen"),
     ("chat", &["--max-length", "0"], 2, "at least 1"),
@@ -56,8 +54,6 @@ const FAULTY: [(&str, &[&str], i32, &str); 49] = [
     ("chat", &["--write-limit", "0"], 2, "at least 1"),
     ("clock", &["--every", "0"], 2, "above 0"),
     ("clock", &["--every", "never"], 2, "never"),
-    ("connect", &[], 2, "HOST:PORT"),
-    ("connect", &["nonsense"], 1, "HOST:PORT"),
     ("echo", &["127.0.0.1:0", "127.0.0.1:1"], 2, "127.0.0.1:1"),
     ("echo", &["nonsense"], 1, "HOST:PORT"),
     ("echo", &["--reactors", "0"], 2, "at least 1"),
@@ -70,8 +66,6 @@ const FAULTY: [(&str, &[&str], i32, &str); 49] = [
     ("hot_restart", &["--patience", "long"], 2, "long"),
     ("hot_restart", &["--control", "/nowhere/x.sock"], 1, "directory has to be made"),
     ("idle_memory", &["some"], 2, "some"),
-    ("multicast", &["--group", "nonsense"], 2, "nonsense"),
-    ("multicast", &["--group", "127.0.0.1"], 1, "not a multicast address"),
     ("ping", &[], 2, "HOST"),
     ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
     ("planning", &["--clients", "1000,0"], 2, "at least 1"),
@@ -125,14 +119,12 @@ fn port_in_use_is_reported() {
 }
 
 #[test]
-fn clients_report_a_refused_connection() {
+fn client_reports_a_refused_connection() {
     let address = dead().to_string();
-    for name in ["connect", "echo_client"] {
-        let end = run(name, &[&address]);
-        assert_eq!(end.code, Some(1), "{name}: {end:?}");
-        let message = format!("error: cannot connect to {address}: connection refused");
-        assert!(end.errors.contains(&message), "{name}: {end:?}");
-    }
+    let end = run("echo_client", &[&address]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    let message = format!("error: cannot connect to {address}: connection refused");
+    assert!(end.errors.contains(&message), "{end:?}");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Programs that send datagrams.
 
 use crate::scene::*;
-use std::io::Write;
-use std::net::SocketAddr;
 use std::net::UdpSocket;
 use std::process::Command;
 
@@ -25,41 +23,6 @@ fn udp_echo_returns_datagrams() {
     let end = server.end();
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(end.output.contains("datagrams in"), "{end:?}");
-}
-
-#[test]
-fn multicast_members_receive_each_others_lines() {
-    let end = run("multicast", &["--demo"]);
-    assert_eq!((end.code, &*end.errors), (Some(0), ""), "{end:?}");
-
-    // The port is bound until the end of the test: other programs cannot use it.
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
-    socket.set_reuse_address(true).unwrap();
-    socket.bind(&SocketAddr::from(([0, 0, 0, 0], 0)).into()).unwrap();
-    let bound = socket.local_addr().unwrap().as_socket().unwrap();
-    let port = bound.port().to_string();
-    let join = |name| {
-        let options = ["--interface", "127.0.0.1", "--port", &port, "--name", name];
-        let mut member = Program::start("multicast", &options);
-        member.read_until("Ctrl-D leaves");
-        member.read_until(&format!("<{name}> has joined"));
-        member
-    };
-    let (mut alice, mut bob) = (join("alice"), join("bob"));
-    alice.read_until("<bob> has joined");
-    alice.type_line("good evening, zoë 你好");
-    bob.read_until("<alice> good evening, zoë 你好");
-    // Datagrams of any sender are received.
-    let to = format!("UDP4-DATAGRAM:239.255.77.77:{port},ip-multicast-if=127.0.0.1");
-    if socat(&format!("printf '<socat> me too' | socat -u - {to}")).is_some() {
-        alice.read_until("<socat> me too");
-    }
-    // The last line has no newline, and is sent too.
-    write!(bob.child.stdin.as_mut().unwrap(), "and leaves").unwrap();
-    assert_eq!(bob.end().code, Some(0));
-    alice.read_until("<bob> and leaves");
-    alice.read_until("<bob> has left");
-    assert_eq!(alice.end().code, Some(0));
 }
 
 /// The lines with statistics, without their numbers.

@@ -49,17 +49,8 @@ fn chat_grants_slow_readers_a_grace_period() {
 
 #[test]
 fn demos_end_by_themselves() {
-    let demos = [
-        "chat",
-        "clock",
-        "connect",
-        "echo_client",
-        "proxy",
-        "send_file",
-        "tail",
-        "udp_echo",
-        "worker",
-    ];
+    let demos =
+        ["chat", "clock", "echo_client", "proxy", "send_file", "tail", "udp_echo", "worker"];
     // In parallel: the demos are idle most of the time.
     let running = demos.map(|name| (name, Program::serve(name, &["--demo"])));
     for (name, (mut program, address)) in running {

@@ -11,10 +11,9 @@ use std::thread;
 use std::time::Duration;
 
 /// Each program, with arguments that make it print.
-const PRINTING: [(&str, &[&str]); 20] = [
+const PRINTING: [(&str, &[&str]); 18] = [
     ("chat", &["--demo"]),
     ("clock", &["--demo"]),
-    ("connect", &["--demo"]),
     ("echo", &["127.0.0.1:0"]),
     ("echo", &["127.0.0.1:0", "--reactors", "2"]),
     ("echo_client", &["--demo"]),
@@ -22,7 +21,6 @@ const PRINTING: [(&str, &[&str]); 20] = [
     ("finding_bugs", &["--seeds", "1"]),
     ("hot_restart", &["--demo"]),
     ("idle_memory", &["10"]),
-    ("multicast", &["--demo"]),
     ("ping", &["--demo"]),
     ("planning", &["--minutes", "1", "--nodes", "2", "--clients", "10", "--svg", "/dev/null"]),
     ("proxy", &["--demo"]),
@@ -86,12 +84,8 @@ fn clients_end_when_stdout_fails() {
     std::fs::write(path("poem"), "a line").unwrap();
     let (_echo, _) = Program::serve("unix_echo", &[&echo]);
     let (_librarian, _) = Program::serve("fd_passing", &["--serve", &shelf, &library]);
-    let (_clock, clock) = Program::serve("clock", &["--listen", "127.0.0.1:0", "--every", "0.01"]);
-    let clients: [(&str, &[&str]); 3] = [
-        ("unix_echo", &["--say", "hello", &echo]),
-        ("fd_passing", &["--get", "poem", &library]),
-        ("connect", &[&clock]),
-    ];
+    let clients: [(&str, &[&str]); 2] =
+        [("unix_echo", &["--say", "hello", &echo]), ("fd_passing", &["--get", "poem", &library])];
     for (name, arguments) in clients {
         // The input stays open, so that the output ends the program.
         let end = |output: Stdio| {

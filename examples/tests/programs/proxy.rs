@@ -12,12 +12,11 @@ use std::time::{Duration, Instant};
 fn proxy_relays_in_both_directions() {
     let (_echo, echo) = Program::serve("echo", &["127.0.0.1:0"]);
     let (_proxy, proxy) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &echo]);
-    let mut connect = Program::start("connect", &[&proxy]);
-    connect.type_line("there");
-    connect.read_until("there");
-    connect.type_line("and back");
-    let end = connect.end();
-    assert_eq!((end.code, &*end.output), (Some(0), "and back\n"), "{end:?}");
+    let mut client = Client::connect(&proxy);
+    client.type_line("there");
+    client.read_until("there");
+    client.type_line("and back");
+    assert_eq!(client.end(), "and back\n");
     let load = ["--connections", "3", "--messages", "5", "--size", "1000000"];
     let end = run("echo_client", &[&[&*proxy], &load[..]].concat());
     assert_eq!(end.code, Some(0), "{end:?}");
@@ -27,8 +26,7 @@ fn proxy_relays_in_both_directions() {
 fn proxy_closes_clients_without_a_server() {
     let dead = dead().to_string();
     let (mut proxy, address) = Program::serve("proxy", &["--listen", "127.0.0.1:0", "--to", &dead]);
-    let end = run("connect", &[&address]);
-    assert_eq!((end.code, &*end.output), (Some(0), ""), "{end:?}");
+    assert_eq!(Client::connect(&address).end(), "");
     proxy.signal("TERM");
     let end = proxy.end();
     assert_eq!(end.code, Some(0), "{end:?}");

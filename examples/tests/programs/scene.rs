@@ -4,6 +4,8 @@ use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
 use std::io::Write;
+use std::net::Shutdown;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Child;
 use std::process::ChildStdout;
@@ -90,10 +92,6 @@ impl Program {
         (server, address.unwrap_or_else(|| panic!("{name} printed {first:?} first")))
     }
 
-    pub(crate) fn type_line(&mut self, line: &str) {
-        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
-    }
-
     pub(crate) fn end_input(&mut self) {
         self.child.stdin = None;
     }
@@ -139,6 +137,39 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A client of a server, in lines.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+impl Client {
+    pub(crate) fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        Self(BufReader::new(stream))
+    }
+
+    pub(crate) fn type_line(&mut self, line: &str) {
+        writeln!(self.0.get_mut(), "{line}").unwrap();
+    }
+
+    /// Reads up to a line that contains `text`.
+    #[track_caller]
+    pub(crate) fn read_until(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert_ne!(self.0.read_line(&mut line).unwrap(), 0, "no {text:?}");
+        }
+    }
+
+    /// Ends its side, and returns what it receives until the end of the other side.
+    pub(crate) fn end(mut self) -> String {
+        self.0.get_mut().shutdown(Shutdown::Write).unwrap();
+        let mut rest = String::new();
+        self.0.read_to_string(&mut rest).unwrap();
+        rest
     }
 }
 

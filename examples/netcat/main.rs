@@ -1,7 +1,12 @@
 //! Joins standard input and output with a TCP connection, whatever they are: terminals, pipes or files.
 //!
-//!     cargo run -p ropewalk-process-examples --example netcat -- --listen 127.0.0.1:7010 > copy
-//!     cargo run -p ropewalk-process-examples --example netcat -- 127.0.0.1:7010 < file
+//!     cargo run -p netcat 127.0.0.1:7000
+//!
+//! This needs a server in another terminal, for example `cargo run --example echo 127.0.0.1:7000`. Typed lines are sent,
+//! received data is printed, and Ctrl-D ends our side of the connection. Two of them copy a file:
+//!
+//!     cargo run -p netcat -- --listen 127.0.0.1:7010 > copy
+//!     cargo run -p netcat -- 127.0.0.1:7010 < file
 //!
 //! The end of each side is passed on by itself: the end of the input ends the sending direction of the connection, and
 //! answers still arrive. Backpressure is passed on as well, so a file of any size takes little memory. If the connection is
@@ -21,7 +26,7 @@ fn main() {
 
 #[cfg(unix)]
 fn main() -> std::process::ExitCode {
-    support::main(include_str!("netcat.rs"), program::run)
+    support::main(include_str!("main.rs"), program::run)
 }
 
 #[cfg(unix)]
@@ -34,6 +39,7 @@ mod program {
     use std::cell::RefCell;
     use std::io::{Read, Write, pipe};
     use std::rc::Rc;
+    use std::time::Duration;
     use support::{Failure, complain, say};
 
     /// The first failure.
@@ -100,7 +106,8 @@ mod program {
                 // The failure of the other end came first, and is reported.
                 Reason::Aborted => {}
                 reason => {
-                    self.fail(format_args!("{}: {reason}", transport.peer()));
+                    let peer = transport.peer();
+                    self.fail(format_args!("the connection with {peer} ended: {reason}"));
                     self.other(transport).abort();
                 }
             }
@@ -138,6 +145,8 @@ mod program {
         }
         support::log_from("warn");
         let mut reactor = support::reactor()?;
+        // After Ctrl-C a user expects the end within a moment.
+        reactor.set_grace(Duration::from_millis(500));
         if demo {
             return run_demo(reactor);
         }

@@ -1,10 +1,9 @@
-//! The program `netcat`, with files and pipes. Run `cargo build -p ropewalk-process-examples --examples` first to run
-//! these tests alone.
+//! The program `netcat`, with files and pipes.
 #![cfg(unix)]
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -12,10 +11,7 @@ use std::thread;
 const LENGTH: u64 = 200_000_000;
 
 fn program(arguments: &[&str]) -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let mut command = Command::new(path.join("examples/netcat"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netcat"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -128,4 +124,45 @@ fn demo_shows_a_line_and_both_ends() {
     let end = program(&["--demo"]).output().unwrap();
     let output = String::from_utf8_lossy(&end.stdout);
     assert_eq!(output, "input: hello, and its end\noutput: hello, and its end\n");
+}
+
+#[test]
+fn file_is_sent_and_lost_connection_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let mut command = program(&[&address]);
+    let client = command.stdin(File::open(manifest).unwrap()).spawn().unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    let mut sent = String::new();
+    server.read_to_string(&mut sent).unwrap();
+    assert_eq!(sent, std::fs::read_to_string(manifest).unwrap());
+    drop(server);
+    assert!(client.wait_with_output().unwrap().status.success());
+
+    let mut client = program(&[&address]).spawn().unwrap();
+    let (mut server, _) = listener.accept().unwrap();
+    client.stdin.as_mut().unwrap().write_all(b"unread").unwrap();
+    assert_eq!(server.peek(&mut [0]).unwrap(), 1);
+    server.write_all(b"last words\n").unwrap();
+    let mut words = [0; 11];
+    client.stdout.as_mut().unwrap().read_exact(&mut words).unwrap();
+    drop(server); // Unread data causes a reset.
+    let end = client.wait_with_output().unwrap();
+    let errors = String::from_utf8_lossy(&end.stderr);
+    assert_eq!(end.status.code(), Some(1));
+    assert!(errors.contains(&format!("{address} ended: reset")), "{errors}");
+}
+
+#[test]
+fn arguments_are_checked() {
+    for (arguments, code, message) in
+        [(&[][..], 2, "HOST:PORT"), (&["nonsense"], 1, "HOST:PORT"), (&["--colour"], 2, "--colour")]
+    {
+        let end = program(arguments).output().unwrap();
+        assert_eq!(end.status.code(), Some(code), "{arguments:?}");
+        assert!(String::from_utf8_lossy(&end.stderr).contains(message), "{end:?}");
+    }
+    let end = program(&["--help"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&end.stdout).contains("Options:"));
 }
