@@ -9,7 +9,7 @@
 //! Options:
 //!
 //!     COMMAND…   the commands
-//!     --demo     a command that fails twice; ends by itself
+//!     --demo     a command that fails three times; ends by itself
 //!     --help     this text
 
 #[cfg(not(target_os = "linux"))]
@@ -25,63 +25,63 @@ fn main() -> std::process::ExitCode {
 #[cfg(target_os = "linux")]
 mod program {
     use lexopt::{Parser, prelude::*};
-    use ropewalk::{Context, ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport};
+    use ropewalk::{
+        Context, Error, ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport,
+    };
+    use ropewalk_protocols::{MonitorHandler, MonitorOptions, NextRun};
     use std::process::Stdio;
-    use std::rc::Rc;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
     use support::{Failure, say};
 
     /// A command that is kept running.
     struct Command {
         number: usize,
         text: String,
-        pauses: Pauses,
-        /// The demo ends after this many runs.
-        runs: Option<u32>,
+        /// The demo ends with the monitor.
+        demo: bool,
     }
 
-    /// The pauses before a command is started again.
-    #[derive(Clone, Copy)]
-    struct Pauses {
-        first: Duration,
-        most: Duration,
-        /// A command that has run for this long has not failed.
-        settled: Duration,
+    impl MonitorHandler for Command {
+        fn next_run(&mut self) -> (ProcessOptions, Box<dyn ProcessProtocol>) {
+            let options = ProcessOptions::new("sh")
+                .arg("-c")
+                .arg(&self.text)
+                .stdin(Stdio::null())
+                .stderr(Stdio::inherit())
+                .own_process_group();
+            (options, Box::new(Run { number: self.number, line: Vec::new() }))
+        }
+
+        fn run_ended(
+            &mut self,
+            context: &mut Context,
+            end: Result<ProcessExit, Error>,
+            next: NextRun,
+        ) {
+            let end = end.map_or_else(|error| error.to_string(), |exit| exit.to_string());
+            let number = self.number;
+            match next {
+                NextRun::After(pause) => say(format_args!("{number}: {end}; again in {pause:?}")),
+                NextRun::GivenUp => say(format_args!("{number}: {end}; not started again")),
+                _ => say(format_args!("{number}: {end}")),
+            }
+            if self.demo && next == NextRun::GivenUp {
+                context.stop();
+            }
+        }
     }
 
     /// A run of a command.
     struct Run {
-        command: Rc<Command>,
-        started: Instant,
-        pause: Duration,
-        count: u32,
+        number: usize,
         /// The last line, which is not complete yet.
         line: Vec<u8>,
-    }
-
-    fn start(context: &mut Context, command: Rc<Command>, pause: Duration, count: u32) {
-        let started = context.now();
-        let mut options = ProcessOptions::new("sh")
-            .arg("-c")
-            .arg(&command.text)
-            .stdin(Stdio::null())
-            .stderr(Stdio::inherit())
-            .own_process_group();
-        let again = Rc::clone(&command);
-        let run = Run { command, started, pause, count, line: Vec::new() };
-        if let Err(error) = options.spawn(context, run) {
-            say(format_args!("{}: {error}", again.number));
-            // After a stop nothing is started.
-            if !context.is_stopping() {
-                context.call_later(pause, move |context| start(context, again, pause, count));
-            }
-        }
     }
 
     impl Run {
         fn print(&mut self, end: usize) {
             let line: Vec<u8> = self.line.drain(..end).collect();
-            say(format_args!("{}: {}", self.command.number, String::from_utf8_lossy(&line)));
+            say(format_args!("{}: {}", self.number, String::from_utf8_lossy(&line)));
         }
     }
 
@@ -101,24 +101,9 @@ mod program {
             }
         }
 
-        fn process_ended(&mut self, process: &mut ProcessTransport<'_>, exit: ProcessExit) {
+        fn process_ended(&mut self, _process: &mut ProcessTransport<'_>, _exit: ProcessExit) {
             if !self.line.is_empty() {
                 self.print(self.line.len());
-            }
-            let (context, command) = (process.context(), Rc::clone(&self.command));
-            let lasted = context.now().saturating_duration_since(self.started);
-            let Pauses { first, most, settled } = command.pauses;
-            let pause = if lasted >= settled { first } else { self.pause };
-            let count = self.count + 1;
-            if context.is_stopping() {
-                say(format_args!("{}: {exit}", command.number));
-            } else if command.runs == Some(count) {
-                say(format_args!("{}: {exit}; the demo ends", command.number));
-                context.stop();
-            } else {
-                say(format_args!("{}: {exit}; again in {pause:?}", command.number));
-                let next = (2 * pause).min(most);
-                context.call_later(pause, move |context| start(context, command, next, count));
             }
         }
     }
@@ -139,11 +124,13 @@ mod program {
         }
         support::log_from("warn");
         let mut reactor = support::reactor()?;
-        let unit = if demo { Duration::from_millis(10) } else { Duration::from_secs(1) };
-        let pauses = Pauses { first: unit, most: 60 * unit, settled: 10 * unit };
+        let options = match demo {
+            false => MonitorOptions::new(),
+            true => MonitorOptions::new().initial_pause(Duration::from_millis(10)).max_failures(3),
+        };
         for (index, text) in commands.into_iter().enumerate() {
-            let command = Command { number: index + 1, text, pauses, runs: demo.then_some(3) };
-            start(reactor.context(), Rc::new(command), pauses.first, 0);
+            let command = Command { number: index + 1, text, demo };
+            options.start(reactor.context(), command);
         }
         Ok(reactor.run()?)
     }

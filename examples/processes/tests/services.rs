@@ -79,6 +79,6 @@ fn demos_end_by_themselves() {
     let end = program("supervise", &["--demo"]).output().unwrap();
     let expected = "1: working\n1: exited with code 1; again in 10ms\n\
                     1: working\n1: exited with code 1; again in 20ms\n\
-                    1: working\n1: exited with code 1; the demo ends\n";
+                    1: working\n1: exited with code 1; not started again\n";
     assert_eq!(String::from_utf8_lossy(&end.stdout), expected);
 }
