@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 fn program(name: &str, arguments: &[&str]) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
@@ -50,6 +51,45 @@ fn inetd_serves_each_client_by_a_process() {
         answers.push(answer);
     }
     assert_ne!(answers[0], answers[1]);
+    terminate(&mut inetd);
+}
+
+fn connect(address: &str) -> TcpStream {
+    let client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client
+}
+
+#[test]
+fn inetd_serves_more_clients_than_may_wait() {
+    let limits = ["--most", "1", "--waiting", "1"];
+    let (mut inetd, mut output) = start("inetd", &[&limits[..], &["127.0.0.1:0", "cat"]].concat());
+    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let clients = [(); 5].map(|()| connect(&address));
+    for mut client in clients {
+        client.write_all(b"hello").unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer, "hello");
+    }
+    terminate(&mut inetd);
+}
+
+#[test]
+fn inetd_that_loses_its_program_closes_waiting_clients() {
+    let path = std::env::temp_dir().join(format!("ropewalk-inetd-{}", std::process::id()));
+    std::os::unix::fs::symlink("/bin/cat", &path).unwrap();
+    let program = path.to_str().unwrap();
+    let (mut inetd, mut output) = start("inetd", &["--most", "1", "127.0.0.1:0", program]);
+    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let [mut first, mut second, mut third] = [(); 3].map(|()| connect(&address));
+    first.write_all(b"hello").unwrap();
+    assert_eq!(first.read(&mut [0; 5]).unwrap(), 5);
+    std::fs::remove_file(&path).unwrap();
+    drop(first);
+    assert_eq!(second.read(&mut [0]).unwrap(), 0);
+    assert_eq!(third.read(&mut [0]).unwrap(), 0);
     terminate(&mut inetd);
 }
 
