@@ -244,6 +244,37 @@ fn stop_without_queued_data_logs_nothing() {
     }
 }
 
+#[test]
+fn run_with_nothing_to_wait_for_says_so() {
+    capture();
+    let mut reactor = ropewalk::Reactor::new().unwrap();
+    reactor.run().unwrap();
+    let logged = lines(Level::Warn, "ropewalk::reactor");
+    assert!(logged.len() == 1 && logged[0].starts_with("nothing to wait for"), "{logged:?}");
+}
+
+#[test]
+fn drop_without_a_run_names_what_was_made() {
+    capture();
+    let mut reactor = ropewalk::Reactor::new().unwrap();
+    reactor.listen_tcp("127.0.0.1:0", || Commanded).unwrap();
+    reactor.context().call_later(Duration::from_secs(1), |_| {});
+    drop(reactor);
+    let logged = lines(Level::Warn, "ropewalk::reactor");
+    assert_eq!(logged, ["dropped without a run, with listeners: 1, and timers"]);
+}
+
+#[test]
+fn drop_after_a_run_or_without_requests_logs_nothing() {
+    capture();
+    drop(ropewalk::Reactor::new().unwrap());
+    let mut reactor = ropewalk::Reactor::new().unwrap();
+    reactor.listen_tcp("127.0.0.1:0", || Commanded).unwrap();
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    drop(reactor);
+    assert_eq!(lines(Level::Warn, "ropewalk::reactor"), [""; 0]);
+}
+
 fn work_that_hangs(gate: &std::sync::mpsc::Receiver<()>) {
     let _ = gate.recv();
 }
