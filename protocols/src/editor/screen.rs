@@ -16,6 +16,36 @@ const REPORT_TIMEOUT: Duration = Duration::from_millis(200);
 /// receive; the handler itself prints by its [`EditorTransport`](crate::EditorTransport). Text that is printed before
 /// the connection of the editor is made appears then, up to 64 KiB; after the end of the connection it is dropped.
 ///
+/// ```
+/// use ropewalk_protocols::{LineHandler, LineTransport, Screen};
+///
+/// /// A connection with a server, of which each line is printed.
+/// struct News(Screen);
+///
+/// impl LineHandler for News {
+///     type Line = str;
+///
+///     fn line_received(&mut self, lines: &mut LineTransport<'_>, line: &str) {
+///         self.0.print(lines.context(), line);
+///     }
+/// }
+/// # use ropewalk_protocols::{EditorHandler, EditorTransport, LineEditor, LineReceiver};
+/// # use ropewalk_simulation::kit::TestConnection;
+/// # struct Typing;
+/// # impl EditorHandler for Typing {
+/// #     fn line_received(&mut self, _: &mut EditorTransport<'_>, _: &str) {}
+/// # }
+/// # let mut editor = Some(LineEditor::new(Typing));
+/// # let screen = editor.as_ref().unwrap().screen();
+/// # let mut terminal = TestConnection::new(move || editor.take().unwrap());
+/// # terminal.feed("draft");
+/// # terminal.take();
+/// # terminal.call(|context| screen.print(context, "news"));
+/// # assert!(terminal.take_text().starts_with("\r\x1b[Jnews\r\n\x1b[?7l> draft"));
+/// # let mut server = TestConnection::new(move || LineReceiver::new(News(screen.clone())));
+/// # server.feed("line\n");
+/// ```
+///
 /// Control characters other than LF and the tab are replaced by U+FFFD, since they would be commands to the
 /// terminal.
 #[derive(Clone, Debug)]
