@@ -7,7 +7,7 @@ use crate::terminal::Terminal;
 use lexopt::{Parser, prelude::*};
 use ropewalk::{Error, Reactor};
 use ropewalk_protocols::Screen;
-use signal_hook::consts::{SIGCONT, SIGWINCH};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGQUIT, SIGWINCH};
 use std::rc::Rc;
 use std::time::Duration;
 use support::Failure;
@@ -47,7 +47,8 @@ fn join(server: &str, name: Option<String>, clock: Option<Clock>) -> Result<(), 
     }
 }
 
-/// Draws the row again when the window was resized, and when the shell has used the terminal.
+/// Draws the row again when the window was resized, and when the shell has used the terminal. Stops in order on
+/// signals that would leave the shell with a terminal without echo.
 fn watch(reactor: &mut Reactor, terminal: &Rc<Terminal>, screen: &Screen) -> Result<(), Error> {
     for signal in [SIGWINCH, SIGCONT] {
         let (terminal, screen) = (Rc::clone(terminal), screen.clone());
@@ -56,6 +57,9 @@ fn watch(reactor: &mut Reactor, terminal: &Rc<Terminal>, screen: &Screen) -> Res
                 screen.set_columns(context, terminal.columns());
             }
         })?;
+    }
+    for signal in [SIGHUP, SIGQUIT] {
+        reactor.on_signal(signal, |context| context.stop())?;
     }
     Ok(())
 }

@@ -18,12 +18,14 @@ fn assert_restored(terminal: &mut Terminal, end: &str) {
 
 #[test]
 fn each_end_restores_the_terminal() {
-    let ends: [(&str, End); 6] = [
+    let ends: [(&str, End); 8] = [
         ("leaving", |_, terminal| terminal.press("\x04")),
         ("goodbye", |server, _| server.say("* goodbye")),
         ("error", |_, _| {}),
         ("INT", |_, terminal| terminal.signal(Signal::INT)),
         ("TERM", |_, terminal| terminal.signal(Signal::TERM)),
+        ("HUP", |_, terminal| terminal.signal(Signal::HUP)),
+        ("QUIT", |_, terminal| terminal.signal(Signal::QUIT)),
         ("Ctrl-C", |_, terminal| terminal.press("\x03")),
     ];
     for (end, act) in ends {
