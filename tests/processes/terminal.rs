@@ -62,6 +62,19 @@ fn end_of_the_terminal_is_no_error() {
 }
 
 #[test]
+fn process_that_closes_its_terminal_is_not_hung_up() {
+    for close in ["none", "stdout"] {
+        let script = "exec <&- >&- 2>&-; sleep 0.05; exit 5";
+        let record = run(terminal(script), move |process, event| {
+            if event == "made" && close == "stdout" {
+                process.stdout().close();
+            }
+        });
+        assert_eq!(record.events.last().unwrap(), "ended: exited with code 5", "{close}");
+    }
+}
+
+#[test]
 fn change_of_size_is_signalled() {
     let script = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.01; done";
     let (mut reactor, log, id) = start_ready(script);

@@ -19,8 +19,6 @@ use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
-#[cfg(feature = "pty")]
-use std::rc::Weak;
 
 /// The stream. Either side may be absent.
 #[derive(Debug)]
@@ -34,7 +32,7 @@ pub(in crate::sys) struct SystemPipes {
 /// One of the two descriptors.
 #[derive(Debug)]
 struct End {
-    file: Rc<File>,
+    file: File,
     access: Access,
     #[cfg(feature = "process")]
     _standard: Option<Standard>,
@@ -51,9 +49,6 @@ enum Access {
     NonBlocking,
     /// Each call has its own flag.
     Socket,
-    /// The master side of a pseudo-terminal. It is not blocking.
-    #[cfg(feature = "pty")]
-    Terminal,
 }
 
 impl SystemPipes {
@@ -83,22 +78,6 @@ impl SystemPipes {
         Self::new(poll, input, output)
     }
 
-    /// Makes a stream of the master side of a pseudo-terminal. The file is for changes of its size.
-    #[cfg(feature = "pty")]
-    pub(in crate::sys) fn terminal(
-        poll: &Rc<Registry>,
-        input: Option<OwnedFd>,
-        output: Option<OwnedFd>,
-    ) -> io::Result<(Self, Weak<File>)> {
-        let mut pipes = Self::unshared(poll, input, output)?;
-        let mut file = Weak::new();
-        for end in [&mut pipes.input, &mut pipes.output].into_iter().flatten() {
-            end.access = Access::Terminal;
-            file = Rc::downgrade(&end.file);
-        }
-        Ok((pipes, file))
-    }
-
     #[cfg(feature = "process")]
     pub(in crate::sys) fn standard(poll: &Rc<Registry>) -> io::Result<Self> {
         let [input, output] = standard_io::copies()?;
@@ -117,11 +96,8 @@ impl SystemPipes {
 
     /// Returns true if nothing takes what is written any more.
     fn output_has_failed(&self) -> bool {
-        self.output.as_ref().is_some_and(|end| match end.access {
-            Access::AlwaysReady => false,
-            #[cfg(feature = "pty")]
-            Access::Terminal => watch::has_hung_up(end.file.as_fd()),
-            _ => watch::has_failed(end.file.as_fd()),
+        self.output.as_ref().is_some_and(|end| {
+            end.access != Access::AlwaysReady && watch::has_failed(end.file.as_fd())
         })
     }
 }
@@ -231,7 +207,7 @@ impl End {
             Err(_) if socket.nonblocking()? => Access::NonBlocking,
             Err(_) => Access::Blocking,
         };
-        let file = Rc::new(File::from(descriptor));
+        let file = File::from(descriptor);
         Ok(Self {
             file,
             access,
@@ -265,13 +241,7 @@ impl End {
             Access::Blocking if !watch::ready(self.file.as_fd(), Interest::Readable)?.readable => {
                 Err(ErrorKind::WouldBlock.into())
             }
-            #[cfg(feature = "pty")]
-            Access::Terminal => match uninterrupted(|| (&*self.file).read(buffer)) {
-                // No process has the other side open any more (pty(7)).
-                Err(error) if error.raw_os_error() == Some(crate::sys::errno::IO) => Ok(0),
-                result => result,
-            },
-            _ => uninterrupted(|| (&*self.file).read(buffer)),
+            _ => uninterrupted(|| self.file.read(buffer)),
         }
     }
 
@@ -282,14 +252,7 @@ impl End {
                 SockRef::from(&self.file).send_vectored_with_flags(slices, SENDING_SLICES)
             }),
             (Access::Blocking, _) => self.write_in_parts(slices),
-            #[cfg(feature = "pty")]
-            (Access::Terminal, _) => match uninterrupted(|| (&*self.file).write_vectored(slices)) {
-                Err(error) if error.raw_os_error() == Some(crate::sys::errno::IO) => {
-                    Err(ErrorKind::BrokenPipe.into())
-                }
-                result => result,
-            },
-            _ => uninterrupted(|| (&*self.file).write_vectored(slices)),
+            _ => uninterrupted(|| self.file.write_vectored(slices)),
         }
     }
 
@@ -299,7 +262,7 @@ impl End {
         for part in slices.iter().flat_map(|slice| slice.chunks(PIPE_BUF)) {
             let result = match watch::ready(self.file.as_fd(), Interest::Writable) {
                 Ok(ready) if !ready.writable => Err(ErrorKind::WouldBlock.into()),
-                Ok(_) => uninterrupted(|| (&*self.file).write(part)),
+                Ok(_) => uninterrupted(|| self.file.write(part)),
                 Err(error) => Err(error),
             };
             match result {
