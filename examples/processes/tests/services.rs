@@ -1,44 +1,18 @@
 //! The programs `inetd` and `supervise`.
 #![cfg(target_os = "linux")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod programs;
+
+use programs::{connect, line, listen, program, start, terminate};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::time::Duration;
-
-fn program(name: &str, arguments: &[&str]) -> Command {
-    let mut path: PathBuf = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let mut command = Command::new(path.join("examples").join(name));
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    command
-}
-
-fn start(name: &str, arguments: &[&str]) -> (Child, BufReader<ChildStdout>) {
-    let mut child = program(name, arguments).spawn().unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    (child, output)
-}
-
-fn line(output: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    line.trim_end().to_owned()
-}
-
-fn terminate(child: &mut Child) {
-    Command::new("kill").arg(child.id().to_string()).status().unwrap();
-    assert!(child.wait().unwrap().success());
-}
 
 #[test]
 fn inetd_serves_each_client_by_a_process() {
     let script = "read line; echo $line from $$";
-    let (mut inetd, mut output) =
-        start("inetd", &["--most", "1", "127.0.0.1:0", "sh", "-c", script]);
-    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let (mut inetd, _output, address) =
+        listen("inetd", &["--most", "1", "127.0.0.1:0", "sh", "-c", script]);
     // The second waits for the first.
     let mut clients = [(); 2].map(|()| TcpStream::connect(&address).unwrap());
     let mut answers = Vec::new();
@@ -54,17 +28,11 @@ fn inetd_serves_each_client_by_a_process() {
     terminate(&mut inetd);
 }
 
-fn connect(address: &str) -> TcpStream {
-    let client = TcpStream::connect(address).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    client
-}
-
 #[test]
 fn inetd_serves_more_clients_than_may_wait() {
     let limits = ["--most", "1", "--waiting", "1"];
-    let (mut inetd, mut output) = start("inetd", &[&limits[..], &["127.0.0.1:0", "cat"]].concat());
-    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let (mut inetd, _output, address) =
+        listen("inetd", &[&limits[..], &["127.0.0.1:0", "cat"]].concat());
     let clients = [(); 5].map(|()| connect(&address));
     for mut client in clients {
         client.write_all(b"hello").unwrap();
@@ -81,8 +49,7 @@ fn inetd_that_loses_its_program_closes_waiting_clients() {
     let path = std::env::temp_dir().join(format!("ropewalk-inetd-{}", std::process::id()));
     std::os::unix::fs::symlink("/bin/cat", &path).unwrap();
     let program = path.to_str().unwrap();
-    let (mut inetd, mut output) = start("inetd", &["--most", "1", "127.0.0.1:0", program]);
-    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let (mut inetd, _output, address) = listen("inetd", &["--most", "1", "127.0.0.1:0", program]);
     let [mut first, mut second, mut third] = [(); 3].map(|()| connect(&address));
     first.write_all(b"hello").unwrap();
     assert_eq!(first.read(&mut [0; 5]).unwrap(), 5);
@@ -95,8 +62,7 @@ fn inetd_that_loses_its_program_closes_waiting_clients() {
 
 #[test]
 fn inetd_without_its_program_closes_clients() {
-    let (mut inetd, mut output) = start("inetd", &["127.0.0.1:0", "no-such-program"]);
-    let address = line(&mut output).strip_prefix("listening on ").unwrap().to_owned();
+    let (mut inetd, _output, address) = listen("inetd", &["127.0.0.1:0", "no-such-program"]);
     let mut client = TcpStream::connect(&address).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap(), 0);
     terminate(&mut inetd);
