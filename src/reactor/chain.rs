@@ -5,6 +5,7 @@ use crate::api::timer::TimerOwner;
 use crate::source::timer::TimerId;
 use crate::values::filter::{Filter, FilterLink, ROOM, TimerRequest};
 use crate::values::id::Id;
+use std::collections::BTreeSet;
 use std::io;
 use std::mem;
 
@@ -27,6 +28,30 @@ pub(super) enum Origin {
     Listener(Id),
     /// The connection has a protocol.
     Made,
+}
+
+/// The accepted connections in the first handshake of their filters, each behind its listener.
+#[derive(Default)]
+pub(super) struct Handshakes(BTreeSet<(Id, Id)>);
+
+impl Handshakes {
+    pub(super) fn begin(&mut self, origin: Origin, id: Id) {
+        if let Origin::Listener(listener) = origin {
+            self.0.insert((listener, id));
+        }
+    }
+
+    pub(super) fn end(&mut self, origin: Origin, id: Id) {
+        if let Origin::Listener(listener) = origin {
+            self.0.remove(&(listener, id));
+        }
+    }
+
+    /// Returns true if a connection of this listener is in its first handshake.
+    pub(super) fn has_any(&self, listener: Id) -> bool {
+        let next = self.0.range((listener, Id::new(0, 0))..).next();
+        next.is_some_and(|(of, _)| *of == listener)
+    }
 }
 
 /// One filter, and its queues.

@@ -11,7 +11,7 @@ use crate::api::protocol::Protocol;
 use crate::api::signals::SignalHandler;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
-use crate::reactor::chain::Chain;
+use crate::reactor::chain::{Chain, Handshakes};
 #[cfg(all(unix, feature = "process"))]
 use crate::reactor::process_owner::ProcessOwner;
 use crate::source::retention::give_back;
@@ -60,6 +60,7 @@ pub(super) struct Owners {
     pub(super) producers: BTreeMap<Id, (u32, Box<dyn Producer>)>,
     /// The filters of connections.
     pub(super) filters: BTreeMap<Id, Chain>,
+    pub(super) handshakes: Handshakes,
     /// The handlers of signals.
     #[cfg(feature = "signals")]
     pub(super) signals: Vec<SignalHandler>,

@@ -67,6 +67,7 @@ impl Dispatcher {
         origin: Origin,
     ) {
         self.owners.filters.insert(id, Chain::new(origin));
+        self.owners.handshakes.begin(origin, id);
         for make in filters.makers() {
             let made = self.call(Once::new("a factory of filters"), "call", |_, _| make());
             match (made, self.owners.filters.get_mut(&id)) {
@@ -114,6 +115,7 @@ impl Dispatcher {
             return;
         };
         let origin = mem::replace(&mut chain.origin, Origin::Made);
+        self.owners.handshakes.end(origin, id);
         let Some(peer) = self.context.peer_of(id) else {
             return;
         };
@@ -133,9 +135,8 @@ impl Dispatcher {
     /// Frees a closed source. A listener's factory is kept while connections of the listener are in a handshake,
     /// since it receives the outcome.
     pub(in crate::reactor) fn free_if_closed(&mut self, id: Id) {
-        let in_handshake = |chain: &Chain| chain.origin == Origin::Listener(id);
         if matches!(self.context.sources.get(id), Some(Source::Gone))
-            && !self.owners.filters.values().any(in_handshake)
+            && !self.owners.handshakes.has_any(id)
         {
             self.free(id);
         }

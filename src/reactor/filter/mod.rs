@@ -116,6 +116,7 @@ impl Dispatcher {
     /// Drops the filters of a connection that has ended.
     pub(super) fn drop_filters(&mut self, id: Id) {
         if let Some(chain) = self.owners.filters.remove(&id) {
+            self.owners.handshakes.end(chain.origin, id);
             for layer in chain.layers {
                 self.drop_filter(layer.filter);
             }
