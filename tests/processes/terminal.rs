@@ -10,8 +10,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 
+/// Returns a script on a terminal. The shell cannot trap a signal that this process ignores, as under nohup(1).
 fn terminal(script: &str) -> ProcessOptions {
-    shell(script).pseudo_terminal(WindowSize { rows: 31, columns: 97 })
+    let options = ProcessOptions::new("env").arg("--default-signal=HUP,INT,QUIT");
+    let options = options.args(["sh", "-c", script]);
+    options.pseudo_terminal(WindowSize { rows: 31, columns: 97 })
 }
 
 fn text(record: &Record) -> String {
@@ -195,5 +198,5 @@ fn options_of_a_terminal_are_used_once() {
     options.spawn(reactor.context(), crate::Recorder::new(&log, nothing)).unwrap();
     let recorder = crate::Recorder::new(&log, nothing);
     let error = options.spawn(reactor.context(), recorder).unwrap_err();
-    assert_eq!(error.to_string(), "cannot start sh: with a pseudo-terminal it is started once");
+    assert_eq!(error.to_string(), "cannot start env: with a pseudo-terminal it is started once");
 }
