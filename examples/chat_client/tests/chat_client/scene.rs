@@ -112,9 +112,11 @@ impl Terminal {
         slave.read(true).write(true).custom_flags(OFlags::NOCTTY.bits().cast_signed());
         let slave = slave.open(path).unwrap();
         let end = || slave.try_clone().unwrap();
-        // setsid(1) makes it the controlling terminal, and then becomes the program.
-        let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(program.get_program()).args(program.get_args());
+        // setsid(1) makes it the controlling terminal, and then becomes the program. A program that begins with a signal
+        // ignored leaves it so, as under nohup(1).
+        let mut command = Command::new("env");
+        command.args(["--default-signal=HUP,INT,QUIT", "setsid", "--ctty"]);
+        command.arg(program.get_program()).args(program.get_args());
         command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.env_remove("RUST_LOG").stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().expect("setsid(1)");
