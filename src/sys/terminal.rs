@@ -49,6 +49,7 @@ pub(super) fn spawn(
     // The crate keeps the terminal's number in the command, which can therefore be started once.
     let name = Command::new(command.get_program());
     let command = blocking::Command::from(std::mem::replace(command, name));
+    // It sets FD_CLOEXEC after the open, since not all systems can do both at once.
     let (master, slave) = blocking::open().map_err(cause)?;
     master.resize(Size::new(size.rows, size.columns)).map_err(cause)?;
     if user.is_some() {

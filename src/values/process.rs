@@ -207,14 +207,15 @@ impl ProcessOptions {
         self
     }
 
-    /// Sets the user, by its number. Supplementary groups are dropped if this process is the superuser's.
+    /// Sets the user, by its number. Supplementary groups are dropped if this process is the superuser's. The start
+    /// takes longer if this process has much memory: it forks (fork(2)), and copies the tables of its pages.
     #[must_use]
     pub fn user(mut self, user: u32) -> Self {
         self.settings.user = Some(user);
         self
     }
 
-    /// Sets the group, by its number.
+    /// Sets the group, by its number. The start takes as long as with [`user`](Self::user).
     #[must_use]
     pub fn group(mut self, group: u32) -> Self {
         self.settings.group = Some(group);
@@ -243,7 +244,8 @@ impl ProcessOptions {
     ///   the session receive SIGHUP.
     ///
     /// The variable `TERM` is that of this process, unless [`env`](Self::env) sets it. The start takes longer than that of
-    /// another process if this process has much memory: it forks (fork(2)).
+    /// another process if this process has much memory, as with [`user`](Self::user). If another thread starts a process
+    /// at the same instant, that process may inherit our side, and the hang-up waits for its end as well.
     ///
     /// ```
     /// use ropewalk::{Error, ProcessOptions, ProcessRun, Reactor, WindowSize};

@@ -1,9 +1,12 @@
 //! The ends of processes and of their pipes.
 
-use crate::support::{becomes_idle, descriptors, in_child, is_child, this_test, turn, turn_until};
+use crate::support::{
+    Echo, MANY_FILES, becomes_idle, client, descriptors, in_child, is_child, read_turning,
+    this_test, turn, turn_until, up,
+};
 use crate::{Log, Recorder, has, has_ended, nothing, number, on_made, run, shell, start, state};
 use ropewalk::{ProcessOptions, ProcessTransport, Reactor, Signal};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::process::{Command, Stdio};
 
 #[test]
@@ -128,7 +131,7 @@ fn missing_program_is_an_error_with_its_name() {
 #[test]
 fn process_has_only_its_three_descriptors() {
     let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
-    let _listener = reactor.listen_tcp("127.0.0.1:0", || crate::support::Echo).unwrap();
+    let _listener = reactor.listen_tcp("127.0.0.1:0", || Echo).unwrap();
     start(&mut reactor, &log, ProcessOptions::new("cat"), nothing);
     let listing = Log::default();
     start(&mut reactor, &listing, ProcessOptions::new("ls").arg("/proc/self/fd"), nothing);
@@ -137,6 +140,29 @@ fn process_has_only_its_three_descriptors() {
     let usual = Command::new("ls").arg("/proc/self/fd").stdin(Stdio::null()).output().unwrap();
     let (ours, usual) = (listing.borrow().out.clone(), usual.stdout);
     assert_eq!(String::from_utf8_lossy(&ours), String::from_utf8_lossy(&usual));
+}
+
+#[test]
+fn thousand_connections_are_not_inherited() {
+    if !is_child() {
+        return drop(in_child(this_test!(), &MANY_FILES));
+    }
+    let (mut reactor, address) = up(|| Echo);
+    let mut clients: Vec<_> = (0..1000).map(|_| client(address)).collect();
+    let log = Log::default();
+    start(
+        &mut reactor,
+        &log,
+        shell("ls /proc/self/fd | wc -l; exec cat"),
+        on_made(|process| process.write(b"x")),
+    );
+    turn_until(&mut reactor, "the echo of the process", |_| log.borrow().out.ends_with(b"x"));
+    let usual = run(shell("ls /proc/self/fd | wc -l"), nothing);
+    assert_eq!(log.borrow().out, [usual.out, b"x".to_vec()].concat());
+    for client in &mut clients {
+        client.write_all(b"ping").unwrap();
+        assert_eq!(read_turning(&mut reactor, client, 4), b"ping");
+    }
 }
 
 #[test]

@@ -180,6 +180,9 @@ impl ProcessMonitor {
     fn begin_run(&self, context: &mut Context) {
         // If the handler panics, that is the state.
         self.0.state.borrow_mut().phase = Phase::Stopped;
+        if context.is_stopping() {
+            return;
+        }
         let (mut options, protocol) = self.0.handler.borrow_mut().next_run();
         match options.spawn(context, Run::new(self.clone(), protocol)) {
             Ok(id) => {
