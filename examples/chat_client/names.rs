@@ -76,6 +76,10 @@ impl Names {
         if name.is_empty() || name.len() > MAX_LENGTH || name.contains(char::is_whitespace) {
             return;
         }
+        // Often a member sends several lines.
+        if self.seen.back().is_some_and(|last| last == name) {
+            return;
+        }
         self.seen.retain(|seen| seen != name);
         self.seen.push_back(name.to_owned());
         if self.seen.len() > MAX_NAMES {

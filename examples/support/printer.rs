@@ -24,7 +24,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    /// Starts the thread. It sets `failure` if writing fails. A broken pipe, as in `connect … | head -1`, is no
+    /// Starts the thread. It sets `failure` if writing fails. A broken pipe, as in `unix_echo … | head -1`, is no
     /// failure.
     pub fn start(transport: &mut Transport<'_>, failure: Arc<OnceLock<String>>) -> Self {
         let (id, handle) = (transport.id(), transport.context().handle());
