@@ -65,6 +65,9 @@ use std::io;
 /// takes at most PIPE_BUF bytes ([pipe(7)]; 4096 on Linux). If another process takes the data or the room in between, the
 /// call blocks. A pipe with no other users is faster with the flag, which its owner then sets.
 ///
+/// On Linux a terminal is opened once more, with the flag, and the other descriptors keep theirs. Where the process may
+/// not open it (after su(1), for example), and on other systems, a write may wait until the terminal shows it.
+///
 /// SIGPIPE must be ignored, as in all programs with a `main` in Rust.
 ///
 /// [write(2)]: https://man7.org/linux/man-pages/man2/write.2.html

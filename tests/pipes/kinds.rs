@@ -1,8 +1,8 @@
 //! The kinds of descriptors: pipes, terminals, sockets, files, devices.
 
 use crate::support::{
-    Event, Log, Recorder, Terminal, becomes_idle, echo, on_made, only_record, terminals_work, turn,
-    turn_until, turns,
+    Event, Log, PATIENCE, Recorder, Terminal, becomes_idle, echo, on_made, only_record,
+    terminals_work, turn, turn_until, turns,
 };
 use crate::{adopt, adopted};
 use ropewalk::Reactor;
@@ -12,6 +12,8 @@ use std::io::{Read, Write, pipe};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
 
 const MEGABYTES: usize = 3_000_000;
 
@@ -57,7 +59,7 @@ fn writing_to_full_pipes_never_blocks() {
         assert_eq!(is_nonblocking(&copy), nonblocking, "the flag is left alone");
         drop(copy);
 
-        let reading = std::thread::spawn(move || {
+        let reading = thread::spawn(move || {
             let mut all = Vec::new();
             reader.read_to_end(&mut all).map(|_| all)
         });
@@ -69,6 +71,32 @@ fn writing_to_full_pipes_never_blocks() {
         turn(&mut reactor);
         assert!(reading.join().unwrap().unwrap() == data, "the bytes arrive in order");
     }
+}
+
+#[test]
+fn terminal_that_is_not_read_never_blocks() {
+    if !terminals_work() {
+        return;
+    }
+    let terminal = Terminal::new();
+    let (input, output, copy) = (terminal.open(), terminal.open(), terminal.open());
+    let (done, waiting) = mpsc::channel::<()>();
+    // The end of the terminal ends a write that waits.
+    let watchdog = thread::spawn(move || {
+        let is_late = waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        drop(terminal);
+        is_late
+    });
+    let log = Log::default();
+    let mut reactor = Reactor::new().unwrap();
+    let hook = on_made(|transport| transport.write(&pattern(MEGABYTES)));
+    let id = adopt(&mut reactor, input, output, Recorder::new(&log, hook));
+    turns(&mut reactor, 2);
+    assert!(becomes_idle(&mut reactor), "it waits for the reader");
+    drop(done);
+    assert!(!watchdog.join().unwrap(), "a write has waited for the reader");
+    assert_eq!(log.of(id), [Event::Made, Event::PauseWriting]);
+    assert!(!is_nonblocking(&copy), "the flag is left alone");
 }
 
 #[test]

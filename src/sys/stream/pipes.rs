@@ -2,7 +2,7 @@
 //! sockets, files or devices.
 
 use crate::sys::backend::{SocketBackend, StreamBackend, unsupported};
-use crate::sys::platform::PIPE_BUF;
+use crate::sys::platform::{PIPE_BUF, open_terminal};
 use crate::sys::stream::calls::{SENDING_SLICES, receive, send};
 #[cfg(feature = "process")]
 use crate::sys::stream::standard_io::{self, Standard};
@@ -15,7 +15,7 @@ use mio::unix::SourceFd;
 use mio::{Registry, Token};
 use socket2::{SockRef, Type};
 use std::fs::File;
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IsTerminal, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::rc::Rc;
@@ -60,7 +60,10 @@ impl SystemPipes {
         if input.is_none() && output.is_none() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "there is no descriptor"));
         }
-        let end = |descriptor: Option<OwnedFd>| descriptor.map(End::new).transpose();
+        let end = |descriptor: Option<OwnedFd>| match descriptor {
+            Some(descriptor) => End::new(descriptor).map(End::of_own_terminal).map(Some),
+            None => Ok(None),
+        };
         let (input, output) = (end(input)?, end(output)?);
         Ok(Self { poll: Rc::clone(poll), input, output, address: Address::Pipes })
     }
@@ -88,7 +91,7 @@ impl SystemPipes {
                 end.access = Access::Blocking;
             }
             end._standard = Some(standard);
-            Ok::<_, io::Error>(Some(end))
+            Ok::<_, io::Error>(Some(end.of_own_terminal()))
         };
         let (input, output) = (end(input)?, end(output)?);
         Ok(Self { poll: Rc::clone(poll), input, output, address: Address::StandardIo })
@@ -214,6 +217,18 @@ impl End {
             #[cfg(feature = "process")]
             _standard: None,
         })
+    }
+
+    /// Opens a terminal once more. A terminal that poll(2) reports as writable may have room for one byte, and a blocking
+    /// write of more waits for its reader.
+    fn of_own_terminal(mut self) -> Self {
+        if self.access == Access::Blocking
+            && self.file.is_terminal()
+            && let Some(file) = open_terminal(self.file.as_fd())
+        {
+            (self.file, self.access) = (file, Access::NonBlocking);
+        }
+        self
     }
 
     fn register(&mut self, poll: &Registry, id: Id, interest: mio::Interest) -> io::Result<()> {

@@ -11,20 +11,21 @@ use crate::values::credentials::Credentials;
 use crate::values::unix_address::UnixAddress;
 pub(crate) use foreign_options::{check_stream, turn_off_for_datagrams, turn_off_for_streams};
 use mio::Interest;
+use nix::libc::{O_NOCTTY, O_NONBLOCK};
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags};
 use socket2::{SockRef, Socket};
-use std::fs::{File, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 #[cfg(target_os = "android")]
 use std::os::android::net::SocketAddrExt;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 #[cfg(target_os = "linux")]
 use std::os::linux::net::SocketAddrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -34,6 +35,17 @@ pub(crate) const LONGEST_PATH: usize = 107;
 /// The most bytes that one write of a blocking pipe takes. A pipe that poll(2) reports as writable has room for that
 /// many (pipe(7)); a longer write may wait for the reader.
 pub(crate) const PIPE_BUF: usize = 4096;
+
+/// Opens a terminal once more, so that it need not block: other descriptors of it keep their O_NONBLOCK. Returns `None`
+/// if it is a master side, which would open another terminal, or if the process may not open it.
+pub(crate) fn open_terminal(terminal: BorrowedFd<'_>) -> Option<File> {
+    let path = format!("/proc/self/fd/{}", terminal.as_raw_fd());
+    if fs::read_link(&path).ok()?.ends_with("ptmx") {
+        return None;
+    }
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path).ok()
+}
 
 /// Whether an accepted connection inherits the options of the listener. POSIX does not specify it.
 pub(crate) const INHERITS_OPTIONS: bool = true;

@@ -18,6 +18,11 @@ pub(crate) const LONGEST_PATH: usize = 103;
 /// reports as writable has room for that many.
 pub(crate) const PIPE_BUF: usize = 512;
 
+/// On these systems, opening /dev/fd only copies the descriptor.
+pub(crate) fn open_terminal(_terminal: BorrowedFd<'_>) -> Option<File> {
+    None
+}
+
 /// `recv_from` of the standard library passes no flags.
 pub(crate) const RECEIVES_WITH_FLAGS: bool = false;
 
