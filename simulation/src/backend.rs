@@ -152,11 +152,8 @@ impl Backend for NodeBackend {
         command: &mut std::process::Command,
         settings: ropewalk::backend::ProcessSettings,
     ) -> io::Result<ropewalk::backend::Spawned> {
-        if settings.pseudo_terminal.is_some() {
-            return Err(io::ErrorKind::Unsupported.into());
-        }
         let program = command.get_program().to_string_lossy();
-        crate::net::Net::spawn(&self.net, self.node, &program)
+        crate::net::Net::spawn(&self.net, self.node, &program, settings)
     }
 
     fn bind_datagram(

@@ -7,8 +7,8 @@ impl World {
     /// Sets the program that a process runs which a node starts by this name
     /// ([`ProcessOptions`](ropewalk::ProcessOptions)), on every node. The start of a program without a name here fails
     /// as that of a program that does not exist. Arguments, environment, directory, user and redirections have no
-    /// effect: a process has three pipes. The start with a pseudo-terminal is
-    /// [`Unsupported`](std::io::ErrorKind::Unsupported).
+    /// effect: a process has three pipes, or a pseudo-terminal. That echoes what is typed, passes it on in lines, and hangs
+    /// up; its modes do not change.
     ///
     /// ```
     /// use ropewalk::{ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport};

@@ -3,7 +3,7 @@
 use crate::net::Shared;
 use crate::node::PendingSource;
 use ropewalk::backend::{ProcessBackend, SocketBackend};
-use ropewalk::{Address, Id, ProcessExit, Signal, SocketOption};
+use ropewalk::{Address, Id, ProcessExit, Signal, SocketOption, WindowSize};
 use std::io::{self, ErrorKind};
 
 /// A process that was not reaped.
@@ -32,6 +32,18 @@ impl ProcessBackend for SimulatedProcess {
         let net = &mut *self.net.borrow_mut();
         net.charge_call();
         net.signal_process(self.number, signal);
+        Ok(())
+    }
+
+    fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
+        let net = &mut *self.net.borrow_mut();
+        net.charge_call();
+        let process = net.processes.get_mut(self.number).filter(|process| !process.is_hung_up());
+        let Some(terminal) = process.and_then(|process| process.terminal.as_mut()) else {
+            let text = "it has no open pseudo-terminal";
+            return Err(io::Error::new(ErrorKind::NotConnected, text));
+        };
+        terminal.size = size;
         Ok(())
     }
 
@@ -79,4 +91,18 @@ impl Drop for SimulatedProcess {
         }
         net.remove_if_over(self.number);
     }
+}
+
+/// Returns how a process ends that a signal ends.
+pub(super) fn ended_by(signal: Signal) -> ProcessExit {
+    let number = match signal {
+        Signal::Hangup => 1,
+        Signal::Interrupt => 2,
+        Signal::Quit => 3,
+        Signal::Kill => 9,
+        Signal::User1 => 10,
+        Signal::User2 => 12,
+        _ => 15,
+    };
+    ProcessExit::Signal { number, core_dumped: false }
 }

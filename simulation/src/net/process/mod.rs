@@ -3,6 +3,7 @@
 mod handle;
 mod pipe;
 mod program;
+mod terminal;
 
 pub use program::SimulatedProgram;
 
@@ -12,14 +13,15 @@ use crate::node::{NodeId, PendingSource};
 use crate::random::Random;
 use crate::schedule::{Scheduled, Time};
 use crate::trace::What;
-use handle::SimulatedProcess;
+use handle::{SimulatedProcess, ended_by};
 use pipe::{Pipe, STDIN, SimulatedPipe};
 use program::Step;
-use ropewalk::backend::{Event, Readiness, Spawned, StreamSocket};
+use ropewalk::backend::{Event, ProcessSettings, Readiness, Spawned, StreamSocket};
 use ropewalk::{Id, ProcessExit, Signal};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::time::Duration;
+use terminal::Terminal;
 
 /// How long a process takes until it does its first step.
 const START: (Duration, Duration) = (Duration::from_micros(300), Duration::from_millis(3));
@@ -53,6 +55,8 @@ struct NodeProcess {
     id: Option<Id>,
     /// Standard input, output and error.
     pipes: [Pipe; 3],
+    /// With a terminal, the first two pipes are its sides.
+    terminal: Option<Terminal>,
     steps: VecDeque<Step>,
     /// Bytes of the present step that are not written yet, and the pipe for them.
     unwritten: (usize, VecDeque<u8>),
@@ -66,12 +70,13 @@ struct NodeProcess {
 }
 
 impl NodeProcess {
-    fn new(node: NodeId, program: SimulatedProgram) -> Self {
+    fn new(node: NodeId, program: SimulatedProgram, terminal: Option<Terminal>) -> Self {
         let SimulatedProgram { steps, ignored, grandchild } = program;
         Self {
             node,
             id: None,
             pipes: Default::default(),
+            terminal,
             steps: steps.into(),
             unwritten: Default::default(),
             ignored,
@@ -85,15 +90,16 @@ impl NodeProcess {
 
     /// Returns true if standard input has ended.
     fn has_no_input(&self) -> bool {
-        self.pipes[STDIN].data.is_empty() && self.pipes[STDIN].parent_closed
+        self.pipes[STDIN].data.is_empty() && self.input_has_ended()
     }
 
     /// Takes input up to the end of a line; all of it if it has ended. `None`: the line is not whole yet.
     fn take_line(&mut self) -> Option<Vec<u8>> {
+        let has_ended = self.input_has_ended();
         let pipe = &mut self.pipes[STDIN];
         let end = pipe.data.iter().position(|byte| *byte == b'\n').map(|end| end + 1);
         // The end of a line that fills the pipe cannot arrive: the line is passed in parts.
-        let is_last = pipe.parent_closed || pipe.free_space() == 0;
+        let is_last = has_ended || pipe.free_space() == 0;
         let rest = Some(pipe.data.len()).filter(|length| is_last && *length > 0);
         let end = end.or(rest)?;
         Some(pipe.data.drain(..end).collect())
@@ -115,7 +121,14 @@ enum Progress {
 
 impl Net {
     /// Starts a process of a node.
-    pub(crate) fn spawn(net: &Shared, node: NodeId, program: &str) -> io::Result<Spawned> {
+    pub(crate) fn spawn(
+        net: &Shared,
+        node: NodeId,
+        program: &str,
+        settings: ProcessSettings,
+    ) -> io::Result<Spawned> {
+        let terminal = settings.pseudo_terminal.map(Terminal::new);
+        let has_terminal = terminal.is_some();
         let number = {
             let net = &mut *net.borrow_mut();
             net.charge_call();
@@ -123,7 +136,9 @@ impl Net {
             let known = known.ok_or_else(|| system(ErrorKind::NotFound))?;
             let number = FIRST + net.processes.started;
             net.processes.started += 1;
-            net.processes.running.insert(number, NodeProcess::new(node, known));
+            let mut process = NodeProcess::new(node, known, terminal);
+            process.pipes[2].parent_closed = has_terminal;
+            net.processes.running.insert(number, process);
             net.note(node, None, What::Spawns(program));
             let delay = Random::of(net.seed, 1 << 34, number).duration(START.0, START.1);
             net.wait_step(number, delay);
@@ -134,7 +149,8 @@ impl Net {
             Some(StreamSocket::new(pipe))
         };
         let process = Box::new(SimulatedProcess { net: net.clone(), number });
-        Ok(Spawned { process, pipes: [pipe(0), pipe(1), pipe(2)] })
+        let error = if has_terminal { None } else { pipe(2) };
+        Ok(Spawned { process, pipes: [pipe(0), pipe(1), error] })
     }
 
     /// Has a process wait before it continues. `Duration::MAX` is for ever.
@@ -226,6 +242,7 @@ impl Net {
     /// Begins to write what a step has made, possibly of data that it has read.
     fn begin_write(&mut self, number: u64, index: usize, data: Vec<u8>) -> Progress {
         if let Some(process) = self.processes.get_mut(number) {
+            let (index, data) = process.process_output(index, data);
             process.unwritten = (index, data.into());
         }
         self.notify_pipe(number, STDIN);
@@ -235,9 +252,13 @@ impl Net {
     /// Writes as much of the rest as the pipe takes.
     fn write_rest(&mut self, number: u64) -> Progress {
         let Some(process) = self.processes.get_mut(number) else { return Progress::Exited };
+        let (has_terminal, is_hung_up) = (process.terminal.is_some(), process.is_hung_up());
         let (index, rest) = &mut process.unwritten;
+        if is_hung_up {
+            rest.clear(); // EIO, and SIGHUP is ignored.
+        }
         let pipe = &mut process.pipes[*index];
-        if pipe.parent_closed {
+        if pipe.parent_closed && !has_terminal {
             let exit = ProcessExit::Signal { number: 13, core_dumped: false }; // SIGPIPE
             return self.exit_process(number, exit);
         }
@@ -255,9 +276,11 @@ impl Net {
         if process.exit.is_none() {
             process.exit = Some(exit);
             let (node, id, grandchild) = (process.node, process.id, process.grandchild);
+            let has_terminal = process.terminal.is_some();
             self.note(node, id, What::Exits(&exit.to_string()));
             self.notify(node, PendingSource::Process(number));
-            match grandchild.is_zero() {
+            // The end of the first process of a terminal hangs up the others.
+            match grandchild.is_zero() || has_terminal {
                 true => self.close_process_ends(number),
                 false => self.wait_step(number, grandchild),
             }
@@ -271,10 +294,13 @@ impl Net {
     }
 
     fn close_process_end(&mut self, number: u64, index: usize) {
-        if let Some(process) = self.processes.get_mut(number)
-            && !std::mem::replace(&mut process.pipes[index].process_closed, true)
-        {
-            self.notify_pipe(number, index);
+        let process = self.processes.get_mut(number);
+        for index in process.map_or(&[][..], |process| process.close_descriptor(index)) {
+            if let Some(process) = self.processes.get_mut(number)
+                && !std::mem::replace(&mut process.pipes[*index].process_closed, true)
+            {
+                self.notify_pipe(number, *index);
+            }
         }
     }
 
@@ -313,17 +339,4 @@ impl Net {
     pub(crate) fn crash_processes(&mut self, node: NodeId) {
         self.processes.running.retain(|_, process| process.node != node);
     }
-}
-
-fn ended_by(signal: Signal) -> ProcessExit {
-    let number = match signal {
-        Signal::Hangup => 1,
-        Signal::Interrupt => 2,
-        Signal::Quit => 3,
-        Signal::Kill => 9,
-        Signal::User1 => 10,
-        Signal::User2 => 12,
-        _ => 15,
-    };
-    ProcessExit::Signal { number, core_dumped: false }
 }

@@ -120,12 +120,17 @@ impl Net {
             return Err(system(ErrorKind::WouldBlock));
         }
         let count = offered.min(free);
-        let bytes = slices.iter().flat_map(|slice| slice.iter().copied()).take(count);
-        let first = pipe.data.len();
-        pipe.data.extend(bytes);
-        let written: Vec<u8> = pipe.data.range(first..).copied().collect();
+        let bytes = slices.iter().flat_map(|slice| slice.iter().copied());
+        let written: Vec<u8> = bytes.take(count).collect();
+        let has_terminal = process.terminal.is_some();
+        if !has_terminal {
+            pipe.data.extend(&written);
+        }
         self.charge_data(node, count);
         self.note(node, id, What::Writes(&written));
+        if has_terminal {
+            self.type_into(number, &written);
+        }
         self.advance(number);
         Ok(count)
     }
@@ -134,6 +139,7 @@ impl Net {
         let Some(process) = self.processes.get_mut(number) else { return };
         let pipe = &mut process.pipes[index];
         (pipe.parent_closed, pipe.id) = (true, None);
+        self.hang_up(number);
         self.advance(number);
         self.remove_if_over(number);
     }

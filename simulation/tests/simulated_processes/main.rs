@@ -1,6 +1,9 @@
 //! Processes: the same scenes with real ones and in the simulated world, and what only the latter can show.
 #![cfg(target_os = "linux")]
 
+#[cfg(feature = "pty")]
+mod terminals;
+
 use ropewalk::{
     ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport, Reactor, Reason, Signal,
 };
@@ -19,6 +22,8 @@ struct Record {
 
 type Log = Rc<RefCell<Record>>;
 type Hook = fn(&mut ProcessTransport<'_>, &str);
+/// Sets further options of a process.
+type Prepare = fn(ProcessOptions) -> ProcessOptions;
 
 /// Records each callback, then calls the scene's hook.
 struct Recorder(Log, Hook);
@@ -79,10 +84,10 @@ impl ProcessProtocol for Recorder {
 }
 
 /// Runs a shell script as a real process.
-fn real(script: &str, hook: Hook) -> Record {
+fn real(script: &str, hook: Hook, prepare: Prepare) -> Record {
     let log = Log::default();
     let mut reactor = Reactor::new().unwrap();
-    let mut options = ProcessOptions::new("sh").arg("-c").arg(script);
+    let mut options = prepare(ProcessOptions::new("sh").arg("-c").arg(script));
     options.spawn(reactor.context(), Recorder(log.clone(), hook)).unwrap();
     reactor.run().unwrap();
     log.take()
@@ -90,6 +95,15 @@ fn real(script: &str, hook: Hook) -> Record {
 
 /// Returns a world with a node that runs a program as a process.
 fn world_with(seed: u64, program: &SimulatedProgram, hook: Hook) -> (World, Log) {
+    world_prepared(seed, program, hook, with_pipes)
+}
+
+fn world_prepared(
+    seed: u64,
+    program: &SimulatedProgram,
+    hook: Hook,
+    prepare: Prepare,
+) -> (World, Log) {
     let log = Log::default();
     let mut world = World::new(seed);
     world.allow_panics(|message| message == "on purpose");
@@ -97,14 +111,23 @@ fn world_with(seed: u64, program: &SimulatedProgram, hook: Hook) -> (World, Log)
     let of_node = log.clone();
     world.add_node("node", move |reactor| {
         let recorder = Recorder(of_node.clone(), hook);
-        ProcessOptions::new("program").spawn(reactor.context(), recorder).map(drop)
+        prepare(ProcessOptions::new("program")).spawn(reactor.context(), recorder).map(drop)
     });
     (world, log)
 }
 
 /// Runs a program as a simulated process to its end.
 fn simulated(seed: u64, program: &SimulatedProgram, hook: Hook) -> Record {
-    let (mut world, log) = world_with(seed, program, hook);
+    simulated_prepared(seed, program, hook, with_pipes)
+}
+
+fn simulated_prepared(
+    seed: u64,
+    program: &SimulatedProgram,
+    hook: Hook,
+    prepare: Prepare,
+) -> Record {
+    let (mut world, log) = world_prepared(seed, program, hook, prepare);
     assert!(world.run_until_quiet(Duration::from_secs(100)), "{:?}", log.borrow());
     log.take()
 }
@@ -112,19 +135,27 @@ fn simulated(seed: u64, program: &SimulatedProgram, hook: Hook) -> Record {
 /// Plays a scene with a real process and with simulated ones, and compares the callbacks. The ends of the pipes and
 /// of the process come in any order.
 fn play(script: &str, program: &SimulatedProgram, hook: Hook) -> Record {
+    play_prepared(script, program, hook, with_pipes)
+}
+
+fn play_prepared(script: &str, program: &SimulatedProgram, hook: Hook, prepare: Prepare) -> Record {
     let sorted = |mut record: Record| {
         assert_eq!(record.events.first().map(String::as_str), Some("made"));
         assert!(record.events.last().unwrap().starts_with("ended"), "{record:?}");
         record.events.sort();
         record
     };
-    let expected = sorted(real(script, hook));
+    let expected = sorted(real(script, hook, prepare));
     for seed in 0..20 {
-        let found = sorted(simulated(seed, program, hook));
+        let found = sorted(simulated_prepared(seed, program, hook, prepare));
         assert_eq!(found.events, expected.events, "seed {seed}: {script}");
         assert!(found.out == expected.out && found.err == expected.err, "seed {seed}: {script}");
     }
     expected
+}
+
+fn with_pipes(options: ProcessOptions) -> ProcessOptions {
+    options
 }
 
 fn nothing(_process: &mut ProcessTransport<'_>, _event: &str) {}
