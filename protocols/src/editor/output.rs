@@ -132,8 +132,11 @@ impl Output {
         self.is_changed = true;
     }
 
+    /// Rings the bell, once for any number of keys that arrive together.
     pub(super) fn ring(&mut self) {
-        self.bytes.push('\x07');
+        if !self.bytes.ends_with('\x07') {
+            self.bytes.push('\x07');
+        }
     }
 
     /// Lets the row be drawn again.
