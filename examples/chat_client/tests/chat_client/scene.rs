@@ -117,8 +117,9 @@ impl Terminal {
         let mut command = Command::new("env");
         command.args(["--default-signal=HUP,INT,QUIT", "setsid", "--ctty"]);
         command.arg(program.get_program()).args(program.get_args());
+        command.env_remove("RUST_LOG");
         command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env_remove("RUST_LOG").stdin(end()).stdout(end()).stderr(end());
+        command.stdin(end()).stdout(end()).stderr(end());
         let child = command.spawn().expect("setsid(1)");
         let pty = Arc::new(File::from(master));
         let (sender, output) = mpsc::channel();

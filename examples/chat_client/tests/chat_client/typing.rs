@@ -104,9 +104,10 @@ fn continued_process_sets_the_terminal_mode_again() {
 
 #[test]
 fn signal_ends_a_client_with_stopped_terminal() {
-    let (mut server, mut terminal) = start(80);
+    // At its end the program would wait a second for its log.
+    let (mut server, mut terminal) = start_with(80, &[], &[("RUST_LOG", "off")]);
     terminal.press("\x13"); // Ctrl-S
-    server.client.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    server.client.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
     // Until the client, which cannot print, reads no more.
     while server.client.write(&b"* and on it goes\n".repeat(1000)).is_ok() {}
     terminal.signal(Signal::TERM);
