@@ -162,6 +162,13 @@ mod program {
             }
         }
 
+        /// The output still reaches a client that has nothing to type.
+        fn eof_received(&mut self, transport: &mut Transport<'_>) {
+            if self.shell.borrow().takes_input {
+                transport.close();
+            }
+        }
+
         fn pause_writing(&mut self, transport: &mut Transport<'_>) {
             let id = transport.id();
             self.timer = Some(transport.set_timer(PATIENCE));

@@ -6,7 +6,7 @@ mod programs;
 use programs::{connect, line, listen, program, terminate};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -62,6 +62,7 @@ fn output_reaches_all_clients() {
         clients.push(client);
     }
     send(&clients[0], "ignored\n");
+    clients[1].get_ref().shutdown(Shutdown::Write).unwrap();
     signal.give();
     for client in &mut clients {
         let mut rest = String::new();
