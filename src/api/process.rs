@@ -22,6 +22,9 @@ impl ProcessOptions {
     /// [`connection_made`](ProcessProtocol::connection_made) after the running callback, and then all other callbacks.
     /// These options can start another process later.
     ///
+    /// A signal that this process ignores stays ignored in the new one (execve(2)), unless its program changes that: for
+    /// instance SIGHUP under nohup(1).
+    ///
     /// The process inherits no descriptors except standard input, output and error. The reactor watches a descriptor of
     /// the process (pidfd_open(2)) for its end, without SIGCHLD, and waits for no other child. The call returns when the
     /// program is being executed, which takes about a millisecond.

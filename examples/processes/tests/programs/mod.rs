@@ -8,11 +8,13 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+/// Returns the command of a program. Signals that this process ignores, as under nohup(1), would stay ignored in it.
 pub(crate) fn program(name: &str, arguments: &[&str]) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
     path.pop();
-    let mut command = Command::new(path.join("examples").join(name));
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,QUIT").arg(path.join("examples").join(name));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }

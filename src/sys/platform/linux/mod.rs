@@ -175,10 +175,9 @@ pub(crate) fn listens(socket: &Socket) -> io::Result<bool> {
 #[cfg(feature = "systemd")]
 pub(crate) fn was_passed(number: u32) -> bool {
     let close_on_exec = SocketFlags::CLOEXEC.bits(); // The same bit as O_CLOEXEC.
-    let flags =
-        std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok().and_then(|text| {
-            let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
-            u32::from_str_radix(flags.trim(), 8).ok()
-        });
+    let flags = fs::read_to_string(format!("/proc/self/fdinfo/{number}")).ok().and_then(|text| {
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        u32::from_str_radix(flags.trim(), 8).ok()
+    });
     flags.is_some_and(|flags| flags & close_on_exec == 0)
 }
