@@ -32,118 +32,11 @@ fn main() -> std::process::ExitCode {
 #[cfg(target_os = "linux")]
 mod program {
     use lexopt::{Parser, prelude::*};
-    use log::{info, warn};
-    use ropewalk::{
-        Address, Context, Factory, Id, ListenOptions, Port, ProcessExit, ProcessOptions,
-        ProcessProtocol, ProcessTransport, Protocol, Reactor, Reason, TimerId, Transport,
-    };
-    use std::cell::RefCell;
-    use std::collections::VecDeque;
+    use ropewalk::{ListenOptions, Port, ProcessOptions, Reactor};
+    use ropewalk_socketserver::ProcessServer;
     use std::ffi::OsString;
-    use std::io;
-    use std::net::TcpStream;
-    use std::os::fd::OwnedFd;
     use std::process::Stdio;
-    use std::rc::Rc;
-    use std::time::Duration;
     use support::{DemoClient, Failure, say};
-
-    /// The program, and the clients that wait for a process.
-    struct Service {
-        program: Vec<OsString>,
-        left: u32,
-        waiting: VecDeque<Id>,
-    }
-
-    type Shared = Rc<RefCell<Service>>;
-
-    /// Hands waiting clients to processes, as many as the limit allows. A failure costs its client only.
-    fn serve(context: &mut Context, service: &Shared) {
-        let mut shared = service.borrow_mut();
-        while shared.left > 0
-            && let Some(client) = shared.waiting.pop_front()
-        {
-            let peer = context.transport(client).peer();
-            match hand_over(context, client, &shared.program, service) {
-                Ok(_) => shared.left -= 1,
-                Err(error) => warn!("{peer} is closed: {error}"),
-            }
-        }
-    }
-
-    fn hand_over(
-        context: &mut Context,
-        client: Id,
-        program: &[OsString],
-        service: &Shared,
-    ) -> io::Result<Id> {
-        let peer = context.transport(client).peer();
-        let detached = context.transport(client).detach().inspect_err(|_| context.abort(client))?;
-        let socket = TcpStream::from(detached.socket);
-        // Programs do not expect a non-blocking standard input.
-        socket.set_nonblocking(false)?;
-        let worker = Worker { service: Rc::clone(service), peer };
-        let id = ProcessOptions::new(&program[0])
-            .args(&program[1..])
-            .stdin(OwnedFd::from(socket.try_clone()?))
-            .stdout(OwnedFd::from(socket))
-            .stderr(Stdio::inherit())
-            .spawn(context, worker)?;
-        Ok(id)
-    }
-
-    /// How long a client waits.
-    const PATIENCE: Duration = Duration::from_secs(60);
-
-    /// A connection until it is handed over. It is not read.
-    struct Client(Shared);
-
-    impl Protocol for Client {
-        fn connection_made(&mut self, transport: &mut Transport<'_>) {
-            transport.pause();
-            transport.set_timer(PATIENCE);
-            self.0.borrow_mut().waiting.push_back(transport.id());
-            serve(transport.context(), &self.0);
-        }
-
-        fn timer_fired(&mut self, transport: &mut Transport<'_>, _timer: TimerId) {
-            warn!("{} is closed: no process has become free", transport.peer());
-            transport.close();
-        }
-
-        fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
-
-        fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
-            let id = transport.id();
-            self.0.borrow_mut().waiting.retain(|waiting| *waiting != id);
-        }
-    }
-
-    struct Clients(Shared);
-
-    impl Factory for Clients {
-        fn build(&mut self, _peer: &Address) -> Option<Box<dyn Protocol>> {
-            Some(Box::new(Client(Rc::clone(&self.0))))
-        }
-    }
-
-    /// The process of a client.
-    struct Worker {
-        service: Shared,
-        peer: Address,
-    }
-
-    impl ProcessProtocol for Worker {
-        fn connection_made(&mut self, process: &mut ProcessTransport<'_>) {
-            info!("{}: process {}", self.peer, process.number().unwrap_or_default());
-        }
-
-        fn process_ended(&mut self, process: &mut ProcessTransport<'_>, exit: ProcessExit) {
-            info!("{}: {exit}", self.peer);
-            self.service.borrow_mut().left += 1;
-            serve(process.context(), &self.service);
-        }
-    }
 
     pub(crate) fn run(mut arguments: Parser) -> Result<(), Failure> {
         let (mut values, mut most, mut waiting, mut demo) = (Vec::new(), 100, 100, false);
@@ -181,11 +74,14 @@ mod program {
         reactor: &mut Reactor,
         address: &str,
         program: Vec<OsString>,
-        [left, waiting]: [u32; 2],
+        [most, waiting]: [u32; 2],
     ) -> Result<Port, Failure> {
-        let service = Service { program, left, waiting: VecDeque::new() };
-        let clients = Clients(Rc::new(RefCell::new(service)));
+        let server = ProcessServer::new(move |_client| {
+            let options = ProcessOptions::new(&program[0]).args(&program[1..]);
+            options.stderr(Stdio::inherit())
+        });
         let options = ListenOptions::new().max_connections(waiting as usize);
-        Ok(options.listen_tcp(reactor.context(), address, clients)?)
+        let server = server.max_children(most as usize);
+        Ok(options.listen_tcp(reactor.context(), address, server)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Servers that run a process for each connection.
 
-use log::{debug, warn};
+use log::{info, warn};
 use ropewalk::{
     Address, Context, Factory, Id, ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport,
     Protocol, Reason, TimerId, Transport,
@@ -155,7 +155,7 @@ struct Child {
 
 impl ProcessProtocol for Child {
     fn connection_made(&mut self, process: &mut ProcessTransport<'_>) {
-        debug!("{}: process {}", self.peer, process.number().unwrap_or_default());
+        info!("{}: process {}", self.peer, process.number().unwrap_or_default());
     }
 
     fn err_received(&mut self, _process: &mut ProcessTransport<'_>, data: &[u8]) {
@@ -163,7 +163,7 @@ impl ProcessProtocol for Child {
     }
 
     fn process_ended(&mut self, process: &mut ProcessTransport<'_>, exit: ProcessExit) {
-        debug!("{}: {exit}", self.peer);
+        info!("{}: {exit}", self.peer);
         self.service.borrow_mut().left += 1;
         serve(process.context(), &self.service);
     }

@@ -5,7 +5,7 @@ use crate::scene::*;
 use std::net::TcpListener;
 
 /// All programs.
-pub(crate) const PROGRAMS: [&str; 18] = [
+pub(crate) const PROGRAMS: [&str; 19] = [
     "chat",
     "clock",
     "echo",
@@ -18,6 +18,7 @@ pub(crate) const PROGRAMS: [&str; 18] = [
     "planning",
     "proxy",
     "resolve",
+    "run_jobs",
     "send_file",
     "simulation",
     "tail",

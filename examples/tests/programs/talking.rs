@@ -62,6 +62,20 @@ fn worker_answers_requests_before_eof() {
 }
 
 #[test]
+fn run_jobs_counts_primes_and_failures() {
+    let end = run("run_jobs", &["--demo"]);
+    assert_eq!((end.code, &*end.errors), (Some(0), ""));
+    assert!(
+        end.output.contains("failed: job 13: the job has panicked: on purpose"),
+        "{}",
+        end.output
+    );
+    assert!(end.output.contains("20 of 20 jobs in"), "{}", end.output);
+    let end = run("run_jobs", &["--jobs", "3", "--size", "10", "--threads", "2"]);
+    assert!(end.output.ends_with("0 of them failed: 10 prime numbers\n"), "{}", end.output);
+}
+
+#[test]
 fn resolve_prints_addresses_and_failures() {
     let end = run("resolve", &["--demo"]);
     assert_eq!((end.code, &*end.errors), (Some(0), ""));
