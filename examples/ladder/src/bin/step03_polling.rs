@@ -1,6 +1,6 @@
 //! Polling echo: one thread asks all clients in turn.
 //!
-//! Bug of step 2: each client costs a thread, also while it says nothing: its stack, and its place in the scheduler.
+//! Bug of step 2: each client costs a thread, also while it says nothing: a stack, and a place in the scheduler.
 //! See it: connect some clients to `step02_threads`, then `grep Threads /proc/$(pgrep step02)/status`.
 //! Change: the sockets do not block. The program asks each of them for data, and sleeps for a millisecond after a round.
 //! In Ropewalk: `src/sys/stream/calls.rs` makes the calls that return `WouldBlock`. Nothing asks in rounds.

@@ -105,6 +105,12 @@ impl Client {
         answer.is_ok()
     }
 
+    /// Returns an error if no answer has arrived after `limit`.
+    pub(crate) fn wait_for_answer(&self, limit: Duration) -> Result<(), Failure> {
+        self.stream.set_read_timeout(Some(limit)).unwrap();
+        self.stream.peek(&mut [0]).map(|_| ()).map_err(|error| format!("no answer: {error}"))
+    }
+
     pub(crate) fn end_sending(&self) {
         self.stream.shutdown(Shutdown::Write).unwrap();
     }

@@ -14,6 +14,11 @@ pub(crate) const STEPS: &[&str] = &[
     env!("CARGO_BIN_EXE_step05_table"),
     env!("CARGO_BIN_EXE_step06_protocols"),
     env!("CARGO_BIN_EXE_step07_two_halves"),
+    env!("CARGO_BIN_EXE_step08_buffers"),
+    env!("CARGO_BIN_EXE_step09_timers"),
+    env!("CARGO_BIN_EXE_step10_budgets"),
+    env!("CARGO_BIN_EXE_step11_closing"),
+    env!("CARGO_BIN_EXE_step12_stop"),
 ];
 
 /// How long a client may be silent, in milliseconds, in the steps that have timers.
@@ -50,6 +55,20 @@ impl Server {
     /// Returns a number from `/proc/PID/status`.
     pub(crate) fn status(&self, field: &str) -> u64 {
         self.status_text(field).split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    /// Returns how many descriptors below a number are in use. Those above a limit are inherited.
+    pub(crate) fn descriptors_below(&self, limit: u32) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let numbers = open.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        numbers.filter(|number| number.parse::<u32>().unwrap() < limit).count()
+    }
+
+    /// Returns the processor time that the program has spent, in ticks of 10 ms.
+    pub(crate) fn processor_time(&self) -> u64 {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }
 
     fn status_text(&self, field: &str) -> String {
