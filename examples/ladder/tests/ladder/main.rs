@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod client;
+mod heads;
 mod scenes;
 mod server;
 mod size;

@@ -6,14 +6,19 @@ use std::path::{Path, PathBuf};
 /// At most this many lines of code differ between a step and the one before. Comments are free.
 const MOST: usize = 60;
 
+/// Returns the files and folders of the steps, in order.
+pub(crate) fn steps() -> Vec<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/bin");
+    let mut steps: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    steps.sort();
+    steps
+}
+
 #[test]
 fn each_step_changes_at_most_sixty_lines() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/bin");
-    let mut files: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
     let mut before = Vec::new();
-    for file in files {
+    for file in steps() {
         let now = code(&text(&file));
         let changed = changed_lines(&before, &now);
         println!("{changed:3} of {:3} lines: {}", now.len(), file.display());

@@ -83,7 +83,7 @@ impl Echo {
     fn line_received(&mut self, transport: &mut Transport<'_>) {
         match mem::take(&mut self.line).as_slice() {
             b"quit\n" => transport.close(),
-            b"stop\n" => transport.table.stopping = true,
+            b"stop\n" => transport.stop(),
             [b's', b'a', b'y', b' ', text @ ..] => transport.write_to_others(text),
             line => transport.write(line),
         }
@@ -137,6 +137,11 @@ impl Transport<'_> {
             connection.closing = true;
             self.table.ready.insert(self.id);
         }
+    }
+
+    /// Ends the server after this turn.
+    fn stop(&mut self) {
+        self.table.stopping = true;
     }
 }
 
