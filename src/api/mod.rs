@@ -53,6 +53,7 @@ pub(crate) mod statistics;
 pub(crate) mod stream;
 pub(crate) mod thread_job;
 pub(crate) mod timer;
+mod timer_list;
 pub(crate) mod transport;
 pub(crate) mod trigger;
 #[cfg(unix)]

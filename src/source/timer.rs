@@ -160,6 +160,22 @@ impl<T> TimerQueue<T> {
         (timer.serial == id.serial).then_some(&timer.job)
     }
 
+    /// Returns the deadline of a timer.
+    pub(crate) fn due(&self, id: TimerId) -> Option<Instant> {
+        let timer = self.timers.get(id.slot as usize).filter(|timer| timer.serial == id.serial)?;
+        Some(self.epoch + Duration::from_nanos(timer.deadline))
+    }
+
+    /// Returns the timers with jobs that are wanted, and their deadlines, in the order in which they fire.
+    pub(crate) fn list(&self, is_wanted: impl Fn(&T) -> bool) -> Vec<(TimerId, Instant)> {
+        let mut found: Vec<_> =
+            self.timers.iter().filter(|(_, timer)| is_wanted(&timer.job)).collect();
+        found.sort_by_key(|(_, timer)| (timer.deadline, timer.order));
+        let id = |slot, timer: &Timer<T>| TimerId { slot: slot as u32, serial: timer.serial };
+        let due = |timer: &Timer<T>| self.epoch + Duration::from_nanos(timer.deadline);
+        found.into_iter().map(|(slot, timer)| (id(slot, timer), due(timer))).collect()
+    }
+
     /// Returns the time until the first timer is due, or `None` if there is no timer.
     pub(crate) fn until_next(&self, now: Instant) -> Option<Duration> {
         let next = Duration::from_nanos(self.heap.first()?.deadline);

@@ -1,6 +1,7 @@
 //! Timers.
 
 mod delays;
+mod lists;
 mod objects;
 mod scheduling;
 #[path = "../support/script/mod.rs"]
