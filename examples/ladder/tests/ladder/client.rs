@@ -81,6 +81,13 @@ impl Client {
         }
     }
 
+    /// Returns all that arrives until the end.
+    pub(crate) fn all(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut data = Vec::new();
+        self.stream.read_to_end(&mut data).map_err(|error| format!("receive: {error}"))?;
+        Ok(data)
+    }
+
     pub(crate) fn line(&mut self) -> Result<String, Failure> {
         let mut line = Vec::new();
         while !line.ends_with(b"\n") {

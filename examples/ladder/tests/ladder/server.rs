@@ -57,9 +57,10 @@ impl Server {
         self.status_text(field).split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// Returns how many descriptors below a number are in use. Those above a limit are inherited.
+    /// Returns how many descriptors below a number are in use. Those above a limit are inherited. A program
+    /// that has ended has none.
     pub(crate) fn descriptors_below(&self, limit: u32) -> usize {
-        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let Ok(open) = fs::read_dir(format!("/proc/{}/fd", self.child.id())) else { return 0 };
         let numbers = open.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         numbers.filter(|number| number.parse::<u32>().unwrap() < limit).count()
     }
