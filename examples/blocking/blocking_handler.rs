@@ -66,7 +66,7 @@ impl StreamRequestHandler for Greeting {
     }
 }
 
-/// A client of the demo: answers the question, and counts what it was told.
+/// A client of the demo: answers the question, and checks what it receives.
 struct Client {
     served: Rc<Cell<u32>>,
     left: Rc<Cell<u32>>,

@@ -77,7 +77,7 @@ fn wait(reactor: &mut Reactor, until_frame: Duration) -> Result<(), Failure> {
     let limit = Timespec::try_from(limit).expect("it is below a second");
     let descriptor = reactor.descriptor().expect("the system has one");
     match poll(&mut [PollFd::new(&descriptor, PollFlags::IN)], Some(&limit)) {
-        // A signal has arrived; the reactor is told by its descriptor.
+        // A signal has arrived: the descriptor is readable.
         Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
         Err(error) => Err(Failure::Run(format!("poll: {}", io::Error::from(error)))),
     }

@@ -7,7 +7,7 @@
 //!     cargo run -p netcat 127.0.0.1:7014
 //!
 //! Each line that a client sends is passed to a task of tokio's, which answers after a while (it sleeps without
-//! blocking a thread). Lines go one way through tokio's channel, whose `try_send` does not wait, and answers the other way
+//! blocking a thread). Lines go one way through tokio's channel (`try_send` does not wait), and answers the other way
 //! by a [`Handle`](ropewalk::Handle), which never waits. So neither loop blocks the other. Ctrl-C stops the reactor,
 //! which ends the program.
 //!

@@ -61,7 +61,7 @@ struct State {
 
 impl ProcessServer {
     /// Makes a factory. `make` is called for each connection; its standard input and output are replaced, and standard
-    /// error is a pipe whose lines are logged unless it is set otherwise.
+    /// error is logged unless it is set otherwise.
     pub fn new(make: impl Fn(&Address) -> ProcessOptions + 'static) -> Self {
         let state = State { make: Box::new(make), left: MAX_CHILDREN, waiting: VecDeque::new() };
         Self { service: Rc::new(RefCell::new(state)) }

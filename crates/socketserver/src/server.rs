@@ -17,7 +17,7 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How many connections a listener serves at a time, each by a thread: few enough for the system's default limits.
 const MAX_CONNECTIONS: usize = 1000;
 
-/// How long the end of a server waits for handlers whose connections have ended.
+/// How long the end of a server waits for handlers after the end of their connections.
 const JOIN: Duration = Duration::from_secs(1);
 
 /// What is done regularly while a server serves.

@@ -1,6 +1,6 @@
 //! The first way: a thread for each client, with reads and writes that block.
 //!
-//! This is the shortest program, and the only one whose code runs from top to bottom for each client. Each thread
+//! This is the shortest program, and the only one in which the code of a client runs from top to bottom. Each thread
 //! has a stack, and the system switches between them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};

@@ -94,7 +94,7 @@ impl Input {
         self.paste.is_some()
     }
 
-    /// Discards a paste whose end was not received.
+    /// Discards a paste without an end.
     pub(super) fn abandon_paste(&mut self) -> Option<Event> {
         self.paste.take().map(|_| discarded("the paste has no end"))
     }

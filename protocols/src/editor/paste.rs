@@ -7,7 +7,7 @@ const END: &[u8] = b"\x1b[201~";
 /// The most bytes of a paste. It is more than is meant for a line editor.
 const MAX_LENGTH: usize = 1024 * 1024;
 
-/// Pasted text whose end has not been received.
+/// Pasted text before its end is received.
 #[derive(Debug, Default)]
 pub(super) struct Paste {
     bytes: Vec<u8>,

@@ -83,11 +83,12 @@ impl ProcessProtocol for Recorder {
     }
 }
 
-/// Runs a shell script as a real process.
+/// Runs a shell script as a real process. Signals that this process ignores, as under nohup(1), would stay ignored in it.
 fn real(script: &str, hook: Hook, prepare: Prepare) -> Record {
     let log = Log::default();
     let mut reactor = Reactor::new().unwrap();
-    let mut options = prepare(ProcessOptions::new("sh").arg("-c").arg(script));
+    let options = ProcessOptions::new("env").arg("--default-signal=HUP,INT,QUIT");
+    let mut options = prepare(options.args(["sh", "-c", script]));
     options.spawn(reactor.context(), Recorder(log.clone(), hook)).unwrap();
     reactor.run().unwrap();
     log.take()
