@@ -120,6 +120,11 @@ mod last_step {
     }
 
     #[test]
+    fn id_of_a_departed_client_reaches_no_other() {
+        passes(scenes::reused_slot);
+    }
+
+    #[test]
     fn resets_leave_no_descriptor() {
         passes(scenes::resets);
     }

@@ -272,3 +272,19 @@ pub(crate) fn resets(program: &str, _: Duration) -> Result<(), Failure> {
     (0..20).try_for_each(|_| other.ping())?;
     wait_for_descriptors(&server, before)
 }
+
+/// In one turn a client is written to, ends, and its slot is used again. Its id is still in the queue of the next turn.
+pub(crate) fn reused_slot(program: &str, patience: Duration) -> Result<(), Failure> {
+    let server = Server::start(program);
+    let (mut first, mut second) = (Client::new(&server), Client::new(&server));
+    first.ping()?;
+    second.ping()?;
+    server.suspend();
+    first.send(b"say hello\n")?;
+    drop(second);
+    let mut third = Client::new(&server);
+    third.send(b"hello\n")?;
+    server.resume();
+    third.wait_for_answer(patience)?;
+    third.expect(b"hello\n")
+}
