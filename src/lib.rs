@@ -91,6 +91,7 @@
 //!   and signal-hook-mio.
 //! - `process` (Unix): `Pipes::standard`; processes (`ProcessOptions::spawn`, on Linux); with the crate rustix.
 //! - `pty` (Unix): `ProcessOptions::pseudo_terminal`; `process`, with the crate pty-process.
+//! - `idna`: international names of hosts are looked up in their ASCII form, with the crate idna.
 //! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
 //!
 //! # Platforms

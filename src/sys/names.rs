@@ -4,6 +4,7 @@ use crate::sys::backend::{Answer, no_service};
 use crate::sys::pool::{Pool, Work};
 use crate::values::error::Explained;
 use crate::values::zone::zoned;
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, SocketAddrV6, ToSocketAddrs};
@@ -68,11 +69,38 @@ pub(crate) fn look_up(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Some((ip, zone)) = zoned(name) {
         return Ok(vec![SocketAddrV6::new(ip, port, 0, interface_index(zone)?).into()]);
     }
-    match (name, port).to_socket_addrs() {
+    let ascii = ascii(name)?;
+    match (&*ascii, port).to_socket_addrs() {
         Ok(addresses) => Ok(addresses.collect()),
+        Err(error) if is_unknown(&error) && !ascii.is_ascii() => Err(not_ascii()),
         Err(error) if is_unknown(&error) => Err(io::Error::new(io::ErrorKind::NotFound, error)),
         Err(error) => Err(error),
     }
+}
+
+/// Returns the name as name servers have it: an international name in ASCII (RFC 5890; Unicode Technical Standard 46).
+///
+/// # Errors
+///
+/// If it cannot be an international name.
+#[cfg(feature = "idna")]
+fn ascii(name: &str) -> io::Result<Cow<'_, str>> {
+    if name.is_ascii() {
+        return Ok(name.into());
+    }
+    let ascii = idna::domain_to_ascii(name).map(Cow::from);
+    ascii.map_err(|_| Explained::error(io::ErrorKind::InvalidInput, "no valid international name"))
+}
+
+#[cfg(not(feature = "idna"))]
+fn ascii(name: &str) -> io::Result<Cow<'_, str>> {
+    Ok(name.into())
+}
+
+fn not_ascii() -> io::Error {
+    let text = "international names are looked up with the feature `idna` of ropewalk; \
+                or use the ASCII form, which begins with `xn--`";
+    Explained::error(io::ErrorKind::NotFound, text)
 }
 
 fn is_unknown(error: &io::Error) -> bool {
@@ -141,6 +169,30 @@ fn no_interface(name: &str) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(feature = "idna")]
+    fn international_names_are_looked_up_in_ascii() {
+        for (name, expected) in [
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("BÜCHER.example", "xn--bcher-kva.example"),
+            ("例え.テスト", "xn--r8jz45g.xn--zckzah"),
+            ("a_name.example", "a_name.example"),
+            ("Example.org", "Example.org"),
+        ] {
+            assert_eq!(ascii(name).unwrap(), expected);
+        }
+        let error = ascii("xn--a.ü").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    #[cfg(not(feature = "idna"))]
+    fn international_name_without_the_feature_names_it() {
+        let error = look_up("bücher.invalid", 80).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().contains("feature `idna`"), "{error}");
+    }
 
     #[test]
     fn services_are_found_by_name_and_alias() {
