@@ -40,7 +40,7 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// If `address` is a name. The system's: the address is in use, not local, or needs a privilege; or an option is
+    /// If `address` is a name, while the reactor runs: a look-up would block it. The system's: the address is in use, not local, or needs a privilege; or an option is
     /// not supported. After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "listenMulticast")]
@@ -117,7 +117,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If `address` is a name. The system's: the address is in use, not local, or needs a privilege. After a
+    /// If `address` is a name, while the reactor runs: a look-up would block it. The system's: the address is in use, not local, or needs a privilege. After a
     /// [stop](Self::is_stopping) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "create_datagram_endpoint")]
@@ -201,7 +201,9 @@ impl Context {
     }
 
     pub(super) fn send_datagram_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
-        match address.to_address(&|name, port| self.backend.look_up(name, port)) {
+        // A name is never looked up for a datagram: it would be done for each of them.
+        let look_up = |name: &str, port| self.look_up_now(name, port, false);
+        match address.to_address(&look_up) {
             Ok(address) => self.send_datagram(id, data, Some(&address)),
             Err(cause) => {
                 if let Some(datagram) = self.sources.datagram_mut(id) {
@@ -242,7 +244,8 @@ impl Context {
 
     /// Returns the address, and its text for errors: as it is printed, or as the user wrote it if it is none.
     fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
-        let result = address.to_address(&|name, port| self.backend.look_up(name, port));
+        let look_up = |name: &str, port| self.look_up_now(name, port, self.may_block);
+        let result = address.to_address(&look_up);
         let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
         (result, shown)
     }

@@ -128,14 +128,24 @@ impl Context {
     pub(crate) fn addresses(&self, cannot: Failure, address: impl ToAddresses) -> Found {
         let found = self.destination(&address).and_then(|destination| match destination {
             Destination::Addresses(addresses) => Ok(addresses),
-            Destination::Host(host, port) if self.may_block => self.backend.look_up(&host, port),
-            Destination::Host(..) => {
-                let text = "a look-up of the name would block the reactor while it runs (use its address, or look it \
-                            up first, with `resolve`)";
-                Err(Explained::error(io::ErrorKind::InvalidInput, text))
-            }
+            Destination::Host(host, port) => self.look_up_now(&host, port, self.may_block),
         });
         found.map_err(|cause| cannot(name(&address), cause))
+    }
+
+    /// Looks a name up in this call, if that `may_block`. An address with an interface never does.
+    pub(super) fn look_up_now(
+        &self,
+        host: &str,
+        port: u16,
+        may_block: bool,
+    ) -> io::Result<Vec<SocketAddr>> {
+        if may_block || zoned(host).is_some() {
+            return self.backend.look_up(host, port);
+        }
+        let text = "a look-up of the name would block the reactor (use its address, or look it up first, with \
+                    `resolve`)";
+        Err(Explained::error(io::ErrorKind::InvalidInput, text))
     }
 
     /// Returns what an address stands for, as far as that is known without blocking.

@@ -4,7 +4,7 @@ use crate::values::address::{Address, unknown};
 use crate::values::error::Explained;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
-use crate::values::zone::{in_digits, zoned};
+use crate::values::zone::in_digits;
 use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
@@ -77,8 +77,9 @@ impl ToAddress for str {
         let (ip, port) = self
             .strip_prefix('[')
             .and_then(|text| text.rsplit_once("]:"))
+            .or_else(|| self.rsplit_once(':').filter(|(host, _)| !host.contains(':')))
             .and_then(|(ip, port)| Some((ip, port.parse().ok()?)))
-            .ok_or_else(no_digits)?;
+            .ok_or_else(no_address)?;
         (ip, port).to_address(look_up)
     }
 }
@@ -95,9 +96,11 @@ impl ToAddress for (&str, u16) {
         if let Some(address) = in_digits(ip, port) {
             return Ok(Address::Inet(address));
         }
-        zoned(ip).ok_or_else(no_digits)?;
+        if matches!(ip, "" | "*") {
+            return Err(no_address());
+        }
         let found = look_up(ip, port)?.into_iter().next();
-        found.map(Address::Inet).ok_or_else(no_digits)
+        found.map(Address::Inet).ok_or_else(no_address)
     }
 }
 
@@ -128,8 +131,7 @@ macro_rules! ip_to_address {
 
 ip_to_address!(IpAddr, Ipv4Addr, Ipv6Addr);
 
-fn no_digits() -> io::Error {
-    let text = "not an address in digits, such as 127.0.0.1:7000 or [::1]:7000; host names are not looked up \
-                for datagrams";
+fn no_address() -> io::Error {
+    let text = "not an address, such as 127.0.0.1:7000, [::1]:7000 or localhost:7000";
     Explained::error(io::ErrorKind::InvalidInput, text)
 }

@@ -38,22 +38,39 @@ fn every_error_is_counted_and_few_are_reported() {
 }
 
 #[test]
-fn host_names_are_refused() {
+fn host_names_are_looked_up_before_a_run_only() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let name = "localhost:9";
-    let why = "localhost:9: not an address in digits, such as";
-    let error = reactor.listen_udp(name, DatagramRecorder::quiet(&events)).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot listen on {why}")), "{error}");
+    let why = "localhost:9: a look-up of the name would block the reactor";
+    let port = reactor.listen_udp("localhost:0", DatagramRecorder::quiet(&events)).unwrap();
+    assert!(port.address().ip().unwrap().is_loopback());
     let context = reactor.context();
-    let error =
-        context.connect_udp(name, DatagramRecorder::quiet(&events)).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot connect to {why}")), "{error}");
-    let port = context.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
-    assert!(context.datagram(port.id()).connect(name).is_err());
-    context.datagram(port.id()).send_to(b"hello", name);
-    turns(&mut reactor, 1);
+    context.connect_udp(name, DatagramRecorder::quiet(&events)).unwrap();
+    let other = events.clone();
+    context.call_later(Duration::ZERO, move |context| {
+        let quiet = || DatagramRecorder::quiet(&other);
+        let error = context.listen_udp(name, quiet()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot listen on {why}")), "{error}");
+        let error = context.connect_udp(name, quiet()).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot connect to {why}")), "{error}");
+        let error = context.datagram(port.id()).connect(name).unwrap_err().to_string();
+        assert!(error.contains("look it up first"), "{error}");
+        context.datagram(port.id()).send_to(b"hello", name);
+        context.stop();
+    });
+    reactor.run().unwrap();
     let error = events.errors().pop().expect("an error");
     assert!(error.starts_with(&format!("cannot send 5 bytes to {why}")), "{error}");
+}
+
+#[test]
+fn text_without_a_port_is_no_address() {
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    for text in ["nonsense", "::1:9", "localhost:", "localhost:70000"] {
+        let error = reactor.listen_udp(text, DatagramRecorder::quiet(&events)).unwrap_err();
+        let expected = format!("cannot listen on {text}: not an address, such as 127.0.0.1:7000");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
 }
 
 #[test]
