@@ -12,7 +12,7 @@
 //!
 //! Options:
 //!
-//!     HOST:PORT  where to receive (127.0.0.1:7010; port 0 lets the system choose), a numeric address
+//!     HOST:PORT  where to receive (127.0.0.1:7010; port 0 lets the system choose)
 //!     --demo     the server and a client in one reactor; ends by itself
 //!     --help     this text
 

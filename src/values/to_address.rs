@@ -9,13 +9,14 @@ use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Finds the address of an IPv6 address with the name of an interface, for example `fe80::1%eth0`.
+/// Finds the addresses of a host name, or of an IPv6 address with the name of an interface, for example
+/// `fe80::1%eth0`.
 pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 
-/// An address of a datagram socket or its peer, in digits. A host name is refused, since a look-up
-/// for each datagram would block the reactor.
+/// An address of a datagram socket or its peer. A host name is looked up before and between runs only, and never for
+/// a single datagram: it would block the reactor. Its first address is used.
 ///
-/// For connections there is [`ToAddresses`](crate::ToAddresses), which accepts host names as well.
+/// For connections there is [`ToAddresses`](crate::ToAddresses).
 /// The name or the index of an interface may follow an IPv6 address. The
 /// backend looks up the name of an interface, which does not block; an index needs no look-up. An
 /// IP address without a port has port 0, as raw sockets need.
@@ -26,21 +27,23 @@ pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 /// // Finds the index of an interface.
 /// let look_up = |name: &str, port| match name {
 ///     "fe80::1%eth0" => Ok(vec![format!("[fe80::1%2]:{port}").parse().unwrap()]),
+///     "localhost" => Ok(vec![([127, 0, 0, 1], port).into()]),
 ///     _ => Err(std::io::ErrorKind::NotFound.into()),
 /// };
 /// let dns = "127.0.0.1:53".to_address(&look_up).unwrap();
 /// assert_eq!(dns, ([127, 0, 0, 1], 53).to_address(&look_up).unwrap());
 /// let on_link = "[fe80::1%2]:53".to_address(&look_up).unwrap();
 /// assert_eq!(on_link, "[fe80::1%eth0]:53".to_address(&look_up).unwrap());
-/// let error = "localhost:53".to_address(&look_up).unwrap_err();
-/// assert!(error.to_string().starts_with("not an address in digits"), "{error}");
+/// assert_eq!(dns, "localhost:53".to_address(&look_up).unwrap());
+/// let error = "localhost".to_address(&look_up).unwrap_err();
+/// assert!(error.to_string().starts_with("not an address"), "{error}");
 /// ```
 pub trait ToAddress: Debug {
-    /// Returns the address. `look_up` is called for addresses with the name of an interface.
+    /// Returns the address. `look_up` is called for host names, and for addresses with the name of an interface.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is a host name or no address;
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if it is no address;
     /// the errors of `look_up`.
     fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address>;
 }
