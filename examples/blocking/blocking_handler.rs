@@ -129,7 +129,7 @@ fn listen(
     work: Duration,
 ) -> Result<Port, Failure> {
     let options = ListenOptions::new().max_connections(most as usize);
-    let server = StreamServer::new(move || Greeting { work });
+    let server = StreamServer::new(move || Greeting { work }).max_handlers(most as usize);
     Ok(options.listen_tcp(reactor.context(), address, server)?)
 }
 

@@ -29,6 +29,11 @@ impl Running {
         Handler { running: self.clone(), number }
     }
 
+    /// Returns the number of handlers that have not ended. A handler may outlive its connection.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().peers.len()
+    }
+
     /// Waits for the end of all handlers, at most for `limit`, and logs a warning with those that have not ended.
     pub(crate) fn wait(&self, limit: Duration) {
         let is_busy = |handlers: &mut Handlers| !handlers.peers.is_empty();

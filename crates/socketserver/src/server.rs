@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// How often the service actions are done: as often as in Python.
 const INTERVAL: Duration = Duration::from_millis(500);
 
-/// How many connections a listener serves at a time, each by a thread: few enough for the system's default limits.
+/// How many connections a listener serves at a time: as many as handlers run by default.
 const MAX_CONNECTIONS: usize = 1000;
 
 /// How long the end of a server waits for handlers after the end of their connections.
@@ -58,8 +58,8 @@ impl SocketServer {
         &mut self.reactor
     }
 
-    /// Sets the options of listeners that are opened later. Default: at most 1,000 connections at a time for each,
-    /// as many as threads.
+    /// Sets the options of listeners that are opened later. Default: at most 1,000 connections at a time for each. For the
+    /// number of threads see [`StreamServer::max_handlers`].
     #[doc(alias = "allow_reuse_address")]
     #[doc(alias = "request_queue_size")]
     pub fn set_listen_options(&mut self, options: ListenOptions) {
@@ -139,7 +139,7 @@ impl SocketServer {
         self.actions = Some(Rc::new(actions));
     }
 
-    /// Serves until [`Shutdown::shutdown`]; with [`Reactor::stop_on_signals`], until a signal. Waits for the handlers
+    /// Serves until [`Shutdown::shutdown`]; with `Reactor::stop_on_signals`, until a signal. Waits for the handlers
     /// within the reactor's grace period, and logs a warning with the peers of those that have not ended.
     ///
     /// # Errors

@@ -18,18 +18,20 @@ type OnError = Arc<dyn Fn(&Address, &HandlerError) + Send + Sync>;
 /// Makes the handler of a connection.
 type Make<H> = Rc<dyn Fn() -> H>;
 
+/// The default number of handlers at a time, each with a thread: few enough for the system's default limits.
+const MAX_HANDLERS: usize = 1000;
+
 /// A [`Factory`] that serves each connection by a [`StreamRequestHandler`], on a thread of its own.
 ///
-/// It can be passed to everything that takes a factory, beside others in the same reactor; the number of
-/// connections, and so of threads, is limited by
-/// [`ListenOptions::max_connections`](ropewalk::ListenOptions::max_connections). A [`SocketServer`](crate::SocketServer)
+/// It can be passed to everything that takes a factory, beside others in the same reactor. The number of threads has a
+/// limit, [`max_handlers`](Self::max_handlers). A [`SocketServer`](crate::SocketServer)
 /// does that for a program that has nothing else to do.
 ///
 /// When the reactor stops, the input of all handlers ends. Their connections stay open until the handlers have
 /// ended, within the [grace period](ropewalk::Reactor::set_grace).
 ///
 /// ```
-/// use ropewalk::{ListenOptions, Reactor};
+/// use ropewalk::Reactor;
 /// use ropewalk_socketserver::{Connection, StreamRequestHandler, StreamServer};
 /// use std::io::{self, Write};
 ///
@@ -43,8 +45,8 @@ type Make<H> = Rc<dyn Fn() -> H>;
 /// }
 ///
 /// let mut reactor = Reactor::new()?;
-/// let limited = ListenOptions::new().max_connections(500);
-/// limited.listen_tcp(reactor.context(), "127.0.0.1:0", StreamServer::new(|| Greet))?;
+/// let server = StreamServer::new(|| Greet).max_handlers(500);
+/// reactor.listen_tcp("127.0.0.1:0", server)?;
 /// # reactor.context().stop();
 /// # reactor.run()?;
 /// # Ok::<(), ropewalk::Error>(())
@@ -57,6 +59,7 @@ pub struct StreamServer<H> {
     verify: Rc<dyn Fn(&Address) -> bool>,
     on_error: OnError,
     in_pool: bool,
+    max_handlers: usize,
     pub(crate) running: Running,
     /// The number of requests that are over.
     pub(crate) served: Rc<Cell<u64>>,
@@ -70,6 +73,7 @@ impl<H: StreamRequestHandler> StreamServer<H> {
             verify: Rc::new(|_| true),
             on_error: Arc::new(|peer, error| warn!("the handler of {peer} has failed: {error}")),
             in_pool: false,
+            max_handlers: MAX_HANDLERS,
             running: Running::default(),
             served: Rc::default(),
         }
@@ -81,6 +85,16 @@ impl<H: StreamRequestHandler> StreamServer<H> {
     #[must_use]
     pub fn in_pool(mut self) -> Self {
         self.in_pool = true;
+        self
+    }
+
+    /// Sets how many handlers run at a time. Connections beyond it are closed. A handler counts until it has ended, which
+    /// may be long after its connection: so
+    /// [`ListenOptions::max_connections`](ropewalk::ListenOptions::max_connections) does not limit the threads.
+    /// Default: 1,000.
+    #[must_use]
+    pub fn max_handlers(mut self, count: usize) -> Self {
+        self.max_handlers = count;
         self
     }
 
@@ -109,6 +123,10 @@ impl<H: StreamRequestHandler> Factory for StreamServer<H> {
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
         if !(self.verify)(peer) {
             debug!("{peer} is refused");
+            return None;
+        }
+        if self.running.count() >= self.max_handlers {
+            warn!("{peer} is refused: {} handlers have not ended", self.max_handlers);
             return None;
         }
         Some(Box::new(Blocking {

@@ -147,3 +147,33 @@ fn factory_works_in_any_reactor() {
     reactor.run().unwrap();
     assert_eq!(client.join().unwrap().unwrap(), "HELLO\n");
 }
+
+/// A peer that resets its connections could otherwise exhaust the threads.
+#[test]
+fn handlers_are_limited_after_their_connections() {
+    let (gate, open) = Gate::new();
+    let (sender, begun) = channel();
+    let scene = Scene::with(move |server| {
+        let make = move || {
+            let (gate, sender) = (gate.clone(), sender.clone());
+            Handler(move |_: &mut Connection| {
+                sender.send(()).unwrap();
+                gate.wait();
+                Ok(())
+            })
+        };
+        let handlers = StreamServer::new(make).max_handlers(2);
+        Ok(server.listen_tcp("127.0.0.1:0", handlers)?.address().to_string())
+    });
+    for number in 0..20 {
+        let mut client = scene.connect();
+        if number < 2 {
+            begun.recv_timeout(PATIENCE).unwrap();
+        } else {
+            assert_eq!(client.read(&mut [0]).unwrap(), 0, "it is refused");
+        }
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+    assert!(begun.try_recv().is_err(), "two handlers run");
+    drop(open);
+}
