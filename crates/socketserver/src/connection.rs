@@ -31,6 +31,11 @@ impl Connection {
         Self { link, peer, local, buffer, read, read_timeout: None, write_timeout: None }
     }
 
+    /// Notes that the handler has begun.
+    pub(crate) fn begin(&self) {
+        self.link.begin();
+    }
+
     /// Returns the address of the peer.
     #[doc(alias = "client_address")]
     pub fn peer(&self) -> &Address {

@@ -1,6 +1,7 @@
 //! Servers of datagrams: a handler for each, on a thread of the reactor's pool.
 
 use crate::handler::{DatagramRequestHandler, HandlerError};
+use crate::running::Running;
 use log::{debug, warn};
 use ropewalk::{Address, DatagramProtocol, DatagramTransport, call_in_thread};
 use std::cell::Cell;
@@ -46,7 +47,8 @@ impl io::Write for DatagramRequest {
 /// A [`DatagramProtocol`] that serves each datagram by a [`DatagramRequestHandler`], on a thread of the reactor's pool.
 ///
 /// Datagrams for which there is no place in the pool's queue are dropped, as the system drops them when its own
-/// queue is full. A handler that fails or panics sends nothing.
+/// queue is full. A handler that fails or panics sends nothing. A stop of the reactor waits for handlers and sends
+/// their answers, within the [grace period](ropewalk::Reactor::set_grace); those that have not ended are named in the log.
 ///
 /// ```
 /// use ropewalk::Reactor;
@@ -72,6 +74,7 @@ impl io::Write for DatagramRequest {
 #[doc(alias = "ThreadingUDPServer")]
 pub struct DatagramServer<H> {
     make: Box<dyn Fn() -> H>,
+    pub(crate) running: Running,
     /// The number of requests that are over.
     pub(crate) served: Rc<Cell<u64>>,
 }
@@ -79,7 +82,7 @@ pub struct DatagramServer<H> {
 impl<H: DatagramRequestHandler> DatagramServer<H> {
     /// Makes a protocol. `make` is called for each datagram, on the reactor's thread.
     pub fn new(make: impl Fn() -> H + 'static) -> Self {
-        Self { make: Box::new(make), served: Rc::default() }
+        Self { make: Box::new(make), running: Running::default(), served: Rc::default() }
     }
 }
 
@@ -93,7 +96,11 @@ impl<H: DatagramRequestHandler> DatagramProtocol for DatagramServer<H> {
         let (handler, id) = ((self.make)(), transport.id());
         let (sender, served) = (sender.clone(), Rc::clone(&self.served));
         let request = DatagramRequest { data: data.to_vec(), sender: sender.clone(), answer: None };
-        let work = move || answer(handler, request);
+        let running = self.running.begin(transport.context(), sender.to_string());
+        let work = move || {
+            let _running = running;
+            answer(handler, request)
+        };
         let started = call_in_thread(transport.context(), work, move |context, answer| {
             served.set(served.get() + 1);
             match answer {

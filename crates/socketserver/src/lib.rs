@@ -46,6 +46,8 @@
 //! | `StreamRequestHandler` with `rfile` and `wfile` | [`StreamRequestHandler`] with a [`Connection`] |
 //! | `DatagramRequestHandler` | [`DatagramRequestHandler`] with a [`DatagramRequest`] |
 //! | `serve_forever`, `handle_request`, `service_actions`, `shutdown` | the methods of [`SocketServer`] |
+//! | `handle_timeout` | the `false` of [`handle_request`](SocketServer::handle_request) |
+//! | `request_queue_size` | [`ListenOptions::backlog`](ropewalk::ListenOptions::backlog), by [`SocketServer::set_listen_options`] |
 //! | `verify_request`, `handle_error` | the options of [`StreamServer`] |
 //! | `daemon_threads`, `block_on_close` | a server waits for its handlers within the reactor's grace period, and names those that have not ended |
 //!

@@ -37,6 +37,8 @@ struct State {
     is_called: bool,
     /// The connection has ended.
     is_lost: bool,
+    /// The handler has begun: it no longer waits for a thread.
+    has_begun: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +105,10 @@ impl Link {
         self.changed.notify_all();
     }
 
+    pub(crate) fn has_begun(&self) -> bool {
+        self.lock().has_begun
+    }
+
     pub(crate) fn lose(&self, reason: &Reason) {
         let mut state = self.lock();
         state.is_lost = true;
@@ -124,6 +130,10 @@ pub(crate) struct HandlerLink(pub(crate) Arc<Link>);
 impl HandlerLink {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock()
+    }
+
+    pub(crate) fn begin(&self) {
+        self.lock().has_begun = true;
     }
 
     /// Takes what was received into `buffer`, which is empty. Waits if there is nothing. Nothing is taken at the end.

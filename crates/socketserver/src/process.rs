@@ -1,5 +1,7 @@
 //! Servers that run a process for each connection.
 
+use crate::HandlerError;
+use crate::stream::QUEUE_TIMEOUT;
 use log::{info, warn};
 use ropewalk::{
     Address, Context, Factory, Id, ProcessExit, ProcessOptions, ProcessProtocol, ProcessTransport,
@@ -11,20 +13,18 @@ use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// The default number of processes: that of Python's `ForkingMixIn`.
 const MAX_CHILDREN: usize = 40;
 
-/// How long a connection waits for a process.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A [`Factory`] that runs a process for each connection, with the connection as its standard input and output, as
 /// inetd(8) does.
 ///
 /// The socket itself is handed to the process, so the data does not pass through this program. Connections beyond the
-/// number of processes wait, for a minute at most;
+/// number of processes wait, for a minute at most ([`queue_timeout`](Self::queue_timeout));
 /// [`ListenOptions::max_connections`](ropewalk::ListenOptions::max_connections) limits how many. A stop of the reactor
 /// ends the processes: SIGTERM, and SIGKILL after the grace period. Linux only.
 ///
@@ -55,15 +55,21 @@ struct State {
     make: Box<dyn Fn(&Address) -> ProcessOptions>,
     /// The number of processes that may be started now.
     left: usize,
+    queue_timeout: Duration,
     /// The connections that wait for a process.
     waiting: VecDeque<Id>,
 }
 
 impl ProcessServer {
     /// Makes a factory. `make` is called for each connection; its standard input and output are replaced, and standard
-    /// error is logged unless it is set otherwise.
+    /// error is logged unless it is set otherwise. A panic of `make` is logged and costs the connection.
     pub fn new(make: impl Fn(&Address) -> ProcessOptions + 'static) -> Self {
-        let state = State { make: Box::new(make), left: MAX_CHILDREN, waiting: VecDeque::new() };
+        let state = State {
+            make: Box::new(make),
+            left: MAX_CHILDREN,
+            queue_timeout: QUEUE_TIMEOUT,
+            waiting: VecDeque::new(),
+        };
         Self { service: Rc::new(RefCell::new(state)) }
     }
 
@@ -71,6 +77,13 @@ impl ProcessServer {
     #[must_use]
     pub fn max_children(self, count: usize) -> Self {
         self.service.borrow_mut().left = count;
+        self
+    }
+
+    /// Sets how long a connection waits for a process. Then it is closed. Default: a minute.
+    #[must_use]
+    pub fn queue_timeout(self, timeout: Duration) -> Self {
+        self.service.borrow_mut().queue_timeout = timeout;
         self
     }
 }
@@ -95,7 +108,7 @@ struct Waiting(Service);
 impl Protocol for Waiting {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         transport.pause();
-        transport.set_timer(PATIENCE);
+        transport.set_timer(self.0.borrow().queue_timeout);
         self.0.borrow_mut().waiting.push_back(transport.id());
         serve(transport.context(), &self.0);
     }
@@ -122,7 +135,15 @@ fn serve(context: &mut Context, service: &Service) {
         }
         let Some(connection) = state.waiting.pop_front() else { return };
         let peer = context.transport(connection).peer();
-        let options = (state.make)(&peer);
+        // This may be the callback of another connection, which a panic must not cost.
+        let options = match catch_unwind(AssertUnwindSafe(|| (state.make)(&peer))) {
+            Ok(options) => options,
+            Err(panic) => {
+                warn!("{peer} is closed: {}", HandlerError::of_panic(&*panic));
+                context.abort(connection);
+                continue;
+            }
+        };
         match hand_over(context, connection, options, service, &peer) {
             Ok(_) => state.left -= 1,
             Err(error) => warn!("{peer} is closed: {error}"),

@@ -3,7 +3,7 @@
 use crate::handler::{DatagramRequestHandler, StreamRequestHandler};
 use crate::running::Running;
 use crate::{DatagramServer, StreamServer};
-use ropewalk::{Context, Error, Handle, ListenOptions, Port, Reactor};
+use ropewalk::{Context, Error, Handle, ListenOptions, Port, Reactor, TimerId};
 use std::cell::Cell;
 use std::fmt;
 use std::rc::Rc;
@@ -17,8 +17,9 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How many connections a listener serves at a time: as many as handlers run by default.
 const MAX_CONNECTIONS: usize = 1000;
 
-/// How long the end of a server waits for handlers after the end of their connections.
-const JOIN: Duration = Duration::from_secs(1);
+/// How long the end of a server waits for handlers after the grace period: those whose connections were aborted then
+/// have yet to notice.
+const MOMENT: Duration = Duration::from_millis(100);
 
 /// What is done regularly while a server serves.
 type Actions = Rc<dyn Fn(&mut Context)>;
@@ -107,6 +108,7 @@ impl SocketServer {
         make: impl Fn() -> H + 'static,
     ) -> Result<Port, Error> {
         let server = DatagramServer::new(make);
+        self.running.push(server.running.clone());
         self.served.push(Rc::clone(&server.served));
         self.reactor.context().listen_udp(address, server)
     }
@@ -124,6 +126,7 @@ impl SocketServer {
         make: impl Fn() -> H + 'static,
     ) -> Result<(), Error> {
         let server = DatagramServer::new(make);
+        self.running.push(server.running.clone());
         self.served.push(Rc::clone(&server.served));
         self.reactor.context().listen_unix_datagram(path, server).map(drop)
     }
@@ -142,50 +145,67 @@ impl SocketServer {
     /// Serves until [`Shutdown::shutdown`]; with `Reactor::stop_on_signals`, until a signal. Waits for the handlers
     /// within the reactor's grace period, and logs a warning with the peers of those that have not ended.
     ///
+    /// At its end all addresses are closed, other than in Python. The server can listen and serve again.
+    ///
     /// # Errors
     ///
     /// Those of [`Reactor::run`].
     pub fn serve_forever(&mut self) -> Result<(), Error> {
-        let begun = self.serving.begin();
+        let _begun = self.serving.begin();
+        let timer = Rc::new(Cell::new(None));
         if let Some(actions) = self.actions.clone() {
-            repeat(self.reactor.context(), actions);
+            repeat(self.reactor.context(), actions, Rc::clone(&timer));
         }
+        let ended = self.run();
+        if let Some(timer) = timer.take() {
+            self.reactor.context().cancel(timer);
+        }
+        ended
+    }
+
+    /// Runs the reactor until a stop, which waits for the handlers within the grace period.
+    fn run(&mut self) -> Result<(), Error> {
         let ended = self.reactor.run();
-        self.running.iter().for_each(|running| running.wait(JOIN));
-        drop(begun);
+        self.running.iter().for_each(|running| running.wait(MOMENT));
         ended
     }
 
     /// Serves until a request is over: a connection has ended, or a datagram was answered. Requests of others are
-    /// served meanwhile. Returns false if there was none for this time (Python's `handle_timeout`); `None` is for
-    /// ever.
+    /// served meanwhile. Returns true if a request is over.
+    ///
+    /// Returns false if there was none for this time, at the place of Python's `handle_timeout`; `None` is for ever.
+    /// Returns false after a [shutdown](Shutdown::shutdown) too, which ends the server as it ends
+    /// [`serve_forever`](Self::serve_forever). Service actions are not done.
     ///
     /// # Errors
     ///
     /// Those of [`Reactor::turn`].
     #[doc(alias = "handle_timeout")]
     pub fn handle_request(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
-        let begun = self.serving.begin();
+        let _begun = self.serving.begin();
         let (begin, before) = (Instant::now(), self.served());
-        while self.served() == before {
+        loop {
             let left = timeout.map(|timeout| timeout.saturating_sub(begin.elapsed()));
+            self.reactor.turn(left)?;
+            if self.reactor.context().is_stopping() {
+                self.run()?;
+                return Ok(false);
+            }
+            if self.served() != before {
+                return Ok(true);
+            }
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(false);
             }
-            self.reactor.turn(left)?;
-            if self.reactor.context().is_stopping() {
-                return Ok(false);
-            }
         }
-        drop(begun);
-        Ok(true)
     }
 
     fn served(&self) -> u64 {
         self.served.iter().map(|served| served.get()).sum()
     }
 
-    /// Returns what ends [`serve_forever`](Self::serve_forever) from another thread.
+    /// Returns what ends [`serve_forever`](Self::serve_forever) and [`handle_request`](Self::handle_request) from
+    /// another thread.
     pub fn shutdown_handle(&self) -> Shutdown {
         Shutdown { handle: self.reactor.handle(), serving: Arc::clone(&self.serving) }
     }
@@ -203,13 +223,14 @@ impl<H: StreamRequestHandler, F: Fn() -> H + 'static> From<F> for StreamServer<H
     }
 }
 
-fn repeat(context: &mut Context, actions: Actions) {
-    context.call_later(INTERVAL, move |context| {
+/// Does the actions again and again. `timer` is the next time.
+fn repeat(context: &mut Context, actions: Actions, timer: Rc<Cell<Option<TimerId>>>) {
+    let next = Rc::clone(&timer);
+    let id = context.call_later(INTERVAL, move |context| {
         actions(context);
-        if !context.is_stopping() {
-            repeat(context, actions);
-        }
+        repeat(context, actions, next);
     });
+    timer.set(Some(id));
 }
 
 /// Ends a server from another thread.
@@ -220,33 +241,51 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Ends [`SocketServer::serve_forever`], and waits until it has returned. It does not wait on the server's own
-    /// thread. If the server does not serve now, its next call ends at once.
+    /// Ends [`SocketServer::serve_forever`] or [`SocketServer::handle_request`], and waits until it has returned. It
+    /// does not wait on the server's own thread. If the server does not serve now, its next call ends at once.
     pub fn shutdown(&self) {
-        let serving = self.serving.lock();
-        if self.handle.stop().is_err() || *serving == Some(thread::current().id()) {
-            return;
+        let call = self.serving.call();
+        if self.handle.stop().is_ok() {
+            call.into_iter().for_each(|call| self.serving.wait(call));
         }
-        let waited = self.serving.ended.wait_while(serving, |serving| serving.is_some());
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
-/// Whether a server serves, and on which thread.
+/// The calls of a server that serve.
 #[derive(Debug, Default)]
 struct Serving {
-    thread: Mutex<Option<ThreadId>>,
+    state: Mutex<ServingState>,
     ended: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct ServingState {
+    /// The thread of the present call.
+    thread: Option<ThreadId>,
+    /// The number of calls that have ended.
+    ended: u64,
+}
+
 impl Serving {
-    fn lock(&self) -> MutexGuard<'_, Option<ThreadId>> {
-        self.thread.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ServingState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(self: &Arc<Self>) -> Begun {
-        *self.lock() = Some(thread::current().id());
+        self.lock().thread = Some(thread::current().id());
         Begun(Arc::clone(self))
+    }
+
+    /// Returns the number of the present call, if there is one, and on another thread.
+    fn call(&self) -> Option<u64> {
+        let state = self.lock();
+        state.thread.filter(|thread| *thread != thread::current().id()).map(|_| state.ended)
+    }
+
+    /// Waits for the end of a call. Another one may have begun by then.
+    fn wait(&self, call: u64) {
+        let waited = self.ended.wait_while(self.lock(), |state| state.ended == call);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -255,7 +294,28 @@ struct Begun(Arc<Serving>);
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        *self.0.lock() = None;
+        let mut state = self.0.lock();
+        state.thread = None;
+        state.ended += 1;
+        drop(state);
         self.0.ended.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A loop of calls begins the next one before a waiting thread wakes up.
+    #[test]
+    fn wait_ends_with_its_call_alone() {
+        let serving = Arc::new(Serving::default());
+        let begun = serving.begin();
+        assert_eq!(serving.call(), None, "it is on this thread");
+        let other = Arc::clone(&serving);
+        let call = thread::spawn(move || other.call()).join().unwrap();
+        drop(begun);
+        let _next = serving.begin();
+        serving.wait(call.unwrap());
     }
 }

@@ -5,13 +5,14 @@ use crate::handler::{HandlerError, StreamRequestHandler};
 use crate::link::{HandlerLink, Link};
 use crate::running::{Handler, Running};
 use log::{debug, warn};
-use ropewalk::{Address, Factory, Protocol, Reason, Transport};
+use ropewalk::{Address, Factory, Protocol, Reason, TimerId, Transport};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 /// What an error of a handler is passed to.
 type OnError = Arc<dyn Fn(&Address, &HandlerError) + Send + Sync>;
@@ -21,6 +22,9 @@ type Make<H> = Rc<dyn Fn() -> H>;
 /// The default number of handlers at a time, each with a thread: few enough for the system's default limits.
 const MAX_HANDLERS: usize = 1000;
 
+/// How long a connection waits for a thread or a process by default.
+pub(crate) const QUEUE_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// A [`Factory`] that serves each connection by a [`StreamRequestHandler`], on a thread of its own.
 ///
 /// It can be passed to everything that takes a factory, beside others in the same reactor. The number of threads has a
@@ -28,7 +32,8 @@ const MAX_HANDLERS: usize = 1000;
 /// does that for a program that has nothing else to do.
 ///
 /// When the reactor stops, the input of all handlers ends. Their connections stay open until the handlers have
-/// ended, within the [grace period](ropewalk::Reactor::set_grace).
+/// ended, and the stop waits for handlers without a connection too, within the
+/// [grace period](ropewalk::Reactor::set_grace). Then those that have not ended are named in the log and left behind.
 ///
 /// ```
 /// use ropewalk::Reactor;
@@ -60,6 +65,7 @@ pub struct StreamServer<H> {
     on_error: OnError,
     in_pool: bool,
     max_handlers: usize,
+    queue_timeout: Duration,
     pub(crate) running: Running,
     /// The number of requests that are over.
     pub(crate) served: Rc<Cell<u64>>,
@@ -74,17 +80,28 @@ impl<H: StreamRequestHandler> StreamServer<H> {
             on_error: Arc::new(|peer, error| warn!("the handler of {peer} has failed: {error}")),
             in_pool: false,
             max_handlers: MAX_HANDLERS,
+            queue_timeout: QUEUE_TIMEOUT,
             running: Running::default(),
             served: Rc::default(),
         }
     }
 
     /// Has handlers run on the threads of the reactor's pool ([`Reactor::set_threads`](ropewalk::Reactor::set_threads)):
-    /// connections wait until a thread is free. A connection for which there is no place in the pool's queue is
-    /// closed.
+    /// connections wait until a thread is free, for a minute at most
+    /// ([`queue_timeout`](Self::queue_timeout)). A connection for which there is no place in the pool's queue is closed.
     #[must_use]
     pub fn in_pool(mut self) -> Self {
         self.in_pool = true;
+        self
+    }
+
+    /// Sets how long a connection waits for a thread of the [pool](Self::in_pool). Then it is closed. Default: a minute.
+    ///
+    /// Clients beyond [`ListenOptions::max_connections`](ropewalk::ListenOptions::max_connections) wait in the backlog
+    /// of the listener, as in Python, and only they decide for how long.
+    #[must_use]
+    pub fn queue_timeout(mut self, timeout: Duration) -> Self {
+        self.queue_timeout = timeout;
         self
     }
 
@@ -132,7 +149,7 @@ impl<H: StreamRequestHandler> Factory for StreamServer<H> {
         Some(Box::new(Blocking {
             make: Rc::clone(&self.make),
             on_error: Arc::clone(&self.on_error),
-            in_pool: self.in_pool,
+            queue_timeout: self.in_pool.then_some(self.queue_timeout),
             running: self.running.clone(),
             served: Rc::clone(&self.served),
             link: None,
@@ -150,7 +167,8 @@ impl<H> fmt::Debug for StreamServer<H> {
 struct Blocking<H> {
     make: Make<H>,
     on_error: OnError,
-    in_pool: bool,
+    /// How long it waits for a thread of the pool; `None` without the pool.
+    queue_timeout: Option<Duration>,
     running: Running,
     served: Rc<Cell<u64>>,
     link: Option<Arc<Link>>,
@@ -162,15 +180,16 @@ impl<H: StreamRequestHandler> Protocol for Blocking<H> {
         let (peer, local) = (transport.peer(), transport.local_address());
         let job = Job {
             handler: (self.make)(),
+            _running: self.running.begin(transport.context(), peer.to_string()),
             connection: Connection::new(HandlerLink(Arc::clone(link)), peer.clone(), local),
             on_error: Arc::clone(&self.on_error),
-            _running: self.running.begin(peer.to_string()),
         };
-        let started = match self.in_pool {
-            true => {
+        let started = match self.queue_timeout {
+            Some(timeout) => {
+                transport.set_timer(timeout);
                 transport.call_in_thread(move || job.run(), |_, _| {}).map_err(|e| e.to_string())
             }
-            false => {
+            None => {
                 let thread = thread::Builder::new().name(format!("handler of {peer}"));
                 thread.spawn(move || job.run()).map(drop).map_err(|error| error.to_string())
             }
@@ -184,6 +203,13 @@ impl<H: StreamRequestHandler> Protocol for Blocking<H> {
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         if let Some(link) = &self.link {
             link.receive(transport, data);
+        }
+    }
+
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, _timer: TimerId) {
+        if !self.link.as_ref().is_some_and(|link| link.has_begun()) {
+            warn!("{} is closed: no thread has become free", transport.peer());
+            transport.close();
         }
     }
 
@@ -230,13 +256,15 @@ impl<H> Blocking<H> {
 /// The work of a handler's thread.
 struct Job<H> {
     handler: H,
+    /// It is dropped before the connection, whose end may end the run.
+    _running: Handler,
     connection: Connection,
     on_error: OnError,
-    _running: Handler,
 }
 
 impl<H: StreamRequestHandler> Job<H> {
     fn run(mut self) {
+        self.connection.begin();
         let served = self.serve();
         if let Err(error) = served {
             // The user's function may panic as well.

@@ -3,16 +3,18 @@
 mod handling;
 mod serving;
 
-use ropewalk::{ListenOptions, Reactor};
+use ropewalk::{ListenOptions, Reactor, TimerId};
 use ropewalk_socketserver::{
     Connection, HandlerError, Shutdown, SocketServer, StreamRequestHandler, StreamServer,
 };
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown as Side, TcpStream};
+use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

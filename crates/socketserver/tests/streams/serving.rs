@@ -78,6 +78,57 @@ fn pool_serves_one_after_the_other() {
 }
 
 #[test]
+fn connection_waits_for_a_thread_for_a_limited_time() {
+    let (gate, open) = Gate::new();
+    let (sender, begun) = channel();
+    let scene = Scene::with(move |server| {
+        server.reactor().set_threads(ropewalk::ThreadOptions::new().max(1));
+        let make = move || {
+            let (gate, sender) = (gate.clone(), sender.clone());
+            Handler(move |connection: &mut Connection| {
+                sender.send(()).unwrap();
+                gate.wait();
+                capitals(connection)
+            })
+        };
+        let handlers = StreamServer::new(make).in_pool().queue_timeout(Duration::from_millis(50));
+        Ok(server.listen_tcp("127.0.0.1:0", handlers)?.address().to_string())
+    });
+    let mut first = scene.connect();
+    begun.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(rest(&scene.connect()).unwrap(), "", "it is closed");
+    drop(open);
+    first.write_all(b"first\n").unwrap();
+    first.shutdown(Side::Write).unwrap();
+    assert_eq!(rest(&first).unwrap(), "FIRST\n", "it has a thread, so it may take longer");
+    assert!(begun.try_recv().is_err(), "the handler of the second does not begin");
+}
+
+#[test]
+#[cfg(unix)]
+fn unix_sockets_are_served() {
+    use std::os::unix::net::UnixStream;
+    let folder = std::env::temp_dir().join(format!("ropewalk-streams-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("server");
+    let server = path.clone();
+    let scene = Scene::with(move |serving| {
+        serving.listen_unix(server.as_path(), || Handler(capitals))?;
+        Ok(String::new())
+    });
+    let mut client = UnixStream::connect(&path).unwrap();
+    client.set_read_timeout(Some(PATIENCE)).unwrap();
+    client.write_all(b"hello\n").unwrap();
+    client.shutdown(Side::Write).unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "HELLO\n");
+    drop(scene);
+    assert!(!path.exists(), "the file is removed with the socket");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn refused_peers_are_closed() {
     let scene = Scene::with(|server| {
         let handlers = StreamServer::new(|| Handler(capitals)).verify(|_| false);
@@ -112,6 +163,56 @@ fn service_actions_run_while_serving() {
     server.listen_tcp("127.0.0.1:0", || Handler(capitals)).unwrap();
     server.service_actions(|context| context.stop());
     server.serve_forever().unwrap();
+}
+
+#[test]
+fn service_actions_end_with_their_serving() {
+    let mut server = SocketServer::new().unwrap();
+    server.listen_tcp("127.0.0.1:0", || Handler(capitals)).unwrap();
+    server.service_actions(|_context| {});
+    for _ in 0..3 {
+        let timers = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&timers);
+        server.reactor().context().call_when_running(move |context| {
+            counted.set(TimerId::all(context).len());
+            context.stop();
+        });
+        server.serve_forever().unwrap();
+        assert_eq!(timers.get(), 1, "one chain of actions");
+        assert!(TimerId::all(server.reactor().context()).is_empty());
+    }
+}
+
+#[test]
+fn shutdown_ends_requests_and_nothing_later() {
+    let mut server = SocketServer::new().unwrap();
+    server.listen_tcp("127.0.0.1:0", || Handler(capitals)).unwrap();
+    server.shutdown_handle().shutdown();
+    assert!(!server.handle_request(None).unwrap());
+    let port = server.listen_tcp("127.0.0.1:0", || Handler(capitals)).unwrap();
+    let (address, shutdown) = (port.address().to_string(), server.shutdown_handle());
+    let client = thread::spawn(move || {
+        let mut client = TcpStream::connect(address).unwrap();
+        client.write_all(b"hello\n").unwrap();
+        client.shutdown(Side::Write).unwrap();
+        let answer = rest(&client);
+        shutdown.shutdown();
+        answer
+    });
+    server.serve_forever().unwrap();
+    assert_eq!(client.join().unwrap().unwrap(), "HELLO\n");
+}
+
+#[test]
+fn request_without_time_serves_what_is_ready() {
+    let mut server = SocketServer::new().unwrap();
+    let port = server.listen_tcp("127.0.0.1:0", || Handler(capitals)).unwrap();
+    let client = TcpStream::connect(port.address().to_string()).unwrap();
+    client.shutdown(Side::Both).unwrap();
+    let begin = Instant::now();
+    while !server.handle_request(Some(Duration::ZERO)).unwrap() {
+        assert!(begin.elapsed() < PATIENCE);
+    }
 }
 
 #[test]

@@ -1,0 +1,182 @@
+//! Stops: which handlers they wait for, and which they name in the log.
+
+use log::{LevelFilter, Log, Metadata, Record};
+use ropewalk::Reactor;
+use ropewalk_socketserver::{
+    Connection, DatagramRequest, DatagramRequestHandler, DatagramServer, SocketServer,
+    StreamRequestHandler, StreamServer,
+};
+use std::io::{self, ErrorKind, Read};
+use std::net::{TcpStream, UdpSocket};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, Once};
+use std::thread;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The warnings of this program.
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Capture;
+
+impl Log for Capture {
+    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        WARNINGS.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+fn capture() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::set_logger(&Capture).unwrap();
+        log::set_max_level(LevelFilter::Warn);
+    });
+}
+
+/// Returns true if `address` was named as that of a handler that has not ended.
+fn is_named(address: &str) -> bool {
+    let warnings = WARNINGS.lock().unwrap();
+    warnings.iter().any(|line| line.contains("handlers have not ended") && line.contains(address))
+}
+
+/// A handler that reports its begin and its end, and hangs between.
+struct Hanging {
+    begun: Sender<()>,
+    gate: Receiver<()>,
+    /// How long it hangs at most.
+    limit: Duration,
+    ended: Sender<()>,
+}
+
+impl Hanging {
+    fn hang(&mut self) {
+        let _ = self.begun.send(());
+        let _ = self.gate.recv_timeout(self.limit);
+        let _ = self.ended.send(());
+    }
+}
+
+impl StreamRequestHandler for Hanging {
+    /// The connection has ended before it hangs.
+    fn handle(&mut self, connection: &mut Connection) -> io::Result<()> {
+        let end = connection.read(&mut [0]);
+        assert_eq!(end.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+        self.hang();
+        Ok(())
+    }
+}
+
+impl DatagramRequestHandler for Hanging {
+    fn handle(&mut self, _request: &mut DatagramRequest) -> io::Result<()> {
+        self.hang();
+        Ok(())
+    }
+}
+
+/// The test's side of a handler.
+struct Gate {
+    begun: Receiver<()>,
+    _gate: Sender<()>,
+    ended: Receiver<()>,
+}
+
+/// Returns what makes one handler that hangs for `limit`.
+fn hanging(limit: Duration) -> (impl Fn() -> Hanging, Gate) {
+    let ((begin, begun), (gate, wait), (end, ended)) = (channel(), channel(), channel());
+    let handler = Mutex::new(Some(Hanging { begun: begin, gate: wait, limit, ended: end }));
+    (move || handler.lock().unwrap().take().unwrap(), Gate { begun, _gate: gate, ended })
+}
+
+/// Connects and resets the connection. Returns the address of the client.
+fn reset(address: &str) -> String {
+    let client = TcpStream::connect(address).unwrap();
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+    client.local_addr().unwrap().to_string()
+}
+
+#[test]
+fn stop_waits_for_handlers_without_connections() {
+    capture();
+    let (make, gate) = hanging(Duration::from_millis(200));
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.listen_tcp("127.0.0.1:0", StreamServer::new(make)).unwrap();
+    let handle = reactor.handle();
+    let client = thread::spawn(move || {
+        let client = reset(&port.address().to_string());
+        gate.begun.recv_timeout(PATIENCE).unwrap();
+        handle.stop().unwrap();
+        (client, gate)
+    });
+    reactor.run().unwrap();
+    let (client, gate) = client.join().unwrap();
+    assert!(gate.ended.try_recv().is_ok(), "the handler has ended");
+    assert!(!is_named(&client));
+}
+
+#[test]
+fn handlers_that_have_not_ended_are_named() {
+    capture();
+    let (make, gate) = hanging(PATIENCE);
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_grace(Duration::from_millis(20));
+    let port = reactor.listen_tcp("127.0.0.1:0", StreamServer::new(make)).unwrap();
+    let handle = reactor.handle();
+    let client = thread::spawn(move || {
+        let client = reset(&port.address().to_string());
+        gate.begun.recv_timeout(PATIENCE).unwrap();
+        handle.stop().unwrap();
+        (client, gate)
+    });
+    reactor.run().unwrap();
+    let (client, _gate) = client.join().unwrap();
+    assert!(is_named(&client));
+}
+
+#[test]
+fn handlers_of_datagrams_are_named() {
+    capture();
+    let (make, gate) = hanging(PATIENCE);
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_grace(Duration::from_millis(20));
+    let server = DatagramServer::new(make);
+    let port = reactor.context().listen_udp("127.0.0.1:0", server).unwrap();
+    let handle = reactor.handle();
+    let client = UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.send_to(b"hello", port.address().to_string()).unwrap();
+    let begun = thread::spawn(move || {
+        gate.begun.recv_timeout(PATIENCE).unwrap();
+        handle.stop().unwrap();
+        gate
+    });
+    reactor.run().unwrap();
+    let _gate = begun.join().unwrap();
+    assert!(is_named(&client.local_addr().unwrap().to_string()));
+}
+
+/// They notice the abort of their connections only then.
+#[test]
+fn server_waits_for_handlers_a_moment_after_the_grace() {
+    capture();
+    let (make, gate) = hanging(Duration::from_millis(50));
+    let mut server = SocketServer::new().unwrap();
+    server.reactor().set_grace(Duration::ZERO);
+    let port = server.listen_tcp("127.0.0.1:0", make).unwrap();
+    let shutdown = server.shutdown_handle();
+    let client = thread::spawn(move || {
+        let client = reset(&port.address().to_string());
+        gate.begun.recv_timeout(PATIENCE).unwrap();
+        shutdown.shutdown();
+        (client, gate)
+    });
+    server.serve_forever().unwrap();
+    let (client, gate) = client.join().unwrap();
+    assert!(gate.ended.try_recv().is_ok(), "the handler has ended");
+    assert!(is_named(&client), "not within the grace period");
+}
