@@ -23,7 +23,8 @@ impl ProcessOptions {
     /// These options can start another process later.
     ///
     /// A signal that this process ignores stays ignored in the new one (execve(2)), unless its program changes that: for
-    /// instance SIGHUP under nohup(1).
+    /// instance SIGHUP under nohup(1). SIGPIPE must be ignored, as in all programs with a `main` in Rust: a write to a
+    /// process that has closed its standard input raises it. The new process does not ignore it.
     ///
     /// The process inherits no descriptors except standard input, output and error. The reactor watches a descriptor of
     /// the process (pidfd_open(2)) for its end, without SIGCHLD, and waits for no other child. The call returns when the
@@ -67,8 +68,7 @@ impl Context {
         }
         let spawned = self.backend.spawn_process(&mut options.command, options.settings)?;
         let number = spawned.process.number();
-        let process = Process::new(spawned.process, number, has_terminal);
-        let id = self.register(Source::Process(Box::new(process)))?;
+        let id = self.register_process(spawned.process, has_terminal)?;
         for (index, socket) in spawned.pipes.into_iter().enumerate() {
             let Some(socket) = socket else { continue };
             match self.register_pipe(socket, number, index == 0) {
@@ -85,6 +85,23 @@ impl Context {
         Ok(id)
     }
 
+    /// Gives a process a slot, and registers it. If that fails it is killed: if it were only dropped, it would run on.
+    fn register_process(
+        &mut self,
+        mut backend: Box<dyn ProcessBackend>,
+        has_terminal: bool,
+    ) -> io::Result<Id> {
+        let process = Process::new(backend.number(), has_terminal);
+        let id = self.register(Source::Process(Box::new(process)));
+        let id = id.inspect_err(|_| {
+            reap(&mut *backend);
+        })?;
+        let registered = backend.register(id);
+        self.process_mut(id).expect("it has a slot").backend = Some(backend);
+        registered.inspect_err(|_| self.give_up_process(id))?;
+        Ok(id)
+    }
+
     /// Makes a stream of a pipe.
     fn register_pipe(
         &mut self,
@@ -97,7 +114,7 @@ impl Context {
         self.register(Source::Stream(stream))
     }
 
-    /// Ends a process of which not all pipes could be registered. It has no protocol yet.
+    /// Ends a process that could not be registered, or not all its pipes. It has no protocol yet.
     #[cold]
     fn give_up_process(&mut self, id: Id) {
         let Some(process) = self.process_mut(id) else { return };

@@ -7,7 +7,7 @@ use crate::values::process::ProcessExit;
 /// A process that was started, until it has exited and all its pipes are closed.
 #[derive(Debug)]
 pub(crate) struct Process {
-    /// `None` once the process has been reaped.
+    /// `None` until it is registered, and once the process has been reaped.
     pub(crate) backend: Option<Box<dyn ProcessBackend>>,
     pub(crate) number: u32,
     /// True if its pipes are the two sides of its terminal.
@@ -22,9 +22,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(backend: Box<dyn ProcessBackend>, number: u32, has_terminal: bool) -> Self {
+    pub(crate) fn new(number: u32, has_terminal: bool) -> Self {
         Self {
-            backend: Some(backend),
+            backend: None,
             number,
             has_terminal,
             pipes: [None; 3],

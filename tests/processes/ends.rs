@@ -2,11 +2,12 @@
 
 use crate::support::{
     Echo, MANY_FILES, becomes_idle, client, descriptors, in_child, is_child, read_turning,
-    this_test, turn, turn_until, up,
+    strace_works, this_test, turn, turn_until, up,
 };
 use crate::{Log, Recorder, has, has_ended, nothing, number, on_made, run, shell, start, state};
 use ropewalk::{ProcessOptions, ProcessTransport, Reactor, Signal};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
 #[test]
@@ -129,6 +130,26 @@ fn missing_program_is_an_error_with_its_name() {
 }
 
 #[test]
+fn process_that_cannot_be_registered_is_killed() {
+    if !is_child() {
+        // Of the process, and of each of its pipes. The first call registers the reactor's waker.
+        for call in (2..6).filter(|_| strace_works()) {
+            let fault = format!("inject=epoll_ctl:error=ENOSPC:when={call}");
+            in_child(this_test!(), &["strace", "-f", "-o", "/dev/null", "-e", &fault]);
+        }
+        return;
+    }
+    let mut reactor = Reactor::new().unwrap();
+    let before = descriptors();
+    let recorder = Recorder::new(&Log::default(), nothing);
+    let error = shell("exec sleep 5").spawn(reactor.context(), recorder).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StorageFull, "{error}");
+    let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
+    assert_eq!(children, "", "none runs on, and none is a zombie");
+    assert_eq!(descriptors(), before);
+}
+
+#[test]
 fn process_has_only_its_three_descriptors() {
     let (mut reactor, log) = (Reactor::new().unwrap(), Log::default());
     let _listener = reactor.listen_tcp("127.0.0.1:0", || Echo).unwrap();
@@ -182,6 +203,20 @@ fn options_reach_the_process() {
     assert_eq!(lines[..2], ["/", "word 2"]);
     assert_eq!(lines[2], lines[3], "it leads a process group");
     assert!(!record.events.iter().any(|event| event.starts_with("in ")));
+}
+
+#[test]
+fn user_and_group_are_set_and_other_groups_dropped() {
+    if std::fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return println!("skipped: only the superuser may change the user");
+    }
+    if !is_child() {
+        return drop(in_child(this_test!(), &["setpriv", "--groups=0,65531,65532"]));
+    }
+    let record = run(shell("id -u; id -g; id -G").user(65534).group(65533), nothing);
+    assert_eq!(String::from_utf8(record.out).unwrap(), "65534\n65533\n65533\n");
+    let record = run(shell("id -u; id -g").group(65533), nothing);
+    assert_eq!(String::from_utf8(record.out).unwrap(), "0\n65533\n");
 }
 
 #[test]
