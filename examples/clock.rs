@@ -134,5 +134,5 @@ fn seconds(text: &str) -> Result<Duration, Failure> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| Failure::Usage(format!("'{text}' is no number of seconds above 0")))
+        .ok_or_else(|| Failure::Usage(format!("'{text}' is not a number of seconds above 0")))
 }

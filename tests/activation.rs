@@ -88,8 +88,8 @@ fn inherited_sockets_are_found_by_place_or_name() {
 
     let error = inherited.named("wep").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let expected = "cannot take an inherited socket over: none is named \"wep\" (there are \
-                    [\"web\", \"admin\"]); does the socket's unit say FileDescriptorName=wep?";
+    let expected = "cannot take over an inherited socket: no socket is named \"wep\", only \
+                    [\"web\", \"admin\"]; does the socket unit set FileDescriptorName=wep?";
     assert_eq!(error.to_string(), expected);
 
     let admin = inherited.named("admin").unwrap();
@@ -97,7 +97,7 @@ fn inherited_sockets_are_found_by_place_or_name() {
     inherited.named("admin").unwrap_err();
     inherited.at(1).unwrap_err();
     let error = inherited.at(2).unwrap_err().to_string();
-    assert!(error.contains("there is no socket number 2 of 2"), "{error}");
+    assert!(error.contains("socket 2 of 2 does not exist"), "{error}");
     let web = inherited.at(0).unwrap();
     assert_eq!((web.as_raw_fd(), admin.as_raw_fd()), (3, 4));
     for socket in [&web, &admin] {
@@ -128,7 +128,7 @@ fn inherited_sockets_can_be_taken_once() {
         return in_activated(this_test!(), "LISTEN_PID=$$ LISTEN_FDS=2");
     }
     let first = InheritedSockets::take().unwrap();
-    let taken = "cannot take an inherited socket over: LISTEN_FDS lists 2 descriptors, but \
+    let taken = "cannot take over an inherited socket: LISTEN_FDS lists 2 descriptors, but \
                  descriptor 3 was not passed to this process, or was already taken";
     assert_eq!(InheritedSockets::take().unwrap_err().to_string(), taken);
     drop(first);

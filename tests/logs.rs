@@ -218,7 +218,7 @@ fn stop_logs_its_connections_and_bytes() {
     reactor.context().stop();
     reactor.run().unwrap();
     let logged = lines(Level::Info, "ropewalk::reactor");
-    let waits = |line: &String| line.contains("1 have 1234 bytes to send, and up to 1s");
+    let waits = |line: &String| line.contains("waiting up to 1s for 1 sockets to send 1234 bytes");
     assert!(logged.iter().any(waits), "{logged:?}");
     let logged = lines(Level::Warn, "ropewalk::reactor");
     assert!(

@@ -277,8 +277,9 @@ fn seconds(arguments: &mut Parser) -> Result<Duration, Failure> {
     let text = arguments.value()?.string()?;
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let seconds = seconds.filter(|seconds| *seconds >= Duration::from_millis(2));
-    seconds
-        .ok_or_else(|| Failure::Usage(format!("'{text}' is no number of seconds, 0.002 or more")))
+    seconds.ok_or_else(|| {
+        Failure::Usage(format!("'{text}' is not a number of seconds of at least 0.002"))
+    })
 }
 
 /// Resolves the target. This blocks, but the reactor does not run yet.

@@ -50,7 +50,7 @@ const LINK_ON: &str = "[fe80::1%7]:7000";
 #[test]
 fn on_listening() {
     check([
-        (cannot_listen, V4, kind(AddrInUse), "of this program or of another"),
+        (cannot_listen, V4, kind(AddrInUse), "this or another program"),
         (cannot_listen, V4, kind(AddrNotAvailable), "0.0.0.0 or [::]"),
         (cannot_listen, "127.0.0.1:80", number(ACCES), "below 1024"),
         (cannot_listen, V4, number(ACCES), ""),
@@ -60,8 +60,8 @@ fn on_listening() {
         (cannot_listen, LINK, number(INVAL), "needs its interface"),
         (cannot_listen, LINK_ON, number(INVAL), "no such interface"),
         (cannot_listen, LINK_ON, number(NODEV), "no such interface"),
-        (cannot_listen, V6, number(AFNOSUPPORT), "other family"),
-        (cannot_listen, "host:7000", kind(NotFound), "is the name right"),
+        (cannot_listen, V6, number(AFNOSUPPORT), "differ in family"),
+        (cannot_listen, "host:7000", kind(NotFound), "is the name correct"),
         (cannot_listen, V4, number(MFILE), "`ulimit -n`"),
     ]);
 }
@@ -71,22 +71,22 @@ fn on_connecting() {
     check([
         (cannot_connect, V4, kind(ConnectionRefused), "is the server running"),
         (cannot_connect, V4, kind(TimedOut), "firewall block it"),
-        (cannot_connect, V4, kind(HostUnreachable), "has no route there"),
-        (cannot_connect, V4, kind(NetworkUnreachable), "has no route there"),
-        (cannot_connect, V4, number(PERM), "a firewall of this machine"),
-        (cannot_connect, V4, number(ACCES), "`broadcast`; else a route"),
+        (cannot_connect, V4, kind(HostUnreachable), "no route to this address"),
+        (cannot_connect, V4, kind(NetworkUnreachable), "no route to this address"),
+        (cannot_connect, V4, number(PERM), "a firewall on this machine"),
+        (cannot_connect, V4, number(ACCES), "`broadcast`; for other addresses"),
         (cannot_connect, V4, number(INVAL), "blackhole"),
         (cannot_connect, V6, number(INVAL), "blackhole"),
         (cannot_connect, LINK, number(INVAL), "needs its interface"),
         (cannot_connect, LINK_ON, number(INVAL), "no such interface"),
-        (cannot_connect, V6, number(AFNOSUPPORT), "other family"),
+        (cannot_connect, V6, number(AFNOSUPPORT), "differ in family"),
         (cannot_connect, V4, kind(AddrInUse), ""),
         (cannot_connect, V4, kind(AddrNotAvailable), ""),
-        (cannot_connect, V4, number(ADDRNOTAVAIL), "no port is free at our end"),
-        (cannot_connect, "host:7000", kind(NotFound), "is the name right"),
+        (cannot_connect, V4, number(ADDRNOTAVAIL), "no local port is free"),
+        (cannot_connect, "host:7000", kind(NotFound), "is the name correct"),
         (cannot_connect, "7000", kind(InvalidInput), "HOST:PORT"),
         (cannot_connect, V4, number(MFILE), "`ulimit -n`"),
-        (cannot_look_up, "host:7000", kind(NotFound), "is the name right"),
+        (cannot_look_up, "host:7000", kind(NotFound), "is the name correct"),
         (cannot_look_up, "7000", kind(InvalidInput), "HOST:PORT"),
     ]);
 }
@@ -95,16 +95,16 @@ fn on_connecting() {
 fn on_sending() {
     check([
         (cannot_send, "9 bytes to 192.0.2.1:7000", number(MSGSIZE), "65,507"),
-        (cannot_send, "9 bytes to 192.0.2.1:0", number(INVAL), "no port 0"),
+        (cannot_send, "9 bytes to 192.0.2.1:0", number(INVAL), "port 0"),
         (cannot_send, "9 bytes to 192.0.2.1:7000", number(INVAL), "blackhole"),
         (cannot_send, "9 bytes to [fe80::1]:7000", number(INVAL), "needs its interface"),
         (cannot_send, "9 bytes to 192.0.2.1:7000", number(PERM), "firewall"),
         (cannot_send, "9 bytes to 192.0.2.1:7000", number(ACCES), "`broadcast`"),
-        (cannot_send, "9 bytes to [::1]:7000", number(AFNOSUPPORT), "other family"),
+        (cannot_send, "9 bytes to [::1]:7000", number(AFNOSUPPORT), "differ in family"),
         (cannot_send, "9 bytes to 192.0.2.1:7000", number(NOBUFS), "queue of the network"),
         (cannot_send, "9 bytes", kind(NotConnected), "`send_to`"),
         (cannot_send, "9 bytes", kind(WouldBlock), "`resume_writing`"),
-        (cannot_send, "9 bytes", kind(NetworkUnreachable), "has no route there"),
+        (cannot_send, "9 bytes", kind(NetworkUnreachable), "no route to this address"),
         (cannot_send, "9 bytes", kind(InvalidInput), ""),
         (cannot_receive, V4, number(PERM), ""),
     ]);
@@ -112,16 +112,16 @@ fn on_sending() {
 
 #[test]
 fn on_groups() {
-    let unclear = || Explained::error(InvalidInput, "an interface is told by its index");
+    let unclear = || Explained::error(InvalidInput, "IPv6 multicast requires the index");
     check([
         (cannot_join, "224.0.0.9", number(NODEV), "another interface"),
         (cannot_join, "224.0.0.9", number(NOBUFS), "igmp_max_memberships"),
-        (cannot_join, "224.0.0.9", kind(AddrInUse), "joined before"),
+        (cannot_join, "224.0.0.9", kind(AddrInUse), "already joined"),
         (cannot_join, "10.0.0.1", kind(InvalidInput), "ff00::/8"),
         (cannot_join, "ff02::9", unclear(), ""),
-        (cannot_join, "ff02::9", number(NOPROTOOPT), "other family"),
+        (cannot_join, "ff02::9", number(NOPROTOOPT), "different family"),
         (cannot_join, "ff02::9", kind(AddrNotAvailable), ""),
-        (cannot_leave, "224.0.0.9", kind(AddrNotAvailable), "not joined there"),
+        (cannot_leave, "224.0.0.9", kind(AddrNotAvailable), "not joined on"),
         (cannot_leave, "224.0.0.9", number(NODEV), "no such interface"),
         (cannot_leave, "10.0.0.1", kind(InvalidInput), "ff00::/8"),
     ]);
@@ -133,18 +133,18 @@ fn on_names_of_unix_sockets() {
     for failure in [cannot_connect_unix as Failure, cannot_send_unix] {
         #[cfg(unix)] // Elsewhere there are no such numbers.
         check([
-            (failure, PATH, number(PERM), "its own peer only"),
-            (failure, PATH, number(ACCES), "write to the socket's file"),
-            (failure, PATH, number(PROTOTYPE), "another type"),
+            (failure, PATH, number(PERM), "of its peer only"),
+            (failure, PATH, number(ACCES), "write permission on the socket's file"),
+            (failure, PATH, number(PROTOTYPE), "one of the two sockets"),
         ]);
         check([
-            (failure, PATH, kind(ConnectionRefused), "or it is no socket"),
+            (failure, PATH, kind(ConnectionRefused), "is not a socket"),
             (failure, PATH, kind(NotFound), "is the server running"),
-            (failure, PATH, kind(InvalidInput), "choose another"),
+            (failure, PATH, kind(InvalidInput), "relative to"),
         ]);
     }
     check([
-        (cannot_connect_unix, PATH, kind(TimedOut), "queue was full"),
+        (cannot_connect_unix, PATH, kind(TimedOut), "the backlog"),
         (cannot_connect_unix, PATH, kind(WouldBlock), ""),
         (cannot_send_unix, PATH, number(MSGSIZE), "`send_buffer_size`"),
         (cannot_send_unix, PATH, kind(WouldBlock), "`resume_writing`"),
@@ -152,11 +152,11 @@ fn on_names_of_unix_sockets() {
     ]);
     #[cfg(unix)]
     check([
-        (cannot_listen_unix, PATH, kind(AddrInUse), "of this program or of another"),
-        (cannot_listen_unix, PATH, kind(AlreadyExists), "remove it yourself"),
-        (cannot_listen_unix, PATH, kind(NotFound), "directory has to be made"),
-        (cannot_listen_unix, PATH, kind(PermissionDenied), "write to the directory"),
-        (cannot_listen_unix, PATH, kind(InvalidInput), "choose another"),
+        (cannot_listen_unix, PATH, kind(AddrInUse), "this or another program"),
+        (cannot_listen_unix, PATH, kind(AlreadyExists), "remove the file"),
+        (cannot_listen_unix, PATH, kind(NotFound), "create its directory"),
+        (cannot_listen_unix, PATH, kind(PermissionDenied), "permission on the directory"),
+        (cannot_listen_unix, PATH, kind(InvalidInput), "relative to"),
     ]);
 }
 

@@ -80,9 +80,9 @@ impl fmt::Display for BlockingCallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OnReactorThread => "the reactor's thread cannot wait for itself",
-            Self::Panicked => "the call has panicked",
+            Self::Panicked => "the call panicked",
             Self::ReactorGone => "the reactor has been dropped",
-            Self::TimedOut => "the reactor gave no answer in time",
+            Self::TimedOut => "the reactor did not answer in time",
         })
     }
 }

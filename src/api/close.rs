@@ -32,7 +32,7 @@ impl Context {
             return self.flush(id);
         }
         if !stream.is_closing() {
-            debug!(target: TCP, "{id} closing, {} bytes wait", stream.output.queued());
+            debug!(target: TCP, "{id} closing, {} bytes queued", stream.output.queued());
             if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }

@@ -47,7 +47,7 @@ impl Transport<'_> {
     ///
     /// # Errors
     ///
-    /// If the id names no established connection, if the connection is closing, has a
+    /// If there is no established connection with this id, if the connection is closing, has a
     /// [filter](crate::Filter) or queued descriptors, or between
     /// [`descriptors_lost`](crate::Protocol::descriptors_lost) and the data that follows it. The connection is
     /// unchanged then.
@@ -65,22 +65,20 @@ impl Context {
         };
         let departed = match self.sources.stream(id) {
             Some(_) if self.descriptors_lost_on == Some(id) => {
-                return refused("data is still to be delivered; detach in `descriptors_received`");
+                return refused("undelivered data remains; detach in `descriptors_received`");
             }
             Some(stream) if stream.output.buffer.descriptors_waiting() > 0 => {
                 return refused("descriptors are queued");
             }
             Some(stream) if stream.filtered().is_some() => {
-                return refused(
-                    "its bytes pass through a filter, which cannot leave with the socket",
-                );
+                return refused("the connection has a filter, which cannot be detached");
             }
             Some(stream) if stream.socket.descriptor().is_none() => {
                 return refused("the connection has no descriptor");
             }
             Some(stream) if matches!(stream.life, Life::Open) => DetachedSlot::new(stream),
             Some(_) => return refused("the connection is closing"),
-            None => return refused("the id names no established connection"),
+            None => return refused("there is no established connection with this id"),
         };
         let Some(Source::Stream(mut stream)) = self.shut(id) else {
             return refused("there is no connection");

@@ -190,8 +190,7 @@ impl Context {
             return Ok(());
         }
         let waiting = self.queued_descriptors(id);
-        let text =
-            format!("{waiting} descriptors are queued already, and the limit is {MAX_QUEUED}");
+        let text = format!("{waiting} descriptors are already queued; the limit is {MAX_QUEUED}");
         Err(io::Error::new(io::ErrorKind::WouldBlock, text))
     }
 
@@ -225,14 +224,14 @@ fn invalid(text: String) -> io::Error {
 }
 
 fn not_through_filters() -> io::Error {
-    let text = "the bytes of the connection pass through a filter, and descriptors cannot";
+    let text = "the connection has a filter, through which descriptors cannot pass";
     io::Error::new(io::ErrorKind::Unsupported, text)
 }
 
 fn not_unix(peer: &Address) -> io::Error {
     let text = match peer.unix() {
-        None => "only Unix sockets pass descriptors",
-        Some(_) => "the reactor's backend passes no descriptors",
+        None => "only Unix sockets can pass descriptors",
+        Some(_) => "the reactor's backend does not support passing descriptors",
     };
     io::Error::new(io::ErrorKind::Unsupported, text)
 }

@@ -117,7 +117,7 @@ impl FileSender {
 }
 
 fn early_end(missing: u64) -> io::Error {
-    let text = format!("the file ended {missing} bytes too early");
+    let text = format!("the file ended {missing} bytes early");
     io::Error::new(io::ErrorKind::UnexpectedEof, text)
 }
 
@@ -160,7 +160,7 @@ impl Producer for FileSender {
     }
 
     fn stop_producing(&mut self, context: &mut Context) {
-        let cause = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection ended before");
+        let cause = io::Error::new(io::ErrorKind::ConnectionAborted, "the connection has ended");
         self.end(context, Err(cause));
     }
 }

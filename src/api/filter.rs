@@ -66,7 +66,7 @@ impl Context {
         let open = |stream: &&mut Stream| stream.is_whole() && !stream.in_handshake();
         let stream = self.sources.stream_mut(id).filter(open);
         let Some(stream) = stream else {
-            debug!(target: TCP, "{id} is not open: no filter is added");
+            debug!(target: TCP, "{id} is not open; the filter is dropped");
             self.note_stale(id, "add_filter");
             return self.discard(Discarded::Other(Box::new(filter), "a filter"));
         };
@@ -113,7 +113,7 @@ impl Context {
     pub(crate) fn time_out_handshake(&mut self, id: Id) {
         let stream = self.sources.stream(id);
         if stream.and_then(Stream::filtered).is_some_and(|f| f.phase == Phase::Handshake) {
-            let cause = io::Error::new(io::ErrorKind::TimedOut, "the handshake took too long");
+            let cause = io::Error::new(io::ErrorKind::TimedOut, "the handshake timed out");
             self.end(id, Reason::Failed(cause));
         }
     }

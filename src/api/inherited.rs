@@ -59,7 +59,7 @@ impl InheritedSockets {
     #[doc(alias = "sd_listen_fds")]
     pub fn take() -> Result<Self, Error> {
         let taken = inherited::descriptors()
-            .map_err(|cause| failed_plainly("take an inherited socket over", "", cause));
+            .map_err(|cause| failed_plainly("take over an inherited socket", "", cause));
         let sockets = taken?.into_iter().map(|(name, descriptor)| (name, Some(descriptor)));
         Ok(Self { sockets: sockets.collect() })
     }
@@ -89,7 +89,7 @@ impl InheritedSockets {
         let count = self.sockets.len();
         let socket = self.sockets.get_mut(index).and_then(|(_, socket)| socket.take());
         socket.ok_or_else(|| {
-            missing(format!("there is no socket number {index} of {count}, or it was taken before"))
+            missing(format!("socket {index} of {count} does not exist, or was already taken"))
         })
     }
 
@@ -107,7 +107,7 @@ impl InheritedSockets {
         socket.ok_or_else(|| {
             let names: Vec<&str> = self.names().collect();
             missing(format!(
-                "none is named {name:?} (there are {names:?}); does the socket's unit say \
+                "no socket is named {name:?}, only {names:?}; does the socket unit set \
                  FileDescriptorName={name}?"
             ))
         })
@@ -116,7 +116,7 @@ impl InheritedSockets {
 
 fn missing(what: String) -> Error {
     failed_plainly(
-        "take an inherited socket over",
+        "take over an inherited socket",
         "",
         io::Error::new(io::ErrorKind::NotFound, what),
     )

@@ -292,7 +292,7 @@ impl Context {
                 let address = &listener.address;
                 warn!(
                     target: TCP,
-                    "{id} cannot accept on {address}: {error}; clients wait until it can"
+                    "{id} cannot accept on {address}: {error}; trying again later"
                 );
             }
             listener.backing_off = true;
@@ -325,15 +325,15 @@ pub(crate) fn cannot_listen(on: String, cause: io::Error) -> Error {
     failed("listen on", on, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (_, ErrorKind::AddrInUse) => {
-                "a socket has it already, of this program or of another; choose another port, or \
-                 port 0 to let the system choose one"
+                "a socket of this or another program uses this port; choose another port, or port \
+                 0 to let the system choose one"
             }
             (_, ErrorKind::AddrNotAvailable) => {
-                "this machine has no such address; try 127.0.0.1 or [::1], or for all of them \
-                 0.0.0.0 or [::]"
+                "this machine does not have this address; use 127.0.0.1 or [::1], or 0.0.0.0 or \
+                 [::] for all addresses"
             }
             (Some(ACCES), _) if cause.port().is_some_and(|port| (1..1024).contains(&port)) => {
-                "ports below 1024 need a privilege; choose a higher port"
+                "ports below 1024 require a privilege; choose a higher port"
             }
             (Some(_), _) => return cause.on_address(),
             (None, _) => return cause.on_name(),

@@ -178,12 +178,12 @@ pub(super) fn cannot_join(on: String, cause: io::Error) -> Error {
     failed("join", on, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (Some(NODEV), _) => {
-                "no such interface, or no route to the group; name another interface"
+                "there is no such interface, or no route to the group; choose another interface"
             }
             (Some(NOBUFS), _) => {
                 "too many groups; raise `net.ipv4.igmp_max_memberships` (sysctl(8))"
             }
-            (_, ErrorKind::AddrInUse) => "it was joined before",
+            (_, ErrorKind::AddrInUse) => "already joined",
             _ => return on_groups(cause),
         })
     })
@@ -192,7 +192,7 @@ pub(super) fn cannot_join(on: String, cause: io::Error) -> Error {
 pub(super) fn cannot_leave(on: String, cause: io::Error) -> Error {
     failed("leave", on, cause, |cause| match (cause.number, cause.kind) {
         (Some(NODEV), _) => Some(NO_INTERFACE),
-        (_, ErrorKind::AddrNotAvailable) => Some("it was not joined there"),
+        (_, ErrorKind::AddrNotAvailable) => Some("not joined on this interface"),
         _ => on_groups(cause),
     })
 }
@@ -200,10 +200,10 @@ pub(super) fn cannot_leave(on: String, cause: io::Error) -> Error {
 fn on_groups(cause: &Cause<'_>) -> Option<&'static str> {
     match (cause.number, cause.kind) {
         (Some(NOPROTOOPT | AFNOSUPPORT), _) => {
-            Some("the socket is of the other family, IPv4 or IPv6")
+            Some("the socket is of a different family (IPv4 or IPv6)")
         }
         (None, ErrorKind::InvalidInput) => {
-            Some("groups are 224.0.0.0 to 239.255.255.255, and ff00::/8")
+            Some("multicast addresses are 224.0.0.0 to 239.255.255.255, and ff00::/8")
         }
         _ => None,
     }

@@ -143,8 +143,8 @@ impl Context {
         if may_block || zoned(host).is_some() {
             return self.backend.look_up(host, port);
         }
-        let text = "a look-up of the name would block the reactor (use its address, or look it up first, with \
-                    `resolve`)";
+        let text = "looking up the name would block the reactor (use an address, or look the name \
+                    up first with `resolve`)";
         Err(Explained::error(io::ErrorKind::InvalidInput, text))
     }
 
@@ -207,7 +207,7 @@ impl Context {
                 Answered::Failed(_) => self.end_look_up(id, Ok(Vec::new())),
                 Answered::Ended(found) => self.end_look_up(id, Ok(found)),
             },
-            _ => debug!(target: REACTOR, "{id} the answer to a look-up came too late"),
+            _ => debug!(target: REACTOR, "{id} dropped a late answer to a look-up"),
         }
     }
 
@@ -270,7 +270,7 @@ pub(super) fn not_found() -> io::Error {
 
 /// The cause of the failure of a look-up that has taken too long.
 pub(crate) fn look_up_timed_out() -> io::Error {
-    let text = "timed out while the name was looked up (can the name server be reached?)";
+    let text = "the look-up of the name timed out (is the name server reachable?)";
     Explained::error(io::ErrorKind::TimedOut, text)
 }
 

@@ -123,7 +123,7 @@ fn set_option_of(source: &mut Source, option: SocketOption) -> io::Result<()> {
 }
 
 fn gone() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the socket is gone")
+    io::Error::new(io::ErrorKind::NotFound, "the socket is closed")
 }
 
 pub(super) fn cannot_set_option(on: String, cause: io::Error) -> Error {

@@ -63,7 +63,7 @@ impl Context {
         self.check_not_stopping()?;
         let has_terminal = options.settings.pseudo_terminal.is_some();
         if std::mem::replace(&mut options.used_up, has_terminal) {
-            let text = "with a pseudo-terminal it is started once";
+            let text = "options with a pseudo-terminal can start one process only";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
         let spawned = self.backend.spawn_process(&mut options.command, options.settings)?;
@@ -73,7 +73,7 @@ impl Context {
             let Some(socket) = socket else { continue };
             match self.register_pipe(socket, number, index == 0) {
                 Ok(pipe) => {
-                    self.process_mut(id).expect("it was registered").pipes[index] = Some(pipe)
+                    self.process_mut(id).expect("it was registered above").pipes[index] = Some(pipe)
                 }
                 Err(error) => {
                     self.give_up_process(id);
@@ -154,7 +154,7 @@ impl Context {
             None | Some(Ok(None)) => {}
             Some(Ok(Some(exit))) => self.note_exit(id, exit),
             Some(Err(error)) => {
-                warn!(target: PROCESS, "{id} cannot be waited for: {error}");
+                warn!(target: PROCESS, "{id} waiting for the process failed: {error}");
                 self.note_exit(id, ProcessExit::Unknown);
             }
         }

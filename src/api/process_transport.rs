@@ -124,7 +124,7 @@ impl<'a> ProcessTransport<'a> {
     fn running(&self) -> io::Result<&dyn ProcessBackend> {
         let process = self.context.process_of(self.id);
         let backend = process.and_then(|process| process.backend.as_deref());
-        backend.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "it has ended"))
+        backend.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the process has ended"))
     }
 
     /// Kills the process (SIGKILL), if it runs.

@@ -244,7 +244,8 @@ impl Context {
 pub(super) fn cannot_register(id: Id, cause: io::Error) -> Error {
     failed("register a producer for", id.to_string(), cause, |cause| {
         (cause.kind == io::ErrorKind::AlreadyExists).then_some(
-            "the connection has a producer already; unregister it first, or wait for its end",
+            "the connection already has a producer; unregister it first, or wait until it has \
+             finished",
         )
     })
 }

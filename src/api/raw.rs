@@ -168,8 +168,8 @@ pub(super) fn cannot_open_ping(on: String, cause: io::Error) -> Error {
     failed("open a ping socket", on, cause, |cause| {
         let denied = cause.kind == ErrorKind::PermissionDenied;
         denied.then_some(
-            "allow it to your groups, with `sysctl net.ipv4.ping_group_range='0 2147483647'`, or \
-             use a raw socket, with the privilege CAP_NET_RAW",
+            "allow ping sockets with `sysctl net.ipv4.ping_group_range='0 2147483647'`, or use a \
+             raw socket, which requires the privilege CAP_NET_RAW",
         )
     })
 }
@@ -178,7 +178,7 @@ pub(super) fn cannot_open_raw(on: String, cause: io::Error) -> Error {
     failed("open a raw socket", on, cause, |cause| {
         let denied = cause.kind == ErrorKind::PermissionDenied;
         denied.then_some(
-            "it needs the privilege CAP_NET_RAW: run the program with `sudo`, or give it the \
+            "requires the privilege CAP_NET_RAW; run the program with `sudo`, or grant the \
              privilege with `sudo setcap cap_net_raw+ep PROGRAM`",
         )
     })

@@ -175,7 +175,7 @@ impl Context {
         stream.output.write_side = WriteSide::Ended;
         match stream.socket.shutdown_write() {
             Ok(()) if stream.input.has_ended() => self.close(id),
-            Ok(()) => debug!(target: TCP, "{id} ended our side"),
+            Ok(()) => debug!(target: TCP, "{id} shut down for writing"),
             Err(error) => {
                 let reason = broken_by_peer(&stream.socket, error);
                 self.break_off(id, reason);

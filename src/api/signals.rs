@@ -46,7 +46,7 @@ impl StopSignals {
                     let _ = member.call(Context::stop_at_once);
                 }
             } else {
-                info!(target: SIGNAL, "{name}: stopping; once more to stop at once");
+                info!(target: SIGNAL, "{name}: stopping; a second signal stops at once");
                 self.received = true;
                 context.stop();
             }

@@ -210,5 +210,5 @@ fn cancelled() -> io::Error {
 
 /// The cause of the failure of a connection attempt that was closed before it was made.
 pub(crate) fn given_up() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the attempt was given up")
+    io::Error::new(io::ErrorKind::ConnectionAborted, "the attempt was cancelled")
 }

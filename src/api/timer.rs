@@ -129,7 +129,7 @@ impl Context {
         let (now, call): (_, Box<dyn Call>) = (self.now, Box::new(call));
         let (name, delay) = (call.name(), when.saturating_duration_since(now));
         let timer = self.timers.schedule(now, delay, Job::Call(call));
-        trace!(target: TIMER, "{timer} {delay:?} after the turn's beginning: {name}");
+        trace!(target: TIMER, "{timer} {delay:?} after the start of the turn: {name}");
         timer
     }
 

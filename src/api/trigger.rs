@@ -62,7 +62,7 @@ impl RunPhase {
         call: impl FnOnce(&mut Context) + 'static,
     ) -> TriggerId {
         let (id, call): (_, Box<dyn Call>) = (context.triggers.next_id(self), Box::new(call));
-        trace!(target: REACTOR, "{self:?}: {} is to be called", call.name());
+        trace!(target: REACTOR, "{self:?}: added the trigger {}", call.name());
         context.triggers.calls.insert(id, call);
         id
     }

@@ -177,18 +177,18 @@ pub(super) fn cannot_listen_unix(on: String, cause: io::Error) -> Error {
     failed("listen on", on, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (None, io::ErrorKind::InvalidInput) => {
-                "choose another; a path may be relative to the working directory"
+                "use another name, or a path relative to the working directory"
             }
             (_, io::ErrorKind::AddrInUse) => {
-                "a socket has that name already, of this program or of another; choose another name"
+                "a socket of this or another program has this name; choose another name"
             }
             (_, io::ErrorKind::AlreadyExists) => {
-                "the file is not replaced; choose another path, or remove it yourself"
+                "existing files are not replaced; choose another path, or remove the file"
             }
-            (_, io::ErrorKind::NotFound) => "its directory has to be made first",
+            (_, io::ErrorKind::NotFound) => "create its directory first",
             (_, io::ErrorKind::PermissionDenied) => {
-                "this user has to be allowed to write to the directory, and to a file that \
-                 another user left there; or choose another directory"
+                "requires write permission on the directory, and on a socket file that another \
+                 user left there; or choose another directory"
             }
             _ => return None,
         })

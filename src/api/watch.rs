@@ -186,8 +186,8 @@ impl Context {
 pub(super) fn cannot_watch(cause: io::Error) -> Error {
     failed("watch the descriptor", "", cause, |cause| {
         (cause.number == Some(PERM)).then_some(
-            "the system cannot poll regular files and directories, which are always ready: read \
-             them at once, or in a thread",
+            "regular files and directories cannot be polled, since they are always ready; read \
+             them directly or on a thread",
         )
     })
 }

@@ -245,7 +245,7 @@ impl Chain {
             stream.peer = peer;
         }
         if overrun {
-            let text = "a filter delivered more than there was room for";
+            let text = "a filter delivered more data than there was room for";
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         let consumed = result?.min(data.len());

@@ -88,7 +88,7 @@ impl Dispatcher {
                     self.deliver_datagram(id, data, sender, arrived.truncated);
                 }
                 DatagramOutcome::Foreign => {
-                    debug!(target: DATAGRAM, "{id} dropped what came before its peer")
+                    debug!(target: DATAGRAM, "{id} dropped a datagram received before `connect`")
                 }
                 DatagramOutcome::Error => self.context.handle_datagram(id),
                 DatagramOutcome::Exhausted => {

@@ -16,7 +16,7 @@ impl Reactor {
         if self.dispatcher.is_idle() {
             warn!(
                 target: REACTOR,
-                "nothing to wait for: no socket, no timer, no signal, and no handle elsewhere; the run ends"
+                "nothing to wait for: no sockets, timers, signal handlers or handles; the run ends"
             );
             self.dispatcher.context.stop();
         }

@@ -74,7 +74,7 @@ impl Dispatcher {
                 return;
             };
             if listener.is_full() {
-                debug!(target: TCP, "{id} has {} connections, and accepts no more", listener.open);
+                debug!(target: TCP, "{id} has {} connections; accepting is paused", listener.open);
                 return;
             }
             match listener.accept() {
@@ -85,7 +85,7 @@ impl Dispatcher {
                     self.run_pending();
                 }
                 Accepted::Aborted(error) => {
-                    debug!(target: TCP, "{id} a client left before it was accepted: {error}");
+                    debug!(target: TCP, "{id} connection aborted before accept: {error}");
                     aborted = Some(error);
                 }
                 Accepted::WouldBlock => return,

@@ -62,7 +62,7 @@ impl Dispatcher {
             self.call(ProcessOf(id), "process_exited", |protocol, process| {
                 protocol.process_exited(process, exit);
             });
-            self.context.process_mut(id).expect("it is not freed yet").notified = true;
+            self.context.process_mut(id).expect("its slot is not freed yet").notified = true;
             self.end_process(id);
         }
     }

@@ -46,7 +46,7 @@ impl Reactor {
         match self.dispatcher.context.triggers.holds {
             0 => self.close_all(),
             holds => {
-                info!(target: REACTOR, "stopping: {holds} holds, and up to {:?} for them", self.grace)
+                info!(target: REACTOR, "stopping: waiting up to {:?} for {holds} holds", self.grace)
             }
         }
     }
@@ -63,16 +63,16 @@ impl Reactor {
         self.dispatcher.allow_pending(PENDING + pending.len());
         self.dispatcher.end_turn();
         let (sockets, bytes) = self.dispatcher.context.unfinished();
+        let grace = self.grace;
         if bytes > 0 {
-            let grace = self.grace;
             info!(
                 target: REACTOR,
-                "stopping: {sockets} have {bytes} bytes to send, and up to {grace:?} for it"
+                "stopping: waiting up to {grace:?} for {sockets} sockets to send {bytes} bytes"
             );
         }
         let jobs = &self.dispatcher.context.jobs;
         if jobs.len() > 0 {
-            info!(target: REACTOR, "stopping: {} jobs, and up to {:?} for them", jobs.len(), self.grace);
+            info!(target: REACTOR, "stopping: waiting up to {grace:?} for {} jobs", jobs.len());
         }
     }
 

@@ -111,8 +111,8 @@ impl Slow {
         };
         warn!(
             target: REACTOR,
-            "slow: {what} took {took:.1?}, and everything else was delayed; from now on each \
-             callback is timed by itself"
+            "slow: {what} took {took:.1?}; everything else was delayed; from now on each callback \
+             is timed separately"
         );
     }
 }

@@ -179,7 +179,7 @@ impl Dispatcher {
     pub(super) fn deliver_passed(&mut self, id: Id, data: &[u8], passed: Passed) {
         let Passed { descriptors, lost } = passed;
         if lost {
-            log::warn!(target: TCP, "{id} descriptors were lost: this process may have no more of them");
+            log::warn!(target: TCP, "{id} received descriptors were lost: too many open files");
             self.context.descriptors_lost_on = Some(id);
             self.call(ProtocolOf::new(id), "descriptors_lost", |protocol, transport| {
                 protocol.descriptors_lost(transport);
@@ -240,7 +240,7 @@ impl Dispatcher {
         };
         if stream.has_unnoticed_eof() {
             stream.input.peer_side = PeerSide::Noticed;
-            debug!(target: TCP, "{id} the peer ended its side; reading is paused");
+            debug!(target: TCP, "{id} end of stream from the peer; reading is paused");
             self.call(ProtocolOf::new(id), "eof_noticed", |protocol, transport| {
                 protocol.eof_noticed(transport);
             });
@@ -249,7 +249,7 @@ impl Dispatcher {
     }
 
     pub(super) fn notify_eof(&mut self, id: Id) {
-        debug!(target: TCP, "{id} the peer ended its side");
+        debug!(target: TCP, "{id} end of stream from the peer");
         self.call(ProtocolOf::new(id), "eof_received", |protocol, transport| {
             protocol.eof_received(transport);
         });

@@ -23,7 +23,7 @@ impl Dispatcher {
     /// started has been closed. `panic` is the message of its panic.
     pub(super) fn finish_job(&mut self, key: JobKey, panic: Option<String>) {
         let Some(job) = self.context.jobs.take(key) else {
-            return debug!(target: REACTOR, "the answer of a job came too late");
+            return debug!(target: REACTOR, "dropped a late answer of a job");
         };
         let connection = key.connection();
         if let Some(message) = panic {

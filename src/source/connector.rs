@@ -205,7 +205,7 @@ impl Connector {
         let reasons = failures.map(|(address, error)| format!("{address}: {}", Sentence(error)));
         let mut text = format!("every address failed: {}", reasons.collect::<Vec<_>>().join("; "));
         if !self.remaining.is_empty() {
-            text = format!("{text}; {} more were not tried", self.remaining.len());
+            text = format!("{text}; {} more addresses were not tried", self.remaining.len());
         }
         self.error(match alike {
             true => io::Error::new(kind, text),

@@ -11,10 +11,10 @@ pub(crate) fn cannot_connect(on: String, cause: io::Error) -> Error {
     failed("connect to", on, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (_, ConnectionRefused) => "nothing listens there; is the server running?",
-            (_, TimedOut) => "no answer; is the address right, and does a firewall block it?",
+            (_, TimedOut) => "no answer; is the address correct, or does a firewall block it?",
             (_, HostUnreachable | NetworkUnreachable) => NO_ROUTE,
             // With another text, it is the address that was chosen for our end, and the text says so.
-            (Some(_), AddrNotAvailable) => "no port is free at our end",
+            (Some(_), AddrNotAvailable) => "no local port is free",
             (Some(_), _) => return cause.on_route(),
             (None, _) => return cause.on_name(),
         })
@@ -23,7 +23,7 @@ pub(crate) fn cannot_connect(on: String, cause: io::Error) -> Error {
 
 pub(crate) fn cannot_connect_unix(on: String, cause: io::Error) -> Error {
     failed("connect to", on, cause, |cause| match cause.kind {
-        TimedOut => Some("the server's queue was full all the time"),
+        TimedOut => Some("the backlog of the server stayed full"),
         kind => on_unix_sockets(cause.number, kind),
     })
 }
@@ -32,11 +32,11 @@ pub(crate) fn cannot_send(what: String, cause: io::Error) -> Error {
     failed("send", what, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (Some(MSGSIZE), _) => {
-                "a UDP datagram holds at most 65,507 bytes over IPv4 and 65,527 over IPv6"
+                "a UDP datagram holds at most 65,507 bytes on IPv4, and 65,527 on IPv6"
             }
-            (Some(INVAL), _) if cause.on.ends_with(":0") => "there is no port 0 to send to",
+            (Some(INVAL), _) if cause.on.ends_with(":0") => "port 0 is not a destination",
             (Some(NOBUFS), _) => "the queue of the network interface is full; send less at a time",
-            (_, NotConnected) => "use `send_to`, or `connect` it first",
+            (_, NotConnected) => "use `send_to`, or `connect` the socket first",
             (_, WouldBlock) => WAIT,
             (_, HostUnreachable | NetworkUnreachable) => NO_ROUTE,
             _ => return cause.on_route(),
@@ -48,10 +48,10 @@ pub(crate) fn cannot_send_unix(what: String, cause: io::Error) -> Error {
     failed("send", what, cause, |cause| {
         Some(match (cause.number, cause.kind) {
             (Some(MSGSIZE), _) => {
-                "it may be as long as the send buffer; raise that with `send_buffer_size`"
+                "a datagram has to fit into the send buffer; enlarge that with `send_buffer_size`"
             }
             (_, WouldBlock) => WAIT,
-            (_, NotConnected) => "use `send_to`, or `connect` it first",
+            (_, NotConnected) => "use `send_to`, or `connect` the socket first",
             (number, kind) => return on_unix_sockets(number, kind),
         })
     })
@@ -64,17 +64,17 @@ pub(crate) fn cannot_receive(on: String, cause: io::Error) -> Error {
 /// Returns advice on the names of Unix sockets that are to exist.
 fn on_unix_sockets(number: Option<i32>, kind: io::ErrorKind) -> Option<&'static str> {
     Some(match (number, kind) {
-        (None, InvalidInput) => "choose another; a path may be relative to the working directory",
+        (None, InvalidInput) => "use another name, or a path relative to the working directory",
         (Some(PROTOTYPE), _) => {
-            "that socket is of another type: one is for connections, the other for datagrams"
+            "one of the two sockets is a stream socket, the other a datagram socket"
         }
-        (Some(PERM), _) => "a connected datagram socket takes datagrams from its own peer only",
+        (Some(PERM), _) => "the receiver is connected, and accepts datagrams of its peer only",
         (_, ConnectionRefused) => {
-            "nothing listens there any more, or it is no socket; is the server running?"
+            "nothing listens there, or the file is not a socket; is the server running?"
         }
         (_, NotFound) => "no such socket; is the server running?",
         (_, PermissionDenied) => {
-            "this user has to be allowed to write to the socket's file, and to enter its directory"
+            "requires write permission on the socket's file, and search permission on its directory"
         }
         _ => return None,
     })

@@ -20,7 +20,7 @@ use std::rc::Rc;
 pub(super) fn listener(poll: &Rc<Registry>, request: AdoptRequest) -> io::Result<SystemListener> {
     let socket = stream_socket(request.descriptor)?;
     if !listens(&socket)? {
-        return Err(invalid("the socket does not listen; call listen(2) first"));
+        return Err(invalid("the socket is not listening; call listen(2) first"));
     }
     SystemListener::adopt(poll, socket, request.takes_descriptors)
 }
@@ -36,11 +36,11 @@ pub(super) fn connection(
 ) -> io::Result<(SystemStream, Address)> {
     let socket = stream_socket(request.descriptor)?;
     if listens(&socket)? {
-        return Err(invalid("the socket listens; adopt it as a listener"));
+        return Err(invalid("the socket is listening; adopt it as a listener"));
     }
     if let Err(error) = socket.peer_addr() {
         return Err(match error.kind() {
-            io::ErrorKind::NotConnected => invalid("the socket is not connected, or no longer"),
+            io::ErrorKind::NotConnected => invalid("the socket is not connected"),
             _ => error,
         });
     }
@@ -59,8 +59,10 @@ pub(super) fn datagram(
     let socket = Socket::from(descriptor);
     match kind(&socket)? {
         Type::DGRAM | Type::RAW => {}
-        Type::STREAM => return Err(invalid("the socket is a stream, not for datagrams")),
-        _ => return Err(invalid("the socket is not for datagrams")),
+        Type::STREAM => {
+            return Err(invalid("the socket is a stream socket, not a datagram socket"));
+        }
+        _ => return Err(invalid("the socket is not a datagram socket")),
     }
     prepare(&socket)?;
     platform::turn_off_for_datagrams(socket.as_fd());
@@ -72,8 +74,8 @@ fn stream_socket(descriptor: OwnedFd) -> io::Result<Socket> {
     let socket = Socket::from(descriptor);
     match kind(&socket)? {
         Type::STREAM => {}
-        Type::DGRAM => return Err(invalid("the socket is for datagrams, not a stream")),
-        _ => return Err(invalid("the socket is not a stream")),
+        Type::DGRAM => return Err(invalid("the socket is a datagram socket, not a stream socket")),
+        _ => return Err(invalid("the socket is not a stream socket")),
     }
     prepare(&socket)?;
     platform::check_stream(socket.as_fd())?;
@@ -90,7 +92,7 @@ pub(super) fn clear_options(socket: BorrowedFd<'_>) {
 fn kind(socket: &Socket) -> io::Result<Type> {
     socket.r#type().map_err(|error| match error.raw_os_error() {
         Some(errno) if errno == rustix::io::Errno::NOTSOCK.raw_os_error() => {
-            invalid("the descriptor is not a socket; `Context::watch` watches any other")
+            invalid("the descriptor is not a socket; use `Context::watch` for other descriptors")
         }
         _ => error,
     })
@@ -100,7 +102,7 @@ fn kind(socket: &Socket) -> io::Result<Type> {
 fn prepare(socket: &Socket) -> io::Result<()> {
     match socket.local_addr()?.domain() {
         Domain::IPV4 | Domain::IPV6 | Domain::UNIX => {}
-        _ => return Err(invalid("the socket is neither IPv4, IPv6 nor a Unix socket")),
+        _ => return Err(invalid("the socket is not an IPv4, IPv6 or Unix socket")),
     }
     socket.set_nonblocking(true)?;
     socket.set_cloexec(true)

@@ -12,7 +12,7 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, SocketAddrV6};
 
-pub(crate) const NO_ROUTE: &str = "this machine has no route there";
+pub(crate) const NO_ROUTE: &str = "there is no route to this address";
 pub(crate) const NO_INTERFACE: &str = "there is no such interface; `ip link` lists the interfaces";
 
 /// A function that makes the error of a failed request.
@@ -80,10 +80,10 @@ impl Cause<'_> {
     pub(crate) fn on_route(&self) -> Option<&'static str> {
         Some(match self.number? {
             ACCES => {
-                "broadcasting has to be allowed first, with `broadcast`; else a route forbids it \
-                 (`ip route get`)"
+                "a broadcast requires the option `broadcast`; for other addresses a route forbids \
+                 it (`ip route get` shows it)"
             }
-            PERM => "a firewall of this machine forbids it",
+            PERM => "a firewall on this machine blocks it",
             INVAL if self.link_local().is_none() => {
                 "a blackhole route drops the data (`ip route get` shows it)"
             }
@@ -95,8 +95,8 @@ impl Cause<'_> {
     pub(crate) fn on_address(&self) -> Option<&'static str> {
         Some(match (self.number?, self.link_local()) {
             (AFNOSUPPORT, _) => {
-                "the socket is of the other family, IPv4 or IPv6, or this system has only one; a \
-                 socket on [::] takes both"
+                "the address and the socket differ in family (IPv4 or IPv6), or this system does \
+                 not support the family; a socket on [::] supports both"
             }
             (NODEV, _) => NO_INTERFACE,
             (INVAL, Some(address)) if address.scope_id() == 0 => {
@@ -113,7 +113,7 @@ impl Cause<'_> {
             (None, ErrorKind::InvalidInput) => {
                 "write it as HOST:PORT, such as 127.0.0.1:7000 or [::1]:7000"
             }
-            (_, ErrorKind::NotFound) => "is the name right, and can the name server be reached?",
+            (_, ErrorKind::NotFound) => "is the name correct, and is the name server reachable?",
             _ => return None,
         })
     }
@@ -151,13 +151,14 @@ impl Unset {
         }
         Some(match (&self.option, kind(&self.cause)) {
             (SocketOption::Device(_), PermissionDenied) => {
-                "it is already tied to an interface; a change requires the privilege CAP_NET_RAW"
+                "the socket is already bound to an interface; a change requires the privilege \
+                 CAP_NET_RAW"
             }
             (SocketOption::OnlyIpv6(_), InvalidInput) => {
-                "it is already bound; set this in the options that create it"
+                "the socket is already bound; set this in the options that create it"
             }
             (SocketOption::Ttl(0), InvalidInput) => "the range is 1 to 255",
-            (_, Unsupported) => "this kind of socket, or this system, has no such option",
+            (_, Unsupported) => "not supported by this kind of socket, or by this system",
             _ => return None,
         })
     }

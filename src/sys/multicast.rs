@@ -79,11 +79,11 @@ impl SystemDatagram {
     ) -> io::Result<(Ipv4Addr, Ipv4Addr, Ipv4Addr)> {
         check(group)?;
         let (IpAddr::V4(group), IpAddr::V4(source)) = (group, source) else {
-            return Err(unsupported("joining for certain sources is supported for IPv4 only"));
+            return Err(unsupported("source-specific multicast is supported on IPv4 only"));
         };
         match self.v4(interface)? {
             (address, 0) => Ok((group, source, address)),
-            _ => Err(unsupported("for certain sources, give the address of the interface")),
+            _ => Err(unsupported("source-specific multicast needs the interface's address")),
         }
     }
 
@@ -105,7 +105,7 @@ impl SystemDatagram {
             Interface::Index(index) => Ok(*index),
             Interface::Name(name) => system::index(self, name),
             Interface::Address(_) => {
-                let text = "for IPv6, give the index or the name of the interface";
+                let text = "IPv6 multicast requires the index or the name of the interface";
                 Err(Explained::error(io::ErrorKind::InvalidInput, text))
             }
         }

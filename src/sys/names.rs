@@ -37,7 +37,7 @@ impl NameWork {
                 io::ErrorKind::WouldBlock => Explained::error(
                     error.kind(),
                     format!(
-                        "{WAITING} names wait to be looked up (can the name server be reached?)"
+                        "{WAITING} look-ups are already queued (is the name server reachable?)"
                     ),
                 ),
                 _ => error,
@@ -89,7 +89,9 @@ fn ascii(name: &str) -> io::Result<Cow<'_, str>> {
         return Ok(name.into());
     }
     let ascii = idna::domain_to_ascii(name).map(Cow::from);
-    ascii.map_err(|_| Explained::error(io::ErrorKind::InvalidInput, "no valid international name"))
+    ascii.map_err(|_| {
+        Explained::error(io::ErrorKind::InvalidInput, "not a valid international name")
+    })
 }
 
 #[cfg(not(feature = "idna"))]
@@ -98,8 +100,8 @@ fn ascii(name: &str) -> io::Result<Cow<'_, str>> {
 }
 
 fn not_ascii() -> io::Error {
-    let text = "international names are looked up with the feature `idna` of ropewalk; \
-                or use the ASCII form, which begins with `xn--`";
+    let text = "international names require the feature `idna` of ropewalk, or the ASCII form, \
+                which begins with `xn--`";
     Explained::error(io::ErrorKind::NotFound, text)
 }
 
@@ -159,10 +161,10 @@ pub(super) fn host_name() -> io::Result<String> {
 /// Makes the error for an unknown interface.
 fn no_interface(name: &str) -> io::Error {
     let what = match name.is_empty() {
-        true => "there is no interface behind the `%`".to_owned(),
+        true => "the interface after the `%` is missing".to_owned(),
         false => format!("there is no network interface `{name}`"),
     };
-    let text = format!("{what} (`ip link` lists the interfaces; an index works as well)");
+    let text = format!("{what} (`ip link` lists the interfaces; or use an index)");
     Explained::error(io::ErrorKind::InvalidInput, text)
 }
 

@@ -126,7 +126,7 @@ impl ProcessBackend for SystemProcess {
         }
         self.signal(Signal::Kill)?;
         watch::wait_readable(self.handle.as_fd(), KILLED)?;
-        let text = "it was killed, and does not end";
+        let text = "the process was killed, but has not ended";
         let status = self.child.try_wait()?;
         status.map(exit).ok_or_else(|| io::Error::new(io::ErrorKind::TimedOut, text))
     }

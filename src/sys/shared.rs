@@ -26,7 +26,7 @@ pub(super) fn check(socket: Borrowed<'_>) -> io::Result<()> {
     }
     let socket = SockRef::from(&socket);
     if !socket.nonblocking()? {
-        debug!(target: REACTOR, "another holder of a socket has cleared O_NONBLOCK; it is set again");
+        debug!(target: REACTOR, "O_NONBLOCK was cleared on a shared socket; it is set again");
         socket.set_nonblocking(true)?;
     }
     Ok(())

@@ -78,7 +78,7 @@ pub(super) fn bind(
 /// same.
 fn remove_stale(path: &Path) -> io::Result<Lock> {
     if is_other_than_socket(path)? {
-        let text = "a file that is not a socket has that name";
+        let text = "the file exists and is not a socket";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
     }
     let lock = Lock::take(path)?;
@@ -175,7 +175,9 @@ impl Drop for SocketFile {
         }
         let removed = match fs::symlink_metadata(&self.path) {
             Ok(found) if identity(&found) == self.identity => fs::remove_file(&self.path),
-            Ok(_) => return debug!(target: TCP, "{} is now another file", self.path.display()),
+            Ok(_) => {
+                return debug!(target: TCP, "{} was replaced; not removed", self.path.display());
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = removed {

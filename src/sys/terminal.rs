@@ -81,7 +81,7 @@ pub(super) fn pipes(
 impl Terminal {
     pub(super) fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
         let Some(file) = self.open.iter().find_map(Weak::upgrade) else {
-            let text = "it has no open pseudo-terminal";
+            let text = "the process has no open pseudo-terminal";
             return Err(io::Error::new(ErrorKind::NotConnected, text));
         };
         let pixels = 0; // Not known.

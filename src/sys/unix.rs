@@ -71,7 +71,7 @@ pub(super) fn system_address(address: &UnixAddress) -> io::Result<SocketAddrUnix
     if name.len() > LONGEST_PATH {
         let length = name.len();
         return Err(invalid(format!(
-            "the name has {length} bytes, and an abstract one may have {LONGEST_PATH}"
+            "the name has {length} bytes; the limit for an abstract name is {LONGEST_PATH}"
         )));
     }
     abstract_address(name)
@@ -88,7 +88,7 @@ fn check(path: &Path) -> io::Result<()> {
     if bytes.len() > LONGEST_PATH {
         let length = bytes.len();
         return Err(invalid(format!(
-            "the path has {length} bytes, and that of a socket may have {LONGEST_PATH}"
+            "the path has {length} bytes; the limit for a socket is {LONGEST_PATH}"
         )));
     }
     Ok(())

@@ -36,7 +36,7 @@ pub enum Address {
     /// Standard input and output: see `Pipes::standard`.
     #[cfg(unix)]
     StandardIo,
-    /// No address is known: the socket is gone, or not connected, or not yet.
+    /// No address is known: the socket is closed, or not connected, or not yet.
     Unknown,
 }
 

@@ -45,7 +45,7 @@ impl fmt::Display for ProcessExit {
                 }
                 f.write_str(if core_dumped { ", core dumped" } else { "" })
             }
-            Self::Unknown => f.write_str("ended, and how is not known"),
+            Self::Unknown => f.write_str("ended with an unknown status"),
         }
     }
 }

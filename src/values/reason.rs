@@ -126,7 +126,7 @@ impl fmt::Display for Reason {
             Self::Aborted => f.write_str("aborted by us"),
             Self::Closed => f.write_str("closed by us"),
             Self::CloseTimeout => {
-                f.write_str("closed by us, and the peer did not take the queued data in time")
+                f.write_str("closed by us; the peer did not read the queued data in time")
             }
             Self::ClosedByPeer => f.write_str("closed by the peer"),
             Self::Detached => f.write_str("detached"),

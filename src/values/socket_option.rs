@@ -105,15 +105,15 @@ impl SocketOption {
         let refused = match self {
             Self::KeepAlive(Some(keep_alive)) => return keep_alive.check(),
             Self::Linger(Some(time)) if !time.is_zero() => {
-                "a time other than zero would let the close block the reactor"
+                "with a time above zero, closing would block the reactor"
             }
             // The system counts in `int`, where a large number would come out negative.
             Self::SendBuffer(size) | Self::ReceiveBuffer(size) if i32::try_from(*size).is_err() => {
-                "2,147,483,647 bytes are the most"
+                "the limit is 2,147,483,647 bytes"
             }
             // Linux truncates a longer name, and uses the rest.
             Self::Device(name) if name.len() > LONGEST_NAME || name.contains('\0') => {
-                "no interface has such a name: at most 15 bytes, and no NUL"
+                "the name of an interface has at most 15 bytes, and no NUL"
             }
             _ => return Ok(()),
         };
@@ -156,11 +156,11 @@ impl KeepAlive {
     fn check(self) -> io::Result<()> {
         let (idle, interval) = (whole_seconds(self.idle), whole_seconds(self.interval));
         if [idle, interval].iter().any(|seconds| !(1..=MOST_SECONDS).contains(seconds)) {
-            return Err(invalid("the times can be 1 to 32,767 seconds"));
+            return Err(invalid("the range of both times is 1 to 32,767 seconds"));
         }
         match (1..=MOST_PROBES).contains(&self.count) {
             true => Ok(()),
-            false => Err(invalid("the count can be 1 to 127")),
+            false => Err(invalid("the range of the count is 1 to 127")),
         }
     }
 }

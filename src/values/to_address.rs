@@ -135,6 +135,6 @@ macro_rules! ip_to_address {
 ip_to_address!(IpAddr, Ipv4Addr, Ipv6Addr);
 
 fn no_address() -> io::Error {
-    let text = "not an address, such as 127.0.0.1:7000, [::1]:7000 or localhost:7000";
+    let text = "not an address; examples are 127.0.0.1:7000, [::1]:7000 or localhost:7000";
     Explained::error(io::ErrorKind::InvalidInput, text)
 }

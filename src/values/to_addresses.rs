@@ -91,17 +91,17 @@ impl ToAddresses for str {
         }
         let (host, service) = self
             .rsplit_once(':')
-            .ok_or_else(|| invalid("it has no port, as in `localhost:7000`"))?;
+            .ok_or_else(|| invalid("the port is missing; write it as in `localhost:7000`"))?;
         if service.parse::<u16>().is_err() && !is_service(service) {
             return Err(invalid(
-                "its port is neither a number from 0 to 65,535 nor the name of a service",
+                "the port is neither a number from 0 to 65,535 nor the name of a service",
             ));
         }
         let Some(inner) = host.strip_prefix('[') else {
             return Target::host(host, service);
         };
         let ip = inner.strip_suffix(']').filter(|ip| zoned(ip).is_some() || ip_in_digits(ip));
-        let text = "the text between `[` and `]` is no IPv6 address";
+        let text = "the text between `[` and `]` is not an IPv6 address";
         Target::host(ip.ok_or_else(|| invalid(text))?, service)
     }
 }
@@ -121,8 +121,8 @@ fn ip_in_digits(ip: &str) -> bool {
 fn check_host(host: &str, port: &str) -> io::Result<()> {
     if host.is_empty() || host == "*" {
         let text = format!(
-            "it names no host; for this machine write localhost:{port}, and to listen on all of its \
-             addresses 0.0.0.0:{port} or [::]:{port}"
+            "the host is missing; use localhost:{port} for this machine, or 0.0.0.0:{port} or \
+             [::]:{port} to listen on all its addresses"
         );
         return Err(Explained::error(io::ErrorKind::InvalidInput, text));
     }

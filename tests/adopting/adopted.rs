@@ -108,31 +108,31 @@ fn only_bound() -> Socket {
 
 #[test]
 fn other_sockets_are_refused_as_listeners() {
-    let why = "cannot adopt a listener: the socket does not listen; call listen(2) first";
+    let why = "cannot adopt a listener: the socket is not listening; call listen(2) first";
     assert_eq!(no_listener(only_bound()), why);
     assert_eq!(no_listener(foreign_connection().0), why);
-    let why = "cannot adopt a listener: the socket is for datagrams, not a stream";
+    let why = "cannot adopt a listener: the socket is a datagram socket, not a stream socket";
     assert_eq!(no_listener(UdpSocket::bind("127.0.0.1:0").unwrap()), why);
-    let why = "cannot adopt a listener: the descriptor is not a socket; `Context::watch` watches \
-               any other";
+    let why = "cannot adopt a listener: the descriptor is not a socket; use `Context::watch` for \
+               other descriptors";
     assert_eq!(no_listener(File::open("/dev/null").unwrap()), why);
 }
 
 #[test]
 fn other_sockets_are_refused_as_connections() {
-    let why = "cannot adopt a connection: the socket is not connected, or no longer";
+    let why = "cannot adopt a connection: the socket is not connected";
     assert_eq!(no_connection(only_bound()), why);
     let (reset, client) = foreign_connection();
     support::reset(client);
     assert_eq!(no_connection(reset), why);
-    let why = "cannot adopt a connection: the socket listens; adopt it as a listener";
+    let why = "cannot adopt a connection: the socket is listening; adopt it as a listener";
     assert_eq!(no_connection(foreign_listener().0), why);
     let connected = UdpSocket::bind("127.0.0.1:0").unwrap();
     connected.connect("127.0.0.1:9").unwrap();
-    let why = "cannot adopt a connection: the socket is for datagrams, not a stream";
+    let why = "cannot adopt a connection: the socket is a datagram socket, not a stream socket";
     assert_eq!(no_connection(connected), why);
-    let why = "cannot adopt a connection: the descriptor is not a socket; `Context::watch` \
-               watches any other";
+    let why = "cannot adopt a connection: the descriptor is not a socket; use `Context::watch` for \
+               other descriptors";
     assert_eq!(no_connection(File::open("/dev/null").unwrap()), why);
 }
 

@@ -95,7 +95,7 @@ fn other_sockets_are_refused_as_datagram_sockets() {
     };
     assert_eq!(
         no_datagrams(foreign_listener().0.into()),
-        "cannot adopt a socket for datagrams: the socket is a stream, not for datagrams"
+        "cannot adopt a socket for datagrams: the socket is a stream socket, not a datagram socket"
     );
     assert!(no_datagrams(File::open("Cargo.toml").unwrap().into()).contains("not a socket"));
 }

@@ -41,7 +41,7 @@ fn every_error_is_counted_and_few_are_reported() {
 fn host_names_are_looked_up_before_a_run_only() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     let name = "localhost:9";
-    let why = "localhost:9: a look-up of the name would block the reactor";
+    let why = "localhost:9: looking up the name would block the reactor";
     let port = reactor.listen_udp("localhost:0", DatagramRecorder::quiet(&events)).unwrap();
     assert!(port.address().ip().unwrap().is_loopback());
     let context = reactor.context();
@@ -54,7 +54,7 @@ fn host_names_are_looked_up_before_a_run_only() {
         let error = context.connect_udp(name, quiet()).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot connect to {why}")), "{error}");
         let error = context.datagram(port.id()).connect(name).unwrap_err().to_string();
-        assert!(error.contains("look it up first"), "{error}");
+        assert!(error.contains("look the name up first"), "{error}");
         context.datagram(port.id()).send_to(b"hello", name);
         context.stop();
     });
@@ -68,7 +68,8 @@ fn text_without_a_port_is_no_address() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
     for text in ["nonsense", "::1:9", "localhost:", "localhost:70000"] {
         let error = reactor.listen_udp(text, DatagramRecorder::quiet(&events)).unwrap_err();
-        let expected = format!("cannot listen on {text}: not an address, such as 127.0.0.1:7000");
+        let expected =
+            format!("cannot listen on {text}: not an address; examples are 127.0.0.1:7000");
         assert!(error.to_string().starts_with(&expected), "{error}");
     }
 }

@@ -162,7 +162,7 @@ fn failed_joins_explain_what_to_do() {
     check(error, "cannot join 239.255.77.1 on nosuch0: ", "interface");
     context.datagram(id).join_group(GROUP, LO).unwrap();
     let error = context.datagram(id).join_group(GROUP, LO).unwrap_err();
-    check(error, "cannot join 239.255.77.1 on 127.0.0.1: ", "joined before");
+    check(error, "cannot join 239.255.77.1 on 127.0.0.1: ", "already joined");
     let error = context.datagram(id).leave_group(OTHER, LO).unwrap_err();
     check(error, "cannot leave 239.255.77.2 on 127.0.0.1: ", "not joined");
     let v6: Ipv6Addr = "ff02::77".parse().unwrap();

@@ -88,7 +88,7 @@ fn datagrams_beyond_the_queue_limit_are_dropped() {
             turn_until(&mut reactor, "room", |_| events.count(resumed) == round);
             let errors = events.errors();
             assert_eq!(errors.len(), round, "{errors:?}");
-            assert!(errors[0].contains("the queue of datagrams is full"), "{errors:?}");
+            assert!(errors[0].contains("the send queue is full"), "{errors:?}");
         }
         let counts = reactor.context().datagram(id).counts();
         assert_eq!(counts.sent + counts.dropped, 200);

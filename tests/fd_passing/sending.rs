@@ -214,7 +214,7 @@ fn refused_descriptors_are_closed_with_a_reason() {
     let error = reactor.context().transport(id).send_descriptors(b"x", files(25)).unwrap_err();
     assert_eq!(descriptors(), before);
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    assert!(error.to_string().contains("1000 descriptors are queued already"), "{error}");
+    assert!(error.to_string().contains("1000 descriptors are already queued"), "{error}");
     reactor.context().transport(id).send_descriptors(b"x", files(24)).unwrap();
 
     // Without descriptors it is a plain write.
@@ -232,7 +232,7 @@ fn tcp_refuses_descriptors_and_stays_open() {
     let file = File::open("/dev/null").unwrap();
     let error = reactor.context().transport(id).send_descriptors(b"x", [file]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("only Unix sockets pass descriptors"), "{error}");
+    assert!(error.to_string().contains("only Unix sockets can pass descriptors"), "{error}");
     assert_eq!(reactor.context().connections().count(), 1);
 }
 

@@ -93,7 +93,7 @@ fn timeout_covers_the_look_up() {
     let (kind, text) = attempt.failure();
     assert_eq!(kind, ErrorKind::TimedOut);
     assert!(
-        text.starts_with("cannot connect to example.org:443: timed out while the name"),
+        text.starts_with("cannot connect to example.org:443: the look-up of the name timed out"),
         "{text}"
     );
     assert!(!answer.is_wanted());
@@ -154,9 +154,9 @@ fn failed_look_up_fails_the_attempt() {
         (
             |answer| answer.fail(ErrorKind::NotFound.into()),
             ErrorKind::NotFound,
-            "is the name right",
+            "is the name correct",
         ),
-        (drop, ErrorKind::Other, "the resolver gave no answer"),
+        (drop, ErrorKind::Other, "the resolver did not answer"),
     ];
     for (end, kind, expected) in ends {
         let mut attempt = attempt([]);
@@ -280,5 +280,5 @@ fn system_resolves_names_on_a_thread() {
     assert_eq!((log.made(), failures[0].1.kind()), (1, ErrorKind::NotFound));
     let text = failures[0].1.to_string();
     assert!(text.starts_with("cannot connect to no such host:1: "), "{text}");
-    assert!(text.ends_with("(is the name right, and can the name server be reached?)"), "{text}");
+    assert!(text.ends_with("(is the name correct, and is the name server reachable?)"), "{text}");
 }

@@ -173,7 +173,7 @@ fn unknown_service_is_named_in_the_error() {
     }
     for name in ["localhost:70000", "localhost:-1", "localhost:", "localhost:a b"] {
         let error = reactor.context().resolve(name, |_, _| unreachable!()).unwrap_err();
-        assert!(error.to_string().contains("its port is neither a number"), "{error}");
+        assert!(error.to_string().contains("the port is neither a number"), "{error}");
     }
     turn(&mut reactor);
 }

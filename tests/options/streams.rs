@@ -213,14 +213,14 @@ fn invalid_values_are_refused_with_advice() {
         (SocketOption::Device(long), "at most 15 bytes"),
         (SocketOption::Device("l\0".into()), "no NUL"),
         (SocketOption::Ttl(0), "1 to 255"),
-        (SocketOption::Linger(Some(seconds(1))), "would let the close block"),
+        (SocketOption::Linger(Some(seconds(1))), "closing would block"),
         (SocketOption::SendBuffer(usize::MAX), "2,147,483,647"),
         (SocketOption::ReceiveBuffer(1 << 31), "2,147,483,647"),
         (bad_keep_alive(seconds(0), seconds(1), 1), "1 to 32,767"),
         (bad_keep_alive(seconds(1), seconds(32_768), 1), "1 to 32,767"),
         (bad_keep_alive(seconds(1), seconds(1), 0), "1 to 127"),
         (bad_keep_alive(seconds(1), seconds(1), 128), "1 to 127"),
-        (SocketOption::OnlyIpv6(true), "this kind of socket, or this system, has no such option"),
+        (SocketOption::OnlyIpv6(true), "not supported by this kind of socket, or by this system"),
     ];
     for (option, expected) in cases {
         let text = refused(option.clone()).to_string();
@@ -265,7 +265,7 @@ fn closed_socket_has_no_options_or_descriptor() {
     let ask = |context: &mut Context| {
         let error = context.set_option(port.id(), SocketOption::Ttl(1)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        let expected = format!("cannot set an option of {}: the socket is gone", port.id());
+        let expected = format!("cannot set an option of {}: the socket is closed", port.id());
         assert_eq!(error.to_string(), expected);
         assert!(context.descriptor(port.id()).is_none());
     };

@@ -207,7 +207,7 @@ fn refused_descriptors_are_named_and_closed() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let pipes = Pipes::new().input(input).output(socket);
     let error = pipes.adopt(reactor.context(), recorder()).unwrap_err();
-    assert_eq!(error.to_string(), "cannot adopt pipes: the socket is not a stream");
+    assert_eq!(error.to_string(), "cannot adopt pipes: the socket is not a stream socket");
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     drop(writer);
     assert_eq!(descriptors(), before);

@@ -96,7 +96,7 @@ fn size_of_pipes_is_an_error() {
     let mut process = ProcessTransport::new(reactor.context(), id);
     let error = process.set_window_size(WindowSize::default()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotConnected);
-    assert!(error.to_string().ends_with("it has no open pseudo-terminal"), "{error}");
+    assert!(error.to_string().ends_with("the process has no open pseudo-terminal"), "{error}");
 }
 
 #[test]
@@ -198,5 +198,9 @@ fn options_of_a_terminal_are_used_once() {
     options.spawn(reactor.context(), crate::Recorder::new(&log, nothing)).unwrap();
     let recorder = crate::Recorder::new(&log, nothing);
     let error = options.spawn(reactor.context(), recorder).unwrap_err();
-    assert_eq!(error.to_string(), "cannot start env: with a pseudo-terminal it is started once");
+    assert_eq!(
+        error.to_string(),
+        "cannot start env: options with a pseudo-terminal can start one \
+                                   process only"
+    );
 }

@@ -76,7 +76,7 @@ fn file_shorter_than_its_range_resets() {
     reactor.context().close(id);
     turn_until(&mut reactor, "lost", |_| log.lost() == 1);
     let error = outcome.take().unwrap().unwrap_err();
-    assert_eq!(error, (ErrorKind::UnexpectedEof, "the file ended 1 bytes too early".into()));
+    assert_eq!(error, (ErrorKind::UnexpectedEof, "the file ended 1 bytes early".into()));
     assert_eq!(log.reasons(), ["Aborted"]);
     assert!(read_all_turning(&mut reactor, &client).is_err());
 }

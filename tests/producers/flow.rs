@@ -155,8 +155,8 @@ fn second_producer_is_refused_first_continues() {
     assert_eq!(
         error.to_string(),
         format!(
-            "cannot register a producer for {id}: entity already exists (the connection has a \
-             producer already; unregister it first, or wait for its end)"
+            "cannot register a producer for {id}: entity already exists (the connection already \
+             has a producer; unregister it first, or wait until it has finished)"
         )
     );
     read_turning(&mut reactor, &client, 20_000);

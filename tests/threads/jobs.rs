@@ -86,10 +86,7 @@ fn full_queue_is_an_error_to_the_caller() {
     }
     let error = call_in_thread(reactor.context(), || (), note(&answers)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
-    assert_eq!(
-        error.to_string(),
-        "cannot start a job on a thread: 2 jobs wait for a thread already"
-    );
+    assert_eq!(error.to_string(), "cannot start a job on a thread: 2 jobs are already queued");
     drop(gate);
     turn_until(&mut reactor, "the others", |_| answers.borrow().len() == 3);
     call_in_thread(reactor.context(), || (), note(&answers)).unwrap();

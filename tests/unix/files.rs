@@ -144,7 +144,7 @@ fn invalid_paths_are_refused_with_the_limit() {
     let longer = folder.path(&"x".repeat(108 - prefix));
     let error = listen_error(&longer);
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
-    assert!(error.to_string().contains("the path has 108 bytes, and"), "{error}");
+    assert!(error.to_string().contains("the path has 108 bytes; the limit"), "{error}");
     assert!(error.to_string().contains("107"), "{error}");
     assert!(listen_error(Path::new("")).to_string().contains("the path is empty"));
     let error = listen_error(Path::new("\0name"));
@@ -156,7 +156,7 @@ fn missing_directory_is_reported() {
     let folder = Folder::new();
     let error = listen_error(&folder.path("nowhere/echo.sock"));
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("directory has to be made"), "{error}");
+    assert!(error.to_string().contains("create its directory first"), "{error}");
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn files_of_another_user_are_refused() {
     for name in ["closed/new", "open/stale"] {
         let error = listen_error(&Path::new(&folder).join(name));
         assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{name}: {error}");
-        assert!(error.to_string().contains("allowed to write to the directory"), "{error}");
+        assert!(error.to_string().contains("write permission on the directory"), "{error}");
     }
     let open = fs::read_dir(Path::new(&folder).join("open")).unwrap();
     assert_eq!(open.count(), 1, "a lock was left");

@@ -85,9 +85,9 @@ fn refused(descriptor: impl AsFd + 'static) -> Error {
 fn unpollable_descriptors_are_refused_with_advice() {
     for path in [env!("CARGO_MANIFEST_DIR"), concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
         let error = refused(File::open(path).unwrap()).to_string();
-        let expected = "cannot watch the descriptor: operation not permitted (the system cannot \
-                        poll regular files and directories, which are always ready: read them at \
-                        once, or in a thread)";
+        let expected = "cannot watch the descriptor: operation not permitted (regular files and \
+                        directories cannot be polled, since they are always ready; read them \
+                        directly or on a thread)";
         assert_eq!(error, expected);
     }
 }

@@ -45,7 +45,7 @@ impl Chatter {
                 self.say(lines, room, format_args!("<{name}> {}", Harmless(text)));
             }
             Command::Me(action) if imitates_the_server(action) => {
-                answer(lines, format_args!("that would read like a line of the server's own"));
+                answer(lines, format_args!("that looks like a notice of the server"));
             }
             Command::Me(action) => {
                 self.say(lines, room, format_args!("* {name} {}", Harmless(action)));
@@ -134,7 +134,7 @@ impl Chatter {
                 );
                 answer(lines, format_args!("{} was told", Harmless(to)));
             }
-            None => answer(lines, format_args!("nobody is called {}", Harmless(to))),
+            None => answer(lines, format_args!("there is no user {}", Harmless(to))),
         }
     }
 

@@ -210,7 +210,7 @@ impl Chatter {
             own.into_iter().chain(address).max_by_key(|slowed| slowed.wait)
         });
         if slowed.as_ref().is_some_and(|slowed| slowed.is_new) {
-            answer(lines, format_args!("you talk too fast, and are read more slowly"));
+            answer(lines, format_args!("you send too fast; your lines are read more slowly"));
         }
         let count =
             self.lines_this_turn.filter(|(turn, _)| *turn == now).map_or(1, |(_, count)| count + 1);

@@ -106,13 +106,13 @@ impl<H: DatagramRequestHandler> DatagramProtocol for DatagramServer<H> {
             match answer {
                 Ok(Ok(Some(answer))) => context.datagram(id).send_to(&answer, sender),
                 Ok(Ok(None)) => {}
-                Ok(Err(error)) => warn!("the handler of {sender} has failed: {error}"),
-                Err(panic) => warn!("the handler of {sender} has failed: {panic}"),
+                Ok(Err(error)) => warn!("the handler of {sender} failed: {error}"),
+                Err(panic) => warn!("the handler of {sender} failed: {panic}"),
             }
         });
         if let Err(error) = started {
             self.served.set(self.served.get() + 1);
-            debug!("a datagram is dropped: {error}");
+            debug!("a datagram was dropped: {error}");
         }
     }
 }

@@ -114,7 +114,7 @@ impl Protocol for Waiting {
     }
 
     fn timer_fired(&mut self, transport: &mut Transport<'_>, _timer: TimerId) {
-        warn!("{} is closed: no process has become free", transport.peer());
+        warn!("{} closed: no process was free in time", transport.peer());
         transport.close();
     }
 
@@ -146,7 +146,7 @@ fn serve(context: &mut Context, service: &Service) {
         };
         match hand_over(context, connection, options, service, &peer) {
             Ok(_) => state.left -= 1,
-            Err(error) => warn!("{peer} is closed: {error}"),
+            Err(error) => warn!("{peer} closed: {error}"),
         }
     }
 }

@@ -61,7 +61,7 @@ impl Running {
         handlers.is_over = true;
         if handlers.is_busy() {
             let peers: Vec<&str> = handlers.peers.values().map(String::as_str).collect();
-            warn!("{} handlers have not ended: {}", peers.len(), peers.join(", "));
+            warn!("{} handlers are still running: {}", peers.len(), peers.join(", "));
         }
         drop(handlers);
         self.0.1.notify_all();

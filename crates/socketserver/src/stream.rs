@@ -77,7 +77,7 @@ impl<H: StreamRequestHandler> StreamServer<H> {
         Self {
             make: Rc::new(make),
             verify: Rc::new(|_| true),
-            on_error: Arc::new(|peer, error| warn!("the handler of {peer} has failed: {error}")),
+            on_error: Arc::new(|peer, error| warn!("the handler of {peer} failed: {error}")),
             in_pool: false,
             max_handlers: MAX_HANDLERS,
             queue_timeout: QUEUE_TIMEOUT,
@@ -139,11 +139,11 @@ impl<H: StreamRequestHandler> StreamServer<H> {
 impl<H: StreamRequestHandler> Factory for StreamServer<H> {
     fn build(&mut self, peer: &Address) -> Option<Box<dyn Protocol>> {
         if !(self.verify)(peer) {
-            debug!("{peer} is refused");
+            debug!("{peer} refused");
             return None;
         }
         if self.running.count() >= self.max_handlers {
-            warn!("{peer} is refused: {} handlers have not ended", self.max_handlers);
+            warn!("{peer} refused: {} handlers are running, which is the limit", self.max_handlers);
             return None;
         }
         Some(Box::new(Blocking {
@@ -195,7 +195,7 @@ impl<H: StreamRequestHandler> Protocol for Blocking<H> {
             }
         };
         if let Err(error) = started {
-            warn!("{peer} is closed: no thread for its handler: {error}");
+            warn!("{peer} closed: no thread for its handler: {error}");
             transport.close();
         }
     }

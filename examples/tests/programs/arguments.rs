@@ -65,7 +65,7 @@ const FAULTY: [(&str, &[&str], i32, &str); 45] = [
     ("fd_passing", &["--get", "x", "/nowhere"], 1, "no such socket"),
     ("finding_bugs", &["--seed", "18446744073709551615"], 2, "no seeds"),
     ("hot_restart", &["--patience", "long"], 2, "long"),
-    ("hot_restart", &["--control", "/nowhere/x.sock"], 1, "directory has to be made"),
+    ("hot_restart", &["--control", "/nowhere/x.sock"], 1, "create its directory first"),
     ("idle_memory", &["some"], 2, "some"),
     ("ping", &[], 2, "HOST"),
     ("ping", &["--size", "70000", "127.0.0.1"], 2, "65507"),
@@ -88,11 +88,11 @@ const FAULTY: [(&str, &[&str], i32, &str); 45] = [
     ("tail", &["nowhere/nothing"], 1, "nowhere/nothing"),
     ("tail", &["/etc"], 1, "/etc: is a directory"),
     ("udp_echo", &["127.0.0.1:0", "127.0.0.1:1"], 2, "127.0.0.1:1"),
-    ("udp_echo", &["nonsense"], 1, "not an address, such as"),
+    ("udp_echo", &["nonsense"], 1, "not an address; examples are"),
     ("unix_echo", &[], 2, "PATH"),
     ("unix_echo", &["--mode", "999", "/tmp/x"], 2, "999"),
     ("unix_echo", &["/tmp/x", "/tmp/y"], 2, "/tmp/y"),
-    ("unix_echo", &["/nowhere/x.sock"], 1, "directory has to be made"),
+    ("unix_echo", &["/nowhere/x.sock"], 1, "create its directory first"),
 ];
 
 #[test]

@@ -60,7 +60,7 @@ pub trait LineHandler: 'static {
     /// By default, since raw mode without this method would lose data.
     #[doc(alias = "rawDataReceived")]
     fn raw_data_received(&mut self, lines: &mut LineTransport<'_>, data: &[u8]) {
-        unimplemented!("raw mode was set, but there is no `raw_data_received`");
+        unimplemented!("raw mode requires an implementation of `raw_data_received`");
     }
 
     /// The peer has ended its side, within a line if `unfinished` is not empty. That line is not delivered, since

@@ -109,7 +109,7 @@ impl<'a> LineTransport<'a> {
         let is_part = rest.as_ptr_range().end == self.raw.as_ptr_range().end;
         assert!(
             is_part || self.raw.ends_with(rest),
-            "the rest must be the end of the delivered data"
+            "`rest` must be the end of the delivered data"
         );
         self.returned = rest.len();
         self.framing.set_line_mode();

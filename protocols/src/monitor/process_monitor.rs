@@ -220,7 +220,10 @@ impl ProcessMonitor {
             NextRun::GivenUp => Phase::GivenUp,
             NextRun::Stopped => Phase::Stopped,
         };
-        info!("after a run of {lasted:?}, {} failures in succession: {next:?}", state.failures);
+        info!(
+            "the process ended after {lasted:?}, with {} failures in a row; next: {next:?}",
+            state.failures
+        );
         next
     }
 

@@ -69,7 +69,7 @@ impl TestConnection {
     ///
     /// If it [was refused](Self::was_refused).
     pub fn id(&self) -> Id {
-        self.record.borrow().id.expect("a connection that was not refused")
+        self.record.borrow().id.expect("the connection was not refused")
     }
 
     /// Returns true if the protocol has [paused](ropewalk::Transport::pause) reading.

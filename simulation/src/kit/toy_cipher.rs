@@ -122,9 +122,9 @@ impl ToyCipher {
                 }
             }
             KEY if self.established => {}
-            ALERT => return Err(invalid("the peer has sent an alert")),
+            ALERT => return Err(invalid("the peer sent an alert")),
             GOODBYE if self.established => self.ended = true,
-            _ => return Err(invalid("a frame came out of place")),
+            _ => return Err(invalid("a frame was not expected here")),
         }
         Ok(())
     }
@@ -192,7 +192,7 @@ impl Filter for ToyCipher {
     }
 
     fn eof(&mut self, _link: &mut FilterLink<'_>) -> io::Result<()> {
-        let text = "the peer has said no goodbye";
+        let text = "the stream ended without a goodbye frame";
         Err(io::Error::new(io::ErrorKind::UnexpectedEof, text))
     }
 }

@@ -92,7 +92,7 @@ fn a_longer_datagram_is_truncated() {
 fn the_longest_datagram_is_sent() {
     let expected = &[
         "client: started, error: Uncategorized, message too long (a UDP datagram holds at most 65,507 \
-         bytes over IPv4 and 65,527 over IPv6)",
+         bytes on IPv4, and 65,527 on IPv6)",
         "server: started, 65507 bytes",
     ];
     run_everywhere(expected, |environment| {
@@ -161,7 +161,7 @@ fn a_refusal_by_another_socket_is_ignored() {
 #[test]
 fn datagrams_to_port_0_are_errors() {
     let expected =
-        &["client: started, error: InvalidInput, invalid argument (there is no port 0 to send to)"];
+        &["client: started, error: InvalidInput, invalid argument (port 0 is not a destination)"];
     run_everywhere(expected, |environment| {
         let client = environment.bind(Client, "client", silent);
         let address = (environment.ip(Server), 0);
@@ -214,8 +214,8 @@ fn datagrams_received_before_connecting_are_discarded() {
 #[test]
 fn a_broadcast_needs_the_option() {
     let expected = &[
-        "client: started, error: PermissionDenied, permission denied (broadcasting has to \
-                      be allowed first, with `broadcast`; else a route forbids it (`ip route get`))",
+        "client: started, error: PermissionDenied, permission denied (a broadcast requires the option \
+         `broadcast`; for other addresses a route forbids it (`ip route get` shows it))",
     ];
     run_everywhere(expected, |environment| {
         let any = (Ipv4Addr::UNSPECIFIED, 0);
@@ -229,8 +229,8 @@ fn a_broadcast_needs_the_option() {
 #[test]
 fn an_unconnected_socket_needs_a_destination() {
     let expected = &[
-        "client: started, error: NotConnected, the socket has no peer (use `send_to`, or `connect` it \
-                      first)",
+        "client: started, error: NotConnected, the socket has no peer (use `send_to`, or `connect` the \
+         socket first)",
     ];
     run_everywhere(expected, |environment| {
         let client = environment.bind(Client, "client", silent);

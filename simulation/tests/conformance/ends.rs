@@ -224,7 +224,7 @@ fn data_and_end_received_together_are_delivered() {
 #[test]
 fn an_immediate_close_is_seen_by_the_server() {
     let expected = &[
-        "client: failed: ConnectionAborted, the attempt was given up",
+        "client: failed: ConnectionAborted, the attempt was cancelled",
         "server: made, eof, lost: closed by the peer",
     ];
     run_with_two_reactors(expected, |environment| {
@@ -248,7 +248,7 @@ fn an_early_cancelled_attempt_is_not_seen() {
     let client = environment.connect("client", address, quiet);
     environment.at(Client).close(client);
     environment.settle();
-    let expected = ["client: failed: ConnectionAborted, the attempt was given up"];
+    let expected = ["client: failed: ConnectionAborted, the attempt was cancelled"];
     assert_eq!(environment.log().lines(), expected);
 }
 

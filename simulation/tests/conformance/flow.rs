@@ -102,7 +102,8 @@ fn a_paused_writer_is_resumed_before_the_loss() {
 fn a_close_without_reader_times_out() {
     let expected = &[
         "client: made, eof noticed, lost: reset by the peer",
-        "server: made, pause writing, lost: closed by us, and the peer did not take the queued data in time",
+        "server: made, pause writing, lost: closed by us; the peer did not read the queued data in \
+         time",
     ];
     run_everywhere(expected, |environment| {
         fill(environment, |_| {});

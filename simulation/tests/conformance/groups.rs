@@ -66,10 +66,9 @@ fn loopback_ignores_the_multicast_loop_option() {
 
 #[test]
 fn a_group_can_be_joined_once() {
-    let expected = &[
-        "server: started, done, AddrInUse, address already in use (it was joined before), done, \
-         AddrNotAvailable, cannot assign requested address (it was not joined there)",
-    ];
+    let expected =
+        &["server: started, done, AddrInUse, address already in use (already joined), done, \
+         AddrNotAvailable, cannot assign requested address (not joined on this interface)"];
     run_with_one_reactor(expected, |environment| {
         let (id, _) = hearer(environment, "server", 0).unwrap();
         environment.settle();

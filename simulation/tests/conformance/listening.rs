@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-const IN_USE: &str = "AddrInUse, address already in use (a socket has it already, of this program or of \
-                      another; choose another port, or port 0 to let the system choose one)";
+const IN_USE: &str = "AddrInUse, address already in use (a socket of this or another program uses this \
+                      port; choose another port, or port 0 to let the system choose one)";
 
 #[test]
 fn port_0_is_assigned_by_the_system() {
@@ -107,9 +107,10 @@ fn closing_a_listener_frees_its_port() {
 
 #[test]
 fn a_foreign_address_cannot_be_listened_on() {
-    let expected =
-        &["server: AddrNotAvailable, cannot assign requested address (this machine has no \
-                      such address; try 127.0.0.1 or [::1], or for all of them 0.0.0.0 or [::])"];
+    let expected = &[
+        "server: AddrNotAvailable, cannot assign requested address (this machine does not have this \
+         address; use 127.0.0.1 or [::1], or 0.0.0.0 or [::] for all addresses)",
+    ];
     run_everywhere(expected, |environment| {
         let actors = environment.actors("server", quiet);
         let outcome = environment.at(Server).listen_tcp("192.0.2.77:0", actors);

@@ -7,10 +7,10 @@ use ropewalk::{Error, ListenOptions, Port, Transport, UnixAddress};
 use std::path::PathBuf;
 
 /// The errors for a socket of the other type: with a path, and with an abstract name.
-pub(crate) const WRONG_TYPE: &str = "Uncategorized, protocol wrong type for socket (that socket is of another type: \
-                                     one is for connections, the other for datagrams)";
-pub(crate) const REFUSED: &str = "ConnectionRefused, connection refused (nothing listens there any more, or it is no \
-                                  socket; is the server running?)";
+pub(crate) const WRONG_TYPE: &str = "Uncategorized, protocol wrong type for socket (one of the two \
+                                     sockets is a stream socket, the other a datagram socket)";
+pub(crate) const REFUSED: &str = "ConnectionRefused, connection refused (nothing listens there, or the \
+                                  file is not a socket; is the server running?)";
 
 /// Returns an abstract name that no other scenario has.
 pub(crate) fn abstract_name(environment: &mut Environment) -> UnixAddress {
@@ -105,9 +105,9 @@ fn the_client_has_no_name() {
 #[test]
 fn a_name_can_have_one_listener() {
     let expected = &[
-        "server: AddrInUse, address already in use (a socket has that name already, of this program \
-                      or of another; choose another name), AddrInUse, address already in use (a socket has that \
-                      name already, of this program or of another; choose another name), done, done",
+        "server: AddrInUse, address already in use (a socket of this or another program has this name; \
+         choose another name), AddrInUse, address already in use (a socket of this or another program \
+         has this name; choose another name), done, done",
     ];
     run_with_one_reactor(expected, |environment| {
         let names = names(environment, "once.sock");
@@ -142,9 +142,10 @@ fn a_missing_path_refuses_connections() {
 
 #[test]
 fn an_unused_abstract_name_refuses_connections() {
-    let expected =
-        &["client: failed: ConnectionRefused, connection refused (nothing listens there any \
-                      more, or it is no socket; is the server running?)"];
+    let expected = &[
+        "client: failed: ConnectionRefused, connection refused (nothing listens there, or the file is \
+         not a socket; is the server running?)",
+    ];
     run_with_one_reactor(expected, |environment| {
         let name = abstract_name(environment);
         ask(environment, name);

@@ -128,8 +128,8 @@ fn a_queued_datagram_is_sent_before_the_end() {
     });
 }
 
-const NOT_THE_PEER: &str = "PermissionDenied, operation not permitted (a connected datagram socket \
-                            takes datagrams from its own peer only)";
+const NOT_THE_PEER: &str = "PermissionDenied, operation not permitted (the receiver is connected, and \
+                            accepts datagrams of its peer only)";
 
 #[test]
 fn a_connected_socket_receives_only_its_peer() {
@@ -219,8 +219,8 @@ fn a_connected_sender_becomes_writable_immediately() {
 #[test]
 fn the_send_buffer_limits_a_datagram() {
     let expected = &[
-        "client: started, error: Uncategorized, message too long (it may be as long as the send buffer; \
-         raise that with `send_buffer_size`)",
+        "client: started, error: Uncategorized, message too long (a datagram has to fit into the send \
+         buffer; enlarge that with `send_buffer_size`)",
         "server: started, 4576 bytes",
     ];
     run_with_one_reactor(expected, |environment| {
@@ -256,7 +256,7 @@ fn the_system_names_unnamed_sockets() {
 
 #[test]
 fn unix_and_ip_sockets_are_separate() {
-    let other = "Unsupported, sockets with an IP address and Unix sockets do not reach each other";
+    let other = "Unsupported, a datagram cannot be sent between a Unix socket and an IP address";
     let expected =
         ["client", "client of IP"].map(|name| format!("{name}: started, error: {other}, {other}"));
     run_with_one_reactor(&expected.each_ref().map(String::as_str), |environment| {

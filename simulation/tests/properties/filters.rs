@@ -232,7 +232,7 @@ impl Protocol for Reading {
         if let Reason::Failed(error) = reason
             && error.kind() == io::ErrorKind::InvalidData
         {
-            self.books.fail(format!("the cipher has failed: {error}"));
+            self.books.fail(format!("the cipher failed: {error}"));
         }
     }
 }

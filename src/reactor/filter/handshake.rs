@@ -120,7 +120,7 @@ impl Dispatcher {
             return;
         };
         match origin {
-            Origin::Made => debug!(target: TCP, "{id} the filters are established"),
+            Origin::Made => debug!(target: TCP, "{id} handshake complete"),
             Origin::Connector => self.make_connected(id, &peer),
             Origin::Listener(listener) => {
                 match self.build(listener, &peer) {

@@ -159,7 +159,7 @@ impl Dispatcher {
             }
         }
         if stuck {
-            let text = "a filter decodes nothing of 64 KiB";
+            let text = "a filter consumed no byte of 64 KiB of input";
             self.fail_filter(id, index, io::Error::new(io::ErrorKind::InvalidData, text));
         }
         self.note_between(id);
@@ -189,7 +189,7 @@ impl Dispatcher {
         layer.ended = true;
         let established = layer.stage == Stage::Established;
         if self.call_filter(id, index, Method::Eof, &[]).is_some() && !established {
-            let text = "the peer ended the connection during the handshake";
+            let text = "the peer closed the connection during the handshake";
             self.fail_filter(id, index, io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
     }

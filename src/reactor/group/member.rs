@@ -76,7 +76,7 @@ impl Worker {
             .map_err(|cause| failed_plainly("start a reactor", "", cause))?;
         let worker = Self { orders: Some(orders), thread: Some(thread) };
         let ended =
-            || failed_plainly("start a reactor", "", io::Error::other("its thread has ended"));
+            || failed_plainly("start a reactor", "", io::Error::other("the thread has ended"));
         let handle = started.recv().unwrap_or_else(|_| Err(ended()))?;
         Ok((worker, handle))
     }

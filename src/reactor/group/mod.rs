@@ -79,7 +79,8 @@ impl ReactorGroup {
     /// If `count` is 0, or the system has no threads or descriptors left.
     pub fn new(count: usize) -> Result<Self, Error> {
         if count == 0 {
-            let cause = io::Error::new(io::ErrorKind::InvalidInput, "a group has at least one");
+            let cause =
+                io::Error::new(io::ErrorKind::InvalidInput, "a group needs at least one reactor");
             return Err(failed_plainly("start a reactor", "", cause));
         }
         let started: Result<Vec<_>, _> = (0..count).map(Worker::start).collect();
@@ -250,7 +251,7 @@ impl ReactorGroup {
         index: usize,
         call: impl FnOnce(&mut Member<'_>) -> T + Send + 'static,
     ) -> Receiver<T> {
-        assert!(!self.poisoned, "a reactor of this group has ended by a panic");
+        assert!(!self.poisoned, "a reactor of this group has panicked");
         let (tell, answer) = mpsc::channel();
         let group = self.handle();
         let order = move |reactor: &mut Reactor| {

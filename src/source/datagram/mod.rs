@@ -122,7 +122,7 @@ impl Datagram {
         match address.ip().is_none() == self.address.ip().is_none() {
             true => Ok(()),
             false => {
-                let text = "sockets with an IP address and Unix sockets do not reach each other";
+                let text = "a datagram cannot be sent between a Unix socket and an IP address";
                 Err(io::Error::new(io::ErrorKind::Unsupported, text))
             }
         }
@@ -193,7 +193,7 @@ impl Datagram {
             Queued::Kept => {}
             Queued::StillOverflow => self.counts.dropped += 1,
             Queued::Overflow => {
-                let text = "the queue of datagrams is full";
+                let text = "the send queue is full";
                 self.drop_one(data.len(), to, io::Error::new(io::ErrorKind::WouldBlock, text));
             }
         }

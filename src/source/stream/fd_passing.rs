@@ -48,7 +48,7 @@ impl Stream {
         };
         let short = received.count < buffer.len();
         if received.cut && !take {
-            debug!(target: TCP, "{} passed descriptors, which the protocol does not accept", self.peer);
+            debug!(target: TCP, "{} closed descriptors that the protocol refuses", self.peer);
         }
         let passed = (take && (received.cut || !received.descriptors.is_empty()))
             .then_some(Passed { descriptors: received.descriptors, lost: received.cut });

@@ -100,7 +100,7 @@ impl Answer {
 impl Drop for Answer {
     fn drop(&mut self) {
         if self.report.is_some() {
-            self.finish(Answered::Failed(io::Error::other("the resolver gave no answer")));
+            self.finish(Answered::Failed(io::Error::other("the resolver did not answer")));
         }
     }
 }
@@ -113,7 +113,6 @@ impl fmt::Debug for Answer {
 
 /// Returns the error of an unknown service.
 pub(crate) fn no_service(service: &str) -> io::Error {
-    let text =
-        format!("there is no service `{service}` (services(5) lists them; a number works as well)");
+    let text = format!("there is no service `{service}` (see services(5), or use a number)");
     Explained::error(io::ErrorKind::InvalidInput, text)
 }

@@ -62,6 +62,6 @@ impl fmt::Debug for ThreadJob {
 
 /// Returns the error of a job for which the queue has no room. All backends refuse jobs with it.
 pub fn too_many_jobs(waiting: usize) -> io::Error {
-    let text = format!("{waiting} jobs wait for a thread already");
+    let text = format!("{waiting} jobs are already queued");
     io::Error::new(io::ErrorKind::WouldBlock, text)
 }

@@ -180,7 +180,7 @@ impl SystemDatagram {
     pub(super) fn is_ipv6(&self) -> io::Result<bool> {
         match self.local_address()?.ip() {
             Some(ip) => Ok(ip.is_ipv6()),
-            None => Err(io::Error::new(io::ErrorKind::Unsupported, "it has no IP address")),
+            None => Err(io::Error::new(io::ErrorKind::Unsupported, "the socket has no IP address")),
         }
     }
 

@@ -82,7 +82,7 @@ impl SystemStream {
                 Explained::error(error.kind(), text)
             };
             if local.is_ipv4() != address.is_ipv4() {
-                let text = "it is of the other family, IPv4 or IPv6";
+                let text = "it is of a different family (IPv4 or IPv6)";
                 return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, text)));
             }
             socket.bind(&local.into()).map_err(refused)?;

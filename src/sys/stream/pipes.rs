@@ -205,7 +205,10 @@ impl End {
         let access = match socket.r#type() {
             Ok(Type::STREAM) => Access::Socket,
             Ok(_) => {
-                return Err(io::Error::new(ErrorKind::InvalidInput, "the socket is not a stream"));
+                return Err(io::Error::new(
+                    ErrorKind::InvalidInput,
+                    "the socket is not a stream socket",
+                ));
             }
             Err(_) if socket.nonblocking()? => Access::NonBlocking,
             Err(_) => Access::Blocking,

@@ -47,7 +47,8 @@ fn a_flood_is_slowed_without_loss() {
     let received: Vec<&str> =
         received.lines().filter_map(|line| line.strip_prefix("<bob> ")).collect();
     assert_eq!(received, lines);
-    let notices = bob.text().matches("* you talk too fast, and are read more slowly\n").count();
+    let notices =
+        bob.text().matches("* you send too fast; your lines are read more slowly\n").count();
     assert_eq!(notices, 1);
 }
 

@@ -38,7 +38,7 @@ fn actions_cannot_imitate_the_server() {
     for action in ["left", "joined lobby", "is now known as bob", "left (too slow)"] {
         alice.received.clear();
         alice.send(&mut chat.reactor, format!("/me {action}\n"));
-        chat.until(&mut alice, "like a line of the server's own");
+        chat.until(&mut alice, "like a notice of the server");
     }
     alice.send(&mut chat.reactor, "/me left the oven on\n");
     chat.until(&mut bob, "* alice left the oven on\n");

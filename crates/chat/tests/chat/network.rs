@@ -146,7 +146,7 @@ fn a_private_message_reaches_another_reactor() {
     linked.send_line(&mut alice, "/msg bob what?");
     linked.send_line(&mut alice, "/msg nobody there?");
     linked.until(&mut alice, "[bob] psst\n");
-    linked.until(&mut alice, "* bob was told\n* nobody is called nobody\n");
+    linked.until(&mut alice, "* bob was told\n* there is no user nobody\n");
     linked.until(&mut bob, "* ALICE was told\n");
     linked.until(&mut bob, "[alice] what?\n");
     assert_eq!(linked.received(&mut carol), "");

@@ -140,7 +140,7 @@ fn a_change_of_name_is_announced_and_applied() {
     chat.send_line(&mut alice, "/who");
     assert_eq!(chat.drain(&mut alice), "* in lobby: alice, ROBERT\n");
     chat.send_line(&mut alice, "/msg bob there?");
-    assert_eq!(chat.drain(&mut alice), "* nobody is called bob\n");
+    assert_eq!(chat.drain(&mut alice), "* there is no user bob\n");
     // The old name is free; the new name is taken.
     chat.join("bob");
     let mut other = chat.connect();
@@ -163,7 +163,7 @@ fn a_private_message_reaches_any_room() {
     assert_eq!(chat.drain(&mut carol), "[alice] come  back\u{FFFD}\n");
     assert_eq!(chat.drain(&mut bob), "");
     chat.send_line(&mut alice, "/msg dave\x1b hello");
-    assert_eq!(chat.drain(&mut alice), "* nobody is called dave\u{FFFD}\n");
+    assert_eq!(chat.drain(&mut alice), "* there is no user dave\u{FFFD}\n");
 }
 
 #[test]

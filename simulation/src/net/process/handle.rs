@@ -40,7 +40,7 @@ impl ProcessBackend for SimulatedProcess {
         net.charge_call();
         let process = net.processes.get_mut(self.number).filter(|process| !process.is_hung_up());
         let Some(terminal) = process.and_then(|process| process.terminal.as_mut()) else {
-            let text = "it has no open pseudo-terminal";
+            let text = "the process has no open pseudo-terminal";
             return Err(io::Error::new(ErrorKind::NotConnected, text));
         };
         terminal.size = size;

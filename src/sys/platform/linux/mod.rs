@@ -76,7 +76,7 @@ pub(crate) fn receive_inet(
     const FLAGS: RecvFlags = RecvFlags::TRUNC.union(RecvFlags::DONTWAIT);
     let (_, length, sender) = net::recvfrom(socket, buffer, FLAGS)?;
     let sender = sender.and_then(|sender| SocketAddr::try_from(sender).ok());
-    let sender = sender.ok_or_else(|| io::Error::other("a datagram without a sender"))?;
+    let sender = sender.ok_or_else(|| io::Error::other("the datagram has no sender"))?;
     Ok((length, sender.into()))
 }
 

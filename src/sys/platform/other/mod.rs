@@ -30,7 +30,7 @@ pub(crate) fn receive_inet(
 }
 
 pub(crate) fn include_header(_socket: &Socket, _ipv6: bool) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot include IP headers"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "IP headers cannot be included on this system"))
 }
 
 pub(crate) fn set_user_timeout(
@@ -65,5 +65,5 @@ pub(crate) fn share_port(socket: &Socket) -> io::Result<()> {
 /// Other systems have no such option, or it gives all connections to one of the listeners.
 #[cfg(not(any(target_os = "dragonfly", target_os = "freebsd")))]
 pub(crate) fn share_port(_socket: &Socket) -> io::Result<()> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system cannot share a port"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "ports cannot be shared on this system"))
 }

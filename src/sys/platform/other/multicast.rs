@@ -11,7 +11,7 @@ pub(crate) const BOTH_FAMILIES: bool = false;
 fn address((address, index): InterfaceV4) -> io::Result<Ipv4Addr> {
     match index {
         0 => Ok(address),
-        _ => Err(unsupported("on this system, for IPv4, give the address of the interface")),
+        _ => Err(unsupported("on this system, IPv4 multicast needs the interface's address")),
     }
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn join_source(
     _source: Ipv4Addr,
     _interface: Ipv4Addr,
 ) -> io::Result<()> {
-    Err(unsupported("joining for certain sources is known to work on Linux only"))
+    Err(unsupported("source-specific multicast is supported on Linux only"))
 }
 
 pub(crate) fn leave_source(
@@ -54,7 +54,7 @@ pub(crate) fn set_interface(socket: &SystemDatagram, interface: InterfaceV4) -> 
 }
 
 pub(crate) fn index(_socket: &SystemDatagram, _name: &str) -> io::Result<u32> {
-    Err(unsupported("no interface names on this system; give the index or the address"))
+    Err(unsupported("interface names are not supported on this system; use an address"))
 }
 
 /// On other systems a socket receives only from groups that it has joined itself, as far as is known.

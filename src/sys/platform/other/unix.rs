@@ -53,7 +53,7 @@ pub(crate) fn abstract_address(_name: &[u8]) -> io::Result<SocketAddrUnix> {
 }
 
 pub(crate) fn unnamed() -> io::Result<SocketAddrUnix> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system does not assign names"))
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system assigns no names to sockets"))
 }
 
 pub(crate) fn abstract_name(_address: &SocketAddr) -> Option<UnixAddress> {
