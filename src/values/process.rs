@@ -215,7 +215,8 @@ impl ProcessOptions {
         self
     }
 
-    /// Sets the group, by its number. Supplementary groups stay, unless the user is set too. The start takes as long as with [`user`](Self::user).
+    /// Sets the group, by its number. Supplementary groups stay, unless the user is set too. The start takes as long as with
+    /// [`user`](Self::user).
     #[must_use]
     pub fn group(mut self, group: u32) -> Self {
         self.settings.group = Some(group);

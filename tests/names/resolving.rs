@@ -179,6 +179,22 @@ fn unknown_service_is_named_in_the_error() {
 }
 
 #[test]
+fn known_service_is_the_port_of_a_connection() {
+    let mut reactor = Reactor::new().unwrap();
+    if !std::path::Path::new("/etc/services").exists() {
+        return println!("skipped: there is no file of services(5)");
+    }
+    assert_eq!(reactor.service_port("domain").ok(), Some(53));
+    let (log, failures) = (Log::default(), Failures::default());
+    // A broadcast address accepts no connection, whatever serves the port on this machine.
+    let caller = Caller::new(&log, &failures, only_record);
+    reactor.connect_tcp("127.255.255.255:domain", caller).unwrap();
+    turn_until(&mut reactor, "a failure", |_| !failures.borrow().is_empty());
+    let text = failures.borrow()[0].1.to_string();
+    assert!(text.starts_with("cannot connect to 127.255.255.255:53: "), "{text}");
+}
+
+#[test]
 fn host_has_a_name() {
     let reactor = Reactor::new().unwrap();
     assert!(!reactor.host_name().unwrap().is_empty());

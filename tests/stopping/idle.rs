@@ -1,7 +1,7 @@
 //! Runs with nothing to wait for.
 
 use crate::support::*;
-use ropewalk::Reactor;
+use ropewalk::{Reactor, call_in_thread};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::thread;
@@ -47,6 +47,20 @@ fn run_ends_after_the_last_handle() {
     reactor.run().unwrap();
     assert_eq!(sum.get(), 4950);
     thread.join().unwrap();
+}
+
+#[test]
+fn run_ends_after_the_last_job() {
+    let mut reactor = Reactor::new().unwrap();
+    let answered = Rc::new(Cell::new(false));
+    let noted = Rc::clone(&answered);
+    let work = || thread::sleep(Duration::from_millis(50));
+    call_in_thread(reactor.context(), work, move |context, _| {
+        noted.set(!context.is_stopping());
+    })
+    .unwrap();
+    reactor.run().unwrap();
+    assert!(answered.get(), "the run did not stop before the answer");
 }
 
 #[test]

@@ -74,6 +74,47 @@ fn jobs_run_at_a_time_up_to_the_maximum() {
 }
 
 #[test]
+fn further_jobs_wait_for_a_thread() {
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_threads(ThreadOptions::new().max(4));
+    let (begun, has_begun) = channel();
+    let mut gates = Vec::new();
+    for number in 0..6 {
+        let ((gate, closed), begun) = (channel::<()>(), begun.clone());
+        let work = move || {
+            begun.send(number).unwrap();
+            let _ = closed.recv();
+        };
+        call_in_thread(reactor.context(), work, |_, _| {}).unwrap();
+        gates.push(gate);
+    }
+    let mut first: Vec<_> = (0..4).map(|_| has_begun.recv_timeout(PATIENCE).unwrap()).collect();
+    first.sort_unstable();
+    assert_eq!(first, [0, 1, 2, 3]);
+    // A job that ends makes room for one more, and for no other.
+    drop(gates.pop());
+    for (ended, next) in [(3, 4), (2, 5)] {
+        assert!(has_begun.try_recv().is_err(), "four run");
+        drop(gates.remove(ended));
+        assert_eq!(has_begun.recv_timeout(PATIENCE), Ok(next));
+    }
+}
+
+#[test]
+fn ten_thousand_jobs_of_several_threads_all_answer() {
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_threads(ThreadOptions::new().max(4).max_waiting(10_000));
+    let answers = Answers::default();
+    for number in 0..10_000_u32 {
+        call_in_thread(reactor.context(), move || number, note(&answers)).unwrap();
+    }
+    turn_until(&mut reactor, "all answers", |_| answers.borrow().len() == 10_000);
+    let mut numbers: Vec<u32> = answers.borrow().iter().flatten().copied().collect();
+    numbers.sort_unstable();
+    assert!(numbers.into_iter().eq(0..10_000), "each once");
+}
+
+#[test]
 fn full_queue_is_an_error_to_the_caller() {
     let mut reactor = Reactor::new().unwrap();
     reactor.set_threads(ThreadOptions::new().max(1).max_waiting(2));

@@ -187,3 +187,24 @@ fn timer_put_off_often_leaves_one_entry() {
     assert_eq!(queue.until_next(now + milliseconds(148)), Some(milliseconds(1)));
     assert_eq!(drain(&mut queue, now + milliseconds(149)), (0..1000).rev().collect::<Vec<_>>());
 }
+
+/// Each connection has an idle timeout, and each of its messages puts it off.
+#[test]
+fn ten_thousand_idle_timeouts_are_one_entry_each() {
+    const CONNECTIONS: u32 = 10_000;
+    const IDLE: Duration = Duration::from_secs(60);
+    let (mut queue, start) = queue();
+    let timers: Vec<_> = (0..CONNECTIONS).map(|job| queue.schedule(start, IDLE, job)).collect();
+    let silent = |job: u32| job.is_multiple_of(1000);
+    for second in (10..=200).step_by(10) {
+        let now = start + Duration::from_secs(second);
+        for (job, timer) in (0..).zip(&timers).filter(|(job, _)| !silent(*job)) {
+            assert!(queue.reset(*timer, now, IDLE), "{job}");
+        }
+        let ended = drain(&mut queue, now);
+        assert_eq!(ended.is_empty(), second != 60, "after {second} seconds");
+        assert!(ended.into_iter().all(silent));
+        assert_eq!(queue.heap.len(), queue.len());
+    }
+    assert_eq!(queue.len(), 9990);
+}

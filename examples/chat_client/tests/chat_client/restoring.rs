@@ -4,6 +4,8 @@ use crate::scene::*;
 use crate::terminal;
 use rustix::process::Signal;
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What ends the program.
 type End = fn(&mut Server, &mut Terminal);
@@ -43,19 +45,58 @@ fn each_end_restores_the_terminal() {
 
 #[test]
 fn panic_restores_the_terminal() {
-    const CHILD: &str = "CHAT_CLIENT_TEST_PANIC";
-    if std::env::var_os(CHILD).is_some() {
+    if is_child() {
         let _terminal = terminal::Terminal::take().expect("a terminal");
         // As the editor does.
         println!("\x1b[?2004hbefore the panic");
         panic!("on purpose");
     }
-    let mut program = Command::new(std::env::current_exe().unwrap());
-    program.args(["restoring::panic_restores_the_terminal", "--exact", "--nocapture"]);
-    program.env(CHILD, "1");
-    let mut terminal = Terminal::start(program, 80);
+    let mut terminal = start_child("restoring::panic_restores_the_terminal");
     terminal.read_until("before the panic");
     assert!(terminal.marks_pastes());
     assert_restored(&mut terminal, "panic");
     assert_eq!(terminal.exit_code(), Some(101));
+}
+
+/// The second Ctrl-C ends a program whose reactor is blocked by a callback, a second later.
+#[test]
+fn forced_end_restores_the_terminal() {
+    if is_child() {
+        let mut reactor = support::reactor().unwrap();
+        let terminal = terminal::Terminal::take().expect("a terminal");
+        support::before_forced_end(terminal.restoring());
+        reactor.context().call_later(Duration::ZERO, |_| {
+            println!("\x1b[?2004hblocked");
+            thread::sleep(LIMIT);
+        });
+        reactor.run().unwrap();
+        unreachable!("the callback does not return");
+    }
+    let mut terminal = start_child("restoring::forced_end_restores_the_terminal");
+    terminal.read_until("blocked");
+    assert!(terminal.is_raw() && terminal.marks_pastes());
+    let begin = Instant::now();
+    // Signals in close succession are one.
+    while terminal.child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < LIMIT / 2, "it is still blocked");
+        terminal.press("\x03");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert_restored(&mut terminal, "Ctrl-C twice");
+    assert_eq!(terminal.exit_code(), Some(128 + 2));
+}
+
+const CHILD: &str = "CHAT_CLIENT_TEST_CHILD";
+
+/// Returns true if this process was started by [`start_child`].
+fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// Runs a test of this program alone, in a terminal of its own.
+fn start_child(name: &str) -> Terminal {
+    let mut program = Command::new(std::env::current_exe().unwrap());
+    program.args([name, "--exact", "--nocapture"]);
+    program.env(CHILD, "1");
+    Terminal::start(program, 80)
 }
