@@ -97,6 +97,7 @@ impl Transport<'_> {
 
     /// Returns the peer's credentials when it connected, or began to listen, if this is a Unix socket
     /// (SO_PEERCRED, unix(7)). Linux only; elsewhere it returns `None`.
+    #[doc(alias = "SO_PEERCRED")]
     pub fn peer_credentials(&self) -> Option<Credentials> {
         self.context.sources.stream(self.id)?.socket.peer_credentials()?.ok()
     }
@@ -189,8 +190,8 @@ impl Context {
             }
             return Ok(());
         }
-        let waiting = self.queued_descriptors(id);
-        let text = format!("{waiting} descriptors are already queued; the limit is {MAX_QUEUED}");
+        let queued = self.queued_descriptors(id);
+        let text = format!("{queued} descriptors are already queued; the limit is {MAX_QUEUED}");
         Err(io::Error::new(io::ErrorKind::WouldBlock, text))
     }
 

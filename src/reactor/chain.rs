@@ -78,7 +78,7 @@ pub(super) struct Layer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
     /// The filters below are not established.
-    Waiting,
+    NotBegun,
     Handshake,
     Established,
 }
@@ -192,7 +192,7 @@ impl Chain {
     pub(super) fn push(&mut self, filter: Box<dyn Filter>, received: Vec<u8>) {
         self.layers.push(Layer {
             filter,
-            stage: Stage::Waiting,
+            stage: Stage::NotBegun,
             decodes: !received.is_empty(),
             input: Bytes { bytes: received, start: 0 },
             output: Bytes::default(),

@@ -13,7 +13,7 @@ pub(crate) struct Passing {
     /// In order.
     messages: VecDeque<Message>,
     /// The number of queued descriptors in all messages.
-    waiting: usize,
+    queued: usize,
     /// The number of bytes that the system has taken since the queue was empty.
     taken: u64,
     /// The number of consecutive refusals because too many descriptors are in flight.
@@ -34,13 +34,13 @@ struct Message {
 
 impl Passing {
     /// Returns the number of queued descriptors.
-    pub(crate) fn waiting(&self) -> usize {
-        self.waiting
+    pub(crate) fn queued(&self) -> usize {
+        self.queued
     }
 
     /// Queues descriptors behind `before` queued bytes, with the next `length` bytes.
     pub(crate) fn push(&mut self, before: usize, length: usize, descriptors: Vec<OwnedFd>) {
-        self.waiting += descriptors.len();
+        self.queued += descriptors.len();
         let at = self.taken + before as u64;
         self.messages.push_back(Message { at, length, descriptors });
     }
@@ -73,7 +73,7 @@ impl Passing {
         if !self.at_front().is_empty()
             && let Some(sent) = self.messages.pop_front()
         {
-            self.waiting -= sent.descriptors.len();
+            self.queued -= sent.descriptors.len();
         }
         self.taken += count as u64;
     }
@@ -97,7 +97,7 @@ mod tests {
         passing.advance(7);
         assert_eq!((passing.at_front().len(), passing.reach()), (0, 3));
         passing.advance(3);
-        assert_eq!((passing.at_front().len(), passing.reach(), passing.waiting()), (2, 4, 5));
+        assert_eq!((passing.at_front().len(), passing.reach(), passing.queued()), (2, 4, 5));
         passing.advance(0);
         assert_eq!(passing.at_front().len(), 2, "nothing was taken");
         passing.advance(1);
@@ -106,7 +106,7 @@ mod tests {
         passing.advance(3);
         assert_eq!((passing.at_front().len(), passing.reach()), (3, 1));
         passing.advance(1);
-        assert_eq!((passing.at_front().len(), passing.reach(), passing.waiting()), (1, 2, 1));
+        assert_eq!((passing.at_front().len(), passing.reach(), passing.queued()), (1, 2, 1));
         passing.advance(1);
         assert_eq!((passing.at_front().len(), passing.reach()), (0, usize::MAX));
     }

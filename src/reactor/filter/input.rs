@@ -73,7 +73,7 @@ impl Dispatcher {
         if filtered.phase == Phase::Handshake && filtered.adding == 0 {
             match chain.layers.iter().position(|layer| layer.stage != Stage::Established) {
                 None => return Step::Established,
-                Some(index) if chain.layers[index].stage == Stage::Waiting => {
+                Some(index) if chain.layers[index].stage == Stage::NotBegun => {
                     return Step::Start(index);
                 }
                 Some(_) => {}
@@ -237,7 +237,7 @@ fn held_or(received: Received, step: Step) -> Step {
 
 /// Returns the step that leads to more plaintext.
 fn next_decoding(chain: &Chain, stream: &Stream) -> Step {
-    let runs = |layer: &Layer| layer.stage != Stage::Waiting && !layer.ended;
+    let runs = |layer: &Layer| layer.stage != Stage::NotBegun && !layer.ended;
     let decodes = |layer: &Layer| layer.decodes && runs(layer);
     if let Some(index) = chain.layers.iter().rposition(decodes) {
         return Step::Decode(index);

@@ -43,13 +43,13 @@ struct Buffers {
     /// The number of bytes of `first`, or of the first block, that the system has taken.
     sent: usize,
     /// The number of queued bytes.
-    waiting: usize,
+    length: usize,
 }
 
 impl SendBuffer {
     #[inline(always)]
     pub(crate) fn len(&self) -> usize {
-        self.buffers.as_ref().map_or(0, |buffers| buffers.waiting)
+        self.buffers.as_ref().map_or(0, |buffers| buffers.length)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -73,7 +73,7 @@ impl SendBuffer {
     ) {
         debug_assert!(!data.is_empty());
         let buffers = self.buffers.get_or_insert_with(|| spares.take());
-        let before = buffers.waiting;
+        let before = buffers.length;
         buffers.passing.get_or_insert_default().push(before, data.len(), descriptors);
         buffers.push(data, &mut spares.blocks);
     }
@@ -82,14 +82,14 @@ impl SendBuffer {
     #[cfg(unix)]
     pub(crate) fn passing(&mut self) -> Option<&mut Passing> {
         let passing = self.buffers.as_mut()?.passing.as_mut()?;
-        (passing.waiting() > 0).then_some(passing)
+        (passing.queued() > 0).then_some(passing)
     }
 
     /// Returns the number of queued descriptors.
     pub(crate) fn descriptors_waiting(&self) -> usize {
         #[cfg(unix)]
         if let Some(passing) = self.all_passing() {
-            return passing.waiting();
+            return passing.queued();
         }
         0
     }
@@ -119,8 +119,8 @@ impl SendBuffer {
         spares: &'a Spares,
         slices: &mut [IoSlice<'a>; SLICES],
     ) -> usize {
-        let waiting = self.buffers.iter().flat_map(|buffers| buffers.slices(&spares.blocks));
-        let all = waiting.chain(std::iter::once(tail)).filter(|bytes| !bytes.is_empty());
+        let queued = self.buffers.iter().flat_map(|buffers| buffers.slices(&spares.blocks));
+        let all = queued.chain(std::iter::once(tail)).filter(|bytes| !bytes.is_empty());
         let mut reach = self.reach();
         let mut filled = 0;
         for (slot, bytes) in slices.iter_mut().zip(all) {
@@ -155,8 +155,8 @@ impl SendBuffer {
         let Some(buffers) = &mut self.buffers else {
             return;
         };
-        debug_assert!(count <= buffers.waiting);
-        if count < buffers.waiting {
+        debug_assert!(count <= buffers.length);
+        if count < buffers.length {
             buffers.advance(count, &mut spares.blocks);
         } else {
             self.clear(spares);
@@ -175,7 +175,7 @@ impl SendBuffer {
 impl Buffers {
     #[inline(always)]
     fn push(&mut self, data: &[u8], blocks: &mut Blocks) {
-        self.waiting += data.len();
+        self.length += data.len();
         if self.blocks.is_empty() && self.first.len() + data.len() <= FIRST {
             self.first.extend_from_slice(data);
         } else {
@@ -230,7 +230,7 @@ impl Buffers {
     /// Removes the first `count` bytes, of more.
     #[cold]
     fn advance(&mut self, count: usize, blocks: &mut Blocks) {
-        self.waiting -= count;
+        self.length -= count;
         self.sent += count;
         #[cfg(unix)]
         if let Some(passing) = &mut self.passing {

@@ -46,7 +46,7 @@ impl Spares {
         if held <= SPARES_LIMIT {
             self.held = held;
             buffers.first.clear();
-            (buffers.sent, buffers.waiting) = (0, 0);
+            (buffers.sent, buffers.length) = (0, 0);
             self.buffers.push(buffers);
         }
     }

@@ -133,9 +133,9 @@ impl Stream {
             return Ok(());
         }
         if self.is_writable() && self.output.buffer.len() + data.len() >= GATHER {
-            let waiting = self.output.buffer.len();
+            let queued = self.output.buffer.len();
             let sent = self.send(data, spares)?;
-            data = &data[sent.saturating_sub(waiting)..];
+            data = &data[sent.saturating_sub(queued)..];
         }
         self.output.buffer.push(data, spares);
         self.note_crossing();
