@@ -43,6 +43,7 @@ impl ConnectOptions {
     /// If `address` is neither an address nor a name with a port, or the reactor
     /// [is stopping](Context::is_stopping). The factory receives no callback then.
     #[doc(alias = "connectTCP")]
+    #[doc(alias = "HostnameEndpoint")]
     #[doc(alias = "create_connection")]
     pub fn connect_tcp(
         &self,
@@ -116,6 +117,7 @@ impl Context {
     /// # Ok::<(), Error>(())
     /// ```
     #[doc(alias = "connectTCP")]
+    #[doc(alias = "HostnameEndpoint")]
     #[doc(alias = "create_connection")]
     pub fn connect_tcp(
         &mut self,

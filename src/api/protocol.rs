@@ -242,6 +242,7 @@ pub trait Protocol: 'static {
 
     /// The connection has ended. `transport` still has its id and peer; writes are dropped.
     #[doc(alias = "connectionLost")]
+    #[doc(alias = "clientConnectionLost")]
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: Reason) {}
 
     /// Returns the name of this type, for the logs and for [`Backend::called`](crate::backend::Backend::called). A

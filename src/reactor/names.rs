@@ -64,6 +64,9 @@ impl Reactor {
     /// Returns the name of this host (gethostname(2)), which may but need not have a domain, and need not be one that
     /// other hosts can look up. In a simulated world it is the name of the node.
     ///
+    /// There is no getfqdn: std's look-up returns addresses without the canonical name, and a look-up would block the
+    /// reactor. A program that has to know its fully qualified name should read it from its configuration.
+    ///
     /// # Errors
     ///
     /// If it is not valid UTF-8, or the backend has no name.
@@ -74,6 +77,7 @@ impl Reactor {
     /// # Ok::<(), ropewalk::Error>(())
     /// ```
     #[doc(alias = "gethostname")]
+    #[doc(alias = "getfqdn")]
     pub fn host_name(&self) -> Result<String, Error> {
         let cannot = |cause| failed("find", "the name of this host", cause, |_| None);
         self.dispatcher.context.backend.host_name().map_err(cannot)

@@ -10,7 +10,8 @@ impl Reactor {
     }
 
     /// Sets the grace period: how long a stop waits for [holds](crate::Hold), and for peers that are slow to take
-    /// queued data. Default: 10 seconds. Zero does not wait for any.
+    /// queued data. Default: 10 seconds. Zero does not wait for any: a stop then ends the run at once.
+    #[doc(alias = "crash")]
     pub fn set_grace(&mut self, grace: Duration) {
         self.grace = grace;
     }

@@ -27,25 +27,30 @@ use std::io;
 #[non_exhaustive]
 pub enum Reason {
     /// The connection was aborted: queued data was dropped, and a reset was sent.
+    #[doc(alias = "ConnectionAborted")]
     Aborted,
     /// The connection was closed, and the system has taken all data that was written before.
+    #[doc(alias = "ConnectionDone")]
     Closed,
     /// The connection or our side of it was closed, and made no progress within the deadline (see
     /// [`Transport::close`](crate::Transport::close)): the peer took no queued data, or the
     /// producer wrote none. The rest was dropped.
     CloseTimeout,
     /// The peer ended its side first; the system has taken all data that was written before.
+    #[doc(alias = "ConnectionDone")]
     ClosedByPeer,
     /// The socket was [detached](crate::Transport::detach) and stays open. The caller received the unsent
     /// data as well.
     Detached,
     /// The system or a [filter](crate::Filter) reported another error.
+    #[doc(alias = "ConnectionLost")]
     Failed(io::Error),
     /// A callback of its protocol, its producer or a filter panicked. Queued data was dropped and a reset was
     /// sent, whatever the callback requested before. Only a
     /// [detached](crate::Transport::detach) socket has left the reactor by then: that stays `Detached`.
     Panicked,
     /// The peer reset it: its program died, or closed with our data unread. Or nothing reads the pipe any more.
+    #[doc(alias = "ConnectionLost")]
     Reset,
     /// The reactor stopped. Queued data was sent if the peer took it within the
     /// [grace period](crate::Reactor::set_grace); the rest was dropped.
