@@ -25,31 +25,46 @@ fn listening() -> (Child, String) {
     (child, address)
 }
 
-/// Counts and sums up what is read.
-fn digest(mut input: impl Read) -> (u64, u64) {
-    let (mut length, mut sum, mut buffer) = (0, 0_u64, vec![0; 1 << 16]);
-    loop {
-        match input.read(&mut buffer).unwrap() {
-            0 => return (length, sum),
-            count => {
-                for byte in &buffer[..count] {
-                    sum = sum.wrapping_mul(31).wrapping_add(u64::from(*byte));
-                }
-                length += count as u64;
-            }
-        }
+/// Bytes of which each block has its number, so that a lost, repeated or displaced part is noticed.
+struct Blocks {
+    block: Vec<u8>,
+    number: u64,
+    left: u64,
+}
+
+impl Blocks {
+    fn new(length: u64) -> Self {
+        // Periods that are prime: a displaced part differs.
+        let block = (0..1 << 18).map(|index: u32| (index % 65_521 % 251) as u8).collect();
+        Self { block, number: 0, left: length }
+    }
+
+    /// Returns the next block.
+    fn next(&mut self) -> Option<&[u8]> {
+        let length = self.left.min(self.block.len() as u64);
+        self.left -= length;
+        self.block[..8].copy_from_slice(&self.number.to_be_bytes());
+        self.number += 1;
+        (length > 0).then_some(&self.block[..length as usize])
     }
 }
 
-/// Writes bytes in which a lost or repeated part is noticed.
+/// Writes this many bytes, and ends the output.
 fn feed(mut output: impl Write, length: u64) {
-    let block: Vec<u8> = (0..251_000_u32).map(|index| (index % 251) as u8).collect();
-    let mut left = length as usize;
-    while left > 0 {
-        let count = left.min(block.len());
-        output.write_all(&block[..count]).unwrap();
-        left -= count;
+    let mut blocks = Blocks::new(length);
+    while let Some(block) = blocks.next() {
+        output.write_all(block).unwrap();
     }
+}
+
+/// Reads this many bytes and the end of the input, and compares them with those of [`feed`].
+fn check(mut input: impl Read, length: u64) {
+    let (mut blocks, mut buffer) = (Blocks::new(length), vec![0; 1 << 18]);
+    while let Some(block) = blocks.next() {
+        input.read_exact(&mut buffer[..block.len()]).unwrap();
+        assert!(buffer[..block.len()] == *block, "block {}", blocks.number - 1);
+    }
+    assert_eq!(input.read(&mut buffer).unwrap(), 0, "the end");
 }
 
 #[test]
@@ -60,11 +75,26 @@ fn large_transfer_arrives_whole_in_both_directions() {
     for child in [&mut server, &mut client] {
         let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         thread::spawn(move || feed(stdin, LENGTH));
-        threads.push(thread::spawn(move || digest(stdout)));
+        threads.push(thread::spawn(move || check(stdout, LENGTH)));
     }
-    let digests: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
-    assert_eq!(digests[0], digests[1]);
-    assert_eq!(digests[0].0, LENGTH);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert!(server.wait().unwrap().success() && client.wait().unwrap().success());
+}
+
+/// The end of the input ends one direction: the answer to it follows in the other.
+#[test]
+fn gigabyte_arrives_whole_before_its_answer() {
+    const GIGABYTE: u64 = 1_000_000_000;
+    let (mut server, address) = listening();
+    let mut client = program(&[&address]).spawn().unwrap();
+    let (stdin, mut stdout) = (client.stdin.take().unwrap(), client.stdout.take().unwrap());
+    let feeding = thread::spawn(move || feed(stdin, GIGABYTE));
+    check(server.stdout.take().unwrap(), GIGABYTE);
+    feeding.join().unwrap();
+    server.stdin.take().unwrap().write_all(b"all arrived").unwrap();
+    let mut answer = String::new();
+    stdout.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "all arrived");
     assert!(server.wait().unwrap().success() && client.wait().unwrap().success());
 }
 
