@@ -152,9 +152,9 @@ impl Context {
         self.end(id, Reason::Panicked);
         // If the callback has ended the connection, its protocol has not been notified yet.
         if let Some(stream) = self.sources.stream_mut(id)
-            && let Life::Ended { reason, .. } = &mut stream.life
+            && let Life::Ended { reason, lingers } = &mut stream.life
         {
-            *reason = Reason::Panicked;
+            (*reason, *lingers) = (Reason::Panicked, false);
             reset_on_close(id, &stream.socket);
         }
     }

@@ -138,10 +138,12 @@ impl Context {
         if stream.filtered().is_some() {
             return Err(not_through_filters());
         }
-        if stream.is_beyond_limit(&mut self.spares) {
-            self.end(id, Reason::WriteLimit);
+        if !self.is_within_limit(id) {
             return Ok(());
         }
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return Ok(());
+        };
         if stream.has_no_room_for(descriptors.len(), &mut self.spares) {
             return self.refuse(id);
         }

@@ -30,15 +30,8 @@ impl Context {
     /// Queues data that needs more than an append: a long write, a connection that is closing, or an attempt.
     #[inline(never)]
     fn push_with_care(&mut self, id: Id, data: &[u8]) {
-        let running = self.running == id;
         match self.sources.get_mut(id) {
-            Some(Source::Stream(stream)) if stream.takes_writes() => {
-                if stream.is_beyond_limit(&mut self.spares) {
-                    self.end(id, Reason::WriteLimit);
-                } else if let Err(error) = stream.push(data, running, &mut self.spares) {
-                    self.break_off(id, error.into());
-                }
-            }
+            Some(Source::Stream(stream)) if stream.takes_writes() => self.push_to_stream(id, data),
             Some(Source::Connector(connector)) if connector.takes_writes() => {
                 if connector.output.buffer.len() > connector.output.limits.most() {
                     self.fail_connector(id, too_much());
@@ -48,6 +41,29 @@ impl Context {
             }
             _ => self.note_stale(id, "write"),
         }
+    }
+
+    fn push_to_stream(&mut self, id: Id, data: &[u8]) {
+        let running = self.running == id;
+        if self.is_within_limit(id)
+            && let Some(stream) = self.sources.stream_mut(id)
+            && let Err(error) = stream.push(data, running, &mut self.spares)
+        {
+            self.break_off(id, error.into());
+        }
+    }
+
+    /// Returns true if a connection may queue more. Ends it if more than its limit is queued.
+    pub(super) fn is_within_limit(&mut self, id: Id) -> bool {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return false;
+        };
+        match stream.is_beyond_limit(&mut self.spares) {
+            Ok(false) => return true,
+            Ok(true) => self.end(id, Reason::WriteLimit),
+            Err(error) => self.break_off(id, error.into()),
+        }
+        false
     }
 
     /// Sends queued data, as far as the socket and the budget allow. Once all is sent, ends the sending

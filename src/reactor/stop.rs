@@ -1,6 +1,6 @@
 //! The stop of a run: its phases and its deadline.
 
-use crate::api::context::Stop;
+use crate::api::context::{Context, Stop};
 use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::Reactor;
 use crate::reactor::dispatcher::PENDING;
@@ -40,7 +40,7 @@ impl Reactor {
 
     /// Begins a stop: closes everything, unless a hold exists.
     pub(super) fn begin_stop_phase(&mut self) {
-        let deadline = self.context().now().checked_add(self.grace);
+        let deadline = self.dispatcher.context.refresh().checked_add(self.grace);
         self.ending = Some(Ending { deadline, stage: EndingStage::Held });
         self.dispatcher.reach(RunPhase::BeforeShutdown);
         match self.dispatcher.context.triggers.holds {
@@ -59,8 +59,8 @@ impl Reactor {
         let asks = !self.dispatcher.context.stops_at_once();
         self.dispatcher.context.begin_stop(asks);
         // All protocols are asked now: no data is delivered after this, unless they want it.
-        let pending = &self.dispatcher.context.pending;
-        self.dispatcher.allow_pending(PENDING + pending.len());
+        let Context { pending, held, .. } = &self.dispatcher.context;
+        self.dispatcher.allow_pending(PENDING + pending.len() + held.len());
         self.dispatcher.end_turn();
         let (sockets, bytes) = self.dispatcher.context.unfinished();
         let grace = self.grace;
@@ -112,7 +112,7 @@ impl Reactor {
             let ends = self.ending.is_some() || self.dispatcher.context.is_stopping();
             return ends.then_some(Duration::ZERO);
         };
-        let now = self.context().now();
+        let now = self.dispatcher.context.refresh();
         deadline.map(|deadline| deadline.saturating_duration_since(now))
     }
 

@@ -35,7 +35,7 @@ pub struct Id(u64);
 
 impl Id {
     /// The number of slots. The ids of the waker and of the signals use this number as their slot, so no socket
-    /// has their tokens.
+    /// has their tokens. Both fit into a pointer of 32 bits.
     pub(crate) const SLOTS: usize = (1 << SLOT_BITS) - 1;
 
     /// One more than the highest serial: 2⁴⁰ sockets, which at 10,000 new ones a second last for
@@ -43,10 +43,10 @@ impl Id {
     pub(crate) const SERIALS: u64 = 1 << (u64::BITS - SLOT_BITS);
 
     /// The id of the reactor's waker: no socket has its slot.
-    pub(crate) const WAKER: Self = Self(u64::MAX);
+    pub(crate) const WAKER: Self = Self(u32::MAX as u64);
 
     /// The id of the signals: no socket has its slot.
-    pub(crate) const SIGNALS: Self = Self(u64::MAX - (1 << SLOT_BITS));
+    pub(crate) const SIGNALS: Self = Self((u32::MAX - (1 << SLOT_BITS)) as u64);
 
     /// The id of no socket: its slot is never used.
     pub(crate) const NONE: Self = Self(Self::SLOTS as u64);
@@ -99,6 +99,15 @@ mod tests {
         let id = Id::new(Id::SLOTS - 1, Id::SERIALS - 1);
         assert_eq!((id.slot(), id.serial()), (Id::SLOTS - 1, Id::SERIALS - 1));
         assert_eq!(Id::from_token(id.token()).slot(), id.slot());
+    }
+
+    #[test]
+    fn reserved_tokens_fit_into_32_bits() {
+        for id in [Id::WAKER, Id::SIGNALS] {
+            assert_eq!(Id::from_token(id.token() as u32 as usize), id);
+            assert_eq!(id.slot(), Id::SLOTS, "no socket has this slot");
+        }
+        assert_ne!(Id::WAKER, Id::SIGNALS);
     }
 
     #[test]

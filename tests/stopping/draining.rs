@@ -69,6 +69,17 @@ fn busy_protocol_finishes_within_the_grace_period() {
 }
 
 #[test]
+fn protocols_are_asked_despite_many_pending_calls() {
+    let (mut reactor, _client, notes) = talking(b"begun ");
+    (0..1000).for_each(|_| {
+        reactor.context().call_when_running(|_| {});
+    });
+    reactor.context().stop();
+    assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap());
+    assert_eq!(*notes.borrow(), ["draining"], "no data is delivered before this");
+}
+
+#[test]
 fn idle_protocol_is_closed_at_once() {
     let (mut reactor, client, notes) = talking(b"done.");
     reactor.context().stop();

@@ -2,7 +2,9 @@
 
 use crate::script::{Script, Wire};
 use crate::support::*;
+use ropewalk::backend::Readiness;
 use ropewalk::{Reactor, SlowReader};
+use std::io::ErrorKind;
 
 /// A server with one connection. Its socket accepts no bytes.
 fn serve() -> (Log, Wire, Script, Reactor) {
@@ -108,4 +110,33 @@ fn raised_write_limit_takes_effect() {
     reactor.context().transport(wire.id()).set_write_limit(10);
     reactor.context().transport(wire.id()).set_write_limit(2000);
     assert_eq!(until_lost(&mut reactor, &log, &wire), 2020);
+}
+
+#[test]
+fn reset_beyond_the_limit_is_reported_as_reset() {
+    let (log, wire, script, mut reactor) = serve();
+    reactor.context().transport(wire.id()).set_write_limit(10);
+    script.make_room(&wire, usize::MAX);
+    turn(&mut reactor);
+    // The socket was writable until the peer's reset, of which no event was received yet.
+    wire.write_fails(ErrorKind::ConnectionReset);
+    reactor.context().transport(wire.id()).write(&[0; 20]);
+    reactor.context().transport(wire.id()).write(&[0; 20]);
+    turn(&mut reactor);
+    assert_eq!(log.reasons(), ["Reset"]);
+}
+
+#[test]
+fn write_that_takes_nothing_breaks_the_connection() {
+    let (log, wire) = (Log::default(), Wire::default());
+    wire.writes_nothing();
+    let (script, mut reactor) = Script::with_connection(recorders(&log, only_record), &wire);
+    turn(&mut reactor);
+    script.report(wire.id(), Readiness::WRITABLE);
+    reactor.context().transport(wire.id()).write(&[0; 20]);
+    turn(&mut reactor);
+    wire.push_read(Ok(b""));
+    script.report_readable(&wire);
+    turn(&mut reactor);
+    assert!(log.reasons()[0].starts_with("Failed"), "{:?}", log.reasons());
 }

@@ -100,13 +100,12 @@ impl Stream {
     }
 
     /// Returns true if more is queued than the limit, and the socket does not take it.
-    pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> bool {
+    pub(crate) fn is_beyond_limit(&mut self, spares: &mut Spares) -> io::Result<bool> {
         let is_beyond = |stream: &Self| stream.output.buffered() > stream.output.limits.most();
-        if is_beyond(self) && self.wants_flush() && self.flush(spares).is_err() {
-            return true; // The next write returns the error again.
+        if is_beyond(self) && self.wants_flush() {
+            self.flush(spares)?; // Gathered data has not been offered to the socket before.
         }
-        // Gathered data had not been offered to the socket before.
-        is_beyond(self)
+        Ok(is_beyond(self))
     }
 
     /// Accepts `data`: appends it to the queued data, or writes a long one directly if the socket takes it.
@@ -239,6 +238,8 @@ impl Stream {
     #[cold]
     fn not_all_written(&mut self, result: io::Result<usize>) -> io::Result<usize> {
         let full = match &result {
+            // Bytes were offered, so a repetition would take none either.
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(_) => !self.readiness.has(Readiness::SHORT_PROVES_NOTHING),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => true,
             #[cfg(unix)]

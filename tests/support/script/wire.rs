@@ -21,6 +21,8 @@ struct Ends {
     room: Cell<usize>,
     /// The error of all writes.
     write_fails: Cell<Option<ErrorKind>>,
+    /// Whether all writes take no bytes, and a short write says nothing about the next one.
+    writes_nothing: Cell<bool>,
     /// The error of `shutdown_write`.
     shutdown_fails: Cell<Option<ErrorKind>>,
     /// SO_ERROR, which is read once.
@@ -64,6 +66,10 @@ impl Wire {
 
     pub(crate) fn write_fails(&self, kind: ErrorKind) {
         self.0.write_fails.set(Some(kind));
+    }
+
+    pub(crate) fn writes_nothing(&self) {
+        self.0.writes_nothing.set(true);
     }
 
     pub(crate) fn shutdown_fails(&self, kind: ErrorKind) {
@@ -152,6 +158,9 @@ impl StreamBackend for ScriptedStream {
         if let Some(kind) = self.1.0.write_fails.get() {
             return Err(failure(kind));
         }
+        if self.1.0.writes_nothing.get() {
+            return Ok(0);
+        }
         let (mut count, room) = (0, self.1.0.room.get());
         if room == 0 {
             return Err(ErrorKind::WouldBlock.into());
@@ -163,6 +172,10 @@ impl StreamBackend for ScriptedStream {
         }
         self.1.0.room.set(if room == usize::MAX { room } else { room - count });
         Ok(count)
+    }
+
+    fn short_means_would_block(&self) -> bool {
+        !self.1.0.writes_nothing.get()
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
