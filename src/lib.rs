@@ -131,6 +131,8 @@ pub use api::process_transport::ProcessTransport;
 pub use api::producer::Producer;
 pub use api::protocol::Protocol;
 pub use api::raw::IpProtocol;
+#[cfg(feature = "signals")]
+pub use api::signals::SignalHandlerId;
 pub use api::thread_job::{JobPanicked, call_in_thread};
 pub use api::transport::Transport;
 pub use api::trigger::{Hold, RunPhase, TriggerId};

@@ -37,7 +37,7 @@ fn join(server: &str, name: Option<String>, clock: Option<Clock>) -> Result<(), 
         Connector::new(name, &session, terminal.as_ref().map(|terminal| terminal.columns()));
     reactor.connect_tcp(server, connector)?;
     if let (Some(terminal), Some(screen)) = (terminal, screen) {
-        support::before_forced_end(terminal.restoring());
+        Reactor::before_forced_end(terminal.restoring());
         watch(&mut reactor, &terminal, &screen)?;
     }
     reactor.run()?;

@@ -17,7 +17,7 @@ pub use failure::Failure;
 pub use files::open;
 pub use output::{complain, copy, finish, log_from, say, show};
 pub use printer::Printer;
-pub use running::{before_forced_end, group, reactor};
+pub use running::{group, reactor};
 
 use lexopt::Parser;
 use std::process::ExitCode;

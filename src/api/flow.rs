@@ -5,6 +5,7 @@ use crate::api::transport::Transport;
 use crate::source::stream::{Limits, Reading};
 use crate::source::table::Source;
 use crate::values::id::Id;
+use crate::values::reason::Reason;
 use crate::values::slow_reader::SlowReader;
 
 /// # Flow control
@@ -94,7 +95,7 @@ impl Transport<'_> {
     }
 
     /// Sets the limit of the send buffer, in bytes. A write that finds more queued data ends the
-    /// connection with [`Reason::WriteLimit`](crate::Reason::WriteLimit), so that a peer that does not
+    /// connection with [`Reason::WriteLimit`], so that a peer that does not
     /// read cannot use up the memory. Default: 64 MiB. With [`SlowReader::Disconnect`] the lower of
     /// the two limits applies.
     ///
@@ -155,6 +156,19 @@ impl Context {
             }
             _ => self.note_stale(id, "set_slow_reader"),
         }
+    }
+
+    /// Returns true if a connection may queue more. Ends it if more than its limit is queued.
+    pub(super) fn is_within_limit(&mut self, id: Id) -> bool {
+        let Some(stream) = self.sources.stream_mut(id) else {
+            return false;
+        };
+        match stream.is_beyond_limit(&mut self.spares) {
+            Ok(false) => return true,
+            Ok(true) => self.end(id, Reason::WriteLimit),
+            Err(error) => self.break_off(id, error.into()),
+        }
+        false
     }
 
     fn limits(&self, id: Id) -> Option<&Limits> {

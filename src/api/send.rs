@@ -53,19 +53,6 @@ impl Context {
         }
     }
 
-    /// Returns true if a connection may queue more. Ends it if more than its limit is queued.
-    pub(super) fn is_within_limit(&mut self, id: Id) -> bool {
-        let Some(stream) = self.sources.stream_mut(id) else {
-            return false;
-        };
-        match stream.is_beyond_limit(&mut self.spares) {
-            Ok(false) => return true,
-            Ok(true) => self.end(id, Reason::WriteLimit),
-            Err(error) => self.break_off(id, error.into()),
-        }
-        false
-    }
-
     /// Sends queued data, as far as the socket and the budget allow. Once all is sent, ends the sending
     /// direction or the connection, if that was requested.
     #[inline(always)]

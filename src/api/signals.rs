@@ -1,10 +1,15 @@
 //! Signals: SIGINT and SIGTERM, which stop a run, and handlers of others.
 
 use crate::api::context::Context;
+use crate::api::discard::Discarded;
 use crate::api::handle::Handle;
 use crate::sys::backend::{SignalBackend, SignalWatchBackend};
+use crate::sys::error::failed;
+use crate::values::error::Error;
 use crate::values::logging::SIGNAL;
 use log::info;
+use std::any::type_name_of_val;
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The signals that end a run.
@@ -54,11 +59,116 @@ impl StopSignals {
     }
 }
 
+/// The name of a handler of a signal. It can be kept for any time: after the handler was cancelled, it names none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignalHandlerId(u64);
+
+impl SignalHandlerId {
+    /// Calls `handler` in a turn after the signal has arrived, as often as that happens, until the handler is
+    /// [cancelled](Self::cancel) or the reactor dropped. It is for callbacks, and through a [`Handle`] for the members
+    /// of a group; before a run, see [`Reactor::on_signal`](crate::Reactor::on_signal), which has the details.
+    ///
+    /// ```
+    /// use ropewalk::{Reactor, SignalHandlerId};
+    /// use signal_hook::{consts::SIGUSR1, low_level::raise};
+    ///
+    /// let mut reactor = Reactor::new()?;
+    /// reactor.context().call_when_running(|context| {
+    ///     let added = SignalHandlerId::add(context, SIGUSR1, |context| context.stop());
+    ///     assert!(added.is_ok());
+    ///     raise(SIGUSR1).unwrap();
+    /// });
+    /// reactor.run()?;
+    /// # Ok::<(), ropewalk::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the signal cannot be caught: see [`Reactor::on_signal`](crate::Reactor::on_signal).
+    pub fn add(
+        context: &mut Context,
+        signal: i32,
+        handler: impl FnMut(&mut Context) + 'static,
+    ) -> Result<Self, Error> {
+        let watch = context.backend.watch_signal(signal);
+        let watch =
+            watch.map_err(|cause| failed("catch", format!("signal {signal}"), cause, |_| None))?;
+        let name = type_name_of_val(&handler);
+        let handlers = &mut context.triggers.signals;
+        handlers.added += 1;
+        let handler = SignalHandler { watch, name, call: Some(Box::new(handler)) };
+        handlers.handlers.insert(handlers.added, handler);
+        Ok(Self(handlers.added))
+    }
+
+    /// Removes the handler. Returns true if it was not removed before. Once no handler of the signal is left, in this
+    /// process, the signal has its default action again, except for real-time signals, which have no effect then.
+    /// The closure is dropped once the running callback has returned. The id must be of the same reactor.
+    #[doc(alias = "remove_signal_handler")]
+    #[doc(alias = "uv_signal_stop")]
+    pub fn cancel(self, context: &mut Context) -> bool {
+        let handler = context.triggers.signals.handlers.remove(&self.0);
+        let was_active = handler.is_some();
+        if let Some(SignalHandler { name, call: Some(call), .. }) = handler {
+            context.discard(Discarded::Other(Box::new(call), name));
+        }
+        was_active
+    }
+}
+
+/// The closure of a handler.
+pub(crate) type OnSignal = Box<dyn FnMut(&mut Context)>;
+
 /// A user's handler of a signal.
-pub(crate) struct SignalHandler {
-    pub(crate) watch: Box<dyn SignalWatchBackend>,
-    pub(crate) name: &'static str,
-    pub(crate) call: Box<dyn FnMut(&mut Context)>,
+struct SignalHandler {
+    watch: Box<dyn SignalWatchBackend>,
+    name: &'static str,
+    /// Absent while it is called.
+    call: Option<OnSignal>,
+}
+
+/// The handlers of signals, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct SignalHandlers {
+    handlers: BTreeMap<u64, SignalHandler>,
+    /// The number of handlers added so far.
+    added: u64,
+}
+
+impl SignalHandlers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.handlers.is_empty()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<SignalHandlerId> {
+        self.handlers.keys().copied().map(SignalHandlerId).collect()
+    }
+
+    /// Takes a handler, and its name, if its signal has arrived.
+    pub(crate) fn take_arrived(&mut self, id: SignalHandlerId) -> Option<(OnSignal, &'static str)> {
+        let handler = self.handlers.get_mut(&id.0)?;
+        if !handler.watch.take() {
+            return None;
+        }
+        Some((handler.call.take()?, handler.name))
+    }
+
+    /// Puts a handler back after its call. Returns it if it was cancelled in the meantime.
+    pub(crate) fn put_back(&mut self, id: SignalHandlerId, call: OnSignal) -> Option<OnSignal> {
+        match self.handlers.get_mut(&id.0) {
+            Some(handler) => {
+                handler.call = Some(call);
+                None
+            }
+            None => Some(call),
+        }
+    }
+
+    /// Removes the last handler.
+    pub(crate) fn pop(&mut self) -> Option<(Option<OnSignal>, &'static str)> {
+        let (_, handler) = self.handlers.pop_last()?;
+        Some((handler.call, handler.name))
+    }
 }
 
 impl fmt::Debug for StopSignals {

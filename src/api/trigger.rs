@@ -3,6 +3,8 @@
 use crate::api::context::{Context, Pending};
 use crate::api::discard::Discarded;
 use crate::api::handle::{Handle, Sent};
+#[cfg(feature = "signals")]
+use crate::api::signals::SignalHandlers;
 use crate::api::timer::Call;
 use crate::values::logging::REACTOR;
 use log::trace;
@@ -177,7 +179,7 @@ pub(crate) enum Run {
     Ending,
 }
 
-/// The triggers and holds of a reactor.
+/// The triggers, holds and signal handlers of a reactor.
 #[derive(Default)]
 pub(crate) struct Triggers {
     /// In order of phase, then in the order in which they were added.
@@ -187,6 +189,8 @@ pub(crate) struct Triggers {
     /// The number of holds that have not been released.
     pub(crate) holds: usize,
     pub(crate) run: Run,
+    #[cfg(feature = "signals")]
+    pub(crate) signals: SignalHandlers,
 }
 
 impl Triggers {
@@ -215,11 +219,11 @@ impl Triggers {
 
 impl fmt::Debug for Triggers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { calls, added: _, holds, run } = self;
+        let Self { calls, holds, run, .. } = self;
         f.debug_struct("Triggers")
             .field("calls", &calls.len())
             .field("holds", holds)
             .field("run", run)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

@@ -10,7 +10,7 @@ impl Reactor {
     /// Stops the run if nothing can happen in it any more: without this it would wait for ever.
     pub(super) fn stop_if_idle(&mut self) {
         #[cfg(feature = "signals")]
-        if self.signals.is_some() || !self.dispatcher.owners.signals.is_empty() {
+        if self.signals.is_some() || !self.dispatcher.context.triggers.signals.is_empty() {
             return;
         }
         if self.dispatcher.is_idle() {

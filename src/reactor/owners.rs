@@ -7,8 +7,6 @@ use crate::api::factory::Factory;
 use crate::api::names::{Resolution, Resolver};
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
-#[cfg(feature = "signals")]
-use crate::api::signals::SignalHandler;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::reactor::chain::{Chain, Handshakes};
@@ -61,9 +59,6 @@ pub(super) struct Owners {
     /// The filters of connections.
     pub(super) filters: BTreeMap<Id, Chain>,
     pub(super) handshakes: Handshakes,
-    /// The handlers of signals.
-    #[cfg(feature = "signals")]
-    pub(super) signals: Vec<SignalHandler>,
     /// The receivers of channels.
     pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
     /// What looks names up in place of the backend.

@@ -2,19 +2,18 @@
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
-use crate::api::signals::{SignalHandler, StopSignals};
+use crate::api::signals::{SignalHandlerId, StopSignals};
 use crate::reactor::Reactor;
-use crate::reactor::call::Callee;
+use crate::reactor::call::Once;
 use crate::reactor::dispatcher::Dispatcher;
-use crate::reactor::owners::Owners;
-use crate::sys::error::{failed, failed_plainly};
+use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
-use crate::values::id::Id;
-use std::any::type_name_of_val;
 
 impl Reactor {
     /// Lets SIGINT (Ctrl-C) and SIGTERM [stop](crate::Context::stop) a run gracefully. A second one in the same
-    /// run ends it without waiting for any peer.
+    /// run ends it without waiting for any peer. If a callback blocks the reactor, so that the second one is not noticed
+    /// for a second, a thread ends the process, as the signal's default action does: see
+    /// [`before_forced_end`](Self::before_forced_end).
     ///
     /// They are caught from now on: a signal before the first run ends that run as soon as it has begun.
     /// Between a run's end and the first turn of the next one, and after the reactor is dropped, they take
@@ -41,18 +40,19 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the system has no descriptors left for it.
+    /// If the system has no descriptors or threads left for it.
     pub fn stop_on_signals(&mut self) -> Result<(), Error> {
         self.stop_on_signals_with(&[])
     }
 
-    /// Calls `handler` in a turn after the signal has arrived, as often as that happens, until the reactor is dropped. A
-    /// signal that arrives several times before that turn counts once (signal(7)). A signal can have several
-    /// handlers; they are called in the order in which they were added. A panic of a handler is logged, and it is
-    /// called again at the next signal.
+    /// Calls `handler` in a turn after the signal has arrived, as often as that happens, until it is
+    /// [cancelled](SignalHandlerId::cancel) or the reactor dropped. A signal that arrives several times before that turn
+    /// counts once (signal(7)). A signal can have several handlers; they are called in the order in which they were
+    /// added. A panic of a handler is logged, and it is called again at the next signal. From a callback, use
+    /// [`SignalHandlerId::add`].
     ///
-    /// The signal has no other effect any more, also between runs and after the reactor is dropped; what arrives
-    /// between two runs is handled in the next one. For SIGINT and SIGTERM see
+    /// While it has a handler, the signal has no other effect, also between runs: what arrives then is handled in the
+    /// next run. For SIGINT and SIGTERM see
     /// [`stop_on_signals`](Self::stop_on_signals), which can be used as well. Rust programs ignore SIGPIPE from the
     /// start: writing to a broken pipe is an error.
     ///
@@ -80,17 +80,21 @@ impl Reactor {
         &mut self,
         signal: i32,
         handler: impl FnMut(&mut Context) + 'static,
-    ) -> Result<(), Error> {
-        let watch = self.dispatcher.context.backend.watch_signal(signal);
-        let watch =
-            watch.map_err(|cause| failed("catch", format!("signal {signal}"), cause, |_| None));
-        let handler = SignalHandler {
-            watch: watch?,
-            name: type_name_of_val(&handler),
-            call: Box::new(handler),
-        };
-        self.dispatcher.owners.signals.push(handler);
-        Ok(())
+    ) -> Result<SignalHandlerId, Error> {
+        SignalHandlerId::add(self.context(), signal, handler)
+    }
+
+    /// Calls `cleanup` before a second signal ends the process because a callback blocks a reactor. It runs on a thread
+    /// of its own, and must not need the reactor: it restores a terminal, or removes a file. A process has one cleanup;
+    /// a later call replaces it.
+    ///
+    /// ```
+    /// ropewalk::Reactor::before_forced_end(|| eprintln!("the program was ended while it was busy"));
+    /// ```
+    #[cfg_attr(not(unix), allow(unused_variables))]
+    pub fn before_forced_end(cleanup: impl FnOnce() + Send + 'static) {
+        #[cfg(unix)]
+        crate::sys::set_cleanup(Box::new(cleanup));
     }
 
     /// [`stop_on_signals`](Self::stop_on_signals), for a member of a group.
@@ -102,48 +106,24 @@ impl Reactor {
     }
 }
 
-/// The handler with this index. None is ever removed.
-#[derive(Clone, Copy)]
-struct SignalHandlerOf(usize);
-
-impl Callee for SignalHandlerOf {
-    type Object = SignalHandler;
-    type Face<'a> = &'a mut Context;
-
-    fn id(&self) -> Option<Id> {
-        None
-    }
-
-    fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut SignalHandler> {
-        owners.signals.get_mut(self.0)
-    }
-
-    fn type_name(&self, handler: &SignalHandler) -> &'static str {
-        handler.name
-    }
-
-    fn lend<'a>(&self, context: &'a mut Context) -> &'a mut Context {
-        context
-    }
-}
-
 impl Dispatcher {
     /// Calls the handlers of the signals that have arrived.
     pub(super) fn handle_signals(&mut self) {
-        for index in 0..self.owners.signals.len() {
-            if self.owners.signals[index].watch.take() {
-                self.call(SignalHandlerOf(index), "on_signal", |handler, context| {
-                    (handler.call)(context);
-                });
-                self.run_pending();
+        for id in self.context.triggers.signals.ids() {
+            let Some((mut handler, name)) = self.context.triggers.signals.take_arrived(id) else {
+                continue;
+            };
+            self.call(Once::new(name), "on_signal", |_, context| handler(context));
+            if let Some(cancelled) = self.context.triggers.signals.put_back(id, handler) {
+                self.drop_guarded(cancelled, name);
             }
+            self.run_pending();
         }
     }
 
     /// Drops the handlers of signals.
     pub(super) fn drop_signal_handlers(&mut self) {
-        while let Some(handler) = self.owners.signals.pop() {
-            let name = handler.name;
+        while let Some((handler, name)) = self.context.triggers.signals.pop() {
             self.drop_guarded(handler, name);
         }
     }

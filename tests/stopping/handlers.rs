@@ -1,10 +1,12 @@
 //! Handlers of signals.
 
 use crate::support::*;
-use ropewalk::{Context, Reactor};
-use signal_hook::consts::{SIGHUP, SIGKILL, SIGSEGV, SIGTERM};
+use ropewalk::{Context, Reactor, SignalHandlerId};
+use signal_hook::consts::{SIGHUP, SIGKILL, SIGSEGV, SIGTERM, SIGUSR1};
 use signal_hook::low_level::raise;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -48,4 +50,73 @@ fn signal_that_cannot_be_caught_is_an_error() {
         let text = error.to_string();
         assert!(text.contains(&format!("signal {signal}")), "{text}");
     }
+}
+
+/// A handler is added in a callback, and cancels itself; another one of the same signal continues.
+#[test]
+fn handlers_are_added_and_cancelled_in_callbacks() {
+    let name = this_test!();
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let mut reactor = Reactor::new().unwrap();
+    let calls = Rc::new(RefCell::new(Vec::new()));
+    let (first, second) = (Rc::clone(&calls), Rc::clone(&calls));
+    reactor.context().call_when_running(move |context| {
+        let own = Rc::new(Cell::new(None));
+        let known = Rc::clone(&own);
+        let once = move |context: &mut Context| {
+            first.borrow_mut().push("first");
+            let id: SignalHandlerId = known.take().unwrap();
+            assert!(id.cancel(context));
+            assert!(!id.cancel(context), "a handler is cancelled once");
+        };
+        own.set(Some(SignalHandlerId::add(context, SIGUSR1, once).unwrap()));
+        let each = move |context: &mut Context| {
+            second.borrow_mut().push("second");
+            match second.borrow().len() {
+                3 => context.stop(),
+                _ => raise(SIGUSR1).unwrap(),
+            }
+        };
+        SignalHandlerId::add(context, SIGUSR1, each).unwrap();
+        raise(SIGUSR1).unwrap();
+    });
+    reactor.run().unwrap();
+    assert_eq!(*calls.borrow(), ["first", "second", "second"]);
+}
+
+#[test]
+fn signal_without_handlers_has_its_default_action() {
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        let ids = [(); 2].map(|()| reactor.on_signal(SIGUSR1, |_| {}).unwrap());
+        assert!(ids[0].cancel(reactor.context()));
+        raise(SIGUSR1).unwrap(); // The other one has it.
+        reactor.turn(None).unwrap();
+        assert!(ids[1].cancel(reactor.context()));
+        raise(SIGUSR1).unwrap();
+        unreachable!("the signal ends the process");
+    }
+    let status = child(this_test!(), &[]).stdout(Stdio::null()).status().unwrap();
+    assert_eq!(status.signal(), Some(SIGUSR1), "{status}");
+}
+
+/// The run ends before the handler of SIGTERM, which still has it between runs.
+#[test]
+fn handler_keeps_a_signal_that_ended_a_run() {
+    let name = this_test!();
+    if !is_child() {
+        return drop(in_child(name, &[]));
+    }
+    let mut reactor = Reactor::new().unwrap();
+    let calls = Rc::new(Cell::new(0));
+    let noted = Rc::clone(&calls);
+    reactor.stop_on_signals().unwrap();
+    reactor.on_signal(SIGTERM, move |_| noted.set(noted.get() + 1)).unwrap();
+    raise(SIGTERM).unwrap();
+    reactor.run().unwrap();
+    raise(SIGTERM).unwrap();
+    reactor.turn(Some(Duration::ZERO)).unwrap();
+    assert_eq!(calls.get(), 2);
 }

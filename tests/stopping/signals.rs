@@ -2,10 +2,11 @@
 
 use crate::support::*;
 use ropewalk::{Reactor, Transport};
-use signal_hook::consts::SIGTERM;
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::raise;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -136,6 +137,31 @@ fn second_signal_ends_the_run_immediately() {
     assert!(server.end().success());
     let error = stuck.read_to_end(&mut Vec::new()).unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+}
+
+/// A callback blocks the reactor. The first signal waits for it, the second one ends the process.
+#[test]
+fn second_signal_ends_a_blocked_process() {
+    if is_child() {
+        let mut reactor = Reactor::new().unwrap();
+        reactor.stop_on_signals().unwrap();
+        Reactor::before_forced_end(|| println!("\nCLEANED up"));
+        reactor.context().call_when_running(|_| {
+            println!("\nADDRESS 127.0.0.1:1");
+            loop {
+                thread::park();
+            }
+        });
+        return reactor.run().unwrap();
+    }
+    let mut server = Server::start(this_test!());
+    server.signal("INT");
+    // Two signals in quick succession count as one (signal(7)).
+    thread::sleep(Duration::from_millis(100));
+    assert!(server.child.try_wait().unwrap().is_none(), "one signal waits for the callback");
+    server.signal("INT");
+    assert_eq!(server.wait_for("CLEANED "), "up");
+    assert_eq!(server.end().signal(), Some(SIGINT));
 }
 
 #[test]
