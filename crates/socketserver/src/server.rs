@@ -19,7 +19,7 @@ const MAX_CONNECTIONS: usize = 1000;
 
 /// How long the end of a server waits for handlers after the grace period: those whose connections were aborted then
 /// have yet to notice.
-const MOMENT: Duration = Duration::from_millis(100);
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// What is done regularly while a server serves.
 type Actions = Rc<dyn Fn(&mut Context)>;
@@ -166,7 +166,10 @@ impl SocketServer {
     /// Runs the reactor until a stop, which waits for the handlers within the grace period.
     fn run(&mut self) -> Result<(), Error> {
         let ended = self.reactor.run();
-        self.running.iter().for_each(|running| running.wait(MOMENT));
+        let begin = Instant::now();
+        for running in &self.running {
+            running.wait(MOMENT.saturating_sub(begin.elapsed()));
+        }
         ended
     }
 

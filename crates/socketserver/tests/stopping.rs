@@ -1,7 +1,7 @@
 //! Stops: which handlers they wait for, and which they name in the log.
 
 use log::{LevelFilter, Log, Metadata, Record};
-use ropewalk::Reactor;
+use ropewalk::{Context, Reactor, RunPhase};
 use ropewalk_socketserver::{
     Connection, DatagramRequest, DatagramRequestHandler, DatagramServer, SocketServer,
     StreamRequestHandler, StreamServer,
@@ -43,7 +43,9 @@ fn capture() {
 /// Returns true if `address` was named as that of a handler that has not ended.
 fn is_named(address: &str) -> bool {
     let warnings = WARNINGS.lock().unwrap();
-    warnings.iter().any(|line| line.contains("handlers have not ended") && line.contains(address))
+    warnings
+        .iter()
+        .any(|line| line.contains("handlers are still running") && line.contains(address))
 }
 
 /// A handler that reports its begin and its end, and hangs between.
@@ -83,7 +85,7 @@ impl DatagramRequestHandler for Hanging {
 /// The test's side of a handler.
 struct Gate {
     begun: Receiver<()>,
-    _gate: Sender<()>,
+    gate: Sender<()>,
     ended: Receiver<()>,
 }
 
@@ -91,7 +93,7 @@ struct Gate {
 fn hanging(limit: Duration) -> (impl Fn() -> Hanging, Gate) {
     let ((begin, begun), (gate, wait), (end, ended)) = (channel(), channel(), channel());
     let handler = Mutex::new(Some(Hanging { begun: begin, gate: wait, limit, ended: end }));
-    (move || handler.lock().unwrap().take().unwrap(), Gate { begun, _gate: gate, ended })
+    (move || handler.lock().unwrap().take().unwrap(), Gate { begun, gate, ended })
 }
 
 /// Connects and resets the connection. Returns the address of the client.
@@ -164,19 +166,25 @@ fn handlers_of_datagrams_are_named() {
 #[test]
 fn server_waits_for_handlers_a_moment_after_the_grace() {
     capture();
-    let (make, gate) = hanging(Duration::from_millis(50));
+    let (make, gate) = hanging(PATIENCE);
     let mut server = SocketServer::new().unwrap();
     server.reactor().set_grace(Duration::ZERO);
     let port = server.listen_tcp("127.0.0.1:0", make).unwrap();
-    let shutdown = server.shutdown_handle();
+    let (handle, shutdown) = (server.reactor().handle(), server.shutdown_handle());
     let client = thread::spawn(move || {
         let client = reset(&port.address().to_string());
-        gate.begun.recv_timeout(PATIENCE).unwrap();
+        let Gate { begun, gate, ended } = gate;
+        begun.recv_timeout(PATIENCE).unwrap();
+        // The handler ends after the last thing that a run does.
+        let open = move |context: &mut Context| {
+            RunPhase::AfterShutdown.call(context, |_| drop(gate));
+        };
+        handle.call(open).unwrap();
         shutdown.shutdown();
-        (client, gate)
+        (client, ended)
     });
     server.serve_forever().unwrap();
-    let (client, gate) = client.join().unwrap();
-    assert!(gate.ended.try_recv().is_ok(), "the handler has ended");
+    let (client, ended) = client.join().unwrap();
+    assert!(ended.try_recv().is_ok(), "the handler has ended");
     assert!(is_named(&client), "not within the grace period");
 }

@@ -91,7 +91,7 @@ fn connection_waits_for_a_thread_for_a_limited_time() {
                 capitals(connection)
             })
         };
-        let handlers = StreamServer::new(make).in_pool().queue_timeout(Duration::from_millis(50));
+        let handlers = StreamServer::new(make).in_pool().queue_timeout(Duration::from_millis(200));
         Ok(server.listen_tcp("127.0.0.1:0", handlers)?.address().to_string())
     });
     let mut first = scene.connect();
