@@ -54,29 +54,29 @@ impl Context {
     /// If queued data or a producer has to finish before a connection ends, or our side of it does,
     /// schedules a check of the progress.
     pub(super) fn watch_progress(&mut self, id: Id) {
-        if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_draining()) {
+        if let Some(stream) = self.sources.stream(id).filter(|stream| stream.is_ending()) {
             let job = Job::CloseProgress(id, stream.traffic.sent);
             self.schedule_owned(id, CLOSE_TIMEOUT, job);
         }
     }
 
-    /// Ends a connection that is draining and has sent no more than the `sent` bytes of the last check.
+    /// Ends a connection that waits to end and has sent no more than the `sent` bytes of the last check.
     /// Bytes that the kernel sends from a file count.
     pub(crate) fn check_progress(&mut self, id: Id, sent: u64) {
         match self.sources.stream(id) {
-            Some(stream) if stream.traffic.sent == sent && stream.is_draining() => self.give_up(id),
+            Some(stream) if stream.traffic.sent == sent && stream.is_ending() => self.give_up(id),
             _ => self.watch_progress(id),
         }
     }
 
-    /// Ends a draining connection now. A connection that was closed by a stop ends with
+    /// Ends a connection that waits to end now. A connection that was closed by a stop ends with
     /// [`Reason::Stopped`], since its protocol has not requested the end.
     pub(crate) fn give_up(&mut self, id: Id) {
         match self.sources.stream(id) {
             Some(Stream { life: Life::Closing(Reason::Stopped), .. }) => {
                 self.end(id, Reason::Stopped);
             }
-            Some(stream) if stream.is_draining() => self.end(id, Reason::CloseTimeout),
+            Some(stream) if stream.is_ending() => self.end(id, Reason::CloseTimeout),
             _ => {}
         }
     }

@@ -82,7 +82,7 @@ impl Context {
             self.list_encoding(id);
             return self.check_marks(id);
         }
-        let held = self.running == id;
+        let is_running = self.running == id;
         match stream.life {
             Life::Broken(_) | Life::Ended { .. } => {}
             _ if stream.output.queued() > 0 => {
@@ -96,7 +96,7 @@ impl Context {
                 #[cfg(unix)]
                 self.handle_refusal(id);
             }
-            Life::Closing(_) if !held && stream.has_said_goodbye() => return self.finish(id),
+            Life::Closing(_) if !is_running && stream.has_said_goodbye() => return self.finish(id),
             _ if stream.output.has_producer() => {
                 if stream.wants_more() {
                     self.enqueue(id);
@@ -104,7 +104,7 @@ impl Context {
             }
             Life::Open
                 if stream.output.write_side == WriteSide::Ending
-                    && !held
+                    && !is_running
                     && stream.has_said_goodbye() =>
             {
                 self.end_write_side(id);

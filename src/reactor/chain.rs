@@ -85,7 +85,7 @@ pub(super) enum Stage {
 
 impl Layer {
     /// Returns true if the filter has left input for the time when its timer fires.
-    pub(super) fn holds_input(&self) -> bool {
+    pub(super) fn keeps_input(&self) -> bool {
         self.timer.is_some() && !self.input.is_empty()
     }
 

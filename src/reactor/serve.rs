@@ -7,7 +7,7 @@ use crate::sys::{Event, Readiness};
 use crate::values::id::Id;
 
 impl Dispatcher {
-    /// Returns how many sockets had work left after the last turn.
+    /// Returns the length of the ready queue: sockets with work left, and those that timers have queued.
     pub(super) fn left_over(&self) -> usize {
         self.context.ready.len()
     }
@@ -99,7 +99,7 @@ impl Dispatcher {
             Some(Source::Connector(_)) => self.serve_connector(id),
             Some(Source::Datagram(_)) => self.serve_datagrams(id, buffer),
             Some(Source::Lingering(lingering)) => {
-                let ended = lingering.is_readable() && lingering.drain(buffer);
+                let ended = lingering.is_readable() && lingering.discard(buffer);
                 if ended {
                     self.context.free(id);
                 } else if lingering.is_readable() {

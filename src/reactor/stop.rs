@@ -21,7 +21,7 @@ pub(super) struct Ending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EndingStage {
     /// It waits for holds.
-    Held,
+    OnHold,
     /// Everything was closed. The next turn finds out which peers are still sending.
     Closed,
     /// It waits for peers.
@@ -41,7 +41,7 @@ impl Reactor {
     /// Begins a stop: closes everything, unless a hold exists.
     pub(super) fn begin_stop_phase(&mut self) {
         let deadline = self.dispatcher.context.refresh().checked_add(self.grace);
-        self.ending = Some(Ending { deadline, stage: EndingStage::Held });
+        self.ending = Some(Ending { deadline, stage: EndingStage::OnHold });
         self.dispatcher.reach(RunPhase::BeforeShutdown);
         match self.dispatcher.context.triggers.holds {
             0 => self.close_all(),
@@ -79,14 +79,14 @@ impl Reactor {
     /// Makes one turn of the end. Returns true if a hold, queued data or a job is left, within the grace period.
     pub(super) fn stop_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
         let left = self.time_left();
-        let is_held = self.stage() == Some(EndingStage::Held);
-        if !is_held {
+        let on_hold = self.stage() == Some(EndingStage::OnHold);
+        if !on_hold {
             self.set_stage(EndingStage::Draining);
         }
         self.pass([limit, left].into_iter().flatten().min())?;
         let is_over =
             self.time_left() == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once();
-        if is_held {
+        if on_hold {
             let holds = self.dispatcher.context.triggers.holds;
             if is_over && holds > 0 {
                 warn!(target: REACTOR, "stopping without waiting for {holds} holds");
@@ -106,7 +106,7 @@ impl Reactor {
     /// Returns how long the end may still wait for peers. Its first turn does not wait: it finds out which
     /// peers are still sending.
     pub(super) fn time_left(&mut self) -> Option<Duration> {
-        let Some(Ending { deadline, stage: EndingStage::Held | EndingStage::Draining }) =
+        let Some(Ending { deadline, stage: EndingStage::OnHold | EndingStage::Draining }) =
             self.ending
         else {
             let ends = self.ending.is_some() || self.dispatcher.context.is_stopping();
@@ -133,7 +133,7 @@ impl Reactor {
             self.dispatcher.reach(RunPhase::BeforeShutdown);
         }
         self.dispatcher.context.triggers.run = Run::Ending;
-        if matches!(self.stage(), None | Some(EndingStage::Held)) {
+        if matches!(self.stage(), None | Some(EndingStage::OnHold)) {
             self.dispatcher.reach(RunPhase::DuringShutdown);
         }
         self.dispatcher.abort_all();

@@ -27,8 +27,8 @@ const TIMERS: usize = 4096;
 impl Reactor {
     /// The loop's body. The steps happen in this order, each within a budget.
     ///
-    /// After every callback the bytes that it wrote to its own connection are sent, and after every step the
-    /// callbacks that result from it are made: see [`Dispatcher::call`] and [`Dispatcher::run_pending`].
+    /// After every callback the bytes that it wrote to its own connection are sent, and then the callbacks
+    /// that result from it are made: see [`Dispatcher::call`] and [`Dispatcher::run_pending`].
     pub(super) fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
         // Wait for events. If work is left from the last turn, the poll only looks and does not wait;
         // otherwise it waits until the first timer is due.
@@ -46,7 +46,7 @@ impl Reactor {
         let left_over = self.dispatcher.left_over();
         self.serve_events();
 
-        // Serve the sockets that had work left after the last turn: the first `left_over` of the ready queue.
+        // Serve the sockets that were in the ready queue before the events: its first `left_over`.
         // What was added since is served in the next turn, so each socket is served once a turn.
         self.dispatcher.serve_left_over(left_over, &mut self.buffer);
 

@@ -39,13 +39,13 @@ impl Lingering {
     /// Returns true if the peer has sent data since the last call, and may send more.
     pub(crate) fn stays_open(&mut self, now: Instant) -> bool {
         // Timers fire before the data of the same turn is read.
-        let ended = self.drain(&mut [0; 4096]);
+        let ended = self.discard(&mut [0; 4096]);
         let received = mem::replace(&mut self.received_lately, false);
         received && !ended && now < self.deadline
     }
 
     /// Discards received data, within the budget. Returns true if the peer has ended its side.
-    pub(crate) fn drain(&mut self, buffer: &mut [u8]) -> bool {
+    pub(crate) fn discard(&mut self, buffer: &mut [u8]) -> bool {
         let mut budget = LONGEST_READ;
         while budget > 0 {
             match self.socket.receive(buffer) {

@@ -79,9 +79,12 @@ impl Dispatcher {
                 Some(_) => {}
             }
         }
-        let received =
-            if filtered.made { stream.life.received(stream.input.reading) } else { Received::Held };
-        if received == Received::Held && filtered.phase != Phase::Handshake {
+        let received = if filtered.made {
+            stream.life.received(stream.input.reading)
+        } else {
+            Received::Unread
+        };
+        if received == Received::Unread && filtered.phase != Phase::Handshake {
             return Step::Wait;
         }
         if !chain.plain.is_empty() {
@@ -232,7 +235,7 @@ impl Dispatcher {
 
 /// Returns a step that a protocol with paused reading delays.
 fn held_or(received: Received, step: Step) -> Step {
-    if received == Received::Held { Step::Wait } else { step }
+    if received == Received::Unread { Step::Wait } else { step }
 }
 
 /// Returns the step that leads to more plaintext.
@@ -244,7 +247,7 @@ fn next_decoding(chain: &Chain, stream: &Stream) -> Step {
     }
     let mut below_ended = stream.socket_has_ended();
     for (index, layer) in chain.layers.iter().enumerate() {
-        if below_ended && runs(layer) && !layer.holds_input() {
+        if below_ended && runs(layer) && !layer.keeps_input() {
             return Step::Eof(index);
         }
         below_ended = layer.ended;

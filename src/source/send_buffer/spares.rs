@@ -12,7 +12,7 @@ pub(crate) struct Spares {
     #[expect(clippy::vec_box)]
     buffers: Vec<Box<Buffers>>,
     /// The memory of all of them together, in bytes.
-    held: usize,
+    kept: usize,
     pub(super) blocks: Blocks,
 }
 
@@ -29,7 +29,7 @@ impl Spares {
     pub(super) fn take(&mut self) -> Box<Buffers> {
         match self.buffers.pop() {
             Some(buffers) => {
-                self.held -= buffers.size();
+                self.kept -= buffers.size();
                 buffers
             }
             None => Box::default(),
@@ -42,9 +42,9 @@ impl Spares {
         if !buffers.are_plain() {
             buffers.clear_blocks(&mut self.blocks);
         }
-        let held = self.held + buffers.size();
-        if held <= SPARES_LIMIT {
-            self.held = held;
+        let kept = self.kept + buffers.size();
+        if kept <= SPARES_LIMIT {
+            self.kept = kept;
             buffers.first.clear();
             (buffers.sent, buffers.length) = (0, 0);
             self.buffers.push(buffers);
@@ -120,7 +120,7 @@ mod tests {
         }
         assert!(spares.blocks.resident() > 10 * SPARES_LIMIT);
         buffers.iter_mut().for_each(|send_buffer| send_buffer.clear(&mut spares));
-        assert!(spares.held <= SPARES_LIMIT);
+        assert!(spares.kept <= SPARES_LIMIT);
         assert!(spares.blocks.resident() <= SPARES_LIMIT, "{}", spares.blocks.resident());
     }
 }

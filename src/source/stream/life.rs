@@ -29,7 +29,7 @@ pub(crate) enum Life {
 pub(crate) enum Received {
     Delivered,
     /// It stays in the socket.
-    Held,
+    Unread,
     Discarded,
 }
 
@@ -56,7 +56,7 @@ impl Life {
         match self {
             Self::Open | Self::Broken(_) if reading == Reading::On => Received::Delivered,
             Self::Finishing(_) | Self::Closing(_) => Received::Discarded,
-            Self::Open | Self::Broken(_) | Self::Ended { .. } => Received::Held,
+            Self::Open | Self::Broken(_) | Self::Ended { .. } => Received::Unread,
         }
     }
 
@@ -77,32 +77,36 @@ mod tests {
     /// The rows of the table in the documentation of [`Stream`](super::super::Stream).
     #[test]
     fn each_legal_state_has_one_row() {
-        use Received::{Delivered, Discarded, Held};
-        use WriteSide::{Ended, Ending, Open};
+        use Received::{Delivered, Discarded, Unread};
+        use WriteSide::{Absent, Ended, Ending, Open};
         let ended = || Life::Ended { reason: Reason::Closed, lingers: false };
         // The life, our side, whether writes are accepted without and with a producer, the treatment of
         // received data, whether the end waits for output.
-        let rows: [(Life, WriteSide, [bool; 2], Received, bool); 14] = [
+        let rows: [(Life, WriteSide, [bool; 2], Received, bool); 18] = [
             (Life::Open, Open, [true, true], Delivered, false),
             (Life::Open, Ending, [false, true], Delivered, true),
             (Life::Open, Ended, [false, false], Delivered, false),
+            (Life::Open, Absent, [false, false], Delivered, false),
             (Life::Broken(Reason::Reset), Open, [false, false], Delivered, false),
             (Life::Broken(Reason::Reset), Ending, [false, false], Delivered, false),
             (Life::Broken(Reason::Reset), Ended, [false, false], Delivered, false),
+            (Life::Broken(Reason::Reset), Absent, [false, false], Delivered, false),
             (Life::Finishing(Reason::Closed), Open, [false, true], Discarded, true),
             (Life::Finishing(Reason::Closed), Ending, [false, true], Discarded, true),
             (Life::Closing(Reason::Closed), Open, [false, false], Discarded, true),
             (Life::Closing(Reason::Closed), Ending, [false, false], Discarded, true),
             (Life::Closing(Reason::Closed), Ended, [false, false], Discarded, true),
-            (ended(), Open, [false, false], Held, false),
-            (ended(), Ending, [false, false], Held, false),
-            (ended(), Ended, [false, false], Held, false),
+            (Life::Closing(Reason::Closed), Absent, [false, false], Discarded, true),
+            (ended(), Open, [false, false], Unread, false),
+            (ended(), Ending, [false, false], Unread, false),
+            (ended(), Ended, [false, false], Unread, false),
+            (ended(), Absent, [false, false], Unread, false),
         ];
         for (life, side, writes, received, waits) in rows {
             let state = format!("{life:?}, our side {side:?}");
             assert_eq!([false, true].map(|p| life.takes_writes(side, p)), writes, "{state}");
             assert_eq!(life.received(Reading::On), received, "{state}");
-            let paused = if received == Delivered { Held } else { received };
+            let paused = if received == Delivered { Unread } else { received };
             assert_eq!(life.received(Reading::Paused), paused, "{state}");
             assert_eq!(life.waits_for_output(side), waits, "{state}");
             assert_eq!(life.is_closing(), received != Delivered, "{state}");

@@ -46,7 +46,7 @@ pub(crate) use transfer::{Filled, LONGEST_READ, READ_BUDGET, WRITE_BUDGET};
 /// | `Closing` | any | dropped | discarded | when all is sent |
 /// | `Ended` | any | dropped | not read | is freed after `connection_lost` |
 ///
-/// Received data is held instead of delivered while reading is paused. `Broken` and `Ended` have no queued
+/// While reading is paused, received data stays in the socket. `Broken` and `Ended` have no queued
 /// data; `Finishing` has a producer.
 #[derive(Debug)]
 pub(crate) struct Stream {
@@ -158,17 +158,17 @@ impl Stream {
     pub(crate) fn reads_disabled(&self) -> bool {
         self.input.has_ended()
             || self.input.reading == Reading::Paused
-                && self.life.received(Reading::Paused) == Received::Held
+                && self.life.received(Reading::Paused) == Received::Unread
     }
 
     /// Returns true if the end of our side, or of the connection, has to wait for queued data or a producer.
-    pub(crate) fn is_draining(&self) -> bool {
+    pub(crate) fn is_ending(&self) -> bool {
         self.life.waits_for_output(self.output.write_side) && self.output.is_unfinished()
     }
 
     /// Returns true if a read is due.
     pub(crate) fn wants_read(&self) -> bool {
-        self.life.received(self.input.reading) != Received::Held
+        self.life.received(self.input.reading) != Received::Unread
             && self.is_readable()
             && !self.input.has_ended()
     }
