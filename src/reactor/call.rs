@@ -55,8 +55,8 @@ impl Dispatcher {
     /// returns. `callback` is the method's name, for the logs and the backend. Returns `None` if there is no
     /// such object, or if it has panicked.
     ///
-    /// Callbacks that result from this one stay pending: a step of the turn may consist of several calls, and
-    /// ends with [`run_pending`](Self::run_pending).
+    /// Callbacks that result from this one stay pending until [`run_pending`](Self::run_pending), which follows
+    /// the last of the calls that belong together.
     ///
     /// Inlined, as is what sends: see `sys/stream/calls.rs` on returning after a system call.
     #[inline(always)]

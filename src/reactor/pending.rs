@@ -1,7 +1,7 @@
 //! Pending callbacks: those that a callback, or a call of the context, has caused.
 //!
-//! The context cannot call users, so it lists the callbacks. They are made after each step of a turn, within a
-//! budget; the others are held for the next turn.
+//! The context cannot call users, so it lists the callbacks. They are made when the callback that caused them has
+//! returned, within a budget; the others are held for the next turn. Entries that make no callback are never held.
 
 use crate::api::context::{Context, Pending};
 use crate::reactor::chain::Origin;
