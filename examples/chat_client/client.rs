@@ -24,7 +24,7 @@ pub(crate) struct Client {
 }
 
 impl Connector {
-    /// Returns the factory, and the screen if there is a terminal, whose width is `columns`.
+    /// Returns the factory, and the screen if there is a terminal. Its width is `columns`.
     pub(crate) fn new(
         name: Option<String>,
         session: &Rc<Session>,

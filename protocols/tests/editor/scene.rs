@@ -1,4 +1,4 @@
-//! A line editor on a simulated connection, whose output an emulated terminal draws.
+//! A line editor on a simulated connection: an emulated terminal draws its output.
 
 use ropewalk::{Reason, TimerId};
 use ropewalk_protocols::{EditorHandler, EditorTransport, LineEditor, Screen};
