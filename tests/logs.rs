@@ -261,7 +261,10 @@ fn drop_without_a_run_names_what_was_made() {
     reactor.context().call_later(Duration::from_secs(1), |_| {});
     drop(reactor);
     let logged = lines(Level::Warn, "ropewalk::reactor");
-    assert_eq!(logged, ["dropped without a run, with listeners: 1, and timers"]);
+    assert_eq!(
+        logged,
+        ["the reactor was dropped without a run; listeners: 1, and there are timers"]
+    );
 }
 
 #[test]

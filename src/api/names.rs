@@ -257,7 +257,7 @@ pub(crate) fn name(address: &impl fmt::Debug) -> String {
 
 pub(super) fn no_address(cannot: Failure) -> Error {
     let text = "the list of addresses is empty";
-    cannot("nowhere".to_owned(), Explained::error(io::ErrorKind::InvalidInput, text))
+    cannot("[]".to_owned(), Explained::error(io::ErrorKind::InvalidInput, text))
 }
 
 pub(super) fn no_room() -> io::Error {

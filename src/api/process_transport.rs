@@ -118,7 +118,8 @@ impl<'a> ProcessTransport<'a> {
     #[doc(alias = "resize")]
     pub fn set_window_size(&mut self, size: WindowSize) -> Result<(), Error> {
         let set = self.running().and_then(|process| process.set_window_size(size));
-        set.map_err(|cause| failed_plainly("set the window of process", self.id.to_string(), cause))
+        let error = |cause| failed_plainly("set the window size of", self.id.to_string(), cause);
+        set.map_err(error)
     }
 
     fn running(&self) -> io::Result<&dyn ProcessBackend> {

@@ -39,8 +39,8 @@ impl Dispatcher {
         if self.context.statistics().turns == 0 && (listeners > 0 || has_timer) {
             warn!(
                 target: REACTOR,
-                "dropped without a run, with listeners: {listeners}{}",
-                if has_timer { ", and timers" } else { "" }
+                "the reactor was dropped without a run; listeners: {listeners}{}",
+                if has_timer { ", and there are timers" } else { "" }
             );
         }
     }
