@@ -260,11 +260,15 @@ fn drop_without_a_run_names_what_was_made() {
     reactor.listen_tcp("127.0.0.1:0", || Commanded).unwrap();
     reactor.context().call_later(Duration::from_secs(1), |_| {});
     drop(reactor);
+    let mut reactor = ropewalk::Reactor::new().unwrap();
+    reactor.context().call_when_running(|_| {});
+    drop(reactor);
     let logged = lines(Level::Warn, "ropewalk::reactor");
-    assert_eq!(
-        logged,
-        ["the reactor was dropped without a run; listeners: 1, and there are timers"]
-    );
+    let expected = [
+        "the reactor was dropped without a run; sockets, processes and watches: 1, and there are timers",
+        "the reactor was dropped without a run; sockets, processes and watches: 0, and there are triggers",
+    ];
+    assert_eq!(logged, expected);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::api::context::{Context, Pending, Stop};
 use crate::api::timer::Job;
+use crate::api::trigger::Run;
 use crate::source::retention::give_back_beyond;
 use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
@@ -196,9 +197,10 @@ impl Context {
         Some(source)
     }
 
-    /// Returns an error after a stop, when no more sockets are opened.
+    /// Returns an error after a stop, when no more sockets are opened, except while holds delay the shutdown.
     pub(super) fn check_not_stopping(&self) -> io::Result<()> {
-        match self.is_stopping() {
+        let is_held = self.triggers.run == Run::OnHold && !self.stops_at_once();
+        match self.is_stopping() && !is_held {
             true => Err(io::Error::other("the reactor is stopping")),
             false => Ok(()),
         }

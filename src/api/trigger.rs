@@ -46,7 +46,7 @@ pub enum RunPhase {
     /// All triggers of the startup have been called. The calls of
     /// [`call_when_running`](Context::call_when_running) are made here.
     AfterStartup,
-    /// The run is stopping, and everything still works, except that listening and connecting fail. A [`Hold`]
+    /// The run is stopping, and everything still works; new connections are closed with the others. A [`Hold`]
     /// makes this phase last.
     BeforeShutdown,
     /// No hold is left, or the grace period is over. Sockets are closed next.
@@ -165,7 +165,7 @@ impl Context {
     /// end of [`BeforeShutdown`](RunPhase::BeforeShutdown).
     #[doc(alias = "running")]
     pub fn is_running(&self) -> bool {
-        self.triggers.run == Run::Running
+        matches!(self.triggers.run, Run::Running | Run::OnHold)
     }
 }
 
@@ -176,6 +176,8 @@ pub(crate) enum Run {
     NotBegun,
     Starting,
     Running,
+    /// It is to stop: triggers and holds precede that.
+    OnHold,
     Ending,
 }
 
@@ -209,6 +211,11 @@ impl Triggers {
         let (first, last) = (TriggerId { phase, serial: 0 }, TriggerId { phase, serial: mark });
         let (&id, _) = self.calls.range(first..=last).next()?;
         self.calls.remove(&id)
+    }
+
+    /// Returns true if there is no trigger.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty()
     }
 
     /// Takes any trigger.

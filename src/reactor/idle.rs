@@ -33,14 +33,17 @@ impl Dispatcher {
 
     /// Logs a warning about a reactor that is dropped without a run: what it was made for never happened.
     pub(super) fn warn_if_never_run(&self) {
-        let is_listener = |source: &Source| matches!(source, Source::Listener(_));
-        let listeners = self.context.sources.iter().filter(|(_, s)| is_listener(s)).count();
-        let has_timer = self.context.until_next_timer().is_some();
-        if self.context.statistics().turns == 0 && (listeners > 0 || has_timer) {
+        let exists = |source: &Source| !matches!(source, Source::Gone);
+        let sources = self.context.sources.iter().filter(|(_, source)| exists(source)).count();
+        let timers = self.context.until_next_timer().is_some();
+        let triggers = !self.context.triggers.is_empty();
+        if self.context.statistics().turns == 0 && (sources > 0 || timers || triggers) {
+            let also = |has: bool, what| if has { what } else { "" };
             warn!(
                 target: REACTOR,
-                "the reactor was dropped without a run; listeners: {listeners}{}",
-                if has_timer { ", and there are timers" } else { "" }
+                "the reactor was dropped without a run; sockets, processes and watches: {sources}{}{}",
+                also(timers, ", and there are timers"),
+                also(triggers, ", and there are triggers")
             );
         }
     }

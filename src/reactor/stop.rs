@@ -42,6 +42,7 @@ impl Reactor {
     pub(super) fn begin_stop_phase(&mut self) {
         let deadline = self.dispatcher.context.refresh().checked_add(self.grace);
         self.ending = Some(Ending { deadline, stage: EndingStage::OnHold });
+        self.dispatcher.context.triggers.run = Run::OnHold;
         self.dispatcher.reach(RunPhase::BeforeShutdown);
         match self.dispatcher.context.triggers.holds {
             0 => self.close_all(),

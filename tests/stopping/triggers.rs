@@ -1,8 +1,9 @@
 //! Triggers of startup and shutdown, holds, and calls when the reactor is running.
 
 use crate::support::*;
-use ropewalk::{Hold, Reactor, RunPhase};
+use ropewalk::{Hold, Reactor, RunPhase, Transport};
 use std::cell::{Cell, RefCell};
+use std::net::TcpListener;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -194,6 +195,40 @@ fn hold_delays_the_shutdown_until_release() {
     assert!(closing.get());
     assert_eq!(asking.join().unwrap(), b"");
     assert_eq!(log.reasons(), ["Stopped"]);
+}
+
+/// Before the shutdown a trigger sends a report to another server, and holds the shutdown until that has it.
+#[test]
+fn connections_are_opened_while_held() {
+    let log = Log::default();
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    let received = thread::spawn(move || read_all(&server.accept().unwrap().0));
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_grace(3 * PATIENCE);
+    let recorder = recorders(&log, |transport: &mut Transport<'_>, event: &Event| {
+        if *event == Event::Made {
+            transport.write(b"a report");
+            transport.close();
+        }
+    });
+    RunPhase::BeforeShutdown.call(reactor.context(), move |context| {
+        let hold = Hold::new(context);
+        context.connect_tcp(address, recorder).unwrap();
+        thread::spawn(move || {
+            assert_eq!(received.join().unwrap(), b"a report");
+            drop(hold);
+        });
+    });
+    let late = Rc::new(Cell::new(false));
+    let refused = Rc::clone(&late);
+    RunPhase::DuringShutdown.call(reactor.context(), move |context| {
+        refused.set(context.connect_tcp(address, || Echo).is_err());
+    });
+    reactor.context().stop();
+    reactor.run().unwrap();
+    assert_eq!(log.reasons(), ["Closed"]);
+    assert!(late.get(), "the shutdown opens no connections");
 }
 
 #[test]
