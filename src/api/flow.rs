@@ -132,6 +132,24 @@ impl Transport<'_> {
         let (context, id) = self.parts();
         context.set_slow_reader_of(id, slow_reader);
     }
+
+    /// Returns what to do if the peer reads too slowly, or `None` if the connection is gone.
+    ///
+    /// ```
+    /// # use ropewalk::SlowReader;
+    /// # fn connection_made(transport: &mut ropewalk::Transport<'_>) {
+    /// assert_eq!(transport.slow_reader(), Some(SlowReader::Pause));
+    /// transport.set_slow_reader(SlowReader::Disconnect(1_000_000));
+    /// assert_eq!(transport.slow_reader(), Some(SlowReader::Disconnect(1_000_000)));
+    /// # }
+    /// ```
+    pub fn slow_reader(&self) -> Option<SlowReader> {
+        match self.context.sources.get(self.id)? {
+            Source::Stream(stream) => Some(stream.output.slow_reader()),
+            Source::Connector(connector) => Some(connector.output.slow_reader()),
+            _ => None,
+        }
+    }
 }
 
 impl Context {

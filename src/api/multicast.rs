@@ -1,6 +1,8 @@
 //! Multicast: joining and leaving groups, and the options of multicast datagrams.
 
 use crate::api::datagram_transport::DatagramTransport;
+use crate::source::datagram::MulticastSettings;
+use crate::source::table::Source;
 use crate::sys::Multicast;
 use crate::sys::errno::{AFNOSUPPORT, NOBUFS, NODEV, NOPROTOOPT};
 use crate::sys::error::{Cause, Failure, NO_INTERFACE, failed};
@@ -128,6 +130,46 @@ impl DatagramTransport<'_> {
         self.set_multicast(Multicast::Ttl(ttl))
     }
 
+    /// Returns the time to live of multicast datagrams, in hops, as it was set last.
+    ///
+    /// ```
+    /// use ropewalk::{DatagramProtocol, DatagramTransport};
+    ///
+    /// struct Announcer;
+    ///
+    /// impl DatagramProtocol for Announcer {
+    ///     fn start_protocol(&mut self, transport: &mut DatagramTransport<'_>) {
+    ///         assert_eq!(transport.multicast_ttl(), 1);
+    ///         if transport.set_multicast_ttl(4).is_ok() {
+    ///             assert_eq!(transport.multicast_ttl(), 4);
+    ///         }
+    ///         assert!(transport.multicast_loopback());
+    ///     }
+    /// #   fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &ropewalk::Address) {}
+    /// }
+    /// # let mut reactor = ropewalk::Reactor::new()?;
+    /// # reactor.listen_udp("127.0.0.1:0", Announcer)?;
+    /// # reactor.turn(Some(std::time::Duration::ZERO))?;
+    /// # assert_eq!(reactor.context().statistics().panics, 0);
+    /// # Ok::<(), ropewalk::Error>(())
+    /// ```
+    #[doc(alias = "getTTL")]
+    pub fn multicast_ttl(&self) -> u8 {
+        self.multicast_settings().ttl
+    }
+
+    /// Returns true if sockets on this machine receive the multicast datagrams of this socket, as was set last.
+    #[doc(alias = "getLoopbackMode")]
+    pub fn multicast_loopback(&self) -> bool {
+        self.multicast_settings().loopback
+    }
+
+    /// Returns the interface on which multicast datagrams are sent, as it was set last.
+    #[doc(alias = "getOutgoingInterface")]
+    pub fn multicast_interface(&self) -> Interface {
+        self.multicast_settings().interface
+    }
+
     /// Sets whether sockets on this machine receive the multicast datagrams of this socket as well
     /// (IP_MULTICAST_LOOP, ip(7)). Default: on. The sender's setting counts; it applies to this socket
     /// itself, too, if it has joined the group.
@@ -166,7 +208,21 @@ impl DatagramTransport<'_> {
     }
 
     fn set_multicast(&mut self, option: Multicast<'_>) -> Result<(), Error> {
-        self.multicast(option).map_err(|cause| self.context.option_error(self.id, cause))
+        let set = self.context.datagram_socket(self.id);
+        let set = set.and_then(|socket| socket.multicast(option));
+        set.map_err(|cause| self.context.option_error(self.id, cause))?;
+        if let Some(datagram) = self.context.sources.datagram_mut(self.id) {
+            datagram.multicast.note(&option);
+        }
+        Ok(())
+    }
+
+    /// Those of a new socket if this one is closed.
+    fn multicast_settings(&self) -> MulticastSettings {
+        match self.context.sources.get(self.id) {
+            Some(Source::Datagram(datagram)) => datagram.multicast.clone(),
+            _ => MulticastSettings::default(),
+        }
     }
 
     fn multicast(&self, request: Multicast<'_>) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 use crate::api::context::Context;
 use crate::api::transport::Transport;
+use crate::source::timer::TimerId;
 use crate::sys::ProcessBackend;
 use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
@@ -9,6 +10,7 @@ use crate::values::id::Id;
 use crate::values::process::{ProcessExit, Signal, WindowSize};
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 /// Ctrl-D, the end of the input to a terminal, until the process chooses another character (VEOF, termios(3)).
 const END_OF_INPUT: u8 = 4;
@@ -120,6 +122,34 @@ impl<'a> ProcessTransport<'a> {
         let set = self.running().and_then(|process| process.set_window_size(size));
         let error = |cause| failed_plainly("set the window size of", self.id.to_string(), cause);
         set.map_err(error)
+    }
+
+    /// Returns the window size of its pseudo-terminal, which the process may have changed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_window_size`](Self::set_window_size).
+    pub fn window_size(&self) -> Result<WindowSize, Error> {
+        let size = self.running().and_then(|process| process.window_size());
+        size.map_err(|cause| {
+            failed_plainly("read the window of process", self.id.to_string(), cause)
+        })
+    }
+
+    /// Sets a timer of this process: its [`timer_fired`](crate::ProcessProtocol::timer_fired) is called once, after
+    /// `delay`, never earlier. All else is as for [`Transport::set_timer`].
+    pub fn set_timer(&mut self, delay: Duration) -> TimerId {
+        self.context.set_timer(self.id, delay)
+    }
+
+    /// Reschedules a timer that has not fired: see [`Context::reset`].
+    pub fn reset_timer(&mut self, timer: TimerId, delay: Duration) -> bool {
+        self.context.reset(timer, delay)
+    }
+
+    /// Cancels a timer that has not fired: see [`Context::cancel`].
+    pub fn cancel_timer(&mut self, timer: TimerId) -> bool {
+        self.context.cancel(timer)
     }
 
     fn running(&self) -> io::Result<&dyn ProcessBackend> {

@@ -132,7 +132,7 @@ impl Context {
         self.register(Source::Watch(Watch { descriptor, interest }))
     }
 
-    /// Sets what a descriptor is watched for. It does nothing if there is no such watch.
+    /// Sets what a descriptor is watched for; [`Interest::of`] returns it. It does nothing if there is no such watch.
     ///
     /// If the descriptor is ready for the new interest, the callback is made in the next turn.
     #[doc(alias = "removeReader")]
@@ -190,4 +190,14 @@ pub(super) fn cannot_watch(cause: io::Error) -> Error {
              them directly or on a thread",
         )
     })
+}
+
+impl Interest {
+    /// Returns what a descriptor is watched for, or `None` if there is no such watch.
+    pub fn of(context: &Context, watch: Id) -> Option<Self> {
+        match context.sources.get(watch)? {
+            Source::Watch(watch) => Some(watch.interest),
+            _ => None,
+        }
+    }
 }

@@ -16,6 +16,11 @@ impl Reactor {
     pub fn set_threads(&mut self, options: ThreadOptions) {
         self.dispatcher.context.jobs.options = options;
     }
+
+    /// Returns the options of the threads for work that blocks.
+    pub fn threads(&self) -> ThreadOptions {
+        self.dispatcher.context.jobs.options
+    }
 }
 
 impl Dispatcher {

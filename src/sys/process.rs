@@ -116,6 +116,11 @@ impl ProcessBackend for SystemProcess {
     }
 
     #[cfg(feature = "pty")]
+    fn window_size(&self) -> io::Result<WindowSize> {
+        self.terminal.window_size()
+    }
+
+    #[cfg(feature = "pty")]
     fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
         self.terminal.set_window_size(size)
     }

@@ -9,7 +9,7 @@ use crate::values::socket_option::SocketOption;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use pty_process::{Error, Size, blocking};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{Winsize, tcgetwinsize, tcsetwinsize};
 use socket2::SockRef;
 use std::cell::OnceCell;
 use std::fs::File;
@@ -79,11 +79,19 @@ pub(super) fn pipes(
 }
 
 impl Terminal {
+    fn file(&self) -> io::Result<Rc<File>> {
+        let text = "the process has no open pseudo-terminal";
+        let closed = || io::Error::new(ErrorKind::NotConnected, text);
+        self.open.iter().find_map(Weak::upgrade).ok_or_else(closed)
+    }
+
+    pub(super) fn window_size(&self) -> io::Result<WindowSize> {
+        let size = tcgetwinsize(&*self.file()?)?;
+        Ok(WindowSize { rows: size.ws_row, columns: size.ws_col })
+    }
+
     pub(super) fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
-        let Some(file) = self.open.iter().find_map(Weak::upgrade) else {
-            let text = "the process has no open pseudo-terminal";
-            return Err(io::Error::new(ErrorKind::NotConnected, text));
-        };
+        let file = self.file()?;
         let pixels = 0; // Not known.
         let size = Winsize {
             ws_row: size.rows,

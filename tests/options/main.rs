@@ -4,6 +4,7 @@
 mod checks;
 #[path = "../support/datagrams.rs"]
 mod datagrams;
+mod getters;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;

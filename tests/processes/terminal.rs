@@ -82,7 +82,10 @@ fn change_of_size_is_signalled() {
     let script = "trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.01; done";
     let (mut reactor, log, id) = start_ready(script);
     let size = WindowSize { rows: 50, columns: 132 };
-    ProcessTransport::new(reactor.context(), id).set_window_size(size).unwrap();
+    let mut process = ProcessTransport::new(reactor.context(), id);
+    assert_eq!(process.window_size().unwrap(), WindowSize { rows: 31, columns: 97 });
+    process.set_window_size(size).unwrap();
+    assert_eq!(process.window_size().unwrap(), size);
     turn_until(&mut reactor, "the end", |_| has_ended(&log));
     assert_eq!(text(&log.borrow()), "ready\n50 132\n");
     let error = ProcessTransport::new(reactor.context(), id).set_window_size(size).unwrap_err();

@@ -61,7 +61,9 @@ fn idle_watcher_is_called_once_a_turn() {
 fn interest_nothing_postpones_readiness() {
     let calls = WatchLog::default();
     let (mut reactor, id, mut writer) = watched_pipe(&calls, read_one);
+    assert_eq!(Interest::of(reactor.context(), id), Some(Interest::Readable));
     reactor.context().set_interest(id, Interest::Nothing);
+    assert_eq!(Interest::of(reactor.context(), id), Some(Interest::Nothing));
     writer.write_all(b"ab").unwrap();
     assert!(becomes_idle(&mut reactor));
     assert!(words(&calls).is_empty());

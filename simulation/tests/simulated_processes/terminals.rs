@@ -102,7 +102,9 @@ fn size_changes_while_the_terminal_is_open() {
     let hook = |process: &mut ProcessTransport<'_>, event: &str| {
         let size = WindowSize { rows: 50, columns: 132 };
         if event == "made" {
+            assert_eq!(process.window_size().unwrap(), WindowSize::default());
             process.set_window_size(size).unwrap();
+            assert_eq!(process.window_size().unwrap(), size);
             process.close();
         }
     };

@@ -190,10 +190,21 @@ impl ReactorGroup {
         self.each(move |member| member.reactor.set_grace(grace));
     }
 
+    /// Returns the grace period of a stop.
+    pub fn grace(&mut self) -> Duration {
+        self.each(|member| member.reactor.grace()).first().copied().unwrap_or_default()
+    }
+
     /// Sets the duration above which a callback is logged as slow, as [`Reactor::set_slow_callback_duration`].
     #[doc(alias = "slow_callback_duration")]
     pub fn set_slow_callback_duration(&mut self, duration: Duration) {
         self.each(move |member| member.reactor.set_slow_callback_duration(duration));
+    }
+
+    /// Returns the duration above which a callback is logged as slow.
+    pub fn slow_callback_duration(&mut self) -> Duration {
+        let all = self.each(|member| member.reactor.slow_callback_duration());
+        all.first().copied().unwrap_or_default()
     }
 
     /// Lets SIGINT (Ctrl-C) and SIGTERM stop the run gracefully. A second signal ends it on all reactors

@@ -1,5 +1,6 @@
 //! Datagram sockets: queued datagrams, and events for the protocol.
 
+mod multicast;
 mod queue;
 mod receive;
 
@@ -12,6 +13,7 @@ use crate::values::error::Error;
 use crate::values::logging::DATAGRAM;
 use crate::values::statistics::DatagramCounts;
 use log::trace;
+pub(crate) use multicast::MulticastSettings;
 use queue::{DatagramQueue, Queued};
 pub(crate) use receive::DatagramOutcome;
 use std::collections::VecDeque;
@@ -56,6 +58,7 @@ pub(crate) struct Datagram {
     /// True if a callback is pending.
     pub(crate) callback_pending: bool,
     counts: DatagramCounts,
+    pub(crate) multicast: MulticastSettings,
 }
 
 /// An event for the protocol.
@@ -92,6 +95,7 @@ impl Datagram {
             paused: false,
             callback_pending: false,
             counts: DatagramCounts::default(),
+            multicast: MulticastSettings::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::source::retention::give_back;
 use crate::source::send_buffer::{SendBuffer, Spares};
 use crate::source::stream::limits::GATHER;
 use crate::source::stream::transfer::WRITE_BUDGET;
-use crate::source::stream::{SlowReader, Stream};
+use crate::source::stream::{Output, SlowReader, Stream};
 use std::collections::VecDeque;
 use std::io;
 
@@ -161,6 +161,17 @@ impl ChunkQueue {
             self.open = OpenChunk::SendBuffer;
         }
         moved
+    }
+}
+
+impl Output {
+    /// Returns the policy for slow readers.
+    pub(crate) fn slow_reader(&self) -> SlowReader {
+        match &self.drop_oldest.queue {
+            Some(queue) => SlowReader::DropOldest(queue.limit),
+            None if self.limits.disconnects() => SlowReader::Disconnect(self.limits.disconnect_at),
+            None => SlowReader::Pause,
+        }
     }
 }
 

@@ -32,7 +32,7 @@ pub(crate) struct Limits {
     check_each_write: bool,
     /// The limit of [`SlowReader::Disconnect`], else `usize::MAX`. Stored apart from the policy: its
     /// discriminant would take eight bytes of every connection.
-    disconnect_at: usize,
+    pub(super) disconnect_at: usize,
     disconnects: bool,
     /// True if the policy is [`SlowReader::Pause`]: the marks on bytes call `pause_writing` and `resume_writing`.
     pauses: bool,

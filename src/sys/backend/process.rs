@@ -34,6 +34,15 @@ pub trait ProcessBackend: SocketBackend {
         Err(unsupported())
     }
 
+    /// Returns the window size of its pseudo-terminal.
+    ///
+    /// # Errors
+    ///
+    /// As for [`set_window_size`](Self::set_window_size).
+    fn window_size(&self) -> io::Result<WindowSize> {
+        Err(unsupported())
+    }
+
     /// Kills it, waits for its end for a short while, and reaps it.
     ///
     /// # Errors

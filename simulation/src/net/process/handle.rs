@@ -1,6 +1,7 @@
 //! Simulated processes as the reactor of their parent uses them.
 
-use crate::net::Shared;
+use crate::net::process::Terminal;
+use crate::net::{Net, Shared};
 use crate::node::PendingSource;
 use ropewalk::backend::{ProcessBackend, SocketBackend};
 use ropewalk::{Address, Id, ProcessExit, Signal, SocketOption, WindowSize};
@@ -35,15 +36,12 @@ impl ProcessBackend for SimulatedProcess {
         Ok(())
     }
 
+    fn window_size(&self) -> io::Result<WindowSize> {
+        Ok(open_terminal(&mut self.net.borrow_mut(), self.number)?.size)
+    }
+
     fn set_window_size(&self, size: WindowSize) -> io::Result<()> {
-        let net = &mut *self.net.borrow_mut();
-        net.charge_call();
-        let process = net.processes.get_mut(self.number).filter(|process| !process.is_hung_up());
-        let Some(terminal) = process.and_then(|process| process.terminal.as_mut()) else {
-            let text = "the process has no open pseudo-terminal";
-            return Err(io::Error::new(ErrorKind::NotConnected, text));
-        };
-        terminal.size = size;
+        open_terminal(&mut self.net.borrow_mut(), self.number)?.size = size;
         Ok(())
     }
 
@@ -91,6 +89,16 @@ impl Drop for SimulatedProcess {
         }
         net.remove_if_over(self.number);
     }
+}
+
+/// Makes a call on the pseudo-terminal of a process.
+fn open_terminal(net: &mut Net, number: u64) -> io::Result<&mut Terminal> {
+    net.charge_call();
+    let process = net.processes.get_mut(number).filter(|process| !process.is_hung_up());
+    process.and_then(|process| process.terminal.as_mut()).ok_or_else(|| {
+        let text = "the process has no open pseudo-terminal";
+        io::Error::new(ErrorKind::NotConnected, text)
+    })
 }
 
 /// Returns how a process ends that a signal ends.
