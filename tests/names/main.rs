@@ -6,8 +6,13 @@ mod resolving;
 mod script;
 #[path = "../support/mod.rs"]
 mod support;
+#[cfg(target_os = "linux")]
+mod system;
 #[path = "../connecting/targets.rs"]
 mod targets;
+#[cfg(target_os = "linux")]
+#[path = "../support/unix.rs"]
+mod unix;
 
 use ropewalk::{Answer, Context, Reactor};
 use std::cell::RefCell;
