@@ -212,6 +212,11 @@ impl Context {
         self.timers.schedule(self.backend.now(), delay, job)
     }
 
+    #[cfg(test)]
+    pub(crate) fn timer_entries(&self) -> usize {
+        self.timers.entries()
+    }
+
     pub(crate) fn timer_mark(&self) -> u64 {
         self.timers.mark()
     }

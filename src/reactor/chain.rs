@@ -89,7 +89,13 @@ impl Layer {
         self.timer.is_some() && !self.input.is_empty()
     }
 
+    /// Sets or cancels the timer. Each message may put it off: that adds no entry to the timer queue.
     fn set_timer(&mut self, context: &mut Context, (id, index): (Id, usize), to: TimerRequest) {
+        if let (Some(timer), TimerRequest::Set(delay)) = (self.timer, to)
+            && context.reset(timer, delay)
+        {
+            return;
+        }
         if let Some(old) = self.timer.take() {
             context.cancel(old);
         }
@@ -255,5 +261,60 @@ impl Chain {
     /// Returns true if the plaintext has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.layers.last().is_some_and(|layer| layer.ended)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, DatagramProtocol, DatagramTransport, Reactor};
+    use std::time::Duration;
+
+    struct Plain;
+
+    impl Filter for Plain {
+        fn start(&mut self, _link: &mut FilterLink<'_>) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn decode(&mut self, data: &[u8], _link: &mut FilterLink<'_>) -> io::Result<usize> {
+            Ok(data.len())
+        }
+
+        fn encode(&mut self, data: &[u8], _link: &mut FilterLink<'_>) -> io::Result<usize> {
+            Ok(data.len())
+        }
+
+        fn close(&mut self, _link: &mut FilterLink<'_>) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    struct Quiet;
+
+    impl DatagramProtocol for Quiet {
+        fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: &Address) {}
+    }
+
+    #[test]
+    fn filter_timer_put_off_often_leaves_one_entry() {
+        let mut reactor = Reactor::new().unwrap();
+        let id = reactor.listen_udp("127.0.0.1:0", Quiet).unwrap().id();
+        let context = reactor.context();
+        let mut chain = Chain::new(Origin::Made);
+        (0..10).for_each(|_| chain.push(Box::new(Plain), Vec::new()));
+        for round in 0..100 {
+            for (index, layer) in chain.layers.iter_mut().enumerate() {
+                let delay = Duration::from_secs(60 + round);
+                layer.set_timer(context, (id, index), TimerRequest::Set(delay));
+                assert!(context.is_active(layer.timer.unwrap()));
+            }
+        }
+        assert_eq!(context.timer_entries(), 10);
+        for (index, layer) in chain.layers.iter_mut().enumerate() {
+            layer.set_timer(context, (id, index), TimerRequest::Cancel);
+            assert_eq!(layer.timer, None);
+        }
+        assert_eq!(context.timer_entries(), 0);
     }
 }

@@ -3,6 +3,13 @@
 use super::*;
 use crate::source::retention::KEPT_SLOTS;
 
+impl<T> TimerQueue<T> {
+    /// Returns the number of entries of the heap.
+    pub(crate) fn entries(&self) -> usize {
+        self.heap.len()
+    }
+}
+
 fn queue() -> (TimerQueue<u32>, Instant) {
     let epoch = Instant::now();
     (TimerQueue::new(epoch), epoch)
