@@ -4,6 +4,7 @@
 //! end of the pool does not wait for a job that hangs: its thread is left behind, and ends with the job or with the
 //! program.
 
+use crate::sys::process_id;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -32,6 +33,8 @@ pub(super) struct Pool {
     name: &'static str,
     threads: usize,
     waiting: usize,
+    /// The process that has made it, and its threads.
+    process: u32,
 }
 
 /// What the pool and its threads share.
@@ -70,7 +73,7 @@ impl Pool {
             kept,
             idle: IDLE,
         };
-        Self { shared: Arc::new(shared), name, threads, waiting }
+        Self { shared: Arc::new(shared), name, threads, waiting, process: process_id() }
     }
 
     /// Has a thread do the work, now or after that of others.
@@ -129,10 +132,13 @@ impl Pool {
     }
 }
 
-/// Ends the threads that wait. Those that work end after their job.
+/// Ends the threads that wait. Those that work end after their job. A copy in a child of fork(2) has no threads, and one
+/// of the parent's may have had the lock.
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.close();
+        if self.process == process_id() {
+            self.close();
+        }
     }
 }
 

@@ -164,3 +164,12 @@ fn end_of_pool_does_not_wait_for_a_job() {
     drop(gate);
     assert!(scene.begun.recv().is_err(), "the second job is dropped");
 }
+
+#[test]
+fn copy_in_another_process_takes_no_lock() {
+    let mut pool = Pool::new("test", 0..=1, 1);
+    let shared = Arc::clone(&pool.shared);
+    pool.process += 1;
+    let _lock = shared.lock();
+    drop(pool);
+}
