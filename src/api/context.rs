@@ -17,6 +17,7 @@ use crate::api::trigger::Triggers;
 #[cfg(unix)]
 use crate::api::watch::Watcher;
 use crate::source::gathered::Gathered;
+use crate::source::listener::Established;
 use crate::source::send_buffer::Spares;
 use crate::source::table::Sources;
 use crate::source::timer::{TimerId, TimerQueue};
@@ -71,6 +72,7 @@ pub struct Context {
     pub(super) now: Instant,
 
     pub(crate) sources: Sources,
+    pub(super) established: Established,
     pub(super) spares: Spares,
     /// The bytes that the running callback has written to its own connection: see `gather.rs`.
     pub(super) gathered: Gathered,
@@ -216,6 +218,7 @@ impl Context {
             backend,
             now,
             sources: Sources::default(),
+            established: Established::default(),
             spares: Spares::default(),
             gathered: Gathered::new(),
             running: Id::NONE,

@@ -83,6 +83,7 @@ impl Context {
         let Some(Source::Stream(mut stream)) = self.shut(id) else {
             return refused("there is no connection");
         };
+        self.established.remove(stream.listener, id);
         stream.output.commit_drop_oldest(&mut self.spares);
         let unsent = take_all(&mut stream.output.buffer, &mut self.spares);
         let peer = departed.peer.clone();

@@ -69,7 +69,7 @@ impl Port {
     /// let mut reactor = Reactor::new()?;
     /// let port = reactor.listen_tcp("127.0.0.1:0", || Quiet)?;
     /// let context = reactor.context();
-    /// println!("{} connections", port.connections(context).len());
+    /// println!("{} connections", port.connection_count(context));
     /// for id in port.connections(context) {
     ///     context.transport(id).write(b"The server is closing.\r\n");
     /// }
@@ -78,7 +78,12 @@ impl Port {
     #[doc(alias = "broadcast")]
     #[doc(alias = "ChannelGroup")]
     pub fn connections(&self, context: &Context) -> impl ExactSizeIterator<Item = Id> + use<> {
-        context.accepted_by(self.id)
+        context.established.list(self.id).into_iter()
+    }
+
+    /// Returns the number of [`connections`](Self::connections), in constant time.
+    pub fn connection_count(&self, context: &Context) -> usize {
+        context.established.count(self.id)
     }
 
     /// Returns the limit of [`ListenOptions::max_connections`], or `None` if the listener is closed.
@@ -244,19 +249,18 @@ impl Context {
         id.ok_or_else(no_room)
     }
 
-    /// Returns the established connections that a listener has accepted.
-    pub(super) fn accepted_by(&self, listener: Id) -> impl ExactSizeIterator<Item = Id> + use<> {
-        let ids: Vec<Id> = self
-            .sources
-            .iter()
-            .filter_map(|(id, source)| match source {
-                Source::Stream(stream) => {
-                    (stream.listener == listener && !stream.in_handshake()).then_some(id)
-                }
-                _ => None,
-            })
-            .collect();
-        ids.into_iter()
+    /// Returns the established connections that the listener of a connection has accepted.
+    pub(super) fn accepted_with(&self, id: Id) -> impl ExactSizeIterator<Item = Id> + use<> {
+        let listener = self.sources.stream(id).map_or(Id::NONE, |stream| stream.listener);
+        self.established.list(listener).into_iter()
+    }
+
+    /// Lists a connection that is established, if a listener has accepted it.
+    pub(crate) fn note_established(&mut self, id: Id) {
+        let stream = self.sources.stream(id).filter(|stream| stream.listener != Id::NONE);
+        if let Some(stream) = stream {
+            self.established.add(stream.listener, id);
+        }
     }
 
     /// Counts an accepted connection.
@@ -271,16 +275,17 @@ impl Context {
 
     /// Stops counting a connection. Its listener accepts again, if it was full.
     pub(super) fn leave_listener(&mut self, id: Id) {
-        let id = match self.sources.get(id) {
+        let listener = match self.sources.get(id) {
             Some(Source::Stream(stream)) => stream.listener,
             Some(Source::DetachedSlot(slot)) => slot.listener,
             _ => return,
         };
-        if let Some(Source::Listener(listener)) = self.sources.get_mut(id) {
-            let was_full = listener.is_full();
-            listener.open -= 1;
+        self.established.remove(listener, id);
+        if let Some(Source::Listener(state)) = self.sources.get_mut(listener) {
+            let was_full = state.is_full();
+            state.open -= 1;
             if was_full {
-                self.enqueue(id);
+                self.enqueue(listener);
             }
         }
     }

@@ -89,11 +89,7 @@ impl<'a> Transport<'a> {
     /// # }
     /// ```
     pub fn siblings(&self) -> impl ExactSizeIterator<Item = Id> + use<> {
-        let stream = self.context.sources.stream(self.id);
-        let listener =
-            stream.map(|stream| stream.listener).filter(|listener| *listener != Id::NONE);
-        // No connection has this id as its listener.
-        self.context.accepted_by(listener.unwrap_or(self.id))
+        self.context.accepted_with(self.id)
     }
 
     /// Returns the local address. It is [`Address::Unknown`] unless the connection is established; the system forgets it

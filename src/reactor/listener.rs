@@ -152,6 +152,7 @@ impl Dispatcher {
     pub(super) fn make_connection(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
         self.context.totals.made += 1;
+        self.context.note_established(id);
         self.owners.insert(id, Owner::Protocol(protocol));
         self.call(ProtocolOf::new(id), "connection_made", |protocol, transport| {
             protocol.connection_made(transport);

@@ -2,9 +2,11 @@
 
 use crate::sys::{ListenerBackend, StreamSocket};
 use crate::values::address::Address;
+use crate::values::id::Id;
 use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
 use log::trace;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
@@ -33,6 +35,35 @@ pub(crate) struct Listener {
     pub(crate) backing_off: bool,
     /// True if the failure has been logged and clients have waited since then: it is not logged again.
     pub(crate) failure_logged: bool,
+}
+
+/// The established connections of each listener. A listener that is closed is listed until they have ended.
+#[derive(Debug, Default)]
+pub(crate) struct Established(BTreeMap<Id, BTreeSet<Id>>);
+
+impl Established {
+    pub(crate) fn add(&mut self, listener: Id, connection: Id) {
+        self.0.entry(listener).or_default().insert(connection);
+    }
+
+    pub(crate) fn remove(&mut self, listener: Id, connection: Id) {
+        if let Some(connections) = self.0.get_mut(&listener) {
+            connections.remove(&connection);
+            if connections.is_empty() {
+                self.0.remove(&listener);
+            }
+        }
+    }
+
+    /// Returns the connections of a listener.
+    pub(crate) fn list(&self, listener: Id) -> Vec<Id> {
+        self.0.get(&listener).into_iter().flatten().copied().collect()
+    }
+
+    /// Returns the number of connections of a listener.
+    pub(crate) fn count(&self, listener: Id) -> usize {
+        self.0.get(&listener).map_or(0, BTreeSet::len)
+    }
 }
 
 /// The outcome of one accept.

@@ -85,6 +85,13 @@ fn connections_of_each_listener_are_apart() {
     reactor.turn(Some(Duration::ZERO)).unwrap();
     assert_eq!(second.connections(reactor.context()).len(), 2);
     assert_eq!(second.max_connections(reactor.context()), None);
+    for (client, left) in clients.drain(1..).zip([1, 0]) {
+        drop(client);
+        turn_until(&mut reactor, "lost", |_| log.lost() == 2 - left);
+        assert_eq!(second.connections(reactor.context()).len(), left);
+        assert_eq!(second.connection_count(reactor.context()), left);
+    }
+    assert_eq!(first.connection_count(reactor.context()), 1);
 }
 
 #[test]
@@ -126,6 +133,7 @@ fn detached_connection_makes_room() {
     turn_until(&mut reactor, "one is accepted", |_| log.made() == 1);
     let id = log.ids()[0];
     let _detached = reactor.context().transport(id).detach().unwrap();
+    assert_eq!(port.connections(reactor.context()).len(), 0, "it is open elsewhere");
     turn_until(&mut reactor, "the other is accepted", |_| log.made() == 2);
 }
 

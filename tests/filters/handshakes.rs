@@ -14,6 +14,7 @@ fn connection_is_made_after_the_handshake() {
     turns(&mut scene.reactor, 5);
     assert_eq!(scene.server.made(), 0);
     assert_eq!(scene.reactor.context().connections().count(), 0);
+    assert_eq!(scene.port.connection_count(scene.reactor.context()), 0);
     assert!(becomes_idle(&mut scene.reactor), "a silent client costs nothing");
     let hello = hello();
     for byte in hello {
@@ -21,6 +22,7 @@ fn connection_is_made_after_the_handshake() {
         turns(&mut scene.reactor, 2);
     }
     scene.turn_until("it is made", |scene| scene.server.made() == 1);
+    assert_eq!(scene.port.connection_count(scene.reactor.context()), 1);
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn closed_listener_completes_its_handshakes() {
     let mut scene = Scene::ciphered(only_record);
     let mut client = TcpStream::connect(scene.address).unwrap();
     turns(&mut scene.reactor, 5);
-    scene.reactor.context().close(scene.listener);
+    scene.reactor.context().close(scene.port.id());
     turns(&mut scene.reactor, 2);
     assert!(!factory_is_dropped(&scene));
     io::Write::write_all(&mut client, &hello()).unwrap();
@@ -129,7 +131,7 @@ fn detached_listener_reports_each_failed_handshake() {
     let mut scene = Scene::ciphered(only_record);
     let clients = [(); 2].map(|()| TcpStream::connect(scene.address).unwrap());
     turns(&mut scene.reactor, 5);
-    assert!(scene.reactor.context().detach_listener(scene.listener).is_some());
+    assert!(scene.reactor.context().detach_listener(scene.port.id()).is_some());
     drop(clients);
     scene.turn_until("both have failed", |scene| scene.refused.borrow().len() == 2);
     assert!(factory_is_dropped(&scene));

@@ -11,7 +11,7 @@ mod support;
 mod timers;
 
 use ropewalk::{
-    Address, ConnectOptions, Context, Error, Factory, Id, ListenOptions, Protocol, Reactor,
+    Address, ConnectOptions, Context, Error, Factory, Id, ListenOptions, Port, Protocol, Reactor,
     Transport,
 };
 use ropewalk_simulation::kit::ToyCipher;
@@ -28,7 +28,7 @@ struct Scene {
     /// Failed handshakes of the server, and failed attempts of the client.
     refused: Refused,
     failures: Failures,
-    listener: Id,
+    port: Port,
     address: SocketAddr,
 }
 
@@ -77,8 +77,8 @@ impl Scene {
         let factory = Server { refused: Rc::clone(&refused), accepts, make };
         let port = options.listen_tcp(reactor.context(), "127.0.0.1:0", factory).unwrap();
         let address = port.address().socket_addr().expect("an IP address");
-        let (failures, listener) = (Failures::default(), port.id());
-        Self { reactor, server, client, refused, failures, listener, address }
+        let failures = Failures::default();
+        Self { reactor, server, client, refused, failures, port, address }
     }
 
     /// A server behind the toy cipher.
