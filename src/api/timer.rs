@@ -34,6 +34,8 @@ pub(crate) enum Job {
     LingerEnd(Id),
     /// The backoff of a source ends: it tries again.
     BackoffEnd(Id),
+    /// The end of the wait for the holds that delay a startup.
+    StartupEnd,
 }
 
 impl Job {

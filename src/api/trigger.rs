@@ -6,6 +6,7 @@ use crate::api::handle::{Handle, Sent};
 #[cfg(feature = "signals")]
 use crate::api::signals::SignalHandlers;
 use crate::api::timer::Call;
+use crate::source::timer::TimerId;
 use crate::values::logging::REACTOR;
 use log::trace;
 use std::collections::BTreeMap;
@@ -39,9 +40,9 @@ use std::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunPhase {
-    /// The run begins. [`Context::is_running`] is still false.
+    /// The run begins. [`Context::is_running`] is still false. A [`Hold`] makes this phase last.
     BeforeStartup,
-    /// The reactor is running; no event has been served.
+    /// The reactor is running; no event has been served, unless a hold has delayed this.
     DuringStartup,
     /// All triggers of the startup have been called. The calls of
     /// [`call_when_running`](Context::call_when_running) are made here.
@@ -96,6 +97,9 @@ impl TriggerId {
 /// [`BeforeShutdown`](RunPhase::BeforeShutdown), up to the [grace period](crate::Reactor::set_grace), in which
 /// everything still works. A second signal or the end of the grace period ends the delay; that is logged.
 ///
+/// A hold that is made by a trigger of [`BeforeStartup`](RunPhase::BeforeStartup) delays the startup in the same way: the
+/// reactor serves its sockets, and the phases that follow wait, also up to the grace period.
+///
 /// It is released when it is dropped, on any thread. It can be made at any time: by a protocol that has begun
 /// something which must not be interrupted, or by a trigger.
 ///
@@ -117,20 +121,33 @@ impl TriggerId {
 #[must_use = "a hold is released when it is dropped"]
 pub struct Hold {
     handle: Handle,
+    delayed: Delayed,
+}
+
+/// What a hold delays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delayed {
+    Shutdown,
+    Startup,
 }
 
 impl Hold {
-    /// Makes a hold. It delays the end of the present run, or of the next one.
+    /// Makes a hold. Before the startup it delays that; else it delays the end of the present run, or of the next one.
     pub fn new(context: &mut Context) -> Self {
-        context.triggers.holds += 1;
-        Self { handle: context.handle() }
+        let triggers = &mut context.triggers;
+        let (delayed, holds) = match triggers.run {
+            Run::Starting => (Delayed::Startup, &mut triggers.startup_holds),
+            _ => (Delayed::Shutdown, &mut triggers.holds),
+        };
+        *holds += 1;
+        Self { handle: context.handle(), delayed }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
         // A reactor that has been dropped needs no release.
-        let _ = self.handle.send(Sent::Released);
+        let _ = self.handle.send(Sent::Released(self.delayed));
     }
 }
 
@@ -188,8 +205,11 @@ pub(crate) struct Triggers {
     calls: BTreeMap<TriggerId, Box<dyn Call>>,
     /// The number of triggers added so far.
     added: u64,
-    /// The number of holds that have not been released.
+    /// The number of holds of a shutdown that have not been released.
     pub(crate) holds: usize,
+    /// The same of a startup, and the end of the wait for them.
+    pub(crate) startup_holds: usize,
+    pub(crate) startup_deadline: Option<TimerId>,
     pub(crate) run: Run,
     #[cfg(feature = "signals")]
     pub(crate) signals: SignalHandlers,

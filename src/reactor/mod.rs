@@ -282,7 +282,7 @@ impl Reactor {
         if let Some(signals) = &mut self.signals {
             signals.begin_run();
         }
-        self.dispatcher.start_up();
+        self.dispatcher.start_up(self.grace);
     }
 
     /// Returns the context, for everything else: timers, other options, connections by their ids.

@@ -160,6 +160,7 @@ impl Dispatcher {
                 Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
                 Job::LookUpTimeout(id) => self.context.end_look_up(id, Err(look_up_timed_out())),
                 Job::LingerEnd(id) => self.context.end_lingering(id),
+                Job::StartupEnd => self.end_startup_holds(),
                 Job::BackoffEnd(id) => self.context.end_backoff(id),
             }
             self.run_pending();
@@ -181,30 +182,15 @@ impl Dispatcher {
     /// Makes a call, or delivers at most `most` messages. Returns the number of calls and messages.
     pub(super) fn handle_sent(&mut self, sent: Sent, most: usize) -> usize {
         match sent {
-            Sent::Answer(id, answered) => {
-                self.context.handle_answer(id, answered);
-                self.run_pending();
-                1
-            }
-            Sent::Call(call) => {
-                self.make(call, "call");
-                self.run_pending();
-                1
-            }
-            Sent::JobOver(key, panic) => {
-                self.finish_job(key, panic);
-                1
-            }
-            Sent::Messages(channel) => self.receive(channel, most),
-            Sent::Released => {
-                self.context.triggers.holds -= 1;
-                1
-            }
-            Sent::Stop => {
-                self.context.stop();
-                1
-            }
+            Sent::Answer(id, answered) => self.context.handle_answer(id, answered),
+            Sent::Call(call) => self.make(call, "call"),
+            Sent::JobOver(key, panic) => self.finish_job(key, panic),
+            Sent::Messages(channel) => return self.receive(channel, most),
+            Sent::Released(delayed) => self.release(delayed),
+            Sent::Stop => self.context.stop(),
         }
+        self.run_pending();
+        1
     }
 
     /// Makes a call that was requested: by a timer, a trigger, another thread.

@@ -197,6 +197,69 @@ fn hold_delays_the_shutdown_until_release() {
     assert_eq!(log.reasons(), ["Stopped"]);
 }
 
+/// Notes the phases of the startup. Returns the hold that a trigger makes before it.
+fn held_startup(reactor: &mut Reactor) -> (Notes<RunPhase>, Rc<Cell<Option<Hold>>>) {
+    let (phases, hold): (Notes<RunPhase>, Rc<Cell<Option<Hold>>>) = Default::default();
+    for phase in PHASES {
+        let noted = Rc::clone(&phases);
+        phase.call(reactor.context(), move |_| noted.borrow_mut().push(phase));
+    }
+    let made = Rc::clone(&hold);
+    RunPhase::BeforeStartup.call(reactor.context(), move |context| {
+        made.set(Some(Hold::new(context)));
+    });
+    (phases, hold)
+}
+
+#[test]
+fn hold_delays_the_startup_until_release() {
+    let (mut reactor, address) = up(|| Echo);
+    let (phases, hold) = held_startup(&mut reactor);
+    // Sockets are served meanwhile.
+    assert_client_is_echoed(&mut reactor, address);
+    assert!(!reactor.is_running());
+    assert_eq!(*phases.borrow(), PHASES[..1]);
+    drop(hold.take());
+    turn(&mut reactor);
+    assert!(reactor.is_running());
+    assert_eq!(*phases.borrow(), PHASES[..3]);
+    // A later hold delays the shutdown.
+    let later = Hold::new(reactor.context());
+    reactor.context().stop();
+    assert!(reactor.run_turn(Some(Duration::ZERO)).unwrap());
+    assert_eq!(*phases.borrow(), PHASES[..4]);
+    drop(later);
+    reactor.run().unwrap();
+    assert_eq!(*phases.borrow(), PHASES);
+}
+
+#[test]
+fn grace_period_bounds_a_hold_of_the_startup() {
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_grace(Duration::from_millis(5));
+    let (phases, hold) = held_startup(&mut reactor);
+    reactor.context().call_when_running(|context| context.stop());
+    reactor.run().unwrap();
+    assert_eq!(*phases.borrow(), PHASES);
+    drop(hold.take());
+    turn(&mut reactor);
+}
+
+#[test]
+fn stop_ends_a_startup_that_is_held() {
+    let mut reactor = Reactor::new().unwrap();
+    let (phases, hold) = held_startup(&mut reactor);
+    let timer = |context: &mut ropewalk::Context| context.stop();
+    reactor.context().call_later(Duration::from_millis(1), timer);
+    reactor.run().unwrap();
+    assert_eq!(*phases.borrow(), [&PHASES[..1], &PHASES[3..]].concat());
+    // The triggers of the startup are called in the next run, once the hold is released.
+    drop(hold.take());
+    reactor.context().call_when_running(|context| context.stop());
+    reactor.run().unwrap();
+    assert_eq!(*phases.borrow(), [&PHASES[..1], &PHASES[3..], &PHASES[1..3]].concat());
+}
+
 /// Before the shutdown a trigger sends a report to another server, and holds the shutdown until that has it.
 #[test]
 fn connections_are_opened_while_held() {
