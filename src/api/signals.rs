@@ -18,20 +18,23 @@ pub(crate) struct StopSignals {
     /// The reactors that end together with this one. A second signal reaches all of them, since two
     /// signals in quick succession may look like one to a member that is busy.
     group: Vec<Handle>,
-    /// Whether a signal has arrived in this run. A stop alone does not tell: another member of the group
+    /// The first signal that has arrived in this run. A stop alone does not tell: another member of the group
     /// may have begun it because of the same signal.
-    received: bool,
+    pub(crate) received: Option<i32>,
 }
+
+/// SIGINT on all systems with signals (signal(7)).
+const SIGINT: i32 = 2;
 
 impl StopSignals {
     pub(crate) fn new(signals: Box<dyn SignalBackend>, group: &[Handle]) -> Self {
-        Self { signals, group: group.to_vec(), received: false }
+        Self { signals, group: group.to_vec(), received: None }
     }
 
     /// Begins a run, unless it has begun before.
     pub(crate) fn begin_run(&mut self) {
         if self.signals.begin_run() {
-            self.received = false;
+            self.received = None;
         }
     }
 
@@ -42,8 +45,9 @@ impl StopSignals {
 
     /// Acts on the signals that have arrived: the first of a run stops it gracefully, the second at once.
     pub(crate) fn handle(&mut self, context: &mut Context) {
-        for name in self.signals.pending() {
-            if self.received {
+        for signal in self.signals.pending() {
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            if self.received.is_some() {
                 info!(target: SIGNAL, "{name} again: stopping at once");
                 context.stop_at_once();
                 for member in &self.group {
@@ -52,7 +56,7 @@ impl StopSignals {
                 }
             } else {
                 info!(target: SIGNAL, "{name}: stopping; a second signal stops at once");
-                self.received = true;
+                self.received = Some(signal);
                 context.stop();
             }
         }

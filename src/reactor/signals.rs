@@ -84,6 +84,25 @@ impl Reactor {
         SignalHandlerId::add(self.context(), signal, handler)
     }
 
+    /// Returns the number of the signal that has stopped the present or the last run: 2 for SIGINT, 15 for SIGTERM.
+    /// `None` if no signal has arrived.
+    ///
+    /// A program can end as the signal would have ended it, so that its parent knows: a shell script ends on Ctrl-C only
+    /// if its command has ended by SIGINT.
+    ///
+    /// ```no_run
+    /// # let mut reactor = ropewalk::Reactor::new()?;
+    /// reactor.stop_on_signals()?;
+    /// reactor.run()?;
+    /// if let Some(signal) = reactor.stop_signal() {
+    ///     let _ = signal_hook::low_level::emulate_default_handler(signal);
+    /// }
+    /// # Ok::<(), ropewalk::Error>(())
+    /// ```
+    pub fn stop_signal(&self) -> Option<i32> {
+        self.signals.as_ref()?.received
+    }
+
     /// Calls `cleanup` before a second signal ends the process because a callback blocks a reactor. It runs on a thread
     /// of its own, and must not need the reactor: it restores a terminal, or removes a file. A process has one cleanup;
     /// a later call replaces it.

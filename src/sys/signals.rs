@@ -80,10 +80,9 @@ impl SignalBackend for CaughtSignals {
         }
     }
 
-    fn pending(&mut self) -> Vec<&'static str> {
+    fn pending(&mut self) -> Vec<i32> {
         self.unnoticed.store(false, Ordering::SeqCst);
-        let name = |signal| if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-        self.signals.pending().map(name).collect()
+        self.signals.pending().collect()
     }
 }
 

@@ -135,7 +135,8 @@ impl Default for WindowSize {
 /// The options of a process, and the action of starting it: [`spawn`](Self::spawn).
 ///
 /// Standard input, output and error are pipes to the [`ProcessProtocol`](crate::ProcessProtocol), unless they are
-/// set otherwise. A [`Command`] from elsewhere keeps its own settings.
+/// set otherwise. The process has no other descriptors of this one: std passes only these three. A [`Command`] from
+/// elsewhere keeps its own settings, and may pass more.
 ///
 /// ```
 /// use ropewalk::ProcessOptions;

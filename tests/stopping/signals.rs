@@ -85,6 +85,7 @@ fn serve() {
     println!("\nADDRESS {address}");
     reactor.run().unwrap();
     log.check(true);
+    println!("\nSTOPPED by {:?}", reactor.stop_signal());
     println!("\nENDED {:?}", log.reasons());
 }
 
@@ -107,6 +108,8 @@ fn sigint_and_sigterm_stop_without_losing_data() {
         let rest = read_all(&busy);
         assert!([&first[..], &rest].concat() == pattern(20_000_000), "{} bytes", rest.len());
         drop(busy);
+        let number = if signal == "INT" { SIGINT } else { SIGTERM };
+        assert_eq!(server.wait_for("STOPPED by "), format!("Some({number})"));
         assert_eq!(server.wait_for("ENDED "), "[\"Stopped\", \"Stopped\"]");
         assert!(server.end().success());
     }

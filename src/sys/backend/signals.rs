@@ -14,6 +14,6 @@ pub trait SignalBackend {
     /// Ends the run: signals have their default action again.
     fn end_run(&mut self);
 
-    /// Returns the names of the signals that have arrived since the last call.
-    fn pending(&mut self) -> Vec<&'static str>;
+    /// Returns the numbers of the signals that have arrived since the last call.
+    fn pending(&mut self) -> Vec<i32>;
 }
