@@ -2,6 +2,17 @@
 //!
 //! Filters are users' objects: the dispatcher owns them and calls them under a guard, like protocols. The context
 //! has only the progress of a connection's filters.
+//!
+//! Received bytes pass up in `input.rs`: `serve_reading` calls `serve_filtered` for a filtered connection, which repeats one
+//! step until none is left or the budget is spent. A step reads the socket into the input of the lowest filter, has one
+//! filter decode its input into that of the filter above, or delivers the plaintext of the highest one to
+//! `data_received`. The highest filter that can decode goes first, so that plaintext is delivered before more is read.
+//!
+//! Written bytes pass down in `output.rs`: a write queues plaintext and lists [`Pending::Encode`], by which each filter
+//! encodes into the one below, and the lowest one into the send buffer. Handshakes, before `connection_made` and
+//! later, are in `handshake.rs`.
+//!
+//! [`Pending::Encode`]: crate::api::context::Pending
 
 mod handshake;
 mod input;
