@@ -127,9 +127,17 @@ impl Pool {
 
     fn start_thread(&self) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let thread = thread::Builder::new().name(self.name.to_owned());
-        thread.spawn(move || Running(&shared).work()).map(drop)
+        start_thread(self.name, move || Running(&shared).work())
     }
+}
+
+/// Has a thread of its own do the work. It ends with the work or with the program.
+///
+/// # Errors
+///
+/// If the system starts no thread.
+pub(super) fn start_thread(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 
 /// Ends the threads that wait. Those that work end after their job. A copy in a child of fork(2) has no threads, and one

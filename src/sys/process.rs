@@ -2,16 +2,19 @@
 
 use crate::sys::backend::{ProcessBackend, SocketBackend, Spawned, StreamSocket, unsupported};
 use crate::sys::platform::process::{self as platform, check};
+use crate::sys::pool::start_thread;
 use crate::sys::stream::SystemPipes;
 #[cfg(feature = "pty")]
 use crate::sys::terminal::{self, Terminal};
 use crate::sys::{BorrowedFd, OwnedFd, watch};
 use crate::values::address::Address;
 use crate::values::id::Id;
+use crate::values::logging::PROCESS;
 #[cfg(feature = "pty")]
 use crate::values::process::WindowSize;
 use crate::values::process::{ProcessExit, ProcessSettings, Signal};
 use crate::values::socket_option::SocketOption;
+use log::warn;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
 use std::io;
@@ -85,10 +88,23 @@ fn follow<T>(
         }
         Err(error) => {
             // Without a handle it could not be reaped later.
-            child.kill()?;
-            child.wait()?;
-            Err(error)
+            let killed = child.kill();
+            reap(child);
+            killed.and(Err(error))
         }
+    }
+}
+
+/// Waits for the end of a child on a thread of its own: a killed process may take long to end, and one that could not be
+/// killed even longer.
+fn reap(mut child: Child) {
+    let number = child.id();
+    let waiting = match child.try_wait() {
+        Ok(None) => start_thread("ropewalk-reaper", move || _ = child.wait()),
+        ended => ended.map(drop),
+    };
+    if let Err(error) = waiting {
+        warn!(target: PROCESS, "process {number} may become a zombie: {error}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::support::{
 };
 use crate::{Log, Recorder, has, has_ended, nothing, number, on_made, run, shell, start, state};
 use ropewalk::{ProcessOptions, ProcessTransport, Reactor, Signal};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, PipeWriter, Write};
 use std::os::unix::fs::MetadataExt;
 use std::process::{Command, Stdio};
 
@@ -147,6 +147,47 @@ fn process_that_cannot_be_registered_is_killed() {
     let children = std::fs::read_to_string("/proc/thread-self/children").unwrap();
     assert_eq!(children, "", "none runs on, and none is a zombie");
     assert_eq!(descriptors(), before);
+}
+
+/// Starts a process that runs until its input ends, in a child in which these system calls fail, and asserts that the
+/// start fails. Returns its input, or `None` in the parent.
+fn fail_to_follow(test: &str, faults: &[&str]) -> Option<PipeWriter> {
+    if !is_child() {
+        let mut wrapper = vec!["timeout", "-k", "1", "20", "strace", "-f", "-o", "/dev/null"];
+        faults.iter().for_each(|fault| wrapper.extend(["-e", fault]));
+        if strace_works() {
+            in_child(test, &wrapper);
+        }
+        return None;
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    let recorder = Recorder::new(&Log::default(), nothing);
+    let mut started = ProcessOptions::new("cat").stdin(Stdio::from(reader));
+    let error = started.spawn(Reactor::new().unwrap().context(), recorder).unwrap_err();
+    assert!(error.to_string().contains("too many open files"), "{error}");
+    Some(writer)
+}
+
+/// Returns true if this thread has started no process that has not been reaped.
+fn all_are_reaped() -> bool {
+    std::fs::read_to_string("/proc/thread-self/children").unwrap().is_empty()
+}
+
+#[test]
+fn process_without_a_descriptor_is_killed_and_reaped() {
+    if let Some(_input) = fail_to_follow(this_test!(), &["inject=pidfd_open:error=EMFILE"]) {
+        turn_until(&mut Reactor::new().unwrap(), "it is reaped", |_| all_are_reaped());
+    }
+}
+
+#[test]
+fn killed_process_that_lives_on_delays_nothing() {
+    let faults = ["inject=pidfd_open:error=EMFILE", "inject=kill:retval=0"];
+    if let Some(input) = fail_to_follow(this_test!(), &faults) {
+        assert!(!all_are_reaped(), "it waits for the end of its input");
+        drop(input);
+        turn_until(&mut Reactor::new().unwrap(), "it is reaped", |_| all_are_reaped());
+    }
 }
 
 #[test]
