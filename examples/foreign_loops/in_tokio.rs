@@ -4,7 +4,7 @@
 //!
 //! Try it in other terminals:
 //!
-//!     cargo run -p netcat 127.0.0.1:7014
+//!     cargo run -p netcat 127.0.0.1:7018
 //!
 //! Each line that a client sends is passed to a task of tokio's, which answers after a while (it sleeps without
 //! blocking a thread). Lines go one way through tokio's channel (`try_send` does not wait), and answers the other way
@@ -13,7 +13,7 @@
 //!
 //! Options:
 //!
-//!     --listen HOST:PORT  where to listen (127.0.0.1:7014; port 0 lets the system choose)
+//!     --listen HOST:PORT  where to listen (127.0.0.1:7018; port 0 lets the system choose)
 //!     --demo              with a client in the same reactor; ends by itself
 //!     --help              this text
 
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
             }
         }
         support::log_from("warn");
-        let default = if demo { "127.0.0.1:0" } else { "127.0.0.1:7014" };
+        let default = if demo { "127.0.0.1:0" } else { "127.0.0.1:7018" };
         let address = support::address(address, default)?;
         let (requests, received) = channel(WAITING);
         let (started, starting) = std::sync::mpsc::channel();

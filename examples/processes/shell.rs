@@ -1,12 +1,12 @@
 //! Serves the output of one program to every client, and with `--pty` an interactive program that all clients share.
 //!
-//!     cargo run -p ropewalk-process-examples --example shell -- 127.0.0.1:7012 vmstat 1
-//!     cargo run -p ropewalk-process-examples --example shell -- --pty 127.0.0.1:7012 bash
+//!     cargo run -p ropewalk-process-examples --example shell -- 127.0.0.1:7017 vmstat 1
+//!     cargo run -p ropewalk-process-examples --example shell -- --pty 127.0.0.1:7017 bash
 //!
 //! Connect in other terminals; the second is a whole terminal, with completion and Ctrl-C:
 //!
-//!     cargo run -p netcat 127.0.0.1:7012
-//!     socat -,raw,echo=0 tcp:127.0.0.1:7012
+//!     cargo run -p netcat 127.0.0.1:7017
+//!     socat -,raw,echo=0 tcp:127.0.0.1:7017
 //!
 //! A new client receives the last 16 KiB first. While a client does not take the output, the program waits, for ten seconds
 //! at most; then that client is disconnected. When the program ends, so does this one. With `--pty` what clients send is typed:
