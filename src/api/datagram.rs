@@ -243,7 +243,7 @@ impl Context {
     }
 
     /// Returns the address, and its text for errors: as it is printed, or as the user wrote it if it is none.
-    fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
+    pub(super) fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
         let look_up = |name: &str, port| self.look_up_now(name, port, self.may_block);
         let result = address.to_address(&look_up);
         let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);

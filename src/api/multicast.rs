@@ -1,13 +1,16 @@
 //! Multicast: joining and leaving groups, and the options of multicast datagrams.
 
 use crate::api::datagram_transport::DatagramTransport;
+use crate::api::names::name;
 use crate::source::datagram::MulticastSettings;
 use crate::source::table::Source;
 use crate::sys::Multicast;
 use crate::sys::errno::{AFNOSUPPORT, NOBUFS, NODEV, NOPROTOOPT};
 use crate::sys::error::{Cause, Failure, NO_INTERFACE, failed};
+use crate::values::address::unknown;
 use crate::values::error::Error;
 use crate::values::interface::Interface;
+use crate::values::to_address::ToAddress;
 use std::io;
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -16,6 +19,9 @@ use std::net::IpAddr;
 ///
 /// Each of these methods makes a system call. An error is the system's answer, or says that the socket is
 /// closed.
+///
+/// The port of a group or source is not used. A name with a port, such as `("all-systems.mcast.net", 0)`, is looked up
+/// before and between runs only: see [`ToAddress`].
 ///
 /// ```
 /// # use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Error, Reactor};
@@ -54,11 +60,13 @@ impl DatagramTransport<'_> {
     #[doc(alias = "joinGroup")]
     pub fn join_group(
         &mut self,
-        group: impl Into<IpAddr>,
+        group: impl ToAddress,
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
-        let (group, interface) = (group.into(), interface.into());
-        self.change_group(cannot_join, group, &interface, Multicast::Join(group, &interface))
+        let interface = interface.into();
+        self.change_group(cannot_join, group, &interface, |group| {
+            Ok(Multicast::Join(group, &interface))
+        })
     }
 
     /// Leaves `group` on `interface`. Closing the socket leaves all groups.
@@ -69,11 +77,13 @@ impl DatagramTransport<'_> {
     #[doc(alias = "leaveGroup")]
     pub fn leave_group(
         &mut self,
-        group: impl Into<IpAddr>,
+        group: impl ToAddress,
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
-        let (group, interface) = (group.into(), interface.into());
-        self.change_group(cannot_leave, group, &interface, Multicast::Leave(group, &interface))
+        let interface = interface.into();
+        self.change_group(cannot_leave, group, &interface, |group| {
+            Ok(Multicast::Leave(group, &interface))
+        })
     }
 
     /// Joins `group` for the datagrams of `source` alone; further sources may be joined one by one
@@ -86,17 +96,14 @@ impl DatagramTransport<'_> {
     /// cannot be done here.
     pub fn join_source(
         &mut self,
-        group: impl Into<IpAddr>,
-        source: impl Into<IpAddr>,
+        group: impl ToAddress,
+        source: impl ToAddress,
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
-        let (group, source, interface) = (group.into(), source.into(), interface.into());
-        self.change_group(
-            cannot_join,
-            group,
-            &interface,
-            Multicast::JoinSource(group, source, &interface),
-        )
+        let (source, interface) = (self.ip(&source), interface.into());
+        self.change_group(cannot_join, group, &interface, |group| {
+            Ok(Multicast::JoinSource(group, source?, &interface))
+        })
     }
 
     /// Leaves `group` for the datagrams of `source`.
@@ -106,17 +113,14 @@ impl DatagramTransport<'_> {
     /// If the socket has not joined it.
     pub fn leave_source(
         &mut self,
-        group: impl Into<IpAddr>,
-        source: impl Into<IpAddr>,
+        group: impl ToAddress,
+        source: impl ToAddress,
         interface: impl Into<Interface>,
     ) -> Result<(), Error> {
-        let (group, source, interface) = (group.into(), source.into(), interface.into());
-        self.change_group(
-            cannot_leave,
-            group,
-            &interface,
-            Multicast::LeaveSource(group, source, &interface),
-        )
+        let (source, interface) = (self.ip(&source), interface.into());
+        self.change_group(cannot_leave, group, &interface, |group| {
+            Ok(Multicast::LeaveSource(group, source?, &interface))
+        })
     }
 
     /// Sets the time to live of multicast datagrams, in hops. Default: 1, which does not leave the local
@@ -197,14 +201,22 @@ impl DatagramTransport<'_> {
         self.set_multicast(Multicast::Interface(&interface))
     }
 
-    fn change_group(
+    fn change_group<'i>(
         &mut self,
         cannot: Failure,
-        group: IpAddr,
-        interface: &Interface,
-        change: Multicast<'_>,
+        group: impl ToAddress,
+        interface: &'i Interface,
+        change: impl FnOnce(IpAddr) -> io::Result<Multicast<'i>>,
     ) -> Result<(), Error> {
-        self.multicast(change).map_err(|cause| cannot(format!("{group} on {interface}"), cause))
+        let ip = self.ip(&group);
+        let shown = ip.as_ref().map_or_else(|_| name(&group), IpAddr::to_string);
+        let changed = ip.and_then(change).and_then(|change| self.multicast(change));
+        changed.map_err(|cause| cannot(format!("{shown} on {interface}"), cause))
+    }
+
+    fn ip(&self, address: &impl ToAddress) -> io::Result<IpAddr> {
+        let (address, _) = self.context.address(address);
+        address?.ip().ok_or_else(unknown)
     }
 
     fn set_multicast(&mut self, option: Multicast<'_>) -> Result<(), Error> {

@@ -45,6 +45,12 @@ fn host_names_are_looked_up_before_a_run_only() {
     let port = reactor.listen_udp("localhost:0", DatagramRecorder::quiet(&events)).unwrap();
     assert!(port.address().ip().unwrap().is_loopback());
     let context = reactor.context();
+    let no_group = context.datagram(port.id()).join_group(("localhost", 0), 0).unwrap_err();
+    let text = no_group.to_string();
+    assert!(
+        text.starts_with("cannot join 127.0.0.1 on ") || text.starts_with("cannot join ::1 on "),
+        "{text}"
+    );
     context.connect_udp(name, DatagramRecorder::quiet(&events)).unwrap();
     let other = events.clone();
     context.call_later(Duration::ZERO, move |context| {
@@ -54,6 +60,9 @@ fn host_names_are_looked_up_before_a_run_only() {
         let error = context.connect_udp(name, quiet()).unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot connect to {why}")), "{error}");
         let error = context.datagram(port.id()).connect(name).unwrap_err().to_string();
+        assert!(error.contains("look the name up first"), "{error}");
+        let mut transport = context.datagram(port.id());
+        let error = transport.join_group(("localhost", 0), 0).unwrap_err().to_string();
         assert!(error.contains("look the name up first"), "{error}");
         context.datagram(port.id()).send_to(b"hello", name);
         context.stop();

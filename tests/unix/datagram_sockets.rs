@@ -5,6 +5,7 @@ use crate::support::*;
 use crate::unix::{Folder, leave_behind};
 use ropewalk::{Address, DatagramOptions, Reactor, SocketOption, UnixAddress};
 use std::io::ErrorKind;
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 
@@ -265,7 +266,7 @@ fn ip_options_are_refused() {
     let port =
         reactor.context().listen_unix_datagram(&path, DatagramRecorder::quiet(&events)).unwrap();
     reactor.context().set_option(port.id(), SocketOption::Ttl(3)).unwrap_err();
-    reactor.context().datagram(port.id()).join_group([224, 0, 0, 7], 0).unwrap_err();
+    reactor.context().datagram(port.id()).join_group(IpAddr::from([224, 0, 0, 7]), 0).unwrap_err();
 }
 
 /// Only its peer may connect to it, so a connect does not show whether the name is in use.
