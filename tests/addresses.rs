@@ -132,7 +132,7 @@ fn received(reactor: &mut Reactor, id: Id) -> u64 {
 #[test]
 fn interface_index_is_not_looked_up() {
     let mut reactor = Reactor::new().unwrap();
-    let look_up = |_: &str, _: u16| panic!("an index is not looked up");
+    let look_up = |_: &str, _: &str| panic!("an index is not looked up");
     let expected = "[fe80::1%4]:7000";
     let first = |target| match target {
         Target::Addresses(addresses) => addresses[0].to_string(),

@@ -101,14 +101,15 @@ impl Backend for NodeBackend {
     }
 
     /// Knows the services that tests and examples use, on every system.
-    fn service_port(&self, service: &str) -> io::Result<u16> {
-        match service {
-            "domain" => Ok(53),
-            "http" => Ok(80),
-            "https" => Ok(443),
-            "smtp" => Ok(25),
+    fn service_port(&self, service: &str, protocol: &str) -> io::Result<u16> {
+        match (service, protocol) {
+            ("domain", _) => Ok(53),
+            ("http", "tcp") => Ok(80),
+            ("https", _) => Ok(443),
+            ("ntp", "udp") => Ok(123),
+            ("smtp", "tcp") => Ok(25),
             _ => {
-                let text = format!("there is no service `{service}`");
+                let text = format!("there is no service `{service}` of {protocol}");
                 Err(io::Error::new(io::ErrorKind::InvalidInput, text))
             }
         }

@@ -40,8 +40,9 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// If `address` is a name, while the reactor runs: a look-up would block it. The system's: the address is in use, not local, or needs a privilege; or an option is
-    /// not supported. After a [stop](Context::is_stopping) it always fails.
+    /// If `address` has the name of a host, while the reactor runs: a look-up would block it. The system's: the address
+    /// is in use, not local, or needs a privilege; or an option is not supported. After a
+    /// [stop](Context::is_stopping) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "listenMulticast")]
     #[doc(alias = "create_datagram_endpoint")]
@@ -61,7 +62,7 @@ impl DatagramOptions {
     ///
     /// # Errors
     ///
-    /// If `address` is a name, there is no route to it, or an option is not supported.
+    /// If `address` has the name of a host, while the reactor runs; there is no route to it; or an option is not supported.
     /// After a [stop](Context::is_stopping) it always fails.
     #[doc(alias = "create_datagram_endpoint")]
     pub fn connect_udp(
@@ -117,8 +118,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If `address` is a name, while the reactor runs: a look-up would block it. The system's: the address is in use, not local, or needs a privilege. After a
-    /// [stop](Self::is_stopping) it always fails.
+    /// If `address` has the name of a host, while the reactor runs: a look-up would block it. The system's: the address
+    /// is in use, not local, or needs a privilege. After a [stop](Self::is_stopping) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "create_datagram_endpoint")]
     pub fn listen_udp(
@@ -138,7 +139,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If `address` is a name, or there is no route to it. After a [stop](Self::is_stopping) it always fails.
+    /// If `address` has the name of a host, while the reactor runs, or there is no route to it. After a
+    /// [stop](Self::is_stopping) it always fails.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
@@ -201,8 +203,8 @@ impl Context {
     }
 
     pub(super) fn send_datagram_to(&mut self, id: Id, data: &[u8], address: impl ToAddress) {
-        // A name is never looked up for a datagram: it would be done for each of them.
-        let look_up = |name: &str, port| self.look_up_now(name, port, false);
+        // A host name is never looked up for a datagram: it would be done for each of them.
+        let look_up = |host: &str, port: &str| self.look_up_udp(host, port, false);
         match address.to_address(&look_up) {
             Ok(address) => self.send_datagram(id, data, Some(&address)),
             Err(cause) => {
@@ -244,7 +246,7 @@ impl Context {
 
     /// Returns the address, and its text for errors: as it is printed, or as the user wrote it if it is none.
     pub(super) fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
-        let look_up = |name: &str, port| self.look_up_now(name, port, self.may_block);
+        let look_up = |host: &str, port: &str| self.look_up_udp(host, port, self.may_block);
         let result = address.to_address(&look_up);
         let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
         (result, shown)

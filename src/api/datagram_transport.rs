@@ -91,7 +91,7 @@ impl<'a> DatagramTransport<'a> {
     /// A socket that is connected sends to other addresses as well (sendto(2) on Linux; some systems
     /// answer with EISCONN), but it does not receive their answers.
     ///
-    /// It returns no error: if the datagram is too long, `address` is a name, or the queue is full, the
+    /// It returns no error: if the datagram is too long, `address` has the name of a host, or the queue is full, the
     /// protocol receives [`error_received`](crate::DatagramProtocol::error_received) after the running
     /// callback. A datagram that was sent may be lost on the way.
     #[doc(alias = "sendto")]
@@ -108,7 +108,7 @@ impl<'a> DatagramTransport<'a> {
     ///
     /// # Errors
     ///
-    /// If `address` is a name, there is no route to it, or the socket is closed.
+    /// If `address` has the name of a host, while the reactor runs; there is no route to it; or the socket is closed.
     pub fn connect(&mut self, address: impl ToAddress) -> Result<(), Error> {
         self.context.connect_datagram(self.id, address)
     }

@@ -148,13 +148,32 @@ impl Context {
         Err(Explained::error(io::ErrorKind::InvalidInput, text))
     }
 
+    /// Looks a host and a port of UDP up in this call. The name of a host is only looked up if that `may_block`.
+    pub(super) fn look_up_udp(
+        &self,
+        host: &str,
+        port: &str,
+        may_block: bool,
+    ) -> io::Result<Vec<SocketAddr>> {
+        let port = self.port(port, "udp")?;
+        match in_digits(host, port) {
+            Some(address) => Ok(vec![address]),
+            None => self.look_up_now(host, port, may_block),
+        }
+    }
+
+    /// Returns a port that is given by its number or by the name of its service.
+    fn port(&self, text: &str, protocol: &str) -> io::Result<u16> {
+        text.parse().or_else(|_| self.backend.service_port(text, protocol))
+    }
+
     /// Returns what an address stands for, as far as that is known without blocking.
     pub(super) fn destination(&self, address: &impl ToAddresses) -> io::Result<Destination> {
         let (host, service) = match address.target()? {
             Target::Addresses(addresses) => return Ok(Destination::Addresses(addresses)),
             Target::Host { host, service } => (host, service),
         };
-        let port = service.parse().or_else(|_| self.backend.service_port(&service))?;
+        let port = self.port(&service, "tcp")?;
         if let Some(address) = in_digits(&host, port) {
             return Ok(Destination::Addresses(vec![address]));
         }

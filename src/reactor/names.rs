@@ -83,8 +83,8 @@ impl Reactor {
         self.dispatcher.context.backend.host_name().map_err(cannot)
     }
 
-    /// Returns the port of a service of TCP, such as 443 for `https`, by the file of services(5). Wherever a name with
-    /// a port is accepted, the name of a service is accepted in place of the port.
+    /// Returns the port of a service of `tcp` or `udp`, such as 443 for `https`, by the file of services(5). Wherever a
+    /// name with a port is accepted, the name of a service is accepted in place of the port.
     ///
     /// # Errors
     ///
@@ -92,13 +92,13 @@ impl Reactor {
     ///
     /// ```
     /// # let mut reactor = ropewalk::Reactor::new()?;
-    /// assert!(reactor.service_port("no-such-service").is_err());
+    /// assert!(reactor.service_port("no-such-service", "udp").is_err());
     /// # Ok::<(), ropewalk::Error>(())
     /// ```
     #[doc(alias = "getservbyname")]
-    pub fn service_port(&self, service: &str) -> Result<u16, Error> {
+    pub fn service_port(&self, service: &str, protocol: &str) -> Result<u16, Error> {
         let cannot = |cause| failed("find the port of", service, cause, |_| None);
-        self.dispatcher.context.backend.service_port(service).map_err(cannot)
+        self.dispatcher.context.backend.service_port(service, protocol).map_err(cannot)
     }
 }
 

@@ -129,18 +129,19 @@ fn interface_index(name: &str) -> io::Result<u32> {
     Err(no_interface(name)) // The error advises to use the index.
 }
 
-/// Returns the port of a service of TCP, from the file of services(5).
-pub(super) fn service_port(service: &str) -> io::Result<u16> {
+/// Returns the port of a service of `tcp` or `udp`, from the file of services(5).
+pub(super) fn service_port(service: &str, protocol: &str) -> io::Result<u16> {
     let text = fs::read_to_string(SERVICES).unwrap_or_default();
-    port_in(&text, service).ok_or_else(|| no_service(service))
+    port_in(&text, service, protocol).ok_or_else(|| no_service(service, protocol))
 }
 
 /// Finds a service or its alias in lines such as `http 80/tcp www # World Wide Web`.
-fn port_in(text: &str, service: &str) -> Option<u16> {
+fn port_in(text: &str, service: &str, protocol: &str) -> Option<u16> {
     text.lines().find_map(|line| {
         let mut words = line.split('#').next()?.split_whitespace();
-        let (name, port) = (words.next()?, words.next()?.strip_suffix("/tcp")?);
-        (name == service || words.any(|alias| alias == service)).then(|| port.parse().ok())?
+        let (name, (port, of)) = (words.next()?, words.next()?.split_once('/')?);
+        (of == protocol && (name == service || words.any(|alias| alias == service)))
+            .then(|| port.parse().ok())?
     })
 }
 
@@ -198,11 +199,21 @@ mod tests {
 
     #[test]
     fn services_are_found_by_name_and_alias() {
-        let text = "# services\n\nhttp 80/udp\nhttp 80/tcp www # World Wide Web\nbad x/tcp\n";
-        assert_eq!(port_in(text, "http"), Some(80));
-        assert_eq!(port_in(text, "www"), Some(80));
-        assert_eq!(port_in(text, "World"), None);
-        assert_eq!(port_in(text, "bad"), None);
-        assert_eq!(port_in(text, "htt"), None);
+        let text = "# services\n\nhttp 80/tcp www # World Wide Web\nbad x/tcp\nntp 123/udp\n\
+                    shell 514/tcp cmd log\nsyslog 514/udp log\nodd 1\n";
+        for (service, protocol, port) in [
+            ("http", "tcp", Some(80)),
+            ("www", "tcp", Some(80)),
+            ("ntp", "udp", Some(123)),
+            ("log", "udp", Some(514)),
+            ("http", "udp", None),
+            ("ntp", "tcp", None),
+            ("World", "tcp", None),
+            ("bad", "tcp", None),
+            ("odd", "tcp", None),
+            ("htt", "tcp", None),
+        ] {
+            assert_eq!(port_in(text, service, protocol), port, "{service}");
+        }
     }
 }

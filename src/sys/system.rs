@@ -118,8 +118,8 @@ impl Backend for System {
     }
 
     /// Reads the file of services(5), which is local.
-    fn service_port(&self, service: &str) -> io::Result<u16> {
-        names::service_port(service)
+    fn service_port(&self, service: &str, protocol: &str) -> io::Result<u16> {
+        names::service_port(service, protocol)
     }
 
     fn host_name(&self) -> io::Result<String> {

@@ -2,6 +2,7 @@
 
 use crate::values::address::{Address, unknown};
 use crate::values::error::Explained;
+use crate::values::to_addresses::is_service;
 #[cfg(unix)]
 use crate::values::unix_address::UnixAddress;
 use crate::values::zone::in_digits;
@@ -9,25 +10,26 @@ use std::fmt::Debug;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-/// Finds the addresses of a host name, or of an IPv6 address with the name of an interface, for example
-/// `fe80::1%eth0`.
-pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
+/// Finds the addresses of a host and a port. The host is a name, an IPv6 address with the name of an interface, for
+/// example `fe80::1%eth0`, or an address in digits. The port is a number or the name of a service.
+pub type LookUp<'a> = dyn Fn(&str, &str) -> io::Result<Vec<SocketAddr>> + 'a;
 
 /// An address of a datagram socket or its peer. A host name is looked up before and between runs only, and never for
 /// a single datagram: it would block the reactor. Its first address is used.
 ///
 /// For connections there is [`ToAddresses`](crate::ToAddresses).
 /// The name or the index of an interface may follow an IPv6 address. The
-/// backend looks up the name of an interface, which does not block; an index needs no look-up. An
+/// backend looks up the name of an interface, which does not block; an index needs no look-up. A port may be given by
+/// the name of a service of UDP, as in `127.0.0.1:domain`: then the file of services(5) is read each time. An
 /// IP address without a port has port 0, as raw sockets need.
 ///
 /// ```
 /// use ropewalk::ToAddress;
 ///
 /// // Finds the index of an interface.
-/// let look_up = |name: &str, port| match name {
-///     "fe80::1%eth0" => Ok(vec![format!("[fe80::1%2]:{port}").parse().unwrap()]),
-///     "localhost" => Ok(vec![([127, 0, 0, 1], port).into()]),
+/// let look_up = |host: &str, port: &str| match (host, port) {
+///     ("fe80::1%eth0", _) => Ok(vec![format!("[fe80::1%2]:{port}").parse().unwrap()]),
+///     ("localhost" | "127.0.0.1", "domain" | "53") => Ok(vec![([127, 0, 0, 1], 53).into()]),
 ///     _ => Err(std::io::ErrorKind::NotFound.into()),
 /// };
 /// let dns = "127.0.0.1:53".to_address(&look_up).unwrap();
@@ -35,11 +37,13 @@ pub type LookUp<'a> = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + 'a;
 /// let on_link = "[fe80::1%2]:53".to_address(&look_up).unwrap();
 /// assert_eq!(on_link, "[fe80::1%eth0]:53".to_address(&look_up).unwrap());
 /// assert_eq!(dns, "localhost:53".to_address(&look_up).unwrap());
+/// assert_eq!(dns, "127.0.0.1:domain".to_address(&look_up).unwrap());
 /// let error = "localhost".to_address(&look_up).unwrap_err();
 /// assert!(error.to_string().starts_with("not an address"), "{error}");
 /// ```
 pub trait ToAddress: Debug {
-    /// Returns the address. `look_up` is called for host names, and for addresses with the name of an interface.
+    /// Returns the address. `look_up` is called for host names, for services, and for addresses with the name of an
+    /// interface.
     ///
     /// # Errors
     ///
@@ -77,13 +81,16 @@ impl ToAddress for str {
         if let Ok(address) = self.parse() {
             return Ok(Address::Inet(address));
         }
-        let (ip, port) = self
+        let (host, port) = self
             .strip_prefix('[')
             .and_then(|text| text.rsplit_once("]:"))
             .or_else(|| self.rsplit_once(':').filter(|(host, _)| !host.contains(':')))
-            .and_then(|(ip, port)| Some((ip, port.parse().ok()?)))
             .ok_or_else(no_address)?;
-        (ip, port).to_address(look_up)
+        match port.parse() {
+            Ok(port) => (host, port).to_address(look_up),
+            Err(_) if is_service(port) => first(host, port, look_up),
+            Err(_) => Err(no_address()),
+        }
     }
 }
 
@@ -95,16 +102,21 @@ impl ToAddress for String {
 
 impl ToAddress for (&str, u16) {
     fn to_address(&self, look_up: &LookUp<'_>) -> io::Result<Address> {
-        let &(ip, port) = self;
-        if let Some(address) = in_digits(ip, port) {
-            return Ok(Address::Inet(address));
+        let &(host, port) = self;
+        match in_digits(host, port) {
+            Some(address) => Ok(Address::Inet(address)),
+            None => first(host, &port.to_string(), look_up),
         }
-        if matches!(ip, "" | "*") {
-            return Err(no_address());
-        }
-        let found = look_up(ip, port)?.into_iter().next();
-        found.map(Address::Inet).ok_or_else(no_address)
     }
+}
+
+/// Looks up a host and a port, and returns the first address.
+fn first(host: &str, port: &str, look_up: &LookUp<'_>) -> io::Result<Address> {
+    if matches!(host, "" | "*") {
+        return Err(no_address());
+    }
+    let found = look_up(host, port)?.into_iter().next();
+    found.map(Address::Inet).ok_or_else(no_address)
 }
 
 /// Implements the trait for the types that std converts into an address.

@@ -107,7 +107,7 @@ impl ToAddresses for str {
 }
 
 /// Returns true if the text may be the name of a service, such as `https`.
-fn is_service(text: &str) -> bool {
+pub(crate) fn is_service(text: &str) -> bool {
     let is_valid = |c: char| c.is_ascii_alphanumeric() || "-_.+".contains(c);
     text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_valid)
 }

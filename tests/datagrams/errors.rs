@@ -72,10 +72,38 @@ fn host_names_are_looked_up_before_a_run_only() {
     assert!(error.starts_with(&format!("cannot send 5 bytes to {why}")), "{error}");
 }
 
+/// On many systems tftp is a service of UDP alone.
+#[test]
+fn service_names_are_ports_of_udp() {
+    if !std::path::Path::new("/etc/services").exists() {
+        return println!("skipped: there is no file of services(5)");
+    }
+    let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
+    let port = reactor.listen_udp("127.0.0.1:0", DatagramRecorder::quiet(&events)).unwrap();
+    let other = events.clone();
+    reactor.context().call_later(Duration::ZERO, move |context| {
+        let quiet = || DatagramRecorder::quiet(&other);
+        let client = context.connect_udp("127.0.0.1:tftp", quiet()).unwrap();
+        assert_eq!(context.datagram(client.id()).peer().port(), Some(69));
+        context.datagram(port.id()).send_to(b"hello", "[::1]:tftp");
+        context.datagram(port.id()).send_to(b"hello", "127.0.0.1:no-such-service");
+        context.datagram(port.id()).connect("127.0.0.1:tftp").unwrap();
+        assert_eq!(context.datagram(port.id()).peer().port(), Some(69));
+        let error = context.listen_udp("localhost:tftp", quiet()).unwrap_err().to_string();
+        assert!(error.contains("look the name up first"), "{error}");
+        context.stop();
+    });
+    reactor.run().unwrap();
+    let errors = events.errors();
+    assert!(errors[0].starts_with("cannot send 5 bytes to [::1]:69: "), "{errors:?}");
+    let unknown = "to 127.0.0.1:no-such-service: there is no service `no-such-service` of udp";
+    assert!(errors[1].contains(unknown), "{errors:?}");
+}
+
 #[test]
 fn text_without_a_port_is_no_address() {
     let (mut reactor, events) = (Reactor::new().unwrap(), DatagramLog::default());
-    for text in ["nonsense", "::1:9", "localhost:", "localhost:70000"] {
+    for text in ["nonsense", "::1:9", "localhost:", "localhost:70000", "localhost:a b"] {
         let error = reactor.listen_udp(text, DatagramRecorder::quiet(&events)).unwrap_err();
         let expected =
             format!("cannot listen on {text}: not an address; examples are 127.0.0.1:7000");

@@ -184,7 +184,7 @@ fn known_service_is_the_port_of_a_connection() {
     if !std::path::Path::new("/etc/services").exists() {
         return println!("skipped: there is no file of services(5)");
     }
-    assert_eq!(reactor.service_port("domain").ok(), Some(53));
+    assert_eq!(reactor.service_port("domain", "tcp").ok(), Some(53));
     let (log, failures) = (Log::default(), Failures::default());
     // A broadcast address accepts no connection, whatever serves the port on this machine.
     let caller = Caller::new(&log, &failures, only_record);

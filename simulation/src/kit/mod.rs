@@ -63,7 +63,7 @@ pub use split::{Split, assert_same_for_every_split, splits};
 pub use toy_cipher::ToyCipher;
 
 /// Refuses names of interfaces, which a simulated node does not have.
-fn no_interfaces(name: &str, _port: u16) -> io::Result<Vec<SocketAddr>> {
+fn no_interfaces(name: &str, _port: &str) -> io::Result<Vec<SocketAddr>> {
     let text = format!("a simulated node has no interface for {name}");
     Err(io::Error::new(io::ErrorKind::InvalidInput, text))
 }

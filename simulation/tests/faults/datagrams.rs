@@ -124,6 +124,23 @@ fn a_refusal_is_reported_to_connected_sockets() {
 }
 
 #[test]
+fn datagrams_reach_a_service_by_its_name() {
+    let mut world = World::new(1);
+    let (server, client) = (DatagramRecorder::answering(), DatagramRecorder::default());
+    let shared = server.clone();
+    run_on_node(&mut world, "server", move |context| {
+        let port = context.listen_udp("0.0.0.0:ntp", shared.clone()).unwrap();
+        assert_eq!(port.address().port(), Some(123));
+    });
+    let node = listens_for(&mut world, "client", &client);
+    world.run_for(seconds(1));
+    on(&mut world, node, |context| {
+        context.datagram(client.id()).send_to(b"when?", "10.0.0.1:ntp");
+    });
+    assert_eq!((server.count(), client.count()), (1, 1));
+}
+
+#[test]
 fn an_answer_to_a_closed_socket_is_ignored() {
     let mut world = World::new(1);
     let (server, client) = (DatagramRecorder::answering(), DatagramRecorder::default());

@@ -186,7 +186,7 @@ fn nodes_know_services_and_their_name() {
     let mut world = World::new(1);
     world.add_node("client", |reactor| {
         assert_eq!(reactor.host_name()?, "client");
-        assert_eq!(reactor.service_port("https")?, 443);
+        assert_eq!(reactor.service_port("https", "tcp")?, 443);
         let context = reactor.context();
         context
             .resolve("client:http", |_, found| assert_eq!(found.unwrap()[0].port(), 80))

@@ -112,7 +112,8 @@ impl fmt::Debug for Answer {
 }
 
 /// Returns the error of an unknown service.
-pub(crate) fn no_service(service: &str) -> io::Error {
-    let text = format!("there is no service `{service}` (see services(5), or use a number)");
+pub(crate) fn no_service(service: &str, protocol: &str) -> io::Error {
+    let text =
+        format!("there is no service `{service}` of {protocol} (see services(5), or use a number)");
     Explained::error(io::ErrorKind::InvalidInput, text)
 }

@@ -129,13 +129,13 @@ pub trait Backend: fmt::Debug {
         }
     }
 
-    /// Returns the port of a service of TCP, such as 443 for `https`. It must not block.
+    /// Returns the port of a service of `tcp` or `udp`, such as 443 for `https`. It must not block.
     ///
     /// # Errors
     ///
     /// If the service is unknown. By default all are.
-    fn service_port(&self, service: &str) -> io::Result<u16> {
-        Err(no_service(service))
+    fn service_port(&self, service: &str, protocol: &str) -> io::Result<u16> {
+        Err(no_service(service, protocol))
     }
 
     /// Returns the name of this host.
