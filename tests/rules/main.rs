@@ -3,6 +3,7 @@
 mod book;
 mod code;
 mod context;
+mod exercises;
 mod floors;
 mod sizes;
 
