@@ -68,11 +68,11 @@ pub(crate) use backend::{
 };
 #[cfg(unix)]
 pub(crate) use received::MAX_DESCRIPTORS;
-#[cfg(feature = "system")]
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use signals::set_cleanup;
 #[cfg(unix)]
 pub(crate) use std::os::fd::{BorrowedFd, OwnedFd};
+#[cfg(feature = "system")]
 pub use system::System;
 
 /// The backend of a reactor, shared by its parts.
