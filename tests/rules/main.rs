@@ -78,11 +78,9 @@ fn the_core_has_no_globals_and_shared_cells() {
 
 #[test]
 fn threads_and_locks_are_in_few_places() {
-    let threads =
-        ["src/api/handle.rs", "src/reactor/group", "src/sys/pool.rs", "src/sys/signals.rs"];
+    let threads = ["src/api/handle.rs", "src/reactor/group", "src/sys/pool.rs", "src/sys/signals"];
     only_in("std::thread", "src", &threads);
-    let locks =
-        ["src/api/channel.rs", "src/api/handle.rs", "src/sys/pool.rs", "src/sys/signals.rs"];
+    let locks = ["src/api/channel.rs", "src/api/handle.rs", "src/sys/pool.rs", "src/sys/signals"];
     only_in("Mutex", "src", &locks);
 }
 

@@ -2,6 +2,7 @@
 
 mod draining;
 #[cfg(all(unix, feature = "signals"))]
+mod forced;
 mod handlers;
 mod idle;
 mod runs;
