@@ -96,7 +96,7 @@ impl Context {
     /// # Errors
     ///
     /// If the descriptor is not a socket, or the socket is not a stream socket, is not listening, or has an
-    /// address family that is not supported. After a [stop](Self::is_stopping) it always fails. The
+    /// address family that is not supported. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The
     /// descriptor is closed then.
     #[doc(alias = "adoptStreamPort")]
     #[doc(alias = "create_server")]
@@ -140,7 +140,7 @@ impl Context {
     /// # Errors
     ///
     /// If the descriptor is not a socket, or the socket is not a stream socket, is not connected, or has an
-    /// address family that is not supported. After a [stop](Self::is_stopping) it always fails. The
+    /// address family that is not supported. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The
     /// descriptor is closed then, and the protocol is dropped.
     #[doc(alias = "adoptStreamConnection")]
     #[doc(alias = "connect_accepted_socket")]
@@ -157,7 +157,7 @@ impl Context {
         socket: OwnedFd,
         options: &ConnectOptions,
     ) -> io::Result<Id> {
-        self.check_not_stopping()?;
+        self.check_may_open()?;
         let takes_descriptors = options.connection.descriptors;
         let request = AdoptRequest { descriptor: socket, takes_descriptors };
         let (socket, peer) = self.backend.adopt_connection(request)?;
@@ -191,7 +191,7 @@ impl Context {
     /// # Errors
     ///
     /// If the descriptor is not a socket, or the socket is not a datagram socket or has an address family that
-    /// is not supported. After a [stop](Self::is_stopping) it always fails. The descriptor is closed then.
+    /// is not supported. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The descriptor is closed then.
     #[doc(alias = "adoptDatagramPort")]
     pub fn adopt_datagram(
         &mut self,
@@ -211,7 +211,7 @@ impl ListenOptions {
     /// # Errors
     ///
     /// If the descriptor is not a socket, or the socket is not a stream socket, is not listening, or has an
-    /// address family that is not supported. After a [stop](Context::is_stopping) it always fails. The
+    /// address family that is not supported. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The
     /// descriptor is closed then.
     #[doc(alias = "adoptStreamPort")]
     pub fn adopt_listener(
@@ -222,7 +222,7 @@ impl ListenOptions {
     ) -> Result<Port, Error> {
         let takes_descriptors = self.connection.descriptors;
         let request = AdoptRequest { descriptor: socket.into(), takes_descriptors };
-        let opened = context.check_not_stopping().and_then(|()| {
+        let opened = context.check_may_open().and_then(|()| {
             let socket = context.backend.adopt_listener(request)?;
             context.open_port(socket, self.connection.clone(), self.max_connections)
         });
@@ -265,7 +265,7 @@ impl ConnectOptions {
     /// # Errors
     ///
     /// If the descriptor is not a socket; if the socket is not a stream socket, is not connected, or has an address
-    /// family that is not supported; if an option cannot be set. After a [stop](Context::is_stopping) it always
+    /// family that is not supported; if an option cannot be set. In the [shutdown](crate::RunPhase::DuringShutdown) it always
     /// fails. The descriptor is closed then, and the protocol is dropped.
     #[doc(alias = "adoptStreamConnection")]
     pub fn adopt_connection(
@@ -294,7 +294,7 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// If the descriptor is not a socket, or the socket is not a datagram socket or has an address family that
-    /// is not supported. After a [stop](Context::is_stopping) it always fails. The descriptor is closed then.
+    /// is not supported. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The descriptor is closed then.
     #[doc(alias = "adoptDatagramPort")]
     pub fn adopt_datagram(
         &self,

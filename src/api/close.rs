@@ -197,10 +197,9 @@ impl Context {
         Some(source)
     }
 
-    /// Returns an error after a stop, when no more sockets are opened, except while holds delay the shutdown.
-    pub(super) fn check_not_stopping(&self) -> io::Result<()> {
-        let is_held = self.triggers.run == Run::OnHold && !self.stops_at_once();
-        match self.is_stopping() && !is_held {
+    /// Returns an error once a stop closes all sockets, when no more are opened.
+    pub(super) fn check_may_open(&self) -> io::Result<()> {
+        match self.triggers.run == Run::Ending || self.stops_at_once() {
             true => Err(io::Error::other("the reactor is stopping")),
             false => Ok(()),
         }

@@ -41,7 +41,7 @@ impl ConnectOptions {
     /// # Errors
     ///
     /// If `address` is neither an address nor a name with a port, or the reactor
-    /// [is stopping](Context::is_stopping). The factory receives no callback then.
+    /// [is shutting down](crate::RunPhase::DuringShutdown). The factory receives no callback then.
     #[doc(alias = "connectTCP")]
     #[doc(alias = "HostnameEndpoint")]
     #[doc(alias = "create_connection")]
@@ -51,7 +51,7 @@ impl ConnectOptions {
         address: impl ToAddresses,
         factory: impl Factory,
     ) -> Result<Id, Error> {
-        let destination = context.check_not_stopping().and_then(|()| context.destination(&address));
+        let destination = context.check_may_open().and_then(|()| context.destination(&address));
         let begun = destination.map_err(|cause| cannot_connect(name(&address), cause));
         let begun = begun.and_then(|destination| context.connect_to(destination, self.clone()));
         let (id, factory) = context.or_discard(begun, factory)?;
@@ -91,7 +91,7 @@ impl Context {
     /// # Errors
     ///
     /// If `address` is neither an address nor a name with a port, or the reactor
-    /// [is stopping](Self::is_stopping). The factory receives no callback then.
+    /// [is shutting down](crate::RunPhase::DuringShutdown). The factory receives no callback then.
     ///
     /// ```
     /// use ropewalk::{Context, Error, Factory, Address, Id, Protocol, Reactor, Transport};

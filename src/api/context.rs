@@ -291,7 +291,7 @@ impl Context {
         self.stop = self.stop.max(Stop::Wanted);
     }
 
-    /// Returns true from a stop until the end of the run. Listening and connecting fail meanwhile.
+    /// Returns true from a stop until the end of the run. Sockets can be opened until the stop closes all of them.
     pub fn is_stopping(&self) -> bool {
         self.stop != Stop::No
     }

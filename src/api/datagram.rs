@@ -41,8 +41,8 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// If `address` has the name of a host, while the reactor runs: a look-up would block it. The system's: the address
-    /// is in use, not local, or needs a privilege; or an option is not supported. After a
-    /// [stop](Context::is_stopping) it always fails.
+    /// is in use, not local, or needs a privilege; or an option is not supported. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "listenMulticast")]
     #[doc(alias = "create_datagram_endpoint")]
@@ -63,7 +63,7 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// If `address` has the name of a host, while the reactor runs; there is no route to it; or an option is not supported.
-    /// After a [stop](Context::is_stopping) it always fails.
+    /// In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "create_datagram_endpoint")]
     pub fn connect_udp(
         &self,
@@ -119,7 +119,7 @@ impl Context {
     /// # Errors
     ///
     /// If `address` has the name of a host, while the reactor runs: a look-up would block it. The system's: the address
-    /// is in use, not local, or needs a privilege. After a [stop](Self::is_stopping) it always fails.
+    /// is in use, not local, or needs a privilege. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "listenUDP")]
     #[doc(alias = "create_datagram_endpoint")]
     pub fn listen_udp(
@@ -139,8 +139,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If `address` has the name of a host, while the reactor runs, or there is no route to it. After a
-    /// [stop](Self::is_stopping) it always fails.
+    /// If `address` has the name of a host, while the reactor runs, or there is no route to it. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
@@ -188,7 +188,7 @@ impl Context {
         protocol: impl DatagramProtocol,
         open: impl FnOnce(&dyn Backend) -> io::Result<Opened>,
     ) -> Result<Port, Error> {
-        let opened = self.check_not_stopping().and_then(|()| {
+        let opened = self.check_may_open().and_then(|()| {
             let (socket, peer) = open(self.backend.as_ref())?;
             let address = socket.local_address()?;
             let datagram = Datagram::new(socket, address.clone(), peer, options);

@@ -4,7 +4,6 @@ use crate::api::channel::ChannelId;
 use crate::api::context::Context;
 use crate::api::thread_job::JobKey;
 use crate::api::timer::Call;
-use crate::api::trigger::Delayed;
 use crate::source::retention::give_back;
 use crate::sys::Answered;
 use crate::values::id::Id;
@@ -74,7 +73,7 @@ pub(crate) enum Sent {
     /// The channel has messages, or its last sender was dropped.
     Messages(ChannelId),
     /// A hold was released.
-    Released(Delayed),
+    Released,
     /// The run is to stop.
     Stop,
 }

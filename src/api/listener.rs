@@ -121,7 +121,7 @@ impl ListenOptions {
     /// # Errors
     ///
     /// The system's: the address is in use, not local, or needs a privilege; or an option is not supported.
-    /// After a [stop](Context::is_stopping) it always fails.
+    /// In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "listenTCP")]
     #[doc(alias = "create_server")]
     pub fn listen_tcp(
@@ -160,8 +160,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// The system's: the address is in use, not local, or needs a privilege. After a
-    /// [stop](Self::is_stopping) it always fails.
+    /// The system's: the address is in use, not local, or needs a privilege. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "listenTCP")]
     #[doc(alias = "create_server")]
     pub fn listen_tcp(
@@ -178,7 +178,7 @@ impl Context {
         address: impl ToAddresses,
         options: &ListenOptions,
     ) -> Result<Port, Error> {
-        self.check_not_stopping().map_err(|cause| cannot_listen(name(&address), cause))?;
+        self.check_may_open().map_err(|cause| cannot_listen(name(&address), cause))?;
         let mut outcome = Err(no_address(cannot_listen));
         for address in self.addresses(cannot_listen, address)? {
             outcome = self

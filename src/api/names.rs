@@ -89,8 +89,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If `address` is neither an address nor a name with a port, or the reactor [is stopping](Self::is_stopping). The
-    /// call is not made then.
+    /// If `address` is neither an address nor a name with a port, or the reactor
+    /// [is shutting down](crate::RunPhase::DuringShutdown). The call is not made then.
     ///
     /// ```
     /// # use ropewalk::{Error, Reactor};
@@ -184,7 +184,7 @@ impl Context {
     }
 
     fn open_look_up(&mut self, address: &impl ToAddresses) -> io::Result<(Id, Destination)> {
-        self.check_not_stopping()?;
+        self.check_may_open()?;
         let destination = self.destination(address)?;
         let target = destination.to_string();
         let (now, timers) = (self.backend.now(), &mut self.timers);

@@ -156,8 +156,8 @@ impl Pipes {
     ///
     /// # Errors
     ///
-    /// If there is no descriptor; if one is a socket, but not a stream; if no descriptors are left. After a
-    /// [stop](Context::is_stopping) it always fails. The descriptors are closed then, and the protocol is
+    /// If there is no descriptor; if one is a socket, but not a stream; if no descriptors are left. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails. The descriptors are closed then, and the protocol is
     /// dropped.
     pub fn adopt(self, context: &mut Context, protocol: impl Protocol) -> Result<Id, Error> {
         let id = self.open(context);
@@ -168,7 +168,7 @@ impl Pipes {
     }
 
     fn open(self, context: &mut Context) -> io::Result<Id> {
-        context.check_not_stopping()?;
+        context.check_may_open()?;
         #[cfg(feature = "process")]
         if self.are_standard {
             let socket = context.backend.standard_io()?;

@@ -36,7 +36,7 @@ impl ProcessOptions {
     /// # Errors
     ///
     /// If the program does not exist or cannot be executed; if no descriptors or processes are left; on systems
-    /// other than Linux. After a [stop](Context::is_stopping) it always fails. The protocol is dropped then.
+    /// other than Linux. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The protocol is dropped then.
     #[doc(alias = "spawnProcess")]
     #[doc(alias = "subprocess_exec")]
     pub fn spawn(
@@ -60,7 +60,7 @@ impl ProcessOptions {
 
 impl Context {
     fn start_process(&mut self, options: &mut ProcessOptions) -> io::Result<Id> {
-        self.check_not_stopping()?;
+        self.check_may_open()?;
         let has_terminal = options.settings.pseudo_terminal.is_some();
         if std::mem::replace(&mut options.used_up, has_terminal) {
             let text = "options with a pseudo-terminal can start one process only";

@@ -62,8 +62,8 @@ impl Context {
     /// # Errors
     ///
     /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) without the privilege, CAP_NET_RAW on Linux.
-    /// For echoes use [`open_ping`](Self::open_ping), which does not need it. After a
-    /// [stop](Self::is_stopping) it always fails.
+    /// For echoes use [`open_ping`](Self::open_ping), which does not need it. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     ///
     /// ```
     /// # use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, IpProtocol, Reactor};
@@ -111,7 +111,7 @@ impl Context {
     /// # Errors
     ///
     /// If the system does not allow it. Linux allows it to certain groups of users
-    /// (`net.ipv4.ping_group_range`). After a [stop](Self::is_stopping) it always fails.
+    /// (`net.ipv4.ping_group_range`). In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     pub fn open_ping(
         &mut self,
         local: impl Into<IpAddr>,
@@ -128,7 +128,7 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// [`PermissionDenied`](std::io::ErrorKind::PermissionDenied) without the privilege, CAP_NET_RAW on Linux.
-    /// After a [stop](Context::is_stopping) it always fails.
+    /// In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "SOCK_RAW")]
     pub fn open_raw(
         &self,
@@ -149,7 +149,7 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// If the system does not allow it (`net.ipv4.ping_group_range` on Linux).
-    /// After a [stop](Context::is_stopping) it always fails.
+    /// In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     pub fn open_ping(
         &self,
         context: &mut Context,

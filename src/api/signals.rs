@@ -106,7 +106,8 @@ impl SignalHandlerId {
     }
 
     /// Removes the handler. Returns true if it was not removed before. Once no handler of the signal is left, in this
-    /// process, the signal has its default action again, except for real-time signals, which have no effect then.
+    /// process, the signal has its default action again. Signals that signal-hook has no name for, such as real-time signals,
+    /// have no effect then.
     /// The closure is dropped once the running callback has returned. The id must be of the same reactor.
     #[doc(alias = "remove_signal_handler")]
     #[doc(alias = "uv_signal_stop")]

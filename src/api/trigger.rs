@@ -11,6 +11,8 @@ use crate::values::logging::REACTOR;
 use log::trace;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A phase of a run, at which a trigger is called.
 ///
@@ -98,7 +100,8 @@ impl TriggerId {
 /// everything still works. A second signal or the end of the grace period ends the delay; that is logged.
 ///
 /// A hold that is made by a trigger of [`BeforeStartup`](RunPhase::BeforeStartup) delays the startup in the same way: the
-/// reactor serves its sockets, and the phases that follow wait, also up to the grace period.
+/// reactor serves its sockets, and the phases that follow wait, also up to the grace period. One that is made by a
+/// trigger of [`DuringShutdown`](RunPhase::DuringShutdown), or later, delays the end of the run, also if no connection is left.
 ///
 /// It is released when it is dropped, on any thread. It can be made at any time: by a protocol that has begun
 /// something which must not be interrupted, or by a trigger.
@@ -121,33 +124,29 @@ impl TriggerId {
 #[must_use = "a hold is released when it is dropped"]
 pub struct Hold {
     handle: Handle,
-    delayed: Delayed,
-}
-
-/// What a hold delays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delayed {
-    Shutdown,
-    Startup,
+    /// The count that it belongs to.
+    count: Arc<AtomicUsize>,
 }
 
 impl Hold {
-    /// Makes a hold. Before the startup it delays that; else it delays the end of the present run, or of the next one.
+    /// Makes a hold. In a trigger of [`BeforeStartup`](RunPhase::BeforeStartup) it delays the startup; else it delays the
+    /// end of the present run, or of the next one.
     pub fn new(context: &mut Context) -> Self {
-        let triggers = &mut context.triggers;
-        let (delayed, holds) = match triggers.run {
-            Run::Starting => (Delayed::Startup, &mut triggers.startup_holds),
-            _ => (Delayed::Shutdown, &mut triggers.holds),
+        let triggers = &context.triggers;
+        let count = match triggers.run {
+            Run::Starting => &triggers.startup_holds,
+            _ => &triggers.holds,
         };
-        *holds += 1;
-        Self { handle: context.handle(), delayed }
+        count.fetch_add(1, Ordering::SeqCst);
+        Self { handle: context.handle(), count: Arc::clone(count) }
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
         // A reactor that has been dropped needs no release.
-        let _ = self.handle.send(Sent::Released(self.delayed));
+        let _ = self.handle.send(Sent::Released);
     }
 }
 
@@ -182,7 +181,7 @@ impl Context {
     /// end of [`BeforeShutdown`](RunPhase::BeforeShutdown).
     #[doc(alias = "running")]
     pub fn is_running(&self) -> bool {
-        matches!(self.triggers.run, Run::Running | Run::OnHold)
+        self.triggers.run == Run::Running
     }
 }
 
@@ -191,10 +190,12 @@ impl Context {
 pub(crate) enum Run {
     #[default]
     NotBegun,
+    /// The triggers that precede the startup are called.
     Starting,
+    /// Holds delay the startup.
+    Held,
     Running,
-    /// It is to stop: triggers and holds precede that.
-    OnHold,
+    /// All sockets are closing, or closed.
     Ending,
 }
 
@@ -206,9 +207,9 @@ pub(crate) struct Triggers {
     /// The number of triggers added so far.
     added: u64,
     /// The number of holds of a shutdown that have not been released.
-    pub(crate) holds: usize,
+    holds: Arc<AtomicUsize>,
     /// The same of a startup, and the end of the wait for them.
-    pub(crate) startup_holds: usize,
+    startup_holds: Arc<AtomicUsize>,
     pub(crate) startup_deadline: Option<TimerId>,
     pub(crate) run: Run,
     #[cfg(feature = "signals")]
@@ -231,6 +232,16 @@ impl Triggers {
         let (first, last) = (TriggerId { phase, serial: 0 }, TriggerId { phase, serial: mark });
         let (&id, _) = self.calls.range(first..=last).next()?;
         self.calls.remove(&id)
+    }
+
+    /// Returns how many holds delay the end of the run.
+    pub(crate) fn holds(&self) -> usize {
+        self.holds.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many holds delay the startup.
+    pub(crate) fn startup_holds(&self) -> usize {
+        self.startup_holds.load(Ordering::SeqCst)
     }
 
     /// Returns true if there is no trigger.

@@ -67,8 +67,8 @@ impl Context {
     /// # Errors
     ///
     /// If the name is in use, is too long (more than 107 bytes; 103 on other systems than Linux), or is that of
-    /// a file that is not a socket; if the directory does not exist or is not writable. After a
-    /// [stop](Self::is_stopping) it always fails.
+    /// a file that is not a socket; if the directory does not exist or is not writable. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "listenUNIX")]
     #[doc(alias = "create_unix_server")]
     pub fn listen_unix(
@@ -87,7 +87,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If the reactor [is stopping](Self::is_stopping). All other errors reach the factory.
+    /// If the reactor [is shutting down](crate::RunPhase::DuringShutdown). All other errors reach the factory.
     #[doc(alias = "connectUNIX")]
     #[doc(alias = "create_unix_connection")]
     pub fn connect_unix(
@@ -119,8 +119,8 @@ impl ListenOptions {
     /// # Errors
     ///
     /// If the name is in use, is too long, or is that of a file that is not a socket; if the directory does not exist
-    /// or is not writable; if an option is not supported by Unix sockets. After a
-    /// [stop](Context::is_stopping) it always fails.
+    /// or is not writable; if an option is not supported by Unix sockets. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "listenUNIX")]
     #[doc(alias = "create_unix_server")]
     pub fn listen_unix(
@@ -130,7 +130,7 @@ impl ListenOptions {
         factory: impl Factory,
     ) -> Result<Port, Error> {
         let address = address.into();
-        let opened = context.check_not_stopping().and_then(|()| {
+        let opened = context.check_may_open().and_then(|()| {
             let socket = context.backend.listen(&Address::Unix(address.clone()), &self.into())?;
             // TCP_NODELAY is an option of TCP alone.
             let connections = ConnectionOptions { nodelay: false, ..self.connection.clone() };
@@ -150,7 +150,7 @@ impl ConnectOptions {
     ///
     /// # Errors
     ///
-    /// If the reactor [is stopping](Context::is_stopping). All other errors reach the factory.
+    /// If the reactor [is shutting down](crate::RunPhase::DuringShutdown). All other errors reach the factory.
     #[doc(alias = "connectUNIX")]
     #[doc(alias = "create_unix_connection")]
     pub fn connect_unix(
@@ -161,7 +161,7 @@ impl ConnectOptions {
     ) -> Result<Id, Error> {
         let address = address.into();
         let error = |cause| cannot_connect_unix(address.to_string(), cause);
-        let begun = context.check_not_stopping().map_err(error).and_then(|()| {
+        let begun = context.check_may_open().map_err(error).and_then(|()| {
             let addresses = [Address::Unix(address.clone())].into();
             // TCP_NODELAY is an option of TCP alone.
             context.open_connector(address.to_string(), addresses, self.clone().nodelay(false))

@@ -73,8 +73,8 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// If no socket receives at `address`, or sending to it is not permitted. After a
-    /// [stop](Self::is_stopping) it always fails.
+    /// If no socket receives at `address`, or sending to it is not permitted. In the
+    /// [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "connectUNIXDatagram")]
     pub fn connect_unix_datagram(
         &mut self,
@@ -93,7 +93,7 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// If the name is in use or too long, or is that of a file that is not a socket; if the directory does not exist or
-    /// is not writable; if an option is not supported by Unix sockets. After a [stop](Context::is_stopping) it always
+    /// is not writable; if an option is not supported by Unix sockets. In the [shutdown](crate::RunPhase::DuringShutdown) it always
     /// fails.
     #[doc(alias = "listenUNIXDatagram")]
     pub fn listen_unix_datagram(
@@ -114,7 +114,7 @@ impl DatagramOptions {
     /// # Errors
     ///
     /// If no socket receives at the address, or sending to it is not permitted; if an option is not supported by Unix
-    /// sockets. After a [stop](Context::is_stopping) it always fails.
+    /// sockets. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails.
     #[doc(alias = "connectUNIXDatagram")]
     pub fn connect_unix_datagram(
         &self,

@@ -110,7 +110,7 @@ impl Context {
     /// # Errors
     ///
     /// If the system cannot poll the descriptor: a regular file or a directory is always ready and cannot be
-    /// watched; if no descriptors are left. After a [stop](Self::is_stopping) it always fails. The watcher is
+    /// watched; if no descriptors are left. In the [shutdown](crate::RunPhase::DuringShutdown) it always fails. The watcher is
     /// dropped then, without a callback.
     #[doc(alias = "addReader")]
     #[doc(alias = "addWriter")]
@@ -127,7 +127,7 @@ impl Context {
     }
 
     fn register_watch(&mut self, watcher: &impl Watcher, interest: Interest) -> io::Result<Id> {
-        self.check_not_stopping()?;
+        self.check_may_open()?;
         let descriptor = self.backend.watch(watcher.descriptor())?;
         self.register(Source::Watch(Watch { descriptor, interest }))
     }

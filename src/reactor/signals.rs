@@ -15,14 +15,15 @@ impl Reactor {
     /// for a second, a thread ends the process, as the signal's default action does: see
     /// [`before_forced_end`](Self::before_forced_end).
     ///
-    /// They are caught from now on: a signal before the first run ends that run as soon as it has begun.
+    /// They are caught from now on: a signal before the first run ends that run as soon as it has begun. A second one
+    /// before it ends the process after a second, unless another reactor runs.
     /// Between a run's end and the first turn of the next one, and after the reactor is dropped, they take
     /// their default action, which ends the process. A signal that arrives while the run is ending for another
     /// reason counts as the first.
     ///
     /// A signal that the process was started to ignore stays ignored, as nohup(1) and a shell's `&` rely on
-    /// (detected on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: a signal
-    /// sent to the child reaches the parent's reactor as well. Start programs with
+    /// (detected on Linux only). A child that fork(2) makes without exec(3) inherits the handlers: signals that are sent
+    /// to it do not end it until its copy of the reactor is dropped. Start programs with
     /// [`Command`](std::process::Command), or set the default action in the child.
     ///
     /// On systems without these signals this does nothing: Ctrl-C ends the process there.
@@ -84,8 +85,8 @@ impl Reactor {
         SignalHandlerId::add(self.context(), signal, handler)
     }
 
-    /// Returns the number of the signal that has stopped the present or the last run: 2 for SIGINT, 15 for SIGTERM.
-    /// `None` if no signal has arrived.
+    /// Returns the number of the first signal that has arrived in the present or the last run: 2 for SIGINT, 15 for
+    /// SIGTERM. It has stopped the run, unless something else had done so before. `None` if no signal has arrived.
     ///
     /// A program can end as the signal would have ended it, so that its parent knows: a shell script ends on Ctrl-C only
     /// if its command has ended by SIGINT.
@@ -104,11 +105,12 @@ impl Reactor {
     }
 
     /// Calls `cleanup` before a second signal ends the process because a callback blocks a reactor. It runs on a thread
-    /// of its own, and must not need the reactor: it restores a terminal, or removes a file. A process has one cleanup;
-    /// a later call replaces it.
+    /// of its own, while the callback may hold any lock, also that of stdout or stderr: it restores a terminal, or
+    /// removes a file. If it blocks, the next signal ends the process. A process has one cleanup; a later call replaces
+    /// it.
     ///
     /// ```
-    /// ropewalk::Reactor::before_forced_end(|| eprintln!("the program was ended while it was busy"));
+    /// ropewalk::Reactor::before_forced_end(|| drop(std::fs::remove_file("server.lock")));
     /// ```
     #[cfg_attr(not(unix), allow(unused_variables))]
     pub fn before_forced_end(cleanup: impl FnOnce() + Send + 'static) {

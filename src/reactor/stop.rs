@@ -42,9 +42,8 @@ impl Reactor {
     pub(super) fn begin_stop_phase(&mut self) {
         let deadline = self.dispatcher.context.refresh().checked_add(self.grace);
         self.ending = Some(Ending { deadline, stage: EndingStage::OnHold });
-        self.dispatcher.context.triggers.run = Run::OnHold;
         self.dispatcher.reach(RunPhase::BeforeShutdown);
-        match self.dispatcher.context.triggers.holds {
+        match self.dispatcher.context.triggers.holds() {
             0 => self.close_all(),
             holds => {
                 info!(target: REACTOR, "stopping: waiting up to {:?} for {holds} holds", self.grace)
@@ -88,7 +87,7 @@ impl Reactor {
         let is_over =
             self.time_left() == Some(Duration::ZERO) || self.dispatcher.context.stops_at_once();
         if on_hold {
-            let holds = self.dispatcher.context.triggers.holds;
+            let holds = self.dispatcher.context.triggers.holds();
             if is_over && holds > 0 {
                 warn!(target: REACTOR, "stopping without waiting for {holds} holds");
             }
@@ -101,7 +100,8 @@ impl Reactor {
         if sockets > 0 && is_over {
             warn!(target: REACTOR, "aborting {sockets} sockets; {bytes} bytes were not sent");
         }
-        Ok(!is_over && (sockets > 0 || self.dispatcher.context.jobs.len() > 0))
+        let Context { jobs, triggers, .. } = &self.dispatcher.context;
+        Ok(!is_over && sockets + jobs.len() + triggers.holds() > 0)
     }
 
     /// Returns how long the end may still wait for peers. Its first turn does not wait: it finds out which

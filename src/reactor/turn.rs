@@ -186,7 +186,7 @@ impl Dispatcher {
             Sent::Call(call) => self.make(call, "call"),
             Sent::JobOver(key, panic) => self.finish_job(key, panic),
             Sent::Messages(channel) => return self.receive(channel, most),
-            Sent::Released(delayed) => self.release(delayed),
+            Sent::Released => self.start_if_released(),
             Sent::Stop => self.context.stop(),
         }
         self.run_pending();

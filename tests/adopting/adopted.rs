@@ -3,8 +3,8 @@
 use crate::foreign::*;
 use crate::support;
 use crate::support::{
-    Echo, Event, Log, Recorder, assert_client_is_echoed, client, echo, is_refused, read_turning,
-    turn_until, turns,
+    Echo, Event, Log, Recorder, assert_client_is_echoed, client, echo, in_shutdown, is_refused,
+    read_turning, turn_until, turns,
 };
 use ropewalk::Reactor;
 use rustix::io::{FdFlags, fcntl_getfd};
@@ -147,10 +147,11 @@ fn refused_sockets_are_closed() {
 #[test]
 fn stopping_reactor_adopts_nothing() {
     let mut reactor = Reactor::new().unwrap();
-    let context = reactor.context();
-    context.stop();
-    let error = context.adopt_listener(foreign_listener().0, || Echo).unwrap_err();
-    assert_eq!(error.to_string(), "cannot adopt a listener: the reactor is stopping");
-    let error = context.adopt_connection(foreign_connection().0, Echo).unwrap_err();
-    assert_eq!(error.to_string(), "cannot adopt a connection: the reactor is stopping");
+    let errors = in_shutdown(&mut reactor, |context| {
+        let listener = context.adopt_listener(foreign_listener().0, || Echo).map(drop);
+        let connection = context.adopt_connection(foreign_connection().0, Echo).map(drop);
+        [listener, connection].map(|outcome| outcome.unwrap_err().to_string())
+    });
+    assert_eq!(errors[0], "cannot adopt a listener: the reactor is stopping");
+    assert_eq!(errors[1], "cannot adopt a connection: the reactor is stopping");
 }

@@ -199,12 +199,12 @@ fn closed_attempt_with_queued_data_resets_the_peer() {
 fn stopping_reactor_neither_connects_nor_listens() {
     let (log, failures) = (Log::default(), Failures::default());
     let mut reactor = Reactor::new().unwrap();
-    reactor.context().stop();
     let caller = Caller::new(&log, &failures, only_record);
-    let text = reactor.connect_tcp("127.0.0.1:1", caller).unwrap_err().to_string();
+    let text = in_shutdown(&mut reactor, |context| {
+        assert!(context.listen_tcp("127.0.0.1:0", || Echo).is_err());
+        context.connect_tcp("127.0.0.1:1", caller).unwrap_err().to_string()
+    });
     assert!(text.contains("stopping") && text.contains("127.0.0.1:1"), "{text}");
-    assert!(reactor.listen_tcp("127.0.0.1:0", || Echo).is_err());
-    reactor.run().unwrap();
     assert!(reactor.listen_tcp("127.0.0.1:0", || Echo).is_ok(), "the stop is over");
 }
 

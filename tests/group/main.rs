@@ -10,10 +10,12 @@ mod support;
 
 use ropewalk::{Context, ListenOptions, Reactor, ReactorGone, ReactorGroup};
 use running::*;
+use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::iter;
 use std::net::{SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 use support::*;
@@ -125,25 +127,35 @@ fn port_is_free_after_the_group_ends() {
     once_free(|| again.listen_tcp(group.address, |_| || Echo));
 }
 
+/// One member takes all descriptors before it listens.
 #[test]
 fn if_one_cannot_listen_none_does() {
+    if !is_child() {
+        return drop(in_child(this_test!(), &["prlimit", "--nofile=200"]));
+    }
     let mut group = ReactorGroup::new(3).unwrap();
     let free = {
         let mut reactor = Reactor::new().unwrap();
         let port = reactor.listen_tcp(own_host(), || Echo).unwrap();
         port.address().socket_addr().unwrap()
     };
-    let refused = group.listen_tcp(free, |member| {
+    let files = Arc::new(Mutex::new(Vec::new()));
+    let opened = Arc::clone(&files);
+    let refused = group.listen_tcp(free, move |member| {
         if member.index() == 2 {
-            // A stopping reactor refuses to listen.
-            member.context().stop();
+            opened.lock().unwrap().extend(iter::from_fn(|| File::open("/dev/null").ok()));
         }
         || Echo
     });
     let error = refused.unwrap_err().to_string();
-    assert!(error.contains(&free.to_string()) && error.contains("stopping"), "{error}");
+    assert!(error.contains(&free.to_string()) && error.contains("open files"), "{error}");
+    files.lock().unwrap().clear();
     is_refused(free);
+}
 
+#[test]
+fn addresses_that_are_none_are_refused() {
+    let mut group = ReactorGroup::new(2).unwrap();
     let error = group.listen_tcp("nonsense", |_| || Echo).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     // No host has an address of 192.0.2.0/24 (RFC 5737).

@@ -1,6 +1,6 @@
 //! Processes at the stop and at the drop of a reactor.
 
-use crate::support::{PATIENCE, turn_until};
+use crate::support::{PATIENCE, in_shutdown, turn_until};
 use crate::{Log, has_ended, nothing, number, shell, start, state};
 use ropewalk::{ProcessTransport, Reactor, Signal};
 use std::process::Stdio;
@@ -75,9 +75,9 @@ fn dropped_reactor_kills_and_reaps() {
 #[test]
 fn process_started_after_a_stop_is_an_error() {
     let mut reactor = Reactor::new().unwrap();
-    reactor.context().stop();
-    let log = Log::default();
-    let recorder = crate::Recorder::new(&log, nothing);
-    let error = shell("exit 0").spawn(reactor.context(), recorder).unwrap_err();
+    let error = in_shutdown(&mut reactor, |context| {
+        let recorder = crate::Recorder::new(&Log::default(), nothing);
+        shell("exit 0").spawn(context, recorder).unwrap_err()
+    });
     assert_eq!(error.to_string(), "cannot start sh: the reactor is stopping");
 }

@@ -4,6 +4,7 @@ mod draining;
 #[cfg(all(unix, feature = "signals"))]
 mod forced;
 mod handlers;
+mod holds;
 mod idle;
 mod runs;
 #[path = "../support/script/mod.rs"]

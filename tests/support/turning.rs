@@ -3,9 +3,11 @@
 use super::PATIENCE;
 use super::clients::{client, peek_now};
 use super::record::{Event, Log, recorders};
-use ropewalk::{Factory, Reactor, Transport};
+use ropewalk::{Context, Factory, Reactor, RunPhase, Transport};
+use std::cell::Cell;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// Returns a reactor that listens on a loopback port, and the address.
@@ -118,4 +120,19 @@ pub(crate) fn read_all_turning(
             None => reactor.turn(Some(Duration::from_millis(5))).expect("a turn"),
         }
     }
+}
+
+/// Stops the reactor, and makes a request while it shuts down. Returns what became of it.
+pub(crate) fn in_shutdown<T: 'static>(
+    reactor: &mut Reactor,
+    request: impl FnOnce(&mut Context) -> T + 'static,
+) -> T {
+    let outcome = Rc::new(Cell::new(None));
+    let noted = Rc::clone(&outcome);
+    RunPhase::DuringShutdown.call(reactor.context(), move |context| {
+        noted.set(Some(request(context)));
+    });
+    reactor.context().stop();
+    reactor.run().expect("a poll");
+    outcome.take().expect("a shutdown")
 }

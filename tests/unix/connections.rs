@@ -14,7 +14,6 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-use std::time::Duration;
 
 #[test]
 fn echo_over_a_path_calls_every_callback() {
@@ -169,17 +168,13 @@ fn stop_refuses_new_sockets_and_removes_files() {
     let folder = Folder::new();
     let path = folder.path("echo.sock");
     let mut reactor = up_unix(&path, || Echo);
-    let outcomes: Rc<RefCell<Vec<Error>>> = Rc::default();
-    let (noted, other) = (Rc::clone(&outcomes), folder.path("other.sock"));
-    reactor.context().call_later(Duration::ZERO, move |context| {
-        context.stop();
-        let connected = context.connect_unix(&other, || Echo).map(|_| ());
-        let listening = context.listen_unix(&other, || Echo).map(|_| ());
-        noted.borrow_mut().extend([connected, listening].map(Result::unwrap_err));
+    let other = folder.path("other.sock");
+    let errors: [Error; 2] = in_shutdown(&mut reactor, move |context| {
+        let connected = context.connect_unix(&other, || Echo).map(drop);
+        let listening = context.listen_unix(&other, || Echo).map(drop);
+        [connected, listening].map(Result::unwrap_err)
     });
-    reactor.run().unwrap();
-    assert_eq!(outcomes.borrow().len(), 2);
-    assert!(outcomes.borrow().iter().all(|error| error.to_string().contains("is stopping")));
+    assert!(errors.iter().all(|error| error.to_string().contains("is stopping")));
     assert_eq!(folder.contents(), [""; 0]);
 }
 

@@ -1,7 +1,7 @@
 //! Ends of watches, refused descriptors, and other kinds of descriptors.
 
 use super::{Recorder, WatchLog, read_one, watched_pipe, words};
-use crate::support::{PATIENCE, becomes_idle, turn_until, turns};
+use crate::support::{PATIENCE, becomes_idle, in_shutdown, turn_until, turns};
 use ropewalk::{Context, Error, Id, Interest, Reactor, Watcher};
 use std::fs::File;
 use std::io::{ErrorKind, PipeReader, Read, Write, pipe};
@@ -95,9 +95,10 @@ fn unpollable_descriptors_are_refused_with_advice() {
 #[test]
 fn stopping_reactor_refuses_watches() {
     let mut reactor = Reactor::new().unwrap();
-    reactor.context().stop();
-    let watcher = Recorder::new(pipe().unwrap().0, &WatchLog::default(), read_one);
-    let error = reactor.context().watch(watcher, Interest::Readable).unwrap_err();
+    let error = in_shutdown(&mut reactor, |context| {
+        let watcher = Recorder::new(pipe().unwrap().0, &WatchLog::default(), read_one);
+        context.watch(watcher, Interest::Readable).unwrap_err()
+    });
     assert_eq!(error.to_string(), "cannot watch the descriptor: the reactor is stopping");
 }
 

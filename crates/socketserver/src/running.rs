@@ -1,7 +1,7 @@
 //! The handlers of a server that have not ended.
 
 use log::warn;
-use ropewalk::{Context, RunPhase, call_in_thread};
+use ropewalk::{Context, Hold, RunPhase};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +14,8 @@ pub(crate) struct Running(Arc<(Mutex<Handlers>, Condvar)>);
 struct Handlers {
     peers: BTreeMap<u64, String>,
     begun: u64,
-    /// The run has ended, and with it the server: its socket has been closed.
-    is_over: bool,
+    /// Delays the end of a run while handlers run. A connection is not enough: it may have ended.
+    hold: Option<Hold>,
 }
 
 impl Running {
@@ -42,29 +42,24 @@ impl Running {
         self.lock().peers.len()
     }
 
-    /// Delays the end of the run by a job that ends with the handlers. A connection is not enough: it may have ended.
-    fn delay_end(self, context: &mut Context) {
-        if self.count() == 0 {
-            return;
+    /// Delays the end of the run until the handlers have ended.
+    fn delay_end(&self, context: &mut Context) {
+        let mut handlers = self.lock();
+        if handlers.is_busy() {
+            handlers.hold = Some(Hold::new(context));
         }
-        let ended = move || {
-            let is_busy = |handlers: &mut Handlers| handlers.is_busy() && !handlers.is_over;
-            drop(self.0.1.wait_while(self.lock(), is_busy));
-        };
-        // If the pool's queue is full, the end waits for those jobs.
-        let _ = call_in_thread(context, ended, |_, _| {});
     }
 
     /// Logs a warning with the handlers that have not ended.
     fn end_run(&self) {
         let mut handlers = self.lock();
-        handlers.is_over = true;
+        let hold = handlers.hold.take();
         if handlers.is_busy() {
             let peers: Vec<&str> = handlers.peers.values().map(String::as_str).collect();
             warn!("{} handlers are still running: {}", peers.len(), peers.join(", "));
         }
         drop(handlers);
-        self.0.1.notify_all();
+        drop(hold);
     }
 
     /// Waits for the end of all handlers, at most for `limit`.
@@ -88,7 +83,11 @@ pub(crate) struct Handler {
 
 impl Drop for Handler {
     fn drop(&mut self) {
-        self.running.lock().peers.remove(&self.number);
+        let mut handlers = self.running.lock();
+        handlers.peers.remove(&self.number);
+        let hold = if handlers.is_busy() { None } else { handlers.hold.take() };
+        drop(handlers);
+        drop(hold); // It wakes the reactor: not under the lock.
         self.running.0.1.notify_all();
     }
 }

@@ -190,7 +190,7 @@ mod tests {
         let mut poll = mio::Poll::new().unwrap();
         let mut caught = CaughtSignals::catch(poll.registry()).unwrap();
         let mut events = mio::Events::with_capacity(8);
-        for _ in 0..5 {
+        for _ in 0..300 {
             let raiser = thread::spawn(|| raise(SIGTERM).unwrap());
             while caught.pending().is_empty() {
                 let _ = poll.poll(&mut events, None); // It may be interrupted.
