@@ -18,26 +18,31 @@ impl Dispatcher {
         self.reach(RunPhase::BeforeStartup);
         self.context.triggers.run = Run::Held;
         let holds = self.context.triggers.startup_holds();
-        if holds > 0 {
-            info!(target: REACTOR, "starting: waiting up to {grace:?} for {holds} holds");
-            let deadline = self.context.schedule(grace, Job::StartupEnd);
-            if let Some(old) = self.context.triggers.startup_deadline.replace(deadline) {
-                self.context.cancel(old); // That of a run that was stopped before it had started.
-            }
+        if holds == 0 {
+            return self.complete_startup();
         }
-        self.start_if_released();
+        info!(target: REACTOR, "starting: waiting up to {grace:?} for {holds} holds");
+        let deadline = self.context.schedule(grace, Job::StartupEnd);
+        if let Some(old) = self.context.triggers.startup_deadline.replace(deadline) {
+            self.context.cancel(old); // That of a run that was stopped before it had started.
+        }
     }
 
     /// Completes a startup that no hold delays any more.
     pub(super) fn start_if_released(&mut self) {
-        if self.context.triggers.startup_holds() == 0 {
+        if self.context.triggers.startup_holds() == 0 && self.is_startup_held() {
             self.complete_startup();
         }
     }
 
+    /// Returns true if holds delay a startup. A stop ends it.
+    fn is_startup_held(&self) -> bool {
+        self.context.triggers.run == Run::Held && !self.context.is_stopping()
+    }
+
     /// Ends the wait for the holds that delay a startup.
     pub(super) fn end_startup_holds(&mut self) {
-        if self.context.triggers.run == Run::Held {
+        if self.is_startup_held() {
             let holds = self.context.triggers.startup_holds();
             warn!(target: REACTOR, "starting without waiting for {holds} holds");
             self.complete_startup();
@@ -45,9 +50,6 @@ impl Dispatcher {
     }
 
     fn complete_startup(&mut self) {
-        if self.context.triggers.run != Run::Held || self.context.is_stopping() {
-            return;
-        }
         if let Some(deadline) = self.context.triggers.startup_deadline.take() {
             self.context.cancel(deadline);
         }

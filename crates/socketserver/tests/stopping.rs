@@ -1,7 +1,7 @@
 //! Stops: which handlers they wait for, and which they name in the log.
 
 use log::{LevelFilter, Log, Metadata, Record};
-use ropewalk::{Context, Reactor, RunPhase};
+use ropewalk::{Context, Protocol, Reactor, RunPhase, ThreadOptions, Transport};
 use ropewalk_socketserver::{
     Connection, DatagramRequest, DatagramRequestHandler, DatagramServer, SocketServer,
     StreamRequestHandler, StreamServer,
@@ -187,4 +187,47 @@ fn server_waits_for_handlers_a_moment_after_the_grace() {
     let (client, ended) = client.join().unwrap();
     assert!(ended.try_recv().is_ok(), "the handler has ended");
     assert!(is_named(&client), "not within the grace period");
+}
+
+/// Answers by a job of the pool, during the shutdown.
+struct Answers;
+
+impl Protocol for Answers {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.write(b"made");
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn draining(&mut self, transport: &mut Transport<'_>) -> bool {
+        let answer = |transport: &mut Transport<'_>, answer: Result<_, _>| {
+            transport.write(answer.unwrap_or(&b"a panic"[..]));
+            transport.close();
+        };
+        transport.call_in_thread(|| &b", and answered"[..], answer).unwrap();
+        true
+    }
+}
+
+#[test]
+fn handlers_that_hang_take_no_thread_of_the_pool() {
+    let (make, gate) = hanging(PATIENCE);
+    let mut reactor = Reactor::new().unwrap();
+    reactor.set_threads(ThreadOptions::new().max(1));
+    reactor.set_grace(Duration::from_millis(500));
+    let hanging = reactor.listen_tcp("127.0.0.1:0", StreamServer::new(make)).unwrap();
+    let answers = reactor.listen_tcp("127.0.0.1:0", || Answers).unwrap();
+    let handle = reactor.handle();
+    let client = thread::spawn(move || {
+        reset(&hanging.address().to_string());
+        gate.begun.recv_timeout(PATIENCE).unwrap();
+        let mut client = TcpStream::connect(answers.address().to_string()).unwrap();
+        client.read_exact(&mut [0; 4]).unwrap();
+        handle.stop().unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        (text, gate)
+    });
+    reactor.run().unwrap();
+    assert_eq!(client.join().unwrap().0, ", and answered");
 }
