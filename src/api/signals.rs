@@ -44,6 +44,7 @@ impl StopSignals {
     }
 
     /// Acts on the signals that have arrived: the first of a run stops it gracefully, the second at once.
+    #[cold]
     pub(crate) fn handle(&mut self, context: &mut Context) {
         for signal in self.signals.pending() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
