@@ -3,6 +3,7 @@
 use crate::actors::{Event, quiet, silent};
 use crate::environment::{Server, run_everywhere, run_with_two_reactors};
 use crate::log::pattern;
+use ropewalk::RunPhase;
 use std::thread;
 use std::time::Duration;
 
@@ -110,19 +111,20 @@ fn a_stop_ends_all_connections() {
 }
 
 #[test]
-fn a_stopped_reactor_refuses_requests() {
+fn a_shutdown_refuses_requests() {
     let expected = &[
         "client: made, eof, lost: closed by the peer",
         "server: made, Other, lost: the reactor stopped",
     ];
     run_with_two_reactors(expected, |environment| {
         let log = environment.log();
-        let address = environment.listen("server", move |transport, event| {
+        RunPhase::DuringShutdown.call(environment.at(Server), move |context| {
+            let refused = context.listen_tcp("127.0.0.1:0", || ropewalk_protocols::Echo);
+            log.note("server", format!("{:?}", refused.unwrap_err().kind()));
+        });
+        let address = environment.listen("server", |transport, event| {
             if let Event::Made = event {
-                let context = transport.context();
-                context.stop();
-                let refused = context.listen_tcp("127.0.0.1:0", || ropewalk_protocols::Echo);
-                log.note("server", format!("{:?}", refused.unwrap_err().kind()));
+                transport.context().stop();
             }
         });
         environment.connect("client", address, quiet);
