@@ -308,9 +308,9 @@ mod tests {
                 let delay = Duration::from_secs(60 + round);
                 layer.set_timer(context, (id, index), TimerRequest::Set(delay));
                 assert!(context.is_active(layer.timer.unwrap()));
+                assert!(context.timer_entries() <= 10, "in round {round}");
             }
         }
-        assert_eq!(context.timer_entries(), 10);
         for (index, layer) in chain.layers.iter_mut().enumerate() {
             layer.set_timer(context, (id, index), TimerRequest::Cancel);
             assert_eq!(layer.timer, None);

@@ -70,7 +70,7 @@ impl Reactor {
     ///
     /// # Errors
     ///
-    /// If the reactor is stopping. All other errors reach the factory.
+    /// If the reactor is shutting down. All other errors reach the factory.
     #[cfg(unix)]
     pub fn connect_unix(
         &mut self,

@@ -185,7 +185,10 @@ fn hold_made_during_the_shutdown_delays_its_end() {
         thread::spawn(move || {
             let hold = receiver.recv().unwrap();
             match releases {
-                true => work.store(true, Ordering::SeqCst),
+                true => {
+                    thread::sleep(Duration::from_millis(30)); // Work that takes some time.
+                    work.store(true, Ordering::SeqCst);
+                }
                 false => thread::park(),
             }
             drop(hold);
