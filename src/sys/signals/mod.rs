@@ -183,6 +183,7 @@ mod tests {
     use signal_hook::consts::SIGTERM;
     use signal_hook::low_level::raise;
     use std::thread;
+    use std::time::{Duration, Instant};
 
     /// The handler runs on a thread of its own, so that the reactor may notice the signal before the handler ends.
     #[test]
@@ -190,7 +191,12 @@ mod tests {
         let mut poll = mio::Poll::new().unwrap();
         let mut caught = CaughtSignals::catch(poll.registry()).unwrap();
         let mut events = mio::Events::with_capacity(8);
+        let begin = Instant::now();
         for _ in 0..300 {
+            // After a second the thread that ends a blocked process would look at the flag in the middle of a round.
+            if begin.elapsed() > Duration::from_millis(300) {
+                break;
+            }
             let raiser = thread::spawn(|| raise(SIGTERM).unwrap());
             while caught.pending().is_empty() {
                 let _ = poll.poll(&mut events, None); // It may be interrupted.
