@@ -245,11 +245,15 @@ impl Context {
     }
 
     /// Returns the address, and its text for errors: as it is printed, or as the user wrote it if it is none.
-    pub(super) fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
-        let look_up = |host: &str, port: &str| self.look_up_udp(host, port, self.may_block);
-        let result = address.to_address(&look_up);
+    fn address(&self, address: impl ToAddress) -> (io::Result<Address>, String) {
+        let result = self.find_address(&address);
         let shown = result.as_ref().map_or_else(|_| name(&address), Address::to_string);
         (result, shown)
+    }
+
+    pub(super) fn find_address(&self, address: &impl ToAddress) -> io::Result<Address> {
+        let look_up = |host: &str, port: &str| self.look_up_udp(host, port, self.may_block);
+        address.to_address(&look_up)
     }
 
     pub(super) fn datagram_socket(&self, id: Id) -> io::Result<&dyn DatagramBackend> {

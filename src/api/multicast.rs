@@ -215,14 +215,11 @@ impl DatagramTransport<'_> {
     }
 
     fn ip(&self, address: &impl ToAddress) -> io::Result<IpAddr> {
-        let (address, _) = self.context.address(address);
-        address?.ip().ok_or_else(unknown)
+        self.context.find_address(address)?.ip().ok_or_else(unknown)
     }
 
     fn set_multicast(&mut self, option: Multicast<'_>) -> Result<(), Error> {
-        let set = self.context.datagram_socket(self.id);
-        let set = set.and_then(|socket| socket.multicast(option));
-        set.map_err(|cause| self.context.option_error(self.id, cause))?;
+        self.multicast(option).map_err(|cause| self.context.option_error(self.id, cause))?;
         if let Some(datagram) = self.context.sources.datagram_mut(self.id) {
             datagram.multicast.note(&option);
         }

@@ -43,7 +43,6 @@ impl Dispatcher {
         if let (None, Some(id)) = (returned, connection) {
             self.context.end_of_panic(id);
         }
-        self.run_pending();
     }
 
     /// Ends the threads. Jobs that have not ended are left behind.

@@ -192,7 +192,7 @@ impl ReactorGroup {
 
     /// Returns the grace period of a stop.
     pub fn grace(&mut self) -> Duration {
-        self.each(|member| member.reactor.grace()).first().copied().unwrap_or_default()
+        self.on(0, |member| member.reactor.grace()) // All have the same.
     }
 
     /// Sets the duration above which a callback is logged as slow, as [`Reactor::set_slow_callback_duration`].
@@ -203,8 +203,7 @@ impl ReactorGroup {
 
     /// Returns the duration above which a callback is logged as slow.
     pub fn slow_callback_duration(&mut self) -> Duration {
-        let all = self.each(|member| member.reactor.slow_callback_duration());
-        all.first().copied().unwrap_or_default()
+        self.on(0, |member| member.reactor.slow_callback_duration()) // All have the same.
     }
 
     /// Lets SIGINT (Ctrl-C) and SIGTERM stop the run gracefully. A second signal ends it on all reactors

@@ -12,7 +12,7 @@ pub(crate) struct MulticastSettings {
 }
 
 impl MulticastSettings {
-    /// Notes a setting. A group that was joined or left is none.
+    /// Notes a change of a setting. To join or leave a group changes none.
     pub(crate) fn note(&mut self, option: &Multicast<'_>) {
         match option {
             Multicast::Ttl(ttl) => self.ttl = *ttl,

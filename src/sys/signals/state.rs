@@ -1,5 +1,6 @@
 //! The state of signals in the process: their effect while no reactor waits for them, and while one is blocked.
 
+use crate::sys::pool::start_thread;
 use crate::sys::process_id;
 use crate::values::guard::guarded;
 use crate::values::logging::SIGNAL;
@@ -19,7 +20,7 @@ use std::time::Duration;
 const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
 
 /// How long a reactor may take to notice a second signal, before it counts as blocked. Callbacks are much shorter, and
-/// a user at a terminal waits no longer.
+/// a user at a terminal does not wait long.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Registers a cleanup for the forced end of the process.
@@ -56,7 +57,7 @@ pub(super) struct Used {
     ignored: bool,
 }
 
-/// A reactor that signals stop.
+/// A reactor that SIGINT and SIGTERM stop.
 struct Stopped {
     unnoticed: Arc<AtomicBool>,
     /// True during a run, false before the first one.
@@ -73,22 +74,20 @@ pub(super) struct SignalState {
     used: BTreeMap<i32, Used>,
     /// The reactors in a run that signals end, and those before their first run.
     reactors: Vec<Stopped>,
-    /// How many times the first of several reactors was added.
+    /// The number of runs of the process. One begins with the first of these reactors, and ends with the last.
     runs: u64,
     cleanup: Option<Box<dyn FnOnce() + Send>>,
-    /// The process in which a thread ends the process if it is blocked.
+    /// The process that has the thread of [`end_if_blocked`]. A child of fork(2) does not inherit the thread.
     watched: Option<u32>,
 }
 
-static STATE: Mutex<SignalState> = Mutex::new(SignalState {
-    used: BTreeMap::new(),
-    reactors: Vec::new(),
-    runs: 0,
-    cleanup: None,
-    watched: None,
-});
+static STATE: Mutex<SignalState> = Mutex::new(SignalState::new());
 
 impl SignalState {
+    const fn new() -> Self {
+        Self { used: BTreeMap::new(), reactors: Vec::new(), runs: 0, cleanup: None, watched: None }
+    }
+
     pub(super) fn lock() -> MutexGuard<'static, Self> {
         STATE.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,8 +101,7 @@ impl SignalState {
         let caught = state.caught();
         if state.watched != Some(process_id()) {
             let signals = Signals::new(&caught)?;
-            let name = "ropewalk-signals".to_owned();
-            thread::Builder::new().name(name).spawn(|| end_if_blocked(signals))?;
+            start_thread("ropewalk-signals", || end_if_blocked(signals))?;
             state.watched = Some(process_id());
         }
         drop(state);
@@ -228,13 +226,7 @@ mod tests {
 
     #[test]
     fn reactor_before_its_first_run_is_not_blocked_beside_others() {
-        let mut state = SignalState {
-            used: BTreeMap::new(),
-            reactors: Vec::new(),
-            runs: 0,
-            cleanup: None,
-            watched: None,
-        };
+        let mut state = SignalState::new();
         let [waits, runs] = [true, false].map(|unnoticed| Arc::new(AtomicBool::new(unnoticed)));
         state.enter(&waits);
         assert!(state.has_unnoticed(), "it blocks the program alone");
