@@ -201,9 +201,6 @@ fn options_of_a_terminal_are_used_once() {
     options.spawn(reactor.context(), crate::Recorder::new(&log, nothing)).unwrap();
     let recorder = crate::Recorder::new(&log, nothing);
     let error = options.spawn(reactor.context(), recorder).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "cannot start env: options with a pseudo-terminal can start one \
-                                   process only"
-    );
+    let expected = "cannot start env: options with a pseudo-terminal can start one process only";
+    assert_eq!(error.to_string(), expected);
 }

@@ -7,7 +7,7 @@ use signal_hook::low_level::raise;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Blocks in a callback, and sends SIGINT to this process again and again.
 fn block(cleanup: impl FnOnce() + Send + 'static) {
@@ -31,18 +31,7 @@ fn block(cleanup: impl FnOnce() + Send + 'static) {
 /// Runs the test in a child, which must end in time.
 fn run_child(name: &str) -> ExitStatus {
     let mut child = child(name, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status;
-        }
-        if begin.elapsed() > PATIENCE {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            panic!("the process does not end");
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
+    end_of(&mut child, PATIENCE)
 }
 
 #[test]

@@ -51,14 +51,7 @@ impl Server {
     }
 
     fn end(&mut self) -> ExitStatus {
-        let begin = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return status;
-            }
-            assert!(begin.elapsed() < 2 * PATIENCE, "the child does not end");
-            thread::sleep(Duration::from_millis(5));
-        }
+        end_of(&mut self.child, 2 * PATIENCE)
     }
 }
 

@@ -4,9 +4,9 @@ use super::PATIENCE;
 use std::fmt::Debug;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A wrapper for [`in_child`] that raises the limit on descriptors to the hard limit.
 pub(crate) const MANY_FILES: [&str; 3] =
@@ -63,6 +63,37 @@ pub(crate) fn in_child(name: &str, wrapper: &[&str]) -> Output {
     assert!(output.status.success(), "child {name}: {}\n{stdout}\n{stderr}", output.status);
     assert!(stdout.contains("1 passed"), "child {name} ran no test:\n{stdout}");
     output
+}
+
+/// Runs the test `name` in a child with namespaces of its own, by unshare(1) with these `flags`, after the commands of
+/// `setup`. Where one of them is missing or forbidden, prints that the test is skipped.
+#[cfg(target_os = "linux")]
+pub(crate) fn in_namespaces(name: &str, flags: &[&str], setup: &str) {
+    let setup = format!("{setup} && exec \"$0\" \"$@\"");
+    let wrapper = [&["unshare"], flags, &["sh", "-c", &setup]].concat();
+    let mut works = Command::new(wrapper[0]);
+    works.args(&wrapper[1..]).arg("true").stderr(Stdio::null());
+    if works.status().is_ok_and(|status| status.success()) {
+        in_child(name, &wrapper);
+    } else {
+        println!("skipped: no such namespace can be made here, or a program is missing");
+    }
+}
+
+/// Waits for the end of a child. Kills it and panics if that takes longer than `limit`.
+pub(crate) fn end_of(child: &mut Child, limit: Duration) -> ExitStatus {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            return status;
+        }
+        if begin.elapsed() > limit {
+            child.kill().expect("a child");
+            child.wait().expect("a child");
+            panic!("the child does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Returns how many descriptors this process has open.

@@ -6,7 +6,6 @@ use ropewalk::{Address, DatagramProtocol, DatagramTransport, Error, Reactor};
 use std::cell::RefCell;
 use std::net::{SocketAddr, UdpSocket};
 #[cfg(target_os = "linux")]
-use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use crate::support::*;
@@ -194,13 +193,5 @@ pub(crate) fn received(peer: &UdpSocket) -> Vec<u8> {
 /// of them is missing or forbidden, prints that the test is skipped.
 #[cfg(target_os = "linux")]
 pub(crate) fn in_network(name: &str, setup: &str) {
-    let setup = format!("{setup} && exec \"$0\" \"$@\"");
-    let wrapper = ["unshare", "-rn", "sh", "-c", &setup];
-    let mut works = Command::new(wrapper[0]);
-    works.args(&wrapper[1..]).arg("true").stderr(Stdio::null());
-    if works.status().is_ok_and(|status| status.success()) {
-        in_child(name, &wrapper);
-    } else {
-        println!("skipped: no network namespace can be made here");
-    }
+    in_namespaces(name, &["-rn"], setup);
 }

@@ -103,11 +103,13 @@ fn reset(address: &str) -> String {
     client.local_addr().unwrap().to_string()
 }
 
-#[test]
-fn stop_waits_for_handlers_without_connections() {
-    capture();
-    let (make, gate) = hanging(Duration::from_millis(200));
-    let mut reactor = Reactor::new().unwrap();
+/// Runs the reactor until the handler of a connection that was reset has begun, then stops it. Returns the address of the
+/// client.
+fn serve_a_reset(
+    reactor: &mut Reactor,
+    make: impl Fn() -> Hanging + 'static,
+    gate: Gate,
+) -> (String, Gate) {
     let port = reactor.listen_tcp("127.0.0.1:0", StreamServer::new(make)).unwrap();
     let handle = reactor.handle();
     let client = thread::spawn(move || {
@@ -117,7 +119,15 @@ fn stop_waits_for_handlers_without_connections() {
         (client, gate)
     });
     reactor.run().unwrap();
-    let (client, gate) = client.join().unwrap();
+    client.join().unwrap()
+}
+
+#[test]
+fn stop_waits_for_handlers_without_connections() {
+    capture();
+    let (make, gate) = hanging(Duration::from_millis(200));
+    let mut reactor = Reactor::new().unwrap();
+    let (client, gate) = serve_a_reset(&mut reactor, make, gate);
     assert!(gate.ended.try_recv().is_ok(), "the handler has ended");
     assert!(!is_named(&client));
 }
@@ -128,16 +138,7 @@ fn handlers_that_have_not_ended_are_named() {
     let (make, gate) = hanging(PATIENCE);
     let mut reactor = Reactor::new().unwrap();
     reactor.set_grace(Duration::from_millis(20));
-    let port = reactor.listen_tcp("127.0.0.1:0", StreamServer::new(make)).unwrap();
-    let handle = reactor.handle();
-    let client = thread::spawn(move || {
-        let client = reset(&port.address().to_string());
-        gate.begun.recv_timeout(PATIENCE).unwrap();
-        handle.stop().unwrap();
-        (client, gate)
-    });
-    reactor.run().unwrap();
-    let (client, _gate) = client.join().unwrap();
+    let (client, _gate) = serve_a_reset(&mut reactor, make, gate);
     assert!(is_named(&client));
 }
 
