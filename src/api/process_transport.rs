@@ -131,9 +131,8 @@ impl<'a> ProcessTransport<'a> {
     /// As for [`set_window_size`](Self::set_window_size).
     pub fn window_size(&self) -> Result<WindowSize, Error> {
         let size = self.running().and_then(|process| process.window_size());
-        size.map_err(|cause| {
-            failed_plainly("read the window of process", self.id.to_string(), cause)
-        })
+        let error = |cause| failed_plainly("read the window size of", self.id.to_string(), cause);
+        size.map_err(error)
     }
 
     /// Sets a timer of this process: its [`timer_fired`](crate::ProcessProtocol::timer_fired) is called once, after

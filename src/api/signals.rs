@@ -64,7 +64,8 @@ impl StopSignals {
     }
 }
 
-/// The name of a handler of a signal. It can be kept for any time: after the handler was cancelled, it names none.
+/// The name of a handler of a signal. It can be kept for any time: after the handler was cancelled, it
+/// names nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalHandlerId(u64);
 
@@ -106,10 +107,11 @@ impl SignalHandlerId {
         Ok(Self(handlers.added))
     }
 
-    /// Removes the handler. Returns true if it was not removed before. Once no handler of the signal is left, in this
-    /// process, the signal has its default action again. Signals that signal-hook has no name for, such as real-time signals,
-    /// have no effect then.
-    /// The closure is dropped once the running callback has returned. The id must be of the same reactor.
+    /// Removes the handler. Returns true if it was not removed before. The closure is dropped once the running callback
+    /// has returned. The id must be of the same reactor.
+    ///
+    /// When the last handler of a signal in this process has been removed, the signal has its default action again. A
+    /// signal that signal-hook has no name for, such as a real-time signal, has no effect then.
     #[doc(alias = "remove_signal_handler")]
     #[doc(alias = "uv_signal_stop")]
     pub fn cancel(self, context: &mut Context) -> bool {

@@ -139,7 +139,7 @@ fn serve(context: &mut Context, service: &Service) {
         let options = match catch_unwind(AssertUnwindSafe(|| (state.make)(&peer))) {
             Ok(options) => options,
             Err(panic) => {
-                warn!("{peer} is closed: {}", HandlerError::of_panic(&*panic));
+                warn!("{peer} closed: {}", HandlerError::of_panic(&*panic));
                 context.abort(connection);
                 continue;
             }

@@ -17,8 +17,8 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// How many connections a listener serves at a time: as many as handlers run by default.
 const MAX_CONNECTIONS: usize = 1000;
 
-/// How long the end of a server waits for handlers after the grace period: those whose connections were aborted then
-/// have yet to notice.
+/// How long the end of a server waits for handlers after the grace period, when their connections have been aborted. A
+/// handler notices that in its next call of the connection.
 const MOMENT: Duration = Duration::from_millis(250);
 
 /// What is done regularly while a server serves.
@@ -145,7 +145,7 @@ impl SocketServer {
     /// Serves until [`Shutdown::shutdown`]; with `Reactor::stop_on_signals`, until a signal. Waits for the handlers
     /// within the reactor's grace period, and logs a warning with the peers of those that have not ended.
     ///
-    /// At its end all addresses are closed, other than in Python. The server can listen and serve again.
+    /// At its end all addresses are closed, unlike in Python. The server can listen and serve again.
     ///
     /// # Errors
     ///
@@ -176,9 +176,9 @@ impl SocketServer {
     /// Serves until a request is over: a connection has ended, or a datagram was answered. Requests of others are
     /// served meanwhile. Returns true if a request is over.
     ///
-    /// Returns false if there was none for this time, at the place of Python's `handle_timeout`; `None` is for ever.
-    /// Returns false after a [shutdown](Shutdown::shutdown) too, which ends the server as it ends
-    /// [`serve_forever`](Self::serve_forever). Service actions are not done.
+    /// Returns false if there was none for this time, where Python calls `handle_timeout`; with `None` it waits without
+    /// limit. Returns false after a [shutdown](Shutdown::shutdown) too, which ends the server as it ends
+    /// [`serve_forever`](Self::serve_forever). Service actions are not called.
     ///
     /// # Errors
     ///
@@ -226,7 +226,7 @@ impl<H: StreamRequestHandler, F: Fn() -> H + 'static> From<F> for StreamServer<H
     }
 }
 
-/// Does the actions again and again. `timer` is the next time.
+/// Calls the actions at each interval. `timer` holds the id of the next call.
 fn repeat(context: &mut Context, actions: Actions, timer: Rc<Cell<Option<TimerId>>>) {
     let next = Rc::clone(&timer);
     let id = context.call_later(INTERVAL, move |context| {

@@ -208,7 +208,7 @@ impl<H: StreamRequestHandler> Protocol for Blocking<H> {
 
     fn timer_fired(&mut self, transport: &mut Transport<'_>, _timer: TimerId) {
         if !self.link.as_ref().is_some_and(|link| link.has_begun()) {
-            warn!("{} is closed: no thread has become free", transport.peer());
+            warn!("{} closed: no thread was free in time", transport.peer());
             transport.close();
         }
     }
@@ -256,7 +256,7 @@ impl<H> Blocking<H> {
 /// The work of a handler's thread.
 struct Job<H> {
     handler: H,
-    /// It is dropped before the connection, whose end may end the run.
+    /// Dropped before the connection, since the end of the connection may end the run.
     _running: Handler,
     connection: Connection,
     on_error: OnError,
