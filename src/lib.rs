@@ -105,8 +105,7 @@ mod source;
 mod sys;
 mod values;
 
-#[doc = include_str!("../docs/guide.md")]
-pub mod guide {}
+pub mod guide;
 
 pub use api::blocking_call::BlockingCallError;
 pub use api::channel::Sender;
@@ -171,7 +170,11 @@ pub use values::unix_address::UnixAddress;
 #[cfg(unix)]
 pub use values::watch::Interest;
 
-/// The README's code, compiled and run as the rest.
+/// The code of the README and of the book, compiled and run as the rest.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+mod book {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/guide.md")]
+    struct Guide;
+}

@@ -5,6 +5,7 @@ mod code;
 mod context;
 mod exercises;
 mod floors;
+mod links;
 mod sizes;
 
 use code::{Source, has_word, sources};
