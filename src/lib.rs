@@ -177,4 +177,12 @@ mod book {
     struct Readme;
     #[doc = include_str!("../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../docs/turn.md")]
+    struct Turn;
+    #[doc = include_str!("../docs/journey.md")]
+    struct Journey;
+    #[doc = include_str!("../docs/backpressure.md")]
+    struct Backpressure;
+    #[doc = include_str!("../docs/life.md")]
+    struct Life;
 }

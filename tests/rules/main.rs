@@ -1,10 +1,11 @@
 //! Rules about the sources: which file may use what, and how long files and functions may be.
 
-mod book;
+mod chapters;
 mod code;
 mod context;
 mod exercises;
 mod floors;
+mod guarded;
 mod links;
 mod sizes;
 
