@@ -1,6 +1,6 @@
 //! `tail -f` for the network: each connection receives the data that is appended to a file.
 //!
-//!     cargo run --example tail /var/log/syslog 127.0.0.1:7015
+//!     cargo run --example tail --features inotify /var/log/syslog 127.0.0.1:7015
 //!
 //! Connect in another terminal, with any TCP client:
 //!

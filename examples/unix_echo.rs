@@ -1,6 +1,6 @@
-//! An echo server on a Unix socket, which prints the process and the user of each client.
+//! An echo server on a Unix socket. With the feature `credentials` it prints the process and the user of each client.
 //!
-//!     cargo run --example unix_echo /tmp/echo.sock
+//!     cargo run --example unix_echo --features credentials /tmp/echo.sock
 //!
 //! Try it in another terminal, with the same program or any client for Unix sockets:
 //!
@@ -43,7 +43,7 @@ mod program {
     impl Protocol for Echo {
         fn connection_made(&mut self, transport: &mut Transport<'_>) {
             let id = transport.id();
-            #[cfg(any(target_os = "linux", target_os = "android"))]
+            #[cfg(feature = "credentials")]
             if let Some(peer) = transport.peer_credentials() {
                 let pid = peer.pid.map_or_else(|| "unknown".to_owned(), |pid| pid.to_string());
                 return say(format_args!("{id}: process {pid}, user {}", peer.uid));

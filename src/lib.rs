@@ -85,14 +85,16 @@
 //!
 //! # Features
 //!
-//! - `system` (on by default): `Reactor::new` and [`ReactorGroup`], with the crates mio, socket2, rustix and nix. Without
-//!   it a reactor is made by [`Reactor::with_backend`], and the crate compiles for `wasm32-wasip1`.
-//! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crates signal-hook
-//!   and signal-hook-mio.
+//! - `system` (on by default): `Reactor::new` and [`ReactorGroup`], with the crates mio, socket2, rustix and libc.
+//!   Without it a reactor is made by [`Reactor::with_backend`], and the crate compiles for `wasm32-wasip1`.
+//! - `signals` (on by default; Unix): `Reactor::stop_on_signals`, with the crate signal-hook.
 //! - `process` (Unix): `Pipes::standard`; processes (`ProcessOptions::spawn`, on Linux); with the crate rustix.
 //! - `pty` (Unix): `ProcessOptions::pseudo_terminal`; `process`, with the crate pty-process.
+//! - `credentials` (Unix): `Transport::peer_credentials` (on Linux), with the crate nix.
+//! - `foreign_sockets`: [adopting](Context::adopt_connection) also turns off rare options that another program may have set (on
+//!   Linux), with the crate nix.
 //! - `idna`: international names of hosts are looked up in their ASCII form, with the crate idna.
-//! - `systemd` (Unix): `InheritedSockets`, with the crate sd-listen-fds.
+//! - `systemd` (Unix): `InheritedSockets`; `foreign_sockets`, with the crate sd-listen-fds.
 //!
 //! # Platforms
 //!
@@ -146,7 +148,7 @@ pub use source::timer::TimerId;
 pub use sys::backend;
 pub use sys::backend::Answer;
 pub use values::address::Address;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "credentials"))]
 pub use values::credentials::Credentials;
 pub use values::datagram_options::DatagramOptions;
 pub use values::error::Error;

@@ -125,10 +125,11 @@ impl Context {
     /// - SO_LINGER (socket(7)): close(2) would wait.
     /// - TCP_CORK (tcp(7)): writes would be held back.
     /// - SO_PASSCRED (unix(7)): messages of different senders would not be read together.
-    /// - IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would fill the receive
-    ///   buffer, and nothing would read them.
+    /// - With the feature `foreign_sockets`, IP_RECVERR, IPV6_RECVERR (ip(7), ipv6(7)) and SO_TIMESTAMPING: reports would
+    ///   fill the receive buffer, and nothing would read them.
     ///
-    /// TCP_REPAIR is refused, since written data would not be sent.
+    /// With this feature TCP_REPAIR is refused, since written data would not be sent. Without it these four must be off.
+    /// A socket has them only if a program has set them.
     ///
     /// TCP_NODELAY (tcp(7)) is turned on, since the reactor gathers writes itself. All other options stay as they
     /// are. These change what the protocol receives: SO_KEEPALIVE and
@@ -170,8 +171,8 @@ impl Context {
     /// [`DatagramOptions::adopt_datagram`] does the same with other options than the defaults.
     ///
     /// The reactor owns the socket from now on. It becomes non-blocking, and close-on-exec. The same options
-    /// are turned off as for a [connection](Self::adopt_connection), and also UDP_GRO and UDP_SEGMENT
-    /// (udp(7)), which join several datagrams or split one. The others stay. UDP_CORK joins sent datagrams;
+    /// are turned off as for a [connection](Self::adopt_connection), and also, with the feature `foreign_sockets`, UDP_GRO and
+    /// UDP_SEGMENT (udp(7)), which join several datagrams or split one. The others stay. UDP_CORK joins sent datagrams;
     /// it must be off, and is not turned off here. With IP_HDRINCL (raw(7)) each datagram begins with its
     /// header, as with [`DatagramOptions::header_included`].
     ///

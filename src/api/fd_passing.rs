@@ -1,4 +1,4 @@
-//! Descriptor passing over Unix sockets, and the credentials of their peers.
+//! Descriptor passing over Unix sockets.
 
 use crate::api::context::Context;
 use crate::api::send::too_much;
@@ -8,10 +8,8 @@ use crate::source::fd_passing::{MAX_DESCRIPTORS, MAX_QUEUED, OwnedFd};
 use crate::source::listener::BACKOFF;
 use crate::source::stream::Stream;
 use crate::source::table::Source;
-use crate::sys::StreamBackend;
 use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
-use crate::values::credentials::Credentials;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::reason::Reason;
@@ -93,13 +91,6 @@ impl Transport<'_> {
     /// and not yet accepted by the system.
     pub fn descriptors_waiting(&self) -> usize {
         self.context.queued_descriptors(self.id)
-    }
-
-    /// Returns the peer's credentials when it connected, or began to listen, if this is a Unix socket
-    /// (SO_PEERCRED, unix(7)). Linux only; elsewhere it returns `None`.
-    #[doc(alias = "SO_PEERCRED")]
-    pub fn peer_credentials(&self) -> Option<Credentials> {
-        self.context.sources.stream(self.id)?.socket.peer_credentials()?.ok()
     }
 }
 

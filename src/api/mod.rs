@@ -9,6 +9,8 @@ pub(crate) mod channel;
 pub(crate) mod close;
 pub(crate) mod connector;
 pub(crate) mod context;
+#[cfg(all(unix, feature = "credentials"))]
+mod credentials;
 pub(crate) mod datagram;
 pub(crate) mod datagram_protocol;
 pub(crate) mod datagram_transport;

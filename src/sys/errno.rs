@@ -2,23 +2,21 @@
 
 #[cfg(all(unix, feature = "system"))]
 mod numbers {
-    use nix::errno::Errno;
-
-    pub(crate) const ACCES: i32 = Errno::EACCES as i32;
+    pub(crate) const ACCES: i32 = libc::EACCES;
     #[cfg(test)]
-    pub(crate) const ADDRNOTAVAIL: i32 = Errno::EADDRNOTAVAIL as i32;
-    pub(crate) const AFNOSUPPORT: i32 = Errno::EAFNOSUPPORT as i32;
-    pub(crate) const INVAL: i32 = Errno::EINVAL as i32;
+    pub(crate) const ADDRNOTAVAIL: i32 = libc::EADDRNOTAVAIL;
+    pub(crate) const AFNOSUPPORT: i32 = libc::EAFNOSUPPORT;
+    pub(crate) const INVAL: i32 = libc::EINVAL;
     #[cfg(feature = "pty")]
-    pub(crate) const IO: i32 = Errno::EIO as i32;
-    pub(crate) const MFILE: i32 = Errno::EMFILE as i32;
-    pub(crate) const MSGSIZE: i32 = Errno::EMSGSIZE as i32;
-    pub(crate) const NFILE: i32 = Errno::ENFILE as i32;
-    pub(crate) const NOBUFS: i32 = Errno::ENOBUFS as i32;
-    pub(crate) const NODEV: i32 = Errno::ENODEV as i32;
-    pub(crate) const NOPROTOOPT: i32 = Errno::ENOPROTOOPT as i32;
-    pub(crate) const PERM: i32 = Errno::EPERM as i32;
-    pub(crate) const PROTOTYPE: i32 = Errno::EPROTOTYPE as i32;
+    pub(crate) const IO: i32 = libc::EIO;
+    pub(crate) const MFILE: i32 = libc::EMFILE;
+    pub(crate) const MSGSIZE: i32 = libc::EMSGSIZE;
+    pub(crate) const NFILE: i32 = libc::ENFILE;
+    pub(crate) const NOBUFS: i32 = libc::ENOBUFS;
+    pub(crate) const NODEV: i32 = libc::ENODEV;
+    pub(crate) const NOPROTOOPT: i32 = libc::ENOPROTOOPT;
+    pub(crate) const PERM: i32 = libc::EPERM;
+    pub(crate) const PROTOTYPE: i32 = libc::EPROTOTYPE;
 }
 
 /// Windows Sockets has some of them. The others are negative, which no error number is.

@@ -1,6 +1,8 @@
 //! Names of hosts and network interfaces.
 
 use crate::sys::backend::{Answer, no_service};
+#[cfg(unix)]
+use crate::sys::platform;
 use crate::sys::pool::{Pool, Work};
 use crate::values::error::Explained;
 use crate::values::zone::zoned;
@@ -117,11 +119,8 @@ fn is_unknown(error: &io::Error) -> bool {
 /// Returns the index of the interface with this name.
 #[cfg(unix)]
 fn interface_index(name: &str) -> io::Result<u32> {
-    use nix::errno::Errno;
-    nix::net::if_::if_nametoindex(name).map_err(|error| match error {
-        Errno::ENODEV | Errno::ENXIO | Errno::EINVAL => no_interface(name),
-        error => error.into(),
-    })
+    let index = platform::interface_index(name)?;
+    index.ok_or_else(|| no_interface(name))
 }
 
 #[cfg(not(unix))]
@@ -145,11 +144,11 @@ fn port_in(text: &str, service: &str, protocol: &str) -> Option<u16> {
     })
 }
 
-/// Returns the name of this host (gethostname(2)).
+/// Returns the name of this host (uname(2)).
 #[cfg(unix)]
 pub(super) fn host_name() -> io::Result<String> {
-    let name = nix::unistd::gethostname()?;
-    name.into_string().map_err(|_| {
+    let system = rustix::system::uname();
+    system.nodename().to_str().map(str::to_owned).map_err(|_| {
         io::Error::new(io::ErrorKind::InvalidData, "the name of this host is not valid UTF-8")
     })
 }

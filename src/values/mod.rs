@@ -1,7 +1,7 @@
 //! Values: no input or output, no system calls.
 
 pub(crate) mod address;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "credentials"))]
 pub(crate) mod credentials;
 pub(crate) mod datagram_options;
 pub(crate) mod error;

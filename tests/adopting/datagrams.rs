@@ -1,11 +1,8 @@
 //! Datagram sockets that are adopted.
 
 use crate::foreign::*;
-use crate::support::{becomes_idle, turn_until, turns};
-#[cfg(target_os = "linux")]
-use nix::sys::socket::sockopt::Ipv4RecvErr;
+use crate::support::turn_until;
 use ropewalk::{Address, DatagramOptions, DatagramProtocol, DatagramTransport, Reactor};
-use socket2::SockRef;
 use std::fs::File;
 use std::net::UdpSocket;
 use std::os::fd::OwnedFd;
@@ -49,12 +46,16 @@ fn adopted_datagram_socket_receives_earlier_datagrams() {
 }
 
 /// With IP_RECVERR the system queues errors in the buffer for datagrams (ip(7)).
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", feature = "foreign_sockets"))]
 #[test]
 fn queued_errors_neither_spin_nor_block_receiving() {
+    use crate::support::{becomes_idle, turns};
+    use nix::sys::socket::{setsockopt, sockopt::Ipv4RecvErr};
+    use socket2::SockRef;
+
     let (theirs, ours) = (udp(), udp());
     SockRef::from(&ours).set_recv_buffer_size(4096).unwrap();
-    nix::sys::socket::setsockopt(&ours, Ipv4RecvErr, &true).unwrap();
+    setsockopt(&ours, Ipv4RecvErr, &true).unwrap();
     let dead = udp().local_addr().unwrap();
     ours.send_to(b"a question", dead).unwrap();
     let address = ours.local_addr().unwrap();

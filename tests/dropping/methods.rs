@@ -248,6 +248,7 @@ fn connections(scene: &mut Scene, context: &mut Context) {
     call!(scene, context.set_timer(id, LATER));
     call!(scene, context.local_address(id));
     call!(scene, context.transport(id)).peer();
+    #[cfg(feature = "credentials")]
     call!(scene, context.transport(id)).peer_credentials();
     assert!(call!(scene, context.connections()).count() > 0);
     call!(scene, context.transport(id)).counts();

@@ -50,7 +50,7 @@ impl Terminal {
     /// Opens the terminal as a program's input or output. It becomes no controlling terminal.
     pub(crate) fn open(&self) -> File {
         let mut options = OpenOptions::new();
-        options.read(true).write(true).custom_flags(nix::libc::O_NOCTTY);
+        options.read(true).write(true).custom_flags(libc::O_NOCTTY);
         options.open(&self.path).expect("the terminal")
     }
 }

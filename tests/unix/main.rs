@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 mod connections;
+#[cfg(feature = "credentials")]
 mod credentials;
 mod datagram_sockets;
 #[path = "../support/datagrams.rs"]

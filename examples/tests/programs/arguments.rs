@@ -5,7 +5,7 @@ use crate::scene::*;
 use std::net::TcpListener;
 
 /// All programs.
-pub(crate) const PROGRAMS: [&str; 19] = [
+pub(crate) const PROGRAMS: &[&str] = &[
     "chat",
     "clock",
     "echo",
@@ -21,6 +21,7 @@ pub(crate) const PROGRAMS: [&str; 19] = [
     "run_jobs",
     "send_file",
     "simulation",
+    #[cfg(feature = "inotify")]
     "tail",
     "udp_echo",
     "unix_echo",
@@ -29,7 +30,7 @@ pub(crate) const PROGRAMS: [&str; 19] = [
 
 #[test]
 fn help_lists_the_options() {
-    for name in PROGRAMS {
+    for &name in PROGRAMS {
         let end = run(name, &["--help"]);
         assert_eq!((end.code, &*end.errors), (Some(0), ""), "{name}");
         assert!(end.output.contains(&format!("--example {name}")), "{name}: {}", end.output);
@@ -39,7 +40,7 @@ fn help_lists_the_options() {
 
 #[test]
 fn unknown_options_are_refused() {
-    for name in PROGRAMS {
+    for &name in PROGRAMS {
         let end = run(name, &["--colour"]);
         assert_eq!((end.code, &*end.output), (Some(2), ""), "{name}");
         assert!(end.errors.contains("--colour"), "{name}: {}", end.errors);
@@ -47,7 +48,7 @@ fn unknown_options_are_refused() {
 }
 
 /// Faulty arguments, with the exit code and a part of the message.
-const FAULTY: [(&str, &[&str], i32, &str); 45] = [
+const FAULTY: &[(&str, &[&str], i32, &str)] = &[
     ("chat", &["--burst", "0"], 2, "at least 1"),
     ("chat", &["--listen"], 2, "--listen"),
     ("chat", &["--max-length", "0"], 2, "at least 1"),
@@ -85,7 +86,9 @@ const FAULTY: [(&str, &[&str], i32, &str); 45] = [
     ("send_file", &["/dev/zero"], 1, "/dev/zero: not a regular file"),
     ("send_file", &["nowhere/nothing"], 1, "nowhere/nothing"),
     ("simulation", &["--nodes", "10001"], 2, "more than 10000"),
+    #[cfg(feature = "inotify")]
     ("tail", &["nowhere/nothing"], 1, "nowhere/nothing"),
+    #[cfg(feature = "inotify")]
     ("tail", &["/etc"], 1, "/etc: is a directory"),
     ("udp_echo", &["127.0.0.1:0", "127.0.0.1:1"], 2, "127.0.0.1:1"),
     ("udp_echo", &["nonsense"], 1, "not an address; examples are"),
@@ -97,7 +100,7 @@ const FAULTY: [(&str, &[&str], i32, &str); 45] = [
 
 #[test]
 fn missing_and_malformed_arguments_are_reported() {
-    for (name, arguments, code, message) in FAULTY {
+    for &(name, arguments, code, message) in FAULTY {
         let end = run(name, arguments);
         assert_eq!(end.code, Some(code), "{name}: {end:?}");
         assert!(end.errors.contains(message), "{name}: {end:?}");
@@ -108,7 +111,7 @@ fn missing_and_malformed_arguments_are_reported() {
 fn port_in_use_is_reported() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    for (name, arguments) in SERVERS {
+    for &(name, arguments) in SERVERS {
         let arguments = arguments.iter().map(|&word| match word {
             "127.0.0.1:0" => &*address,
             word => word,
@@ -146,6 +149,7 @@ fn server_on_all_addresses_prints_a_reachable_one() {
         ("clock", &["--listen", "0.0.0.0:0"]),
         ("proxy", &["--listen", "0.0.0.0:0", "--to", "127.0.0.1:1"]),
         ("send_file", &["Cargo.toml", "0.0.0.0:0"]),
+        #[cfg(feature = "inotify")]
         ("tail", &["Cargo.toml", "0.0.0.0:0"]),
         ("udp_echo", &["0.0.0.0:0"]),
         ("worker", &["--listen", "0.0.0.0:0"]),

@@ -49,8 +49,17 @@ fn chat_grants_slow_readers_a_grace_period() {
 
 #[test]
 fn demos_end_by_themselves() {
-    let demos =
-        ["chat", "clock", "echo_client", "proxy", "send_file", "tail", "udp_echo", "worker"];
+    let demos = [
+        "chat",
+        "clock",
+        "echo_client",
+        "proxy",
+        "send_file",
+        #[cfg(feature = "inotify")]
+        "tail",
+        "udp_echo",
+        "worker",
+    ];
     // In parallel: the demos are idle most of the time.
     let running = demos.map(|name| (name, Program::serve(name, &["--demo"])));
     for (name, (mut program, address)) in running {
@@ -65,7 +74,7 @@ fn demos_end_by_themselves() {
 
 #[test]
 fn signals_stop_servers_gracefully() {
-    for (name, arguments) in SERVERS {
+    for &(name, arguments) in SERVERS {
         for signal in ["TERM", "INT"] {
             let (mut server, address) = Program::serve(name, arguments);
             let mut client = TcpStream::connect(&address).unwrap();

@@ -20,8 +20,10 @@ mod proxy;
 mod restart;
 mod scene;
 mod simulated;
-#[cfg(target_os = "linux")]
+#[cfg(feature = "inotify")]
 #[path = "../../../tests/support/status.rs"]
 mod status;
+#[cfg(feature = "inotify")]
+mod tail;
 mod talking;
 mod unix;

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Each program, with arguments that make it print.
-const PRINTING: [(&str, &[&str]); 18] = [
+const PRINTING: &[(&str, &[&str])] = &[
     ("chat", &["--demo"]),
     ("clock", &["--demo"]),
     ("echo", &["127.0.0.1:0"]),
@@ -27,11 +27,18 @@ const PRINTING: [(&str, &[&str]); 18] = [
     ("proxy", &["--demo"]),
     ("send_file", &["--demo"]),
     ("simulation", &["--seconds", "2", "--trace"]),
+    #[cfg(feature = "inotify")]
     ("tail", &["--demo"]),
     ("udp_echo", &["--demo"]),
     ("unix_echo", &["--demo"]),
     ("worker", &["--demo"]),
 ];
+
+/// Returns these, and each program with `--help`.
+fn printing() -> Vec<(&'static str, &'static [&'static str])> {
+    let help = PROGRAMS.iter().map(|&name| (name, &["--help"][..]));
+    PRINTING.iter().copied().chain(help).collect()
+}
 
 /// A pipe without a reader.
 fn closed() -> Stdio {
@@ -56,8 +63,7 @@ fn is_refused(end: &End) -> bool {
 
 #[test]
 fn programs_end_quietly_when_stdout_is_closed() {
-    let help = PROGRAMS.map(|name| (name, &["--help"][..]));
-    for (name, arguments) in PRINTING.into_iter().chain(help) {
+    for (name, arguments) in printing() {
         let end = end_with(closed, name, arguments);
         let quiet = end.code == Some(0) && !end.errors.contains("rror");
         assert!(quiet || is_refused(&end), "{name} {arguments:?}: {end:?}");
@@ -67,8 +73,7 @@ fn programs_end_quietly_when_stdout_is_closed() {
 #[test]
 #[cfg(target_os = "linux")]
 fn programs_fail_when_the_disk_is_full() {
-    let help = PROGRAMS.map(|name| (name, &["--help"][..]));
-    for (name, arguments) in PRINTING.into_iter().chain(help) {
+    for (name, arguments) in printing() {
         let end = end_with(full, name, arguments);
         let failed = end.code == Some(1)
             && end.errors.contains("error: cannot write to the output: No space left on device");

@@ -22,13 +22,14 @@ use std::time::Duration;
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// The servers, with arguments for a port that the system chooses.
-pub(crate) const SERVERS: [(&str, &[&str]); 8] = [
+pub(crate) const SERVERS: &[(&str, &[&str])] = &[
     ("chat", &["--listen", "127.0.0.1:0"]),
     ("chat", &["--listen", "127.0.0.1:0", "--reactors", "3"]),
     ("clock", &["--listen", "127.0.0.1:0"]),
     ("echo", &["127.0.0.1:0"]),
     ("echo", &["127.0.0.1:0", "--reactors", "3"]),
     ("proxy", &["--listen", "127.0.0.1:0", "--to", "127.0.0.1:1"]),
+    #[cfg(feature = "inotify")]
     ("tail", &["Cargo.toml", "127.0.0.1:0"]),
     ("worker", &["--listen", "127.0.0.1:0"]),
 ];

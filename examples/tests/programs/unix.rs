@@ -25,6 +25,8 @@ fn unix_echo_answers_other_programs() {
     let end = server.end();
     assert_eq!(end.code, Some(0), "{end:?}");
     assert!(end.output.contains("closed by the peer"), "{end:?}");
+    let shows_user = end.output.contains(", user ");
+    assert_eq!(shows_user, cfg!(feature = "credentials"), "{end:?}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "the file was removed");
 
     // The file of a killed server does not disturb the next one.

@@ -8,7 +8,7 @@ use crate::sys::received::ReceivedMessage;
 #[cfg(unix)]
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::Address;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "credentials"))]
 use crate::values::credentials::Credentials;
 use crate::values::id::Id;
 use crate::values::interface::Interface;
@@ -213,7 +213,7 @@ pub trait StreamBackend: SocketBackend {
     }
 
     /// Returns the credentials that the peer had when it connected or began to listen. Default: `None`.
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "credentials"))]
     fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
         None
     }

@@ -10,7 +10,7 @@ use crate::sys::stream::SystemStream;
 #[cfg(unix)]
 use crate::sys::{BorrowedFd, OwnedFd};
 use crate::values::address::Address;
-#[cfg(unix)]
+#[cfg(all(unix, feature = "credentials"))]
 use crate::values::credentials::Credentials;
 use crate::values::id::Id;
 use crate::values::socket_option::SocketOption;
@@ -218,7 +218,7 @@ impl StreamBackend for StreamSocket {
         either!(&self.0, socket => socket.is_too_many_descriptors(error))
     }
 
-    #[cfg(unix)]
+    #[cfg(all(unix, feature = "credentials"))]
     fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
         either!(&self.0, socket => socket.peer_credentials())
     }

@@ -5,8 +5,11 @@ mod state;
 use crate::sys::backend::{SignalBackend, SignalWatchBackend};
 use crate::sys::process_id;
 use crate::values::id::Id;
+use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use signal_hook::consts::FORBIDDEN;
+use signal_hook::iterator::backend::SignalDelivery;
+use signal_hook::iterator::exfiltrator::SignalOnly;
 use signal_hook::low_level::unregister;
 use signal_hook::{SigId, flag};
 pub(crate) use state::set_cleanup;
@@ -122,14 +125,15 @@ impl SignalWatchBackend for WatchedSignal {
 /// The pipe by which signals reach the poll.
 struct Pipe {
     /// Present until the drop.
-    signals: Option<signal_hook_mio::v1_0::Signals>,
+    signals: Option<SignalDelivery<UnixStream, SignalOnly>>,
     process: u32,
 }
 
 impl Pipe {
     fn register(poll: &Registry, signals: &[i32]) -> io::Result<Self> {
-        let mut signals = signal_hook_mio::v1_0::Signals::new(signals)?;
-        poll.register(&mut signals, Token(Id::SIGNALS.token()), Interest::READABLE)?;
+        let (read, write) = UnixStream::pair()?;
+        let mut signals = SignalDelivery::with_pipe(read, write, SignalOnly, signals)?;
+        poll.register(signals.get_read_mut(), Token(Id::SIGNALS.token()), Interest::READABLE)?;
         Ok(Self { signals: Some(signals), process: process_id() })
     }
 

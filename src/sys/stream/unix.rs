@@ -3,8 +3,9 @@
 use crate::sys::backend::ConnectRequest;
 use crate::sys::received::ReceivedMessage;
 use crate::sys::stream::{StreamFamily, SystemStream};
-use crate::sys::{BorrowedFd, OwnedFd, fd_passing, platform, uninterrupted, unix};
+use crate::sys::{BorrowedFd, OwnedFd, fd_passing, uninterrupted, unix};
 use crate::values::address::Address;
+#[cfg(feature = "credentials")]
 use crate::values::credentials::Credentials;
 use crate::values::unix_address::UnixAddress;
 use mio::Registry;
@@ -79,8 +80,10 @@ impl SystemStream {
     }
 
     /// Returns the credentials that the peer had when it connected, or began to listen.
+    #[cfg(feature = "credentials")]
     pub(in crate::sys) fn peer_credentials(&self) -> Option<io::Result<Credentials>> {
-        if self.passes_descriptors() { platform::credentials(self.borrowed()) } else { None }
+        use crate::sys::platform::credentials;
+        if self.passes_descriptors() { credentials(self.borrowed()) } else { None }
     }
 
     pub(in crate::sys) fn share(&mut self) {

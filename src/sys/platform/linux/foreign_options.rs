@@ -4,10 +4,8 @@
 //! `Context::adopt_connection` documents which of them are turned off. An error is ignored if a socket of
 //! another family, or an old kernel, does not have an option.
 
-use nix::sys::socket::sockopt::{Ipv4RecvErr, Ipv6RecvErr, TcpRepair, Timestamping};
-#[cfg(target_os = "linux")]
-use nix::sys::socket::sockopt::{UdpGroSegment, UdpGsoSegment};
-use nix::sys::socket::{TimestampingFlag, getsockopt, setsockopt};
+#[cfg(feature = "foreign_sockets")]
+use super::rare_options;
 use socket2::SockRef;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -21,12 +19,8 @@ pub(crate) fn turn_off_for_streams(socket: BorrowedFd<'_>) {
 
 /// Turns off options that a datagram socket must not have.
 pub(crate) fn turn_off_for_datagrams(socket: BorrowedFd<'_>) {
-    #[cfg(target_os = "linux")]
-    {
-        // Several datagrams would be received as one, or one would be sent as several.
-        let _ = setsockopt(&socket, UdpGroSegment, &false);
-        let _ = setsockopt(&socket, UdpGsoSegment, &0);
-    }
+    #[cfg(feature = "foreign_sockets")]
+    rare_options::turn_off_segments(socket);
     turn_off(socket);
     // A pending error would be returned by the next call, whatever it does.
     let _ = SockRef::from(&socket).take_error();
@@ -37,11 +31,8 @@ fn turn_off(socket: BorrowedFd<'_>) {
     let _ = SockRef::from(&socket).set_linger(None);
     // Credentials that are not read would take the space of descriptors, and cause short reads.
     let _ = SockRef::from(&socket).set_passcred(false);
-    // Errors and send times would be queued in the receive buffer and never taken. A TCP connection would end
-    // after an ICMP message that TCP itself ignores.
-    let _ = setsockopt(&socket, Ipv4RecvErr, &false);
-    let _ = setsockopt(&socket, Ipv6RecvErr, &false);
-    let _ = setsockopt(&socket, Timestamping, &TimestampingFlag::empty());
+    #[cfg(feature = "foreign_sockets")]
+    rare_options::turn_off_reports(socket);
 }
 
 /// Checks that no option makes the socket unusable as a connection.
@@ -50,9 +41,8 @@ fn turn_off(socket: BorrowedFd<'_>) {
 ///
 /// If such an option is on.
 pub(crate) fn check_stream(socket: BorrowedFd<'_>) -> io::Result<()> {
-    if getsockopt(&socket, TcpRepair).is_ok_and(|mode| mode != 0) {
-        let text = "TCP_REPAIR is on: written data would not be sent; turn it off first";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
+    #[cfg(feature = "foreign_sockets")]
+    rare_options::check_repair(socket)?;
+    let _ = socket;
     Ok(())
 }

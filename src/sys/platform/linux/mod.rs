@@ -4,17 +4,21 @@ mod foreign_options;
 pub(crate) mod multicast;
 #[cfg(feature = "process")]
 pub(crate) mod process;
+#[cfg(feature = "foreign_sockets")]
+mod rare_options;
 
 use crate::sys::OwnedFd;
 use crate::values::address::Address;
+#[cfg(feature = "credentials")]
 use crate::values::credentials::Credentials;
 use crate::values::unix_address::UnixAddress;
 pub(crate) use foreign_options::{check_stream, turn_off_for_datagrams, turn_off_for_streams};
+use libc::{O_NOCTTY, O_NONBLOCK};
 use mio::Interest;
-use nix::libc::{O_NOCTTY, O_NONBLOCK};
-use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags};
+use rustix::net::{
+    self, AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, netdevice,
+};
 use socket2::{SockRef, Socket};
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -149,13 +153,26 @@ pub(crate) fn abstract_name(address: &std::os::unix::net::SocketAddr) -> Option<
 }
 
 /// Returns the credentials that the peer had when it connected, or began to listen.
+#[cfg(feature = "credentials")]
 pub(crate) fn credentials(socket: BorrowedFd<'_>) -> Option<io::Result<Credentials>> {
+    use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
     let peer = getsockopt(&socket, PeerCredentials).map(|peer| {
         // The system reports 0 for a process that has no id in this namespace.
         let pid = Some(peer.pid()).filter(|&pid| pid > 0);
         Credentials { pid, uid: peer.uid(), gid: peer.gid() }
     });
     Some(peer.map_err(io::Error::from))
+}
+
+/// Returns the index of an interface (netdevice(7)); `None` if there is none of this name.
+pub(crate) fn interface_index(name: &str) -> io::Result<Option<u32>> {
+    let any =
+        net::socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+    match netdevice::name_to_index(any, name) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::NODEV) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Sets the mode with which a socket's file is created, less the umask. So the file of a datagram socket, which

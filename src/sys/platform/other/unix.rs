@@ -1,6 +1,7 @@
 //! Unix systems other than Linux.
 
 use crate::sys::OwnedFd;
+#[cfg(feature = "credentials")]
 use crate::values::credentials::Credentials;
 use crate::values::unix_address::UnixAddress;
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -8,6 +9,7 @@ use rustix::net::{RecvFlags, SendFlags, SocketAddrUnix};
 use socket2::{SockRef, Socket};
 use std::fs::File;
 use std::io;
+use std::net::{SocketAddr as InetAddress, ToSocketAddrs};
 use std::os::fd::BorrowedFd;
 use std::os::unix::net::{SocketAddr, UnixStream};
 
@@ -60,8 +62,20 @@ pub(crate) fn abstract_name(_address: &SocketAddr) -> Option<UnixAddress> {
     None
 }
 
+#[cfg(feature = "credentials")]
 pub(crate) fn credentials(_socket: BorrowedFd<'_>) -> Option<io::Result<Credentials>> {
     None
+}
+
+/// Returns the index of an interface; `None` if there is none of this name. getaddrinfo(3) finds it as the zone of a
+/// numeric address.
+pub(crate) fn interface_index(name: &str) -> io::Result<Option<u32>> {
+    let zoned = format!("fe80::%{name}");
+    let found = (zoned.as_str(), 0).to_socket_addrs().ok().and_then(|mut found| found.next());
+    Ok(match found {
+        Some(InetAddress::V6(found)) => Some(found.scope_id()).filter(|&index| index > 0),
+        _ => None,
+    })
 }
 
 pub(crate) fn restrict(_socket: &Socket, _mode: u32) -> io::Result<()> {
