@@ -171,6 +171,20 @@ fn the_book_has_every_page_of_docs_once() {
 }
 
 #[test]
+fn pictures_have_words_and_are_small() {
+    let files = files();
+    let pictures: Vec<_> = files.iter().filter(|path| path.starts_with("docs/pictures")).collect();
+    assert!(pictures.len() >= 5, "the pictures are read");
+    for path in pictures {
+        let text = fs::read_to_string(path).unwrap();
+        let described = ["<title ", "<desc ", "<text ", "prefers-color-scheme: dark"];
+        let lacking: Vec<_> = described.iter().filter(|part| !text.contains(**part)).collect();
+        assert!(lacking.is_empty(), "{}: no {lacking:?}", path.display());
+        assert!(text.len() <= 20 * 1024, "{} has {} bytes", path.display(), text.len());
+    }
+}
+
+#[test]
 fn anchors_are_those_of_code_hosts() {
     assert_eq!(anchor_of("12. Work that blocks"), "12-work-that-blocks");
     assert_eq!(anchor_of("This is now `src/reactor/`"), "this-is-now-srcreactor");
