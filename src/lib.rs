@@ -74,6 +74,7 @@
 //! | `ropewalk::timer` | timers |
 //! | `ropewalk::handle` | calls from other threads |
 //! | `ropewalk::signal` | signals |
+//! | `ropewalk::journal` | the last records of the [`journal`] before a panic or a slow callback |
 //!
 //! | level | means |
 //! |---|---|
@@ -145,6 +146,15 @@ pub use reactor::group::{GroupHandle, GroupPort, Member, ReactorGroup};
 #[cfg(unix)]
 pub use source::detach::Detached;
 pub use source::timer::TimerId;
+/// The journal: records of what a reactor does. See [`Journal`](journal::Journal).
+pub mod journal {
+    pub use crate::api::journal::Observer;
+    pub use crate::values::journal::{
+        Arrival, CallOutcome, Callback, Cursor, Decoder, Journal, Malformed, Record, StopPhase,
+        SystemCall, TimerJob, WaitLimit, What, short_name,
+    };
+}
+
 pub use sys::backend;
 pub use sys::backend::Answer;
 pub use values::address::Address;

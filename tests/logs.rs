@@ -165,6 +165,8 @@ fn panic_is_logged_with_protocol_and_message() {
     for word in ["Commanded", "data_received", "the test's panic"] {
         assert!(logged[0].contains(word), "{logged:?}");
     }
+    let records = lines(Level::Error, "ropewalk::journal");
+    assert!(records.iter().any(|line| line.ends_with("data_received 5 bytes")), "{records:?}");
     let lost = lines(Level::Info, "ropewalk::tcp");
     assert!(lost.iter().any(|line| line.contains("lost: a callback panicked")), "{lost:?}");
 }

@@ -8,6 +8,7 @@ use crate::source::stream::{Life, Stream, WriteSide};
 use crate::source::table::Source;
 use crate::sys::{SocketBackend, StreamBackend, StreamSocket};
 use crate::values::id::Id;
+use crate::values::journal::{CallOutcome, RecordKind, SystemCall};
 use crate::values::logging::{REACTOR, TCP};
 use crate::values::reason::Reason;
 use log::debug;
@@ -34,6 +35,7 @@ impl Context {
         }
         if !stream.is_closing() {
             debug!(target: TCP, "{id} closing, {} bytes queued", stream.output.queued());
+            self.journal.note(id, RecordKind::Closing, 0, stream.output.queued());
             if let Some(reason) = stream.take_break() {
                 return self.end(id, reason);
             }
@@ -100,7 +102,8 @@ impl Context {
     /// Ends a closing connection, after all queued data was sent. If a stop has interrupted a producer, the
     /// connection is reset, so that the peer does not take a part of the data for the whole.
     pub(super) fn finish(&mut self, id: Id) {
-        let Some(stream) = self.sources.stream_mut(id) else {
+        let Self { sources, journal, .. } = self;
+        let Some(stream) = sources.stream_mut(id) else {
             return;
         };
         let Life::Closing(reason) = &mut stream.life else {
@@ -112,7 +115,11 @@ impl Context {
         }
         let ended = match stream.output.write_side {
             WriteSide::Absent | WriteSide::Ended => Ok(()),
-            WriteSide::Open | WriteSide::Ending => stream.socket.shutdown_write(),
+            WriteSide::Open | WriteSide::Ending => {
+                let ended = stream.socket.shutdown_write();
+                journal.system(id, SystemCall::Shutdown, CallOutcome::of(&ended));
+                ended
+            }
         };
         stream.output.write_side = WriteSide::Ended;
         let lingers = ended.is_ok() && !stream.socket_has_ended() && stream.socket.lingers();
@@ -174,6 +181,7 @@ impl Context {
             _ => {}
         }
         self.shut(id);
+        self.journal.note(id, RecordKind::Freed, 0, 0);
         self.sources.remove(id);
         self.give_memory_back();
     }

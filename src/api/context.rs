@@ -25,6 +25,7 @@ use crate::sys::{Answer, SharedBackend};
 use crate::values::error::Error;
 use crate::values::filter::FilterOptions;
 use crate::values::id::Id;
+use crate::values::journal::{Journal, StopPhase};
 #[cfg(unix)]
 use crate::values::reason::Reason;
 use crate::values::statistics::Statistics;
@@ -99,6 +100,7 @@ pub struct Context {
     /// Pending callbacks beyond the budget of the turn. They precede `pending`.
     pub(crate) held: VecDeque<Pending>,
 
+    pub(crate) journal: Journal,
     /// The counts of closed sockets, and those of the whole reactor.
     pub(crate) totals: Statistics,
     /// The number of channels opened so far.
@@ -232,6 +234,7 @@ impl Context {
             discarded: Vec::new(),
             pending: VecDeque::new(),
             held: VecDeque::new(),
+            journal: Journal::new(now),
             totals: Statistics::default(),
             channels: 0,
             handle,
@@ -288,6 +291,9 @@ impl Context {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn stop(&mut self) {
+        if self.stop == Stop::No {
+            self.journal.stop(StopPhase::Requested);
+        }
         self.stop = self.stop.max(Stop::Wanted);
     }
 

@@ -68,7 +68,10 @@ impl Context {
                 }
             } else if stream.takes_at_once(length) {
                 return match stream.offer(self.gathered.bytes()) {
-                    Ok(()) => self.gathered.clear(),
+                    Ok(()) => {
+                        self.journal.sent(id, length);
+                        self.gathered.clear();
+                    }
                     Err(result) => self.not_all_sent(id, result),
                 };
             }
@@ -91,6 +94,7 @@ impl Context {
     /// The socket did not accept all of the gathered bytes.
     #[cold]
     fn not_all_sent(&mut self, id: Id, result: io::Result<usize>) {
+        self.note_offer(id, &result.as_ref().copied());
         match result {
             Ok(count) => self.queue_gathered(id, count),
             Err(error) => {

@@ -7,6 +7,7 @@ use crate::api::timer::Call;
 use crate::source::retention::give_back;
 use crate::sys::Answered;
 use crate::values::id::Id;
+use crate::values::journal::Arrival;
 use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
@@ -76,6 +77,20 @@ pub(crate) enum Sent {
     Released,
     /// The run is to stop.
     Stop,
+}
+
+impl Sent {
+    /// Returns the word for it in the journal.
+    pub(crate) fn word(&self) -> Arrival {
+        match self {
+            Self::Answer(..) => Arrival::Answer,
+            Self::Call(_) => Arrival::Call,
+            Self::JobOver(..) => Arrival::JobDone,
+            Self::Messages(_) => Arrival::Messages,
+            Self::Released => Arrival::Released,
+            Self::Stop => Arrival::Stop,
+        }
+    }
 }
 
 impl Handle {

@@ -28,6 +28,7 @@ pub(crate) mod gather;
 pub(crate) mod handle;
 #[cfg(all(unix, feature = "systemd"))]
 pub(crate) mod inherited;
+pub(crate) mod journal;
 mod lingering;
 pub(crate) mod listener;
 pub(crate) mod multicast;

@@ -9,6 +9,7 @@ use crate::sys::error::{Failure, failed};
 use crate::sys::{Answer, Answered};
 use crate::values::error::{Error, Explained};
 use crate::values::id::Id;
+use crate::values::journal::RecordKind;
 use crate::values::logging::REACTOR;
 use crate::values::to_addresses::{Target, ToAddresses};
 use crate::values::zone::{in_digits, zoned};
@@ -214,6 +215,12 @@ impl Context {
 
     /// Handles what was reported for a look-up. If that is over, it does nothing.
     pub(crate) fn handle_answer(&mut self, id: Id, answered: Answered) {
+        let addresses = match &answered {
+            Answered::Found(_) => 1,
+            Answered::Failed(_) => 0,
+            Answered::Ended(found) => found.len(),
+        };
+        self.journal.note(id, RecordKind::Resolved, 0, addresses);
         match self.sources.get_mut(id) {
             Some(Source::Connector(connector)) if connector.look_up.is_some() => {
                 self.connect_to_answer(id, answered);

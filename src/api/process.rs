@@ -10,6 +10,7 @@ use crate::sys::{ProcessBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
+use crate::values::journal::RecordKind;
 use crate::values::logging::PROCESS;
 use crate::values::process::{ProcessExit, ProcessOptions, Signal};
 use crate::values::reason::Reason;
@@ -169,6 +170,13 @@ impl Context {
     fn note_exit(&mut self, id: Id, exit: ProcessExit) {
         let Some(process) = self.process_mut(id) else { return };
         process.exit = Some(exit);
+        let (detail, status) = match exit {
+            ProcessExit::Code(code) => (0, code),
+            ProcessExit::Signal { number, .. } => (1, number),
+            ProcessExit::Unknown => (0, -1),
+        };
+        self.journal.note(id, RecordKind::Exited, detail, status as usize);
+        let Some(process) = self.process_mut(id) else { return };
         info!(target: PROCESS, "{id} process {} {exit}", process.number);
         if let Some(mut backend) = process.backend.take() {
             crate::api::close::deregister(&mut *backend);

@@ -11,6 +11,7 @@ use crate::source::table::Source;
 use crate::sys::{Answered, Readiness, SocketBackend};
 use crate::values::address::Address;
 use crate::values::id::Id;
+use crate::values::journal::{CallOutcome, SystemCall};
 use crate::values::logging::TCP;
 use log::debug;
 use std::io;
@@ -21,8 +22,12 @@ impl Context {
     pub(crate) fn winner(&mut self, id: Id) -> Option<(Racer, Address)> {
         while let Some(Source::Connector(connector)) = self.sources.get_mut(id) {
             match connector.outcome() {
-                Outcome::Connected(racer, peer) => return Some((racer, peer)),
+                Outcome::Connected(racer, peer) => {
+                    self.journal.system(id, SystemCall::Connect, CallOutcome::Done);
+                    return Some((racer, peer));
+                }
                 Outcome::Failed(racer, cause) => {
+                    self.journal.system(id, SystemCall::Connect, CallOutcome::from(&cause));
                     connector.due = true;
                     drop_racer(id, racer, connector, cause);
                 }

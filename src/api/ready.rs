@@ -2,6 +2,7 @@
 
 use crate::api::context::Context;
 use crate::values::id::Id;
+use crate::values::journal::RecordKind;
 use std::mem;
 
 impl Context {
@@ -11,6 +12,7 @@ impl Context {
             && !mem::replace(&mut entry.queued, true)
         {
             self.ready.push_back(id);
+            self.journal.note(id, RecordKind::Queued, 0, 0);
         }
     }
 

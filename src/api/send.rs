@@ -2,10 +2,11 @@
 
 use crate::api::close::broken_by_peer;
 use crate::api::context::{Context, Pending};
-use crate::source::stream::{Life, WriteSide};
+use crate::source::stream::{Flow, Life, WriteSide};
 use crate::source::table::Source;
 use crate::sys::{Readiness, StreamBackend};
 use crate::values::id::Id;
+use crate::values::journal::{CallOutcome, RecordKind, SystemCall};
 use crate::values::logging::TCP;
 use crate::values::reason::Reason;
 use log::{debug, trace};
@@ -47,9 +48,16 @@ impl Context {
         let running = self.running == id;
         if self.is_within_limit(id)
             && let Some(stream) = self.sources.stream_mut(id)
-            && let Err(error) = stream.push(data, running, &mut self.spares)
         {
-            self.break_off(id, error.into());
+            let before = stream.traffic.sent;
+            let pushed = stream.push(data, running, &mut self.spares);
+            let sent = stream.traffic.sent - before;
+            if sent > 0 || pushed.is_err() {
+                self.note_flush(id, sent, &pushed);
+            }
+            if let Err(error) = pushed {
+                self.break_off(id, error.into());
+            }
         }
     }
 
@@ -60,13 +68,20 @@ impl Context {
         let Some(stream) = self.sources.stream_mut(id) else {
             return;
         };
-        if stream.wants_flush()
-            && let Err(error) = stream.flush(&mut self.spares)
-        {
-            self.break_off(id, error.into());
-        } else if !stream.is_settled() {
-            self.after_flush(id);
+        if stream.wants_flush() {
+            let before = stream.traffic.sent;
+            let flushed = stream.flush(&mut self.spares);
+            let (sent, settled) = (stream.traffic.sent - before, stream.is_settled());
+            self.note_flush(id, sent, &flushed);
+            match flushed {
+                Err(error) => return self.break_off(id, error.into()),
+                Ok(()) if settled => return,
+                Ok(()) => {}
+            }
+        } else if stream.is_settled() {
+            return;
         }
+        self.after_flush(id);
     }
 
     /// Acts after a flush: on queued data that is left, or on a request that waited for an empty send buffer.
@@ -133,6 +148,9 @@ impl Context {
     /// Flushes the connections that were written to by id.
     pub(crate) fn flush_others(&mut self) {
         let mut listed = std::mem::take(&mut self.unflushed);
+        if !listed.is_empty() {
+            self.journal.note(Id::NONE, RecordKind::Flushed, 0, listed.len());
+        }
         for id in listed.drain(..) {
             if let Some(stream) = self.sources.stream_mut(id) {
                 stream.output.unflushed = false;
@@ -165,6 +183,9 @@ impl Context {
         if let Some(stream) = self.sources.stream_mut(id) {
             stream.note_crossing();
             if stream.has_flow_to_notify() {
+                let above = stream.output.flow != Flow::Paused;
+                let queued = stream.output.queued();
+                self.journal.note(id, RecordKind::Crossed, above.into(), queued);
                 self.pending.push_back(Pending::Flow(id));
             }
         }
@@ -172,11 +193,14 @@ impl Context {
 
     /// Ends the sending direction, after all queued data was sent.
     fn end_write_side(&mut self, id: Id) {
-        let Some(stream) = self.sources.stream_mut(id) else {
+        let Self { sources, journal, .. } = self;
+        let Some(stream) = sources.stream_mut(id) else {
             return;
         };
         stream.output.write_side = WriteSide::Ended;
-        match stream.socket.shutdown_write() {
+        let ended = stream.socket.shutdown_write();
+        journal.system(id, SystemCall::Shutdown, CallOutcome::of(&ended));
+        match ended {
             Ok(()) if stream.input.has_ended() => self.close(id),
             Ok(()) => debug!(target: TCP, "{id} shut down for writing"),
             Err(error) => {

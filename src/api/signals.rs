@@ -6,6 +6,8 @@ use crate::api::handle::Handle;
 use crate::sys::backend::{SignalBackend, SignalWatchBackend};
 use crate::sys::error::failed;
 use crate::values::error::Error;
+use crate::values::id::Id;
+use crate::values::journal::RecordKind;
 use crate::values::logging::SIGNAL;
 use log::info;
 use std::any::type_name_of_val;
@@ -47,6 +49,7 @@ impl StopSignals {
     #[cold]
     pub(crate) fn handle(&mut self, context: &mut Context) {
         for signal in self.signals.pending() {
+            context.journal.note(Id::NONE, RecordKind::Signal, 0, signal as usize);
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             if self.received.is_some() {
                 info!(target: SIGNAL, "{name} again: stopping at once");

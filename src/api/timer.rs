@@ -7,6 +7,7 @@ use crate::api::transport::Transport;
 use crate::source::table::Source;
 use crate::source::timer::TimerId;
 use crate::values::id::Id;
+use crate::values::journal::RecordKind;
 use crate::values::logging::TIMER;
 use log::trace;
 use std::any::type_name;
@@ -226,6 +227,8 @@ impl Context {
     pub(crate) fn pop_due(&mut self, mark: u64) -> Option<(TimerId, Job)> {
         let (timer, job) = self.timers.pop_due(self.now, mark)?;
         trace!(target: TIMER, "{timer} is due");
+        let (id, word) = job.subject();
+        self.journal.note(id, RecordKind::TimerFired, word.index().into(), timer.serial as usize);
         if let Some(id) = job.socket() {
             self.owned_timers.remove(&(id, timer));
         }

@@ -9,8 +9,9 @@ use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::Owners;
 use crate::values::guard::{Panic, guarded, name_of};
 use crate::values::id::Id;
+use crate::values::journal::{Callback, CalledWith, Journal, RecordKind};
 use crate::values::logging::REACTOR;
-use log::error;
+use log::{Level, error};
 
 /// A kind of callback object. The value is the key of one such object: the id of its socket, for example.
 pub(super) trait Callee: Copy {
@@ -22,6 +23,12 @@ pub(super) trait Callee: Copy {
 
     /// Returns the socket that the object belongs to, for the backend.
     fn id(&self) -> Option<Id>;
+
+    /// Returns the subject of the call's record in the journal.
+    #[inline(always)]
+    fn subject(&self, _journal: &mut Journal) -> u64 {
+        self.id().unwrap_or(Id::NONE).number()
+    }
 
     /// Finds the object.
     fn find<'a>(&self, owners: &'a mut Owners) -> Option<&'a mut Self::Object>;
@@ -44,16 +51,15 @@ pub(super) trait Callee: Copy {
     /// Ends a callback that has panicked.
     fn panicked(&self, _context: &mut Context) {}
 
-    /// Returns true if the backend is notified of the call.
+    /// Returns true if the call is recorded in the journal, and the backend notified of it.
     fn is_reported(&self) -> bool {
         true
     }
 }
 
 impl Dispatcher {
-    /// Calls a user's object: under a guard, timed, and with what it wrote to its own connection sent when it
-    /// returns. `callback` is the method's name, for the logs and the backend. Returns `None` if there is no
-    /// such object, or if it has panicked.
+    /// Calls a user's object: recorded, under a guard, timed, and with what it wrote to its own connection sent when
+    /// it returns. Returns `None` if there is no such object, or if it has panicked.
     ///
     /// Callbacks that result from this one stay pending until [`run_pending`](Self::run_pending), which follows
     /// the last of the calls that belong together.
@@ -63,16 +69,21 @@ impl Dispatcher {
     pub(super) fn call<C: Callee, T>(
         &mut self,
         callee: C,
-        callback: &'static str,
+        callback: impl Into<CalledWith>,
         code: impl FnOnce(&mut C::Object, &mut C::Face<'_>) -> T,
     ) -> Option<T> {
         let object = match callee.find(&mut self.owners) {
             Some(object) => object,
             None => callee.find_shared(&mut self.owners)?,
         };
+        let called = callback.into();
+        if callee.is_reported() {
+            let subject = callee.subject(&mut self.context.journal);
+            self.context.journal.called(subject, called);
+        }
         let returned = guarded(|| code(object, &mut callee.lend(&mut self.context)));
         if self.stopwatch.returned() {
-            self.look_after(callee, callback);
+            self.look_after(callee, called.callback);
         }
         match returned {
             Ok(value) => {
@@ -80,7 +91,7 @@ impl Dispatcher {
                 Some(value)
             }
             Err(panic) => {
-                self.end_of_panic(callee, callback, panic);
+                self.end_of_panic(callee, called.callback, panic);
                 None
             }
         }
@@ -88,21 +99,29 @@ impl Dispatcher {
 
     /// Notifies the backend of a callback if it receives every one, and looks at the clock.
     #[cold]
-    fn look_after<C: Callee>(&mut self, callee: C, callback: &'static str) {
+    fn look_after<C: Callee>(&mut self, callee: C, callback: Callback) {
         if self.stopwatch.is_observed()
             && callee.is_reported()
             && let Some(type_name) = self.type_name_of(callee)
         {
-            self.context.backend.called(callee.id(), type_name, callback);
+            self.context.backend.called(callee.id(), type_name, callback.name());
         }
-        if let Some(slow) = self.stopwatch.look(&mut self.context.totals) {
-            slow.report(self.type_name_of(callee).map(|type_name| (type_name, callback)));
+        let slow = self.stopwatch.look(&mut self.context.totals);
+        if callee.is_reported()
+            && let Some(took) = self.stopwatch.timed()
+        {
+            let subject = callee.subject(&mut self.context.journal);
+            self.context.journal.returned(subject, took);
+        }
+        if let Some(slow) = slow {
+            slow.report(self.type_name_of(callee).map(|name| (name, callback.name())));
+            self.log_journal(callee.id(), Level::Warn);
         }
     }
 
     /// Reports a panic, and ends the callback.
     #[cold]
-    fn end_of_panic<C: Callee>(&mut self, callee: C, callback: &'static str, panic: Panic) {
+    fn end_of_panic<C: Callee>(&mut self, callee: C, callback: Callback, panic: Panic) {
         let Some(type_name) = self.type_name_of(callee) else { return };
         self.report_panic(callee.id(), type_name, callback, panic.message());
         callee.panicked(&mut self.context);
@@ -113,12 +132,16 @@ impl Dispatcher {
         &mut self,
         id: Option<Id>,
         type_name: &'static str,
-        callback: &'static str,
+        callback: Callback,
         message: &str,
     ) {
         self.context.totals.panics += 1;
-        error!(target: REACTOR, "{type_name}: panic in {callback}: {message}");
-        self.context.backend.panicked(id, type_name, callback, message);
+        let name = callback.name();
+        error!(target: REACTOR, "{type_name}: panic in {name}: {message}");
+        let subject = id.unwrap_or(Id::NONE);
+        self.context.journal.note(subject, RecordKind::Panicked, callback.index().into(), 0);
+        self.log_journal(id, Level::Error);
+        self.context.backend.panicked(id, type_name, name, message);
     }
 
     fn type_name_of(&mut self, callee: impl Callee) -> Option<&'static str> {
@@ -155,6 +178,10 @@ impl Callee for Once {
 
     fn id(&self) -> Option<Id> {
         None
+    }
+
+    fn subject(&self, journal: &mut Journal) -> u64 {
+        journal.subject_of(self.type_name)
     }
 
     fn find<'a>(&self, _owners: &'a mut Owners) -> Option<&'a mut [(); 0]> {

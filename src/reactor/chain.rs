@@ -5,6 +5,7 @@ use crate::api::timer::TimerOwner;
 use crate::source::timer::TimerId;
 use crate::values::filter::{Filter, FilterLink, ROOM, TimerRequest};
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 use std::collections::BTreeSet;
 use std::io;
 use std::mem;
@@ -162,14 +163,14 @@ pub(super) struct Called {
 }
 
 impl Method {
-    pub(super) fn name(self) -> &'static str {
+    pub(super) fn callback(self) -> Callback {
         match self {
-            Self::Start => "start",
-            Self::Decode => "decode",
-            Self::Encode => "encode",
-            Self::Close => "close",
-            Self::Eof => "eof",
-            Self::TimerFired => "timer_fired",
+            Self::Start => Callback::FilterStart,
+            Self::Decode => Callback::FilterDecode,
+            Self::Encode => Callback::FilterEncode,
+            Self::Close => Callback::FilterClose,
+            Self::Eof => Callback::FilterEof,
+            Self::TimerFired => Callback::TimerFired,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::Owners;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 
 /// The receiver of a channel.
 #[derive(Clone, Copy)]
@@ -42,7 +43,7 @@ impl Dispatcher {
         let taken = receiver.take(most);
         for _ in 0..taken.count {
             let next = ReceiverOf(channel);
-            self.call(next, "channel", |receiver, context| receiver.receive(context));
+            self.call(next, Callback::Channel, |receiver, context| receiver.receive(context));
             self.run_pending();
         }
         match taken.left {

@@ -5,6 +5,7 @@ use crate::reactor::listener::{FactoryOf, Refusal};
 use crate::values::address::Address;
 use crate::values::error::Error;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 
 impl Dispatcher {
     /// Handles the outcome of a connection attempt, if there is one, or begins with the next address.
@@ -43,7 +44,7 @@ impl Dispatcher {
     /// Notifies a factory that its connection attempt has failed, then frees the slot.
     pub(super) fn notify_failed(&mut self, id: Id, error: Error) {
         self.end_producing(id);
-        self.call(FactoryOf(id), "connection_failed", |factory, context| {
+        self.call(FactoryOf(id), Callback::ConnectionFailed, |factory, context| {
             factory.connection_failed(context, id, error);
         });
         self.free(id);

@@ -10,6 +10,7 @@ use crate::source::datagram::{DATAGRAMS, DatagramEvent, DatagramOutcome};
 use crate::source::stream::LONGEST_READ;
 use crate::values::address::Address;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 use crate::values::logging::DATAGRAM;
 use crate::values::statistics::DatagramCounts;
 use log::{debug, info};
@@ -46,10 +47,11 @@ impl Callee for DatagramProtocolOf {
 impl Dispatcher {
     /// Sets the protocol of a new socket, and starts it. A socket is closed if its protocol cannot start.
     pub(super) fn start(&mut self, id: Id, protocol: Box<dyn DatagramProtocol>) {
-        self.owners.insert(id, Owner::Datagram(protocol));
-        let started = self.call(DatagramProtocolOf(id), "start_protocol", |protocol, transport| {
-            protocol.start_protocol(transport);
-        });
+        self.set_owner(id, Owner::Datagram(protocol));
+        let started =
+            self.call(DatagramProtocolOf(id), Callback::StartProtocol, |protocol, transport| {
+                protocol.start_protocol(transport);
+            });
         if started.is_none() {
             self.context.close_datagram(id);
         }
@@ -85,6 +87,7 @@ impl Dispatcher {
                 DatagramOutcome::Datagram(arrived) => {
                     let (data, sender) = (&buffer[..arrived.length], &arrived.sender);
                     bytes = bytes.saturating_sub(data.len());
+                    self.context.journal.received(id, data.len());
                     self.deliver_datagram(id, data, sender, arrived.truncated);
                 }
                 DatagramOutcome::Foreign => {
@@ -117,11 +120,11 @@ impl Dispatcher {
         let of = DatagramProtocolOf(id);
         if let Some(length) = truncated {
             debug!(target: DATAGRAM, "{id} {length} bytes or more from {sender}");
-            self.call(of, "datagram_truncated", |protocol, transport| {
+            self.call(of, Callback::DatagramTruncated.with(data.len()), |protocol, transport| {
                 protocol.datagram_truncated(transport, data, sender);
             });
         } else {
-            self.call(of, "datagram_received", |protocol, transport| {
+            self.call(of, Callback::DatagramReceived.with(data.len()), |protocol, transport| {
                 protocol.datagram_received(transport, data, sender);
             });
         }
@@ -139,22 +142,22 @@ impl Dispatcher {
         let of = DatagramProtocolOf(id);
         match event {
             DatagramEvent::Refused => {
-                self.call(of, "connection_refused", |protocol, transport| {
+                self.call(of, Callback::ConnectionRefused, |protocol, transport| {
                     protocol.connection_refused(transport);
                 });
             }
             DatagramEvent::Failed(error) => {
-                self.call(of, "error_received", |protocol, transport| {
+                self.call(of, Callback::ErrorReceived, |protocol, transport| {
                     protocol.error_received(transport, error);
                 });
             }
             DatagramEvent::Paused => {
-                self.call(of, "pause_writing", |protocol, transport| {
+                self.call(of, Callback::PauseWriting, |protocol, transport| {
                     protocol.pause_writing(transport);
                 });
             }
             DatagramEvent::Resumed => {
-                self.call(of, "resume_writing", |protocol, transport| {
+                self.call(of, Callback::ResumeWriting, |protocol, transport| {
                     protocol.resume_writing(transport);
                 });
             }
@@ -172,7 +175,7 @@ impl Dispatcher {
                 datagram.address
             );
         }
-        self.call(DatagramProtocolOf(id), "stop_protocol", |protocol, transport| {
+        self.call(DatagramProtocolOf(id), Callback::StopProtocol, |protocol, transport| {
             protocol.stop_protocol(transport);
         });
         self.free(id);

@@ -11,6 +11,7 @@ use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::Owner;
 use crate::values::guard::name_of;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 use std::collections::btree_map::Entry;
 use std::mem;
 
@@ -20,7 +21,7 @@ const KEPT: usize = 1024;
 impl Dispatcher {
     /// Drops a user's value, or a value that holds one.
     pub(super) fn drop_guarded(&mut self, value: impl Sized, type_name: &'static str) {
-        self.call(Once::dropping(type_name), "drop", |_, _| drop(value));
+        self.call(Once::dropping(type_name), Callback::Drop, |_, _| drop(value));
     }
 
     /// Drops the values that methods of the context have discarded, since those methods never run a user's code.
@@ -79,7 +80,7 @@ impl Dispatcher {
         let type_name = receiver.name();
         receiver.take_all();
         // `None` is a message that has panicked.
-        while self.call(Once::dropping(type_name), "drop", |_, _| receiver.drop_next())
+        while self.call(Once::dropping(type_name), Callback::Drop, |_, _| receiver.drop_next())
             != Some(false)
         {}
         self.drop_guarded(receiver, type_name);
@@ -138,6 +139,8 @@ impl Dispatcher {
         self.drop_triggers();
         self.drop_resolver();
         self.run_pending();
+        self.notify_observers();
+        self.drop_observers();
     }
 
     /// Ends the reactor as a crash would: no callback is made, and nothing is sent.
@@ -170,5 +173,6 @@ impl Dispatcher {
         self.drop_timers();
         self.drop_triggers();
         self.drop_resolver();
+        self.drop_observers();
     }
 }

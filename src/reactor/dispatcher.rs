@@ -6,6 +6,8 @@
 
 use crate::api::context::Context;
 use crate::api::handle::Calls;
+#[cfg(feature = "signals")]
+use crate::api::signals::StopSignals;
 use crate::reactor::owners::Owners;
 use crate::reactor::stopwatch::Stopwatch;
 use crate::values::id::Id;
@@ -23,6 +25,9 @@ pub(crate) struct Dispatcher {
     /// The calls and messages of other threads.
     pub(super) calls: Calls,
     pub(super) stopwatch: Stopwatch,
+    /// The signals that stop a run.
+    #[cfg(feature = "signals")]
+    pub(super) signals: Option<StopSignals>,
     /// Buffers for the bytes that the running filter sends, and for its plaintext. They are kept for their memory.
     pub(super) encoded: Vec<u8>,
     pub(super) plaintext: Vec<u8>,
@@ -43,6 +48,8 @@ impl Dispatcher {
             owners: Owners::default(),
             calls,
             stopwatch,
+            #[cfg(feature = "signals")]
+            signals: None,
             encoded: Vec::new(),
             plaintext: Vec::new(),
             filled_buffer: false,

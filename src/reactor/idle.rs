@@ -10,7 +10,8 @@ impl Reactor {
     /// Stops the run if nothing can happen in it any more: without this it would wait for ever.
     pub(super) fn stop_if_idle(&mut self) {
         #[cfg(feature = "signals")]
-        if self.signals.is_some() || !self.dispatcher.context.triggers.signals.is_empty() {
+        if self.dispatcher.signals.is_some() || !self.dispatcher.context.triggers.signals.is_empty()
+        {
             return;
         }
         if self.dispatcher.is_idle() {
@@ -27,7 +28,7 @@ impl Dispatcher {
     /// Returns true if no event, timer or call of another thread can follow.
     fn is_idle(&mut self) -> bool {
         self.context.sources.len() == 0
-            && self.wait_limit(None).is_none()
+            && self.wait_limit(None).0.is_none()
             && !self.calls.may_follow()
     }
 

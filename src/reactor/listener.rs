@@ -14,6 +14,7 @@ use crate::source::table::Source;
 use crate::sys::StreamSocket;
 use crate::values::address::Address;
 use crate::values::id::Id;
+use crate::values::journal::{Callback, SystemCall};
 use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
 use log::{debug, info, warn};
@@ -70,14 +71,17 @@ impl Dispatcher {
     pub(super) fn serve_listener(&mut self, id: Id) {
         let mut aborted = None;
         for _ in 0..ACCEPTS {
-            let Some(Source::Listener(listener)) = self.context.sources.get_mut(id) else {
+            let Context { sources, journal, .. } = &mut self.context;
+            let Some(Source::Listener(listener)) = sources.get_mut(id) else {
                 return;
             };
             if listener.is_full() {
                 debug!(target: TCP, "{id} has {} connections; accepting is paused", listener.open);
                 return;
             }
-            match listener.accept() {
+            let accepted = listener.accept();
+            journal.system(id, SystemCall::Accept, accepted.outcome());
+            match accepted {
                 Accepted::Connection(socket, peer) => {
                     aborted = None;
                     let options = listener.connections.clone();
@@ -142,7 +146,7 @@ impl Dispatcher {
         owner: Id,
         peer: &Address,
     ) -> Result<Box<dyn Protocol>, Refusal> {
-        match self.call(FactoryOf(owner), "build", |factory, _| factory.build(peer)) {
+        match self.call(FactoryOf(owner), Callback::Build, |factory, _| factory.build(peer)) {
             Some(protocol) => protocol.ok_or(Refusal::Refused),
             None => Err(Refusal::Panicked),
         }
@@ -152,9 +156,10 @@ impl Dispatcher {
     pub(super) fn make_connection(&mut self, id: Id, protocol: Box<dyn Protocol>, peer: &Address) {
         info!(target: TCP, "{id} {peer} connected");
         self.context.totals.made += 1;
+        self.context.journal.made(id, peer);
         self.context.note_established(id);
-        self.owners.insert(id, Owner::Protocol(protocol));
-        self.call(ProtocolOf::new(id), "connection_made", |protocol, transport| {
+        self.set_owner(id, Owner::Protocol(protocol));
+        self.call(ProtocolOf::new(id), Callback::ConnectionMade, |protocol, transport| {
             protocol.connection_made(transport);
         });
         // A producer may have been registered before there was a connection.

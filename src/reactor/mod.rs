@@ -14,6 +14,7 @@ mod filter;
 #[cfg(feature = "system")]
 pub(crate) mod group;
 mod idle;
+mod journal;
 mod listener;
 mod names;
 mod open;
@@ -40,8 +41,6 @@ mod watch;
 
 use crate::api::context::Context;
 use crate::api::handle::Handle;
-#[cfg(feature = "signals")]
-use crate::api::signals::StopSignals;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::stop::Ending;
 #[cfg(feature = "system")]
@@ -100,8 +99,6 @@ pub struct Reactor {
     abandoned: bool,
     /// The process that made the reactor: see [`drop`](Self::drop).
     process: u32,
-    #[cfg(feature = "signals")]
-    signals: Option<StopSignals>,
 }
 
 impl Reactor {
@@ -130,8 +127,6 @@ impl Reactor {
             ending: None,
             abandoned: false,
             process: process_id(),
-            #[cfg(feature = "signals")]
-            signals: None,
         }
     }
 
@@ -263,7 +258,7 @@ impl Reactor {
     pub fn timeout(&mut self) -> Option<Duration> {
         self.dispatcher.set_clock();
         let left = self.time_left();
-        self.dispatcher.wait_limit(left)
+        self.dispatcher.wait_limit(left).0
     }
 
     /// Drops the reactor as a crash of the process would: no callback is made, nothing more is sent, calls and
@@ -279,7 +274,7 @@ impl Reactor {
         self.dispatcher.calls.set_between_runs(false);
         self.dispatcher.context.may_block = false;
         #[cfg(feature = "signals")]
-        if let Some(signals) = &mut self.signals {
+        if let Some(signals) = &mut self.dispatcher.signals {
             signals.begin_run();
         }
         self.dispatcher.start_up(self.grace);

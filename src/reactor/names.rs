@@ -11,6 +11,7 @@ use crate::sys::error::failed;
 use crate::values::error::Error;
 use crate::values::guard::name_of;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 use crate::values::to_addresses::ToAddresses;
 use std::net::SocketAddr;
 
@@ -134,7 +135,7 @@ impl Dispatcher {
         if !answer.is_wanted() {
             return;
         }
-        let returned = self.call(TheResolver, "resolve", |resolver, context| {
+        let returned = self.call(TheResolver, Callback::Resolve, |resolver, context| {
             resolver.resolve(context, host, port, answer)
         });
         if let Some(Some(answer)) = returned {
@@ -146,7 +147,7 @@ impl Dispatcher {
     pub(super) fn notify_resolved(&mut self, id: Id, found: Found) {
         if let Some(Owner::Resolution(resolution)) = self.owners.remove(id) {
             let once = Once::new(resolution.name());
-            self.call(once, "resolved", |_, context| resolution.make(context, found));
+            self.call(once, Callback::Resolved, |_, context| resolution.make(context, found));
         }
         self.free(id);
     }

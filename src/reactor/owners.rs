@@ -4,6 +4,7 @@
 use crate::api::channel::{ChannelId, Receiver};
 use crate::api::datagram_protocol::DatagramProtocol;
 use crate::api::factory::Factory;
+use crate::api::journal::Observer;
 use crate::api::names::{Resolution, Resolver};
 use crate::api::producer::Producer;
 use crate::api::protocol::Protocol;
@@ -61,6 +62,8 @@ pub(super) struct Owners {
     pub(super) handshakes: Handshakes,
     /// The receivers of channels.
     pub(super) channels: BTreeMap<ChannelId, Box<dyn Receiver>>,
+    /// The observers of the journal. One that has panicked is taken.
+    pub(super) observers: Vec<Option<Box<dyn Observer>>>,
     /// What looks names up in place of the backend.
     pub(super) resolver: Option<Box<dyn Resolver>>,
 }

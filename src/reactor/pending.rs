@@ -7,18 +7,22 @@ use crate::api::context::{Context, Pending};
 use crate::reactor::chain::Origin;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::Owner;
+use crate::values::id::Id;
+use crate::values::journal::Callback;
+use crate::values::journal::RecordKind;
 use std::mem;
 
 impl Dispatcher {
     /// Makes the callbacks that are pending, and those that they cause, until none is left or the
     /// budget is spent.
-    #[inline]
+    #[inline(always)]
     pub(super) fn run_pending(&mut self) {
         if !self.context.pending.is_empty() {
             self.run_all_pending();
         }
     }
 
+    #[inline(never)]
     fn run_all_pending(&mut self) {
         while let Some(pending) = self.context.pending.pop_front() {
             if pending.calls() {
@@ -27,6 +31,7 @@ impl Dispatcher {
                     continue;
                 }
                 self.pending_budget -= 1;
+                self.context.journal.note(Id::NONE, RecordKind::Deferred, 0, 0);
             }
             self.handle(pending);
         }
@@ -46,6 +51,7 @@ impl Dispatcher {
     /// then, so that the poll's events do not serve it.
     #[cold]
     fn hold(&mut self, pending: Pending) {
+        self.context.journal.note(Id::NONE, RecordKind::Held, 0, 0);
         if let Pending::Made(id, _) | Pending::Start(id, _) = &pending {
             self.context.enqueue(*id);
         }
@@ -63,7 +69,7 @@ impl Dispatcher {
     fn handle(&mut self, pending: Pending) {
         match pending {
             Pending::AddFilter(id, added) => self.add_filter(id, *added),
-            Pending::Call(call) => self.make(call, "call"),
+            Pending::Call(call) => self.make(call, Callback::Call),
             Pending::ConnectFailed(id, error) => self.notify_failed(id, error),
             Pending::Datagram(id) => self.notify_datagram(id),
             Pending::DetachedSlot(id) => self.notify_detached(id),
@@ -85,9 +91,9 @@ impl Dispatcher {
             Pending::Produced(id) => self.drop_producer(id),
             Pending::Resolved(id, found) => self.notify_resolved(id, found),
             Pending::StopProducing(id, producer) => self.stop_producer(id, producer),
-            Pending::SetFactory(id, factory) => self.owners.insert(id, Owner::Factory(factory)),
+            Pending::SetFactory(id, factory) => self.set_owner(id, Owner::Factory(factory)),
             Pending::SetResolution(id, resolution) => {
-                self.owners.insert(id, Owner::Resolution(resolution));
+                self.set_owner(id, Owner::Resolution(resolution));
             }
             #[cfg(all(unix, feature = "process"))]
             Pending::Spawned(id, protocol) => self.make_process(id, protocol),
@@ -95,7 +101,7 @@ impl Dispatcher {
             #[cfg(unix)]
             Pending::Unwatched(id, reason) => self.notify_unwatched(id, reason),
             #[cfg(unix)]
-            Pending::Watch(id, watcher) => self.owners.insert(id, Owner::Watcher(watcher)),
+            Pending::Watch(id, watcher) => self.set_owner(id, Owner::Watcher(watcher)),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::{Owner, Owners};
 use crate::reactor::process_owner::ProcessOwner;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 
 /// The protocol of a process.
 #[derive(Clone, Copy)]
@@ -46,11 +47,11 @@ impl Dispatcher {
     pub(super) fn make_process(&mut self, id: Id, protocol: Box<dyn ProcessProtocol>) {
         let pipes = self.context.process_of(id).map_or([None; 3], |process| process.pipes);
         for pipe in pipes.into_iter().flatten() {
-            self.owners.insert(pipe, Owner::Pipe(id));
+            self.set_owner(pipe, Owner::Pipe(id));
         }
         let owner = ProcessOwner { id, pipes, protocol };
-        self.owners.insert(id, Owner::Process(Box::new(owner)));
-        self.call(ProcessOf(id), "connection_made", |protocol, process| {
+        self.set_owner(id, Owner::Process(Box::new(owner)));
+        self.call(ProcessOf(id), Callback::ConnectionMade, |protocol, process| {
             protocol.connection_made(process);
         });
     }
@@ -59,7 +60,7 @@ impl Dispatcher {
     pub(super) fn notify_exited(&mut self, id: Id) {
         let exit = self.context.process_of(id).and_then(|process| process.exit);
         if let Some(exit) = exit {
-            self.call(ProcessOf(id), "process_exited", |protocol, process| {
+            self.call(ProcessOf(id), Callback::ProcessExited, |protocol, process| {
                 protocol.process_exited(process, exit);
             });
             self.context.process_mut(id).expect("its slot is not freed yet").notified = true;
@@ -81,7 +82,7 @@ impl Dispatcher {
     fn end_process(&mut self, id: Id) {
         let process = self.context.process_of(id).filter(|process| process.has_ended());
         if let Some(exit) = process.and_then(|process| process.exit) {
-            self.call(ProcessOf(id), "process_ended", |protocol, process| {
+            self.call(ProcessOf(id), Callback::ProcessEnded, |protocol, process| {
                 protocol.process_ended(process, exit);
             });
             self.free(id);

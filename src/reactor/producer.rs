@@ -10,6 +10,7 @@ use crate::source::stream::{Flow, Producing};
 use crate::source::timer::TimerId;
 use crate::values::guard::name_of;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 
 /// The producer of a connection.
 #[derive(Clone, Copy)]
@@ -83,7 +84,7 @@ impl Dispatcher {
 
     pub(super) fn resume_producer(&mut self, id: Id) {
         if self.is_registered(id) {
-            self.call(ProducerOf(id), "resume_producing", |producer, transport| {
+            self.call(ProducerOf(id), Callback::ResumeProducing, |producer, transport| {
                 producer.resume_producing(transport);
             });
         }
@@ -91,7 +92,7 @@ impl Dispatcher {
 
     pub(super) fn pause_producer(&mut self, id: Id) {
         if self.is_registered(id) {
-            self.call(ProducerOf(id), "pause_producing", |producer, transport| {
+            self.call(ProducerOf(id), Callback::PauseProducing, |producer, transport| {
                 producer.pause_producing(transport);
             });
         }
@@ -100,7 +101,7 @@ impl Dispatcher {
     /// Notifies a producer of its timer.
     pub(super) fn fire_producer_timer(&mut self, id: Id, number: u32, timer: TimerId) {
         if self.context.registration(id) == Some(number) && self.is_registered(id) {
-            self.call(ProducerOf(id), "timer_fired", |producer, transport| {
+            self.call(ProducerOf(id), Callback::TimerFired, |producer, transport| {
                 producer.timer_fired(transport, timer);
             });
         }
@@ -125,7 +126,7 @@ impl Dispatcher {
     pub(super) fn stop_producer(&mut self, id: Id, mut producer: Box<dyn Producer>) {
         let once = Once::new(name_of(|| producer.type_name()));
         let code = |_: &mut _, context: &mut &mut Context| producer.stop_producing(context);
-        if self.call(once, "stop_producing", code).is_none() {
+        if self.call(once, Callback::StopProducing, code).is_none() {
             self.context.end_of_panic(id);
         }
         self.drop_guarded(producer, once.type_name);

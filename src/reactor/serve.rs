@@ -37,12 +37,11 @@ impl Dispatcher {
         }
     }
 
-    /// Records an event on its socket, and serves the socket unless it is in the ready queue. Returns false
-    /// if the event is of no socket.
+    /// Records an event on its socket, and serves the socket unless it is in the ready queue.
     #[inline(always)]
-    pub(super) fn serve_event(&mut self, event: Event, buffer: &mut [u8]) -> bool {
+    pub(super) fn serve_event(&mut self, event: Event, buffer: &mut [u8]) {
         let Some(entry) = self.context.sources.find(event.id) else {
-            return self.note_race(event);
+            return self.serve_other(event);
         };
         let (id, readiness) = (entry.id, event.readiness);
         if let Source::Stream(stream) = &mut entry.source {
@@ -51,15 +50,20 @@ impl Dispatcher {
             if stream.wants_only_read() && !entry.queued {
                 match stream.fill(buffer) {
                     Filled::Data(count) if !stream.is_readable() => {
+                        self.context.journal.event_and_read(id, readiness, count);
                         self.deliver(id, &buffer[..count]);
                     }
-                    filled => self.read_on(id, filled, buffer),
+                    filled => {
+                        self.context.journal.event(id, readiness);
+                        self.read_on(id, filled, buffer);
+                    }
                 }
-                return true;
+                return;
             }
         } else {
             entry.source.note(id.token(), readiness);
         }
+        self.context.journal.event(id, readiness);
         if !entry.queued {
             self.serve(id, buffer);
         }
@@ -67,21 +71,26 @@ impl Dispatcher {
             self.context.end_if_broken(id);
             self.run_pending();
         }
-        true
     }
 
-    /// Records an event of a socket that races for a connection attempt, and has the attempt served in this turn.
-    /// Returns false if there is none.
+    /// Serves an event that is not of a source's own socket: another thread has woken the reactor, a signal has
+    /// arrived, or a socket that races for a connection attempt is ready, and the attempt is served in this turn. Else
+    /// the socket was closed since the poll.
     #[cold]
-    fn note_race(&mut self, event: Event) -> bool {
-        let Some(entry) = self.context.sources.find_racing(event.id) else {
-            return false;
-        };
-        let id = entry.id;
-        entry.source.note(event.id.token(), event.readiness);
-        self.serve_connector(id);
-        self.run_pending();
-        true
+    fn serve_other(&mut self, event: Event) {
+        self.context.journal.event(event.id, event.readiness);
+        match event {
+            Event::WOKEN => self.calls.take(),
+            #[cfg(feature = "signals")]
+            Event::SIGNALLED => self.handle_signals(),
+            event => {
+                let Some(entry) = self.context.sources.find_racing(event.id) else { return };
+                let id = entry.id;
+                entry.source.note(event.id.token(), event.readiness);
+                self.serve_connector(id);
+                self.run_pending();
+            }
+        }
     }
 
     fn serve(&mut self, id: Id, buffer: &mut [u8]) {

@@ -8,6 +8,7 @@ use crate::reactor::call::Once;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
+use crate::values::journal::Callback;
 
 impl Reactor {
     /// Lets SIGINT (Ctrl-C) and SIGTERM [stop](crate::Context::stop) a run gracefully. A second one in the same
@@ -101,7 +102,7 @@ impl Reactor {
     /// # Ok::<(), ropewalk::Error>(())
     /// ```
     pub fn stop_signal(&self) -> Option<i32> {
-        self.signals.as_ref()?.received
+        self.dispatcher.signals.as_ref()?.received
     }
 
     /// Calls `cleanup` before a second signal ends the process because a callback blocks a reactor. It runs on a thread
@@ -122,19 +123,22 @@ impl Reactor {
     pub(crate) fn stop_on_signals_with(&mut self, group: &[Handle]) -> Result<(), Error> {
         let signals = self.dispatcher.context.backend.catch_signals();
         let signals = signals.map_err(|cause| failed_plainly("catch signals", "", cause))?;
-        self.signals = signals.map(|signals| StopSignals::new(signals, group));
+        self.dispatcher.signals = signals.map(|signals| StopSignals::new(signals, group));
         Ok(())
     }
 }
 
 impl Dispatcher {
-    /// Calls the handlers of the signals that have arrived.
+    /// Acts on the signals that have arrived: on those that stop a run, and those with handlers.
     pub(super) fn handle_signals(&mut self) {
+        if let Some(signals) = &mut self.signals {
+            signals.handle(&mut self.context);
+        }
         for id in self.context.triggers.signals.ids() {
             let Some((mut handler, name)) = self.context.triggers.signals.take_arrived(id) else {
                 continue;
             };
-            self.call(Once::new(name), "on_signal", |_, context| handler(context));
+            self.call(Once::new(name), Callback::OnSignal, |_, context| handler(context));
             if let Some(cancelled) = self.context.triggers.signals.put_back(id, handler) {
                 self.drop_guarded(cancelled, name);
             }

@@ -5,6 +5,7 @@ use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::Reactor;
 use crate::reactor::dispatcher::PENDING;
 use crate::values::error::Error;
+use crate::values::journal::StopPhase;
 use crate::values::logging::REACTOR;
 use log::{info, warn};
 use std::time::{Duration, Instant};
@@ -46,6 +47,7 @@ impl Reactor {
         match self.dispatcher.context.triggers.holds() {
             0 => self.close_all(),
             holds => {
+                self.dispatcher.context.journal.stop(StopPhase::OnHold);
                 info!(target: REACTOR, "stopping: waiting up to {:?} for {holds} holds", self.grace)
             }
         }
@@ -54,6 +56,7 @@ impl Reactor {
     /// Closes everything.
     fn close_all(&mut self) {
         self.set_stage(EndingStage::Closed);
+        self.dispatcher.context.journal.stop(StopPhase::Closing);
         self.dispatcher.context.triggers.run = Run::Ending;
         self.dispatcher.reach(RunPhase::DuringShutdown);
         let asks = !self.dispatcher.context.stops_at_once();
@@ -80,8 +83,9 @@ impl Reactor {
     pub(super) fn stop_turn(&mut self, limit: Option<Duration>) -> Result<bool, Error> {
         let left = self.time_left();
         let on_hold = self.stage() == Some(EndingStage::OnHold);
-        if !on_hold {
+        if self.stage() == Some(EndingStage::Closed) {
             self.set_stage(EndingStage::Draining);
+            self.dispatcher.context.journal.stop(StopPhase::Draining);
         }
         self.pass([limit, left].into_iter().flatten().min())?;
         let is_over =
@@ -145,8 +149,10 @@ impl Reactor {
         self.dispatcher.context.stop = Stop::No;
         self.dispatcher.calls.set_between_runs(true);
         self.ending = None;
+        self.dispatcher.context.journal.stop(StopPhase::Over);
+        self.dispatcher.notify_observers();
         #[cfg(feature = "signals")]
-        if let Some(signals) = &mut self.signals {
+        if let Some(signals) = &mut self.dispatcher.signals {
             signals.end_run();
         }
     }

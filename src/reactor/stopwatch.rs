@@ -26,6 +26,10 @@ pub(super) struct Stopwatch {
     backend: SharedBackend,
     /// The backend receives every callback, so each is timed by itself.
     observed: bool,
+    /// The journal receives the duration of each callback.
+    timed: bool,
+    /// The duration of the last callback, or of the last stretch.
+    took: Duration,
     threshold: Duration,
     last_look: Instant,
     /// How many callbacks are timed together now.
@@ -39,7 +43,17 @@ pub(super) struct Stopwatch {
 impl Stopwatch {
     pub(super) fn new(backend: SharedBackend) -> Self {
         let (last_look, observed) = (backend.now(), backend.observes_callbacks());
-        Self { backend, observed, threshold: SLOW, last_look, stretch: 1, left: 1, closely: 0 }
+        Self {
+            backend,
+            observed,
+            timed: false,
+            took: Duration::ZERO,
+            threshold: SLOW,
+            last_look,
+            stretch: 1,
+            left: 1,
+            closely: 0,
+        }
     }
 
     pub(super) fn set_threshold(&mut self, threshold: Duration) {
@@ -48,6 +62,22 @@ impl Stopwatch {
 
     pub(super) fn threshold(&self) -> Duration {
         self.threshold
+    }
+
+    /// Has each callback timed by itself, for the journal.
+    pub(super) fn time_each(&mut self, timed: bool) {
+        self.timed = timed;
+        (self.stretch, self.left) = (1, 1);
+    }
+
+    /// Returns how long the last callback took, if each is timed for the journal.
+    pub(super) fn timed(&self) -> Option<Duration> {
+        self.timed.then_some(self.took)
+    }
+
+    /// Returns the time of the last look at the clock.
+    pub(super) fn last_look(&self) -> Instant {
+        self.last_look
     }
 
     pub(super) fn start(&mut self, now: Instant) {
@@ -76,10 +106,11 @@ impl Stopwatch {
         }
         let now = self.backend.now();
         let took = now.saturating_duration_since(self.last_look);
+        self.took = took;
         totals.longest_callback = totals.longest_callback.max(took);
         let slow = (took >= self.threshold).then_some(Slow { took, callbacks });
         self.closely = if slow.is_some() { CLOSELY } else { self.closely.saturating_sub(1) };
-        let one_by_one = self.closely > 0 || self.observed;
+        let one_by_one = self.closely > 0 || self.observed || self.timed;
         self.stretch = if one_by_one { 1 } else { STRETCH };
         (self.last_look, self.left) = (now, self.stretch);
         slow

@@ -11,6 +11,7 @@ use crate::source::stream::Passed;
 use crate::source::stream::{Filled, Flow, Life, PeerSide, Producing};
 use crate::source::stream::{READ_BUDGET, Reading, Stream};
 use crate::values::id::Id;
+use crate::values::journal::{Callback, RecordKind};
 use crate::values::logging::TCP;
 use crate::values::reason::Reason;
 use log::{debug, info};
@@ -82,7 +83,6 @@ impl Callee for ProtocolOf {
 }
 
 impl Dispatcher {
-    /// Handles the result of a read, and reads on.
     #[inline(never)]
     pub(super) fn read_on(&mut self, id: Id, filled: Filled, buffer: &mut [u8]) {
         self.note_filling(&filled, buffer);
@@ -125,13 +125,10 @@ impl Dispatcher {
         }
     }
 
-    fn is_filtered(&self, id: Id) -> bool {
-        self.context.sources.stream(id).is_some_and(|stream| stream.filtered().is_some())
-    }
-
     #[inline(always)]
     pub(super) fn deliver(&mut self, id: Id, data: &[u8]) {
-        self.call(ProtocolOf::new(id), "data_received", |protocol, transport| {
+        let callback = Callback::DataReceived.with(data.len());
+        self.call(ProtocolOf::new(id), callback, |protocol, transport| {
             protocol.data_received(transport, data);
         });
         self.run_pending();
@@ -140,6 +137,7 @@ impl Dispatcher {
     /// Delivers the data of a read, or handles a read that returned none. Returns the number of bytes.
     #[inline(always)]
     pub(super) fn handle_read(&mut self, id: Id, filled: Filled, buffer: &[u8]) -> usize {
+        self.context.note_read(id, &filled);
         match filled {
             Filled::Data(count) => {
                 self.deliver(id, &buffer[..count]);
@@ -162,6 +160,7 @@ impl Dispatcher {
         };
         match stream.fill_unix(buffer) {
             (Filled::Data(count), Some(passed)) => {
+                self.context.journal.received(id, count);
                 self.deliver_passed(id, &buffer[..count], passed);
                 count
             }
@@ -181,14 +180,15 @@ impl Dispatcher {
         if lost {
             log::warn!(target: TCP, "{id} received descriptors were lost: too many open files");
             self.context.descriptors_lost_on = Some(id);
-            self.call(ProtocolOf::new(id), "descriptors_lost", |protocol, transport| {
+            self.call(ProtocolOf::new(id), Callback::DescriptorsLost, |protocol, transport| {
                 protocol.descriptors_lost(transport);
             });
             self.run_pending();
             self.context.descriptors_lost_on = None;
         }
         if self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing()) {
-            self.call(ProtocolOf::new(id), "descriptors_received", |protocol, transport| {
+            let callback = Callback::DescriptorsReceived.with(data.len());
+            self.call(ProtocolOf::new(id), callback, |protocol, transport| {
                 protocol.descriptors_received(transport, data, descriptors);
             });
             self.run_pending();
@@ -226,7 +226,7 @@ impl Dispatcher {
             resumed
         });
         if resumed {
-            self.call(ProtocolOf::new(id), "reading_resumed", |protocol, transport| {
+            self.call(ProtocolOf::new(id), Callback::ReadingResumed, |protocol, transport| {
                 protocol.reading_resumed(transport);
             });
         }
@@ -241,7 +241,7 @@ impl Dispatcher {
         if stream.has_unnoticed_eof() {
             stream.input.peer_side = PeerSide::Noticed;
             debug!(target: TCP, "{id} end of stream from the peer; reading is paused");
-            self.call(ProtocolOf::new(id), "eof_noticed", |protocol, transport| {
+            self.call(ProtocolOf::new(id), Callback::EofNoticed, |protocol, transport| {
                 protocol.eof_noticed(transport);
             });
             self.run_pending();
@@ -250,7 +250,7 @@ impl Dispatcher {
 
     pub(super) fn notify_eof(&mut self, id: Id) {
         debug!(target: TCP, "{id} end of stream from the peer");
-        self.call(ProtocolOf::new(id), "eof_received", |protocol, transport| {
+        self.call(ProtocolOf::new(id), Callback::EofReceived, |protocol, transport| {
             protocol.eof_received(transport);
         });
         let stream = self.context.sources.stream_mut(id);
@@ -275,11 +275,11 @@ impl Dispatcher {
         // A closing protocol receives nothing more; its producer does, until it has finished.
         let (closing, pushes) = (stream.is_closing(), stream.output.producing == Producing::Push);
         if !closing && paused {
-            self.call(ProtocolOf::new(id), "pause_writing", |protocol, transport| {
+            self.call(ProtocolOf::new(id), Callback::PauseWriting, |protocol, transport| {
                 protocol.pause_writing(transport);
             });
         } else if !closing {
-            self.call(ProtocolOf::new(id), "resume_writing", |protocol, transport| {
+            self.call(ProtocolOf::new(id), Callback::ResumeWriting, |protocol, transport| {
                 protocol.resume_writing(transport);
             });
         }
@@ -296,9 +296,10 @@ impl Dispatcher {
         if !self.context.sources.stream(id).is_some_and(Stream::may_drain) {
             return;
         }
-        let stays_open = self.call(ProtocolOf::new(id), "draining", |protocol, transport| {
-            protocol.draining(transport)
-        });
+        let stays_open =
+            self.call(ProtocolOf::new(id), Callback::Draining, |protocol, transport| {
+                protocol.draining(transport)
+            });
         let is_open = self.context.sources.stream(id).is_some_and(|stream| !stream.is_closing());
         if is_open && stays_open != Some(true) {
             self.context.close_because(id, Reason::Stopped);
@@ -332,8 +333,9 @@ impl Dispatcher {
     /// Makes the last callback of a connection, and frees its slot.
     pub(super) fn end_connection(&mut self, id: Id, reason: Reason) {
         self.context.totals.lost[reason.index()] += 1;
+        self.context.journal.note(id, RecordKind::Lost, reason.index() as u16, 0);
         let last = ProtocolOf { id, is_last: true };
-        self.call(last, "connection_lost", |protocol, transport| {
+        self.call(last, Callback::ConnectionLost, |protocol, transport| {
             protocol.connection_lost(transport, reason);
         });
         #[cfg(all(unix, feature = "process"))]

@@ -4,6 +4,7 @@ use crate::api::thread_job::JobKey;
 use crate::reactor::Reactor;
 use crate::reactor::call::Once;
 use crate::reactor::dispatcher::Dispatcher;
+use crate::values::journal::Callback;
 use crate::values::logging::REACTOR;
 use crate::values::thread_options::ThreadOptions;
 use log::{debug, warn};
@@ -32,14 +33,15 @@ impl Dispatcher {
         };
         let connection = key.connection();
         if let Some(message) = panic {
-            self.report_panic(connection, job.name, "job", &message);
+            self.report_panic(connection, job.name, Callback::Job, &message);
         }
         let Some(done) = job.done else { return };
         let name = done.name();
         if connection.is_some_and(|id| self.context.closing(id)) {
             return self.drop_guarded(done, name);
         }
-        let returned = self.call(Once::new(name), "job_done", |_, context| done.make(context));
+        let returned =
+            self.call(Once::new(name), Callback::JobDone, |_, context| done.make(context));
         if let (None, Some(id)) = (returned, connection) {
             self.context.end_of_panic(id);
         }

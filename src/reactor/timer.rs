@@ -11,6 +11,7 @@ use crate::reactor::watch::WatcherOf;
 use crate::source::table::Source;
 use crate::source::timer::TimerId;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 
 impl Dispatcher {
     /// Notifies a callback object of its timer. The protocol of a closing connection receives no callback; its
@@ -22,24 +23,24 @@ impl Dispatcher {
             (TimerOwner::Filter(index), _) => self.fire_filter_timer(id, index),
             (TimerOwner::Producer(number), _) => self.fire_producer_timer(id, number, timer),
             (TimerOwner::Owner, Some(Source::Stream(_))) => {
-                self.call(ProtocolOf::new(id), "timer_fired", |protocol, transport| {
+                self.call(ProtocolOf::new(id), Callback::TimerFired, |protocol, transport| {
                     protocol.timer_fired(transport, timer);
                 });
             }
             (TimerOwner::Owner, Some(Source::Datagram(_))) => {
-                self.call(DatagramProtocolOf(id), "timer_fired", |protocol, transport| {
+                self.call(DatagramProtocolOf(id), Callback::TimerFired, |protocol, transport| {
                     protocol.timer_fired(transport, timer);
                 });
             }
             #[cfg(all(unix, feature = "process"))]
             (TimerOwner::Owner, Some(Source::Process(_))) => {
-                self.call(ProcessOf(id), "timer_fired", |protocol, process| {
+                self.call(ProcessOf(id), Callback::TimerFired, |protocol, process| {
                     protocol.timer_fired(process, timer);
                 });
             }
             #[cfg(unix)]
             (TimerOwner::Owner, Some(Source::Watch(_))) => {
-                self.call(WatcherOf(id), "timer_fired", |watcher, context| {
+                self.call(WatcherOf(id), Callback::TimerFired, |watcher, context| {
                     watcher.timer_fired(context, id, timer);
                 });
             }

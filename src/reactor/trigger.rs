@@ -3,6 +3,7 @@
 use crate::api::timer::Job;
 use crate::api::trigger::{Run, RunPhase};
 use crate::reactor::dispatcher::Dispatcher;
+use crate::values::journal::Callback;
 use crate::values::logging::REACTOR;
 use log::{info, warn};
 use std::time::Duration;
@@ -62,7 +63,7 @@ impl Dispatcher {
     pub(super) fn reach(&mut self, phase: RunPhase) {
         let mark = self.context.triggers.mark();
         while let Some(call) = self.context.triggers.take(phase, mark) {
-            self.make(call, "trigger");
+            self.make(call, Callback::Trigger);
             self.run_pending();
         }
     }

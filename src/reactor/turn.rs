@@ -7,9 +7,10 @@ use crate::reactor::Reactor;
 use crate::reactor::call::Once;
 use crate::reactor::dispatcher::{Dispatcher, PENDING};
 use crate::source::stream::LONGEST_READ;
-use crate::sys::Event;
 use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
+use crate::values::id::Id;
+use crate::values::journal::{Callback, RecordKind, WaitLimit};
 use crate::values::logging::REACTOR;
 use log::{Level, log_enabled, trace};
 use std::io;
@@ -32,8 +33,8 @@ impl Reactor {
     pub(super) fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
         // Wait for events. If work is left from the last turn, the poll only looks and does not wait;
         // otherwise it waits until the first timer is due.
-        let limit = self.dispatcher.wait_limit(limit);
-        self.wait(limit)?;
+        let (limit, why) = self.dispatcher.wait_limit(limit);
+        self.wait(limit, why)?;
 
         // Read the clock, once: all that happens in this turn happens at this instant.
         self.dispatcher.begin_turn();
@@ -54,7 +55,7 @@ impl Reactor {
         // senders that wrote at the same moment are read first, so that one write to each receiver carries
         // the data of all of them.
         if self.dispatcher.context.has_many_to_flush() {
-            self.wait(Some(Duration::ZERO))?;
+            self.wait(Some(Duration::ZERO), WaitLimit::Again)?;
             self.serve_events();
         }
 
@@ -68,12 +69,16 @@ impl Reactor {
         if self.dispatcher.has_filled_buffer() {
             self.grow_buffer();
         }
+
+        // Record the end of the turn, and call the observers of the journal.
+        self.dispatcher.note_turn_end();
         Ok(())
     }
 
     /// Waits for events, up to `limit`.
-    fn wait(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+    fn wait(&mut self, limit: Option<Duration>, why: WaitLimit) -> Result<(), Error> {
         self.events.clear();
+        self.dispatcher.note_wait(limit, why);
         let result = self.dispatcher.context.backend.wait(limit, &mut self.events);
         trace!(target: REACTOR, "poll for {limit:?}: {result:?}");
         if log_enabled!(target: REACTOR, Level::Trace) {
@@ -89,20 +94,7 @@ impl Reactor {
     /// Serves the events of the last wait.
     fn serve_events(&mut self) {
         for event in &self.events {
-            if self.dispatcher.serve_event(event, &mut self.buffer) {
-                continue;
-            }
-            match event {
-                Event::WOKEN => self.dispatcher.calls.take(),
-                #[cfg(feature = "signals")]
-                Event::SIGNALLED => {
-                    if let Some(signals) = &mut self.signals {
-                        signals.handle(&mut self.dispatcher.context);
-                    }
-                    self.dispatcher.handle_signals();
-                }
-                _ => {} // The socket was closed since the poll.
-            }
+            self.dispatcher.serve_event(event, &mut self.buffer);
         }
     }
 
@@ -116,18 +108,22 @@ impl Reactor {
 
 impl Dispatcher {
     /// Returns how long the poll may wait: not at all if work is left, and no longer than to the first
-    /// timer.
-    pub(super) fn wait_limit(&mut self, limit: Option<Duration>) -> Option<Duration> {
-        if self.context.is_busy() || self.calls.are_waiting() {
-            return Some(Duration::ZERO);
+    /// timer. Also returns what limits it.
+    pub(super) fn wait_limit(&mut self, limit: Option<Duration>) -> (Option<Duration>, WaitLimit) {
+        if self.context.is_busy() {
+            return (Some(Duration::ZERO), WaitLimit::Work);
+        }
+        if self.calls.are_waiting() {
+            return (Some(Duration::ZERO), WaitLimit::Calls);
         }
         if limit == Some(Duration::ZERO) {
-            return limit;
+            return (limit, WaitLimit::Caller);
         }
-        let next = self.context.until_next_timer();
-        match (limit, next) {
-            (Some(limit), Some(next)) => Some(limit.min(next)),
-            (limit, next) => limit.or(next),
+        match (limit, self.context.until_next_timer()) {
+            (Some(limit), Some(next)) if limit < next => (Some(limit), WaitLimit::Caller),
+            (_, Some(next)) => (Some(next), WaitLimit::Timer),
+            (Some(limit), None) => (Some(limit), WaitLimit::Caller),
+            (None, None) => (None, WaitLimit::Unlimited),
         }
     }
 
@@ -136,6 +132,7 @@ impl Dispatcher {
         // At least all held callbacks, so that they cannot accumulate.
         self.allow_pending(PENDING.max(self.context.held.len()));
         self.set_clock();
+        self.note_waited();
     }
 
     /// Reads the clock.
@@ -150,7 +147,7 @@ impl Dispatcher {
         for _ in 0..TIMERS {
             let Some((timer, job)) = self.context.pop_due(self.timer_mark) else { break };
             match job {
-                Job::Call(call) => self.make(call, "timer"),
+                Job::Call(call) => self.make(call, Callback::Timer),
                 Job::Notify(id, owner) => self.fire(id, owner, timer),
                 Job::CloseDeadline(id) => self.context.give_up(id),
                 Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
@@ -181,9 +178,10 @@ impl Dispatcher {
 
     /// Makes a call, or delivers at most `most` messages. Returns the number of calls and messages.
     pub(super) fn handle_sent(&mut self, sent: Sent, most: usize) -> usize {
+        self.context.journal.note(Id::NONE, RecordKind::Arrived, sent.word().index().into(), 0);
         match sent {
             Sent::Answer(id, answered) => self.context.handle_answer(id, answered),
-            Sent::Call(call) => self.make(call, "call"),
+            Sent::Call(call) => self.make(call, Callback::Call),
             Sent::JobOver(key, panic) => self.finish_job(key, panic),
             Sent::Messages(channel) => return self.receive(channel, most),
             Sent::Released => self.start_if_released(),
@@ -194,7 +192,7 @@ impl Dispatcher {
     }
 
     /// Makes a call that was requested: by a timer, a trigger, another thread.
-    pub(super) fn make(&mut self, call: Box<impl Call + ?Sized>, callback: &'static str) {
+    pub(super) fn make(&mut self, call: Box<impl Call + ?Sized>, callback: Callback) {
         let once = Once::new(call.name());
         self.call(once, callback, |_, context| call.make(context));
     }

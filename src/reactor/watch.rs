@@ -6,6 +6,7 @@ use crate::reactor::call::Callee;
 use crate::reactor::dispatcher::Dispatcher;
 use crate::reactor::owners::{Owner, Owners};
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 use crate::values::logging::REACTOR;
 use crate::values::reason::Reason;
 use log::debug;
@@ -48,12 +49,16 @@ impl Dispatcher {
     pub(super) fn serve_watch(&mut self, id: Id) {
         let mut ready = self.context.ready_of(id);
         if ready.readable {
-            self.call(WatcherOf(id), "readable", |watcher, context| watcher.readable(context, id));
+            self.call(WatcherOf(id), Callback::Readable, |watcher, context| {
+                watcher.readable(context, id)
+            });
             self.run_pending();
             ready = self.context.ready_of(id);
         }
         if ready.writable {
-            self.call(WatcherOf(id), "writable", |watcher, context| watcher.writable(context, id));
+            self.call(WatcherOf(id), Callback::Writable, |watcher, context| {
+                watcher.writable(context, id)
+            });
             self.run_pending();
             ready = self.context.ready_of(id);
         }
@@ -66,7 +71,9 @@ impl Dispatcher {
     /// Notifies a watcher that its watch has ended.
     pub(super) fn notify_unwatched(&mut self, id: Id, reason: Reason) {
         debug!(target: REACTOR, "{id} no longer watched: {reason}");
-        self.call(WatcherOf(id), "lost", |watcher, context| watcher.lost(context, id, reason));
+        self.call(WatcherOf(id), Callback::Lost, |watcher, context| {
+            watcher.lost(context, id, reason)
+        });
         self.free(id);
     }
 }

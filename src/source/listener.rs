@@ -3,6 +3,7 @@
 use crate::sys::{ListenerBackend, StreamSocket};
 use crate::values::address::Address;
 use crate::values::id::Id;
+use crate::values::journal::CallOutcome;
 use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
 use log::trace;
@@ -76,6 +77,17 @@ pub(crate) enum Accepted {
     WouldBlock,
     /// The system has run out of a resource. Clients may be waiting, but another attempt at once is useless.
     Exhausted(io::Error),
+}
+
+impl Accepted {
+    /// Returns the outcome for the journal.
+    pub(crate) fn outcome(&self) -> CallOutcome {
+        match self {
+            Self::Connection(..) => CallOutcome::Done,
+            Self::WouldBlock => CallOutcome::WouldBlock,
+            Self::Aborted(error) | Self::Exhausted(error) => CallOutcome::from(error),
+        }
+    }
 }
 
 impl Listener {

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TimerId {
     slot: u32,
-    serial: u64,
+    /// The number by which it is printed.
+    pub(crate) serial: u64,
 }
 
 impl TimerId {

@@ -6,7 +6,6 @@
 pub mod backend;
 pub(crate) mod errno;
 pub(crate) mod error;
-mod readiness;
 #[cfg(unix)]
 mod received;
 

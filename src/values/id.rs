@@ -72,6 +72,16 @@ impl Id {
         Self(token as u64)
     }
 
+    /// Returns the id as a number, for a journal.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the id with this number, if it is the id of a socket.
+    pub(crate) fn from_number(number: u64) -> Option<Self> {
+        Some(Self(number)).filter(|id| id.slot() != Self::SLOTS)
+    }
+
     fn serial(self) -> u64 {
         self.0 >> SLOT_BITS
     }

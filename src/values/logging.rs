@@ -18,3 +18,5 @@ pub(crate) const HANDLE: &str = "ropewalk::handle";
 /// Signals.
 #[cfg(feature = "signals")]
 pub(crate) const SIGNAL: &str = "ropewalk::signal";
+/// The last records of the journal before a panic or a slow callback.
+pub(crate) const JOURNAL: &str = "ropewalk::journal";

@@ -11,10 +11,12 @@ pub(crate) mod filter;
 pub(crate) mod guard;
 pub(crate) mod id;
 pub(crate) mod interface;
+pub(crate) mod journal;
 pub(crate) mod logging;
 pub(crate) mod options;
 #[cfg(all(unix, feature = "process"))]
 pub(crate) mod process;
+pub(crate) mod readiness;
 pub(crate) mod reason;
 pub(crate) mod slow_reader;
 pub(crate) mod socket_option;

@@ -89,6 +89,7 @@ macro_rules! call {
 }
 
 fn time(scene: &mut Scene, context: &mut Context) {
+    call!(scene, context.journal());
     call!(scene, context.now());
     let value = scene.value();
     let timer = call!(scene, context.call_later(LATER, move |_| drop(value)));

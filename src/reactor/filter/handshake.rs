@@ -12,6 +12,7 @@ use crate::sys::error::failed_plainly;
 use crate::values::address::Address;
 use crate::values::filter::FilterOptions;
 use crate::values::id::Id;
+use crate::values::journal::Callback;
 use crate::values::logging::TCP;
 use crate::values::options::ConnectionOptions;
 use crate::values::reason::Reason;
@@ -52,7 +53,7 @@ impl Dispatcher {
 
     /// Asks a factory whether it accepts a peer, before the handshake.
     fn accepts(&mut self, owner: Id, peer: &Address) -> Result<(), Refusal> {
-        match self.call(FactoryOf(owner), "accepts", |factory, _| factory.accepts(peer)) {
+        match self.call(FactoryOf(owner), Callback::Accepts, |factory, _| factory.accepts(peer)) {
             Some(true) => Ok(()),
             Some(false) => Err(Refusal::Refused),
             None => Err(Refusal::Panicked),
@@ -69,7 +70,7 @@ impl Dispatcher {
         self.owners.filters.insert(id, Chain::new(origin));
         self.owners.handshakes.begin(origin, id);
         for make in filters.makers() {
-            let made = self.call(Once::new("a factory of filters"), "call", |_, _| make());
+            let made = self.call(Once::new("a factory of filters"), Callback::Call, |_, _| make());
             match (made, self.owners.filters.get_mut(&id)) {
                 (Some(filter), Some(chain)) => chain.push(filter, Vec::new()),
                 _ => return self.context.end_of_panic(id),
@@ -152,7 +153,7 @@ impl Dispatcher {
         debug!(target: TCP, "{id} {error}");
         match origin {
             Origin::Listener(listener) => {
-                self.call(FactoryOf(listener), "handshake_failed", |factory, context| {
+                self.call(FactoryOf(listener), Callback::HandshakeFailed, |factory, context| {
                     factory.handshake_failed(context, &peer, error);
                 });
                 self.free(id);

@@ -66,12 +66,17 @@ impl Callee for FilterOf {
 }
 
 impl Dispatcher {
+    /// Returns true if the connection has filters.
+    pub(in crate::reactor) fn is_filtered(&self, id: Id) -> bool {
+        self.context.sources.stream(id).is_some_and(|stream| stream.filtered().is_some())
+    }
+
     /// Calls a filter, and passes on the bytes that it sends and delivers. Returns `None` if that has ended the
     /// connection.
     fn call_filter(&mut self, id: Id, index: usize, method: Method, data: &[u8]) -> Option<Called> {
         let mut sent = mem::take(&mut self.encoded);
         sent.clear();
-        let called = self.call(FilterOf(id, index), method.name(), |chain, context| {
+        let called = self.call(FilterOf(id, index), method.callback(), |chain, context| {
             chain.call(context, (id, index), method, data, &mut sent)
         });
         let within_bounds = self.pass_on(id, index, method, &sent);

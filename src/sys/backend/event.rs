@@ -1,7 +1,7 @@
 //! Events of a wait.
 
-use crate::sys::readiness::Readiness;
 use crate::values::id::Id;
+use crate::values::readiness::Readiness;
 #[cfg(feature = "system")]
 use mio::event::Event as SystemEvent;
 use std::fmt;
@@ -81,6 +81,11 @@ impl Events {
     /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()
+    }
+
+    /// Returns the number of events.
+    pub fn len(&self) -> usize {
+        self.iter().count()
     }
 
     /// Returns the events, in order.

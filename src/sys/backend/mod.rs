@@ -37,11 +37,11 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "system")]
 pub use crate::sys::System;
-pub use crate::sys::readiness::Readiness;
 #[cfg(unix)]
 pub use crate::sys::received::ReceivedMessage;
 #[cfg(all(unix, feature = "process"))]
 pub use crate::values::process::ProcessSettings;
+pub use crate::values::readiness::Readiness;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
 pub use answer::Answer;

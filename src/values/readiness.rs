@@ -54,6 +54,15 @@ impl Readiness {
         self & hints != Self::default()
     }
 
+    /// Returns the bits, for a journal.
+    pub(crate) fn bits(self) -> u8 {
+        self.0
+    }
+
+    pub(crate) fn from_bits(bits: u8) -> Self {
+        Self(bits)
+    }
+
     pub(crate) fn clear(&mut self, hints: Self) {
         self.0 &= !hints.0;
     }
