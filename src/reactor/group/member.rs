@@ -3,6 +3,7 @@
 use crate::api::context::Context;
 use crate::api::factory::Factory;
 use crate::api::handle::Handle;
+use crate::api::journal::Observer;
 use crate::api::listener::Port;
 use crate::reactor::Reactor;
 use crate::reactor::group::GroupHandle;
@@ -36,6 +37,11 @@ impl Member<'_> {
     /// Returns the handle of the group: the handles of the other reactors, and the stop of all.
     pub fn group(&self) -> &GroupHandle {
         self.group
+    }
+
+    /// Adds an observer to the reactor, as [`Reactor::add_observer`].
+    pub fn add_observer(&mut self, observer: impl Observer) {
+        self.reactor.add_observer(observer);
     }
 
     pub(super) fn listen<F: Factory>(

@@ -146,7 +146,8 @@ pub(crate) fn subject_of_name(number: u32) -> u64 {
 pub(crate) fn name_of_subject(subject: u64) -> Option<u32> {
     let none = Id::NONE.number();
     let number = subject >> 24;
-    (subject & none == none && number > 0).then(|| number as u32 - 1)
+    // A file may contain any number.
+    u32::try_from(number.checked_sub(1)?).ok().filter(|_| subject & none == none)
 }
 
 /// Appends the name of a type or closure.
@@ -188,5 +189,6 @@ mod tests {
         assert_eq!(name_of_subject(subject_of_name(70_000)), Some(70_000));
         assert_eq!(name_of_subject(Id::new(3, 5).number()), None);
         assert_eq!(name_of_subject(Id::NONE.number()), None);
+        assert_eq!(name_of_subject(Id::NONE.number() | 1 << 57), None);
     }
 }
