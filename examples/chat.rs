@@ -25,6 +25,7 @@
 //!                          the limit for the time until a name is given (60; 0 is no limit)
 //!     --grace SECONDS      the grace period at the end, for clients to read queued lines (8)
 //!     --reactors N         the number of threads (1), each with a reactor of its own
+//!     --journal FILE       record what the reactor does in a file; ropewalk-journal reads it
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
@@ -33,6 +34,7 @@ use lexopt::prelude::*;
 use ropewalk::{Address, Context, Reason};
 use ropewalk_chat::{Chat, Network};
 use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use support::{Failure, say};
@@ -97,6 +99,7 @@ struct Options {
     demo: bool,
     reactors: usize,
     grace: Duration,
+    journal: Option<PathBuf>,
     chat: ChatOptions,
 }
 
@@ -125,7 +128,7 @@ impl Default for Options {
             limit_loopback: false,
         };
         let listen = "127.0.0.1:7001".to_owned();
-        Self { listen, demo: false, reactors: 1, grace: GRACE, chat }
+        Self { listen, demo: false, reactors: 1, grace: GRACE, journal: None, chat }
     }
 }
 
@@ -160,6 +163,7 @@ fn main() -> ExitCode {
                 Long("name-timeout") => chat.name_timeout = seconds(&mut arguments)?,
                 Long("grace") => options.grace = seconds(&mut arguments)?,
                 Long("reactors") => options.reactors = support::reactors(&mut arguments)?,
+                Long("journal") => options.journal = Some(arguments.value()?.into()),
                 Long("demo") => options.demo = true,
                 argument => return Err(support::other(argument)),
             }
@@ -178,6 +182,9 @@ fn run(options: &Options) -> Result<(), Failure> {
     support::log_from(if demo { "warn" } else { "info" });
     let mut group = support::group(options.reactors)?;
     group.set_grace(options.grace);
+    if let Some(journal) = &options.journal {
+        support::write_journals(&mut group, journal)?;
+    }
     let listen = if demo { "127.0.0.1:0" } else { &*options.listen };
     // Each reactor has a chat for its own clients; the network links them.
     let network = Network::new();

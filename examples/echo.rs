@@ -14,19 +14,22 @@
 //!
 //!     HOST:PORT      where to listen (127.0.0.1:7000; port 0 lets the system choose)
 //!     --reactors N   the number of threads (1), each with a reactor of its own
+//!     --journal FILE record what the reactor does in a file; ropewalk-journal reads it
 //!     --help         this text
 
 use lexopt::prelude::*;
 use ropewalk_protocols::Echo;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use support::say;
 
 fn main() -> ExitCode {
     support::main(include_str!("echo.rs"), |mut arguments| {
-        let (mut listen, mut reactors) = (None, 1);
+        let (mut listen, mut reactors, mut journal) = (None, 1, None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("reactors") => reactors = support::reactors(&mut arguments)?,
+                Long("journal") => journal = Some(PathBuf::from(arguments.value()?)),
                 Value(address) => support::once(&mut listen, address)?,
                 argument => return Err(support::other(argument)),
             }
@@ -34,6 +37,9 @@ fn main() -> ExitCode {
         let listen = support::address(listen, "127.0.0.1:7000")?;
         support::log_from("info");
         let mut group = support::group(reactors)?;
+        if let Some(journal) = journal {
+            support::write_journals(&mut group, &journal)?;
+        }
         let port = group.listen_tcp(listen, |_member| || Echo)?;
         say(format_args!("listening on {}", port.address()));
         Ok(group.run()?)

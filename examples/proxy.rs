@@ -18,6 +18,7 @@
 //!     --half-closed SECONDS
 //!                         a half-closed pair is reset if it transfers no byte for one to two times
 //!                         this long (60)
+//!     --journal FILE      record what the reactor does in a file; ropewalk-journal reads it
 //!     --demo              an echo, the proxy and a client in one reactor; ends by itself
 //!     --help              this text
 
@@ -28,6 +29,7 @@ use ropewalk::{
 };
 use ropewalk_protocols::Echo;
 use std::net::{SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -180,7 +182,7 @@ fn refuse(context: &mut Context, client: Id, error: &Error) {
 fn main() -> ExitCode {
     support::main(include_str!("proxy.rs"), |mut arguments| {
         let (mut listen, mut to, mut demo) = ("127.0.0.1:7002".to_owned(), None, false);
-        let mut timeout = Duration::from_secs(60);
+        let (mut timeout, mut journal) = (Duration::from_secs(60), None);
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("listen") => listen = arguments.value()?.string()?,
@@ -188,12 +190,16 @@ fn main() -> ExitCode {
                 Long("half-closed") => {
                     timeout = Duration::from_secs(support::at_least_one(&mut arguments)?.into());
                 }
+                Long("journal") => journal = Some(PathBuf::from(arguments.value()?)),
                 Long("demo") => demo = true,
                 argument => return Err(support::other(argument)),
             }
         }
         support::log_from(if demo { "warn,proxy=info" } else { "info" });
         let mut reactor = support::reactor()?;
+        if let Some(journal) = journal {
+            support::write_journal(&mut reactor, &journal)?;
+        }
         if demo {
             let echo = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
             let proxy = serve(&mut reactor, "127.0.0.1:0", &echo.address().to_string(), timeout)?;

@@ -4,6 +4,7 @@ mod arguments;
 mod demo;
 mod failure;
 mod files;
+mod journal;
 mod output;
 mod printer;
 mod queue;
@@ -15,6 +16,7 @@ pub use arguments::{address, at_least_one, once, other, reachable, reactors, up_
 pub use demo::DemoClient;
 pub use failure::Failure;
 pub use files::open;
+pub use journal::{write_journal, write_journals};
 pub use output::{complain, copy, finish, log_from, say, show};
 pub use printer::Printer;
 pub use running::{group, reactor};
