@@ -5,8 +5,10 @@
 //! Forms:
 //!
 //!     --text               one line a record, the default
+//!     --explain            one sentence a record, with arrows between what follows from what
+//!     --statistics         turns, waits, callbacks, bytes and connections in numbers
 //!
-//! Selection, for text:
+//! Selection, for text and sentences:
 //!
 //!     --connection ID      records of this socket, such as '#1.1'
 //!     --callback NAME      calls of this callback: data_received, or Echo::data_received
@@ -29,6 +31,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
+    Explain,
+    Statistics,
 }
 
 struct Options {
@@ -63,6 +67,8 @@ fn options(mut arguments: Parser) -> Result<Option<Options>, lexopt::Error> {
     while let Some(argument) = arguments.next()? {
         let chosen = match argument {
             Long("text") => Form::Text,
+            Long("explain") => Form::Explain,
+            Long("statistics") => Form::Statistics,
             Long("connection") => {
                 filter.connection = Some(arguments.value()?.string()?);
                 continue;
@@ -130,5 +136,7 @@ fn convert(options: &Options, file: impl Read, out: &mut impl Write) -> Result<u
     let file = BufReader::new(file);
     match options.form {
         Form::Text => reading::write_text(file, &options.filter, out),
+        Form::Explain => reading::write_explanation(file, &options.filter, out),
+        Form::Statistics => reading::write_statistics(file, out),
     }
 }

@@ -1,7 +1,11 @@
 //! The forms in which a journal file is read: one function for each.
 
+mod explain;
+mod statistics;
 mod text;
 
+pub use explain::write_explanation;
+pub use statistics::write_statistics;
 pub use text::{Filter, write_text};
 
 use ropewalk::journal::{Decoder, Record};

@@ -1,7 +1,7 @@
 //! Records as lines, and the selection of records.
 
 use crate::reading::{Failure, read};
-use ropewalk::journal::{Record, What, short_name};
+use ropewalk::journal::{Callback, Record, What, short_name};
 use std::io::{Read, Write};
 use std::time::Duration;
 
@@ -34,6 +34,14 @@ fn is_call(record: &Record<'_>, wanted: &str) -> bool {
     match wanted.rsplit_once("::") {
         Some((name, wanted)) => callback.name() == wanted && short_name(record.name) == name,
         None => callback.name() == wanted,
+    }
+}
+
+/// Returns the callback with its type: `Echo::data_received`.
+pub(crate) fn full_name(record: &Record<'_>, callback: Callback) -> String {
+    match record.name {
+        "" => callback.name().to_owned(),
+        name => format!("{}::{}", short_name(name), callback.name()),
     }
 }
 

@@ -7,7 +7,11 @@ use std::io;
 type Form = fn(&[u8]) -> Result<u64, Failure>;
 
 /// All forms.
-const FORMS: [Form; 1] = [|file| reading::write_text(file, &Filter::default(), &mut io::sink())];
+const FORMS: [Form; 3] = [
+    |file| reading::write_text(file, &Filter::default(), &mut io::sink()),
+    |file| reading::write_explanation(file, &Filter::default(), &mut io::sink()),
+    |file| reading::write_statistics(file, &mut io::sink()),
+];
 
 #[test]
 fn every_truncation_is_read_to_its_end() {

@@ -44,7 +44,7 @@ impl Drop for Folder {
     }
 }
 
-/// A client that sends a line, and closes when it has received it. Its end stops the reactor.
+/// A client that sends a line, and ends its side when it has received it. Its own end stops the reactor.
 pub(crate) struct Asker;
 
 impl Protocol for Asker {
@@ -53,7 +53,7 @@ impl Protocol for Asker {
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, _data: &[u8]) {
-        transport.close();
+        transport.write_eof();
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
