@@ -48,8 +48,8 @@ impl Wake for NodeWaker {
     }
 }
 
-/// The backend of one node's reactor.
-pub(crate) struct NodeBackend {
+/// The backend of one node's reactor: see [`World::set_reactor`](crate::World::set_reactor).
+pub struct NodeBackend {
     pub(crate) net: Shared,
     pub(crate) node: NodeId,
     pub(crate) wakeups: Arc<Wakeups>,

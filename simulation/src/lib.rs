@@ -61,6 +61,7 @@ mod twice;
 mod unix_names;
 mod world;
 
+pub use backend::NodeBackend;
 pub use conditions::{Costs, Link};
 pub use explore::Exploration;
 pub use fault::{Fault, FaultKind};

@@ -5,7 +5,7 @@ use crate::api::context::Context;
 use crate::api::thread_job::JobKey;
 use crate::api::timer::Call;
 use crate::source::retention::give_back;
-use crate::sys::Answered;
+use crate::sys::{Answered, ArrivalBackend, Incoming, SentKind};
 use crate::values::id::Id;
 use crate::values::journal::Arrival;
 use std::collections::VecDeque;
@@ -58,10 +58,32 @@ struct Shared {
 
 #[derive(Default)]
 struct SentQueue {
-    calls: VecDeque<Sent>,
+    calls: VecDeque<SentEntry>,
     closed: bool,
     /// The number of handles, those of the reactor included.
     handles: usize,
+}
+
+/// An entry of the queue.
+struct SentEntry {
+    sent: Sent,
+    /// Sent on the reactor's own thread.
+    own: bool,
+}
+
+impl SentEntry {
+    /// Returns what a backend that records notes of it.
+    fn arrival(&self) -> Incoming<'_> {
+        let kind = match &self.sent {
+            Sent::Answer(id, answered) => SentKind::Answer(*id, answered),
+            Sent::Call(call) => SentKind::Call(call.name()),
+            Sent::JobOver(key, _) => SentKind::JobOver(key.number()),
+            Sent::Messages(channel) => SentKind::Messages(channel.0),
+            Sent::Released => SentKind::Released,
+            Sent::Stop => SentKind::Stop,
+        };
+        Incoming::new(self.own, kind)
+    }
 }
 
 /// What other threads send.
@@ -160,7 +182,7 @@ impl Handle {
             return Err(ReactorGone);
         }
         let first = queue.calls.is_empty();
-        queue.calls.push_back(sent);
+        queue.calls.push_back(SentEntry { sent, own: self.is_of_this_thread() });
         drop(queue);
         // The reactor takes all calls at once. So only the caller that finds the queue empty wakes it.
         if first {
@@ -227,17 +249,22 @@ impl Error for ReactorGone {}
 pub(crate) struct Calls {
     handle: Handle,
     /// Calls that were taken from the queue. They precede the calls in the queue.
-    taken: VecDeque<Sent>,
+    taken: VecDeque<SentEntry>,
+    /// What notes them.
+    arrivals: Option<Box<dyn ArrivalBackend>>,
 }
 
 impl Calls {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self { handle, taken: VecDeque::new() }
+    pub(crate) fn new(handle: Handle, arrivals: Option<Box<dyn ArrivalBackend>>) -> Self {
+        Self { handle, taken: VecDeque::new(), arrivals }
     }
 
     /// Takes over all calls. It must follow every wake-up: a caller that finds the queue not empty relies on an
     /// earlier wake-up.
     pub(crate) fn take(&mut self) {
+        if self.arrivals.is_some() {
+            return self.take_noted();
+        }
         let mut queue = self.handle.lock();
         if self.taken.is_empty() {
             std::mem::swap(&mut self.taken, &mut queue.calls);
@@ -247,6 +274,22 @@ impl Calls {
         give_back(&mut queue.calls);
     }
 
+    /// Takes over all calls one by one, for a backend that records them, or sends recorded ones.
+    #[cold]
+    fn take_noted(&mut self) {
+        let Some(arrivals) = &self.arrivals else { return };
+        let mut waiting = std::mem::take(&mut self.handle.lock().calls);
+        loop {
+            // Refused after the end only, when nothing stops any more.
+            let sent = arrivals.send_next(&mut || self.handle.stop().unwrap_or(()));
+            let next =
+                if sent { self.handle.lock().calls.pop_front() } else { waiting.pop_front() };
+            let Some(next) = next else { break };
+            arrivals.arrived(&next.arrival());
+            self.taken.push_back(next);
+        }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.taken.len()
     }
@@ -254,12 +297,12 @@ impl Calls {
     pub(crate) fn next(&mut self) -> Option<Sent> {
         let next = self.taken.pop_front();
         give_back(&mut self.taken);
-        next
+        next.map(|queued| queued.sent)
     }
 
     /// Lists a channel again, since it has more messages than the budget allowed.
     pub(crate) fn put_back(&mut self, channel: ChannelId) {
-        self.taken.push_back(Sent::Messages(channel));
+        self.taken.push_back(SentEntry { sent: Sent::Messages(channel), own: true });
     }
 
     /// Returns true if calls were taken and not made. Later calls wake the poll.
@@ -270,7 +313,9 @@ impl Calls {
     /// Returns true if calls were sent that have not been taken, or may still be sent.
     pub(crate) fn may_follow(&self) -> bool {
         let queue = self.handle.lock();
-        queue.handles > OWN || !queue.calls.is_empty()
+        let may = queue.handles > OWN || !queue.calls.is_empty();
+        drop(queue);
+        self.arrivals.as_ref().map_or(may, |arrivals| arrivals.may_follow(may))
     }
 
     /// Sets whether the reactor is between two runs, when it does not receive what is sent soon.
@@ -281,15 +326,22 @@ impl Calls {
     /// Removes the stops that were sent to the run that has ended.
     pub(crate) fn forget_stops(&mut self) {
         self.take();
-        self.taken.retain(|sent| !matches!(sent, Sent::Stop));
+        self.taken.retain(|queued| !matches!(queued.sent, Sent::Stop));
     }
 
     /// Refuses calls from now on. Returns the calls that were sent before.
-    pub(crate) fn close(&mut self) -> VecDeque<Sent> {
+    pub(crate) fn close(&mut self) -> impl Iterator<Item = Sent> + use<> {
+        // A backend that replays can send until the queue is closed.
+        self.take();
         let mut queue = self.handle.lock();
         queue.closed = true;
+        let mut late = std::mem::take(&mut queue.calls);
+        drop(queue);
+        if let Some(arrivals) = &self.arrivals {
+            late.iter().for_each(|queued| arrivals.arrived(&queued.arrival()));
+        }
         let mut calls = std::mem::take(&mut self.taken);
-        calls.append(&mut queue.calls);
-        calls
+        calls.append(&mut late);
+        calls.into_iter().map(|queued| queued.sent)
     }
 }

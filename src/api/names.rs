@@ -205,7 +205,7 @@ impl Context {
             // If the reactor was dropped, so was the source.
             let _ = handle.send(Sent::Answer(id, answered));
         };
-        let answer = Answer::new(&wanted, report);
+        let answer = Answer::new(id, &wanted, report);
         match self.has_resolver {
             true => self.pending.push_back(Pending::LookUp(host, port, answer)),
             false => self.backend.begin_look_up(&host, port, answer),

@@ -199,6 +199,10 @@ impl<T: Send, W: FnOnce() -> T + Send> JobWork for TypedWork<T, W> {
         self.wanted.strong_count() > 0
     }
 
+    fn number(&self) -> u64 {
+        self.report.key.number()
+    }
+
     fn type_name(&self) -> &'static str {
         type_name::<W>()
     }
@@ -244,6 +248,11 @@ impl<T, D: FnOnce(&mut Context, Result<T, JobPanicked>)> Call for PendingAnswer<
 pub(crate) struct JobKey(Id, u64);
 
 impl JobKey {
+    /// Returns the serial.
+    pub(crate) fn number(self) -> u64 {
+        self.1
+    }
+
     /// Returns the connection for which the job was started.
     pub(crate) fn connection(self) -> Option<Id> {
         (self.0 != Id::NONE).then_some(self.0)

@@ -41,7 +41,7 @@ pub(crate) struct Dispatcher {
 
 impl Dispatcher {
     pub(crate) fn new(context: Context) -> Self {
-        let calls = Calls::new(context.handle());
+        let calls = Calls::new(context.handle(), context.backend.arrivals());
         let stopwatch = Stopwatch::new(context.backend.clone());
         Self {
             context,

@@ -62,8 +62,9 @@ pub(crate) use backend::ProcessBackend;
 #[cfg(unix)]
 pub(crate) use backend::WatchBackend;
 pub(crate) use backend::{
-    Answer, Answered, Backend, DatagramBackend, Event, Events, JobWork, ListenerBackend, Multicast,
-    Readiness, SocketBackend, StreamBackend, StreamSocket, ThreadJob,
+    Answer, Answered, ArrivalBackend, Backend, DatagramBackend, Event, Events, Incoming, JobWork,
+    ListenerBackend, Multicast, Readiness, SentKind, SocketBackend, StreamBackend, StreamSocket,
+    ThreadJob,
 };
 #[cfg(unix)]
 pub(crate) use received::MAX_DESCRIPTORS;

@@ -10,7 +10,7 @@ mod thread_job;
 
 pub(crate) use panics::Panics;
 
-use crate::backend::Wakeups;
+use crate::backend::{NodeBackend, Wakeups};
 use crate::conditions::{Costs, Link};
 use crate::fault::Fault;
 use crate::net::{NameAnswer, Net, Shared};
@@ -27,6 +27,8 @@ use std::time::Duration;
 
 /// What a node does when it starts: it listens, connects, sets timers.
 type Program = Box<dyn FnMut(&mut Reactor) -> Result<(), Error>>;
+
+type MakeReactor = Box<dyn FnMut(NodeId, NodeBackend) -> Reactor>;
 
 /// A simulated world, made from a seed: nodes with their own reactors, a network, and simulated clocks.
 ///
@@ -108,6 +110,8 @@ pub struct World {
     net: Shared,
     pub(crate) wakeups: Arc<Wakeups>,
     pub(crate) nodes: Vec<Node>,
+    /// Makes the reactors of nodes that start.
+    pub(crate) make_reactor: MakeReactor,
     /// All planned faults. The network has those in force.
     pub(crate) faults: Vec<Fault>,
 }
@@ -132,6 +136,7 @@ impl World {
             net: Rc::new(RefCell::new(Net::new(seed))),
             wakeups: Arc::default(),
             nodes: Vec::new(),
+            make_reactor: Box::new(|_, backend| Reactor::with_backend(backend)),
             faults: Vec::new(),
         }
     }
@@ -161,6 +166,23 @@ impl World {
     /// machines that do not wait for each other.
     pub fn set_costs(&mut self, node: NodeId, costs: Costs) {
         self.net.borrow_mut().host_mut(node).costs = Some(costs);
+    }
+
+    /// Has the reactors of nodes that start from now on made by `make`, from the backends of the nodes: for a backend
+    /// that wraps another one. Default: [`Reactor::with_backend`].
+    ///
+    /// ```
+    /// use ropewalk::Reactor;
+    /// use ropewalk_simulation::World;
+    ///
+    /// let mut world = World::new(1);
+    /// world.set_reactor(|node, backend| {
+    ///     println!("{node:?} starts");
+    ///     Reactor::with_backend(backend) // Or with a wrapper of it.
+    /// });
+    /// ```
+    pub fn set_reactor(&mut self, make: impl FnMut(NodeId, NodeBackend) -> Reactor + 'static) {
+        self.make_reactor = Box::new(make);
     }
 
     /// Adds a node and starts it. All nodes can look its name up.

@@ -6,7 +6,6 @@ use crate::node::NodeId;
 use crate::schedule::{Scheduled, Time};
 use crate::trace::What;
 use crate::world::World;
-use ropewalk::Reactor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,8 +102,8 @@ impl World {
             net.note(node, None, What::Starts);
         }
         let (net, wakeups) = (self.net().clone(), Arc::clone(&self.wakeups));
+        let mut reactor = (self.make_reactor)(node, NodeBackend { net, node, wakeups });
         let this = &mut self.nodes[node.index()];
-        let mut reactor = Reactor::with_backend(NodeBackend { net, node, wakeups });
         match (this.program)(&mut reactor) {
             Ok(()) => {
                 this.reactor = Some(reactor);

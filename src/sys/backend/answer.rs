@@ -1,6 +1,7 @@
 //! The answer to a look-up of a name.
 
 use crate::values::error::Explained;
+use crate::values::id::Id;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -38,24 +39,35 @@ pub struct Answer {
     /// `None` once the end was reported.
     report: Option<Box<dyn Fn(Answered) + Send>>,
     wanted: Weak<()>,
+    id: Id,
     /// The number of addresses so far.
     found: usize,
 }
 
 /// What an [`Answer`] reports.
 #[derive(Debug)]
-pub(crate) enum Answered {
+pub enum Answered {
     /// One of several addresses.
     Found(SocketAddr),
     /// All other addresses, in the order in which to try them.
     Ended(Vec<SocketAddr>),
+    /// The look-up has failed.
     Failed(io::Error),
 }
 
 impl Answer {
     /// Makes the answer of a look-up that is wanted until `wanted` is dropped.
-    pub(crate) fn new(wanted: &Arc<()>, report: impl Fn(Answered) + Send + 'static) -> Self {
-        Self { report: Some(Box::new(report)), wanted: Arc::downgrade(wanted), found: 0 }
+    pub(crate) fn new(
+        id: Id,
+        wanted: &Arc<()>,
+        report: impl Fn(Answered) + Send + 'static,
+    ) -> Self {
+        Self { report: Some(Box::new(report)), wanted: Arc::downgrade(wanted), id, found: 0 }
+    }
+
+    /// Returns the id of the look-up, or of the connection attempt, that needs the answer.
+    pub fn id(&self) -> Id {
+        self.id
     }
 
     /// Reports one address; others may follow. A connection attempt begins with it, after at most 50 ms in which an

@@ -1,16 +1,15 @@
 //! Backends: the trait between a reactor and everything outside it, the seam.
 //!
-//! The system implements [`Backend`] like any other backend: see [`System`]. A
-//! simulated network is another implementation; a recording one wraps any other. No code above `sys`
-//! distinguishes them. Default methods return [`Unsupported`](std::io::ErrorKind::Unsupported) for requests
-//! that only a system can serve.
+//! The system implements [`Backend`] like any other backend: see [`System`]. A simulated network is another
+//! implementation; a recording one wraps any other. No code above `sys` distinguishes them. Default methods return
+//! [`Unsupported`](std::io::ErrorKind::Unsupported) for requests that only a system can serve.
 //!
-//! Streams are the one exception to trait objects. [`StreamSocket`] holds either a socket of the system or a
-//! boxed [`StreamBackend`], so that the read and the write of an echo are inlined. A call through a trait
-//! object would return after the system call, and the first such return costs some 500 ns where the kernel
-//! guards against speculation (docs/costs.md).
+//! Streams are the one exception to trait objects. [`StreamSocket`] holds either a socket of the system or a boxed
+//! [`StreamBackend`], so that the read and the write of an echo are inlined. A call through a trait object would
+//! return after the system call, and the first such return is slow on some machines (docs/costs.md).
 
 mod answer;
+mod arrival;
 mod event;
 mod option;
 #[cfg(all(unix, feature = "process"))]
@@ -44,8 +43,9 @@ pub use crate::values::process::ProcessSettings;
 pub use crate::values::readiness::Readiness;
 #[cfg(unix)]
 pub use crate::values::watch::Ready;
-pub use answer::Answer;
-pub(crate) use answer::{Answered, no_service};
+pub(crate) use answer::no_service;
+pub use answer::{Answer, Answered};
+pub use arrival::{ArrivalBackend, Incoming, SentKind};
 pub use event::{Event, EventIter, Events};
 pub use option::set_option;
 pub(crate) use option::unsupported;
@@ -63,13 +63,11 @@ pub use thread_job::{JobRefused, ThreadJob, too_many_jobs};
 
 /// The environment of a reactor: the poll, the clock, names and sockets.
 ///
-/// A reactor made with [`Reactor::with_backend`](crate::Reactor::with_backend) does all input and output
-/// through these methods, and through those of the sockets that they return. Protocols cannot distinguish
-/// backends.
+/// A reactor made with [`Reactor::with_backend`](crate::Reactor::with_backend) does all input and output through
+/// these methods, and through those of the sockets that they return. Protocols cannot distinguish backends.
 ///
-/// Errors have the same meaning as from the system: [`WouldBlock`](io::ErrorKind::WouldBlock) means that
-/// nothing can be done now and that an event will follow when it can,
-/// [`ConnectionReset`](io::ErrorKind::ConnectionReset) that the peer has reset the connection, and so on.
+/// Errors have the same meaning as from the system: [`WouldBlock`](io::ErrorKind::WouldBlock) means that nothing can
+/// be done now and that an event will follow when it can, `ConnectionReset` that the peer has reset the connection.
 pub trait Backend: fmt::Debug {
     /// Returns the current time, which never decreases.
     fn now(&self) -> Instant;
@@ -92,15 +90,19 @@ pub trait Backend: fmt::Debug {
     /// Returns the waker that other threads use to end a wait: it must cause [`Event::WOKEN`].
     fn waker(&self) -> Waker;
 
+    /// Returns what notes the arrivals from other threads. It is called once. Default: `None`.
+    fn arrivals(&self) -> Option<Box<dyn ArrivalBackend>> {
+        None
+    }
+
     /// Returns true if the reactor calls [`called`](Self::called) after every callback. Each callback is then
     /// timed separately, so reading the clock should be cheap. Default: false.
     fn observes_callbacks(&self) -> bool {
         false
     }
 
-    /// Notes that user code has returned: `callback` of `owner`, a type or a function. `id` is the socket
-    /// that it belongs to, if any. Called only if the backend [observes
-    /// callbacks](Self::observes_callbacks).
+    /// Notes that user code has returned: `callback` of `owner`, a type or a function. `id` is the socket that it
+    /// belongs to, if any. Called only if the backend [observes callbacks](Self::observes_callbacks).
     fn called(&self, id: Option<Id>, owner: &'static str, callback: &'static str) {
         let _ = (id, owner, callback);
     }
@@ -297,8 +299,7 @@ pub trait Backend: fmt::Debug {
         Err(unsupported())
     }
 
-    /// Makes a stream that reads standard input and writes standard output. Once one of the two has ended, the
-    /// null device takes its place.
+    /// Makes a stream of standard input and output. Once one of the two has ended, the null device takes its place.
     ///
     /// # Errors
     ///
@@ -325,8 +326,7 @@ pub trait Backend: fmt::Debug {
         false
     }
 
-    /// Catches SIGINT and SIGTERM from now on; [`Event::SIGNALLED`] reports them. Returns `None` where
-    /// signals do not reach the reactor, which is the default.
+    /// Catches SIGINT and SIGTERM from now on; [`Event::SIGNALLED`] reports them. Default: `None`, no signals.
     ///
     /// # Errors
     ///

@@ -115,6 +115,23 @@ pub trait StreamBackend: SocketBackend {
     /// Those of send(2).
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Returns the socket that this one only observes: a backend that records wraps it. If it is the system's, the
+    /// reactor may read and write it itself, since that is faster (see [`backend`](crate::backend)), and then calls
+    /// [`has_read`](Self::has_read) or [`has_written`](Self::has_written). Default: `None`.
+    fn observed(&mut self) -> Option<&mut StreamSocket> {
+        None
+    }
+
+    /// Notes a read of the [observed](Self::observed) socket.
+    fn has_read(&mut self, buffer: &[u8], read: &io::Result<usize>) {
+        let _ = (buffer, read);
+    }
+
+    /// Notes a write to the [observed](Self::observed) socket.
+    fn has_written(&mut self, bytes: &[u8], written: &io::Result<usize>) {
+        let _ = (bytes, written);
+    }
+
     /// Ends the write side, after the data that was written.
     ///
     /// # Errors

@@ -59,7 +59,15 @@ impl StreamSocket {
         match &mut self.0 {
             #[cfg(feature = "system")]
             Kind::System(socket) => socket.read(buffer),
-            Kind::Backend(socket) => receive_from(socket.as_mut(), buffer),
+            Kind::Backend(socket) => {
+                #[cfg(feature = "system")]
+                if let Some(Self(Kind::System(system))) = socket.observed() {
+                    let read = system.read(buffer);
+                    socket.has_read(buffer, &read);
+                    return read;
+                }
+                receive_from(socket.as_mut(), buffer)
+            }
         }
     }
 
@@ -69,7 +77,15 @@ impl StreamSocket {
         match &mut self.0 {
             #[cfg(feature = "system")]
             Kind::System(socket) => socket.write(bytes),
-            Kind::Backend(socket) => send_to(socket.as_mut(), bytes),
+            Kind::Backend(socket) => {
+                #[cfg(feature = "system")]
+                if let Some(Self(Kind::System(system))) = socket.observed() {
+                    let written = system.write(bytes);
+                    socket.has_written(bytes, &written);
+                    return written;
+                }
+                send_to(socket.as_mut(), bytes)
+            }
         }
     }
 

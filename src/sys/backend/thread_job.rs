@@ -18,6 +18,8 @@ pub(crate) trait JobWork: Send {
 
     fn is_wanted(&self) -> bool;
 
+    fn number(&self) -> u64;
+
     fn type_name(&self) -> &'static str;
 }
 
@@ -38,6 +40,11 @@ impl ThreadJob {
     /// Such a job can be dropped.
     pub fn is_wanted(&self) -> bool {
         self.0.as_ref().is_some_and(|work| work.is_wanted())
+    }
+
+    /// Returns the number of the job: the reactor's first has 1.
+    pub fn number(&self) -> u64 {
+        self.0.as_ref().map_or(0, |work| work.number())
     }
 
     /// Returns the name of the type of the work, a function or closure.
