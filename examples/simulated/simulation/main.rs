@@ -14,6 +14,7 @@
 //!     --faults LIST      all, none, or names with commas between (all)
 //!     --count N          the number of faults (20)
 //!     --seconds N        the length of the run in simulated time (60)
+//!     --journal FILE     writes the journals of all nodes; ropewalk-journal reads them
 //!     --trace            prints the trace
 //!     --only WORD        with --trace: only lines that contain WORD, such as a node's name; may be repeated
 //!     --help             this text
@@ -22,6 +23,9 @@ mod workload;
 
 use lexopt::prelude::*;
 use ropewalk_simulation::{FaultKind, NodeId, Plan, World, kinds};
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use support::Failure;
@@ -36,6 +40,7 @@ struct Options {
     count: usize,
     seconds: u32,
     faults: Vec<FaultKind>,
+    journal: Option<PathBuf>,
     trace: bool,
     only: Vec<String>,
 }
@@ -43,9 +48,9 @@ struct Options {
 fn main() -> ExitCode {
     support::main(include_str!("main.rs"), |mut arguments| {
         let faults = FaultKind::ALL.to_vec();
-        let (trace, only) = (false, Vec::new());
+        let (journal, trace, only) = (None, false, Vec::new());
         let mut options =
-            Options { seed: 1, nodes: 5, count: 20, seconds: 60, faults, trace, only };
+            Options { seed: 1, nodes: 5, count: 20, seconds: 60, faults, journal, trace, only };
         while let Some(argument) = arguments.next()? {
             match argument {
                 Long("seed") => options.seed = arguments.value()?.parse()?,
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
                 }
                 Long("count") => options.count = arguments.value()?.parse()?,
                 Long("seconds") => options.seconds = support::at_least_one(&mut arguments)?,
+                Long("journal") => options.journal = Some(arguments.value()?.into()),
                 Long("trace") => options.trace = true,
                 Long("only") => options.only.push(arguments.value()?.string()?),
                 argument => return Err(support::other(argument)),
@@ -69,9 +75,12 @@ fn main() -> ExitCode {
 }
 
 fn simulate(options: Options) -> Result<(), Failure> {
-    let Options { seed, nodes, count, seconds, faults, trace, only } = options;
+    let Options { seed, nodes, count, seconds, faults, journal, trace, only } = options;
     let length = Duration::from_secs(seconds.into());
     let mut world = World::new(seed);
+    if let Some(path) = journal {
+        world.write_journal(BufWriter::new(File::create(path)?));
+    }
     if trace {
         world.on_record(move |record| {
             let line = record.to_string();

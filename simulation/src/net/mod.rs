@@ -71,7 +71,7 @@ pub(crate) struct Cut {
 pub(crate) struct Net {
     pub(crate) seed: u64,
     /// The time that the nodes' clocks showed when the world began.
-    epoch: Instant,
+    pub(crate) epoch: Instant,
     pub(crate) now: Time,
     /// The working node, the start of its work, and its duration so far: see `turns.rs`.
     working_node: Option<NodeId>,

@@ -1,6 +1,7 @@
 //! A simulated world: nodes, the network between them, and their time.
 
 mod faults;
+mod journal;
 mod outage;
 mod panics;
 #[cfg(all(unix, feature = "process"))]
@@ -114,6 +115,8 @@ pub struct World {
     pub(crate) make_reactor: MakeReactor,
     /// All planned faults. The network has those in force.
     pub(crate) faults: Vec<Fault>,
+    /// What receives the journals of the nodes.
+    pub(crate) journals: Option<journal::Journals>,
 }
 
 /// A node, with the state that the caller has requested. Its actual state also depends on the faults in force: see
@@ -138,6 +141,7 @@ impl World {
             nodes: Vec::new(),
             make_reactor: Box::new(|_, backend| Reactor::with_backend(backend)),
             faults: Vec::new(),
+            journals: None,
         }
     }
 

@@ -6,6 +6,7 @@ use crate::node::NodeId;
 use crate::schedule::{Scheduled, Time};
 use crate::trace::What;
 use crate::world::World;
+use ropewalk::Reactor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,18 @@ impl World {
         }
     }
 
+    /// Returns a reactor for a node. Its journal counts the time from the begin of the world.
+    fn new_reactor(&mut self, node: NodeId) -> Reactor {
+        let (net, wakeups) = (self.net().clone(), Arc::clone(&self.wakeups));
+        let begin = net.borrow().epoch;
+        let mut reactor = (self.make_reactor)(node, NodeBackend { net, node, wakeups });
+        reactor.context().journal().set_epoch(begin);
+        if let Some(journals) = &self.journals {
+            reactor.add_observer(journals.observer(self.name(node)));
+        }
+        reactor
+    }
+
     fn run_program(&mut self, node: NodeId) {
         {
             let mut net = self.net().borrow_mut();
@@ -101,8 +114,7 @@ impl World {
             net.begin_work(node);
             net.note(node, None, What::Starts);
         }
-        let (net, wakeups) = (self.net().clone(), Arc::clone(&self.wakeups));
-        let mut reactor = (self.make_reactor)(node, NodeBackend { net, node, wakeups });
+        let mut reactor = self.new_reactor(node);
         let this = &mut self.nodes[node.index()];
         match (this.program)(&mut reactor) {
             Ok(()) => {

@@ -3,6 +3,7 @@
 mod costs;
 mod handles;
 mod jobs;
+mod journals;
 mod nodes;
 mod outages;
 mod overlaps;

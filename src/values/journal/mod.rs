@@ -25,6 +25,7 @@ use raw::Raw;
 use ring::Ring;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// The default number of records: 64 KiB, the last few milliseconds of a busy reactor.
@@ -126,10 +127,14 @@ impl Journal {
     /// Appends the records since the last call with this cursor to `out`, in the format of a journal file: units of 16
     /// bytes, for a [`Decoder`]. The first call also writes the header.
     pub fn encode(&self, cursor: &mut Cursor, out: &mut Vec<u8>) {
-        if !cursor.begun {
+        if !cursor.begun && cursor.node.as_ref().is_none_or(|(number, _)| *number == 0) {
             out.extend(raw::HEADER);
             out.extend(Raw::new(0, RecordKind::Format, 0, raw::VERSION).bytes());
-            cursor.begun = true;
+        }
+        cursor.begun = true;
+        if let Some((number, name)) = &mut cursor.node {
+            // The name is given once.
+            raw::encode_text(RecordKind::Node, *number, &mem::take(name), out);
         }
         let missing = cursor.skip_replaced(self);
         if missing > 0 {
@@ -259,6 +264,13 @@ impl Journal {
         self.push(Id::NONE.number(), RecordKind::Noted, 0, number);
     }
 
+    /// Sets the instant from which the times of new records count. Default: when the reactor was made.
+    ///
+    /// Reactors with the same one have comparable times.
+    pub fn set_epoch(&mut self, epoch: Instant) {
+        self.epoch = epoch;
+    }
+
     /// Returns the time since the reactor was made.
     pub fn time_of(&self, instant: Instant) -> Duration {
         instant.saturating_duration_since(self.epoch)
@@ -302,9 +314,19 @@ pub struct Cursor {
     begun: bool,
     names: usize,
     state: DecodeState,
+    /// The number and the name of a reactor that shares the file with others.
+    node: Option<(u64, String)>,
 }
 
 impl Cursor {
+    /// Returns a position at the oldest record, for [`Journal::encode`] to a file with the records of several reactors.
+    ///
+    /// Each reactor has a number of its own, from 0. The first call for the file must be that of number 0: it writes the
+    /// header. Records are read with the name of the node: see [`Record::node`]. Several reactors may have the same.
+    pub fn of_node(number: u64, name: &str) -> Self {
+        Self { node: Some((number, name.to_owned())), ..Self::default() }
+    }
+
     /// Moves to the oldest record that is kept. Returns the number of those that were skipped.
     fn skip_replaced(&mut self, journal: &Journal) -> u64 {
         if self.next > journal.recorded() {
