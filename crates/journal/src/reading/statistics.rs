@@ -35,7 +35,6 @@ struct Statistics {
     turns: Vec<Duration>,
     /// The longest turns, with their begin and their node.
     longest: Vec<(Duration, Duration, String)>,
-    waited: Duration,
     events: u64,
     callbacks: BTreeMap<String, Calls>,
     /// Records by their text: what needs no more than a count.
@@ -47,10 +46,11 @@ struct Statistics {
 /// The state of one reactor.
 #[derive(Default)]
 struct Node {
-    /// When the wait began, and when it returned.
-    wait: Option<Duration>,
-    turn: Option<Duration>,
+    /// When the first wait began, and the last turn ended.
+    begin: Option<Duration>,
     end: Duration,
+    /// When the wait of the present turn returned.
+    turn: Option<Duration>,
     /// The callback that was called last.
     last: Option<(Option<Id>, String)>,
 }
@@ -130,14 +130,8 @@ impl Statistics {
     fn see_turn(&mut self, record: &Record<'_>) {
         let node = self.nodes.entry(record.node.to_owned()).or_default();
         match record.what {
-            // Without a wait, the record has the time of the last turn's begin.
-            What::TurnBegins(..) => node.wait = Some(record.time.max(node.end)),
-            What::Waited => {
-                if let Some(began) = node.wait.take() {
-                    self.waited += record.time.saturating_sub(began);
-                }
-                node.turn.get_or_insert(record.time);
-            }
+            What::TurnBegins(..) => _ = node.begin.get_or_insert(record.time),
+            What::Waited => _ = node.turn.get_or_insert(record.time),
             _ => {
                 node.end = record.time;
                 if let Some(began) = node.turn.take() {
@@ -155,9 +149,11 @@ impl Statistics {
         writeln!(out, "{:>10}  records, {} missing", self.records, self.missing)?;
         let (worked, count) = (self.turns.iter().sum::<Duration>(), self.turns.len());
         writeln!(out, "{count:>10}  turns: {}", percentiles(&mut self.turns))?;
-        let total = (worked + self.waited).as_secs_f64();
-        let idle = if total > 0.0 { 100.0 * self.waited.as_secs_f64() / total } else { 0.0 };
-        writeln!(out, "{:>9.1}%  of {total:.3} s in waits", idle)?;
+        let spans =
+            self.nodes.values().filter_map(|node| Some(node.end.saturating_sub(node.begin?)));
+        let total = spans.sum::<Duration>().as_secs_f64();
+        let idle = if total > 0.0 { 100.0 - 100.0 * worked.as_secs_f64() / total } else { 0.0 };
+        writeln!(out, "{idle:>9.1}%  of {total:.3} s outside of turns")?;
         let events = self.events as f64 / count.max(1) as f64;
         writeln!(out, "{events:>10.2}  events a turn, {} in all", self.events)?;
         writeln!(out, "{:>10}  bytes received", self.received)?;
