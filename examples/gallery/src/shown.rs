@@ -4,9 +4,11 @@ use std::fmt;
 
 /// Up to this number of lines all are printed.
 const SHORT: usize = 18;
-/// Of more lines, this many of the first and of the last marked ones are printed, each with its neighbours.
+/// Of more lines, this many of the first and of the last marked ones are printed, each with the lines before and after it.
 const FIRST: usize = 4;
 const LAST: usize = 2;
+/// And this many lines from the beginning.
+const BEGIN: usize = 3;
 
 /// A line of a journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,22 +49,32 @@ impl Shown {
         Self { is_faulty, verdict, ..self }
     }
 
-    /// Returns true if the line with this number is printed.
-    fn is_printed(&self, number: usize, marked: &[usize]) -> bool {
-        let last = marked.len().saturating_sub(LAST);
-        let shown = marked.iter().enumerate().filter(|(at, _)| *at < FIRST || *at >= last);
-        let mut shown = shown.map(|(_, number)| *number);
-        self.lines.len() <= SHORT || number < 3 || shown.any(|marked| marked.abs_diff(number) <= 1)
+    /// Marks the lines that contain these words and follow the first one with `start`.
+    pub(crate) fn mark_after(mut self, start: &str, words: &str) -> Self {
+        let lines = self.lines.iter_mut().skip_while(|line| !line.text.contains(start));
+        for line in lines {
+            line.is_decisive |= line.text.contains(words);
+        }
+        self
+    }
+
+    /// Returns the numbers of the marked lines that are printed, if there are too many lines for all.
+    fn printed_marks(&self) -> Vec<usize> {
+        let lines = self.lines.iter().enumerate();
+        let marked: Vec<_> =
+            lines.filter(|(_, line)| line.is_decisive).map(|(number, _)| number).collect();
+        let last = marked.len().saturating_sub(LAST).max(FIRST.min(marked.len()));
+        [&marked[..FIRST.min(marked.len())], &marked[last..]].concat()
     }
 }
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let marked: Vec<_> =
-            (0..self.lines.len()).filter(|number| self.lines[*number].is_decisive).collect();
+        let marks = self.printed_marks();
+        let is_near = |number: usize| marks.iter().any(|mark| mark.abs_diff(number) <= 1);
         let mut left_out = 0;
         for (number, line) in self.lines.iter().enumerate() {
-            if !self.is_printed(number, &marked) {
+            if self.lines.len() > SHORT && number >= BEGIN && !is_near(number) {
                 left_out += 1;
                 continue;
             }

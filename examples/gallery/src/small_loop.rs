@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How long a wait lasts that should have ended earlier.
+/// How long a wait lasts that should have ended earlier: no wait is longer, whatever its line says.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(50);
 
 /// An event of the last wait.
@@ -56,7 +56,7 @@ impl SmallLoop {
         why: WaitLimit,
     ) -> io::Result<Vec<Ready>> {
         self.note(None, What::TurnBegins(limit, why));
-        self.poll.poll(&mut self.events, limit)?;
+        self.poll.poll(&mut self.events, limit.map(|limit| limit.min(PATIENCE)))?;
         self.time = self.begun.elapsed();
         self.note(None, What::Waited);
         let mut events = Vec::new();
