@@ -1,4 +1,4 @@
-//! The journal: which records there are, in which order, and who receives them.
+//! The journal: its records, their order, and observers.
 
 use ropewalk::journal::{
     CallOutcome, Callback, Cursor, Decoder, Journal, Record, StopPhase, SystemCall, What,

@@ -147,17 +147,35 @@ impl Context {
 
     /// Flushes the connections that were written to by id.
     pub(crate) fn flush_others(&mut self) {
-        let mut listed = std::mem::take(&mut self.unflushed);
-        if !listed.is_empty() {
-            self.journal.note(Id::NONE, RecordKind::Flushed, 0, listed.len());
+        self.begin_flushes();
+        let mut next = 0;
+        while self.flush_listed(next).is_some() {
+            next += 1;
         }
-        for id in listed.drain(..) {
-            if let Some(stream) = self.sources.stream_mut(id) {
-                stream.output.unflushed = false;
-                self.flush(id);
-            }
+        self.end_flushes();
+    }
+
+    /// Records that the listed connections are flushed.
+    pub(crate) fn begin_flushes(&mut self) {
+        if !self.unflushed.is_empty() {
+            self.journal.note(Id::NONE, RecordKind::Flushed, 0, self.unflushed.len());
         }
-        self.unflushed = listed; // Its memory is kept; a flush lists no connection.
+    }
+
+    /// Flushes the connection at this place of the list. A flush lists no connection.
+    #[inline]
+    pub(crate) fn flush_listed(&mut self, place: usize) -> Option<Id> {
+        let id = *self.unflushed.get(place)?;
+        if let Some(stream) = self.sources.stream_mut(id) {
+            stream.output.unflushed = false;
+            self.flush(id);
+        }
+        Some(id)
+    }
+
+    /// Empties the list. Its memory is kept.
+    pub(crate) fn end_flushes(&mut self) {
+        self.unflushed.clear();
     }
 
     /// Handles a failed write: the connection is broken. Data that the peer sent before may still be unread. If

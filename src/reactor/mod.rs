@@ -29,6 +29,7 @@ mod serve;
 mod settings;
 #[cfg(feature = "signals")]
 mod signals;
+pub(crate) mod step;
 mod stop;
 mod stopwatch;
 mod stream;
@@ -42,6 +43,7 @@ mod watch;
 use crate::api::context::Context;
 use crate::api::handle::Handle;
 use crate::reactor::dispatcher::Dispatcher;
+use crate::reactor::step::StepProgress;
 use crate::reactor::stop::Ending;
 #[cfg(feature = "system")]
 use crate::sys::System;
@@ -95,6 +97,8 @@ pub struct Reactor {
     grace: Duration,
     /// Set while a run is ending: see [`run`](Self::run).
     ending: Option<Ending>,
+    /// The progress of a turn that is made in steps.
+    progress: StepProgress,
     /// True after `abandon`.
     abandoned: bool,
     /// The process that made the reactor: see [`drop`](Self::drop).
@@ -125,6 +129,7 @@ impl Reactor {
             buffer: vec![0; READ_SIZE],
             grace: GRACE,
             ending: None,
+            progress: StepProgress::Between,
             abandoned: false,
             process: process_id(),
         }

@@ -16,14 +16,22 @@ impl Dispatcher {
     /// the next turn.
     pub(super) fn serve_left_over(&mut self, count: usize, buffer: &mut [u8]) {
         for _ in 0..count {
-            let Some(id) = self.context.ready.pop_front() else { break };
-            self.context.sources.end_queued(id);
-            if self.is_made(id) {
-                self.serve(id, buffer);
-            } else {
-                self.context.enqueue(id);
+            if self.serve_ready(buffer).is_none() {
+                break;
             }
         }
+    }
+
+    /// Serves the first socket of the ready queue.
+    pub(super) fn serve_ready(&mut self, buffer: &mut [u8]) -> Option<Id> {
+        let id = self.context.ready.pop_front()?;
+        self.context.sources.end_queued(id);
+        if self.is_made(id) {
+            self.serve(id, buffer);
+        } else {
+            self.context.enqueue(id);
+        }
+        Some(id)
     }
 
     /// Returns true if the socket's protocol is set: not while its first callback is held.

@@ -7,6 +7,7 @@ use crate::reactor::Reactor;
 use crate::reactor::call::Once;
 use crate::reactor::dispatcher::{Dispatcher, PENDING};
 use crate::source::stream::LONGEST_READ;
+use crate::source::timer::TimerId;
 use crate::sys::error::failed_plainly;
 use crate::values::error::Error;
 use crate::values::id::Id;
@@ -23,7 +24,7 @@ const MAX_READ_SIZE: usize = LONGEST_READ;
 
 /// How many timers fire in a turn before the sockets are served. The rest fire in the next turn, which bounds
 /// the delay that a storm of timers causes.
-const TIMERS: usize = 4096;
+pub(super) const TIMERS: usize = 4096;
 
 impl Reactor {
     /// The loop's body. The steps happen in this order, each within a budget.
@@ -31,6 +32,9 @@ impl Reactor {
     /// After every callback the bytes that it wrote to its own connection are sent, and then the callbacks
     /// that result from it are made: see [`Dispatcher::call`] and [`Dispatcher::run_pending`].
     pub(super) fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
+        // Complete a turn that was begun in steps.
+        self.complete_steps()?;
+
         // Wait for events. If work is left from the last turn, the poll only looks and does not wait;
         // otherwise it waits until the first timer is due.
         let (limit, why) = self.dispatcher.wait_limit(limit);
@@ -65,18 +69,21 @@ impl Reactor {
         // Flush the connections that were written to by others, with one gathered write each.
         self.dispatcher.end_turn();
 
-        // A read that filled the buffer could have returned more in a larger one.
-        if self.dispatcher.has_filled_buffer() {
-            self.grow_buffer();
-        }
-
-        // Record the end of the turn, and call the observers of the journal.
-        self.dispatcher.note_turn_end();
+        self.finish_turn();
         Ok(())
     }
 
+    /// Ends a turn: enlarges the read buffer if a read has filled it, since it could have returned more, and has the
+    /// observers of the journal called.
+    pub(super) fn finish_turn(&mut self) {
+        if self.dispatcher.has_filled_buffer() {
+            self.grow_buffer();
+        }
+        self.dispatcher.note_turn_end();
+    }
+
     /// Waits for events, up to `limit`.
-    fn wait(&mut self, limit: Option<Duration>, why: WaitLimit) -> Result<(), Error> {
+    pub(super) fn wait(&mut self, limit: Option<Duration>, why: WaitLimit) -> Result<(), Error> {
         self.events.clear();
         self.dispatcher.note_wait(limit, why);
         let result = self.dispatcher.context.backend.wait(limit, &mut self.events);
@@ -127,7 +134,7 @@ impl Dispatcher {
         }
     }
 
-    fn begin_turn(&mut self) {
+    pub(super) fn begin_turn(&mut self) {
         self.context.totals.turns += 1;
         // At least all held callbacks, so that they cannot accumulate.
         self.allow_pending(PENDING.max(self.context.held.len()));
@@ -145,35 +152,48 @@ impl Dispatcher {
     /// Fires the timers that are due. A timer that one of them cancels does not fire.
     fn fire_timers(&mut self) {
         for _ in 0..TIMERS {
-            let Some((timer, job)) = self.context.pop_due(self.timer_mark) else { break };
-            match job {
-                Job::Call(call) => self.make(call, Callback::Timer),
-                Job::Notify(id, owner) => self.fire(id, owner, timer),
-                Job::CloseDeadline(id) => self.context.give_up(id),
-                Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
-                Job::ConnectNext(id) => self.context.make_due(id),
-                // The outcomes of its sockets come first.
-                Job::ConnectTimeout(id) => self.context.enqueue(id),
-                Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
-                Job::LookUpTimeout(id) => self.context.end_look_up(id, Err(look_up_timed_out())),
-                Job::LingerEnd(id) => self.context.end_lingering(id),
-                Job::StartupEnd => self.end_startup_holds(),
-                Job::BackoffEnd(id) => self.context.end_backoff(id),
+            if self.fire_timer().is_none() {
+                break;
             }
-            self.run_pending();
         }
+    }
+
+    /// Fires the first timer, if it is due.
+    pub(super) fn fire_timer(&mut self) -> Option<TimerId> {
+        let (timer, job) = self.context.pop_due(self.timer_mark)?;
+        match job {
+            Job::Call(call) => self.make(call, Callback::Timer),
+            Job::Notify(id, owner) => self.fire(id, owner, timer),
+            Job::CloseDeadline(id) => self.context.give_up(id),
+            Job::CloseProgress(id, sent) => self.context.check_progress(id, sent),
+            Job::ConnectNext(id) => self.context.make_due(id),
+            // The outcomes of its sockets come first.
+            Job::ConnectTimeout(id) => self.context.enqueue(id),
+            Job::HandshakeTimeout(id) => self.context.time_out_handshake(id),
+            Job::LookUpTimeout(id) => self.context.end_look_up(id, Err(look_up_timed_out())),
+            Job::LingerEnd(id) => self.context.end_lingering(id),
+            Job::StartupEnd => self.end_startup_holds(),
+            Job::BackoffEnd(id) => self.context.end_backoff(id),
+        }
+        self.run_pending();
+        Some(timer)
     }
 
     fn run_calls(&mut self) {
         let mut budget = CALLS;
         // A channel that is put back during this is served in the next turn.
         for _ in 0..self.calls.len() {
-            let Some(sent) = self.calls.next() else { break };
-            budget = budget.saturating_sub(self.handle_sent(sent, budget).max(1));
-            if budget == 0 {
+            if budget == 0 || !self.run_call(&mut budget) {
                 break;
             }
         }
+    }
+
+    /// Makes the first call, or delivers the messages of a channel. Returns false if there is none.
+    pub(super) fn run_call(&mut self, budget: &mut usize) -> bool {
+        let Some(sent) = self.calls.next() else { return false };
+        *budget = budget.saturating_sub(self.handle_sent(sent, *budget).max(1));
+        true
     }
 
     /// Makes a call, or delivers at most `most` messages. Returns the number of calls and messages.
@@ -201,6 +221,11 @@ impl Dispatcher {
     pub(super) fn end_turn(&mut self) {
         self.run_pending();
         self.context.flush_others();
+        self.after_flushes();
+    }
+
+    /// Makes the callbacks that result from the flushes, and reports slow ones.
+    pub(super) fn after_flushes(&mut self) {
         self.run_pending();
         if let Some(slow) = self.stopwatch.look(&mut self.context.totals) {
             slow.report(None);

@@ -6,8 +6,8 @@ use std::path::Path;
 
 /// The most lines of all chapters together, with documentation and without unit tests, and the most lines of code.
 /// Raising a number needs a line of reason in ARCHITECTURE.md.
-const LINES: usize = 4_920;
-const CODE: usize = 3_540;
+const LINES: usize = 4_970;
+const CODE: usize = 3_570;
 
 /// Returns a section of ARCHITECTURE.md, without its heading.
 pub(crate) fn section(heading: &str) -> String {

@@ -90,13 +90,11 @@ type MakeReactor = Box<dyn FnMut(NodeId, NodeBackend) -> Reactor>;
 /// Sockets behave like Linux's as far as a program can observe: buffers and windows, half-close, resets,
 /// retransmission and its timeout, keep-alive, full listener queues, addresses in use, both families on one IPv6
 /// socket, multicast groups, Unix names. Errors have the same kinds, numbers and texts. `tests/conformance` runs
-/// the same scenes on real sockets and here, and compares the callbacks. Some of the system's behaviour is
-/// surprising:
+/// the same scenes on real sockets and here, and compares the callbacks. Surprising behaviour of the system:
 ///
 /// - A client is connected before it is accepted. So it may receive `connection_made` although the server never
 ///   sees the connection, because its queue is full or its listener is closed.
-/// - A connection attempt that is closed before the answer is not seen by the server. On loopback the answer is
-///   immediate.
+/// - A connection attempt that is closed before the answer is not seen by the server. On loopback it is immediate.
 /// - A reset after the peer's end is noticed by writes only.
 /// - An abort of a Unix connection is an end of stream for the peer, and a reset only if data was unread.
 /// - A refused datagram is reported to a connected socket only.
@@ -117,6 +115,8 @@ pub struct World {
     pub(crate) faults: Vec<Fault>,
     /// What receives the journals of the nodes.
     pub(crate) journals: Option<journal::Journals>,
+    /// Turns are made in steps.
+    pub(crate) by_steps: bool,
 }
 
 /// A node, with the state that the caller has requested. Its actual state also depends on the faults in force: see
@@ -142,6 +142,7 @@ impl World {
             make_reactor: Box::new(|_, backend| Reactor::with_backend(backend)),
             faults: Vec::new(),
             journals: None,
+            by_steps: false,
         }
     }
 

@@ -4,6 +4,7 @@ use crate::net::nanos;
 use crate::node::{NodeId, PendingSource};
 use crate::schedule::{Scheduled, Time};
 use crate::world::World;
+use ropewalk::{Error, Reactor, Step};
 use std::time::Duration;
 
 /// # Running
@@ -69,6 +70,11 @@ impl World {
         self.net.borrow().schedule.next_at()
     }
 
+    /// Sets whether nodes make each turn in [steps](Reactor::step). The run is the same. Default: false.
+    pub fn turn_by_steps(&mut self, by_steps: bool) {
+        self.by_steps = by_steps;
+    }
+
     /// Runs a turn of a node's reactor.
     fn turn(&mut self, node: NodeId, at: u64) {
         if !self.net.borrow_mut().take_turn(node, at) {
@@ -83,7 +89,11 @@ impl World {
             net.spent += nanos(net.costs.turn);
             net.host_mut(node).in_turn = true;
         }
-        let goes_on = reactor.run_turn(Some(Duration::ZERO)).unwrap_or(false);
+        let goes_on = match self.by_steps {
+            true => step_through(reactor),
+            false => reactor.run_turn(Some(Duration::ZERO)),
+        };
+        let goes_on = goes_on.unwrap_or(false);
         let timeout = reactor.timeout();
         let mut net = self.net.borrow_mut();
         net.finish_work();
@@ -118,6 +128,18 @@ impl World {
                 net.notify(node, PendingSource::Woken);
             }
         }
+    }
+}
+
+/// Makes a turn in steps. A reactor that is stopping makes it as a whole.
+fn step_through(reactor: &mut Reactor) -> Result<bool, Error> {
+    if reactor.context().is_stopping() {
+        return reactor.run_turn(Some(Duration::ZERO));
+    }
+    while reactor.step(Some(Duration::ZERO))? != Step::TurnEnded {}
+    match reactor.context().is_stopping() {
+        true => reactor.run_turn(Some(Duration::ZERO)), // Requested in this turn, and begun at the end of it.
+        false => Ok(true),
     }
 }
 

@@ -157,3 +157,18 @@ fn the_same_seed_has_the_same_run() {
         outcome.unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }
+
+#[test]
+fn turns_in_steps_are_the_same_run() {
+    let length = Duration::from_secs(10);
+    for seed in seeds(0..3).take(50) {
+        let plan = Plan::draw(seed, FaultKind::ALL, 8, length, (0..NODES).map(Into::into));
+        let mut by_steps = false;
+        let played = twice(seed, |world| {
+            world.turn_by_steps(by_steps);
+            by_steps = true; // The second run.
+            (play(world, &plan, length), world.callbacks())
+        });
+        played.unwrap_or_else(|parted| panic!("{parted}")).0.unwrap();
+    }
+}

@@ -11,7 +11,7 @@ use std::mem;
 
 /// The next step for the received bytes of a filtered connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum InputStep {
     /// Nothing until an event or a callback changes the state.
     Wait,
     /// The filter's handshake begins.
@@ -40,7 +40,7 @@ impl Dispatcher {
     ) {
         loop {
             let step = self.next_step(id);
-            if step == Step::Wait {
+            if step == InputStep::Wait {
                 break;
             }
             if budget == 0 {
@@ -56,25 +56,25 @@ impl Dispatcher {
 
     /// Chooses the next step by the state alone. The highest filter that can decode does so first: therefore no more
     /// than one read is queued between two filters.
-    fn next_step(&self, id: Id) -> Step {
+    fn next_step(&self, id: Id) -> InputStep {
         let stream = self.context.sources.stream(id);
         let (Some(stream), Some(chain)) = (stream, self.owners.filters.get(&id)) else {
-            return Step::Wait;
+            return InputStep::Wait;
         };
         let Some(filtered) = stream.filtered() else {
-            return Step::Wait;
+            return InputStep::Wait;
         };
         if matches!(stream.life, Life::Ended { .. }) {
-            return Step::Wait;
+            return InputStep::Wait;
         }
         if stream.discards_encoded() {
-            return if stream.wants_read() { Step::Read } else { Step::Wait };
+            return if stream.wants_read() { InputStep::Read } else { InputStep::Wait };
         }
         if filtered.phase == Phase::Handshake && filtered.adding == 0 {
             match chain.layers.iter().position(|layer| layer.stage != Stage::Established) {
-                None => return Step::Established,
+                None => return InputStep::Established,
                 Some(index) if chain.layers[index].stage == Stage::NotBegun => {
-                    return Step::Start(index);
+                    return InputStep::Start(index);
                 }
                 Some(_) => {}
             }
@@ -85,35 +85,35 @@ impl Dispatcher {
             Received::Unread
         };
         if received == Received::Unread && filtered.phase != Phase::Handshake {
-            return Step::Wait;
+            return InputStep::Wait;
         }
         if !chain.plain.is_empty() {
-            held_or(received, Step::Deliver)
+            held_or(received, InputStep::Deliver)
         } else if !chain.has_ended() {
             next_decoding(chain, stream)
         } else if stream.input.has_ended() {
-            Step::Wait
+            InputStep::Wait
         } else {
-            held_or(received, Step::End)
+            held_or(received, InputStep::End)
         }
     }
 
     /// Takes a step. Returns the number of bytes that it has moved.
-    fn take_step(&mut self, id: Id, step: Step, buffer: &mut [u8]) -> usize {
+    fn take_step(&mut self, id: Id, step: InputStep, buffer: &mut [u8]) -> usize {
         match step {
-            Step::Wait => {}
-            Step::Start(index) => {
+            InputStep::Wait => {}
+            InputStep::Start(index) => {
                 if let Some(layer) = self.layer_mut(id, index) {
                     layer.stage = Stage::Handshake;
                 }
                 self.call_filter(id, index, Method::Start, &[]);
             }
-            Step::Established => self.end_handshake(id),
-            Step::Deliver => return self.deliver_plain(id),
-            Step::End => self.deliver_end(id),
-            Step::Decode(index) => return self.decode(id, index),
-            Step::Eof(index) => self.end_input(id, index),
-            Step::Read => return self.read_filtered(id, buffer),
+            InputStep::Established => self.end_handshake(id),
+            InputStep::Deliver => return self.deliver_plain(id),
+            InputStep::End => self.deliver_end(id),
+            InputStep::Decode(index) => return self.decode(id, index),
+            InputStep::Eof(index) => self.end_input(id, index),
+            InputStep::Read => return self.read_filtered(id, buffer),
         }
         0
     }
@@ -234,27 +234,27 @@ impl Dispatcher {
 }
 
 /// Returns a step that a protocol with paused reading delays.
-fn held_or(received: Received, step: Step) -> Step {
-    if received == Received::Unread { Step::Wait } else { step }
+fn held_or(received: Received, step: InputStep) -> InputStep {
+    if received == Received::Unread { InputStep::Wait } else { step }
 }
 
 /// Returns the step that leads to more plaintext.
-fn next_decoding(chain: &Chain, stream: &Stream) -> Step {
+fn next_decoding(chain: &Chain, stream: &Stream) -> InputStep {
     let runs = |layer: &Layer| layer.stage != Stage::NotBegun && !layer.ended;
     let decodes = |layer: &Layer| layer.decodes && runs(layer);
     if let Some(index) = chain.layers.iter().rposition(decodes) {
-        return Step::Decode(index);
+        return InputStep::Decode(index);
     }
     let mut below_ended = stream.socket_has_ended();
     for (index, layer) in chain.layers.iter().enumerate() {
         if below_ended && runs(layer) && !layer.keeps_input() {
-            return Step::Eof(index);
+            return InputStep::Eof(index);
         }
         below_ended = layer.ended;
     }
     let open = chain.layers.first().is_some_and(|layer| !layer.ended);
     let reads = open && stream.is_readable() && !stream.socket_has_ended();
-    if reads { Step::Read } else { Step::Wait }
+    if reads { InputStep::Read } else { InputStep::Wait }
 }
 
 /// Reads once. Descriptors that arrive with the bytes are closed.

@@ -83,11 +83,11 @@ pub enum What {
     Closing(u32),
     /// The stop of a run has reached a phase.
     Stop(StopPhase),
-    /// The connections that others have written to are flushed, so many.
+    /// The connections that others have written to are flushed; this is their number.
     Flushed(u32),
     /// A number that the program has [marked](super::Journal::mark).
     Noted(u32),
-    /// So many records are missing: they were replaced before they were read.
+    /// This number of records is missing: they were replaced before they were read.
     Missing(u64),
 }
 
