@@ -11,7 +11,7 @@ use crate::values::id::Id;
 use crate::values::journal::{Callback, RecordKind, WaitLimit};
 use crate::values::logging::JOURNAL;
 use log::{Level, log};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The number of records that are logged after a panic or a slow callback.
 const LAST: usize = 12;
@@ -21,6 +21,12 @@ impl Reactor {
     /// Sets how many records the [journal](crate::journal::Journal) keeps, at least. A record takes 16 bytes. 0 turns it off. Default: 4,096. Earlier records are dropped.
     pub fn set_journal_capacity(&mut self, records: usize) {
         self.dispatcher.context.journal.set_capacity(records);
+    }
+
+    /// Sets the instant from which the times of new records count. Default: when the reactor was made. Reactors with the
+    /// same one have comparable times.
+    pub fn set_journal_epoch(&mut self, epoch: Instant) {
+        self.dispatcher.context.journal.set_epoch(epoch);
     }
 
     /// Sets whether the duration of each callback is recorded. Default: false, since reading the clock after each callback

@@ -97,7 +97,7 @@ impl World {
         let (net, wakeups) = (self.net().clone(), Arc::clone(&self.wakeups));
         let begin = net.borrow().epoch;
         let mut reactor = (self.make_reactor)(node, NodeBackend { net, node, wakeups });
-        reactor.context().journal().set_epoch(begin);
+        reactor.set_journal_epoch(begin);
         if let Some(journals) = &self.journals {
             reactor.add_observer(journals.observer(self.name(node)));
         }

@@ -264,10 +264,8 @@ impl Journal {
         self.push(Id::NONE.number(), RecordKind::Noted, 0, number);
     }
 
-    /// Sets the instant from which the times of new records count. Default: when the reactor was made.
-    ///
-    /// Reactors with the same one have comparable times.
-    pub fn set_epoch(&mut self, epoch: Instant) {
+    /// Sets the instant from which the times of new records count.
+    pub(crate) fn set_epoch(&mut self, epoch: Instant) {
         self.epoch = epoch;
     }
 
