@@ -16,6 +16,7 @@ impl Dispatcher {
         let Some(options) = self.context.establish(id, winner, peer.clone()) else {
             return;
         };
+        self.note_local_address(id);
         match options.filters() {
             Some(filters) => self.connect_filtered(id, &peer, filters),
             None => self.make_connected(id, &peer),

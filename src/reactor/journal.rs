@@ -80,6 +80,14 @@ impl Dispatcher {
         self.owners.insert(id, owner);
     }
 
+    /// Records the local address of a connection attempt that has succeeded.
+    pub(super) fn note_local_address(&mut self, id: Id) {
+        if self.context.journal.is_on() {
+            let local = self.context.local_address(id);
+            self.context.journal.local(id, &local);
+        }
+    }
+
     /// Records that a wait begins. The clock is read if it may last, so that the journal shows the time between a turn and
     /// the next.
     pub(super) fn note_wait(&mut self, limit: Option<Duration>, why: WaitLimit) {

@@ -6,6 +6,8 @@
 //!
 //!     --text               one line a record, the default
 //!     --explain            one sentence a record, with arrows between what follows from what
+//!     --chrome             a trace for chrome://tracing and https://ui.perfetto.dev
+//!     --pcapng             the TCP connections as packets without payload, for tshark
 //!     --statistics         turns, waits, callbacks, bytes and connections in numbers
 //!
 //! Selection, for text and sentences:
@@ -32,6 +34,8 @@ use std::time::Duration;
 enum Form {
     Text,
     Explain,
+    Chrome,
+    Pcapng,
     Statistics,
 }
 
@@ -68,6 +72,8 @@ fn options(mut arguments: Parser) -> Result<Option<Options>, lexopt::Error> {
         let chosen = match argument {
             Long("text") => Form::Text,
             Long("explain") => Form::Explain,
+            Long("chrome") => Form::Chrome,
+            Long("pcapng") => Form::Pcapng,
             Long("statistics") => Form::Statistics,
             Long("connection") => {
                 filter.connection = Some(arguments.value()?.string()?);
@@ -137,6 +143,8 @@ fn convert(options: &Options, file: impl Read, out: &mut impl Write) -> Result<u
     match options.form {
         Form::Text => reading::write_text(file, &options.filter, out),
         Form::Explain => reading::write_explanation(file, &options.filter, out),
+        Form::Chrome => reading::write_chrome(file, out),
+        Form::Pcapng => reading::write_pcapng(file, out),
         Form::Statistics => reading::write_statistics(file, out),
     }
 }

@@ -119,30 +119,29 @@ impl DecodeState {
             RecordKind::Noted => What::Noted(value),
             RecordKind::Flushed => What::Flushed(value),
             RecordKind::PeerV4 => What::Peer((Ipv4Addr::from(value), detail).into()),
-            RecordKind::PeerV6First | RecordKind::PeerV6Second | RecordKind::PeerV6Third => {
-                What::Peer(self.join_address(kind, six_bytes(raw))?)
+            RecordKind::LocalV4 => What::Local((Ipv4Addr::from(value), detail).into()),
+            RecordKind::PeerV6Third => What::Peer(self.join_address(six_bytes(raw))),
+            RecordKind::LocalV6Third => What::Local(self.join_address(six_bytes(raw))),
+            RecordKind::PeerV6First | RecordKind::LocalV6First => {
+                self.parts[0] = six_bytes(raw);
+                return None;
+            }
+            RecordKind::PeerV6Second | RecordKind::LocalV6Second => {
+                self.parts[1] = six_bytes(raw);
+                return None;
             }
             RecordKind::Missing => What::Missing(subject),
             _ => return None,
         })
     }
 
-    /// Takes a part of an IPv6 address. Returns the address with the last part.
-    fn join_address(&mut self, kind: RecordKind, part: [u8; 6]) -> Option<SocketAddr> {
-        match kind {
-            RecordKind::PeerV6First => self.parts[0] = part,
-            RecordKind::PeerV6Second => self.parts[1] = part,
-            _ => {
-                let [a, b, c, d, high, low] = part;
-                let mut address = [0; 16];
-                address[..6].copy_from_slice(&self.parts[0]);
-                address[6..12].copy_from_slice(&self.parts[1]);
-                address[12..].copy_from_slice(&[a, b, c, d]);
-                let port = u16::from_be_bytes([high, low]);
-                return Some((Ipv6Addr::from(address), port).into());
-            }
-        }
-        None
+    /// Returns the address with this last part.
+    fn join_address(&self, [a, b, c, d, high, low]: [u8; 6]) -> SocketAddr {
+        let mut address = [0; 16];
+        address[..6].copy_from_slice(&self.parts[0]);
+        address[6..12].copy_from_slice(&self.parts[1]);
+        address[12..].copy_from_slice(&[a, b, c, d]);
+        (Ipv6Addr::from(address), u16::from_be_bytes([high, low])).into()
     }
 }
 
@@ -151,18 +150,36 @@ fn six_bytes(raw: Raw) -> [u8; 6] {
     [a, b, c, d, e, f]
 }
 
-/// Returns the records of a peer's address: kind, detail and value.
-pub(super) fn address_records(peer: SocketAddr) -> impl Iterator<Item = (RecordKind, u16, u32)> {
+/// The kinds of the records of an address: IPv4, and the three parts of IPv6.
+pub(super) type AddressKinds = [RecordKind; 4];
+
+pub(super) const LOCAL: AddressKinds = [
+    RecordKind::LocalV4,
+    RecordKind::LocalV6First,
+    RecordKind::LocalV6Second,
+    RecordKind::LocalV6Third,
+];
+
+pub(super) const PEER: AddressKinds = [
+    RecordKind::PeerV4,
+    RecordKind::PeerV6First,
+    RecordKind::PeerV6Second,
+    RecordKind::PeerV6Third,
+];
+
+/// Returns the records of an address: kind, detail and value.
+pub(super) fn address_records(
+    [v4, v6 @ ..]: AddressKinds,
+    address: SocketAddr,
+) -> impl Iterator<Item = (RecordKind, u16, u32)> {
     let mut records = [None; 3];
-    match peer.ip() {
-        IpAddr::V4(ip) => records[0] = Some((RecordKind::PeerV4, peer.port(), u32::from(ip))),
+    match address.ip() {
+        IpAddr::V4(ip) => records[0] = Some((v4, address.port(), u32::from(ip))),
         IpAddr::V6(ip) => {
             let mut bytes = [0; 18];
             bytes[..16].copy_from_slice(&ip.octets());
-            bytes[16..].copy_from_slice(&peer.port().to_be_bytes());
-            let kinds =
-                [RecordKind::PeerV6First, RecordKind::PeerV6Second, RecordKind::PeerV6Third];
-            for ((record, kind), part) in records.iter_mut().zip(kinds).zip(bytes.chunks(6)) {
+            bytes[16..].copy_from_slice(&address.port().to_be_bytes());
+            for ((record, kind), part) in records.iter_mut().zip(v6).zip(bytes.chunks(6)) {
                 let value = u32::from_be_bytes([part[0], part[1], part[2], part[3]]);
                 *record = Some((kind, u16::from_be_bytes([part[4], part[5]]), value));
             }
@@ -239,7 +256,10 @@ impl Decoder {
             RecordKind::Format if raw.value == VERSION => Ok(None),
             RecordKind::Format => Err(Malformed("it was written by another version of ropewalk")),
             kind @ (RecordKind::Name | RecordKind::Node) => self.begin_text(kind, raw),
-            RecordKind::PeerV6First | RecordKind::PeerV6Second => {
+            RecordKind::PeerV6First
+            | RecordKind::PeerV6Second
+            | RecordKind::LocalV6First
+            | RecordKind::LocalV6Second => {
                 self.node.state.step(raw);
                 Ok(None)
             }

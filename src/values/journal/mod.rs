@@ -229,9 +229,17 @@ impl Journal {
     /// Records the peer of a connection, unless it is a Unix socket.
     pub(crate) fn made(&mut self, id: Id, peer: &Address) {
         self.note(id, RecordKind::Made, 0, 0);
-        for (kind, detail, value) in
-            peer.socket_addr().into_iter().flat_map(decode::address_records)
-        {
+        self.address(id, decode::PEER, peer);
+    }
+
+    /// Records the local address of a connection attempt that has succeeded.
+    pub(crate) fn local(&mut self, id: Id, local: &Address) {
+        self.address(id, decode::LOCAL, local);
+    }
+
+    fn address(&mut self, id: Id, kinds: decode::AddressKinds, address: &Address) {
+        let address = address.socket_addr().into_iter();
+        for (kind, detail, value) in address.flat_map(|it| decode::address_records(kinds, it)) {
             self.push(id.number(), kind, detail, value);
         }
     }

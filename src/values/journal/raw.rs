@@ -62,10 +62,15 @@ pub(crate) enum RecordKind {
     Name,
     Node,
     Format,
+    // In memory again.
+    LocalV4,
+    LocalV6First,
+    LocalV6Second,
+    LocalV6Third,
 }
 
 impl RecordKind {
-    const ALL: [Self; 34] = [
+    const ALL: [Self; 38] = [
         Self::Nothing,
         Self::TurnBegins,
         Self::Waited,
@@ -100,6 +105,10 @@ impl RecordKind {
         Self::Name,
         Self::Node,
         Self::Format,
+        Self::LocalV4,
+        Self::LocalV6First,
+        Self::LocalV6Second,
+        Self::LocalV6Third,
     ];
 }
 

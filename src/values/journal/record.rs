@@ -71,6 +71,8 @@ pub enum What {
     Crossed(bool, u32),
     /// A connection was made.
     Made,
+    /// The own address of a connection attempt that has succeeded. That of an accepted connection is not looked up.
+    Local(SocketAddr),
     /// The address of the peer.
     Peer(SocketAddr),
     /// A connection has ended: the variant of its [`Reason`](crate::Reason).

@@ -55,6 +55,7 @@ impl fmt::Display for What {
             Self::Crossed(true, bytes) => write!(f, "above the high mark: {bytes} bytes queued"),
             Self::Crossed(false, bytes) => write!(f, "below the low mark: {bytes} bytes queued"),
             Self::Made => f.write_str("connected"),
+            Self::Local(local) => write!(f, "local address {local}"),
             Self::Peer(peer) => write!(f, "peer {peer}"),
             Self::Lost(reason) => write!(f, "lost: {reason}"),
             Self::Freed => f.write_str("slot freed"),

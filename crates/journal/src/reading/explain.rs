@@ -180,6 +180,7 @@ impl Words {
                 Some(id) => format!("{} is made", self.socket(record.node, id)),
                 None => "a connection is made".to_owned(),
             },
+            What::Local(local) => format!("its own address is {local}"),
             What::Peer(peer) => format!("its peer is {peer}"),
             What::Lost(reason) => format!("the connection has ended: {reason}"),
             What::Owned => format!("{} becomes its callback object", short_name(record.name)),

@@ -1,10 +1,15 @@
 //! The forms in which a journal file is read: one function for each.
 
+mod chrome;
 mod explain;
+mod packet;
+mod pcapng;
 mod statistics;
 mod text;
 
+pub use chrome::write_chrome;
 pub use explain::write_explanation;
+pub use pcapng::write_pcapng;
 pub use statistics::write_statistics;
 pub use text::{Filter, write_text};
 

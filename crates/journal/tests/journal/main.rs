@@ -1,8 +1,10 @@
 //! Journals that are written, dumped and read.
 
+mod chrome;
 mod dumps;
 mod explanation;
 mod malformed;
+mod pcapng;
 mod statistics;
 mod support;
 mod text;

@@ -7,9 +7,11 @@ use std::io;
 type Form = fn(&[u8]) -> Result<u64, Failure>;
 
 /// All forms.
-const FORMS: [Form; 3] = [
+const FORMS: [Form; 5] = [
     |file| reading::write_text(file, &Filter::default(), &mut io::sink()),
     |file| reading::write_explanation(file, &Filter::default(), &mut io::sink()),
+    |file| reading::write_chrome(file, &mut io::sink()),
+    |file| reading::write_pcapng(file, &mut io::sink()),
     |file| reading::write_statistics(file, &mut io::sink()),
 ];
 

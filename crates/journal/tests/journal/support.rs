@@ -1,7 +1,7 @@
 //! A folder for files, and journals of small runs.
 
 use ropewalk::journal::{Journal, Observer};
-use ropewalk::{Error, Protocol, Reactor, Reason, Transport};
+use ropewalk::{Error, Factory, Protocol, Reactor, Reason, Transport};
 use ropewalk_journal::reading::{self, Filter};
 use ropewalk_journal::{DumpOn, JournalFile};
 use ropewalk_protocols::Echo;
@@ -61,13 +61,37 @@ impl Protocol for Asker {
     }
 }
 
+/// A client that sends a megabyte, and ends its side when it has received all of it.
+struct Bulk(usize);
+
+impl Protocol for Bulk {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.write(&[7; 1 << 20]);
+    }
+
+    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+        self.0 += data.len();
+        if self.0 == 1 << 20 {
+            transport.write_eof();
+        }
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
+        transport.context().stop();
+    }
+}
+
 /// Runs an echo and a client in one reactor. `observer` receives the journal.
 pub(crate) fn run_echo(observer: impl Observer, timed: bool) -> Result<(), Error> {
+    run(|| Asker, observer, timed)
+}
+
+fn run(client: impl Factory, observer: impl Observer, timed: bool) -> Result<(), Error> {
     let mut reactor = Reactor::new()?;
     reactor.time_callbacks(timed);
     reactor.add_observer(observer);
     let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
-    reactor.connect_tcp(port.address(), || Asker)?;
+    reactor.connect_tcp(port.address(), client)?;
     reactor.run()
 }
 
@@ -76,6 +100,14 @@ pub(crate) fn echo(timed: bool) -> Vec<u8> {
     let folder = Folder::new();
     let path = folder.file("echo.journal");
     run_echo(JournalFile::create(&path).unwrap(), timed).unwrap();
+    fs::read(path).unwrap()
+}
+
+/// Returns the journal file of an echo of a megabyte.
+pub(crate) fn bulk() -> Vec<u8> {
+    let folder = Folder::new();
+    let path = folder.file("bulk.journal");
+    run(|| Bulk(0), JournalFile::create(&path).unwrap(), false).unwrap();
     fs::read(path).unwrap()
 }
 
