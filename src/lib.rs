@@ -143,7 +143,7 @@ pub use api::watch::Watcher;
 pub use reactor::Reactor;
 #[cfg(feature = "system")]
 pub use reactor::group::{GroupHandle, GroupPort, Member, ReactorGroup};
-pub use reactor::step::Step;
+pub use reactor::step::{Queues, Step};
 #[cfg(unix)]
 pub use source::detach::Detached;
 pub use source::timer::TimerId;

@@ -155,6 +155,11 @@ impl Context {
         self.end_flushes();
     }
 
+    /// Returns the connections that were written to by id.
+    pub(crate) fn unflushed(&self) -> &[Id] {
+        &self.unflushed
+    }
+
     /// Records that the listed connections are flushed.
     pub(crate) fn begin_flushes(&mut self) {
         if !self.unflushed.is_empty() {

@@ -8,6 +8,7 @@ use crate::sys::Event;
 use crate::values::error::Error;
 use crate::values::id::Id;
 use crate::values::journal::WaitLimit;
+use std::fmt;
 use std::time::Duration;
 
 /// What a [step](Reactor::step) of the reactor was.
@@ -28,6 +29,36 @@ pub enum Step {
     Flushed(Id),
     /// The turn has ended.
     TurnEnded,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waited(1) => f.write_str("the poll returned 1 event"),
+            Self::Waited(events) => write!(f, "the poll returned {events} events"),
+            Self::Timer(timer) => write!(f, "{timer} fired"),
+            Self::Event(Some(id)) => write!(f, "the event of {id} was served"),
+            Self::Event(None) => f.write_str("a wake-up or a signal was served"),
+            Self::Ready(id) => write!(f, "{id} was served from the ready queue"),
+            Self::Call => f.write_str("a call of another thread was made"),
+            Self::Flushed(id) => write!(f, "{id} was flushed"),
+            Self::TurnEnded => f.write_str("the turn has ended"),
+        }
+    }
+}
+
+/// The work that a reactor has queued: see [`Reactor::queues`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Queues {
+    /// The ready queue: sockets that are served without an event.
+    pub ready: Vec<Id>,
+    /// Connections that others have written to: they are flushed at the end of the turn.
+    pub unflushed: Vec<Id>,
+    /// The number of callbacks that are held for the next turn.
+    pub held: usize,
+    /// The number of calls and channels of other threads that are served next.
+    pub calls: usize,
 }
 
 /// The progress of a turn that is made in steps. The order is that of [`Reactor::pass`].
@@ -95,6 +126,17 @@ impl Reactor {
             if let Some(step) = step {
                 return Ok(step);
             }
+        }
+    }
+
+    /// Returns the work that is queued now, for programs that show a reactor.
+    pub fn queues(&self) -> Queues {
+        let context = &self.dispatcher.context;
+        Queues {
+            ready: context.ready.iter().copied().collect(),
+            unflushed: context.unflushed().to_vec(),
+            held: context.held.len(),
+            calls: self.dispatcher.calls.len(),
         }
     }
 

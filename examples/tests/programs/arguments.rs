@@ -21,6 +21,7 @@ pub(crate) const PROGRAMS: &[&str] = &[
     "run_jobs",
     "send_file",
     "simulation",
+    "step",
     #[cfg(feature = "inotify")]
     "tail",
     "udp_echo",

@@ -23,6 +23,7 @@ mod simulated;
 #[cfg(feature = "inotify")]
 #[path = "../../../tests/support/status.rs"]
 mod status;
+mod stepping;
 #[cfg(feature = "inotify")]
 mod tail;
 mod talking;
