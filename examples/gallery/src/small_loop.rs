@@ -56,7 +56,8 @@ impl SmallLoop {
         why: WaitLimit,
     ) -> io::Result<Vec<Ready>> {
         self.note(None, What::TurnBegins(limit, why));
-        self.poll.poll(&mut self.events, limit.map(|limit| limit.min(PATIENCE)))?;
+        let limit = limit.map_or(PATIENCE, |limit| limit.min(PATIENCE));
+        self.poll.poll(&mut self.events, Some(limit))?;
         self.time = self.begun.elapsed();
         self.note(None, What::Waited);
         let mut events = Vec::new();
