@@ -54,7 +54,8 @@ fn main() -> ExitCode {
         support::log_from("warn");
         let mut reactor = Reactor::new()?;
         let port = match chat {
-            true => reactor.listen_tcp(listen, Chat::new().factory())?,
+            // With the limits of addresses, the time to give a name is limited too: a timer to watch.
+            true => reactor.listen_tcp(listen, Chat::new().limit_loopback().factory())?,
             false => reactor.listen_tcp(listen, || Echo)?,
         };
         let session = Session::new(reactor, port.address().clone());
