@@ -35,7 +35,7 @@ fn main() -> Result<ExitCode> {
 fn list() {
     println!("Famous faults of event loops, each broken and cured:\n");
     for exhibit in EXHIBITS {
-        println!("  {:<22} {}", exhibit.name, exhibit.about);
+        println!("  {:<23} {}", exhibit.name, exhibit.about);
     }
     println!("\nTry: cargo run -p ropewalk-gallery -- {}", EXHIBITS[0].name);
     println!("Add --broken or --cured for one form. 'all' in place of a name runs all.");
