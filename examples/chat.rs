@@ -26,6 +26,8 @@
 //!     --grace SECONDS      the grace period at the end, for clients to read queued lines (8)
 //!     --reactors N         the number of threads (1), each with a reactor of its own
 //!     --journal FILE       record what the reactor does in a file; ropewalk-journal reads it
+//!     --record FILE        record all input in a file, users' bytes included
+//!     --replay FILE        run a recording again, with the options of the recorded program and without sockets
 //!     --demo               the server and three clients in one process; ends by itself
 //!     --help               this text
 
@@ -37,7 +39,7 @@ use ropewalk_protocols::{LineHandler, LineReceiver, LineTransport};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
-use support::{Failure, say};
+use support::{Failure, Taped, say};
 
 /// The default grace period. Many supervisors kill a service after ten seconds, and closing thousands of connections
 /// takes time after the grace period.
@@ -100,6 +102,8 @@ struct Options {
     reactors: usize,
     grace: Duration,
     journal: Option<PathBuf>,
+    record: Option<PathBuf>,
+    replay: Option<PathBuf>,
     chat: ChatOptions,
 }
 
@@ -128,7 +132,8 @@ impl Default for Options {
             limit_loopback: false,
         };
         let listen = "127.0.0.1:7001".to_owned();
-        Self { listen, demo: false, reactors: 1, grace: GRACE, journal: None, chat }
+        let (journal, record, replay) = (None, None, None);
+        Self { listen, demo: false, reactors: 1, grace: GRACE, journal, record, replay, chat }
     }
 }
 
@@ -143,33 +148,37 @@ impl ChatOptions {
 }
 
 fn main() -> ExitCode {
-    support::main(include_str!("chat.rs"), |mut arguments| {
-        let mut options = Options::default();
-        while let Some(argument) = arguments.next()? {
-            let chat = &mut options.chat;
-            match argument {
-                Long("listen") => options.listen = arguments.value()?.string()?,
-                Long("max-length") => {
-                    chat.max_length = support::at_least_one(&mut arguments)? as usize;
-                }
-                Long("write-limit") => {
-                    chat.write_limit = support::at_least_one(&mut arguments)? as usize;
-                }
-                Long("burst") => chat.burst = support::at_least_one(&mut arguments)?,
-                Long("rate") => chat.rate = support::at_least_one(&mut arguments)?,
-                Long("connections") => chat.connections = arguments.value()?.parse()?,
-                Long("joins") => chat.joins = arguments.value()?.parse()?,
-                Long("limit-loopback") => chat.limit_loopback = true,
-                Long("name-timeout") => chat.name_timeout = seconds(&mut arguments)?,
-                Long("grace") => options.grace = seconds(&mut arguments)?,
-                Long("reactors") => options.reactors = support::reactors(&mut arguments)?,
-                Long("journal") => options.journal = Some(arguments.value()?.into()),
-                Long("demo") => options.demo = true,
-                argument => return Err(support::other(argument)),
+    support::main(include_str!("chat.rs"), |arguments| run(&options(arguments)?))
+}
+
+fn options(mut arguments: Parser) -> Result<Options, Failure> {
+    let mut options = Options::default();
+    while let Some(argument) = arguments.next()? {
+        let chat = &mut options.chat;
+        match argument {
+            Long("listen") => options.listen = arguments.value()?.string()?,
+            Long("max-length") => {
+                chat.max_length = support::at_least_one(&mut arguments)? as usize;
             }
+            Long("write-limit") => {
+                chat.write_limit = support::at_least_one(&mut arguments)? as usize;
+            }
+            Long("burst") => chat.burst = support::at_least_one(&mut arguments)?,
+            Long("rate") => chat.rate = support::at_least_one(&mut arguments)?,
+            Long("connections") => chat.connections = arguments.value()?.parse()?,
+            Long("joins") => chat.joins = arguments.value()?.parse()?,
+            Long("limit-loopback") => chat.limit_loopback = true,
+            Long("name-timeout") => chat.name_timeout = seconds(&mut arguments)?,
+            Long("grace") => options.grace = seconds(&mut arguments)?,
+            Long("reactors") => options.reactors = support::reactors(&mut arguments)?,
+            Long("journal") => options.journal = Some(arguments.value()?.into()),
+            Long("record") => options.record = Some(arguments.value()?.into()),
+            Long("replay") => options.replay = Some(arguments.value()?.into()),
+            Long("demo") => options.demo = true,
+            argument => return Err(support::other(argument)),
         }
-        run(&options)
-    })
+    }
+    Ok(options)
 }
 
 fn seconds(arguments: &mut Parser) -> Result<Duration, lexopt::Error> {
@@ -180,6 +189,17 @@ fn run(options: &Options) -> Result<(), Failure> {
     let &Options { demo, chat, .. } = options;
     // In the demo, logs would stand between the lines.
     support::log_from(if demo { "warn" } else { "info" });
+    if let Some(path) = &options.replay {
+        let (taped, arguments) = support::replay(path)?;
+        return run_taped(taped, &self::options(Parser::from_args(arguments))?);
+    }
+    if let Some(path) = &options.record {
+        if options.reactors > 1 || options.journal.is_some() {
+            let text = "--record is for one reactor without --journal";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        return run_taped(support::record(path)?, options);
+    }
     let mut group = support::group(options.reactors)?;
     group.set_grace(options.grace);
     if let Some(journal) = &options.journal {
@@ -204,4 +224,18 @@ fn run(options: &Options) -> Result<(), Failure> {
         say(format_args!("join in other terminals: cargo run -p chat_client {address}"));
     }
     Ok(group.run()?)
+}
+
+/// Runs a chat that is recorded or replayed: the same program in both cases.
+fn run_taped(taped: Taped, options: &Options) -> Result<(), Failure> {
+    taped.run(|reactor| {
+        reactor.set_grace(options.grace);
+        let listen = if options.demo { "127.0.0.1:0" } else { &*options.listen };
+        let port = reactor.listen_tcp(listen, options.chat.apply(Chat::new()).factory())?;
+        say(format_args!("listening on {}", port.address()));
+        if options.demo {
+            play(reactor.context(), port.address())?;
+        }
+        Ok(())
+    })
 }

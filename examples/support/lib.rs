@@ -9,6 +9,7 @@ mod output;
 mod printer;
 mod queue;
 mod running;
+mod tape;
 #[cfg(unix)]
 pub mod unix;
 
@@ -20,6 +21,7 @@ pub use journal::{write_journal, write_journals};
 pub use output::{complain, copy, finish, log_from, say, show};
 pub use printer::Printer;
 pub use running::{group, reactor};
+pub use tape::{Taped, record, replay};
 
 use lexopt::Parser;
 use std::process::ExitCode;

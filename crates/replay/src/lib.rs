@@ -78,6 +78,8 @@ mod channel;
 mod difference;
 mod file;
 mod hash;
+#[cfg(test)]
+mod mutations;
 mod outcome;
 mod player;
 mod record;
@@ -88,6 +90,11 @@ mod replayer;
 mod socket;
 mod tape;
 mod value;
+
+/// The chapter's code, compiled as the rest.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/replay.md")]
+struct Chapter;
 
 pub use channel::{Recorded, RecordedSender};
 pub use difference::Difference;

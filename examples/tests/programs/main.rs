@@ -27,4 +27,5 @@ mod stepping;
 #[cfg(feature = "inotify")]
 mod tail;
 mod talking;
+mod tape;
 mod unix;

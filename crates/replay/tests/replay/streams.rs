@@ -1,12 +1,16 @@
 //! Streams: echoes, ends, resets, backpressure, timers, connection attempts.
 
 use crate::support::{Callbacks, Echo, check, record, record_alone, recorder};
-use ropewalk::{Address, ListenOptions, Protocol, Reactor, Reason, SocketOption, Transport};
+use ropewalk::{
+    Address, ListenOptions, Protocol, Reactor, Reason, SocketOption, TimerId, Transport,
+};
 use ropewalk_chat::Chat;
 use ropewalk_replay::Tape;
 use socket2::SockRef;
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
 use std::time::Duration;
 
 pub(crate) fn echo(reactor: &mut Reactor, _tape: &Tape, callbacks: &Callbacks) -> Address {
@@ -219,6 +223,62 @@ fn chat_is_replayed() {
             client.read_to_end(&mut Vec::new()).unwrap();
         }
     });
+    check(&recorded, program);
+}
+
+/// A member of the crowd: a name, a line every few milliseconds, and then the end or a reset.
+struct Member {
+    number: u32,
+    lines: u32,
+    /// The members that have not ended.
+    left: Rc<Cell<u32>>,
+}
+
+impl Protocol for Member {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        writeln!(transport, "member{}\n/join room{}", self.number, self.number % 40);
+        transport.set_timer(Duration::from_millis(1));
+    }
+
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn timer_fired(&mut self, transport: &mut Transport<'_>, _timer: TimerId) {
+        match self.lines {
+            0 if self.number.is_multiple_of(3) => transport.abort(),
+            0 => transport.close(),
+            left => {
+                self.lines = left - 1;
+                writeln!(transport, "line {left}");
+                transport.set_timer(Duration::from_millis(5));
+            }
+        }
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: Reason) {
+        self.left.set(self.left.get() - 1);
+        if self.left.get() == 0 {
+            transport.context().stop();
+        }
+    }
+}
+
+#[test]
+fn crowd_of_a_chat_is_replayed() {
+    let program = |reactor: &mut Reactor, _: &Tape, _: &Callbacks| {
+        let chat = Chat::new().address_limits(0, 0).name_timeout(Duration::ZERO);
+        let port = reactor.listen_tcp("127.0.0.1:0", chat.factory()).unwrap();
+        port.address().clone()
+    };
+    let recorded = record(program, |address, _| {
+        let (mut clients, left) = (Reactor::new().unwrap(), Rc::new(Cell::new(300)));
+        for number in 0..300 {
+            let left = Rc::clone(&left);
+            let make = move || Member { number, lines: 20, left: Rc::clone(&left) };
+            clients.connect_tcp(address, make).unwrap();
+        }
+        clients.run().unwrap();
+    });
+    assert!(recorded.summary.records > 2000, "{:?}", recorded.summary);
     check(&recorded, program);
 }
 
