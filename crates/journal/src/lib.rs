@@ -31,5 +31,10 @@ pub mod reading;
 pub use dump::DumpOn;
 pub use file::JournalFile;
 
+/// The chapter of the book, whose code is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/journal.md")]
+struct Chapter;
+
 /// The target of the logs.
 const TARGET: &str = "ropewalk::journal";

@@ -68,7 +68,7 @@ impl Chain {
         self.time = record.time;
         self.is_event = matches!(record.what, What::Event(_));
         if let Some(id) = record.id
-            && !self.is_event
+            && !matches!(record.what, What::Event(_) | What::Made)
         {
             self.sentences.push(format!("on {}", words.socket(record.node, id)));
         }

@@ -1,5 +1,6 @@
 //! Journals that are written, dumped and read.
 
+mod chapter;
 mod chrome;
 mod dumps;
 mod explanation;
