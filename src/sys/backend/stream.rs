@@ -53,7 +53,7 @@ impl StreamSocket {
         Self(Kind::System(socket))
     }
 
-    /// Reads. Inlined into the event loop if it is the system's.
+    /// Reads. Inlined into the event loop if it is the system's, observed or not.
     #[inline(always)]
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.0 {
@@ -61,10 +61,9 @@ impl StreamSocket {
             Kind::System(socket) => socket.read(buffer),
             Kind::Backend(socket) => {
                 #[cfg(feature = "system")]
-                if let Some(Self(Kind::System(system))) = socket.observed() {
+                if let Some(system) = observed(socket.as_mut()) {
                     let read = system.read(buffer);
-                    socket.has_read(buffer, &read);
-                    return read;
+                    return note_read(socket.as_mut(), buffer, read);
                 }
                 receive_from(socket.as_mut(), buffer)
             }
@@ -79,10 +78,9 @@ impl StreamSocket {
             Kind::System(socket) => socket.write(bytes),
             Kind::Backend(socket) => {
                 #[cfg(feature = "system")]
-                if let Some(Self(Kind::System(system))) = socket.observed() {
+                if let Some(system) = observed(socket.as_mut()) {
                     let written = system.write(bytes);
-                    socket.has_written(bytes, &written);
-                    return written;
+                    return note_write(socket.as_mut(), bytes, written);
                 }
                 send_to(socket.as_mut(), bytes)
             }
@@ -94,6 +92,42 @@ impl StreamSocket {
     pub(crate) fn detach(self) -> io::Result<OwnedFd> {
         Box::new(self).into_descriptor()
     }
+}
+
+/// Returns the system's socket that this one observes.
+#[cfg(feature = "system")]
+#[cold]
+#[inline(never)]
+fn observed(socket: &mut dyn StreamBackend) -> Option<&mut SystemStream> {
+    match socket.observed() {
+        Some(StreamSocket(Kind::System(system))) => Some(system),
+        _ => None,
+    }
+}
+
+/// The result goes through by value, so that it stays in registers for sockets that are not observed.
+#[cfg(feature = "system")]
+#[cold]
+#[inline(never)]
+fn note_read(
+    socket: &mut dyn StreamBackend,
+    buffer: &[u8],
+    read: io::Result<usize>,
+) -> io::Result<usize> {
+    socket.has_read(buffer, &read);
+    read
+}
+
+#[cfg(feature = "system")]
+#[cold]
+#[inline(never)]
+fn note_write(
+    socket: &mut dyn StreamBackend,
+    bytes: &[u8],
+    written: io::Result<usize>,
+) -> io::Result<usize> {
+    socket.has_written(bytes, &written);
+    written
 }
 
 #[cold]

@@ -39,7 +39,7 @@ impl Backend for Recorder {
 
     fn wait(&self, limit: Option<Duration>, events: &mut Events) -> io::Result<()> {
         let waited = self.backend.wait(limit, events);
-        self.recording.forward_messages(events);
+        self.recording.forward_messages();
         match waited {
             Ok(()) => self.recording.write_events(limit, events),
             Err(error) => {

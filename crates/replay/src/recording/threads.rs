@@ -5,7 +5,7 @@ use crate::outcome::{Outcome, same_error};
 use crate::record::{Call, Method};
 use crate::recording::Recording;
 use ropewalk::Id;
-use ropewalk::backend::{Answered, Event, Events};
+use ropewalk::backend::Answered;
 use std::io;
 use std::task::Waker;
 
@@ -59,26 +59,16 @@ impl Recording {
         self.channels.borrow_mut().add(channel);
     }
 
-    /// Records the messages of other threads, and sends them on, so that this turn takes exactly these.
-    pub(crate) fn forward_messages(&self, events: &mut Events) {
-        let mut forwarded = false;
-        let mut over = Vec::new();
+    /// Records the messages of other threads, and sends them on to the reactor, which is woken by that.
+    pub(crate) fn forward_messages(&self) {
         for (number, channel) in self.channels.borrow_mut().iter_mut() {
             let Some(source) = channel else { continue };
             let mut record = |message: &[u8]| self.write_message(number, message);
-            while source.forward(&mut record) {
-                forwarded = true;
-            }
+            while source.forward(&mut record) {}
             if source.is_over() {
                 self.write(&Call::plain(Method::ChannelClosed, number), &Outcome::Done);
-                over.push(channel.take());
+                *channel = None;
             }
-        }
-        // The end of a channel reaches the reactor as well.
-        forwarded |= !over.is_empty();
-        drop(over);
-        if forwarded && !events.iter().any(|event| event == Event::WOKEN) {
-            events.push(Event::WOKEN);
         }
     }
 
