@@ -178,13 +178,14 @@ fn replaced_records_are_reported_as_missing() {
 fn without_capacity_nothing_is_recorded() {
     let (mut reactor, mut client) = connected();
     reactor.set_journal_capacity(0);
+    let before = reactor.context().journal().recorded();
     client.write_all(b"hello").unwrap();
     let mut echo = [0; 5];
     client.set_nonblocking(true).unwrap();
     while client.read_exact(&mut echo).is_err() {
         reactor.turn(Some(Duration::ZERO)).unwrap();
     }
-    assert_eq!(reactor.context().journal().recorded(), 0);
+    assert_eq!(reactor.context().journal().recorded(), before);
 }
 
 #[test]
@@ -242,4 +243,33 @@ fn any_file_is_decoded_without_a_panic() {
             flipped.chunks(Decoder::UNIT).for_each(|unit| _ = decoder.push(unit));
         }
     }
+}
+
+#[test]
+fn records_dropped_by_a_new_capacity_are_missing() {
+    let mut reactor = Reactor::new().unwrap();
+    let mut cursor = Cursor::default();
+    (0..50).for_each(|number| reactor.context().journal().mark(number));
+    reactor.context().journal().read(&mut cursor, |_| {});
+    (0..10).for_each(|number| reactor.context().journal().mark(number));
+    reactor.set_journal_capacity(256);
+    (0..60).for_each(|number| reactor.context().journal().mark(number));
+    let mut read = Vec::new();
+    reactor.context().journal().read(&mut cursor, |record| read.push(record.what));
+    assert_eq!((read[0], read.len()), (What::Missing(10), 61));
+}
+
+#[test]
+fn times_never_decrease() {
+    let (mut reactor, mut client) = connected();
+    for _ in 0..20 {
+        reactor.context().call_later(Duration::ZERO, |_| {
+            let begin = std::time::Instant::now();
+            while begin.elapsed() < Duration::from_millis(1) {}
+        });
+        client.write_all(b"hello").unwrap();
+        reactor.turn(Some(Duration::ZERO)).unwrap();
+    }
+    let times: Vec<_> = reactor.context().journal().records().map(|record| record.time).collect();
+    assert!(times.is_sorted(), "{times:?}");
 }

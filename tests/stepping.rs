@@ -110,3 +110,46 @@ fn many_flushes_are_preceded_by_another_wait() {
     let flushes = made.iter().filter(|step| matches!(step, Step::Flushed(_))).count();
     assert_eq!((waits, flushes), (2, 20), "{made:?}");
 }
+
+/// Writes to the other connections when its own queue crosses the mark.
+struct Crossing;
+
+impl Protocol for Crossing {
+    fn data_received(&mut self, _transport: &mut Transport<'_>, _data: &[u8]) {}
+
+    fn pause_writing(&mut self, transport: &mut Transport<'_>) {
+        let own = transport.id();
+        let context = transport.context();
+        let others: Vec<_> = context.connections().filter(|id| *id != own).collect();
+        others.into_iter().for_each(|id| context.transport(id).write(b"ping"));
+    }
+}
+
+#[test]
+fn turn_in_the_middle_of_flushes_sends_everything() {
+    let mut reactor = Reactor::new().unwrap();
+    let port = reactor.listen_tcp("127.0.0.1:0", || Crossing).unwrap();
+    let mut clients: Vec<_> = (0..3).map(|_| TcpStream::connect(port.address()).unwrap()).collect();
+    while reactor.context().connections().count() < 3 {
+        reactor.turn(None).unwrap();
+    }
+    let ids: Vec<_> = reactor.context().connections().collect();
+    for &id in &ids {
+        reactor.context().transport(id).write(b"1");
+    }
+    reactor.context().call_later(Duration::ZERO, {
+        let ids = ids.clone();
+        move |context| ids.iter().for_each(|&id| context.transport(id).write(b"2"))
+    });
+    while !matches!(reactor.step(None).unwrap(), Step::Flushed(_)) {}
+    reactor.context().transport(ids[2]).write(&vec![b'x'; 9_000_000]);
+    for _ in 0..5 {
+        reactor.turn(Some(Duration::ZERO)).unwrap();
+    }
+    for client in &mut clients[..2] {
+        let mut received = [0; 6];
+        client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client.read_exact(&mut received).unwrap();
+        assert_eq!(&received, b"12ping");
+    }
+}

@@ -95,7 +95,7 @@ impl Dispatcher {
             return;
         }
         let now = match limit {
-            Some(Duration::ZERO) => self.context.now(),
+            Some(Duration::ZERO) => self.context.now().max(self.stopwatch.last_look()),
             _ => self.context.backend.now(),
         };
         let micros = limit.map_or(u32::MAX, |limit| {

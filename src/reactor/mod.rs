@@ -166,8 +166,8 @@ impl Reactor {
 
     /// [`run`](Self::run); `stopping` is called when the run begins to end, for any reason.
     pub(crate) fn run_then(&mut self, stopping: impl FnOnce()) -> Result<(), Error> {
-        let mut outcome = Ok(());
         self.begin_run();
+        let mut outcome = self.complete_steps();
         self.dispatcher.catch_up();
         self.stop_if_idle();
         while outcome.is_ok() && !self.dispatcher.context.is_stopping() {
@@ -203,6 +203,7 @@ impl Reactor {
     #[doc(alias = "iterate")]
     pub fn turn(&mut self, limit: Option<Duration>) -> Result<(), Error> {
         self.begin_run();
+        self.complete_steps()?;
         // A callback that was made by now may be what the caller waits for.
         let happened = self.dispatcher.catch_up();
         self.pass(if happened { Some(Duration::ZERO) } else { limit })
@@ -230,6 +231,7 @@ impl Reactor {
         if self.ending.is_none() && self.dispatcher.context.is_stopping() {
             // Requested since the last turn: as in `run`, no more data is delivered.
             self.begin_run();
+            self.complete_steps()?;
             self.dispatcher.catch_up();
             self.begin_stop_phase();
             return Ok(true);
@@ -261,6 +263,9 @@ impl Reactor {
     /// ```
     #[doc(alias = "uv_backend_timeout")]
     pub fn timeout(&mut self) -> Option<Duration> {
+        if self.progress != StepProgress::Between {
+            return Some(Duration::ZERO); // A turn that was begun in steps has work left.
+        }
         self.dispatcher.set_clock();
         let left = self.time_left();
         self.dispatcher.wait_limit(left).0

@@ -205,6 +205,16 @@ impl Dispatcher {
         let most = buffer.len().min(ROOM);
         let filled = read(stream, &mut buffer[..most]);
         let discards = stream.discards_encoded();
+        let is_broken = matches!(stream.life, Life::Broken(_));
+        if matches!(filled, Filled::Eof) {
+            if !discards {
+                stream.input.peer_side = PeerSide::Open; // The filters report the end of the plaintext.
+            }
+            if let Some(filtered) = stream.filtered_mut() {
+                filtered.socket_ended = true;
+            }
+        }
+        self.context.note_read(id, &filled);
         match filled {
             Filled::Data(count) | Filled::Discarded(count) => {
                 if let Some(layer) = self.layer_mut(id, 0).filter(|_| !discards) {
@@ -214,13 +224,7 @@ impl Dispatcher {
                 count
             }
             Filled::Eof => {
-                if !discards {
-                    stream.input.peer_side = PeerSide::Open; // The filters report the end of the plaintext.
-                }
-                if let Some(filtered) = stream.filtered_mut() {
-                    filtered.socket_ended = true;
-                }
-                if matches!(stream.life, Life::Broken(_)) {
+                if is_broken {
                     self.end_reading(id, Filled::WouldBlock);
                 }
                 0

@@ -20,8 +20,8 @@ const LONGEST_TEXT: u32 = 64 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct DecodeState {
     time: Duration,
-    /// The numbers of their names, by the ids of their sockets.
-    types: BTreeMap<u64, u32>,
+    /// The sockets with the numbers of their types' names, by slot: so missing records leave nothing behind.
+    types: BTreeMap<usize, (Id, u32)>,
     /// The parts of an IPv6 address.
     parts: [[u8; 6]; 2],
 }
@@ -57,14 +57,18 @@ impl DecodeState {
             self.time = Duration::from_nanos(raw.subject);
         }
         if kind == RecordKind::Owned {
-            self.types.insert(raw.subject, raw.value);
+            let id = Id::from_number(raw.subject)?;
+            self.types.insert(id.slot(), (id, raw.value));
         }
         let what = self.what(kind, raw)?;
         let is_of_turn = has_time || kind == RecordKind::Missing;
         let id = Id::from_number(raw.subject).filter(|_| !is_of_turn);
-        let of_type = id.and_then(|_| self.types.get(&raw.subject).copied());
+        let of_type = id.and_then(|id| {
+            let (of, name) = self.types.get(&id.slot())?;
+            (*of == id).then_some(*name)
+        });
         if kind == RecordKind::Freed {
-            self.types.remove(&raw.subject);
+            id.and_then(|id| self.types.remove(&id.slot()));
         }
         let name = name_of_subject(raw.subject).filter(|_| !is_of_turn).or(of_type);
         Some(Decoded { time: self.time, id, name, what })

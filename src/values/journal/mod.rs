@@ -54,7 +54,7 @@ const CAPACITY: usize = 4096;
 /// let port = reactor.listen_tcp("127.0.0.1:0", || Echo)?;
 /// let mut client = std::net::TcpStream::connect(port.address()).unwrap();
 /// client.write_all(b"hello").unwrap();
-/// let received = |what: &What<'_>| matches!(what, What::Called(Callback::DataReceived, 5));
+/// let received = |what: &What| matches!(what, What::Called(Callback::DataReceived, 5));
 /// while !reactor.context().journal().records().any(|record| received(&record.what)) {
 ///     reactor.turn(None)?;
 /// }
@@ -79,7 +79,7 @@ impl Journal {
 
     /// Sets the number of records. Earlier records are dropped.
     pub(crate) fn set_capacity(&mut self, capacity: usize) {
-        self.ring = Ring::new(capacity);
+        self.ring = Ring::following(&self.ring, capacity);
     }
 
     /// Returns the number of records that it keeps at least. 0 means that nothing is recorded.
@@ -92,7 +92,7 @@ impl Journal {
         self.ring.is_on()
     }
 
-    /// Returns the number of records made so far, since the capacity was set.
+    /// Returns the number of records made so far.
     pub fn recorded(&self) -> u64 {
         self.ring.recorded()
     }
@@ -335,9 +335,6 @@ impl Cursor {
 
     /// Moves to the oldest record that is kept. Returns the number of those that were skipped.
     fn skip_replaced(&mut self, journal: &Journal) -> u64 {
-        if self.next > journal.recorded() {
-            self.next = 0; // The capacity was set.
-        }
         let missing = journal.replaced().saturating_sub(self.next);
         self.next += missing;
         missing

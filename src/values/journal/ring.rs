@@ -40,6 +40,11 @@ impl Ring {
         }
     }
 
+    /// Returns an empty ring of another capacity. Its records are counted on from those of this one.
+    pub(super) fn following(before: &Self, capacity: usize) -> Self {
+        Self { before: before.recorded(), ..Self::new(capacity) }
+    }
+
     #[inline(always)]
     pub(super) fn is_on(&self) -> bool {
         self.on
