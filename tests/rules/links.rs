@@ -134,7 +134,7 @@ fn files_named_by_markdown_files_exist() {
     let mut missing = Vec::new();
     for (path, page) in pages(&files) {
         // The changes name files that no longer exist.
-        let quoted = page.quoted.iter().filter(|_| path != "CHANGELOG.md");
+        let quoted = page.quoted.iter().filter(|_| path != Path::new("CHANGELOG.md"));
         let named = quoted.filter(|word| NAMED.iter().any(|end| word.ends_with(end)));
         let named =
             named.filter(|word| !word.contains([' ', '*', '<']) && !word.starts_with("target/"));
