@@ -10,7 +10,7 @@ use crate::values::guard::name_of;
 use crate::values::id::Id;
 use crate::values::journal::{Callback, RecordKind, WaitLimit};
 use crate::values::logging::JOURNAL;
-use log::{Level, log};
+use log::{Level, log, log_enabled};
 use std::time::{Duration, Instant};
 
 /// The number of records that are logged after a panic or a slow callback.
@@ -150,11 +150,13 @@ impl Dispatcher {
     /// Logs the last records of a socket, or of all if it is `None`.
     #[cold]
     pub(super) fn log_journal(&self, id: Option<Id>, level: Level) {
+        if !log_enabled!(target: JOURNAL, level) {
+            return;
+        }
         let records = self.context.journal.records();
-        let of_it = records.filter(|record| id.is_none() || record.id == id).map(|r| r.to_string());
-        let lines: Vec<_> = of_it.collect();
-        for line in &lines[lines.len().saturating_sub(LAST)..] {
-            log!(target: JOURNAL, level, "{line}");
+        let of_it: Vec<_> = records.filter(|record| id.is_none() || record.id == id).collect();
+        for record in &of_it[of_it.len().saturating_sub(LAST)..] {
+            log!(target: JOURNAL, level, "{record}");
         }
     }
 }
