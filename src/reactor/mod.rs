@@ -237,7 +237,7 @@ impl Reactor {
             return Ok(true);
         }
         let turned = match self.ending {
-            Some(_) => self.stop_turn(limit),
+            Some(_) => self.complete_steps().and_then(|()| self.stop_turn(limit)),
             None => self.turn(limit).map(|()| true),
         };
         if !matches!(turned, Ok(true)) {

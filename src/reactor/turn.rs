@@ -32,9 +32,6 @@ impl Reactor {
     /// After every callback the bytes that it wrote to its own connection are sent, and then the callbacks
     /// that result from it are made: see [`Dispatcher::call`] and [`Dispatcher::run_pending`].
     pub(super) fn pass(&mut self, limit: Option<Duration>) -> Result<(), Error> {
-        // Complete a turn that was begun in steps.
-        self.complete_steps()?;
-
         // Wait for events. If work is left from the last turn, the poll only looks and does not wait;
         // otherwise it waits until the first timer is due.
         let (limit, why) = self.dispatcher.wait_limit(limit);
